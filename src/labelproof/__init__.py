@@ -1,0 +1,65 @@
+"""labelproof proof-reads the labels of a data set.
+
+Names are loaded on first use (PEP 562), so that ``import labelproof`` costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "Audit": "labelproof.auditing.audit",
+    "audit": "labelproof.auditing.audit",
+    "BadInput": "labelproof.errors",
+    "CorruptArtifact": "labelproof.errors",
+    "Dataset": "labelproof.data.dataset",
+    "LabelproofError": "labelproof.errors",
+    "LabelproofWarning": "labelproof.errors",
+    "MissingDependency": "labelproof.errors",
+    "NotFitted": "labelproof.errors",
+    "TransitionMatrix": "labelproof.noise.transition",
+    "default_model": "labelproof.auditing.default_models",
+    "out_of_sample_probs": "labelproof.auditing.out_of_sample",
+    "read_arrays": "labelproof.data.arrays",
+    "read_images": "labelproof.data.images",
+    "read_table": "labelproof.data.table",
+    "read_text": "labelproof.data.text",
+    "short_html": "labelproof.report.html",
+    "simulate": "labelproof.noise",
+    "write_report": "labelproof.report.html",
+}
+
+if TYPE_CHECKING:
+    from labelproof.auditing.audit import Audit as Audit
+    from labelproof.auditing.audit import audit as audit
+    from labelproof.auditing.default_models import default_model as default_model
+    from labelproof.auditing.out_of_sample import out_of_sample_probs as out_of_sample_probs
+    from labelproof.data.arrays import read_arrays as read_arrays
+    from labelproof.data.dataset import Dataset as Dataset
+    from labelproof.data.images import read_images as read_images
+    from labelproof.data.table import read_table as read_table
+    from labelproof.data.text import read_text as read_text
+    from labelproof.errors import BadInput as BadInput
+    from labelproof.errors import CorruptArtifact as CorruptArtifact
+    from labelproof.errors import LabelproofError as LabelproofError
+    from labelproof.errors import LabelproofWarning as LabelproofWarning
+    from labelproof.errors import MissingDependency as MissingDependency
+    from labelproof.errors import NotFitted as NotFitted
+    from labelproof.noise import simulate as simulate
+    from labelproof.noise.transition import TransitionMatrix as TransitionMatrix
+    from labelproof.report.html import short_html as short_html
+    from labelproof.report.html import write_report as write_report
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'labelproof' has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(_HOME[name]), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOME])

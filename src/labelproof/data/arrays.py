@@ -1,0 +1,82 @@
+"""Features, pictures or nothing but labels, as arrays in memory or in ``.npy`` and ``.npz`` files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from labelproof.data.dataset import Dataset, Shown
+from labelproof.data.files import load_array
+from labelproof.data.images import encode
+from labelproof.errors import BadInput
+from labelproof.validation import AnyArray, check_features, check_ids, check_labels
+
+SHOWN_FEATURES = 12
+
+
+def read_arrays(
+    features: Any | None,
+    labels: Any,
+    *,
+    classes: Sequence[Any] | None = None,
+    ids: Any | None = None,
+    n_classes: int | None = None,
+) -> Dataset:
+    """Make a `Dataset` of arrays or of paths of ``.npy`` files (``FILE.npz:NAME`` for one array of several).
+
+    Parameters
+    ----------
+    features : array-like or path, shape (n, d), (n, height, width) or (n, height, width, 3), optional
+        Left out where probabilities are ready-made; then only ids and labels can be shown.
+    labels : array-like or path, shape (n,)
+    classes : sequence, optional
+    ids : array-like or path, shape (n,), optional
+    n_classes : int, optional
+        See `labelproof.validation.check_labels`.
+
+    Raises
+    ------
+    BadInput
+    """
+    source = {"kind": "arrays", "features": _path_of(features), "labels": _path_of(labels), "ids": _path_of(ids)}
+    coded = check_labels(from_file(labels, "labels"), classes=classes, n_classes=n_classes)
+    n = len(coded.codes)
+    x = np.empty((n, 0)) if features is None else check_features(from_file(features, "features"), name="features")
+    if len(x) != n:
+        raise BadInput(f"features has {len(x)} rows but labels has {n}. Give one row of each per item, in the same order.")
+    names = check_ids(None if ids is None else from_file(ids, "ids"), n)
+    return Dataset(x, coded.codes, coded.classes, names, lambda i: show_array(x[i]), "arrays", source=source)
+
+
+def from_file(value: Any, what: str) -> Any:
+    """The array behind a path, or the value itself where it is none."""
+    path = _path_of(value)
+    if path is None:
+        return value
+    file, _, key = path.rpartition(":") if ".npz:" in path else (path, "", "")
+    return load_array(file, what, key=key or None)
+
+
+def _path_of(value: Any) -> str | None:
+    return os.fspath(value) if isinstance(value, str | os.PathLike) else None
+
+
+def show_array(item: AnyArray) -> Shown:
+    """A picture where the shape is one, else the first features."""
+    if item.ndim == 2 or (item.ndim == 3 and item.shape[-1] in (1, 3)):
+        pixels = np.asarray(item, float)
+        if item.dtype != np.uint8:
+            low, high = pixels.min(), pixels.max()
+            pixels = 255 * (pixels - low) / (high - low) if high > low else np.zeros_like(pixels)
+        picture = Image.fromarray(pixels.astype(np.uint8).squeeze())
+        scale = max(1, 96 // max(picture.size))
+        return Shown(image=encode(picture.resize((picture.width * scale, picture.height * scale), Image.Resampling.NEAREST)))
+    flat = item.reshape(-1)
+    cells = [(f"feature {j}", f"{flat[j]:.4g}") for j in range(min(len(flat), SHOWN_FEATURES))]
+    if len(flat) > SHOWN_FEATURES:
+        cells.append(("…", f"{len(flat) - SHOWN_FEATURES} more"))
+    return Shown(fields=tuple(cells))

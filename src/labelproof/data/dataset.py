@@ -1,0 +1,85 @@
+"""The one shape that every reader makes and everything above takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from labelproof.errors import BadInput
+from labelproof.validation import AnyArray
+
+Kind = Literal["table", "text", "images", "arrays"]
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What a person is shown of one item; exactly one of the three is filled.
+
+    Attributes
+    ----------
+    text : str
+    fields : tuple of (name, value)
+        A table row or the first entries of a feature vector.
+    image : bytes
+        A PNG or JPEG file.
+    """
+
+    text: str = ""
+    fields: tuple[tuple[str, str], ...] = ()
+    image: bytes = b""
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Items, their given labels, and how to show an item to a person.
+
+    Attributes
+    ----------
+    x : array, frame or sequence with n rows
+        What a model learns from.
+    given : ndarray of int64, shape (n,)
+        Codes into ``classes``; -1 marks an unlabelled item.
+    classes : tuple of length k
+        Sorted class names.
+    ids : ndarray, shape (n,)
+        Stable names of the items, from the file.
+    show_item : callable
+        Row number to `Shown`.
+    kind : {"table", "text", "images", "arrays"}
+        Chooses the default model.
+    skipped : list of (id, reason)
+        Items that could not be read.
+    source : dict
+        Where the data came from, enough to read them again.
+    """
+
+    x: Any
+    given: npt.NDArray[np.int64]
+    classes: tuple[Any, ...]
+    ids: AnyArray
+    show_item: Callable[[int], Shown]
+    kind: Kind
+    skipped: list[tuple[str, str]] = field(default_factory=list)
+    source: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        sizes = {"x": len(self.x), "given": len(self.given), "ids": len(self.ids)}
+        if len(set(sizes.values())) != 1:
+            raise BadInput(f"a Dataset needs one row of each per item, got {sizes}.")
+
+    def __len__(self) -> int:
+        return len(self.given)
+
+    def show(self, i: int) -> Shown:
+        """What a person is shown of item ``i``, by row number."""
+        return self.show_item(i)
+
+    @property
+    def labels(self) -> AnyArray:
+        """The given labels by name, shape (n,); ``None`` where unlabelled."""
+        names = np.array([*self.classes, None], dtype=object)
+        return np.asarray(names[self.given])

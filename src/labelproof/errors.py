@@ -1,0 +1,27 @@
+"""What labelproof raises. Every message names the argument, what was got, what is allowed, and the mend."""
+
+from __future__ import annotations
+
+
+class LabelproofError(Exception):
+    """Base class of every error that labelproof raises on purpose."""
+
+
+class BadInput(LabelproofError, ValueError):
+    """The caller's data or arguments cannot be used; the message says which and how to mend them."""
+
+
+class MissingDependency(LabelproofError, ImportError):
+    """An optional package is needed; the message names the extra that installs it."""
+
+
+class NotFitted(LabelproofError, ValueError, AttributeError):
+    """A fitted attribute or method was used before ``fit``."""
+
+
+class CorruptArtifact(LabelproofError):
+    """A file that labelproof wrote (audit folder, checkpoint) is damaged or not what it claims to be."""
+
+
+class LabelproofWarning(UserWarning):
+    """Something was handled that the caller should know about."""

@@ -1,0 +1,254 @@
+"""Making clean labels dirty on purpose, by every noise model that the field uses.
+
+Each function takes integer codes and a seed, and returns the new labels and the mask of what changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy.stats import truncnorm
+
+from labelproof.errors import BadInput
+from labelproof.noise.transition import TransitionMatrix
+from labelproof.validation import (
+    AnyArray,
+    BoolArray,
+    Seed,
+    check_codes,
+    check_features,
+    check_rate,
+    check_tags,
+    rng_from,
+    to_numpy,
+)
+
+
+class Noisy(NamedTuple):
+    """What a simulation returns."""
+
+    labels: AnyArray  #: (n,) codes, or (n, k) tags
+    changed: BoolArray  #: same shape: where the label differs from the clean one
+
+
+def by_transition(labels: Any, transition: TransitionMatrix | Any, *, seed: Seed = None) -> Noisy:
+    """Draw each given label from its row of a transition matrix."""
+    noise = transition if isinstance(transition, TransitionMatrix) else TransitionMatrix(transition)
+    codes = check_codes(labels, noise.k)
+    given = noise.sample(codes, seed)
+    return Noisy(given, given != codes)
+
+
+def symmetric(labels: Any, rate: float, *, n_classes: int | None = None, seed: Seed = None) -> Noisy:
+    """Each label is wrong with probability ``rate``, then any other class alike.
+
+    Parameters
+    ----------
+    labels : array-like of int, shape (n,)
+        Codes 0..k-1.
+    rate : float in [0, 1]
+        Share of labels that change. (Some papers redraw over all k classes: their rate r is ``r (k - 1) / k`` here.)
+    n_classes : int, optional
+        Number of classes k; the largest code plus one where left out.
+    seed : int or numpy Generator, optional
+
+    Examples
+    --------
+    >>> noisy = symmetric([0, 1, 2] * 1000, 0.3, seed=0)
+    >>> abs(float(noisy.changed.mean()) - 0.3) < 0.02
+    True
+    """
+    return by_transition(labels, TransitionMatrix.symmetric(_n_classes(labels, n_classes), rate), seed=seed)
+
+
+def pair(
+    labels: Any,
+    rate: float,
+    *,
+    class_map: Mapping[int, int] | None = None,
+    n_classes: int | None = None,
+    seed: Seed = None,
+) -> Noisy:
+    """Class ``i`` turns into ``class_map[i]`` (by default the next one) with probability ``rate``: asymmetric noise."""
+    return by_transition(labels, TransitionMatrix.pair(_n_classes(labels, n_classes), rate, class_map), seed=seed)
+
+
+def class_conditional(labels: Any, rates: Sequence[float], *, seed: Seed = None) -> Noisy:
+    """Class ``i`` is wrong with probability ``rates[i]``, then any other class alike."""
+    return by_transition(labels, TransitionMatrix.from_rates(rates), seed=seed)
+
+
+def binary_purity(labels: Any, pi_p: float, pi_n: float, *, seed: Seed = None) -> Noisy:
+    """Binary noise by the purity of the *given* classes, the π_P and π_N of the NL-GAN paper.
+
+    Afterwards a share ``pi_p`` of the items given 1 (positive) are positive, and ``pi_n`` of those given 0 are negative:
+    ``p_given_positive = π_P p_P + (1 - π_P) p_N``, and likewise for N.
+
+    Parameters
+    ----------
+    labels : array-like of 0/1, shape (n,)
+    pi_p, pi_n : float, with ``pi_p + pi_n`` in (1, 2]
+    seed : int or numpy Generator, optional
+
+    Raises
+    ------
+    BadInput
+        Where no noise reaches these purities with this share of positives: it must lie between ``1 - pi_n`` and ``pi_p``.
+
+    References
+    ----------
+    Chiaroni et al. (2019), Hallucinating a cleanly labeled augmented dataset from a noisy labeled dataset using GANs, section 2.
+    """
+    codes = check_codes(labels, 2)
+    pi_p, pi_n = check_rate(pi_p, name="pi_p"), check_rate(pi_n, name="pi_n")
+    if pi_p + pi_n <= 1:
+        raise BadInput(f"pi_p + pi_n is {pi_p + pi_n:g}; it must exceed 1, so that most labels are right.")
+    positive = float(codes.mean())
+    given_positive = (positive - (1 - pi_n)) / (pi_p + pi_n - 1)  # p(given = 1) that keeps p(true = 1)
+    if not 0 <= given_positive <= 1 or positive in (0.0, 1.0):
+        raise BadInput(
+            f"{positive:.1%} of the labels are positive, which no noise turns into purities {pi_p:g} and {pi_n:g}: the share must lie "
+            f"between {1 - pi_n:g} and {pi_p:g}. Balance the classes or choose other purities."
+        )
+    keep_p = pi_p * given_positive / positive
+    keep_n = pi_n * (1 - given_positive) / (1 - positive)
+    return by_transition(codes, [[keep_n, 1 - keep_n], [1 - keep_p, keep_p]], seed=seed)
+
+
+def instance_dependent(
+    labels: Any, features: Any, rate: float, *, spread: float = 0.1, n_classes: int | None = None, seed: Seed = None
+) -> Noisy:
+    """Each item errs at a rate of its own and towards the class that its own features point to.
+
+    The rate ``q_n`` of an item is drawn from a normal of mean ``rate`` and standard deviation ``spread``, truncated to
+    [0, 1]. With a random projection ``W_y`` (d, k) for each true class, the wrong label is drawn from
+    ``softmax(x_n W_y)`` over the classes other than ``y``, scaled by ``q_n``.
+
+    Parameters
+    ----------
+    labels : array-like of int, shape (n,)
+    features : array-like, shape (n, ...)
+        Flattened and standardised for the projection.
+    rate : float in [0, 1]
+        Mean share of labels that change. The truncation shifts it, by less than 0.01 for rates within [0.2, 0.8].
+    spread : float, > 0
+    n_classes : int, optional
+    seed : int or numpy Generator, optional
+
+    References
+    ----------
+    Xia et al. (2020), Part-dependent label noise: towards instance-dependent label noise, algorithm 2.
+    """
+    k = _n_classes(labels, n_classes)
+    codes = check_codes(labels, k)
+    x = check_features(features, name="features").reshape(len(codes), -1).astype(float)
+    check_rate(rate)
+    if not spread > 0:
+        raise BadInput(f"spread is {spread!r}. Give a standard deviation above 0.")
+    rng = rng_from(seed)
+    scale = x.std(axis=0)
+    x = (x - x.mean(axis=0)) / np.where(scale > 0, scale, 1.0) / np.sqrt(x.shape[1])
+    flip = truncnorm.rvs(-rate / spread, (1 - rate) / spread, loc=rate, scale=spread, size=len(codes), random_state=rng)
+    given = codes.copy()
+    for true in range(k):
+        rows = np.flatnonzero(codes == true)
+        scores = x[rows] @ rng.standard_normal((x.shape[1], k))  # (rows, k)
+        scores[:, true] = -np.inf
+        weights = np.exp(scores - scores.max(axis=1, keepdims=True))
+        probs = flip[rows, None] * weights / weights.sum(axis=1, keepdims=True)
+        probs[:, true] = 1 - flip[rows]
+        cumulative = np.cumsum(probs, axis=1)
+        cumulative[:, -1] = 1.0
+        given[rows] = (rng.random((len(rows), 1)) >= cumulative).sum(axis=1)
+    return Noisy(given, given != codes)
+
+
+def open_set(labels: Any, known: Sequence[int], *, rate: float = 1.0, seed: Seed = None) -> Noisy:
+    """Items of classes outside ``known`` get a label inside it: pictures that belong to no class of the task.
+
+    Parameters
+    ----------
+    labels : array-like of int, shape (n,)
+    known : sequence of int
+        The classes of the task.
+    rate : float in [0, 1]
+        Share of the foreign items that are taken in. The others become unlabelled (-1): leave them out.
+    seed : int or numpy Generator, optional
+
+    Returns
+    -------
+    Noisy
+        ``changed`` marks foreign items that now have a label of the task, drawn as often as the known classes occur.
+    """
+    codes = check_codes(labels, _n_classes(labels, None))
+    kept = np.unique(to_numpy(known, "known"))
+    check_rate(rate)
+    inside = np.isin(codes, kept)
+    if not inside.any():
+        raise BadInput(f"known is {kept.tolist()}, but no label is one of these.")
+    rng = rng_from(seed)
+    given = codes.copy()
+    given[~inside] = rng.choice(codes[inside], size=int((~inside).sum()))
+    given[~inside & (rng.random(len(codes)) >= rate)] = -1
+    return Noisy(given, ~inside & (given >= 0))
+
+
+def missing_tags(tags: Any, rate: float, *, seed: Seed = None) -> Noisy:
+    """Each tag that is present is forgotten with probability ``rate``; ``tags`` is 0/1 of shape (n, k)."""
+    clean = check_tags(tags)
+    changed = (clean == 1) & (rng_from(seed).random(clean.shape) < check_rate(rate))
+    return Noisy(np.where(changed, 0, clean), changed)
+
+
+def incorrect_tags(tags: Any, rate: float, *, seed: Seed = None) -> Noisy:
+    """Each tag that is absent is added with probability ``rate``; ``tags`` is 0/1 of shape (n, k)."""
+    clean = check_tags(tags)
+    changed = (clean == 0) & (rng_from(seed).random(clean.shape) < check_rate(rate))
+    return Noisy(np.where(changed, 1, clean), changed)
+
+
+def caption_replacement(caption_tags: Any, n_replaced: int, *, seed: Seed = None) -> Noisy:
+    """Replace some captions of each image by captions of other images, then tag the image with any word of any caption.
+
+    Of five captions one to four replaced are the 20, 40, 60 and 80 % of incorrect labels in the NMN paper. Words that
+    only a replaced caption had go missing, as the paper notes.
+
+    Parameters
+    ----------
+    caption_tags : array-like of 0/1, shape (n, c, k)
+        Tag k occurs in caption c of image n.
+    n_replaced : int
+        Captions replaced in each image, at most c.
+    seed : int or numpy Generator, optional
+
+    Returns
+    -------
+    Noisy
+        Tags of shape (n, k), and where they differ from those of the images' own captions.
+
+    References
+    ----------
+    Jiang et al. (2019), Learning from noisy labels with noise modeling network, section 3.2.
+    """
+    words = to_numpy(caption_tags, "caption_tags")
+    if words.ndim != 3 or len(words) < 2 or not np.isin(words, (0, 1)).all():
+        raise BadInput(f"caption_tags has shape {words.shape}. Give 0/1 of shape (images, captions, tags), two images or more.")
+    n, c, _ = words.shape
+    if not 0 <= n_replaced <= c:
+        raise BadInput(f"n_replaced is {n_replaced!r}. Give a whole number from 0 to {c}, the captions of an image.")
+    rng = rng_from(seed)
+    replaced = np.argsort(rng.random((n, c)), axis=1)[:, :n_replaced]  # (n, r)
+    other = (np.arange(n)[:, None] + rng.integers(1, n, size=replaced.shape)) % n  # never the image itself
+    mixed = words.copy()
+    mixed[np.arange(n)[:, None], replaced] = words[other, rng.integers(0, c, size=replaced.shape)]
+    clean, given = words.max(axis=1).astype(np.int8), mixed.max(axis=1).astype(np.int8)
+    return Noisy(given, given != clean)
+
+
+def _n_classes(labels: Any, n_classes: int | None) -> int:
+    codes = to_numpy(labels, "labels")
+    if codes.dtype.kind not in "iu" or codes.ndim != 1 or len(codes) == 0:
+        raise BadInput(f"labels has shape {codes.shape} and dtype {codes.dtype}. Give integer codes 0..k-1, shape (n,).")
+    return max(2, int(codes.max()) + 1) if n_classes is None else n_classes

@@ -1,0 +1,50 @@
+"""Progress bars on standard error: they appear once a job has lasted two seconds, and only where a person looks."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Sized
+from typing import TypeVar
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+T = TypeVar("T")
+PATIENCE_SECONDS = 2.0
+
+
+def track(items: Iterable[T], description: str, total: int | None = None, console: Console | None = None) -> Iterator[T]:
+    """Yield from ``items`` and, past two seconds, show a bar with the estimated time to the end.
+
+    Parameters
+    ----------
+    items : iterable
+    description : str
+        What is being done, as the user would say it.
+    total : int, optional
+        Number of items; taken from ``len(items)`` where that exists.
+    console : rich.console.Console, optional
+        Defaults to standard error. Nothing is drawn where it is not a terminal.
+
+    Examples
+    --------
+    >>> sum(track([1, 2, 3], "adding"))
+    6
+    """
+    console = console or Console(stderr=True)
+    if total is None and isinstance(items, Sized):
+        total = len(items)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    started, bar = time.monotonic(), None
+    try:
+        for done, item in enumerate(items):
+            if bar is None and console.is_terminal and time.monotonic() - started > PATIENCE_SECONDS:
+                bar = Progress(*columns, console=console, transient=True)
+                task = bar.add_task(description, total=total, completed=done)
+                bar.start()
+            yield item
+            if bar is not None:
+                bar.advance(task)
+    finally:
+        if bar is not None:
+            bar.stop()

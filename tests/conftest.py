@@ -1,0 +1,68 @@
+"""Fixtures. What a machine lacks makes a test skip with the reason, or fail where LABELPROOF_REQUIRE names it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+
+import labelproof as lp
+
+
+def _absent(what: str, reason: str) -> None:
+    if what in os.environ.get("LABELPROOF_REQUIRE", "").split(","):
+        pytest.fail(f"LABELPROOF_REQUIRE names {what}, but {reason}")
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real data sets."""
+    folder = os.environ.get("LABELPROOF_DATA")
+    if not folder or not Path(folder).is_dir():
+        _absent("data", "LABELPROOF_DATA names no folder of real data")
+    return Path(str(folder))
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """A real headless Chromium."""
+    executable = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if executable is None:
+        _absent("browser", "no Chromium is installed")
+    from playwright.sync_api import sync_playwright
+
+    flags = (
+        "--no-sandbox --disable-gpu --no-first-run --disable-background-networking --disable-component-update --disable-sync"
+    )
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=executable, args=flags.split())
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="session")
+def noisy_problem() -> Callable[..., tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Labels, probabilities and the mask of wrong labels, of a classifier that is good but not perfect."""
+
+    def make(n: int = 600, k: int = 4, rate: float = 0.15, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        rng = np.random.default_rng(seed)
+        true = rng.integers(0, k, n)
+        logits = rng.normal(0, 1, (n, k)) + 4.0 * np.eye(k)[true]
+        probs = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+        noisy = lp.simulate.pair(true, rate, n_classes=k, seed=seed)
+        return noisy.labels, probs, noisy.changed
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def digits() -> Any:
+    """scikit-learn's scanned digits."""
+    return load_digits()

@@ -1,0 +1,85 @@
+"""TransitionMatrix: orientation, conditionals, composition."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import labelproof as lp
+from labelproof.noise import TransitionMatrix
+
+sizes = st.integers(2, 7)
+rates = st.floats(0, 1)
+
+
+@given(sizes, rates)
+def test_rows_of_every_kind_sum_to_one(k, rate):
+    kinds = [
+        TransitionMatrix.symmetric(k, rate),
+        TransitionMatrix.pair(k, rate),
+        TransitionMatrix.pair(k, rate, {0: 1}),
+        TransitionMatrix.from_rates([rate] * k),
+        TransitionMatrix.from_counts(np.eye(k) + rate),
+        TransitionMatrix.symmetric(k, rate) @ TransitionMatrix.pair(k, rate),
+    ]
+    for noise in kinds:
+        assert np.allclose(noise.matrix.sum(axis=1), 1.0, atol=1e-12)
+        assert np.isclose(noise.joint.sum(), 1.0)
+        assert np.allclose(noise.inverse.sum(axis=1), 1.0)
+
+
+def test_rows_are_true_and_columns_given():
+    noise = TransitionMatrix([[0.8, 0.2], [0.0, 1.0]], prior=[0.5, 0.5], classes=["cat", "dog"])
+    assert np.allclose(noise.given_prior, [0.4, 0.6])
+    assert np.allclose(noise.inverse, [[1.0, 0.0], [1 / 6, 5 / 6]])  # rows given, columns true
+    assert np.isclose(noise.error_rate, 0.1)
+    assert "cat" in repr(noise)
+    assert "0.20" in repr(noise)
+
+
+def test_the_last_class_of_a_pair_becomes_the_first():
+    assert TransitionMatrix.pair(3, 0.25).matrix[2].tolist() == [0.25, 0.0, 0.75]
+
+
+def test_composition_is_one_noise_after_the_other():
+    first, second = TransitionMatrix([[0.8, 0.2], [0.1, 0.9]]), TransitionMatrix([[0.5, 0.5], [0.0, 1.0]])
+    assert np.allclose((first @ second).matrix, first.matrix @ second.matrix)
+    with pytest.raises(lp.BadInput, match="same size"):
+        first @ TransitionMatrix.symmetric(3, 0.1)
+
+
+def test_samples_follow_the_rows():
+    noise = TransitionMatrix([[0.7, 0.2, 0.1], [0.0, 1.0, 0.0], [0.3, 0.3, 0.4]])
+    true = np.repeat([0, 1, 2], 20_000)
+    given_ = noise.sample(true, seed=1)
+    for i in range(3):
+        share = np.bincount(given_[true == i], minlength=3) / 20_000
+        assert np.all(np.abs(share - noise.matrix[i]) <= 4 * np.sqrt(noise.matrix[i] * (1 - noise.matrix[i]) / 20_000))
+    assert np.array_equal(noise.sample(true, seed=1), given_)
+
+
+def test_a_class_never_given_keeps_itself():
+    assert TransitionMatrix([[0.0, 1.0], [0.0, 1.0]]).inverse[0].tolist() == [1.0, 0.0]
+    assert TransitionMatrix.from_counts([[3, 1], [0, 0]]).matrix[1].tolist() == [0.0, 1.0]
+
+
+def test_bad_arguments():
+    for make in (
+        lambda: TransitionMatrix.symmetric(1, 0.1),
+        lambda: TransitionMatrix.symmetric(3, 1.5),
+        lambda: TransitionMatrix.pair(3, 0.1, {0: 5}),
+        lambda: TransitionMatrix.from_counts(-np.eye(2)),
+        lambda: TransitionMatrix(np.eye(2), prior=[0.5, 0.6]),
+        lambda: TransitionMatrix(np.eye(2), classes=["a"]),
+        lambda: TransitionMatrix(np.eye(2)).sample([0, 2]),
+    ):
+        with pytest.raises(lp.BadInput):
+            make()
+
+
+def test_it_is_an_array_where_one_is_wanted():
+    assert np.asarray(TransitionMatrix(np.eye(2))).shape == (2, 2)
+    assert TransitionMatrix(np.eye(2)) == TransitionMatrix(np.eye(2))
+    assert TransitionMatrix(np.eye(2)) != TransitionMatrix.symmetric(2, 0.1)

@@ -1,0 +1,91 @@
+"""The report in a real browser: it shows what was found, at both widths, and never runs what a data set holds."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import labelproof as lp
+from labelproof.data.dataset import Dataset, Shown
+from labelproof.report.html import percent
+
+EVIL = "<script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">"
+
+
+@pytest.fixture(scope="module")
+def audited(noisy_problem):
+    labels, probs, _ = noisy_problem()
+    return lp.audit(np.array(list("abcd"))[labels], probs, ids=[f"item{i}" for i in range(600)])
+
+
+def open_report(browser, path, width=1280, scheme="light"):
+    page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    problems: list[str] = []
+    page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
+    page.on("request", lambda r: problems.append(r.url) if not r.url.startswith(("file:", "data:")) else None)
+    page.goto(path.as_uri())
+    return page, problems
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
+def test_the_page_fits_and_loads_nothing_from_elsewhere(browser, audited, tmp_path, width, scheme):
+    audited.to_html(tmp_path / "r.html", title="A title")
+    page, problems = open_report(browser, tmp_path / "r.html", width, scheme)
+    assert problems == []
+    assert page.title() == "A title"
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.locator(".card").count() == min(120, 600 - audited.counts["ok"])
+    assert "wrong" in page.locator(".headline").inner_text()
+    background = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert (sum(map(int, background[4:-1].split(","))) < 384) == (scheme == "dark")
+    page.close()
+
+
+def test_everything_of_the_user_is_escaped(browser, noisy_problem, tmp_path):
+    labels, probs, _ = noisy_problem(k=2)
+    classes = (EVIL, "<b>fine</b>")
+    data = Dataset(
+        x=probs,
+        given=labels,
+        classes=classes,
+        ids=np.array([f"{EVIL}{i}" for i in range(600)], dtype=object),
+        show_item=lambda i: Shown(text=EVIL) if i % 2 else Shown(fields=((EVIL, EVIL),)),
+        kind="text",
+        skipped=[(EVIL, EVIL)],
+    )
+    lp.audit(data, probs).to_html(tmp_path / "r.html", title=f"T {EVIL}")
+    page, problems = open_report(browser, tmp_path / "r.html")
+    page.wait_for_timeout(200)
+    assert problems == []
+    assert page.title() == f"T {EVIL}"
+    assert page.locator("main script, main b:text-is('fine'), main img").count() == 0
+    assert EVIL in page.locator(".card").first.inner_text()
+    page.close()
+    assert "<script" not in lp.audit(data, probs)._repr_html_()
+
+
+def test_many_rows_and_classes_stay_under_five_megabytes(tmp_path):
+    rng = np.random.default_rng(0)
+    probs = rng.dirichlet(np.full(60, 0.05), 100_000).astype(np.float32)
+    data = lp.read_arrays(rng.integers(0, 255, (100_000, 24, 24, 3), dtype=np.uint8), rng.integers(0, 60, 100_000))
+    lp.audit(data, probs).to_html(tmp_path / "r.html")
+    assert 100_000 < (tmp_path / "r.html").stat().st_size < 5_000_000
+
+
+def test_the_short_version_names_rate_and_worst_items(audited):
+    short = audited._repr_html_()
+    assert percent(audited.error_rate.estimate) in short
+    assert str(audited.issues["id"][0]) in short
+    assert len(short) < 10_000
+
+
+def test_shares_as_text():
+    assert percent(0.1234) == "12.3 %"
+    assert percent(0.0) == "0.0 %"
+    assert percent(0.0001) == "< 0.1 %"
+    assert percent(1.0, 0) == "100 %"
+
+
+def test_unwritable_path(audited):
+    with pytest.raises(lp.BadInput, match="cannot be written"):
+        audited.to_html("/proc/none/r.html")
