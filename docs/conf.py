@@ -1,0 +1,23 @@
+"""Sphinx: MyST pages, numpydoc API reference, every example run by the doctest builder."""
+
+from labelproof import __version__
+
+project = "labelproof"
+author = "the labelproof developers"
+copyright = "2026, the labelproof developers"
+release = __version__
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.autosummary", "sphinx.ext.doctest", "numpydoc"]
+myst_enable_extensions = ["dollarmath", "colon_fence"]
+myst_heading_anchors = 3
+html_theme = "furo"
+html_title = "labelproof"
+exclude_patterns = ["_build"]
+autosummary_generate = True
+numpydoc_show_class_members = False
+numpydoc_class_members_toctree = False
+autodoc_typehints = "none"
+autodoc_member_order = "bysource"
+doctest_global_setup = "import numpy as np\nimport labelproof as lp"
+doctest_test_doctest_blocks = ""  # the examples of docstrings run with the test suite
+templates_path = ["_templates"]
+autodoc_default_options = {"exclude-members": "set_score_request, set_fit_request, set_predict_request, get_metadata_routing"}

@@ -1,0 +1,32 @@
+"""README tells the truth: its tables are those of the result files, its commands exist."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+from typer.testing import CliRunner
+
+from labelproof.cli import app
+
+ROOT = Path(__file__).parent.parent
+
+
+def test_tables_are_made_from_the_result_files():
+    sys.path.insert(0, str(ROOT / "benchmarks"))
+    from _readme import filled
+
+    for path in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
+        text = path.read_text(encoding="utf-8")
+        assert filled(text) == text, f"run python benchmarks/_readme.py: a table of {path.name} is out of date"
+
+
+def test_every_command_and_option_that_the_pages_name_exists():
+    for path in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
+        for command, rest in re.findall(
+            r"labelproof (audit|simulate|demo|version)\b([^\n`|]*)", path.read_text(encoding="utf-8")
+        ):
+            shown = CliRunner(env={"COLUMNS": "200"}).invoke(app, [command, "--help"]).output
+            for option in re.findall(r"--[a-z-]+", rest):
+                assert option in shown, f"{path.name}: labelproof {command} has no {option}"
