@@ -67,7 +67,9 @@ def filled(text: str) -> str:
     """The text with every table made anew."""
     for name, make in TABLES.items():
         pattern = re.compile(rf"(<!-- table: {name} -->\n).*?(\n<!-- end -->)", re.DOTALL)
-        text = pattern.sub(lambda match, table=make(): match[1] + table + match[2], text)
+        found = pattern.search(text)
+        if found is not None:
+            text = text[: found.end(1)] + make() + text[found.start(2) :]
     return text
 
 

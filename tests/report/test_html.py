@@ -80,10 +80,9 @@ def test_the_short_version_names_rate_and_worst_items(audited):
 
 
 def test_shares_as_text():
-    assert percent(0.1234) == "12.3 %"
-    assert percent(0.0) == "0.0 %"
-    assert percent(0.0001) == "< 0.1 %"
-    assert percent(1.0, 0) == "100 %"
+    texts = [percent(share).replace("\u00a0", " ") for share in (0.1234, 0.0, 0.0001, 0.99991, 1.0)]
+    assert texts == ["12.3 %", "0.0 %", "< 0.1 %", "> 99.9 %", "100.0 %"]
+    assert percent(1.0, 0) == "100\u00a0%"
 
 
 def test_unwritable_path(audited):

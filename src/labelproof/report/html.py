@@ -95,11 +95,13 @@ def _environment() -> jinja2.Environment:
 
 
 def percent(share: float, digits: int = 1) -> str:
-    """A share as text: ``12.3 %``; what would round to nothing reads ``< 0.1 %``."""
+    """A share as text, with a space that does not break: ``12.3 %``; what would round to 0 or 100 says so: ``< 0.1 %``."""
     least = 10.0**-digits
     if 0 < 100 * share < least:
-        return f"< {least:g} %"
-    return f"{100 * share:.{digits}f} %"
+        return f"<\u00a0{least:g}\u00a0%"
+    if 100 - least < 100 * share < 100:
+        return f">\u00a0{100 - least:g}\u00a0%"
+    return f"{100 * share:.{digits}f}\u00a0%"
 
 
 def _histogram(audit: Audit) -> list[dict[str, Any]]:
