@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 _HOME = {
-    "Audit": "labelproof.auditing.audit",
+    "Audit": "labelproof.auditing.findings",
     "audit": "labelproof.auditing.audit",
     "BadInput": "labelproof.errors",
     "CorruptArtifact": "labelproof.errors",
@@ -33,9 +33,9 @@ _HOME = {
 }
 
 if TYPE_CHECKING:
-    from labelproof.auditing.audit import Audit as Audit
     from labelproof.auditing.audit import audit as audit
     from labelproof.auditing.default_models import default_model as default_model
+    from labelproof.auditing.findings import Audit as Audit
     from labelproof.auditing.out_of_sample import out_of_sample_probs as out_of_sample_probs
     from labelproof.data.arrays import read_arrays as read_arrays
     from labelproof.data.dataset import Dataset as Dataset

@@ -18,7 +18,7 @@ from labelproof import __version__
 from labelproof.errors import BadInput, LabelproofError
 
 if TYPE_CHECKING:
-    from labelproof.auditing.audit import Audit
+    from labelproof.auditing.findings import Audit
     from labelproof.data.dataset import Dataset
 
 app = typer.Typer(

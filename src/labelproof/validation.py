@@ -24,6 +24,7 @@ AnyArray = npt.NDArray[Any]
 Seed = int | np.random.Generator | None
 
 ROW_SUM_TOLERANCE = 1e-3
+ROUNDING = 1e-12  # what rows may be off by and still be taken as they are
 UNLABELLED = -1
 _STREAM = 20_190_803
 _BLOCK = 65_536  # rows looked at together, so that a memory-mapped matrix is never copied whole
@@ -84,7 +85,7 @@ def check_labels(
     classes: Sequence[Any] | None = None,
     n_classes: int | None = None,
     name: str = "labels",
-    min_classes: int = 2,
+    needed: int = 2,
 ) -> CodedLabels:
     """Code labels as integers into the sorted classes.
 
@@ -99,7 +100,7 @@ def check_labels(
         ``0..n_classes-1`` are then read as column numbers, so a class may be absent from the labels.
     name : str
         What to call the argument in a message.
-    min_classes : int
+    needed : int
         Fewest different labels that must occur.
 
     Returns
@@ -114,6 +115,10 @@ def check_labels(
     if len(array) == 0:
         raise BadInput(f"{name} is empty. Give at least one label for each of two classes.")
     array, missing = _without_missing(array, name)
+    if classes is None and n_classes is not None and array.dtype.kind == "i" and not missing.any():
+        low, high = int(array.min()), int(array.max())
+        if low >= 0 and high < n_classes and low < high:  # column numbers already, the commonest case
+            return CodedLabels(array, tuple(range(n_classes)))
     found = _sorted_classes(array[~missing])
     if classes is None and array.dtype.kind == "i" and set(found) <= {-1, 1} and -1 in found:
         raise BadInput(f"{name} holds -1 and 1: is -1 a class or an unlabelled item? Pass classes=[-1, 1], or 0 and 1.")
@@ -128,7 +133,7 @@ def check_labels(
         raise BadInput(f"{len(allowed)} classes but {n_classes} probability columns. Give one column per class.")
     codes = _encode(array, missing, allowed, name) if allowed else np.full(len(array), UNLABELLED)
     occurring = np.unique(codes[codes >= 0])
-    if len(occurring) < min_classes:
+    if len(occurring) < needed:
         only = f"only {allowed[occurring[0]]!r}" if len(occurring) else "no label at all"
         raise BadInput(
             f"{name} has {only} in {len(codes)} items: with one class there is nothing to compare. "
@@ -168,7 +173,7 @@ def _without_missing(array: AnyArray, name: str) -> tuple[AnyArray, BoolArray]:
             )
         return whole.astype(np.int64), missing
     if array.dtype.kind in "iu":
-        return array.astype(np.int64), np.zeros(len(array), bool)
+        return array.astype(np.int64, copy=False), np.zeros(len(array), bool)
     if array.dtype.kind == "b":
         return array, np.zeros(len(array), bool)
     if array.dtype.kind in "UT":
@@ -256,6 +261,13 @@ def check_pred_probs(pred_probs: Any, *, name: str = "pred_probs") -> FloatArray
     BadInput
         For NaN, values outside [0, 1], rows that do not sum to one, fewer than two columns, or no row.
     """
+    probs = check_pred_probs_shape(pred_probs, name=name)
+    check_prob_rows(probs, name=name)
+    return probs
+
+
+def check_pred_probs_shape(pred_probs: Any, *, name: str = "pred_probs") -> FloatArray:
+    """Check shape and dtype of a matrix of class probabilities, not its rows."""
     probs = to_numpy(pred_probs, name)
     if probs.ndim != 2:
         hint = f" For two classes: np.column_stack([1 - {name}, {name}])." if probs.ndim == 1 else ""
@@ -266,11 +278,15 @@ def check_pred_probs(pred_probs: Any, *, name: str = "pred_probs") -> FloatArray
         raise BadInput(f"{name} has {probs.shape[1]} column: at least two classes are needed, one column each.")
     if probs.dtype.kind not in "fiub":
         raise BadInput(f"{name} has dtype {probs.dtype}. Give floats between 0 and 1.")
-    if probs.dtype not in (np.float32, np.float64):
+    if probs.dtype.newbyteorder("=") not in (np.float32, np.float64):
         probs = probs.astype(np.float32 if probs.dtype == np.float16 else np.float64)
-    for start in range(0, len(probs), _BLOCK):
-        _check_prob_rows(probs[start : start + _BLOCK], start, name)
     return probs
+
+
+def check_prob_rows(probs: FloatArray, start: int = 0, *, name: str = "pred_probs") -> None:
+    """Check that rows, numbered from ``start`` in a message, are distributions."""
+    for first in range(0, len(probs), _BLOCK):
+        _check_prob_rows(probs[first : first + _BLOCK], start + first, name)
 
 
 def _check_prob_rows(block: FloatArray, start: int, name: str) -> None:
@@ -321,11 +337,31 @@ def check_labels_and_probs(
     BadInput
     """
     check_pandas_index(labels=labels, pred_probs=pred_probs)
-    names = list(getattr(pred_probs, "columns", [])) if classes is None else None
     probs = check_pred_probs(pred_probs)
-    n, k = probs.shape
-    if names and _names_are_classes(names, labels):
-        classes = names
+    coded, order = check_labels_for_columns(labels, *probs.shape, classes=classes, names=getattr(pred_probs, "columns", None))
+    return coded, probs if order is None else probs[:, order]
+
+
+def check_labels_for_columns(
+    labels: Any, n: int, k: int, *, classes: Sequence[Any] | None = None, names: Any = None
+) -> tuple[CodedLabels, list[int] | None]:
+    """Check the labels of n rows of k probabilities.
+
+    Parameters
+    ----------
+    labels : array-like, shape (n,)
+    n, k : int
+    classes : sequence of length k, optional
+        The class of each column, in column order.
+    names : sequence of length k, optional
+        Column names; they are the classes if every label is among them.
+
+    Returns
+    -------
+    CodedLabels, and the order that sorts the columns by class, or None if they are sorted
+    """
+    if classes is None and names is not None and len(names) == k and _names_are_classes(list(names), labels):
+        classes = list(names)
     if classes is not None and len(classes) != k:
         raise BadInput(
             f"classes has {len(classes)} entries but pred_probs has {k} columns. Give one class per column, in column order."
@@ -335,12 +371,11 @@ def check_labels_and_probs(
         raise BadInput(
             f"labels has {len(coded.codes)} rows but pred_probs has {n}. Give one row of each per item, in the same order."
         )
-    if classes is not None:
-        column_of = {str(c): i for i, c in enumerate(_without_missing(to_numpy(classes, "classes"), "classes")[0].tolist())}
-        order = [column_of[str(c)] for c in coded.classes]
-        if order != list(range(k)):
-            probs = probs[:, order]
-    return coded, probs
+    if classes is None:
+        return coded, None
+    column_of = {str(c): i for i, c in enumerate(_without_missing(to_numpy(classes, "classes"), "classes")[0].tolist())}
+    order = [column_of[str(c)] for c in coded.classes]
+    return coded, None if order == list(range(k)) else order
 
 
 def _names_are_classes(names: list[Any], labels: Any) -> bool:
@@ -351,7 +386,7 @@ def _names_are_classes(names: list[Any], labels: Any) -> bool:
 def check_transition(matrix: Any, *, name: str = "transition") -> npt.NDArray[np.float64]:
     """Check ``transition[i, j] = p(given = j | true = i)``: square, finite, non-negative, rows that sum to one.
 
-    Rows are rescaled to sum to one exactly.
+    Rows are rescaled to sum to one.
 
     Raises
     ------
@@ -370,7 +405,7 @@ def check_transition(matrix: Any, *, name: str = "transition") -> npt.NDArray[np
         columns = np.abs(array.sum(axis=0) - 1).max() <= ROW_SUM_TOLERANCE
         hint = " Its columns do: transpose it." if columns else " Divide each row by its sum if these are counts."
         raise BadInput(f"{name} row {bad[0]} sums to {total[bad[0]]:.4f}; rows (true classes) must sum to 1.{hint}")
-    return np.asarray(array / total[:, None])
+    return np.asarray(array / np.where(np.abs(total - 1) > ROUNDING, total, 1.0)[:, None])
 
 
 def check_distribution(values: Any, k: int, *, name: str = "prior") -> npt.NDArray[np.float64]:
@@ -380,7 +415,7 @@ def check_distribution(values: Any, k: int, *, name: str = "prior") -> npt.NDArr
         raise BadInput(f"{name} has shape {array.shape}. Give one probability per class, shape ({k},).")
     if not np.isfinite(array).all() or array.min() < 0 or abs(array.sum() - 1) > ROW_SUM_TOLERANCE:
         raise BadInput(f"{name} is {array.tolist()}. Give probabilities that sum to 1.")
-    return np.asarray(array / array.sum())
+    return np.asarray(array / array.sum() if abs(array.sum() - 1) > ROUNDING else array)
 
 
 def check_rate(value: float, *, name: str = "rate", high: float = 1.0) -> float:

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import labelproof as lp
-from labelproof.auditing.audit import ISSUE_COLUMNS, verdicts
+from labelproof.auditing.findings import ISSUE_COLUMNS, verdicts
 from labelproof.noise import expectation_maximization
 
 

@@ -1,167 +1,34 @@
-"""`audit`: arrays in, findings out; and `Audit`, what it found."""
+"""`audit`: labels and probabilities in, findings out."""
 
 from __future__ import annotations
 
-import json
-import os
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
-from pathlib import Path
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from functools import reduce
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import polars as pl
 
-import labelproof
 from labelproof.auditing import fold
+from labelproof.auditing.calibrate import fit_calibration
+from labelproof.auditing.findings import Audit, ErrorRate, Findings
 from labelproof.auditing.out_of_sample import out_of_sample_probs
+from labelproof.auditing.sources import Ordered, Source, open_source
 from labelproof.data.dataset import Dataset
-from labelproof.data.files import MARKER, atomic_folder
-from labelproof.errors import BadInput, CorruptArtifact
-from labelproof.noise.estimate import AMBIGUITY, NoiseFit, NoiseParams
+from labelproof.errors import BadInput
+from labelproof.noise.em import AMBIGUITY, NoiseFit, NoiseParams
 from labelproof.noise.transition import TransitionMatrix
-from labelproof.validation import AnyArray, check_ids, check_labels_and_probs, check_transition
-
-VERDICTS = ("obvious", "possible", "ok")
-OBVIOUS_PRECISION = 0.95
-POSSIBLE_PROBABILITY = 0.5
-ISSUES_FILE = "issues.parquet"
-
-
-class ErrorRate(NamedTuple):
-    """The share of labels that are wrong, with a 95 % interval, each in [0, 1]."""
-
-    estimate: float
-    low: float
-    high: float
-
-
-@dataclass(frozen=True)
-class Audit:
-    """Which labels are wrong, and how labels go wrong in this data set.
-
-    Attributes
-    ----------
-    issues : polars.DataFrame
-        One row per labelled item, worst first: ``index`` (row number), ``id``, ``given_label``, ``suggested_label`` (the
-        posterior's argmax, which may be the given label), ``error_probability``, ``verdict`` (``obvious``, ``possible`` or ``ok``),
-        ``confidence`` of the suggestion.
-    noise : TransitionMatrix
-        ``p(given | true)`` and, as its prior, ``p(true)``.
-    error_rate : ErrorRate
-    n : int
-        Number of items, unlabelled ones included.
-    skipped : list of (id, reason)
-        Items that could not be read.
-    """
-
-    issues: pl.DataFrame
-    noise: TransitionMatrix
-    error_rate: ErrorRate
-    n: int
-    skipped: list[tuple[str, str]] = field(default_factory=list)
-    source: dict[str, Any] = field(default_factory=dict)
-    dataset: Dataset | None = field(default=None, repr=False, compare=False)
-
-    @property
-    def classes(self) -> tuple[Any, ...]:
-        """Class names in sorted order, as rows and columns of ``noise`` are."""
-        return self.noise.classes
-
-    @cached_property
-    def error_probability(self) -> npt.NDArray[np.float64]:
-        """Probability that the given label is wrong, in the order of the input, shape (n,); NaN where unlabelled."""
-        out = np.full(self.n, np.nan)
-        out[self.issues["index"].to_numpy()] = self.issues["error_probability"].to_numpy()
-        return out
-
-    @cached_property
-    def suggested(self) -> AnyArray:
-        """Suggested class in the order of the input, shape (n,) of objects; ``None`` where unlabelled."""
-        out = np.full(self.n, None, dtype=object)
-        out[self.issues["index"].to_numpy()] = np.array(self.issues["suggested_label"].to_list(), dtype=object)
-        return out
-
-    @property
-    def counts(self) -> dict[str, int]:
-        """Number of items with each verdict."""
-        found = dict(self.issues["verdict"].value_counts().iter_rows())
-        return {verdict: int(found.get(verdict, 0)) for verdict in VERDICTS}
-
-    @property
-    def summary(self) -> dict[str, Any]:
-        """What ``summary.json`` holds."""
-        return {
-            "labelproof": labelproof.__version__,
-            "n": self.n,
-            "labelled": self.issues.height,
-            "classes": list(self.classes),
-            "error_rate": self.error_rate._asdict(),
-            "verdicts": self.counts,
-            "transition": self.noise.matrix.tolist(),
-            "prior": self.noise.prior.tolist(),
-            "skipped": [{"id": i, "reason": reason} for i, reason in self.skipped],
-            "source": self.source,
-        }
-
-    def save(self, folder: str | os.PathLike[str], *, overwrite: bool = False) -> None:
-        """Write ``issues.parquet`` and ``summary.json`` into a folder, whole or not at all.
-
-        Raises
-        ------
-        BadInput
-            If the folder exists and ``overwrite`` is false, or cannot be written.
-        """
-        with atomic_folder(folder, overwrite=overwrite) as partial:
-            self.write_into(partial)
-
-    def write_into(self, folder: Path) -> None:
-        """Write the files of `save` into a folder that exists."""
-        self.issues.write_parquet(folder / ISSUES_FILE)
-        (folder / MARKER).write_text(json.dumps(self.summary, indent=1, ensure_ascii=False), encoding="utf-8")
-
-    @classmethod
-    def load(cls, folder: str | os.PathLike[str]) -> Audit:
-        """Read what `save` wrote.
-
-        Raises
-        ------
-        CorruptArtifact
-            If a file is missing, damaged or disagrees with the other.
-        """
-        place = Path(folder)
-        try:
-            summary = json.loads((place / MARKER).read_text(encoding="utf-8"))
-            issues = pl.read_parquet(place / ISSUES_FILE)
-            noise = TransitionMatrix(summary["transition"], prior=summary["prior"], classes=summary["classes"])
-            rate = ErrorRate(**summary["error_rate"])
-            skipped = [(row["id"], row["reason"]) for row in summary["skipped"]]
-            loaded = cls(issues, noise, rate, summary["n"], skipped, summary["source"])
-            damaged = issues.height != summary["labelled"] or set(issues.columns) != set(ISSUE_COLUMNS)
-        except (OSError, KeyError, TypeError, ValueError, pl.exceptions.PolarsError) as error:
-            raise CorruptArtifact(f"{str(place)!r} is not a whole audit folder ({error}). Run the audit again.") from error
-        if damaged:
-            raise CorruptArtifact(f"{str(place)!r}: {ISSUES_FILE} does not belong to {MARKER}. Run the audit again.")
-        return loaded
-
-    def to_html(self, path: str | os.PathLike[str], *, title: str = "Label audit") -> None:
-        """Write the report as one self-contained HTML file."""
-        labelproof.write_report(self, path, title=title)  # by its public name: the report is a floor up
-
-    def _repr_html_(self) -> str:
-        return labelproof.short_html(self)
-
-    def __repr__(self) -> str:
-        rate, counts = self.error_rate, self.counts
-        return (
-            f"Audit of {self.issues.height:,} labels in {len(self.classes)} classes: {rate.estimate:.1%} wrong "
-            f"(95 % interval {rate.low:.1%} to {rate.high:.1%}); {counts['obvious']:,} obvious, {counts['possible']:,} possible"
-        )
-
-
-ISSUE_COLUMNS = ("index", "id", "given_label", "suggested_label", "error_probability", "verdict", "confidence")
+from labelproof.progress import track
+from labelproof.validation import (
+    UNLABELLED,
+    FloatArray,
+    IntArray,
+    check_ids,
+    check_labels,
+    check_labels_for_columns,
+    check_pandas_index,
+    check_transition,
+)
 
 
 def audit(
@@ -173,6 +40,7 @@ def audit(
     transition: Any = None,
     strength: float | None = None,
     ambiguity: float = AMBIGUITY,
+    reviews: Any = None,
     estimator: Any = None,
     seed: int = 0,
 ) -> Audit:
@@ -187,9 +55,11 @@ def audit(
     ----------
     labels : array-like, shape (n,), or Dataset
         Given labels, as names or integers; ``None``, NaN, "" and -1 mean unlabelled.
-    pred_probs : array-like, shape (n, k), optional
-        Out-of-sample class probabilities, e.g. from cross-validation. May be left out for a `Dataset`: then
-        `labelproof.out_of_sample_probs` makes them.
+    pred_probs : array-like or path, shape (n, k), optional
+        Out-of-sample class probabilities, e.g. from cross-validation: an array, a memory-mapped one, the path of a
+        ``.npy`` file, of a Parquet file or of a folder of them (a column for each class, or one of lists), a scipy sparse
+        matrix with the most probable classes of each row, or a list of these from several models, which are averaged.
+        Files may be larger than memory. May be left out for a `Dataset`: then `labelproof.out_of_sample_probs` makes them.
     classes : sequence of length k, optional
         The class of each column of ``pred_probs``, if not sorted order.
     ids : array-like, shape (n,), optional
@@ -200,6 +70,9 @@ def audit(
         Pseudo-items a class that draw its row of the transition to the overall error rate; chosen by the evidence.
     ambiguity : float in [0, 1]
         How far an unsure prediction means that the label was given at random.
+    reviews : array-like, shape (n,), or mapping of id to label, optional
+        True labels that a person has verified; unreviewed items are missing as in ``labels``. Their findings are certain
+        and all others are recalibrated (`labelproof.auditing.calibrate`).
     estimator : scikit-learn classifier, optional
         Makes the probabilities of a `Dataset`; a model that suits its kind where left out.
     seed : int
@@ -233,87 +106,88 @@ def audit(
         labels, classes, ids = dataset.given, range(len(dataset.classes)), dataset.ids
     elif pred_probs is None:
         raise BadInput("pred_probs is missing. Give out-of-sample probabilities, or a Dataset to have them made.")
-    coded, probs = check_labels_and_probs(labels, pred_probs, classes=classes)
+    check_pandas_index(labels=labels, pred_probs=pred_probs)
+    source: Source = open_source(pred_probs)
+    coded, order = check_labels_for_columns(labels, source.n, source.k, classes=classes, names=source.columns)
+    source = source if order is None else Ordered(source, order)
     names = coded.classes if dataset is None else dataset.classes
-    item_ids = check_ids(ids, len(coded.codes))
-    rows = np.flatnonzero(coded.codes >= 0)
-    if len(rows) < len(probs):
-        probs = probs[rows]
-    given = coded.codes[rows]
-
-    def source() -> list[fold.Block]:
-        return [(probs, given)]
-
-    counts = np.bincount(given, minlength=len(names)).astype(float)
+    given = coded.codes
     if transition is None:
-        noise = fold.fit(source, counts, names, strength=strength, ambiguity=ambiguity)
+        noise = fold.fit(collect(source, given), names, strength=strength, ambiguity=ambiguity)
     else:
-        noise = _known_noise(transition, counts, names)
-    (scores,) = fold.score(source, noise)
-    issues = issue_table(rows, item_ids[rows], given, names, scores)
+        noise = known_noise(transition, given, names)
+    findings, expected = assemble(score_all(source, given, noise), given, None if ids is None else check_ids(ids, source.n))
+    rate = error_rate_of(findings.error_probability, expected)
+    if reviews is not None:
+        findings, rate = _reviewed(findings, names, reviews, ids, source.n)
     return Audit(
-        issues=issues,
+        findings=findings,
         noise=noise.transition,
-        error_rate=estimate_error_rate(scores.error_probability, scores.expected_errors),
-        n=len(coded.codes),
+        error_rate=rate,
+        n=source.n,
         skipped=[] if dataset is None else dataset.skipped,
         source={} if dataset is None else dataset.source,
         dataset=dataset,
     )
 
 
-def _known_noise(transition: Any, counts: npt.NDArray[np.float64], names: Sequence[Any]) -> NoiseFit:
+def collect(source: Source, given: IntArray) -> fold.Sample:
+    """The first pass: the rows that the noise model is fitted to."""
+    return reduce(
+        fold.Sample.__add__,
+        (fold.sample(block, part, start, source.n) for start, block, part in _numbered(source, given, "sampling")),
+    )
+
+
+def score_all(source: Source, given: IntArray, noise: NoiseFit) -> Iterator[fold.Scores]:
+    """The second pass: findings block by block."""
+    for start, block, part in _numbered(source, given, "scoring"):
+        yield fold.score(block, part, noise, start)
+
+
+def _numbered(source: Source, given: IntArray, doing: str) -> Iterator[tuple[int, FloatArray, IntArray]]:
+    start = 0
+    for block in track(source.blocks(), doing):
+        yield start, block, given[start : start + len(block)]
+        start += len(block)
+    if start != source.n:
+        raise BadInput(
+            f"pred_probs had {source.n:,} rows at first and {start:,} when read. It changed; run again when it is at rest."
+        )
+
+
+def known_noise(transition: Any, given: IntArray, names: Sequence[Any]) -> NoiseFit:
+    """A noise model with a transition that the caller knows, and predictions taken as they are."""
     matrix = transition.matrix if isinstance(transition, TransitionMatrix) else check_transition(transition)
     if len(matrix) != len(names):
         raise BadInput(
             f"transition is {len(matrix)} x {len(matrix)} but there are {len(names)} classes. Give one row per class."
         )
+    counts = np.bincount(given[given >= 0], minlength=len(names))
     frequency = counts / counts.sum()
     prior = transition.prior if isinstance(transition, TransitionMatrix) else frequency
     params = NoiseParams(matrix, np.maximum(frequency, np.finfo(float).tiny), sharpness=1.0, ambiguity=0.0)
     return NoiseFit(TransitionMatrix(matrix, prior=prior, classes=names), (params,))
 
 
-def issue_table(
-    rows: npt.NDArray[np.int64],
-    ids: AnyArray,
-    given: npt.NDArray[np.int64],
-    classes: Sequence[Any],
-    scores: fold.Scores,
-) -> pl.DataFrame:
-    """The findings worst first; ties stay in the order of the input."""
-    names = pl.Series(list(classes))
-    order = np.argsort(-scores.error_probability, kind="stable")
-    error = scores.error_probability[order]
-    return pl.DataFrame(
-        {
-            "index": rows[order],
-            "id": pl.Series(ids[order].tolist()),
-            "given_label": names.gather(given[order]),
-            "suggested_label": names.gather(scores.suggested[order]),
-            "error_probability": error,
-            "verdict": verdicts(error),
-            "confidence": scores.confidence[order],
-        }
-    )
+def assemble(scores: Iterator[fold.Scores], given: IntArray, ids: Any | None) -> tuple[Findings, npt.NDArray[np.float64]]:
+    """Findings of all blocks in the order of the input, and the expected number of errors under each component."""
+    parts = list(scores)
+    error = _joined([part.error_probability for part in parts])
+    suggested, confidence = _joined([part.suggested for part in parts]), _joined([part.confidence for part in parts])
+    expected = np.sum([part.expected_errors for part in parts], axis=0)
+    rows = None if given.min() >= 0 else np.flatnonzero(given >= 0)
+    if rows is None:
+        return Findings(np.arange(len(given)), ids, given, suggested, error, confidence), expected
+    kept_ids = None if ids is None else ids[rows]
+    return Findings(rows, kept_ids, given[rows], suggested[rows], error[rows], confidence[rows]), expected
 
 
-def verdicts(sorted_error: npt.NDArray[np.float64]) -> pl.Series:
-    """Verdict of each item of a list sorted worst first.
-
-    ``obvious`` is the longest head whose expected precision, the mean error probability, is at least 0.95; beyond it
-    ``possible`` is an error probability of at least 0.5; the rest is ``ok``.
-    """
-    if len(sorted_error) == 0:
-        return pl.Series([], dtype=pl.Enum(VERDICTS))
-    precision = np.cumsum(sorted_error) / np.arange(1, len(sorted_error) + 1)
-    head = int((precision >= OBVIOUS_PRECISION).sum())  # a running mean of a falling series falls
-    codes = np.where(sorted_error >= POSSIBLE_PROBABILITY, 1, 2)
-    codes[:head] = 0
-    return pl.Series(np.array(VERDICTS, dtype=object)[codes], dtype=pl.Enum(VERDICTS))
+def _joined(parts: list[Any]) -> Any:
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
-def estimate_error_rate(error_probability: npt.NDArray[np.float64], expected_errors: npt.NDArray[np.float64]) -> ErrorRate:
+def error_rate_of(error_probability: FloatArray, expected_errors: FloatArray) -> ErrorRate:
     """Mean error probability, with an interval that spans the readings of the classifier's sharpness.
 
     If the probabilities of one reading are right, the number of wrong labels has variance ``sum e (1 - e)``. The interval
@@ -327,6 +201,48 @@ def estimate_error_rate(error_probability: npt.NDArray[np.float64], expected_err
         Expected number of errors under each reading.
     """
     e = error_probability
-    half = 1.96 * float(np.sqrt((e * (1 - e)).sum())) / len(e)
+    half = 1.96 * float(np.sqrt(np.dot(e, 1 - e))) / len(e)
     readings = expected_errors / len(e)
     return ErrorRate(float(e.mean()), max(0.0, float(readings.min()) - half), min(1.0, float(readings.max()) + half))
+
+
+def _reviewed(findings: Findings, names: Sequence[Any], reviews: Any, ids: Any | None, n: int) -> tuple[Findings, ErrorRate]:
+    """Findings recalibrated from verified labels, and the error rate with the uncertainty of the calibration."""
+    true = _true_codes(reviews, names, ids, n)[findings.index]
+    seen = true >= 0
+    if not seen.any():
+        raise BadInput("reviews has no verified label. Leave it out, or give the true label of at least one item.")
+    wrong = true[seen] != findings.given[seen]
+    calibration = fit_calibration(findings.error_probability[seen], wrong)
+    error = calibration(findings.error_probability)
+    means = calibration.sample_means(findings.error_probability[~seen]) if not seen.all() else np.zeros(1)
+    share = float((~seen).mean())
+    certain = float(wrong.sum()) / len(seen)
+    unsure = error[~seen]
+    half = 1.96 * float(np.sqrt(np.dot(unsure, 1 - unsure))) / len(seen)
+    low, high = (certain + share * float(q) for q in np.quantile(means, [0.025, 0.975]))
+    error[seen] = wrong
+    rate = ErrorRate(float(error.mean()), max(0.0, low - half), min(1.0, high + half))
+    suggested, confidence = findings.suggested.copy(), findings.confidence.copy()
+    suggested[seen], confidence[seen] = true[seen], 1.0
+    return Findings(findings.index, findings.ids, findings.given, suggested, error, confidence), rate
+
+
+def _true_codes(reviews: Any, names: Sequence[Any], ids: Any | None, n: int) -> IntArray:
+    """Codes of the verified labels by row, -1 where there is none."""
+    if not isinstance(reviews, Mapping):
+        coded = check_labels(reviews, classes=names, name="reviews", needed=1)
+        if len(coded.codes) != n:
+            raise BadInput(
+                f"reviews has {len(coded.codes)} rows but there are {n} items. Give one entry per item, or a mapping of ids."
+            )
+        return coded.codes
+    places = {str(name): row for row, name in enumerate(check_ids(ids, n).tolist())}
+    unknown = next((key for key in reviews if str(key) not in places), None)
+    if unknown is not None:
+        raise BadInput(f"reviews names the item {unknown!r}, which is not among the ids.")
+    codes = np.full(n, UNLABELLED)
+    if reviews:
+        rows = [places[str(key)] for key in reviews]
+        codes[rows] = check_labels(list(reviews.values()), classes=names, name="reviews", needed=1).codes
+    return codes

@@ -1,69 +1,107 @@
-"""The audit as a fold over blocks: ``partial(block, params) -> Expected``, ``Expected + Expected``, and the M step.
+"""The audit as a fold over blocks, in two passes; in memory there is one block.
 
-In memory there is one block. A source of blocks is a callable that yields ``(probs (m, k), given (m,))`` afresh at each
-call, because EM passes over the data several times.
+1. ``sample(block)`` takes the rows that the noise model is fitted to; samples add up: ``Sample + Sample``; ``fit(Sample)``
+   is the noise model.
+2. ``score(block, noise)`` is the findings of the block's rows.
+
+A row belongs to the sample by its number alone, so the answer is the same however the rows are cut into blocks.
 """
 
+# mypy: disable-error-code="no-untyped-call"
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import reduce
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from labelproof.auditing.kernels import as_kernel_input, expected_counts, score_rows
-from labelproof.noise.estimate import AMBIGUITY, Expected, NoiseFit, NoiseParams, fit_noise
-from labelproof.validation import FloatArray, IntArray
+from labelproof.auditing.kernels import as_kernel_input, count_arguments, expected_counts, score_arguments, score_rows
+from labelproof.noise.em import AMBIGUITY, Expected, NoiseFit, NoiseParams, fit_noise
+from labelproof.validation import BoolArray, FloatArray, IntArray, check_prob_rows
 
-Block = tuple[FloatArray, IntArray]
-Source = Callable[[], Iterable[Block]]
+SAMPLE_CELLS = 2_000_000  # probabilities that the noise model is fitted to
+FEWEST_ROWS = 5_000
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Rows for the fit. Adding two samples is the sample of both sets of rows."""
+
+    index: npt.NDArray[np.int64]  # (m,), ascending
+    probs: FloatArray  # (m, k)
+    given: IntArray  # (m,)
+    given_counts: npt.NDArray[np.float64]  # (k,), of all rows
+
+    def __add__(self, other: Sample) -> Sample:
+        index = np.concatenate([self.index, other.index])
+        order = np.argsort(index)
+        return Sample(
+            index[order],
+            np.concatenate([self.probs, other.probs])[order],
+            np.concatenate([self.given, other.given])[order],
+            self.given_counts + other.given_counts,
+        )
 
 
 @dataclass(frozen=True)
 class Scores:
-    """What the last pass says of each labelled item of a block."""
+    """What the last pass says of the rows of a block."""
 
-    error_probability: npt.NDArray[np.float64]  # (m,)
-    suggested: npt.NDArray[np.int64]  # (m,) codes
-    confidence: npt.NDArray[np.float64]  # (m,)
+    error_probability: npt.NDArray[np.float64]  # (m,), NaN where unlabelled
+    suggested: npt.NDArray[np.int32]  # (m,) codes, -1 where unlabelled
+    confidence: npt.NDArray[np.float32]  # (m,)
     expected_errors: npt.NDArray[np.float64]  # (c,), under each component of the noise model
 
 
-def partial(block: Block, params: NoiseParams) -> Expected:
-    """One block's share of an E step."""
-    probs, given = block
-    counts, random, likelihood = expected_counts(
-        as_kernel_input(probs), given, params.systematic, params.given_prior, params.sharpness, params.ambiguity
-    )
-    return Expected(counts, random, float(likelihood), len(given))
+def sample_size(n: int, k: int) -> int:
+    """How many of n rows the noise model is fitted to."""
+    return min(n, max(SAMPLE_CELLS // k, min(FEWEST_ROWS, 10 * SAMPLE_CELLS // k)))
 
 
-def fit(
-    source: Source,
-    given_counts: npt.NDArray[np.float64],
-    classes: Sequence[Any],
-    *,
-    strength: float | None = None,
-    ambiguity: float = AMBIGUITY,
-) -> NoiseFit:
-    """Fit the noise model by EM, each E step a fold over the blocks."""
+def in_sample(index: IntArray, n: int, size: int) -> BoolArray:
+    """Whether rows belong to the sample: a hash of the row number, so periodic data do no harm."""
+    if size >= n:
+        return np.ones(len(index), bool)
+    mixed = np.asarray(index).astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    mixed = (mixed ^ (mixed >> np.uint64(29))) * np.uint64(0xBF58476D1CE4E5B9)
+    return np.asarray((mixed >> np.uint64(32)) < np.uint64(int(size / n * 2**32)))
+
+
+def sample(block: FloatArray, given: IntArray, start: int, n: int) -> Sample:
+    """The rows of a block, numbered from ``start`` of ``n``, that belong to the sample."""
+    k = block.shape[1]
+    size = sample_size(n, k)
+    counts = np.bincount(given[given >= 0] if (len(given) and given.min() < 0) else given, minlength=k).astype(float)
+    if len(block) == n <= size and given.min() >= 0:  # everything, without a copy
+        check_prob_rows(block)
+        return Sample(np.arange(n), block, given, counts)
+    rows = np.flatnonzero(in_sample(np.arange(start, start + len(given)), n, size) & (given >= 0))
+    chosen = np.asarray(block[rows])  # a copy: the source may fill its buffer again
+    return Sample(start + rows, chosen, given[rows], counts)
+
+
+def fit(rows: Sample, classes: Sequence[Any], *, strength: float | None = None, ambiguity: float = AMBIGUITY) -> NoiseFit:
+    """Fit the noise model to a sample."""
+    probs, given = as_kernel_input(rows.probs), rows.given
 
     def e_step(params: NoiseParams) -> Expected:
-        return reduce(Expected.__add__, (partial(block, params) for block in source()))
+        counts, random, likelihood = expected_counts(probs, given, *count_arguments(params))
+        return Expected(counts, random, float(likelihood), len(given))
 
-    return fit_noise(e_step, given_counts, classes, strength=strength, ambiguity=ambiguity)
+    return fit_noise(e_step, rows.given_counts, classes, strength=strength, ambiguity=ambiguity)
 
 
-def score(source: Source, noise: NoiseFit) -> Iterator[Scores]:
-    """The last pass: findings block by block, from the posterior averaged over the components."""
-    stacked = [
-        np.stack([params.systematic for params in noise.components]),
-        np.stack([params.given_prior for params in noise.components]),
-        np.array([params.sharpness for params in noise.components]),
-        np.array([params.ambiguity for params in noise.components]),
-    ]
-    for probs, given in source():
-        yield Scores(*score_rows(as_kernel_input(probs), given, *stacked))
+def score(block: FloatArray, given: IntArray, noise: NoiseFit, start: int = 0) -> Scores:
+    """The findings of a block's rows.
+
+    Raises
+    ------
+    BadInput
+        At the first row that is no distribution, by its number from ``start``.
+    """
+    *found, first_bad = score_rows(as_kernel_input(block), given, *score_arguments(noise.components))
+    if first_bad < len(block):
+        check_prob_rows(block[first_bad : first_bad + 1], start + int(first_bad))
+    return Scores(*found)

@@ -1,109 +1,207 @@
 """The audit's inner loops, compiled: one pass over the probabilities, no temporary of size n x k.
 
-Both kernels work out the posterior of `labelproof.noise.posterior` row by row. Rows are dealt to a fixed number of
-lanes, each with sums of its own, so that the answer does not depend on how many threads there are.
+Both kernels work out the posterior of `labelproof.noise.posterior` row by row. Three things make them quick:
+
+- Powers are multiples of a quarter: two square roots and a few products for each class instead of a logarithm and an
+  exponential, all of which the compiler turns into vector instructions.
+- The noise of a row is one contiguous line: the column of its given label.
+- Rows are dealt to a fixed number of lanes, each with sums of its own, so that the answer does not depend on how many
+  threads there are.
 """
 
+# mypy: disable-error-code="no-untyped-def, no-untyped-call"
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 from numba import njit, prange
 
-from labelproof.validation import AnyArray
+from labelproof.noise.em import NoiseParams
+from labelproof.validation import ROW_SUM_TOLERANCE, AnyArray
 
-LANES = 16
-NEGLIGIBLE = 1e-12  # share of a row's largest power below which a class cannot matter
+LANES = 64
+COUNT_LANES = 8  # each holds a table of counts
+QUARTERS = 8  # bits of the largest power in quarters
+ORDER_FREE = {"reassoc", "contract", "arcp", "nsz"}  # sums may be vectorised; NaN and infinity keep their meaning
 
 
-@njit(cache=True, inline="always")
-def _joint_row(row, z, systematic, at_random, power, ambiguity, joint):  # type: ignore[no-untyped-def]
-    """Fill ``joint`` (k) with p(y, z | x); return p(z | x) and the random part of p(z | y, x)."""
+@njit(cache=True, fastmath=ORDER_FREE)
+def _powers(row, inverse_top, quarters, root, powered):
+    """Fill ``powered`` (c, k) with (row / top) ** (quarters / 4); return their sums (c)."""
     k = row.shape[0]
-    top = 0.0
+    components = quarters.shape[0]
     for y in range(k):
+        root[y] = np.sqrt(np.sqrt(row[y] * inverse_top))
+    for c in range(components):
+        for y in range(k):
+            powered[c, y] = 1.0
+    for bit in range(QUARTERS):
+        some = False
+        for c in range(components):
+            left = quarters[c] >> bit
+            some = some or left > 1
+            if left & 1:
+                for y in range(k):
+                    powered[c, y] *= root[y]
+        if not some:
+            break
+        for y in range(k):
+            root[y] *= root[y]
+
+
+@njit(cache=True, fastmath=ORDER_FREE)
+def _highest(row):
+    top = row[0]
+    for y in range(1, row.shape[0]):
         top = max(top, row[y])
+    return np.float64(top)
+
+
+@njit(cache=True, fastmath=ORDER_FREE)
+def _evidence(powered, line, spread, kept, z, rate, chance):
+    """Of one component, up to a factor: p(z | x) where the given label is the true one, and where it is not; the factor."""
     total = 0.0
-    for y in range(k):
-        ratio = row[y] / top
-        powered = np.exp(power * np.log(ratio)) if ratio > 0.0 else 0.0
-        joint[y] = powered if powered > NEGLIGIBLE else 0.0
-        total += joint[y]
-    rate = ambiguity * (1.0 - min(top, 1.0))
-    chance = rate * at_random[z]
-    evidence = 0.0
-    for y in range(k):
-        if joint[y] > 0.0:
-            joint[y] *= ((1.0 - rate) * systematic[y, z] + chance) / total
-            evidence += joint[y]
-    if evidence <= 0.0:  # impossible wherever the classifier sees a chance: nothing speaks against the label
-        joint[z] = 1.0
-        return 1.0, chance
-    return evidence, chance
+    noisy = 0.0
+    for y in range(powered.shape[0]):
+        total += powered[y]
+        noisy += powered[y] * line[y]
+    wrong = (noisy - powered[z] * line[z]) * spread
+    right = powered[z] * ((1.0 - rate) * kept + chance)
+    others = (1.0 - rate) * max(wrong, 0.0) + chance * max(total - powered[z], 0.0)
+    return right, others, total
 
 
-@njit(parallel=True, cache=True, nogil=True)
-def expected_counts(probs, given, systematic, at_random, power, ambiguity):  # type: ignore[no-untyped-def]
-    """E step: `labelproof.noise.estimate.Expected` of the rows, as (k, k), (k,) and a float."""
+def score_rows(probs, given, lines, kept, at_random, quarters, ambiguity):
+    """One pass over the rows.
+
+    Returns the error probability (n), the suggested class (n) and its posterior (n), averaged over the components; the
+    expected number of errors under each component (c); and the first row that is no distribution, or n.
+    """
+    n, components = len(probs), len(quarters)
+    error, suggested, confidence = np.empty(n), np.empty(n, np.int32), np.empty(n, np.float32)
+    expected_errors, first_bad = np.zeros((LANES, components)), np.full(LANES, n)
+    out = (error, suggested, confidence, expected_errors, first_bad)
+    _score_rows(probs, given, lines, kept, at_random, quarters, ambiguity, *out)
+    return error, suggested, confidence, expected_errors.sum(axis=0), int(first_bad.min())
+
+
+@njit(parallel=True, cache=True, nogil=True, fastmath=ORDER_FREE)
+def _score_rows(
+    probs, given, lines, kept, at_random, quarters, ambiguity, error, suggested, confidence, expected_errors, first_bad
+):
     n, k = probs.shape
-    counts = np.zeros((LANES, k, k))
-    random = np.zeros((LANES, k))
-    likelihood = np.zeros(LANES)
+    components = quarters.shape[0]
+    dense = lines.shape[1] > 1
     for lane in prange(LANES):
-        joint = np.empty(k)
+        root = np.empty(k)
+        powered = np.empty((components, k))
+        weight = np.empty(components)
         for i in range(lane * n // LANES, (lane + 1) * n // LANES):
-            z = given[i]
-            evidence, chance = _joint_row(probs[i], z, systematic, at_random, power, ambiguity, joint)
-            rate = chance / at_random[z]
+            row = probs[i]
+            sum_of_row = 0.0
+            lowest = np.float64(row[0])
             for y in range(k):
-                if joint[y] > 0.0:
-                    regard = (1.0 - rate) * systematic[y, z]
-                    share = regard / (regard + chance) if regard + chance > 0.0 else 1.0
-                    counts[lane, y, z] += joint[y] * share / evidence
-                    random[lane, y] += joint[y] * (1.0 - share) / evidence
-            likelihood[lane] += np.log(evidence)
+                sum_of_row += row[y]
+                lowest = min(lowest, row[y])
+            if not (abs(sum_of_row - 1.0) <= ROW_SUM_TOLERANCE and lowest >= -1e-6):
+                first_bad[lane] = min(first_bad[lane], i)
+                error[i] = np.nan
+                continue
+            z = given[i]
+            if z < 0:
+                error[i], suggested[i], confidence[i] = np.nan, -1, np.nan
+                continue
+            top = _highest(row)
+            _powers(row, 1.0 / top, quarters, root, powered)
+            rate = ambiguity * (1.0 - min(top, 1.0))
+            chance = rate * at_random[z]
+            wrong = 0.0
+            for c in range(components):
+                spread = 1.0 if dense else at_random[z]
+                line = lines[c, z] if dense else lines[c, 0]
+                right, others, _ = _evidence(powered[c], line, spread, kept[c, z], z, rate, chance)
+                share = others / (right + others) if right + others > 0.0 else 0.0
+                weight[c] = 1.0 / (right + others) / components if right + others > 0.0 else 0.0
+                wrong += share / components
+                expected_errors[lane, c] += share
+            best, highest = z, 1.0 - wrong
+            if highest < 0.5:  # else no other class can have more
+                for y in range(k):
+                    if y != z:
+                        mass = 0.0
+                        for c in range(components):
+                            noise = lines[c, z, y] if dense else lines[c, 0, y] * at_random[z]
+                            mass += powered[c, y] * ((1.0 - rate) * noise + chance) * weight[c]
+                        if mass > highest:
+                            best, highest = y, mass
+            error[i], suggested[i], confidence[i] = wrong, best, highest
+
+
+def expected_counts(probs, given, lines, kept, at_random, quarters, ambiguity):
+    """E step of one component: `labelproof.noise.em.Expected` of the rows, as (k, k) or (k, 2), (k,) and a float."""
+    k = probs.shape[1]
+    counts = np.zeros((COUNT_LANES, k, k if len(lines) > 1 else 2))
+    random, likelihood = np.zeros((COUNT_LANES, k)), np.zeros(COUNT_LANES)
+    _expected_counts(probs, given, lines, kept, at_random, quarters, ambiguity, counts, random, likelihood)
+    return counts.sum(axis=0), random.sum(axis=0), float(likelihood.sum())
+
+
+@njit(parallel=True, cache=True, nogil=True, fastmath=ORDER_FREE)
+def _expected_counts(probs, given, lines, kept, at_random, quarters, ambiguity, counts, random, likelihood):
+    n, k = probs.shape
+    dense = lines.shape[0] > 1
+    for lane in prange(COUNT_LANES):
+        root = np.empty(k)
+        powered = np.empty((1, k))
+        for i in range(lane * n // COUNT_LANES, (lane + 1) * n // COUNT_LANES):
+            z = given[i]
+            top = _highest(probs[i])
+            _powers(probs[i], 1.0 / top, quarters, root, powered)
+            rate = ambiguity * (1.0 - min(top, 1.0))
+            chance = rate * at_random[z]
+            line = lines[z] if dense else lines[0]
+            spread = 1.0 if dense else at_random[z]
+            right, others, total = _evidence(powered[0], line, spread, kept[z], z, rate, chance)
+            evidence = right + others
+            if evidence <= 0.0:
+                counts[lane, z, z if dense else 0] += 1.0
+                continue
+            likelihood[lane] += np.log(evidence / total)
+            for y in range(k):
+                share = powered[0, y] / evidence
+                noise = kept[z] if y == z else line[y] * spread
+                regard = share * (1.0 - rate) * noise
+                random[lane, y] += share * chance
+                if dense:
+                    counts[lane, y, z] += regard
+                else:
+                    counts[lane, y, 0 if y == z else 1] += regard
     return counts.sum(axis=0), random.sum(axis=0), likelihood.sum()
 
 
-@njit(parallel=True, cache=True, nogil=True)
-def score_rows(probs, given, systematic, at_random, power, ambiguity):  # type: ignore[no-untyped-def]
-    """Error probability, suggested class and its posterior of each row, averaged over the components.
+def score_arguments(components: tuple[NoiseParams, ...]) -> tuple[Any, ...]:
+    """What `score_rows` takes of a noise model."""
+    each = [count_arguments(params) for params in components]
+    lines, kept = np.stack([e[0] for e in each]), np.stack([e[1] for e in each])
+    return lines, kept, each[0][2], np.concatenate([e[3] for e in each]), each[0][4]
 
-    Last comes the expected number of errors under each component.
-    """
-    n, k = probs.shape
-    components = power.shape[0]
-    error = np.empty(n)
-    suggested = np.empty(n, np.int64)
-    confidence = np.empty(n)
-    wrong_by_component = np.zeros((LANES, components))
-    for lane in prange(LANES):
-        joint = np.empty(k)
-        mean = np.empty(k)
-        for i in range(lane * n // LANES, (lane + 1) * n // LANES):
-            z = given[i]
-            mean[:] = 0.0
-            wrong = 0.0
-            for c in range(components):
-                evidence, _ = _joint_row(probs[i], z, systematic[c], at_random[c], power[c], ambiguity[c], joint)
-                others = 0.0
-                for y in range(k):
-                    mean[y] += joint[y] / evidence / components
-                    if y != z:
-                        others += joint[y]
-                wrong += others / evidence / components
-                wrong_by_component[lane, c] += others / evidence
-            best = z
-            for y in range(k):
-                if mean[y] > mean[best]:
-                    best = y
-            error[i] = min(wrong, 1.0)
-            suggested[i] = best
-            confidence[i] = mean[best]
-    return error, suggested, confidence, wrong_by_component.sum(axis=0)
+
+def count_arguments(params: NoiseParams) -> tuple[Any, ...]:
+    """What `expected_counts` takes of a noise model: a line for each given label, or one that all share."""
+    if params.pooled:
+        others = 1.0 - params.given_prior
+        line = np.where(others > 0, params.systematic[:, 1] / np.where(others > 0, others, 1.0), 0.0)[None]
+        kept = params.systematic[:, 0]
+    else:
+        line = np.ascontiguousarray(params.systematic.T)
+        kept = np.diag(params.systematic).copy()
+    quarters = np.array([round(4 * params.sharpness)])
+    return line, kept, params.given_prior, quarters, np.float64(params.ambiguity)
 
 
 def as_kernel_input(probs: AnyArray) -> AnyArray:
     """Rows contiguous in memory, in the machine's byte order; a memory-mapped file stays where it is."""
-    if probs.strides[-1] == probs.itemsize and probs.dtype.isnative:
-        return probs
+    if probs.flags.c_contiguous and probs.dtype.isnative:
+        return np.asarray(probs)
     return np.ascontiguousarray(probs, dtype=probs.dtype.newbyteorder("="))

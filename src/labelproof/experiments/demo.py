@@ -12,7 +12,8 @@ from sklearn.datasets import load_digits
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.model_selection import train_test_split
 
-from labelproof.auditing.audit import Audit, audit
+from labelproof.auditing.audit import audit
+from labelproof.auditing.findings import Audit
 from labelproof.data.arrays import read_arrays
 from labelproof.data.files import atomic_folder
 from labelproof.noise import simulate

@@ -112,8 +112,8 @@ def binary_purity(labels: Any, pi_p: float, pi_n: float, *, seed: Seed = None) -
             f"{positive:.1%} of the labels are positive, which no noise turns into purities {pi_p:g} and {pi_n:g}: the share must lie "
             f"between {1 - pi_n:g} and {pi_p:g}. Balance the classes or choose other purities."
         )
-    keep_p = pi_p * given_positive / positive
-    keep_n = pi_n * (1 - given_positive) / (1 - positive)
+    keep_p = min(pi_p * given_positive / positive, 1.0)
+    keep_n = min(pi_n * (1 - given_positive) / (1 - positive), 1.0)
     return by_transition(codes, [[keep_n, 1 - keep_n], [1 - keep_p, keep_p]], seed=seed)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -57,12 +58,47 @@ class TransitionMatrix:
     """
 
     def __init__(self, matrix: Any, *, prior: Any | None = None, classes: Sequence[Any] | None = None) -> None:
-        self.matrix: Matrix = check_transition(matrix)
-        k = len(self.matrix)
+        self._factors: tuple[Matrix, Matrix] | None = None
+        self.matrix = check_transition(matrix)
+        self._label(len(self.matrix), prior, classes)
+
+    def _label(self, k: int, prior: Any | None, classes: Sequence[Any] | None) -> None:
         self.prior: Matrix = np.full(k, 1 / k) if prior is None else check_distribution(prior, k)
         self.classes: tuple[Any, ...] = tuple(range(k)) if classes is None else tuple(classes)
         if len(self.classes) != k:
             raise BadInput(f"classes has {len(self.classes)} entries but the matrix is {k} x {k}. Give one class per row.")
+
+    @classmethod
+    def pooled(cls, error_rates: Any, given_prior: Any, **kwargs: Any) -> TransitionMatrix:
+        """Class ``i`` is wrong with probability ``error_rates[i]``, then any other class as often as it is given.
+
+        Meant for thousands of classes: the matrix in full is made only when ``matrix`` is asked for.
+
+        Parameters
+        ----------
+        error_rates, given_prior : array-like, shape (k,)
+        """
+        noise = cls.__new__(cls)
+        rates = to_numpy(error_rates, "error_rates").astype(float)
+        noise._factors = (rates, check_distribution(given_prior, len(rates), name="given_prior"))
+        noise._label(len(rates), kwargs.get("prior"), kwargs.get("classes"))
+        return noise
+
+    @property
+    def factors(self) -> tuple[Matrix, Matrix] | None:
+        """``(error_rates, given_prior)``, each (k,), of a pooled matrix; ``None`` of another."""
+        return self._factors
+
+    @cached_property
+    def matrix(self) -> Matrix:
+        """``p(given = j | true = i)``, shape (k, k)."""
+        assert self._factors is not None
+        rates, given_prior = self._factors
+        matrix = np.repeat(given_prior[None, :] + np.finfo(float).tiny, len(rates), axis=0)
+        np.fill_diagonal(matrix, 0.0)
+        matrix *= (rates / matrix.sum(axis=1))[:, None]
+        np.fill_diagonal(matrix, 1 - rates)
+        return matrix
 
     @classmethod
     def symmetric(cls, k: int, rate: float, **kwargs: Any) -> TransitionMatrix:
@@ -114,7 +150,7 @@ class TransitionMatrix:
     @property
     def k(self) -> int:
         """Number of classes."""
-        return len(self.matrix)
+        return len(self.prior)
 
     @property
     def joint(self) -> Matrix:
@@ -136,7 +172,8 @@ class TransitionMatrix:
     @property
     def error_rate(self) -> float:
         """``p(given != true)``."""
-        return float(1 - np.trace(self.joint))
+        rates = 1 - np.diag(self.matrix) if self._factors is None else self._factors[0]
+        return float(self.prior @ rates)
 
     def compose(self, after: TransitionMatrix) -> TransitionMatrix:
         """The noise of this matrix followed by that of ``after``: ``p(z2 | y) = sum over z1 of p(z1 | y) p(z2 | z1)``."""

@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 
 import labelproof
-from labelproof.auditing.audit import VERDICTS, Audit
+from labelproof.auditing.findings import VERDICTS, Audit
 from labelproof.data.dataset import Shown
 from labelproof.data.files import atomic_write
 
@@ -135,6 +135,8 @@ def _heat_map(audit: Audit) -> list[dict[str, Any]]:
 
 def _confusions(audit: Audit) -> list[dict[str, Any]]:
     """The commonest ways a label goes wrong, by expected number of labels."""
+    if audit.noise.factors is not None:  # thousands of classes, no pair of which has a rate of its own
+        return []
     joint = audit.noise.joint.copy()
     np.fill_diagonal(joint, 0.0)
     order = np.argsort(-joint, axis=None)[:CONFUSIONS]
@@ -164,12 +166,12 @@ def _by_class(audit: Audit) -> list[dict[str, Any]]:
 
 def _gallery(audit: Audit) -> list[Card]:
     place = {str(name): i for i, name in enumerate(audit.classes)}
-    inverse = audit.noise.inverse
+    inverse = audit.noise.inverse if audit.noise.factors is None else None
     cards: list[Card] = []
     spent = 0
     for row in audit.issues.filter(pl.col("verdict") != VERDICTS[2]).head(GALLERY_ITEMS).iter_rows(named=True):
         given, suggested = str(row["given_label"]), str(row["suggested_label"])
-        habit = inverse[place[given], place[suggested]] if suggested in place else 0.0
+        habit = 0.0 if inverse is None else inverse[place[given], place[suggested]]
         shown = None if audit.dataset is None else audit.dataset.show(row["index"])
         picture = "" if shown is None else _data_url(shown.image)
         spent += len(picture) + (0 if shown is None else len(shown.text) + sum(len(v) for _, v in shown.fields))

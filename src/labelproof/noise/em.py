@@ -1,0 +1,350 @@
+"""EM: how labels go wrong, from given labels and predicted probabilities, with no clean label at all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import gammaln
+
+from labelproof.errors import BadInput
+from labelproof.noise.posterior import posterior, random_rate, sharpened
+from labelproof.noise.transition import TransitionMatrix
+from labelproof.validation import check_labels_and_probs, check_rate
+
+Matrix = npt.NDArray[np.float64]
+
+AMBIGUITY = 0.5
+DENSE_CLASSES = 256  # up to here every pair of classes has a rate of its own
+SHARPENINGS = (1.5, 4.0)  # a soft and a sharp reading of a calibrated classifier
+MOST_QUARTERS = 24  # highest temperature power, in quarters
+STRENGTHS = np.array([3.0, 10.0, 30.0, 100.0, 300.0, 1000.0, 3000.0])  # pseudo-items a class
+_FIRST_ERROR_RATE = 0.1
+_SETTLING = 5  # iterations before the strength is chosen
+_TINY = np.finfo(np.float64).tiny
+
+
+@dataclass(frozen=True)
+class NoiseParams:
+    """The parameters of ``p(z | y, x) p(y | x)`` that an E step needs, see `expectation_maximization`.
+
+    ``systematic`` is ``p(z | y)`` of a label that was given with regard to the class: of shape (k, k), or, for more
+    than `DENSE_CLASSES` classes, (k, 2): the share of a class that keeps its label, and the share that is spread over
+    the other classes as often as these are given.
+    """
+
+    systematic: Matrix  #: (k, k) or (k, 2)
+    given_prior: Matrix  #: (k,), p(z)
+    sharpness: float
+    ambiguity: float
+
+    @property
+    def pooled(self) -> bool:
+        """Whether ``systematic`` has the short form."""
+        return self.systematic.shape[1] == 2 and len(self.systematic) > 2
+
+    @property
+    def matrix(self) -> Matrix:
+        """``systematic`` in full, shape (k, k)."""
+        if not self.pooled:
+            return self.systematic
+        matrix = self.systematic[:, [1]] * _spread(self.given_prior)
+        np.fill_diagonal(matrix, self.systematic[:, 0])
+        return np.asarray(matrix)
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What an E step returns: responsibilities summed over items. Adding two is the result for both sets of items."""
+
+    systematic: Matrix  #: (k, k) by true and given class, or (k, 2), as in `NoiseParams`
+    random: Matrix  #: (k,) by true class, of labels given at random
+    log_likelihood: float  #: summed, in nats
+    n: int
+
+    def __add__(self, other: Expected) -> Expected:
+        return Expected(
+            self.systematic + other.systematic,
+            self.random + other.random,
+            self.log_likelihood + other.log_likelihood,
+            self.n + other.n,
+        )
+
+
+EStep = Callable[[NoiseParams], Expected]
+
+
+@dataclass(frozen=True)
+class NoiseFit:
+    """What `expectation_maximization` found.
+
+    Attributes
+    ----------
+    transition : TransitionMatrix
+        ``p(given | true)``, labels given at random included, with ``p(true)`` as its prior.
+    components : tuple of NoiseParams
+        ``p(given | true, x)`` item by item, for each sharpness considered; they weigh alike.
+    """
+
+    transition: TransitionMatrix
+    components: tuple[NoiseParams, ...]
+
+    def posterior(self, pred_probs: Any, given: Any) -> Matrix:
+        """Posterior of the true label of each item, averaged over the components, shape (n, k)."""
+        each = [item_posterior(pred_probs, given, params) for params in self.components]
+        return np.asarray(np.mean(each, axis=0))
+
+
+def item_posterior(pred_probs: Any, given: Any, params: NoiseParams) -> Matrix:
+    """Posterior of the true label under the noise model of `expectation_maximization`, shape (n, k)."""
+    return posterior(
+        sharpened(pred_probs, params.sharpness),
+        given,
+        params.matrix,
+        random_rate=random_rate(pred_probs, params.ambiguity),
+        given_prior=params.given_prior,
+    )
+
+
+def expectation_maximization(
+    labels: Any,
+    pred_probs: Any,
+    *,
+    classes: Sequence[Any] | None = None,
+    strength: float | None = None,
+    sharpness: float | None = None,
+    ambiguity: float = AMBIGUITY,
+) -> NoiseFit:
+    """Fit how labels go wrong by EM on the given labels, the classifier held fixed up to its sharpness.
+
+    The model of a given label, for an item x of true class y:
+
+        ``p(y | x) ∝ pred_probs ** sharpness``
+        ``p(z | y, x) = (1 - ρ(x)) T[y, z] + ρ(x) p(z)``,  ``ρ(x) = ambiguity (1 - max of pred_probs)``
+
+    E step: ``r_ni = p(y = i, z given with regard to y | z_n, x_n)``. M step, with ``C_ij = sum of r_ni over items given j``:
+
+        ``T_ij = (C_ij + strength m_ij) / sum over j``,  ``m_i = (1 - ε) e_i + ε q_i``
+
+    where ``ε`` is the overall error rate ``1 - trace(C) / sum(C)`` and ``q_ij`` the frequency of the given label j among
+    the others. The strength is the one with the highest evidence (a Dirichlet-multinomial with the counts ``C``), so that
+    classes err alike unless the data say otherwise.
+
+    A classifier that fits the noisy labels perfectly explains them without any error, so the likelihood cannot tell how
+    sharp ``p(y | x)`` is. It can tell the temperature at which the classifier is calibrated for the *given* labels; from
+    there a soft and a sharp reading (1.5 and 4 times that power) are both fitted, and their posteriors averaged.
+
+    Parameters
+    ----------
+    labels : array-like, shape (n,)
+        Given labels.
+    pred_probs : array-like, shape (n, k)
+        Out-of-sample ``p(z | x)``.
+    classes : sequence, optional
+        The class of each column.
+    strength : float, >= 0, optional
+        Dirichlet pseudo-items for each row of ``T``; chosen by the evidence where left out.
+    sharpness : float, optional
+        Power on ``pred_probs``; two readings are averaged where left out.
+    ambiguity : float in [0, 1]
+        How far an unsure prediction means a label drawn at random; 0 for noise that depends on the class alone.
+
+    Returns
+    -------
+    NoiseFit
+
+    References
+    ----------
+    Dempster, Laird and Rubin (1977) for EM; Bekker and Goldberger (2016), Training deep neural-networks based on
+    unreliable labels, for EM over a transition matrix;
+    Minka (2000), Estimating a Dirichlet distribution, for the evidence.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> rng = np.random.default_rng(0)
+    >>> true = rng.integers(0, 2, 4000)
+    >>> probs = np.where(np.eye(2, dtype=bool)[true], 0.95, 0.05)
+    >>> given = TransitionMatrix([[0.9, 0.1], [0.3, 0.7]]).sample(true, seed=0)
+    >>> expectation_maximization(given, probs, strength=1, sharpness=1, ambiguity=0).transition.matrix.round(1)
+    array([[0.9, 0.1],
+           [0.3, 0.7]])
+    """
+    coded, probs = check_labels_and_probs(labels, pred_probs, classes=classes)
+    probs, codes = probs[coded.codes >= 0], coded.codes[coded.codes >= 0]
+    counts = np.bincount(codes, minlength=probs.shape[1]).astype(float)
+    return fit_noise(
+        lambda params: expected(np.asarray(probs, np.float64), codes, params),
+        counts,
+        coded.classes,
+        strength=strength,
+        sharpness=sharpness,
+        ambiguity=ambiguity,
+    )
+
+
+def expected(probs: Matrix, codes: Any, params: NoiseParams) -> Expected:
+    """The E step in plain numpy, the reference of the compiled one."""
+    k = probs.shape[1]
+    classifier = sharpened(probs, params.sharpness)  # (n, k)
+    rate = random_rate(probs, params.ambiguity)  # (n,)
+    at_random = rate * params.given_prior[codes]
+    systematic = (1 - rate)[:, None] * params.matrix[:, codes].T  # (n, k)
+    evidence = (classifier * (systematic + at_random[:, None])).sum(axis=1)
+    true = item_posterior(probs, codes, params)
+    share = systematic / np.maximum(systematic + at_random[:, None], _TINY)
+    counts = np.zeros((k, k))
+    np.add.at(counts.T, codes, true * share)
+    if params.pooled:
+        kept = np.diag(counts)
+        counts = np.stack([kept, counts.sum(axis=1) - kept], axis=1)
+    likelihood = float(np.log(np.maximum(evidence, _TINY)).sum())
+    return Expected(counts, (true * (1 - share)).sum(axis=0), likelihood, len(codes))
+
+
+def fit_noise(
+    e_step: EStep,
+    given_counts: Matrix,
+    classes: Sequence[Any],
+    *,
+    strength: float | None = None,
+    sharpness: float | None = None,
+    ambiguity: float = AMBIGUITY,
+    max_iter: int = 200,
+    tol: float = 1e-5,
+) -> NoiseFit:
+    """The EM of `expectation_maximization` over any source of E steps: arrays in memory, blocks of a file, a cluster.
+
+    Parameters
+    ----------
+    e_step : callable
+        `NoiseParams` to `Expected`, over all items.
+    given_counts : ndarray, shape (k,)
+        How often each class is given.
+    classes : sequence of length k
+    max_iter, tol
+        EM stops when no entry of ``T`` changes by more than ``tol``.
+    """
+    if strength is not None and not strength >= 0:
+        raise BadInput(f"strength is {strength!r}. Give a number of pseudo-items, 0 or more.")
+    check_rate(ambiguity, name="ambiguity")
+    if sharpness is not None and not sharpness > 0:
+        raise BadInput(f"sharpness is {sharpness!r}. Give a positive power, 1 for the probabilities as they are.")
+    frequency = given_counts / given_counts.sum()
+    dense = len(frequency) <= DENSE_CLASSES
+    if sharpness is None:
+        temperature = _calibrating_power(e_step, frequency, dense)
+        powers = [_quarter(temperature * factor) for factor in SHARPENINGS]
+    else:
+        powers = [float(sharpness)]
+    runs = [_run(e_step, frequency, dense, power, ambiguity, strength, max_iter, tol) for power in powers]
+    transition = _overall_pooled(runs, classes) if not dense else _overall(runs, classes)
+    return NoiseFit(transition, tuple(params for params, _ in runs))
+
+
+def _quarter(power: float) -> float:
+    """The nearest multiple of a quarter: such powers need no logarithm."""
+    return max(1, round(4 * power)) / 4
+
+
+def _run(
+    e_step: EStep,
+    frequency: Matrix,
+    dense: bool,
+    power: float,
+    ambiguity: float,
+    strength: float | None,
+    max_iter: int,
+    tol: float,
+) -> tuple[NoiseParams, Expected]:
+    """EM at one sharpness."""
+    systematic = _prior_mean(frequency, _FIRST_ERROR_RATE, dense)
+    for iteration in range(max_iter):
+        found = e_step(NoiseParams(systematic, frequency, power, ambiguity))
+        counts = found.systematic
+        right = np.trace(counts) if dense else counts[:, 0].sum()
+        mean = _prior_mean(frequency, 1 - right / max(counts.sum(), _TINY), dense)
+        pull = strength
+        if pull is None:
+            pull = 100.0 if iteration < _SETTLING else _best_strength(counts, mean)
+        systematic, before = _shrunk(counts, mean, pull), systematic
+        if iteration > _SETTLING and float(np.abs(systematic - before).max()) < tol:
+            break
+    return NoiseParams(systematic, frequency, power, ambiguity), found
+
+
+def _calibrating_power(e_step: EStep, frequency: Matrix, dense: bool) -> float:
+    """The power at which the classifier predicts the given labels best, taken as they are.
+
+    The likelihood is concave in the power. The best quarter is found by halving, then a parabola goes through it.
+    """
+    as_given = _prior_mean(frequency, 1e-4, dense)
+
+    @cache
+    def likelihood(quarters: int) -> float:
+        return e_step(NoiseParams(as_given, frequency, quarters / 4, 0.0)).log_likelihood
+
+    low, high = 1, MOST_QUARTERS
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (middle + 1, high) if likelihood(middle + 1) > likelihood(middle) else (low, middle)
+    if not 1 < low < MOST_QUARTERS:
+        return low / 4
+    before, best, after = likelihood(low - 1), likelihood(low), likelihood(low + 1)
+    bend = before - 2 * best + after
+    return (low + (0.5 * (before - after) / bend if bend < 0 else 0.0)) / 4
+
+
+def _overall(runs: list[tuple[NoiseParams, Expected]], classes: Sequence[Any]) -> TransitionMatrix:
+    """p(given | true) with the labels given at random, averaged over the components."""
+    joint = np.zeros_like(runs[0][0].systematic)
+    for params, found in runs:
+        regarded = found.systematic.sum(axis=1) + 1 / len(joint)
+        joint += regarded[:, None] * params.systematic + found.random[:, None] * params.given_prior
+    return TransitionMatrix.from_counts(joint, classes=classes)
+
+
+def _overall_pooled(runs: list[tuple[NoiseParams, Expected]], classes: Sequence[Any]) -> TransitionMatrix:
+    kept, mass = np.zeros(len(classes)), np.zeros(len(classes))
+    for params, found in runs:
+        regarded = found.systematic.sum(axis=1) + 1 / len(classes)
+        kept += regarded * params.systematic[:, 0] + found.random * params.given_prior
+        mass += regarded + found.random
+    given_prior = runs[0][0].given_prior
+    return TransitionMatrix.pooled(1 - kept / mass, given_prior, prior=mass / mass.sum(), classes=classes)
+
+
+def _prior_mean(frequency: Matrix, error_rate: float, dense: bool) -> Matrix:
+    """Every class errs at one rate, towards the others as often as they are given; shaped as ``systematic``."""
+    rate = float(np.clip(error_rate, 1e-9, 1.0))
+    if not dense:
+        return np.tile([1 - rate, rate], (len(frequency), 1))
+    mean = rate * _spread(frequency)
+    np.fill_diagonal(mean, 1 - rate)
+    return np.asarray(mean)
+
+
+def _spread(frequency: Matrix) -> Matrix:
+    """Rows that share one out over the other classes by their frequency, shape (k, k) with a zero diagonal."""
+    spread = np.repeat(frequency[None, :] + 1e-12, len(frequency), axis=0)
+    np.fill_diagonal(spread, 0.0)
+    return np.asarray(spread / spread.sum(axis=1, keepdims=True))
+
+
+def _shrunk(counts: Matrix, mean: Matrix, strength: float) -> Matrix:
+    total = counts + (strength + 1e-9) * mean
+    return np.asarray(total / total.sum(axis=1, keepdims=True))
+
+
+def _best_strength(counts: Matrix, mean: Matrix) -> float:
+    """The strength with the highest Dirichlet-multinomial evidence of the counts."""
+    evidence = []
+    for strength in STRENGTHS:
+        alpha = np.maximum(strength * mean, 1e-12)
+        rows = gammaln(strength) - gammaln(strength + counts.sum(axis=1))
+        evidence.append(float(rows.sum() + (gammaln(alpha + counts) - gammaln(alpha)).sum()))
+    return float(STRENGTHS[int(np.argmax(evidence))])
