@@ -12,7 +12,10 @@ __version__ = "0.1.0"
 
 _HOME = {
     "Audit": "labelproof.auditing.findings",
+    "TagAudit": "labelproof.auditing.tags",
     "audit": "labelproof.auditing.audit",
+    "audit_on_ray": "labelproof.distributed.cluster",
+    "audit_tags": "labelproof.auditing.tags",
     "BadInput": "labelproof.errors",
     "CorruptArtifact": "labelproof.errors",
     "Dataset": "labelproof.data.dataset",
@@ -37,11 +40,14 @@ if TYPE_CHECKING:
     from labelproof.auditing.default_models import default_model as default_model
     from labelproof.auditing.findings import Audit as Audit
     from labelproof.auditing.out_of_sample import out_of_sample_probs as out_of_sample_probs
+    from labelproof.auditing.tags import TagAudit as TagAudit
+    from labelproof.auditing.tags import audit_tags as audit_tags
     from labelproof.data.arrays import read_arrays as read_arrays
     from labelproof.data.dataset import Dataset as Dataset
     from labelproof.data.images import read_images as read_images
     from labelproof.data.table import read_table as read_table
     from labelproof.data.text import read_text as read_text
+    from labelproof.distributed.cluster import audit_on_ray as audit_on_ray
     from labelproof.errors import BadInput as BadInput
     from labelproof.errors import CorruptArtifact as CorruptArtifact
     from labelproof.errors import LabelproofError as LabelproofError

@@ -45,13 +45,17 @@ def audit_command(
     image: Annotated[str | None, typer.Option(help="Column of picture paths (a manifest).")] = None,
     id_: Annotated[str | None, typer.Option("--id", help="Column of unique names; row numbers otherwise.")] = None,
     labels: Annotated[Path | None, typer.Option(help="Given labels as .npy.")] = None,
-    pred_probs: Annotated[Path | None, typer.Option(help="Ready-made out-of-sample probabilities (n, k) as .npy.")] = None,
+    pred_probs: Annotated[
+        Path | None,
+        typer.Option(help="Ready-made out-of-sample probabilities (n, k): .npy, .parquet, or a folder of .parquet."),
+    ] = None,
     features: Annotated[
         Path | None, typer.Option(help="Features (n, d) or pictures (n, h, w) as .npy, or FILE.npz:NAME.")
     ] = None,
     embeddings: Annotated[Path | None, typer.Option(help="Embeddings of the pictures (n, d), in order of their paths.")] = None,
     classes: Annotated[str | None, typer.Option(help="Class of each probability column, comma-separated.")] = None,
     folds: Annotated[int, typer.Option(min=2, help="Folds of the cross-validation.")] = 5,
+    ray: Annotated[str | None, typer.Option(help="Run on a Ray cluster: host:port of its head, or local.")] = None,
     folder: Annotated[Path, typer.Option("--out", help="Folder for the findings.")] = Path("audit"),
     overwrite: Overwrite = False,
     seed: Seed = 0,
@@ -67,7 +71,7 @@ def audit_command(
     with atomic_folder(folder, overwrite=overwrite) as partial:
         options = {"label": label, "text": text, "image": image, "id_": id_, "embeddings": embeddings}
         names = None if classes is None else [name.strip() for name in classes.split(",")]
-        found = _audit(data, options, labels, pred_probs, features, names, folds, seed)
+        found = _audit(data, options, labels, pred_probs, features, names, folds, ray, seed)
         found.write_into(partial)
         write_report(found, partial / "report.html", title=f"Label audit of {(data or labels or folder).name}")
     _print_audit(found, folder)
@@ -81,41 +85,53 @@ def _audit(
     features: Path | None,
     classes: list[str] | None,
     folds: int,
+    ray: str | None,
     seed: int,
 ) -> Audit:
     from labelproof.auditing.audit import audit
     from labelproof.auditing.out_of_sample import out_of_sample_probs
+    from labelproof.auditing.sources import Ordered, open_source
     from labelproof.data.arrays import from_file, read_arrays
 
     if data is None and labels is None:
         raise BadInput("nothing to audit. Name a table or an image folder, or give --labels with --pred-probs or --features.")
     if data is not None and (labels is not None or features is not None):
         raise BadInput("--labels and --features stand for a data set of their own: leave out the file or folder.")
-    probs = None if pred_probs is None else from_file(pred_probs, "--pred-probs")
-    if data is not None:
-        dataset = _read(data, **options)
-    elif features is None and probs is None:
-        raise BadInput("--labels alone is not enough. Add --pred-probs or --features.")
-    else:
-        wide = None if probs is None or probs.ndim != 2 or classes is not None else probs.shape[1]
-        dataset = read_arrays(features, labels, classes=_as_labels(classes), n_classes=wide)
-    if probs is None:
-        probs = out_of_sample_probs(dataset, n_folds=folds, seed=seed)
-    elif classes is not None:
-        probs = _in_class_order(probs, classes, dataset)
-    return audit(dataset, probs)
+    if ray is not None:
+        from labelproof.distributed import audit_on_ray, connect, ray_map
+
+        connect(ray)
+    if data is None and features is None:
+        if pred_probs is None:
+            raise BadInput("--labels alone is not enough. Add --pred-probs or --features.")
+        given = from_file(labels, "labels")
+        run = audit if ray is None else audit_on_ray
+        return run(given, _probs(pred_probs), classes=_as_labels(classes))
+    dataset = read_arrays(features, labels, classes=_as_labels(classes)) if data is None else _read(data, **options)
+    if pred_probs is None:
+        made = out_of_sample_probs(dataset, n_folds=folds, seed=seed, map_folds=map if ray is None else ray_map)
+        return audit(dataset, made)
+    source = open_source(_probs(pred_probs))
+    return audit(dataset, source if classes is None else Ordered(source, _class_order(classes, dataset)))
+
+
+def _probs(path: Path) -> Any:
+    """Probabilities by path, or the array behind FILE.npz:NAME."""
+    from labelproof.data.arrays import from_file
+
+    return from_file(path, "--pred-probs") if ".npz" in path.name else path
 
 
 def _as_labels(classes: list[str] | None) -> list[Any] | None:
     return [int(c) for c in classes] if classes is not None and all(c.lstrip("-").isdigit() for c in classes) else classes
 
 
-def _in_class_order(probs: Any, classes: list[str], dataset: Dataset) -> Any:
-    """Columns in the sorted order that the data set's classes have."""
+def _class_order(classes: list[str], dataset: Dataset) -> list[int]:
+    """The order that sorts the named columns as the data set's classes are."""
     known = [str(c) for c in dataset.classes]
     if sorted(classes) != sorted(known):
         raise BadInput(f"--classes is {', '.join(classes)} but the labels have {', '.join(known)}. Name each class once.")
-    return probs[:, [classes.index(name) for name in known]]
+    return [classes.index(name) for name in known]
 
 
 def _read(

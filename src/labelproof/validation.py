@@ -453,6 +453,19 @@ def check_tags(tags: Any, *, name: str = "tags") -> npt.NDArray[np.int8]:
     return array.astype(np.int8)
 
 
+def check_tag_probs(pred_probs: Any, shape: tuple[int, ...], *, name: str = "pred_probs") -> npt.NDArray[np.float64]:
+    """Check probabilities of tags: shaped like the tags, each in [0, 1]."""
+    probs = to_numpy(pred_probs, name)
+    if probs.shape != shape:
+        raise BadInput(f"{name} has shape {probs.shape} but tags has {shape}. Give one probability per item and tag.")
+    probs = np.asarray(probs, np.float64)
+    bad = np.flatnonzero(~((probs >= 0) & (probs <= 1)).all(axis=1))
+    if len(bad):
+        column = int(np.argmax(~((probs[bad[0]] >= 0) & (probs[bad[0]] <= 1))))
+        raise BadInput(f"{name} row {bad[0]}, column {column} is {probs[bad[0], column]}. Give probabilities between 0 and 1.")
+    return probs
+
+
 def check_ids(ids: Any | None, n: int) -> AnyArray:
     """Check item ids: one per row, none twice. Without ids the row numbers are used."""
     if ids is None:

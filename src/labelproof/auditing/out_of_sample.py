@@ -18,7 +18,7 @@ from labelproof.validation import UNLABELLED, check_labels
 
 
 def out_of_sample_probs(
-    x: Any, labels: Any = None, *, estimator: Any = None, n_folds: int = 5, seed: int = 0
+    x: Any, labels: Any = None, *, estimator: Any = None, n_folds: int = 5, seed: int = 0, map_folds: Any = map
 ) -> npt.NDArray[np.float64]:
     """Class probabilities by stratified K-fold cross-validation.
 
@@ -38,6 +38,8 @@ def out_of_sample_probs(
         least one item of every class.
     seed : int
         Decides the folds.
+    map_folds : callable
+        Like `map`: runs the folds, one after the other or, with `labelproof.distributed.ray_map`, on a cluster.
 
     Returns
     -------
@@ -87,13 +89,23 @@ def out_of_sample_probs(
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="The least populated class", category=UserWarning)
         splits = list(splitter.split(labelled, given[labelled]))
-    for train, test in track(splits, "cross-validating"):
-        model = clone(estimator).fit(_rows(x, labelled[train]), given[labelled[train]])
-        columns = model.classes_.astype(int)
-        probs[np.ix_(labelled[test], columns)] = model.predict_proba(_rows(x, labelled[test]))
+    tests = [labelled[test] for _, test in splits]
+    jobs = [
+        (estimator, _rows(x, labelled[train]), given[labelled[train]], _rows(x, rows), _rows(x, unlabelled))
+        for (train, _), rows in zip(splits, tests, strict=True)
+    ]
+    found = map_folds(_fit_and_predict, *zip(*jobs, strict=True))
+    for rows, (columns, of_test, of_unlabelled) in zip(tests, track(found, "cross-validating", total=folds), strict=True):
+        probs[np.ix_(rows, columns)] = of_test
         if len(unlabelled):
-            probs[np.ix_(unlabelled, columns)] += model.predict_proba(_rows(x, unlabelled)) / folds
+            probs[np.ix_(unlabelled, columns)] += of_unlabelled / folds
     return np.asarray(probs / probs.sum(axis=1, keepdims=True))
+
+
+def _fit_and_predict(estimator: Any, x: Any, given: Any, test: Any, unlabelled: Any) -> tuple[Any, Any, Any]:
+    """One fold: columns of the classes seen, probabilities of its test items and of the unlabelled ones."""
+    model = clone(estimator).fit(x, given)
+    return model.classes_.astype(int), model.predict_proba(test), model.predict_proba(unlabelled) if len(unlabelled) else None
 
 
 def _rows(x: Any, rows: npt.NDArray[np.int64]) -> Any:

@@ -1,0 +1,185 @@
+"""The audit's two passes over a Ray Data dataset of shards, and cross-validation as Ray tasks.
+
+A shard is a range of rows and a function that loads them where the task runs, so probabilities travel only as findings.
+The passes are those of `labelproof.auditing.fold`; what a lost node had done is done again elsewhere.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial, reduce
+from typing import Any
+
+import numpy as np
+
+from labelproof.auditing import fold
+from labelproof.auditing.audit import assemble, error_rate_of
+from labelproof.auditing.findings import Audit
+from labelproof.auditing.sources import NpyFile, ParquetFiles, Source, open_source, rows_of_block
+from labelproof.errors import BadInput, MissingDependency
+from labelproof.noise.em import AMBIGUITY, NoiseFit
+from labelproof.validation import FloatArray, check_ids, check_labels_for_columns
+
+CONNECT_SECONDS = 20.0
+
+
+@dataclass(frozen=True)
+class Shard:
+    """Rows ``start`` to ``stop`` and how to load them."""
+
+    start: int
+    stop: int
+    load: Callable[[], FloatArray]
+
+
+def connect(address: str = "local") -> None:
+    """Connect to a Ray cluster, or start one on this machine.
+
+    Parameters
+    ----------
+    address : str
+        ``local``, or ``host:port`` of the cluster's head.
+
+    Raises
+    ------
+    MissingDependency
+        If Ray is not installed.
+    BadInput
+        If nothing answers at the address within 20 seconds.
+    """
+    ray = _ray()
+    if ray.is_initialized():
+        return
+    quiet: dict[str, Any] = {"include_dashboard": False, "log_to_driver": False, "configure_logging": False}
+    if address == "local":
+        ray.init(**quiet)
+        return
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not host or not port.isdigit():
+        raise BadInput(f"--ray is {address!r}. Give host:port of the cluster's head, or local.")
+    try:
+        socket.create_connection((host, int(port)), timeout=CONNECT_SECONDS).close()
+    except OSError as error:
+        raise BadInput(
+            f"no Ray cluster answers at {address!r} ({error}). Start one with ray start --head, check the address, or use --ray local."
+        ) from error
+    del quiet["include_dashboard"]
+    try:
+        ray.init(address=address, **quiet)
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        raise BadInput(f"what answers at {address!r} is no Ray cluster ({str(error).splitlines()[0][:160]}).") from error
+
+
+def ray_map(function: Callable[..., Any], *columns: Iterable[Any]) -> Iterator[Any]:
+    """Like `map`, each call a Ray task: for ``map_folds=`` of `labelproof.out_of_sample_probs`."""
+    ray = _ray()
+    task = ray.remote(max_retries=5)(function)
+    references = [task.remote(*arguments) for arguments in zip(*columns, strict=True)]
+    for reference in references:
+        yield ray.get(reference)
+
+
+def audit_on_ray(
+    labels: Any,
+    pred_probs: Any,
+    *,
+    classes: Sequence[Any] | None = None,
+    ids: Any = None,
+    strength: float | None = None,
+    ambiguity: float = AMBIGUITY,
+    shards: Sequence[Shard] | None = None,
+) -> Audit:
+    """`labelproof.audit` on the connected Ray cluster, with the same answer.
+
+    Parameters
+    ----------
+    labels, pred_probs, classes, ids, strength, ambiguity
+        As in `labelproof.audit`. Paths of ``.npy`` and Parquet files must be readable on every node.
+    shards : sequence of Shard, optional
+        How the rows are cut and loaded; by blocks of the file, or one for each Parquet file, where left out.
+
+    Returns
+    -------
+    Audit
+    """
+    _ray()
+    import ray.data
+
+    source = open_source(pred_probs)
+    coded, order = check_labels_for_columns(labels, source.n, source.k, classes=classes, names=source.columns)
+    cut = list(shards) if shards is not None else list(shards_of(source))
+    if order is not None:
+        cut = [Shard(s.start, s.stop, partial(_in_order, s.load, order)) for s in cut]
+    items = [{"shard": shard, "given": coded.codes[shard.start : shard.stop]} for shard in cut]
+    ray.data.DataContext.get_current().enable_progress_bars = False
+    dataset = ray.data.from_items(items, override_num_blocks=len(items))
+    samples = dataset.map(partial(_sample, n=source.n)).take_all()
+    rows = reduce(fold.Sample.__add__, (row["sample"] for row in samples))
+    noise = fold.fit(rows, coded.classes, strength=strength, ambiguity=ambiguity)
+    scored = dataset.map(partial(_score, noise=noise)).take_all()
+    parts = [row["scores"] for row in sorted(scored, key=lambda row: row["start"])]
+    findings, expected = assemble(iter(parts), coded.codes, None if ids is None else check_ids(ids, source.n))
+    return Audit(findings, noise.transition, error_rate_of(findings.error_probability, expected), source.n)
+
+
+def shards_of(source: Source) -> Iterator[Shard]:
+    """Cut a source where it is natural: Parquet by file, ``.npy`` and arrays by blocks."""
+    if isinstance(source, ParquetFiles):
+        start = 0
+        for file in source.files:
+            rows = ParquetFiles(file).n
+            yield Shard(start, start + rows, partial(_load_parquet, file, source.columns))
+            start += rows
+        return
+    rows = max(1, min(rows_of_block(source.k, 8), -(-source.n // 4)))
+    if isinstance(source, NpyFile):
+        for start in range(0, source.n, rows):
+            stop = min(start + rows, source.n)
+            yield Shard(start, stop, partial(_load_npy, str(source.path), start, stop))
+        return
+    ray = _ray()
+    start = 0
+    for block in source.blocks(rows):  # in memory: the cluster's object store holds it
+        yield Shard(start, start + len(block), partial(ray.get, ray.put(np.array(block))))
+        start += len(block)
+
+
+def _in_order(load: Callable[[], FloatArray], order: Sequence[int]) -> FloatArray:
+    return load()[:, order]
+
+
+def _load_npy(path: str, start: int, stop: int) -> FloatArray:
+    return np.array(np.load(path, mmap_mode="r", allow_pickle=False)[start:stop])
+
+
+def _load_parquet(path: str, columns: list[str] | None) -> FloatArray:
+    part = ParquetFiles(path)
+    whole = np.concatenate(list(part.blocks()))
+    return whole if columns is None or part.columns == columns else whole[:, [(part.columns or []).index(c) for c in columns]]
+
+
+def _sample(row: dict[str, Any], n: int) -> dict[str, Any]:
+    shard, given = row["shard"], np.asarray(row["given"])
+    return {"sample": fold.sample(_loaded(shard), given, shard.start, n)}
+
+
+def _score(row: dict[str, Any], noise: NoiseFit) -> dict[str, Any]:
+    shard, given = row["shard"], np.asarray(row["given"])
+    return {"start": shard.start, "scores": fold.score(_loaded(shard), given, noise, shard.start)}
+
+
+def _loaded(shard: Shard) -> FloatArray:
+    block = shard.load()
+    if len(block) != shard.stop - shard.start:
+        raise BadInput(f"rows {shard.start} to {shard.stop} were asked for and {len(block)} came. The data changed; run again.")
+    return block
+
+
+def _ray() -> Any:
+    try:
+        import ray
+    except ImportError as error:
+        raise MissingDependency("Ray is not installed. Install it with: pip install 'labelproof[ray]'") from error
+    return ray

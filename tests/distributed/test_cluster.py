@@ -1,0 +1,112 @@
+"""On a Ray cluster of two nodes: the answer of one machine, also when a node dies; a clear error where none answers."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from functools import partial
+
+import numpy as np
+import polars as pl
+import pytest
+from sklearn.linear_model import LogisticRegression
+
+import labelproof as lp
+from labelproof.distributed import audit_on_ray, connect, ray_map
+from labelproof.distributed.cluster import Shard
+
+ray = pytest.importorskip("ray")
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    from ray.cluster_utils import Cluster
+
+    nodes = Cluster(
+        initialize_head=True, head_node_args={"num_cpus": 1, "object_store_memory": 200_000_000, "include_dashboard": False}
+    )
+    nodes.add_node(num_cpus=1, object_store_memory=200_000_000)
+    connect(nodes.address)
+    yield nodes
+    ray.shutdown()
+    nodes.shutdown()
+
+
+@pytest.fixture(scope="module")
+def stored(noisy_problem, tmp_path_factory):
+    labels, probs, _ = noisy_problem(n=3000)
+    folder = tmp_path_factory.mktemp("probs")
+    np.save(folder / "p.npy", probs)
+    (folder / "parts").mkdir()
+    frame = pl.DataFrame(probs, schema=["c0", "c1", "c2", "c3"])
+    for i in range(3):
+        frame[i * 1000 : (i + 1) * 1000].write_parquet(folder / "parts" / f"{i}.parquet")
+    return labels, probs, folder
+
+
+@pytest.mark.parametrize("kind", ["memory", "npy", "parquet", "unlabelled"])
+def test_the_answer_is_that_of_one_machine(cluster, stored, kind):
+    labels, probs, folder = stored
+    if kind == "unlabelled":
+        labels = np.where(np.arange(3000) % 7 == 0, -1, labels)
+    one = lp.audit(labels, probs)
+    many = audit_on_ray(labels, {"npy": folder / "p.npy", "parquet": folder / "parts"}.get(kind, probs))
+    assert np.allclose(many.error_probability, one.error_probability, atol=1e-9, equal_nan=True)
+    assert many.issues["index"].to_list() == one.issues["index"].to_list()
+    assert many.error_rate == pytest.approx(one.error_rate)
+
+
+def test_columns_in_another_order(cluster, stored):
+    labels, probs, _ = stored
+    names = np.array(["d", "b", "a", "c"])
+    one = lp.audit(names[labels], probs, classes=names)
+    assert np.allclose(audit_on_ray(names[labels], probs, classes=names).error_probability, one.error_probability)
+
+
+def test_cross_validation_as_tasks(cluster, digits):
+    x, y = digits.data[:300] / 16, digits.target[:300]
+    model = LogisticRegression(max_iter=500)
+    here = lp.out_of_sample_probs(x, y, estimator=model)
+    assert np.allclose(lp.out_of_sample_probs(x, y, estimator=model, map_folds=ray_map), here)
+
+
+def test_a_node_that_dies_during_the_run_changes_nothing(cluster, stored):
+    labels, probs, _ = stored
+    doomed = cluster.add_node(num_cpus=1, object_store_memory=200_000_000)
+
+    def slow(start: int) -> np.ndarray:
+        time.sleep(0.7)
+        return probs[start : start + 250]
+
+    shards = [Shard(start, start + 250, partial(slow, start)) for start in range(0, 3000, 250)]
+    killer = threading.Timer(3.0, lambda: cluster.remove_node(doomed, allow_graceful=False))
+    killer.start()
+    started = time.monotonic()
+    found = audit_on_ray(labels, probs, shards=shards)
+    assert time.monotonic() - started > 3.0, "the run ended before the node was killed"
+    killer.join()
+    assert np.allclose(found.error_probability, lp.audit(labels, probs).error_probability, atol=1e-9)
+
+
+def test_bad_input_reaches_the_caller(cluster, stored):
+    labels, probs, _ = stored
+    with pytest.raises(lp.BadInput, match="labels has 3000 rows but pred_probs has 2999"):
+        audit_on_ray(labels, probs[:-1])
+
+
+def test_an_address_where_nothing_answers(monkeypatch):
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    started = time.monotonic()
+    with pytest.raises(lp.BadInput, match=r"no Ray cluster answers at '127\.0\.0\.1:1'"):
+        connect("127.0.0.1:1")
+    with pytest.raises(lp.BadInput, match="host:port"):
+        connect("nonsense")
+    assert time.monotonic() - started < 30
+
+
+def test_without_ray_the_extra_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(lp.MissingDependency, match=r"labelproof\[ray\]"):
+        connect("local")
