@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from _table import publish
 
 # n, k, what cleanlab runs; None where it would need more memory than there is
@@ -56,15 +57,17 @@ elif what == "labelproof in memory":
     lp.audit(np.arange(100) % 3, np.full((100, 3), 1 / 3, np.float32))
     def run():
         return lp.audit(labels, probs).error_probability
-elif what == "find_label_issues":
+elif what.startswith("find_label_issues_batched"):
+    from cleanlab.experimental.label_issues_batched import find_label_issues_batched
+    options = {} if what.endswith("default") else {"n_jobs": 1}
+    def run():
+        return find_label_issues_batched(labels=labels, pred_probs=np.load(path, mmap_mode="r"), verbose=False, **options)
+elif what.startswith("find_label_issues"):
     from cleanlab.filter import find_label_issues
     probs = np.load(path, mmap_mode="r")
+    options = {} if what.endswith("default") else {"n_jobs": 1}
     def run():
-        return find_label_issues(labels, probs, n_jobs=1)
-elif what == "find_label_issues_batched":
-    from cleanlab.experimental.label_issues_batched import find_label_issues_batched
-    def run():
-        return find_label_issues_batched(labels=labels, pred_probs=np.load(path, mmap_mode="r"), n_jobs=1, verbose=False)
+        return find_label_issues(labels, probs, **options)
 elif what == "read once":
     def run():
         total, buffer = 0.0, bytearray(1 << 25)
@@ -120,7 +123,8 @@ def main() -> None:
             limit = measure(folder, "read once", 3)
             ours = measure(folder, "labelproof", 2 if large else 5)
             memory = measure(folder, "labelproof in memory", 2 if large else 5) if n * k <= 200_000_000 else None
-            theirs = measure(folder, peer, 1 if large else 2) if peer else None
+            default = measure(folder, f"{peer} default", 1 if large else 2) if peer else None
+            single = measure(folder, f"{peer} n_jobs=1", 1 if large else 2) if peer else None
         rows.append(
             {
                 "n": n,
@@ -128,12 +132,14 @@ def main() -> None:
                 "labelproof_seconds": ours["seconds"],
                 "in_memory_seconds": memory["seconds"] if memory else float("nan"),
                 "cleanlab": peer or "-",
-                "cleanlab_seconds": theirs["seconds"] if theirs else float("nan"),
-                "times_faster": theirs["seconds"] / ours["seconds"] if theirs else float("nan"),
+                "cleanlab_seconds": default["seconds"] if default else float("nan"),
+                "cleanlab_one_job_seconds": single["seconds"] if single else float("nan"),
+                "times_faster": default["seconds"] / ours["seconds"] if default else float("nan"),
+                "times_faster_than_one_job": single["seconds"] / ours["seconds"] if single else float("nan"),
                 "read_once_seconds": limit["seconds"],
                 "labelproof_mb": ours["own_mb"],
                 "labelproof_resident_mb": ours["resident_mb"],
-                "cleanlab_mb": theirs["own_mb"] if theirs else float("nan"),
+                "cleanlab_mb": single["own_mb"] if single else float("nan"),
             }
         )
     publish("audit_speed", rows, "float32 from a .npy file; memory is what the run adds to the process's own, in MiB.")
@@ -149,8 +155,14 @@ def plot(rows: list[dict[str, Any]]) -> None:
 
     figure, axes = plt.subplots(1, 2, figsize=(10, 4), sharey=True, layout="constrained")
     for axis, along, fixed, value in ((axes[0], "n", "k", 10), (axes[1], "k", "n", 100_000)):
-        chosen = sorted((r for r in rows if r[fixed] == value and r["cleanlab"] != "find_label_issues_batched"), key=lambda r: r[along])
-        for column, name in (("cleanlab_seconds", "cleanlab"), ("labelproof_seconds", "labelproof"), ("read_once_seconds", "reading the file once")):
+        chosen = sorted(
+            (r for r in rows if r[fixed] == value and r["cleanlab"] != "find_label_issues_batched"), key=lambda r: r[along]
+        )
+        for column, name in (
+            ("cleanlab_one_job_seconds", "cleanlab, one job"),
+            ("labelproof_seconds", "labelproof"),
+            ("read_once_seconds", "reading the file once"),
+        ):
             axis.loglog([r[along] for r in chosen], [r[column] for r in chosen], "o-", label=name)
         axis.set_xlabel(f"{along} ({fixed} = {value:,})")
         axis.grid(alpha=0.3)

@@ -83,6 +83,45 @@ def test_audit_of_features(digits, tmp_path):
     assert done.returncode == 0, done.stderr
 
 
+def test_audit_of_tags(tmp_path):
+    rng = np.random.default_rng(0)
+    true = (rng.random((300, 3)) < 0.4).astype(int)
+    np.save(tmp_path / "p.npy", np.where(true == 1, 0.9, 0.1))
+    np.save(tmp_path / "t.npy", lp.simulate.missing_tags(true, 0.2, seed=0).labels)
+    files = ["--tags", tmp_path / "t.npy", "--pred-probs", tmp_path / "p.npy"]
+    done = run("audit", *files, "--classes", "sky,sea,sun", "--out", tmp_path / "o")
+    assert done.returncode == 0, done.stderr
+    assert "tags missing, 0 incorrect" in done.stdout
+    assert set(pl.read_parquet(tmp_path / "o" / "issues.parquet")["tag"]) <= {"sky", "sea", "sun"}
+    alone = run("audit", *files[:2], "--out", tmp_path / "o2")
+    assert alone.returncode == 2
+    assert "--pred-probs" in alone.stderr
+
+
+def test_audit_of_a_folder_of_parquet(noisy_problem, tmp_path):
+    labels, probs, _ = noisy_problem()
+    np.save(tmp_path / "y.npy", labels)
+    (tmp_path / "probs").mkdir()
+    for i in range(3):
+        pl.DataFrame(probs[i * 200 : (i + 1) * 200], schema=list("abcd")).write_parquet(tmp_path / "probs" / f"{i}.parquet")
+    done = run("audit", "--labels", tmp_path / "y.npy", "--pred-probs", tmp_path / "probs", "--out", tmp_path / "o")
+    assert done.returncode == 0, done.stderr
+    assert np.allclose(lp.Audit.load(tmp_path / "o").error_probability, lp.audit(labels, probs).error_probability)
+
+
+@pytest.mark.slow
+def test_audit_on_a_local_cluster(table, tmp_path):
+    pytest.importorskip("ray")
+    done = run("audit", table, "--label", "kind", "--ray", "local", "--out", tmp_path / "o")
+    assert done.returncode == 0, done.stderr
+    assert run("audit", table, "--label", "kind", "--out", tmp_path / "here").returncode == 0
+    there, here = lp.Audit.load(tmp_path / "o"), lp.Audit.load(tmp_path / "here")
+    assert np.allclose(there.error_probability, here.error_probability, atol=1e-3)  # tasks have fewer threads to sum with
+    refused = run("audit", table, "--label", "kind", "--ray", "127.0.0.1:1", "--out", tmp_path / "no")
+    assert refused.returncode == 2
+    assert "no Ray cluster answers" in refused.stderr
+
+
 def bad_inputs() -> dict[str, tuple[dict[str, bytes], list[str], str]]:
     """Files to write, arguments, and what the message must say."""
     rows = b"".join(b"%d,%d,%s\n" % (i, i % 7, b"xy"[i % 2 : i % 2 + 1]) for i in range(40))
@@ -122,7 +161,7 @@ def bad_inputs() -> dict[str, tuple[dict[str, bytes], list[str], str]]:
         ),
         "one class": ({"t.csv": good.replace(b",x\n", b",y\n")}, t, "nothing to compare"),
         "one example": ({"t.csv": good + b"41,1,z\n"}, t, "class 'z' has one example (row 40)"),
-        "truncated": ({"y.npy": labels, "p.npy": npy(half)[:-8]}, arrays, "cannot be read"),
+        "truncated": ({"y.npy": labels, "p.npy": npy(half)[:-8]}, arrays, "its header promises"),
         "no label option": ({"t.csv": good}, ["audit", "t.csv"], "--label is missing"),
         "nothing": ({}, ["audit"], "nothing to audit"),
         "labels alone": ({"y.npy": labels}, ["audit", "--labels", "y.npy"], "Add --pred-probs or --features"),

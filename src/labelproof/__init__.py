@@ -23,6 +23,7 @@ _HOME = {
     "LabelproofWarning": "labelproof.errors",
     "MissingDependency": "labelproof.errors",
     "NotFitted": "labelproof.errors",
+    "TopK": "labelproof.auditing.sources",
     "TransitionMatrix": "labelproof.noise.transition",
     "default_model": "labelproof.auditing.default_models",
     "out_of_sample_probs": "labelproof.auditing.out_of_sample",
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from labelproof.auditing.default_models import default_model as default_model
     from labelproof.auditing.findings import Audit as Audit
     from labelproof.auditing.out_of_sample import out_of_sample_probs as out_of_sample_probs
+    from labelproof.auditing.sources import TopK as TopK
     from labelproof.auditing.tags import TagAudit as TagAudit
     from labelproof.auditing.tags import audit_tags as audit_tags
     from labelproof.data.arrays import read_arrays as read_arrays

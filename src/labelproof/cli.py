@@ -49,6 +49,7 @@ def audit_command(
         Path | None,
         typer.Option(help="Ready-made out-of-sample probabilities (n, k): .npy, .parquet, or a folder of .parquet."),
     ] = None,
+    tags: Annotated[Path | None, typer.Option(help="Given tags (n, k) of 0/1 as .npy, with --pred-probs.")] = None,
     features: Annotated[
         Path | None, typer.Option(help="Features (n, d) or pictures (n, h, w) as .npy, or FILE.npz:NAME.")
     ] = None,
@@ -71,6 +72,9 @@ def audit_command(
     with atomic_folder(folder, overwrite=overwrite) as partial:
         options = {"label": label, "text": text, "image": image, "id_": id_, "embeddings": embeddings}
         names = None if classes is None else [name.strip() for name in classes.split(",")]
+        if tags is not None:
+            _audit_tags(tags, pred_probs, names, partial, folder)
+            return
         found = _audit(data, options, labels, pred_probs, features, names, folds, ray, seed)
         found.write_into(partial)
         write_report(found, partial / "report.html", title=f"Label audit of {(data or labels or folder).name}")
@@ -122,6 +126,28 @@ def _probs(path: Path) -> Any:
     return from_file(path, "--pred-probs") if ".npz" in path.name else path
 
 
+def _audit_tags(tags: Path, pred_probs: Path | None, names: list[str] | None, partial: Path, folder: Path) -> None:
+    from labelproof.auditing.tags import audit_tags
+    from labelproof.data.arrays import from_file
+
+    if pred_probs is None:
+        raise BadInput("--tags needs --pred-probs, the out-of-sample probability of each tag as .npy.")
+    found = audit_tags(from_file(tags, "--tags"), from_file(pred_probs, "--pred-probs"), names=names)
+    found.write_into(partial)
+    rate, kinds = (
+        found.error_rate,
+        dict(found.issues.filter(found.issues["verdict"] != "ok")["kind"].value_counts().iter_rows()),
+    )
+    out.print(
+        f"\n[bold]{rate.estimate:.1%}[/bold] of {found.tags.size:,} entries look wrong "
+        f"(95 % interval {rate.low:.1%} to {rate.high:.1%}): "
+        f"{kinds.get('missing', 0):,} tags missing, {kinds.get('incorrect', 0):,} incorrect."
+    )
+    columns = ("id", "tag", "kind", "error_probability", "verdict")
+    _print_rows(columns, [[row[c] for c in columns] for row in found.issues.head(8).iter_rows(named=True)])
+    out.print(f"\nFindings: [bold]{escape(str(folder / 'issues.parquet'))}[/bold]")
+
+
 def _as_labels(classes: list[str] | None) -> list[Any] | None:
     return [int(c) for c in classes] if classes is not None and all(c.lstrip("-").isdigit() for c in classes) else classes
 
@@ -164,28 +190,22 @@ def _print_audit(found: Audit, folder: Path) -> None:
         )
     if found.n > found.issues.height:
         out.print(f"{found.n - found.issues.height:,} items have no label and were not audited.")
-    table = Table(box=None, header_style="dim", title_justify="left", pad_edge=False)
-    for name, justify in (
-        ("id", "left"),
-        ("given", "left"),
-        ("suggested", "left"),
-        ("wrong", "right"),
-        ("verdict", "left"),
-    ):
-        table.add_column(name, justify=justify, max_width=40, overflow="ellipsis", no_wrap=True)  # type: ignore[arg-type]
-    for row in found.issues.head(8).iter_rows(named=True):
-        cells = [
-            row["id"],
-            row["given_label"],
-            row["suggested_label"],
-            f"{row['error_probability']:.1%}",
-            row["verdict"],
-        ]
-        table.add_row(*(escape(str(cell)) for cell in cells))
-    out.print(table)
+    columns = ("id", "given_label", "suggested_label", "error_probability", "verdict")
+    _print_rows(columns, [[row[c] for c in columns] for row in found.issues.head(8).iter_rows(named=True)])
     out.print(
         f"\nFindings: [bold]{escape(str(folder / 'issues.parquet'))}[/bold]   Report: [bold]{escape(str(folder / 'report.html'))}[/bold]"
     )
+
+
+def _print_rows(columns: tuple[str, ...], rows: list[list[Any]]) -> None:
+    """The head of a table of issues, as a user reads it."""
+    table = Table(box=None, header_style="dim", pad_edge=False)
+    for name in columns:
+        heading = {"error_probability": "wrong"}.get(name, name.removesuffix("_label"))
+        table.add_column(heading, max_width=40, overflow="ellipsis", no_wrap=True)
+    for row in rows:
+        table.add_row(*(f"{cell:.1%}" if isinstance(cell, float) else escape(str(cell)) for cell in row))
+    out.print(table)
 
 
 @app.command()

@@ -17,7 +17,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from labelproof.auditing.kernels import as_kernel_input, count_arguments, expected_counts, score_arguments, score_rows
+from labelproof.auditing.kernels import (
+    as_kernel_input,
+    expected_counts,
+    noise_lines,
+    quarters_of,
+    score_arguments,
+    score_rows,
+    sharpened_rows,
+)
 from labelproof.noise.em import AMBIGUITY, Expected, NoiseFit, NoiseParams, fit_noise
 from labelproof.validation import BoolArray, FloatArray, IntArray, check_prob_rows
 
@@ -84,13 +92,26 @@ def sample(block: FloatArray, given: IntArray, start: int, n: int) -> Sample:
 
 def fit(rows: Sample, classes: Sequence[Any], *, strength: float | None = None, ambiguity: float = AMBIGUITY) -> NoiseFit:
     """Fit the noise model to a sample."""
-    probs, given = as_kernel_input(rows.probs), rows.given
-
-    def e_step(params: NoiseParams) -> Expected:
-        counts, random, likelihood = expected_counts(probs, given, *count_arguments(params))
-        return Expected(counts, random, float(likelihood), len(given))
-
+    e_step = EStep(rows)
     return fit_noise(e_step, rows.given_counts, classes, strength=strength, ambiguity=ambiguity)
+
+
+class EStep:
+    """The compiled E step over a sample; what depends on the power alone is worked out once for each power."""
+
+    def __init__(self, rows: Sample) -> None:
+        self._probs, self._given = as_kernel_input(rows.probs), rows.given
+        self._power: tuple[float, float] | None = None
+        self._sharpened: Any = None
+
+    def __call__(self, params: NoiseParams) -> Expected:
+        power = (params.sharpness, params.ambiguity)
+        if power != self._power:
+            self._power, self._sharpened = power, sharpened_rows(self._probs, quarters_of(params), params.ambiguity)
+        classifier, rate = self._sharpened
+        line, kept = noise_lines(params)
+        counts, random, likelihood = expected_counts(classifier, rate, self._given, line, kept, params.given_prior)
+        return Expected(counts, random, likelihood, len(self._given))
 
 
 def score(block: FloatArray, given: IntArray, noise: NoiseFit, start: int = 0) -> Scores:

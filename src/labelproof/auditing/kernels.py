@@ -97,13 +97,17 @@ def _score_rows(
         root = np.empty(k)
         powered = np.empty((components, k))
         weight = np.empty(components)
+        errors = np.empty(components)
+        for c in range(components):
+            errors[c] = 0.0
         for i in range(lane * n // LANES, (lane + 1) * n // LANES):
             row = probs[i]
             sum_of_row = 0.0
-            lowest = np.float64(row[0])
+            lowest, top = row[0], row[0]
             for y in range(k):
                 sum_of_row += row[y]
                 lowest = min(lowest, row[y])
+                top = max(top, row[y])
             if not (abs(sum_of_row - 1.0) <= ROW_SUM_TOLERANCE and lowest >= -1e-6):
                 first_bad[lane] = min(first_bad[lane], i)
                 error[i] = np.nan
@@ -112,9 +116,8 @@ def _score_rows(
             if z < 0:
                 error[i], suggested[i], confidence[i] = np.nan, -1, np.nan
                 continue
-            top = _highest(row)
             _powers(row, 1.0 / top, quarters, root, powered)
-            rate = ambiguity * (1.0 - min(top, 1.0))
+            rate = ambiguity * (1.0 - min(np.float64(top), 1.0))
             chance = rate * at_random[z]
             wrong = 0.0
             for c in range(components):
@@ -124,7 +127,7 @@ def _score_rows(
                 share = others / (right + others) if right + others > 0.0 else 0.0
                 weight[c] = 1.0 / (right + others) / components if right + others > 0.0 else 0.0
                 wrong += share / components
-                expected_errors[lane, c] += share
+                errors[c] += share
             best, highest = z, 1.0 - wrong
             if highest < 0.5:  # else no other class can have more
                 for y in range(k):
@@ -136,68 +139,105 @@ def _score_rows(
                         if mass > highest:
                             best, highest = y, mass
             error[i], suggested[i], confidence[i] = wrong, best, highest
+        expected_errors[lane] = errors
 
 
-def expected_counts(probs, given, lines, kept, at_random, quarters, ambiguity):
-    """E step of one component: `labelproof.noise.em.Expected` of the rows, as (k, k) or (k, 2), (k,) and a float."""
-    k = probs.shape[1]
-    counts = np.zeros((COUNT_LANES, k, k if len(lines) > 1 else 2))
-    random, likelihood = np.zeros((COUNT_LANES, k)), np.zeros(COUNT_LANES)
-    _expected_counts(probs, given, lines, kept, at_random, quarters, ambiguity, counts, random, likelihood)
-    return counts.sum(axis=0), random.sum(axis=0), float(likelihood.sum())
+def sharpened_rows(probs, quarters, ambiguity):
+    """``p(y | x)`` of each row (n, k) and the chance that its label is random (n), once for all E steps at one power."""
+    classifier, rate = np.empty(probs.shape), np.empty(len(probs))
+    _sharpened_rows(probs, quarters, ambiguity, classifier, rate)
+    return classifier, rate
 
 
 @njit(parallel=True, cache=True, nogil=True, fastmath=ORDER_FREE)
-def _expected_counts(probs, given, lines, kept, at_random, quarters, ambiguity, counts, random, likelihood):
+def _sharpened_rows(probs, quarters, ambiguity, classifier, rate):
     n, k = probs.shape
-    dense = lines.shape[0] > 1
-    for lane in prange(COUNT_LANES):
+    for lane in prange(LANES):
         root = np.empty(k)
         powered = np.empty((1, k))
-        for i in range(lane * n // COUNT_LANES, (lane + 1) * n // COUNT_LANES):
-            z = given[i]
+        for i in range(lane * n // LANES, (lane + 1) * n // LANES):
             top = _highest(probs[i])
             _powers(probs[i], 1.0 / top, quarters, root, powered)
-            rate = ambiguity * (1.0 - min(top, 1.0))
+            total = 0.0
+            for y in range(k):
+                total += powered[0, y]
+            for y in range(k):
+                classifier[i, y] = powered[0, y] / total
+            rate[i] = ambiguity * (1.0 - min(top, 1.0))
+
+
+def expected_counts(classifier, rate, given, lines, kept, at_random):
+    """E step of one component: `labelproof.noise.em.Expected` of the rows, as (k, k) or (k, 2), (k,) and a float."""
+    k = classifier.shape[1]
+    counts = np.zeros((COUNT_LANES, k, k if len(lines) > 1 else 2))  # dense: (given, true), turned at the end
+    random, likelihood = np.zeros((COUNT_LANES, k)), np.zeros(COUNT_LANES)
+    _expected_counts(classifier, rate, given, lines, kept, at_random, counts, random, likelihood)
+    systematic = counts.sum(axis=0)
+    return systematic.T if len(lines) > 1 else systematic, random.sum(axis=0), float(likelihood.sum())
+
+
+@njit(parallel=True, cache=True, nogil=True, fastmath=ORDER_FREE)
+def _expected_counts(classifier, rates, given, lines, kept, at_random, counts, random, likelihood):
+    n, k = classifier.shape
+    dense = lines.shape[0] > 1
+    for lane in prange(COUNT_LANES):
+        by_class = np.empty(k)  # a lane's own: sums side by side in one cache line would slow each other down
+        for y in range(k):
+            by_class[y] = 0.0
+        logs = 0.0
+        for i in range(lane * n // COUNT_LANES, (lane + 1) * n // COUNT_LANES):
+            z = given[i]
+            row = classifier[i]
+            rate = rates[i]
             chance = rate * at_random[z]
             line = lines[z] if dense else lines[0]
             spread = 1.0 if dense else at_random[z]
-            right, others, total = _evidence(powered[0], line, spread, kept[z], z, rate, chance)
+            right, others, _ = _evidence(row, line, spread, kept[z], z, rate, chance)
             evidence = right + others
             if evidence <= 0.0:
                 counts[lane, z, z if dense else 0] += 1.0
                 continue
-            likelihood[lane] += np.log(evidence / total)
-            for y in range(k):
-                share = powered[0, y] / evidence
-                noise = kept[z] if y == z else line[y] * spread
-                regard = share * (1.0 - rate) * noise
-                random[lane, y] += share * chance
-                if dense:
-                    counts[lane, y, z] += regard
-                else:
-                    counts[lane, y, 0 if y == z else 1] += regard
-    return counts.sum(axis=0), random.sum(axis=0), likelihood.sum()
+            logs += np.log(evidence)
+            by_chance = chance / evidence
+            regard = (1.0 - rate) * spread / evidence
+            own = row[z] * (1.0 - rate) * kept[z] / evidence
+            if dense:
+                into = counts[lane, z]
+                for y in range(k):
+                    into[y] += row[y] * line[y] * regard
+                into[z] += own - row[z] * line[z] * regard
+            else:
+                for y in range(k):
+                    counts[lane, y, 1] += row[y] * line[y] * regard
+                counts[lane, z, 1] -= row[z] * line[z] * regard
+                counts[lane, z, 0] += own
+            if chance > 0.0:
+                for y in range(k):
+                    by_class[y] += row[y] * by_chance
+        random[lane] = by_class
+        likelihood[lane] = logs
 
 
 def score_arguments(components: tuple[NoiseParams, ...]) -> tuple[Any, ...]:
     """What `score_rows` takes of a noise model."""
-    each = [count_arguments(params) for params in components]
-    lines, kept = np.stack([e[0] for e in each]), np.stack([e[1] for e in each])
-    return lines, kept, each[0][2], np.concatenate([e[3] for e in each]), each[0][4]
+    each = [noise_lines(params) for params in components]
+    lines, kept = np.stack([line for line, _ in each]), np.stack([own for _, own in each])
+    first = components[0]
+    return lines, kept, first.given_prior, np.concatenate([quarters_of(p) for p in components]), np.float64(first.ambiguity)
 
 
-def count_arguments(params: NoiseParams) -> tuple[Any, ...]:
-    """What `expected_counts` takes of a noise model: a line for each given label, or one that all share."""
-    if params.pooled:
-        others = 1.0 - params.given_prior
-        line = np.where(others > 0, params.systematic[:, 1] / np.where(others > 0, others, 1.0), 0.0)[None]
-        kept = params.systematic[:, 0]
-    else:
-        line = np.ascontiguousarray(params.systematic.T)
-        kept = np.diag(params.systematic).copy()
-    quarters = np.array([round(4 * params.sharpness)])
-    return line, kept, params.given_prior, quarters, np.float64(params.ambiguity)
+def noise_lines(params: NoiseParams) -> tuple[Any, Any]:
+    """A line of noise for each given label, or one that all share; and the share of each class that keeps its label."""
+    if not params.pooled:
+        return np.ascontiguousarray(params.systematic.T), np.diag(params.systematic).copy()
+    others = 1.0 - params.given_prior
+    line = np.where(others > 0, params.systematic[:, 1] / np.where(others > 0, others, 1.0), 0.0)
+    return line[None], params.systematic[:, 0].copy()
+
+
+def quarters_of(params: NoiseParams) -> Any:
+    """The power in quarters, as the kernels take it, shape (1,)."""
+    return np.array([round(4 * params.sharpness)])
 
 
 def as_kernel_input(probs: AnyArray) -> AnyArray:

@@ -7,6 +7,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -109,8 +110,12 @@ class TagAudit:
     def save(self, folder: str | os.PathLike[str], *, overwrite: bool = False) -> None:
         """Write ``issues.parquet`` and ``summary.json`` into a folder, whole or not at all."""
         with atomic_folder(folder, overwrite=overwrite) as partial:
-            self.issues.write_parquet(partial / ISSUES_FILE)
-            (partial / MARKER).write_text(json.dumps(self.summary, indent=1, ensure_ascii=False), encoding="utf-8")
+            self.write_into(partial)
+
+    def write_into(self, folder: Path) -> None:
+        """Write the files of `save` into a folder that exists."""
+        self.issues.write_parquet(folder / ISSUES_FILE)
+        (folder / MARKER).write_text(json.dumps(self.summary, indent=1, ensure_ascii=False), encoding="utf-8")
 
 
 def audit_tags(
