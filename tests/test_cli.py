@@ -110,14 +110,17 @@ def test_audit_of_a_folder_of_parquet(noisy_problem, tmp_path):
 
 
 @pytest.mark.slow
-def test_audit_on_a_local_cluster(table, tmp_path):
+def test_audit_on_a_local_cluster(digits, tmp_path):
     pytest.importorskip("ray")
-    done = run("audit", table, "--label", "kind", "--ray", "local", "--out", tmp_path / "o")
+    np.save(tmp_path / "x.npy", digits.data[:400])
+    np.save(tmp_path / "y.npy", digits.target[:400])
+    command = ["audit", "--features", tmp_path / "x.npy", "--labels", tmp_path / "y.npy"]
+    done = run(*command, "--ray", "local", "--out", tmp_path / "o")
     assert done.returncode == 0, done.stderr
-    assert run("audit", table, "--label", "kind", "--out", tmp_path / "here").returncode == 0
+    assert run(*command, "--out", tmp_path / "here").returncode == 0
     there, here = lp.Audit.load(tmp_path / "o"), lp.Audit.load(tmp_path / "here")
-    assert np.allclose(there.error_probability, here.error_probability, atol=1e-3)  # tasks have fewer threads to sum with
-    refused = run("audit", table, "--label", "kind", "--ray", "127.0.0.1:1", "--out", tmp_path / "no")
+    assert np.allclose(there.error_probability, here.error_probability, atol=1e-4)
+    refused = run(*command, "--ray", "127.0.0.1:1", "--out", tmp_path / "no")
     assert refused.returncode == 2
     assert "no Ray cluster answers" in refused.stderr
 

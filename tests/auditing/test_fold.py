@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numba
@@ -26,7 +27,7 @@ def problem(n: int, k: int, *, pooled: bool = False, dtype: type = np.float64) -
     else:
         noise = rng.dirichlet(np.full(k, 0.5), k) + np.eye(k)
         noise /= noise.sum(axis=1, keepdims=True)
-    params = NoiseParams(noise, rng.dirichlet(np.full(k, 5.0)), 1.75, 0.5)
+    params = NoiseParams(noise, rng.dirichlet(np.full(k, 5.0)), rng.uniform(0.5, 2, k), 1.75, 0.5)
     assert params.pooled == pooled
     return probs.astype(dtype), rng.integers(0, k, n), params
 
@@ -40,11 +41,12 @@ def sample_of(probs: np.ndarray, given: np.ndarray) -> fold.Sample:
 @pytest.mark.parametrize("power", [0.25, 1.0, 1.75, 6.0])
 def test_the_e_step_equals_the_reference(k, pooled, dtype, power):
     probs, given, params = problem(203, k, pooled=pooled, dtype=dtype)
-    params = NoiseParams(params.systematic, params.given_prior, power, params.ambiguity)
+    params = replace(params, sharpness=power)
     found = fold.EStep(sample_of(probs, given))(params)
     reference = expected(probs.astype(float), given, params)
     assert np.allclose(found.systematic, reference.systematic, atol=1e-6)
     assert np.allclose(found.random, reference.random, atol=1e-6)
+    assert np.allclose(found.classifier, reference.classifier, atol=1e-6)
     assert np.isclose(found.log_likelihood, reference.log_likelihood, rtol=1e-6)
     assert found.n == reference.n
 
@@ -53,7 +55,7 @@ def test_the_e_step_equals_the_reference(k, pooled, dtype, power):
 def test_scores_equal_the_reference(k, pooled):
     n = 40 if k == 5000 else 203
     probs, given, params = problem(n, k, pooled=pooled)
-    sharp = NoiseParams(params.systematic, params.given_prior, 4.0, params.ambiguity)
+    sharp = replace(params, sharpness=4.0)
     noise = NoiseFit(TransitionMatrix(params.matrix), (params, sharp))
     scores = fold.score(probs, given, noise)
     mean = noise.posterior(probs, given)
@@ -101,12 +103,13 @@ def test_a_matrix_in_column_order_or_foreign_byte_order_is_read_right(noisy_prob
     assert np.allclose(lp.audit(labels, probs.astype(">f8")).error_probability, plain)
 
 
-def test_a_bad_row_outside_the_sample_is_found_by_its_number():
+@pytest.mark.parametrize("sampled", [False, True])
+def test_a_bad_row_is_found_by_its_number(sampled):
     n, k = 300_000, 20
     probs = np.full((n, k), 1 / k, np.float32)
-    outside = int(np.flatnonzero(~fold.in_sample(np.arange(n), n, fold.sample_size(n, k)))[1000])
-    probs[outside, 3] = np.nan
-    with pytest.raises(lp.BadInput, match=f"row {outside}, column 3 is nan"):
+    bad = int(np.flatnonzero(fold.in_sample(np.arange(n), n, fold.sample_size(n, k)) == sampled)[1000])
+    probs[bad, 3] = np.nan
+    with pytest.raises(lp.BadInput, match=f"row {bad}, column 3 is nan"):
         lp.audit(np.arange(n) % k, probs)
 
 

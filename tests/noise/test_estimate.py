@@ -47,7 +47,7 @@ def test_an_em_step_does_not_lower_the_likelihood():
     frequency = np.bincount(given) / len(given)
     matrix, last = TransitionMatrix.symmetric(3, 0.3).matrix, -np.inf
     for _ in range(30):
-        found = expected(probs, given, NoiseParams(matrix, frequency, sharpness=1.3, ambiguity=0.4))
+        found = expected(probs, given, NoiseParams(matrix, frequency, np.ones(3), sharpness=1.3, ambiguity=0.4))
         assert found.log_likelihood >= last - 1e-9
         last, matrix = found.log_likelihood, found.systematic / found.systematic.sum(axis=1, keepdims=True)
 
@@ -55,13 +55,17 @@ def test_an_em_step_does_not_lower_the_likelihood():
 def test_expected_counts_are_the_posteriors_summed():
     given, probs = problem(n=500, gap=1.5)
     frequency = np.bincount(given) / len(given)
-    params = NoiseParams(NOISE.matrix, frequency, sharpness=1.7, ambiguity=0.6)
+    weights = np.array([1.0, 2.0, 0.5])
+    params = NoiseParams(NOISE.matrix, frequency, weights, sharpness=1.7, ambiguity=0.6)
     found = expected(probs, given, params)
     mean = item_posterior(probs, given, params)
     assert np.allclose(found.systematic.sum(axis=1) + found.random, mean.sum(axis=0))
+    classifier = sharpened(probs, 1.7) * weights
+    classifier /= classifier.sum(axis=1, keepdims=True)
+    assert np.allclose(found.classifier, classifier.sum(axis=0))
     rate = random_rate(probs, 0.6)
     mixed = (1 - rate)[:, None] * NOISE.matrix[:, given].T + (rate * frequency[given])[:, None]
-    assert np.isclose(found.log_likelihood, np.log((sharpened(probs, 1.7) * mixed).sum(axis=1)).sum())
+    assert np.isclose(found.log_likelihood, np.log((classifier * mixed).sum(axis=1)).sum())
     halves = expected(probs[:200], given[:200], params) + expected(probs[200:], given[200:], params)
     assert np.allclose(halves.systematic, found.systematic)
     assert halves.n == found.n

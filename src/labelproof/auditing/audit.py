@@ -166,7 +166,8 @@ def known_noise(transition: Any, given: IntArray, names: Sequence[Any]) -> Noise
     counts = np.bincount(given[given >= 0], minlength=len(names))
     frequency = counts / counts.sum()
     prior = transition.prior if isinstance(transition, TransitionMatrix) else frequency
-    params = NoiseParams(matrix, np.maximum(frequency, np.finfo(float).tiny), sharpness=1.0, ambiguity=0.0)
+    given_prior = np.maximum(frequency, np.finfo(float).tiny)
+    params = NoiseParams(matrix, given_prior, np.ones(len(names)), sharpness=1.0, ambiguity=0.0)
     return NoiseFit(TransitionMatrix(matrix, prior=prior, classes=names), (params,))
 
 

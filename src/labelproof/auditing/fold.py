@@ -26,6 +26,7 @@ from labelproof.auditing.kernels import (
     score_rows,
     sharpened_rows,
 )
+from labelproof.errors import BadInput
 from labelproof.noise.em import AMBIGUITY, Expected, NoiseFit, NoiseParams, fit_noise
 from labelproof.validation import BoolArray, FloatArray, IntArray, check_prob_rows
 
@@ -87,6 +88,11 @@ def sample(block: FloatArray, given: IntArray, start: int, n: int) -> Sample:
         return Sample(np.arange(n), block, given, counts)
     rows = np.flatnonzero(in_sample(np.arange(start, start + len(given)), n, size) & (given >= 0))
     chosen = np.asarray(block[rows])  # a copy: the source may fill its buffer again
+    try:
+        check_prob_rows(chosen)
+    except BadInput:
+        check_prob_rows(block, start)  # names the first bad row of the block by its number
+        raise
     return Sample(start + rows, chosen, given[rows], counts)
 
 
@@ -108,10 +114,11 @@ class EStep:
         power = (params.sharpness, params.ambiguity)
         if power != self._power:
             self._power, self._sharpened = power, sharpened_rows(self._probs, quarters_of(params), params.ambiguity)
-        classifier, rate = self._sharpened
+        sharp, rate = self._sharpened
         line, kept = noise_lines(params)
-        counts, random, likelihood = expected_counts(classifier, rate, self._given, line, kept, params.given_prior)
-        return Expected(counts, random, likelihood, len(self._given))
+        found = expected_counts(sharp, rate, self._given, line, kept, params.given_prior, params.class_weights)
+        systematic, random, classifier, likelihood = found
+        return Expected(systematic, random, classifier, likelihood, len(self._given))
 
 
 def score(block: FloatArray, given: IntArray, noise: NoiseFit, start: int = 0) -> Scores:

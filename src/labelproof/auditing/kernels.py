@@ -27,15 +27,15 @@ ORDER_FREE = {"reassoc", "contract", "arcp", "nsz"}  # sums may be vectorised; N
 
 
 @njit(cache=True, fastmath=ORDER_FREE)
-def _powers(row, inverse_top, quarters, root, powered):
-    """Fill ``powered`` (c, k) with (row / top) ** (quarters / 4); return their sums (c)."""
+def _powers(row, inverse_top, quarters, weights, root, powered):
+    """Fill ``powered`` (c, k) with weights (row / top) ** (quarters / 4); ``root`` (k) is scratch."""
     k = row.shape[0]
     components = quarters.shape[0]
     for y in range(k):
         root[y] = np.sqrt(np.sqrt(row[y] * inverse_top))
     for c in range(components):
         for y in range(k):
-            powered[c, y] = 1.0
+            powered[c, y] = weights[c, y]
     for bit in range(QUARTERS):
         some = False
         for c in range(components):
@@ -72,7 +72,7 @@ def _evidence(powered, line, spread, kept, z, rate, chance):
     return right, others, total
 
 
-def score_rows(probs, given, lines, kept, at_random, quarters, ambiguity):
+def score_rows(probs, given, lines, kept, at_random, quarters, weights, ambiguity):
     """One pass over the rows.
 
     Returns the error probability (n), the suggested class (n) and its posterior (n), averaged over the components; the
@@ -82,13 +82,13 @@ def score_rows(probs, given, lines, kept, at_random, quarters, ambiguity):
     error, suggested, confidence = np.empty(n), np.empty(n, np.int32), np.empty(n, np.float32)
     expected_errors, first_bad = np.zeros((LANES, components)), np.full(LANES, n)
     out = (error, suggested, confidence, expected_errors, first_bad)
-    _score_rows(probs, given, lines, kept, at_random, quarters, ambiguity, *out)
+    _score_rows(probs, given, lines, kept, at_random, quarters, weights, ambiguity, *out)
     return error, suggested, confidence, expected_errors.sum(axis=0), int(first_bad.min())
 
 
 @njit(parallel=True, cache=True, nogil=True, fastmath=ORDER_FREE)
 def _score_rows(
-    probs, given, lines, kept, at_random, quarters, ambiguity, error, suggested, confidence, expected_errors, first_bad
+    probs, given, lines, kept, at_random, quarters, weights, ambiguity, error, suggested, confidence, expected_errors, first_bad
 ):
     n, k = probs.shape
     components = quarters.shape[0]
@@ -116,7 +116,7 @@ def _score_rows(
             if z < 0:
                 error[i], suggested[i], confidence[i] = np.nan, -1, np.nan
                 continue
-            _powers(row, 1.0 / top, quarters, root, powered)
+            _powers(row, 1.0 / top, quarters, weights, root, powered)
             rate = ambiguity * (1.0 - min(np.float64(top), 1.0))
             chance = rate * at_random[z]
             wrong = 0.0
@@ -155,9 +155,12 @@ def _sharpened_rows(probs, quarters, ambiguity, classifier, rate):
     for lane in prange(LANES):
         root = np.empty(k)
         powered = np.empty((1, k))
+        even = np.empty((1, k))
+        for y in range(k):
+            even[0, y] = 1.0
         for i in range(lane * n // LANES, (lane + 1) * n // LANES):
             top = _highest(probs[i])
-            _powers(probs[i], 1.0 / top, quarters, root, powered)
+            _powers(probs[i], 1.0 / top, quarters, even, root, powered)
             total = 0.0
             for y in range(k):
                 total += powered[0, y]
@@ -166,28 +169,39 @@ def _sharpened_rows(probs, quarters, ambiguity, classifier, rate):
             rate[i] = ambiguity * (1.0 - min(top, 1.0))
 
 
-def expected_counts(classifier, rate, given, lines, kept, at_random):
-    """E step of one component: `labelproof.noise.em.Expected` of the rows, as (k, k) or (k, 2), (k,) and a float."""
-    k = classifier.shape[1]
+def expected_counts(sharp, rate, given, lines, kept, at_random, weights):
+    """E step of one component: `labelproof.noise.em.Expected` of the rows, as (k, k) or (k, 2), (k,), (k,) and a float."""
+    k = sharp.shape[1]
     counts = np.zeros((COUNT_LANES, k, k if len(lines) > 1 else 2))  # dense: (given, true), turned at the end
-    random, likelihood = np.zeros((COUNT_LANES, k)), np.zeros(COUNT_LANES)
-    _expected_counts(classifier, rate, given, lines, kept, at_random, counts, random, likelihood)
+    random, classifier, likelihood = np.zeros((COUNT_LANES, k)), np.zeros((COUNT_LANES, k)), np.zeros(COUNT_LANES)
+    _expected_counts(sharp, rate, given, lines, kept, at_random, weights, counts, random, classifier, likelihood)
     systematic = counts.sum(axis=0)
-    return systematic.T if len(lines) > 1 else systematic, random.sum(axis=0), float(likelihood.sum())
+    if len(lines) > 1:
+        systematic = systematic.T
+    return systematic, random.sum(axis=0), classifier.sum(axis=0), float(likelihood.sum())
 
 
 @njit(parallel=True, cache=True, nogil=True, fastmath=ORDER_FREE)
-def _expected_counts(classifier, rates, given, lines, kept, at_random, counts, random, likelihood):
-    n, k = classifier.shape
+def _expected_counts(sharp, rates, given, lines, kept, at_random, weights, counts, random, classifier, likelihood):
+    n, k = sharp.shape
     dense = lines.shape[0] > 1
     for lane in prange(COUNT_LANES):
-        by_class = np.empty(k)  # a lane's own: sums side by side in one cache line would slow each other down
+        # a lane's own: sums side by side in one cache line would slow each other down
+        row, by_chance, mean = np.empty(k), np.empty(k), np.empty(k)
         for y in range(k):
-            by_class[y] = 0.0
+            by_chance[y] = 0.0
+            mean[y] = 0.0
         logs = 0.0
         for i in range(lane * n // COUNT_LANES, (lane + 1) * n // COUNT_LANES):
             z = given[i]
-            row = classifier[i]
+            total = 0.0
+            for y in range(k):
+                row[y] = sharp[i, y] * weights[y]
+                total += row[y]
+            inverse = 1.0 / total
+            for y in range(k):
+                row[y] *= inverse
+                mean[y] += row[y]
             rate = rates[i]
             chance = rate * at_random[z]
             line = lines[z] if dense else lines[0]
@@ -198,7 +212,6 @@ def _expected_counts(classifier, rates, given, lines, kept, at_random, counts, r
                 counts[lane, z, z if dense else 0] += 1.0
                 continue
             logs += np.log(evidence)
-            by_chance = chance / evidence
             regard = (1.0 - rate) * spread / evidence
             own = row[z] * (1.0 - rate) * kept[z] / evidence
             if dense:
@@ -212,9 +225,11 @@ def _expected_counts(classifier, rates, given, lines, kept, at_random, counts, r
                 counts[lane, z, 1] -= row[z] * line[z] * regard
                 counts[lane, z, 0] += own
             if chance > 0.0:
+                share = chance / evidence
                 for y in range(k):
-                    by_class[y] += row[y] * by_chance
-        random[lane] = by_class
+                    by_chance[y] += row[y] * share
+        random[lane] = by_chance
+        classifier[lane] = mean
         likelihood[lane] = logs
 
 
@@ -223,7 +238,8 @@ def score_arguments(components: tuple[NoiseParams, ...]) -> tuple[Any, ...]:
     each = [noise_lines(params) for params in components]
     lines, kept = np.stack([line for line, _ in each]), np.stack([own for _, own in each])
     first = components[0]
-    return lines, kept, first.given_prior, np.concatenate([quarters_of(p) for p in components]), np.float64(first.ambiguity)
+    quarters, weights = np.concatenate([quarters_of(p) for p in components]), np.stack([p.class_weights for p in components])
+    return lines, kept, first.given_prior, quarters, weights, np.float64(first.ambiguity)
 
 
 def noise_lines(params: NoiseParams) -> tuple[Any, Any]:

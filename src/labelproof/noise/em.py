@@ -24,7 +24,7 @@ SHARPENINGS = (1.5, 4.0)  # a soft and a sharp reading of a calibrated classifie
 MOST_QUARTERS = 24  # highest temperature power, in quarters
 STRENGTHS = np.array([3.0, 10.0, 30.0, 100.0, 300.0, 1000.0, 3000.0])  # pseudo-items a class
 _FIRST_ERROR_RATE = 0.1
-_SETTLING = 5  # iterations before the strength is chosen
+_SETTLING = 5  # iterations before strength and class weights are touched
 _TINY = np.finfo(np.float64).tiny
 
 
@@ -39,6 +39,7 @@ class NoiseParams:
 
     systematic: Matrix  #: (k, k) or (k, 2)
     given_prior: Matrix  #: (k,), p(z)
+    class_weights: Matrix  #: (k,), factors on the sharpened probabilities, see `classifier_probs`
     sharpness: float
     ambiguity: float
 
@@ -63,6 +64,7 @@ class Expected:
 
     systematic: Matrix  #: (k, k) by true and given class, or (k, 2), as in `NoiseParams`
     random: Matrix  #: (k,) by true class, of labels given at random
+    classifier: Matrix  #: (k,), p(y | x) before the label is known
     log_likelihood: float  #: summed, in nats
     n: int
 
@@ -70,6 +72,7 @@ class Expected:
         return Expected(
             self.systematic + other.systematic,
             self.random + other.random,
+            self.classifier + other.classifier,
             self.log_likelihood + other.log_likelihood,
             self.n + other.n,
         )
@@ -99,10 +102,20 @@ class NoiseFit:
         return np.asarray(np.mean(each, axis=0))
 
 
+def classifier_probs(pred_probs: Any, params: NoiseParams) -> Matrix:
+    """``p(y | x) ∝ class_weights[y] pred_probs[y] ** sharpness``, shape (n, k).
+
+    A classifier that saw few items of a class, or many wrong ones, gives the class too little or too much everywhere;
+    the weights bring the mean of ``p(y | x)`` in line with the mean posterior.
+    """
+    weighted = sharpened(pred_probs, params.sharpness) * params.class_weights
+    return np.asarray(weighted / weighted.sum(axis=1, keepdims=True))
+
+
 def item_posterior(pred_probs: Any, given: Any, params: NoiseParams) -> Matrix:
     """Posterior of the true label under the noise model of `expectation_maximization`, shape (n, k)."""
     return posterior(
-        sharpened(pred_probs, params.sharpness),
+        classifier_probs(pred_probs, params),
         given,
         params.matrix,
         random_rate=random_rate(pred_probs, params.ambiguity),
@@ -123,7 +136,7 @@ def expectation_maximization(
 
     The model of a given label, for an item x of true class y:
 
-        ``p(y | x) ∝ pred_probs ** sharpness``
+        ``p(y | x) ∝ v_y pred_probs ** sharpness``
         ``p(z | y, x) = (1 - ρ(x)) T[y, z] + ρ(x) p(z)``,  ``ρ(x) = ambiguity (1 - max of pred_probs)``
 
     E step: ``r_ni = p(y = i, z given with regard to y | z_n, x_n)``. M step, with ``C_ij = sum of r_ni over items given j``:
@@ -131,7 +144,8 @@ def expectation_maximization(
         ``T_ij = (C_ij + strength m_ij) / sum over j``,  ``m_i = (1 - ε) e_i + ε q_i``
 
     where ``ε`` is the overall error rate ``1 - trace(C) / sum(C)`` and ``q_ij`` the frequency of the given label j among
-    the others. The strength is the one with the highest evidence (a Dirichlet-multinomial with the counts ``C``), so that
+    the others, and the class weights ``v_y`` are multiplied by the mean posterior of class y over the mean of ``p(y | x)``
+    (not with two classes, where they cannot be told from the rates of error). The strength is the one with the highest evidence (a Dirichlet-multinomial with the counts ``C``), so that
     classes err alike unless the data say otherwise.
 
     A classifier that fits the noisy labels perfectly explains them without any error, so the likelihood cannot tell how
@@ -161,7 +175,8 @@ def expectation_maximization(
     ----------
     Dempster, Laird and Rubin (1977) for EM; Bekker and Goldberger (2016), Training deep neural-networks based on
     unreliable labels, for EM over a transition matrix;
-    Minka (2000), Estimating a Dirichlet distribution, for the evidence.
+    Minka (2000), Estimating a Dirichlet distribution, for the evidence; Saerens, Latinne and Decaestecker (2002), Adjusting
+    the outputs of a classifier to new a priori probabilities, for the class weights.
 
     Examples
     --------
@@ -190,7 +205,7 @@ def expectation_maximization(
 def expected(probs: Matrix, codes: Any, params: NoiseParams) -> Expected:
     """The E step in plain numpy, the reference of the compiled one."""
     k = probs.shape[1]
-    classifier = sharpened(probs, params.sharpness)  # (n, k)
+    classifier = classifier_probs(probs, params)  # (n, k)
     rate = random_rate(probs, params.ambiguity)  # (n,)
     at_random = rate * params.given_prior[codes]
     systematic = (1 - rate)[:, None] * params.matrix[:, codes].T  # (n, k)
@@ -203,7 +218,7 @@ def expected(probs: Matrix, codes: Any, params: NoiseParams) -> Expected:
         kept = np.diag(counts)
         counts = np.stack([kept, counts.sum(axis=1) - kept], axis=1)
     likelihood = float(np.log(np.maximum(evidence, _TINY)).sum())
-    return Expected(counts, (true * (1 - share)).sum(axis=0), likelihood, len(codes))
+    return Expected(counts, (true * (1 - share)).sum(axis=0), classifier.sum(axis=0), likelihood, len(codes))
 
 
 def fit_noise(
@@ -214,8 +229,8 @@ def fit_noise(
     strength: float | None = None,
     sharpness: float | None = None,
     ambiguity: float = AMBIGUITY,
-    max_iter: int = 200,
-    tol: float = 1e-5,
+    max_iter: int = 60,
+    tol: float = 2e-4,
 ) -> NoiseFit:
     """The EM of `expectation_maximization` over any source of E steps: arrays in memory, blocks of a file, a cluster.
 
@@ -227,7 +242,7 @@ def fit_noise(
         How often each class is given.
     classes : sequence of length k
     max_iter, tol
-        EM stops when no entry of ``T`` changes by more than ``tol``.
+        EM stops when no entry of ``T`` changes by more than ``tol``, and no class weight by a share of ten times that.
     """
     if strength is not None and not strength >= 0:
         raise BadInput(f"strength is {strength!r}. Give a number of pseudo-items, 0 or more.")
@@ -262,19 +277,23 @@ def _run(
     tol: float,
 ) -> tuple[NoiseParams, Expected]:
     """EM at one sharpness."""
-    systematic = _prior_mean(frequency, _FIRST_ERROR_RATE, dense)
+    systematic, weights = _prior_mean(frequency, _FIRST_ERROR_RATE, dense), np.ones(len(frequency))
     for iteration in range(max_iter):
-        found = e_step(NoiseParams(systematic, frequency, power, ambiguity))
-        counts = found.systematic
+        found = e_step(NoiseParams(systematic, frequency, weights, power, ambiguity))
+        counts, before = found.systematic, (systematic, weights)
         right = np.trace(counts) if dense else counts[:, 0].sum()
         mean = _prior_mean(frequency, 1 - right / max(counts.sum(), _TINY), dense)
         pull = strength
         if pull is None:
             pull = 100.0 if iteration < _SETTLING else _best_strength(counts, mean)
-        systematic, before = _shrunk(counts, mean, pull), systematic
-        if iteration > _SETTLING and float(np.abs(systematic - before).max()) < tol:
+        systematic = _shrunk(counts, mean, pull)
+        if iteration >= _SETTLING and len(frequency) > 2:
+            weights = weights * (counts.sum(axis=1) + found.random + 1) / (found.classifier + 1)
+            weights = weights / np.exp(np.log(weights).mean())
+        change = max(np.abs(systematic - before[0]).max(), 0.1 * np.abs(np.log(weights / before[1])).max())
+        if iteration > _SETTLING and change < tol:
             break
-    return NoiseParams(systematic, frequency, power, ambiguity), found
+    return NoiseParams(systematic, frequency, weights, power, ambiguity), found
 
 
 def _calibrating_power(e_step: EStep, frequency: Matrix, dense: bool) -> float:
@@ -282,11 +301,11 @@ def _calibrating_power(e_step: EStep, frequency: Matrix, dense: bool) -> float:
 
     The likelihood is concave in the power. The best quarter is found by halving, then a parabola goes through it.
     """
-    as_given = _prior_mean(frequency, 1e-4, dense)
+    as_given, even = _prior_mean(frequency, 1e-4, dense), np.ones(len(frequency))
 
     @cache
     def likelihood(quarters: int) -> float:
-        return e_step(NoiseParams(as_given, frequency, quarters / 4, 0.0)).log_likelihood
+        return e_step(NoiseParams(as_given, frequency, even, quarters / 4, 0.0)).log_likelihood
 
     low, high = 1, MOST_QUARTERS
     while low < high:
