@@ -32,7 +32,7 @@ def _powers(row, inverse_top, quarters, weights, root, powered):
     k = row.shape[0]
     components = quarters.shape[0]
     for y in range(k):
-        root[y] = np.sqrt(np.sqrt(row[y] * inverse_top))
+        root[y] = np.sqrt(np.sqrt(max(row[y], 0.0) * inverse_top))  # rounding may have left a tiny negative
     for c in range(components):
         for y in range(k):
             powered[c, y] = weights[c, y]

@@ -115,7 +115,7 @@ def sharpened(pred_probs: FloatArray, sharpness: float) -> Matrix:
     -------
     ndarray of float64, shape (n, k); rows sum to one
     """
-    probs = np.asarray(pred_probs, np.float64)
+    probs = np.maximum(np.asarray(pred_probs, np.float64), 0.0)  # rounding may have left a tiny negative
     powered = (probs / probs.max(axis=1, keepdims=True)) ** sharpness
     return np.asarray(powered / powered.sum(axis=1, keepdims=True))
 
