@@ -24,6 +24,7 @@ SHARPENINGS = (1.5, 4.0)  # a soft and a sharp reading of a calibrated classifie
 MOST_QUARTERS = 24  # highest temperature power, in quarters
 STRENGTHS = np.array([3.0, 10.0, 30.0, 100.0, 300.0, 1000.0, 3000.0])  # pseudo-items a class
 _FIRST_ERROR_RATE = 0.1
+_REVIEW = 4  # iterations between two choices of the strength
 _SETTLING = 5  # iterations before strength and class weights are touched
 _TINY = np.finfo(np.float64).tiny
 
@@ -278,20 +279,20 @@ def _run(
 ) -> tuple[NoiseParams, Expected]:
     """EM at one sharpness."""
     systematic, weights = _prior_mean(frequency, _FIRST_ERROR_RATE, dense), np.ones(len(frequency))
+    pull = 100.0 if strength is None else strength
     for iteration in range(max_iter):
         found = e_step(NoiseParams(systematic, frequency, weights, power, ambiguity))
         counts, before = found.systematic, (systematic, weights)
         right = np.trace(counts) if dense else counts[:, 0].sum()
         mean = _prior_mean(frequency, 1 - right / max(counts.sum(), _TINY), dense)
-        pull = strength
-        if pull is None:
-            pull = 100.0 if iteration < _SETTLING else _best_strength(counts, mean)
+        if strength is None and iteration >= _SETTLING and (iteration - _SETTLING) % _REVIEW == 0:
+            pull = _best_strength(counts, mean)
         systematic = _shrunk(counts, mean, pull)
         if iteration >= _SETTLING and len(frequency) > 2:
             weights = weights * (counts.sum(axis=1) + found.random + 1) / (found.classifier + 1)
             weights = weights / np.exp(np.log(weights).mean())
         change = max(np.abs(systematic - before[0]).max(), 0.1 * np.abs(np.log(weights / before[1])).max())
-        if iteration > _SETTLING and change < tol:
+        if iteration >= _SETTLING + _REVIEW and change < tol:
             break
     return NoiseParams(systematic, frequency, weights, power, ambiguity), found
 
