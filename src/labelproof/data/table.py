@@ -13,6 +13,7 @@ from labelproof.data.files import column, plain_values, read_frame
 from labelproof.errors import BadInput
 from labelproof.validation import check_ids, check_labels
 
+CLEAN_SUFFIX = "_clean"  # of the column in which simulated noise keeps the clean labels
 Path_ = str | os.PathLike[str]
 
 
@@ -34,7 +35,8 @@ def read_table(
     id : str, optional
         A column of unique names; the row number (from 0) where left out.
     features : sequence of str, optional
-        The columns to learn from; all others than label and id where left out.
+        The columns to learn from. Where left out, all but the label, the id, and ``<label>_clean``, in which
+        ``labelproof simulate`` keeps the truth.
     label_as_text : bool
         Keep labels such as ``1`` as text.
 
@@ -50,7 +52,8 @@ def read_table(
     frame = read_frame(path, text_columns=[c for c in (label, id) if c is not None])
     labels = column(frame, label, path, "--label")
     ids = None if id is None else plain_values(column(frame, id, path, "--id"))
-    chosen = [c for c in frame.columns if c not in (label, id)] if features is None else list(features)
+    aside = (label, id, label + CLEAN_SUFFIX)
+    chosen = [c for c in frame.columns if c not in aside] if features is None else list(features)
     for name in chosen:
         column(frame, name, path, "--features")
     if label in chosen:

@@ -11,6 +11,7 @@ import polars as pl
 import polars.selectors as cs
 
 from labelproof.data.files import CSV_SUFFIXES, atomic_write, column, plain_values, read_frame
+from labelproof.data.table import CLEAN_SUFFIX
 from labelproof.errors import BadInput
 from labelproof.noise import simulate
 from labelproof.validation import check_labels, did_you_mean
@@ -74,7 +75,7 @@ def simulate_table(
     new = list(old)
     for row, code in zip(rows.tolist(), noisy.labels.tolist(), strict=True):
         new[row] = str(coded.classes[code])
-    clean_name = f"{label}_clean"
+    clean_name = label + CLEAN_SUFFIX
     if clean_name in frame.columns:
         raise BadInput(f"{str(path)!r} already has a column {clean_name!r}. Rename it first.")
     dirty = frame.with_columns(pl.Series(label, new, dtype=pl.String), pl.Series(clean_name, old, dtype=pl.String))
