@@ -12,6 +12,7 @@ __version__ = "0.1.0"
 
 _HOME = {
     "Audit": "labelproof.auditing.findings",
+    "RankPruning": "labelproof.methods.rank_pruning",
     "TagAudit": "labelproof.auditing.tags",
     "audit": "labelproof.auditing.audit",
     "audit_on_ray": "labelproof.distributed.cluster",
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
     from labelproof.errors import LabelproofWarning as LabelproofWarning
     from labelproof.errors import MissingDependency as MissingDependency
     from labelproof.errors import NotFitted as NotFitted
+    from labelproof.methods.rank_pruning import RankPruning as RankPruning
     from labelproof.noise import simulate as simulate
     from labelproof.noise.transition import TransitionMatrix as TransitionMatrix
     from labelproof.report.html import short_html as short_html

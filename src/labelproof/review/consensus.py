@@ -1,0 +1,175 @@
+"""Several reviewers, or several label columns: what is true, who is right how often, and how far they agree."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.metrics import cohen_kappa_score
+
+from labelproof.errors import BadInput
+from labelproof.noise.posterior import posterior
+from labelproof.noise.transition import TransitionMatrix
+from labelproof.validation import UNLABELLED, AnyArray, check_labels, to_numpy
+
+Matrix = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Consensus:
+    """What `dawid_skene` found.
+
+    Attributes
+    ----------
+    posterior : ndarray, shape (n, k)
+        ``p(true | what the reviewers said)`` of each item.
+    reviewers : tuple of TransitionMatrix
+        ``p(said | true)`` of each reviewer.
+    prior : ndarray, shape (k,)
+    classes : tuple of length k, sorted
+    """
+
+    posterior: Matrix
+    reviewers: tuple[TransitionMatrix, ...]
+    prior: Matrix
+    classes: tuple[Any, ...]
+
+    @property
+    def labels(self) -> AnyArray:
+        """The most probable class of each item, shape (n,)."""
+        return np.asarray(np.array(self.classes, dtype=object)[self.posterior.argmax(axis=1)])
+
+    @property
+    def accuracies(self) -> Matrix:
+        """Probability that a reviewer names the true class, with classes as frequent as the prior, shape (m,)."""
+        return np.array([float(self.prior @ np.diag(noise.matrix)) for noise in self.reviewers])
+
+
+def dawid_skene(
+    annotations: Any, *, classes: Sequence[Any] | None = None, strength: float = 1.0, max_iter: int = 200, tol: float = 1e-6
+) -> Consensus:
+    """The true labels and each reviewer's own noise, by EM.
+
+    ``p(y | z_1 … z_m) ∝ p(y) Π_r p(z_r | y)``, reviewers independent given the truth; the matrices ``p(z_r | y)`` are
+    re-estimated from these posteriors until they stand still. Starts from the majority vote.
+
+    Parameters
+    ----------
+    annotations : array-like, shape (n, m)
+        What each of m reviewers said of each item; missing as in `labelproof.audit` (``None``, NaN, "" or -1).
+    classes : sequence, optional
+    strength : float, > 0
+        Pseudo-items that draw each reviewer's row to a reviewer who is right 80 times of 100.
+    max_iter, tol
+        EM stops when no posterior changes by more than ``tol``.
+
+    Returns
+    -------
+    Consensus
+
+    Raises
+    ------
+    BadInput
+
+    References
+    ----------
+    Dawid and Skene (1979), Maximum likelihood estimation of observer error-rates using the EM algorithm.
+
+    Examples
+    --------
+    >>> found = dawid_skene([["a", "a", "b"], ["b", "b", "b"], ["a", "a", "a"], ["b", None, "b"], ["a", "a", "b"]])
+    >>> found.labels.tolist()
+    ['a', 'b', 'a', 'b', 'a']
+    """
+    codes, names = _codes(annotations, classes)
+    n, k = len(codes), len(names)
+    if not strength > 0:
+        raise BadInput(f"strength is {strength!r}. Give a number of pseudo-items above 0.")
+    if (codes == UNLABELLED).all(axis=1).any():
+        row = int(np.argmax((codes == UNLABELLED).all(axis=1)))
+        raise BadInput(f"annotations row {row} has no label at all. Leave such items out.")
+    votes = np.stack([(codes == y).sum(axis=1) for y in range(k)], axis=1).astype(float)  # (n, k)
+    belief = votes / votes.sum(axis=1, keepdims=True)
+    pull = strength * (0.8 * np.eye(k) + 0.2 * (1 - np.eye(k)) / (k - 1))
+    for _ in range(max_iter):
+        prior = (belief.sum(axis=0) + 1 / k) / (n + 1)
+        reviewers = [_matrix(belief, said, pull) for said in codes.T]
+        before, belief = belief, np.repeat(prior[None], n, axis=0)
+        for said, matrix in zip(codes.T, reviewers, strict=True):
+            belief = posterior(belief, said, matrix)  # Bayes' rule, one reviewer after the other
+        if np.abs(belief - before).max() < tol:
+            break
+    noises = tuple(TransitionMatrix(matrix, prior=prior, classes=names) for matrix in reviewers)
+    return Consensus(belief, noises, prior, names)
+
+
+def _matrix(belief: Matrix, said: npt.NDArray[np.int64], pull: Matrix) -> Matrix:
+    counts = pull.copy()
+    seen = said != UNLABELLED
+    np.add.at(counts.T, said[seen], belief[seen])
+    return np.asarray(counts / counts.sum(axis=1, keepdims=True))
+
+
+def cohen_kappa(first: Any, second: Any) -> float:
+    """Agreement of two reviewers beyond chance, over the items that both labelled: 1 is perfect, 0 is chance.
+
+    Parameters
+    ----------
+    first, second : array-like, shape (n,)
+
+    References
+    ----------
+    Cohen (1960), A coefficient of agreement for nominal scales.
+    """
+    one, two = _column(first, "first"), _column(second, "second")
+    codes, names = _codes(np.stack([one, two], axis=1), None, needed=1)
+    both = (codes != UNLABELLED).all(axis=1)
+    if not both.any():
+        raise BadInput("first and second have no item in common. Give items that both reviewers labelled.")
+    if len(np.unique(codes[both])) == 1:
+        return 1.0  # one class only, and always the same: perfect, though nothing could have gone wrong
+    return float(cohen_kappa_score(codes[both, 0], codes[both, 1], labels=range(len(names))))
+
+
+def fleiss_kappa(annotations: Any) -> float:
+    """Agreement of any number of reviewers beyond chance; items may have different numbers of labels, two at least.
+
+    ``κ = (P̄ - P̄_e) / (1 - P̄_e)``, with ``P_i`` the share of agreeing pairs of item i, weighted by its number of pairs, and
+    ``P̄_e`` the sum of the squared class frequencies.
+
+    Parameters
+    ----------
+    annotations : array-like, shape (n, m)
+
+    References
+    ----------
+    Fleiss (1971), Measuring nominal scale agreement among many raters.
+    """
+    codes, names = _codes(annotations, None, needed=1)
+    votes = np.stack([(codes == y).sum(axis=1) for y in range(len(names))], axis=1).astype(float)
+    votes = votes[votes.sum(axis=1) >= 2]
+    if not len(votes):
+        raise BadInput("no item has two labels. Agreement needs items that two reviewers labelled.")
+    total = votes.sum(axis=1)
+    observed = (votes * (votes - 1)).sum() / (total * (total - 1)).sum()
+    frequency = votes.sum(axis=0) / votes.sum()
+    chance = float((frequency**2).sum())
+    return 1.0 if chance == 1 else float((observed - chance) / (1 - chance))
+
+
+def _column(values: Any, name: str) -> AnyArray:
+    column = to_numpy(values, name)
+    if column.ndim != 1:
+        raise BadInput(f"{name} has shape {column.shape}. Give one label per item.")
+    return column.astype(object)
+
+
+def _codes(annotations: Any, classes: Sequence[Any] | None, needed: int = 2) -> tuple[npt.NDArray[np.int64], tuple[Any, ...]]:
+    table = to_numpy(annotations, "annotations")
+    if table.ndim != 2 or 0 in table.shape:
+        raise BadInput(f"annotations has shape {table.shape}. Give one row per item and one column per reviewer.")
+    coded = check_labels(table.ravel(), classes=classes, name="annotations", needed=needed)
+    return coded.codes.reshape(table.shape), coded.classes
