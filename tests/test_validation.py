@@ -67,6 +67,11 @@ def test_integers_within_the_columns_are_column_numbers_so_a_class_may_be_absent
     assert coded.codes.tolist() == [0, 2, 0]
 
 
+def test_minus_one_is_unlabelled_unless_it_is_a_class():
+    assert check_labels([0, -1, 1], classes=[0, 1]).codes.tolist() == [0, -1, 1]
+    assert check_labels([1, -1, 1], classes=[-1, 1]).codes.tolist() == [1, 0, 1]
+
+
 def test_labels_from_one_map_to_columns_from_zero():
     coded, _ = check_labels_and_probs([1, 2, 1], P)
     assert coded.codes.tolist() == [0, 1, 0]

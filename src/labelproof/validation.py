@@ -124,6 +124,8 @@ def check_labels(
         raise BadInput(f"{name} holds -1 and 1: is -1 a class or an unlabelled item? Pass classes=[-1, 1], or 0 and 1.")
     if classes is not None:
         allowed = _check_classes(classes, found, name)
+        if array.dtype.kind == "i" and UNLABELLED not in allowed:
+            missing |= array == UNLABELLED
     else:
         if array.dtype.kind == "i":
             missing |= array == UNLABELLED

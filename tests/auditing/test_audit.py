@@ -159,6 +159,14 @@ def test_a_dataset_is_audited_with_a_model_of_its_own(digits):
         lp.audit(noisy.labels)
 
 
+def test_a_dataset_with_unlabelled_items(digits):
+    labels = digits.target[:400].astype(object)
+    labels[::8] = None
+    found = lp.audit(lp.read_arrays(digits.data[:400], labels))
+    assert found.issues.height == 350
+    assert np.isnan(found.error_probability[::8]).all()
+
+
 def test_labelled_sets_of_one_class_or_wrong_size_are_refused(noisy_problem):
     labels, probs, _ = noisy_problem()
     with pytest.raises(lp.BadInput, match="nothing to compare"):
