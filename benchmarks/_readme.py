@@ -86,11 +86,18 @@ def audit_tags() -> str:
     return markdown(["data", "tags", "tags, cleanlab", "items", "items, moving average", "items, soft minimum"], body)
 
 
+def review_estimate() -> str:
+    names = ("coverage", "width", "coverage_plain", "width_plain")
+    body = [[row["set"], *(f"{row[name]:.1%}" for name in names)] for row in rows_of("review_estimate")]
+    return markdown(["set", "holds the truth", "width", "plain sample holds it", "its width"], body)
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "audit_quality": audit_quality,
     "audit_files": audit_files,
     "audit_speed": audit_speed,
     "audit_tags": audit_tags,
+    "review_estimate": review_estimate,
 }
 
 

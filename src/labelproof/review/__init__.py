@@ -1,5 +1,14 @@
 """A person re-checks."""
 
 from labelproof.review.consensus import Consensus, cohen_kappa, dawid_skene, fleiss_kappa
+from labelproof.review.estimate import MeasurementPlan, estimate_error_rate, plan_measurement
 
-__all__ = ["Consensus", "cohen_kappa", "dawid_skene", "fleiss_kappa"]
+__all__ = [
+    "Consensus",
+    "MeasurementPlan",
+    "cohen_kappa",
+    "dawid_skene",
+    "estimate_error_rate",
+    "fleiss_kappa",
+    "plan_measurement",
+]
