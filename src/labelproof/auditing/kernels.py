@@ -60,7 +60,7 @@ def _highest(row):
 
 @njit(cache=True, fastmath=ORDER_FREE)
 def _evidence(powered, line, spread, kept, z, rate, chance):
-    """Of one component, up to a factor: p(z | x) where the given label is the true one, and where it is not; the factor."""
+    """Of one component, up to a factor: p(z | x) where the given label is the true one, and where it is not."""
     total = 0.0
     noisy = 0.0
     for y in range(powered.shape[0]):
@@ -69,7 +69,7 @@ def _evidence(powered, line, spread, kept, z, rate, chance):
     wrong = (noisy - powered[z] * line[z]) * spread
     right = powered[z] * ((1.0 - rate) * kept + chance)
     others = (1.0 - rate) * max(wrong, 0.0) + chance * max(total - powered[z], 0.0)
-    return right, others, total
+    return right, others
 
 
 def score_rows(probs, given, lines, kept, at_random, quarters, weights, ambiguity):
@@ -123,7 +123,7 @@ def _score_rows(
             for c in range(components):
                 spread = 1.0 if dense else at_random[z]
                 line = lines[c, z] if dense else lines[c, 0]
-                right, others, _ = _evidence(powered[c], line, spread, kept[c, z], z, rate, chance)
+                right, others = _evidence(powered[c], line, spread, kept[c, z], z, rate, chance)
                 share = others / (right + others) if right + others > 0.0 else 0.0
                 weight[c] = 1.0 / (right + others) / components if right + others > 0.0 else 0.0
                 wrong += share / components
@@ -206,7 +206,7 @@ def _expected_counts(sharp, rates, given, lines, kept, at_random, weights, count
             chance = rate * at_random[z]
             line = lines[z] if dense else lines[0]
             spread = 1.0 if dense else at_random[z]
-            right, others, _ = _evidence(row, line, spread, kept[z], z, rate, chance)
+            right, others = _evidence(row, line, spread, kept[z], z, rate, chance)
             evidence = right + others
             if evidence <= 0.0:
                 counts[lane, z, z if dense else 0] += 1.0

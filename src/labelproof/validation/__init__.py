@@ -1,0 +1,69 @@
+"""The one place that checks arrays. Everything past it may trust shapes, ranges and the order of classes.
+
+Lists, numpy arrays, pandas and polars frames and series, and torch tensors are all accepted. A message names the
+argument, what was got with the first offending row, what is allowed, and the mend.
+"""
+
+from labelproof.validation.arrays import (
+    AnyArray,
+    BoolArray,
+    FloatArray,
+    IntArray,
+    Seed,
+    check_features,
+    check_ids,
+    check_pandas_index,
+    check_rate,
+    did_you_mean,
+    rng_from,
+    to_numpy,
+)
+from labelproof.validation.labels import (
+    UNLABELLED,
+    CodedLabels,
+    check_codes,
+    check_labels,
+)
+from labelproof.validation.probabilities import (
+    ROUNDING,
+    ROW_SUM_TOLERANCE,
+    check_distribution,
+    check_labels_and_probs,
+    check_labels_for_columns,
+    check_pred_probs,
+    check_pred_probs_shape,
+    check_prob_rows,
+    check_tag_probs,
+    check_tags,
+    check_transition,
+)
+
+__all__ = [
+    "ROUNDING",
+    "ROW_SUM_TOLERANCE",
+    "UNLABELLED",
+    "AnyArray",
+    "BoolArray",
+    "CodedLabels",
+    "FloatArray",
+    "IntArray",
+    "Seed",
+    "check_codes",
+    "check_distribution",
+    "check_features",
+    "check_ids",
+    "check_labels",
+    "check_labels_and_probs",
+    "check_labels_for_columns",
+    "check_pandas_index",
+    "check_pred_probs",
+    "check_pred_probs_shape",
+    "check_prob_rows",
+    "check_rate",
+    "check_tag_probs",
+    "check_tags",
+    "check_transition",
+    "did_you_mean",
+    "rng_from",
+    "to_numpy",
+]

@@ -1,0 +1,121 @@
+"""Arrays of every kind, ids, features, seeds and rates."""
+
+from __future__ import annotations
+
+import difflib
+import itertools
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from labelproof.errors import BadInput
+
+FloatArray = npt.NDArray[np.floating[Any]]
+IntArray = npt.NDArray[np.integer[Any]]
+BoolArray = npt.NDArray[np.bool_]
+AnyArray = npt.NDArray[Any]
+Seed = int | np.random.Generator | None
+
+_STREAM = 20_190_803
+
+
+def to_numpy(values: Any, name: str) -> AnyArray:
+    """Return ``values`` as a numpy array without copying where possible.
+
+    Parameters
+    ----------
+    values : array-like
+        List, numpy array, pandas or polars series or frame, or torch tensor.
+    name : str
+        What to call it in a message.
+
+    Raises
+    ------
+    BadInput
+        For ragged lists and for things that are no arrays at all.
+    """
+    if hasattr(values, "detach"):  # torch, on any device
+        values = values.detach().cpu().numpy()
+    elif hasattr(values, "to_numpy"):  # pandas, polars, pyarrow
+        values = values.to_numpy()
+    try:
+        array: AnyArray = np.asanyarray(values)
+    except ValueError as error:
+        raise BadInput(f"{name} is ragged: its rows have different lengths. Give one row of equal length per item.") from error
+    if array.ndim == 0:
+        raise BadInput(f"{name} is {type(values).__name__!r}, not an array. Give one entry per item.")
+    return array
+
+
+def check_pandas_index(**named: Any) -> None:
+    """Refuse pandas objects whose indices differ: joined by position they would pair the wrong rows."""
+    indexed = [(name, value.index) for name, value in named.items() if hasattr(value, "index") and hasattr(value, "iloc")]
+    for (name_a, index_a), (name_b, index_b) in itertools.pairwise(indexed):
+        if len(index_a) == len(index_b) and not index_a.equals(index_b):
+            row = int(np.argmax(np.asarray(index_a != index_b)))
+            raise BadInput(
+                f"{name_a} and {name_b} have different pandas indices: row {row} is {index_a[row]!r} in {name_a} and "
+                f"{index_b[row]!r} in {name_b}. Align them, e.g. {name_b} = {name_b}.loc[{name_a}.index], "
+                "or pass .to_numpy() of both if the order is already right."
+            )
+
+
+def check_ids(ids: Any | None, n: int) -> AnyArray:
+    """Check item ids: one per row, none twice. Without ids the row numbers are used."""
+    if ids is None:
+        return np.arange(n)
+    array = to_numpy(ids, "ids")
+    if array.ndim != 1 or len(array) != n:
+        raise BadInput(f"ids has shape {array.shape}. Give one id per item, shape ({n},).")
+    values, counts = np.unique(array.astype(str), return_counts=True)
+    if (counts > 1).any():
+        twice = str(values[np.argmax(counts > 1)])
+        rows = np.flatnonzero(array.astype(str) == twice)[:2]
+        raise BadInput(
+            f"ids has {twice!r} in rows {rows[0]} and {rows[1]}. Ids must be unique; leave them out to use row numbers."
+        )
+    return array
+
+
+def check_features(x: Any, *, name: str = "x", allow_nan: bool = False) -> FloatArray:
+    """Check a numeric feature array with one row per item, e.g. (n, d) or (n, height, width)."""
+    array = to_numpy(x, name)
+    if array.ndim < 2 or len(array) == 0 or array.dtype.kind not in "biuf":
+        raise BadInput(
+            f"{name} has shape {array.shape} and dtype {array.dtype}. Give numbers, one row per item: shape (n, d) or more."
+        )
+    if array.dtype.kind == "f" and not allow_nan:
+        bad = np.flatnonzero(~np.isfinite(array.reshape(len(array), -1)).all(axis=1))
+        if len(bad):
+            raise BadInput(f"{name} row {bad[0]} holds NaN or an infinite value. Fill it in or drop the row.")
+    return array
+
+
+def check_rate(value: float, *, name: str = "rate", high: float = 1.0) -> float:
+    """Check a probability in [0, high]."""
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, int | float | np.floating | np.integer)
+        or not 0 <= float(value) <= high
+    ):
+        raise BadInput(f"{name} is {value!r}. Give a probability between 0 and {high:g}.")
+    return float(value)
+
+
+def rng_from(seed: Seed) -> np.random.Generator:
+    """A numpy generator from a seed, a generator, or ``None`` for fresh randomness.
+
+    An integer seeds a stream of labelproof's own: noise drawn with seed 0 must not follow the very numbers that the
+    caller's ``default_rng(0)`` made the data from.
+    """
+    if isinstance(seed, int | np.integer):
+        return np.random.default_rng(np.random.SeedSequence(int(seed), spawn_key=(_STREAM,)))
+    return np.random.default_rng(seed)
+
+
+def did_you_mean(name: Any, candidates: Sequence[Any]) -> str:
+    """A sentence that suggests the nearest of ``candidates``, or the empty string."""
+    near = difflib.get_close_matches(str(name), [str(c) for c in candidates], n=1, cutoff=0.5)
+    return f"Did you mean {near[0]!r}? " if near else ""
