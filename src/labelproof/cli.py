@@ -65,10 +65,9 @@ def audit_command(
 
     [bold]labelproof audit reviews.csv --label sentiment --text body --out audit/[/bold]
     """
-    from labelproof.data.files import atomic_folder, check_output_folder
+    from labelproof.data.files import atomic_folder
     from labelproof.report.html import write_report
 
-    check_output_folder(folder, overwrite=overwrite)
     with atomic_folder(folder, overwrite=overwrite) as partial:
         options = {"label": label, "text": text, "image": image, "id_": id_, "embeddings": embeddings}
         names = None if classes is None else [name.strip() for name in classes.split(",")]

@@ -42,7 +42,7 @@ def sample_of(probs: np.ndarray, given: np.ndarray) -> fold.Sample:
 def test_the_e_step_equals_the_reference(k, pooled, dtype, power):
     probs, given, params = problem(203, k, pooled=pooled, dtype=dtype)
     params = replace(params, sharpness=power)
-    found = fold.EStep(sample_of(probs, given))(params)
+    found = fold.CompiledEStep(sample_of(probs, given))(params)
     reference = expected(probs.astype(float), given, params)
     assert np.allclose(found.systematic, reference.systematic, atol=1e-6)
     assert np.allclose(found.random, reference.random, atol=1e-6)
@@ -97,10 +97,10 @@ def test_the_answer_does_not_depend_on_the_number_of_threads():
     most = numba.get_num_threads()
     try:
         numba.set_num_threads(1)
-        one = fold.EStep(sample_of(probs, given))(params)
+        one = fold.CompiledEStep(sample_of(probs, given))(params)
     finally:
         numba.set_num_threads(most)
-    many = fold.EStep(sample_of(probs, given))(params)
+    many = fold.CompiledEStep(sample_of(probs, given))(params)
     assert np.array_equal(one.systematic, many.systematic)
     assert one.log_likelihood == many.log_likelihood
 

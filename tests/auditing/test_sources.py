@@ -79,6 +79,14 @@ def test_several_models_are_averaged(noisy_problem):
         lp.audit(labels, [probs, other[:-1]])
 
 
+def test_sources_of_every_kind_can_be_averaged(noisy_problem):
+    labels, probs, _ = noisy_problem()
+    turned = sources.Ordered(open_source(probs[:, ::-1]), [3, 2, 1, 0])
+    assert np.allclose(
+        lp.audit(labels, [turned, open_source([probs])]).error_probability, lp.audit(labels, probs).error_probability
+    )
+
+
 def test_the_most_probable_classes_with_the_rest_spread(noisy_problem):
     labels, probs, _ = noisy_problem(k=6)
     top = np.argsort(-probs, axis=1)[:, :3]

@@ -65,6 +65,14 @@ def test_columns_in_another_order(cluster, stored):
     assert np.allclose(audit_on_ray(names[labels], probs, classes=names).error_probability, one.error_probability)
 
 
+def test_a_part_without_rows_is_passed_over(cluster, stored, tmp_path):
+    labels, probs, _ = stored
+    frame = pl.DataFrame(probs, schema=["c0", "c1", "c2", "c3"])
+    for name, part in (("a", frame[:1200]), ("b", frame[:0]), ("c", frame[1200:])):
+        part.write_parquet(tmp_path / f"{name}.parquet")
+    assert np.allclose(audit_on_ray(labels, tmp_path).error_probability, lp.audit(labels, probs).error_probability)
+
+
 def test_cross_validation_as_tasks(cluster, digits):
     x, y = digits.data[:300] / 16, digits.target[:300]
     model = LogisticRegression(max_iter=500)

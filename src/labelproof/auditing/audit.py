@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import reduce
 from typing import Any
 
@@ -17,17 +17,18 @@ from labelproof.auditing.sources import Ordered, Source, open_source
 from labelproof.data.dataset import Dataset
 from labelproof.errors import BadInput
 from labelproof.noise.em import AMBIGUITY, NoiseFit, NoiseParams
+from labelproof.noise.posterior import matrix_of
 from labelproof.noise.transition import TransitionMatrix
 from labelproof.progress import track
 from labelproof.validation import (
     UNLABELLED,
+    CodedLabels,
     FloatArray,
     IntArray,
     check_ids,
     check_labels,
     check_labels_for_columns,
     check_pandas_index,
-    check_transition,
 )
 
 
@@ -106,10 +107,7 @@ def audit(
         labels, classes, ids = dataset.given, range(len(dataset.classes)), dataset.ids
     elif pred_probs is None:
         raise BadInput("pred_probs is missing. Give out-of-sample probabilities, or a Dataset to have them made.")
-    check_pandas_index(labels=labels, pred_probs=pred_probs)
-    source: Source = open_source(pred_probs)
-    coded, order = check_labels_for_columns(labels, source.n, source.k, classes=classes, names=source.columns)
-    source = source if order is None else Ordered(source, order)
+    coded, source = matched(labels, pred_probs, classes)
     names = coded.classes if dataset is None else dataset.classes
     given = coded.codes
     if transition is None:
@@ -129,6 +127,14 @@ def audit(
         source={} if dataset is None else dataset.source,
         dataset=dataset,
     )
+
+
+def matched(labels: Any, pred_probs: Any, classes: Sequence[Any] | None) -> tuple[CodedLabels, Source]:
+    """Coded labels, and the source of their probabilities with its columns in sorted class order."""
+    check_pandas_index(labels=labels, pred_probs=pred_probs)
+    source = open_source(pred_probs)
+    coded, order = check_labels_for_columns(labels, source.n, source.k, classes=classes, names=source.columns)
+    return coded, source if order is None else Ordered(source, order)
 
 
 def collect(source: Source, given: IntArray) -> fold.Sample:
@@ -158,7 +164,7 @@ def _numbered(source: Source, given: IntArray, doing: str) -> Iterator[tuple[int
 
 def known_noise(transition: Any, given: IntArray, names: Sequence[Any]) -> NoiseFit:
     """A noise model with a transition that the caller knows, and predictions taken as they are."""
-    matrix = transition.matrix if isinstance(transition, TransitionMatrix) else check_transition(transition)
+    matrix = matrix_of(transition)
     if len(matrix) != len(names):
         raise BadInput(
             f"transition is {len(matrix)} x {len(matrix)} but there are {len(names)} classes. Give one row per class."
@@ -171,7 +177,7 @@ def known_noise(transition: Any, given: IntArray, names: Sequence[Any]) -> Noise
     return NoiseFit(TransitionMatrix(matrix, prior=prior, classes=names), (params,))
 
 
-def assemble(scores: Iterator[fold.Scores], given: IntArray, ids: Any | None) -> tuple[Findings, npt.NDArray[np.float64]]:
+def assemble(scores: Iterable[fold.Scores], given: IntArray, ids: Any | None) -> tuple[Findings, npt.NDArray[np.float64]]:
     """Findings of all blocks in the order of the input, and the expected number of errors under each component."""
     parts = list(scores)
     error = _joined([part.error_probability for part in parts])
@@ -202,9 +208,14 @@ def error_rate_of(error_probability: FloatArray, expected_errors: FloatArray) ->
         Expected number of errors under each reading.
     """
     e = error_probability
-    half = 1.96 * float(np.sqrt(np.dot(e, 1 - e))) / len(e)
+    half = _half_width(e, len(e))
     readings = expected_errors / len(e)
     return ErrorRate(float(e.mean()), max(0.0, float(readings.min()) - half), min(1.0, float(readings.max()) + half))
+
+
+def _half_width(error_probability: FloatArray, n: int) -> float:
+    """1.96 standard deviations of the number of wrong labels among n, if each probability is right, as a share of n."""
+    return 1.96 * float(np.sqrt(np.dot(error_probability, 1 - error_probability))) / n
 
 
 def _reviewed(findings: Findings, names: Sequence[Any], reviews: Any, ids: Any | None, n: int) -> tuple[Findings, ErrorRate]:
@@ -220,7 +231,7 @@ def _reviewed(findings: Findings, names: Sequence[Any], reviews: Any, ids: Any |
     share = float((~seen).mean())
     certain = float(wrong.sum()) / len(seen)
     unsure = error[~seen]
-    half = 1.96 * float(np.sqrt(np.dot(unsure, 1 - unsure))) / len(seen)
+    half = _half_width(unsure, len(seen))
     low, high = (certain + share * float(q) for q in np.quantile(means, [0.025, 0.975]))
     error[seen] = wrong
     rate = ErrorRate(float(error.mean()), max(0.0, low - half), min(1.0, high + half))

@@ -194,8 +194,7 @@ class Audit:
 
     def write_into(self, folder: Path) -> None:
         """Write the files of `save` into a folder that exists."""
-        self.issues.write_parquet(folder / ISSUES_FILE)
-        (folder / MARKER).write_text(json.dumps(self.summary, indent=1, ensure_ascii=False), encoding="utf-8")
+        write_findings(folder, self.issues, self.summary)
 
     @classmethod
     def load(cls, folder: str | os.PathLike[str]) -> Audit:
@@ -239,6 +238,12 @@ class Audit:
             f"Audit of {len(self.findings.index):,} labels in {len(self.classes)} classes: {rate.estimate:.1%} wrong "
             f"(95 % interval {rate.low:.1%} to {rate.high:.1%}); {counts['obvious']:,} obvious, {counts['possible']:,} possible"
         )
+
+
+def write_findings(folder: Path, issues: pl.DataFrame, summary: dict[str, Any]) -> None:
+    """Write the two files of an audit, of classes or of tags, into a folder that exists."""
+    issues.write_parquet(folder / ISSUES_FILE)
+    (folder / MARKER).write_text(json.dumps(summary, indent=1, ensure_ascii=False), encoding="utf-8")
 
 
 def verdicts(sorted_error: npt.NDArray[np.float64]) -> pl.Series:

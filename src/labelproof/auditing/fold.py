@@ -82,11 +82,13 @@ def sample(block: FloatArray, given: IntArray, start: int, n: int) -> Sample:
     """The rows of a block, numbered from ``start`` of ``n``, that belong to the sample."""
     k = block.shape[1]
     size = sample_size(n, k)
-    counts = np.bincount(given[given >= 0] if (len(given) and given.min() < 0) else given, minlength=k).astype(float)
-    if len(block) == n <= size and given.min() >= 0:  # everything, without a copy
+    labelled = given >= 0
+    complete = bool(labelled.all())
+    counts = np.bincount(given if complete else given[labelled], minlength=k).astype(float)
+    if len(block) == n <= size and complete:  # everything, without a copy
         check_prob_rows(block)
         return Sample(np.arange(n), block, given, counts)
-    rows = np.flatnonzero(in_sample(np.arange(start, start + len(given)), n, size) & (given >= 0))
+    rows = np.flatnonzero(in_sample(np.arange(start, start + len(given)), n, size) & labelled)
     chosen = np.asarray(block[rows])  # a copy: the source may fill its buffer again
     try:
         check_prob_rows(chosen)
@@ -98,11 +100,10 @@ def sample(block: FloatArray, given: IntArray, start: int, n: int) -> Sample:
 
 def fit(rows: Sample, classes: Sequence[Any], *, strength: float | None = None, ambiguity: float = AMBIGUITY) -> NoiseFit:
     """Fit the noise model to a sample."""
-    e_step = EStep(rows)
-    return fit_noise(e_step, rows.given_counts, classes, strength=strength, ambiguity=ambiguity)
+    return fit_noise(CompiledEStep(rows), rows.given_counts, classes, strength=strength, ambiguity=ambiguity)
 
 
-class EStep:
+class CompiledEStep:
     """The compiled E step over a sample; what depends on the power alone is worked out once for each power."""
 
     def __init__(self, rows: Sample) -> None:

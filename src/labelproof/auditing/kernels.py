@@ -1,6 +1,6 @@
 """The audit's inner loops, compiled: one pass over the probabilities, no temporary of size n x k.
 
-Both kernels work out the posterior of `labelproof.noise.posterior` row by row. Three things make them quick:
+The kernels work out the posterior of `labelproof.noise.posterior` row by row. Three things make them quick:
 
 - Powers are multiples of a quarter: two square roots and a few products for each class instead of a logarithm and an
   exponential, all of which the compiler turns into vector instructions.
@@ -22,7 +22,7 @@ from labelproof.validation import ROW_SUM_TOLERANCE, AnyArray
 
 LANES = 64
 COUNT_LANES = 8  # each holds a table of counts
-QUARTERS = 8  # bits of the largest power in quarters
+POWER_BITS = 8  # of the largest power in quarters
 ORDER_FREE = {"reassoc", "contract", "arcp", "nsz"}  # sums may be vectorised; NaN and infinity keep their meaning
 
 
@@ -36,7 +36,7 @@ def _powers(row, inverse_top, quarters, weights, root, powered):
     for c in range(components):
         for y in range(k):
             powered[c, y] = weights[c, y]
-    for bit in range(QUARTERS):
+    for bit in range(POWER_BITS):
         some = False
         for c in range(components):
             left = quarters[c] >> bit

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -90,11 +91,14 @@ def out_of_sample_probs(
         warnings.filterwarnings("ignore", message="The least populated class", category=UserWarning)
         splits = list(splitter.split(labelled, given[labelled]))
     tests = [labelled[test] for _, test in splits]
-    jobs = [
-        (estimator, _rows(x, labelled[train]), given[labelled[train]], _rows(x, rows), _rows(x, unlabelled))
-        for (train, _), rows in zip(splits, tests, strict=True)
-    ]
-    found = map_folds(_fit_and_predict, *zip(*jobs, strict=True))
+    found = map_folds(
+        _fit_and_predict,
+        repeat(estimator, folds),
+        (_rows(x, labelled[train]) for train, _ in splits),  # one fold's copy at a time
+        (given[labelled[train]] for train, _ in splits),
+        (_rows(x, rows) for rows in tests),
+        repeat(_rows(x, unlabelled), folds),
+    )
     for rows, (columns, of_test, of_unlabelled) in zip(tests, track(found, "cross-validating", total=folds), strict=True):
         probs[np.ix_(rows, columns)] = of_test
         if len(unlabelled):

@@ -110,7 +110,7 @@ class ParquetFiles:
         if not files:
             raise BadInput(f"{name} {str(path)!r} holds no .parquet file.")
         self.files = files
-        self.n = 0
+        self.sizes: list[int] = []  # rows of each file
         schema = None
         for file in files:
             part = self._open(file)
@@ -119,8 +119,9 @@ class ParquetFiles:
             lacking = [c for c in schema.names if c not in part.schema.names]
             if lacking:
                 raise BadInput(f"{name} {file!r} has no column {lacking[0]!r}, which {files[0]!r} has. Write all parts alike.")
-            self.n += part.count_rows()
+            self.sizes.append(part.count_rows())
         assert schema is not None
+        self.n = sum(self.sizes)
         lists = [
             f.name
             for f in schema
@@ -137,11 +138,9 @@ class ParquetFiles:
 
     def _open(self, file: str) -> Any:
         try:
-            part = pa.dataset.dataset(file, format="parquet")
-            part.count_rows()
+            return pa.dataset.dataset(file, format="parquet")
         except (pa.ArrowInvalid, OSError) as error:
             raise self._broken(file, error) from error
-        return part
 
     def _broken(self, file: str, error: BaseException) -> BadInput:
         return BadInput(
@@ -268,7 +267,7 @@ class Ordered:
 
     def blocks(self, rows: int | None = None) -> Iterator[FloatArray]:
         for block in self.source.blocks(rows):
-            yield block[:, self.order]
+            yield np.take(block, self.order, axis=1)  # contiguous, as the kernels want it
 
 
 _SOURCES = (ArraySource, NpyFile, ParquetFiles, TopK, Ensemble, Ordered)
@@ -294,11 +293,7 @@ def open_source(pred_probs: Any, name: str = "pred_probs") -> Source:
 
 def _is_row(value: Any) -> bool:
     """Whether the first entry of a list is a row of numbers rather than a model's whole output."""
-    if (
-        isinstance(value, str | os.PathLike)
-        or hasattr(value, "tocsr")
-        or isinstance(value, ArraySource | NpyFile | ParquetFiles | TopK)
-    ):
+    if isinstance(value, (str, os.PathLike, *_SOURCES)) or hasattr(value, "tocsr"):
         return False
     return np.ndim(value) < 2
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,8 +18,8 @@ from sklearn.model_selection import cross_val_predict
 import labelproof
 from labelproof.auditing import fold
 from labelproof.auditing.audit import error_rate_of
-from labelproof.auditing.findings import ISSUES_FILE, ErrorRate, verdicts
-from labelproof.data.files import MARKER, atomic_folder
+from labelproof.auditing.findings import ErrorRate, verdicts, write_findings
+from labelproof.data.files import atomic_folder
 from labelproof.errors import BadInput
 from labelproof.progress import track
 from labelproof.validation import AnyArray, FloatArray, check_ids, check_tag_probs, check_tags
@@ -114,8 +113,7 @@ class TagAudit:
 
     def write_into(self, folder: Path) -> None:
         """Write the files of `save` into a folder that exists."""
-        self.issues.write_parquet(folder / ISSUES_FILE)
-        (folder / MARKER).write_text(json.dumps(self.summary, indent=1, ensure_ascii=False), encoding="utf-8")
+        write_findings(folder, self.issues, self.summary)
 
 
 def audit_tags(

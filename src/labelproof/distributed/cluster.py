@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 
 from labelproof.auditing import fold
-from labelproof.auditing.audit import assemble, error_rate_of
+from labelproof.auditing.audit import assemble, error_rate_of, matched
 from labelproof.auditing.findings import Audit
-from labelproof.auditing.sources import NpyFile, ParquetFiles, Source, open_source, rows_of_block
+from labelproof.auditing.sources import NpyFile, Ordered, ParquetFiles, Source, rows_of_block
 from labelproof.errors import BadInput, MissingDependency
 from labelproof.noise.em import AMBIGUITY, NoiseFit
-from labelproof.validation import FloatArray, check_ids, check_labels_for_columns
+from labelproof.validation import FloatArray, check_ids
 
 CONNECT_SECONDS = 20.0
 
@@ -107,11 +107,8 @@ def audit_on_ray(
     _ray()
     import ray.data
 
-    source = open_source(pred_probs)
-    coded, order = check_labels_for_columns(labels, source.n, source.k, classes=classes, names=source.columns)
-    cut = list(shards) if shards is not None else list(shards_of(source))
-    if order is not None:
-        cut = [Shard(s.start, s.stop, partial(_in_order, s.load, order)) for s in cut]
+    coded, source = matched(labels, pred_probs, classes)
+    cut = list(shards_of(source) if shards is None else _in_order_of(source, shards))
     items = [{"shard": shard, "given": coded.codes[shard.start : shard.stop]} for shard in cut]
     ray.data.DataContext.get_current().enable_progress_bars = False
     dataset = ray.data.from_items(items, override_num_blocks=len(items))
@@ -120,17 +117,20 @@ def audit_on_ray(
     noise = fold.fit(rows, coded.classes, strength=strength, ambiguity=ambiguity)
     scored = dataset.map(partial(_score, noise=noise)).take_all()
     parts = [row["scores"] for row in sorted(scored, key=lambda row: row["start"])]
-    findings, expected = assemble(iter(parts), coded.codes, None if ids is None else check_ids(ids, source.n))
+    findings, expected = assemble(parts, coded.codes, None if ids is None else check_ids(ids, source.n))
     return Audit(findings, noise.transition, error_rate_of(findings.error_probability, expected), source.n)
 
 
 def shards_of(source: Source) -> Iterator[Shard]:
     """Cut a source where it is natural: Parquet by file, ``.npy`` and arrays by blocks."""
+    if isinstance(source, Ordered):
+        yield from _in_order_of(source, shards_of(source.source))
+        return
     if isinstance(source, ParquetFiles):
         start = 0
-        for file in source.files:
-            rows = ParquetFiles(file).n
-            yield Shard(start, start + rows, partial(_load_parquet, file, source.columns))
+        for file, rows in zip(source.files, source.sizes, strict=True):
+            if rows:
+                yield Shard(start, start + rows, partial(_load_parquet, file, source.columns))
             start += rows
         return
     rows = max(1, min(rows_of_block(source.k, 8), -(-source.n // 4)))
@@ -146,8 +146,17 @@ def shards_of(source: Source) -> Iterator[Shard]:
         start += len(block)
 
 
-def _in_order(load: Callable[[], FloatArray], order: Sequence[int]) -> FloatArray:
-    return load()[:, order]
+def _in_order_of(source: Source, shards: Iterable[Shard]) -> Iterator[Shard]:
+    """Shards that load their columns in the order that a source wants them."""
+    for shard in shards:
+        if isinstance(source, Ordered):
+            yield Shard(shard.start, shard.stop, partial(_in_order, shard.load, source.order))
+        else:
+            yield shard
+
+
+def _in_order(load: Callable[[], FloatArray], order: Any) -> FloatArray:
+    return np.asarray(np.take(load(), order, axis=1))
 
 
 def _load_npy(path: str, start: int, stop: int) -> FloatArray:

@@ -146,8 +146,8 @@ def expectation_maximization(
 
     where ``ε`` is the overall error rate ``1 - trace(C) / sum(C)`` and ``q_ij`` the frequency of the given label j among
     the others, and the class weights ``v_y`` are multiplied by the mean posterior of class y over the mean of ``p(y | x)``
-    (not with two classes, where they cannot be told from the rates of error). The strength is the one with the highest evidence (a Dirichlet-multinomial with the counts ``C``), so that
-    classes err alike unless the data say otherwise.
+    (not with two classes, where they cannot be told from the rates of error). The strength is the one with the highest
+    evidence (a Dirichlet-multinomial with the counts ``C``), so that classes err alike unless the data say otherwise.
 
     A classifier that fits the noisy labels perfectly explains them without any error, so the likelihood cannot tell how
     sharp ``p(y | x)`` is. It can tell the temperature at which the classifier is calibrated for the *given* labels; from
@@ -191,10 +191,11 @@ def expectation_maximization(
            [0.3, 0.7]])
     """
     coded, probs = check_labels_and_probs(labels, pred_probs, classes=classes)
-    probs, codes = probs[coded.codes >= 0], coded.codes[coded.codes >= 0]
-    counts = np.bincount(codes, minlength=probs.shape[1]).astype(float)
+    labelled = coded.codes >= 0
+    exact, codes = np.asarray(probs[labelled], np.float64), coded.codes[labelled]
+    counts = np.bincount(codes, minlength=exact.shape[1]).astype(float)
     return fit_noise(
-        lambda params: expected(np.asarray(probs, np.float64), codes, params),
+        lambda params: expected(exact, codes, params),
         counts,
         coded.classes,
         strength=strength,
@@ -206,12 +207,12 @@ def expectation_maximization(
 def expected(probs: Matrix, codes: Any, params: NoiseParams) -> Expected:
     """The E step in plain numpy, the reference of the compiled one."""
     k = probs.shape[1]
-    classifier = classifier_probs(probs, params)  # (n, k)
+    classifier, matrix = classifier_probs(probs, params), params.matrix  # (n, k), (k, k)
     rate = random_rate(probs, params.ambiguity)  # (n,)
     at_random = rate * params.given_prior[codes]
-    systematic = (1 - rate)[:, None] * params.matrix[:, codes].T  # (n, k)
+    systematic = (1 - rate)[:, None] * matrix[:, codes].T  # (n, k)
     evidence = (classifier * (systematic + at_random[:, None])).sum(axis=1)
-    true = item_posterior(probs, codes, params)
+    true = posterior(classifier, codes, matrix, random_rate=rate, given_prior=params.given_prior)
     share = systematic / np.maximum(systematic + at_random[:, None], _TINY)
     counts = np.zeros((k, k))
     np.add.at(counts.T, codes, true * share)
@@ -251,15 +252,19 @@ def fit_noise(
     if sharpness is not None and not sharpness > 0:
         raise BadInput(f"sharpness is {sharpness!r}. Give a positive power, 1 for the probabilities as they are.")
     frequency = given_counts / given_counts.sum()
-    dense = len(frequency) <= DENSE_CLASSES
     if sharpness is None:
-        temperature = _calibrating_power(e_step, frequency, dense)
+        temperature = _calibrating_power(e_step, frequency)
         powers = [_quarter(temperature * factor) for factor in SHARPENINGS]
     else:
         powers = [float(sharpness)]
-    runs = [_run(e_step, frequency, dense, power, ambiguity, strength, max_iter, tol) for power in powers]
-    transition = _overall_pooled(runs, classes) if not dense else _overall(runs, classes)
-    return NoiseFit(transition, tuple(params for params, _ in runs))
+    runs = [_run(e_step, frequency, power, ambiguity, strength, max_iter, tol) for power in powers]
+    overall = _overall if _dense(frequency) else _overall_pooled
+    return NoiseFit(overall(runs, classes), tuple(params for params, _ in runs))
+
+
+def _dense(frequency: Matrix) -> bool:
+    """Whether every pair of classes has a rate of its own."""
+    return len(frequency) <= DENSE_CLASSES
 
 
 def _quarter(power: float) -> float:
@@ -270,7 +275,6 @@ def _quarter(power: float) -> float:
 def _run(
     e_step: EStep,
     frequency: Matrix,
-    dense: bool,
     power: float,
     ambiguity: float,
     strength: float | None,
@@ -278,13 +282,13 @@ def _run(
     tol: float,
 ) -> tuple[NoiseParams, Expected]:
     """EM at one sharpness."""
-    systematic, weights = _prior_mean(frequency, _FIRST_ERROR_RATE, dense), np.ones(len(frequency))
+    systematic, weights = _prior_mean(frequency, _FIRST_ERROR_RATE), np.ones(len(frequency))
     pull = 100.0 if strength is None else strength
     for iteration in range(max_iter):
         found = e_step(NoiseParams(systematic, frequency, weights, power, ambiguity))
         counts, before = found.systematic, (systematic, weights)
-        right = np.trace(counts) if dense else counts[:, 0].sum()
-        mean = _prior_mean(frequency, 1 - right / max(counts.sum(), _TINY), dense)
+        right = np.trace(counts) if _dense(frequency) else counts[:, 0].sum()
+        mean = _prior_mean(frequency, 1 - right / max(counts.sum(), _TINY))
         if strength is None and iteration >= _SETTLING and (iteration - _SETTLING) % _REVIEW == 0:
             pull = _best_strength(counts, mean)
         systematic = _shrunk(counts, mean, pull)
@@ -297,12 +301,12 @@ def _run(
     return NoiseParams(systematic, frequency, weights, power, ambiguity), found
 
 
-def _calibrating_power(e_step: EStep, frequency: Matrix, dense: bool) -> float:
+def _calibrating_power(e_step: EStep, frequency: Matrix) -> float:
     """The power at which the classifier predicts the given labels best, taken as they are.
 
     The likelihood is concave in the power. The best quarter is found by halving, then a parabola goes through it.
     """
-    as_given, even = _prior_mean(frequency, 1e-4, dense), np.ones(len(frequency))
+    as_given, even = _prior_mean(frequency, 1e-4), np.ones(len(frequency))
 
     @cache
     def likelihood(quarters: int) -> float:
@@ -338,10 +342,10 @@ def _overall_pooled(runs: list[tuple[NoiseParams, Expected]], classes: Sequence[
     return TransitionMatrix.pooled(1 - kept / mass, given_prior, prior=mass / mass.sum(), classes=classes)
 
 
-def _prior_mean(frequency: Matrix, error_rate: float, dense: bool) -> Matrix:
+def _prior_mean(frequency: Matrix, error_rate: float) -> Matrix:
     """Every class errs at one rate, towards the others as often as they are given; shaped as ``systematic``."""
     rate = float(np.clip(error_rate, 1e-9, 1.0))
-    if not dense:
+    if not _dense(frequency):
         return np.tile([1 - rate, rate], (len(frequency), 1))
     mean = rate * _spread(frequency)
     np.fill_diagonal(mean, 1 - rate)

@@ -64,7 +64,7 @@ def posterior(
     >>> posterior(np.array([[0.9, 0.1]]), np.array([1]), [[0.8, 0.2], [0.1, 0.9]]).round(3)
     array([[0.667, 0.333]])
     """
-    matrix = _matrix_of(transition)
+    matrix = matrix_of(transition)
     labelled = given >= 0
     noise = matrix[:, np.where(labelled, given, 0)].T  # (n, k), p(z | i, x)
     if random_rate is not None and given_prior is not None:
@@ -98,7 +98,7 @@ def error_probability(posterior_probs: FloatArray, given: IntArray) -> Matrix:
 
 def noisy_probs(pred_probs: FloatArray, transition: TransitionMatrix | Any) -> Matrix:
     """``p(z | x) = p(y | x) @ transition``: what a model of the true label predicts for the given one, shape (n, k)."""
-    return np.asarray(pred_probs @ _matrix_of(transition))
+    return np.asarray(pred_probs @ matrix_of(transition))
 
 
 def sharpened(pred_probs: FloatArray, sharpness: float) -> Matrix:
@@ -128,5 +128,6 @@ def random_rate(pred_probs: FloatArray, ambiguity: float) -> Matrix:
     return np.asarray(ambiguity * (1 - np.minimum(np.asarray(pred_probs, np.float64).max(axis=1), 1.0)))
 
 
-def _matrix_of(transition: TransitionMatrix | Any) -> Matrix:
+def matrix_of(transition: TransitionMatrix | Any) -> Matrix:
+    """The checked matrix (k, k) of a transition, however it is given."""
     return transition.matrix if isinstance(transition, TransitionMatrix) else check_transition(transition)

@@ -56,7 +56,17 @@ def write_report(audit: Audit, path: str | os.PathLike[str], *, title: str = "La
     BadInput
         If the path cannot be written.
     """
-    atomic_write(Path(path), _render("report.html.jinja", audit, title=title, cards=_gallery(audit)).encode("utf-8"))
+    page = _render(
+        "report.html.jinja",
+        audit,
+        title=title,
+        cards=_gallery(audit),
+        histogram=_histogram(audit),
+        heat_map=_heat_map(audit),
+        confusions=_confusions(audit),
+        by_class=_by_class(audit),
+    )
+    atomic_write(Path(path), page.encode("utf-8"))
 
 
 def short_html(audit: Audit) -> str:
@@ -71,10 +81,6 @@ def _render(template: str, audit: Audit, **values: Any) -> str:
         .render(
             audit=audit,
             counts=audit.counts,
-            histogram=_histogram(audit),
-            heat_map=_heat_map(audit),
-            confusions=_confusions(audit),
-            by_class=_by_class(audit),
             version=labelproof.__version__,
             **values,
         )
@@ -137,7 +143,7 @@ def _confusions(audit: Audit) -> list[dict[str, Any]]:
     """The commonest ways a label goes wrong, by expected number of labels."""
     if audit.noise.factors is not None:  # thousands of classes, no pair of which has a rate of its own
         return []
-    joint = audit.noise.joint.copy()
+    joint = audit.noise.joint
     np.fill_diagonal(joint, 0.0)
     order = np.argsort(-joint, axis=None)[:CONFUSIONS]
     rows = []

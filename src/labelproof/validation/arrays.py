@@ -79,28 +79,24 @@ def check_ids(ids: Any | None, n: int) -> AnyArray:
     return array
 
 
-def check_features(x: Any, *, name: str = "x", allow_nan: bool = False) -> FloatArray:
+def check_features(x: Any, *, name: str = "x") -> FloatArray:
     """Check a numeric feature array with one row per item, e.g. (n, d) or (n, height, width)."""
     array = to_numpy(x, name)
     if array.ndim < 2 or len(array) == 0 or array.dtype.kind not in "biuf":
         raise BadInput(
             f"{name} has shape {array.shape} and dtype {array.dtype}. Give numbers, one row per item: shape (n, d) or more."
         )
-    if array.dtype.kind == "f" and not allow_nan:
+    if array.dtype.kind == "f":
         bad = np.flatnonzero(~np.isfinite(array.reshape(len(array), -1)).all(axis=1))
         if len(bad):
             raise BadInput(f"{name} row {bad[0]} holds NaN or an infinite value. Fill it in or drop the row.")
     return array
 
 
-def check_rate(value: float, *, name: str = "rate", high: float = 1.0) -> float:
-    """Check a probability in [0, high]."""
-    if (
-        isinstance(value, bool)
-        or not isinstance(value, int | float | np.floating | np.integer)
-        or not 0 <= float(value) <= high
-    ):
-        raise BadInput(f"{name} is {value!r}. Give a probability between 0 and {high:g}.")
+def check_rate(value: float, *, name: str = "rate") -> float:
+    """Check a probability."""
+    if isinstance(value, bool) or not isinstance(value, int | float | np.floating | np.integer) or not 0 <= float(value) <= 1:
+        raise BadInput(f"{name} is {value!r}. Give a probability between 0 and 1.")
     return float(value)
 
 
