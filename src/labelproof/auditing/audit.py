@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -139,9 +138,8 @@ def matched(labels: Any, pred_probs: Any, classes: Sequence[Any] | None) -> tupl
 
 def collect(source: Source, given: IntArray) -> fold.Sample:
     """The first pass: the rows that the noise model is fitted to."""
-    return reduce(
-        fold.Sample.__add__,
-        (fold.sample(block, part, start, source.n) for start, block, part in _numbered(source, given, "sampling")),
+    return fold.together(
+        fold.sample(block, part, start, source.n) for start, block, part in _numbered(source, given, "sampling")
     )
 
 

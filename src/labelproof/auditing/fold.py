@@ -10,7 +10,7 @@ A row belongs to the sample by its number alone, so the answer is the same howev
 # mypy: disable-error-code="no-untyped-call"
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,14 +44,22 @@ class Sample:
     given_counts: npt.NDArray[np.float64]  # (k,), of all rows
 
     def __add__(self, other: Sample) -> Sample:
-        index = np.concatenate([self.index, other.index])
-        order = np.argsort(index)
-        return Sample(
-            index[order],
-            np.concatenate([self.probs, other.probs])[order],
-            np.concatenate([self.given, other.given])[order],
-            self.given_counts + other.given_counts,
-        )
+        return together([self, other])
+
+
+def together(samples: Iterable[Sample]) -> Sample:
+    """The sum of any number of samples: one copy in all, where adding two by two would make one for each block."""
+    parts = list(samples)
+    if len(parts) == 1:
+        return parts[0]
+    index = np.concatenate([part.index for part in parts])
+    order = np.argsort(index)
+    return Sample(
+        index[order],
+        np.concatenate([part.probs for part in parts])[order],
+        np.concatenate([part.given for part in parts])[order],
+        np.sum([part.given_counts for part in parts], axis=0),
+    )
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial, reduce
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -113,7 +113,7 @@ def audit_on_ray(
     ray.data.DataContext.get_current().enable_progress_bars = False
     dataset = ray.data.from_items(items, override_num_blocks=len(items))
     samples = dataset.map(partial(_sample, n=source.n)).take_all()
-    rows = reduce(fold.Sample.__add__, (row["sample"] for row in samples))
+    rows = fold.together(row["sample"] for row in samples)
     noise = fold.fit(rows, coded.classes, strength=strength, ambiguity=ambiguity)
     scored = dataset.map(partial(_score, noise=noise)).take_all()
     parts = [row["scores"] for row in sorted(scored, key=lambda row: row["start"])]
