@@ -12,9 +12,13 @@ __version__ = "0.1.0"
 
 _HOME = {
     "Audit": "labelproof.auditing.findings",
+    "BootstrapEnsemble": "labelproof.methods.ensemble",
+    "History": "labelproof.training.history",
+    "NoisyLabelClassifier": "labelproof.methods.classifier",
     "RankPruning": "labelproof.methods.rank_pruning",
     "TagAudit": "labelproof.auditing.tags",
     "audit": "labelproof.auditing.audit",
+    "audit_dynamics": "labelproof.auditing.dynamics",
     "audit_on_ray": "labelproof.distributed.cluster",
     "audit_tags": "labelproof.auditing.tags",
     "BadInput": "labelproof.errors",
@@ -40,6 +44,7 @@ _HOME = {
 if TYPE_CHECKING:
     from labelproof.auditing.audit import audit as audit
     from labelproof.auditing.default_models import default_model as default_model
+    from labelproof.auditing.dynamics import audit_dynamics as audit_dynamics
     from labelproof.auditing.findings import Audit as Audit
     from labelproof.auditing.out_of_sample import out_of_sample_probs as out_of_sample_probs
     from labelproof.auditing.sources import TopK as TopK
@@ -57,11 +62,14 @@ if TYPE_CHECKING:
     from labelproof.errors import LabelproofWarning as LabelproofWarning
     from labelproof.errors import MissingDependency as MissingDependency
     from labelproof.errors import NotFitted as NotFitted
+    from labelproof.methods.classifier import NoisyLabelClassifier as NoisyLabelClassifier
+    from labelproof.methods.ensemble import BootstrapEnsemble as BootstrapEnsemble
     from labelproof.methods.rank_pruning import RankPruning as RankPruning
     from labelproof.noise import simulate as simulate
     from labelproof.noise.transition import TransitionMatrix as TransitionMatrix
     from labelproof.report.html import short_html as short_html
     from labelproof.report.html import write_report as write_report
+    from labelproof.training.history import History as History
 
 
 def __getattr__(name: str) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sized
+from collections.abc import Callable, Iterable, Iterator, Sized
 from typing import TypeVar
 
 from rich.console import Console
@@ -13,14 +13,16 @@ T = TypeVar("T")
 PATIENCE_SECONDS = 2.0
 
 
-def track(items: Iterable[T], description: str, total: int | None = None, console: Console | None = None) -> Iterator[T]:
+def track(
+    items: Iterable[T], description: str | Callable[[], str], total: int | None = None, console: Console | None = None
+) -> Iterator[T]:
     """Yield from ``items`` and, past two seconds, show a bar with the estimated time to the end.
 
     Parameters
     ----------
     items : iterable
-    description : str
-        What is being done, as the user would say it.
+    description : str or callable
+        What is being done, as the user would say it; a callable is asked again after each item.
     total : int, optional
         Number of items; taken from ``len(items)`` where that exists.
     console : rich.console.Console, optional
@@ -40,11 +42,15 @@ def track(items: Iterable[T], description: str, total: int | None = None, consol
         for done, item in enumerate(items):
             if bar is None and console.is_terminal and time.monotonic() - started > PATIENCE_SECONDS:
                 bar = Progress(*columns, console=console, transient=True)
-                task = bar.add_task(description, total=total, completed=done)
+                task = bar.add_task(_said(description), total=total, completed=done)
                 bar.start()
             yield item
             if bar is not None:
-                bar.advance(task)
+                bar.update(task, advance=1, description=_said(description))
     finally:
         if bar is not None:
             bar.stop()
+
+
+def _said(description: str | Callable[[], str]) -> str:
+    return description if isinstance(description, str) else description()

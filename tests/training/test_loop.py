@@ -1,68 +1,289 @@
-"""The training loop learns, repeats, and stops at a loss that is no number."""
+"""The loop learns, repeats, goes on bit for bit after a kill, and stops at a loss that is no number."""
 
 from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from sklearn.base import clone
+from safetensors.torch import load_file, save_file
 
 import labelproof as lp
-from labelproof.training import NetworkClassifier, fit, predict_logits
+from labelproof.training import Batch, History, Options, Step, Trainable, TrainingData, fit, predict_logits
+from labelproof.training.schedule import SCHEDULES
 
 
-def blobs(n: int = 300) -> tuple[torch.Tensor, torch.Tensor]:
+def blobs(n: int = 300) -> TrainingData:
     order = torch.Generator().manual_seed(0)
     given = torch.randint(0, 3, (n,), generator=order)
-    return torch.randn(n, 4, generator=order) + 3 * torch.eye(4)[given], given
+    return TrainingData(torch.randn(n, 4, generator=order) + 3 * torch.eye(4)[given], given)
 
 
 def linear() -> torch.nn.Module:
     torch.manual_seed(0)
-    return torch.nn.Linear(4, 3)
+    return torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.Dropout(0.3), torch.nn.Linear(8, 3))
+
+
+def options(**changes) -> Options:
+    return Options(**{"epochs": 4, "batch_size": 32, "learning_rate": 0.05, "accelerator": "cpu", **changes})
+
+
+def weights(module: torch.nn.Module) -> torch.Tensor:
+    return torch.cat([p.detach().reshape(-1) for p in module.parameters()])
 
 
 def test_it_learns_and_leaves_the_callers_randomness_alone():
-    x, given = blobs()
-    module, before = linear(), torch.get_rng_state()
-    trained = fit(module, x, given, epochs=20, learning_rate=0.05, accelerator="cpu")
+    data, module = blobs(), linear()
+    before = torch.get_rng_state()
+    trained = fit(module, data, options(epochs=20))
     assert torch.equal(before, torch.get_rng_state())
+    assert trained is module
     assert not trained.training
-    assert (predict_logits(trained, x).argmax(dim=1) == given).float().mean() > 0.9
+    assert (predict_logits(trained, data.x).argmax(dim=1) == data.given).float().mean() > 0.9
 
 
 def test_the_same_seed_gives_the_same_weights_and_another_does_not():
-    x, given = blobs()
-    weights = [fit(linear(), x, given, epochs=2, seed=s, accelerator="cpu").weight for s in (0, 0, 1)]
-    assert torch.equal(weights[0], weights[1])
-    assert not torch.equal(weights[0], weights[2])
-
-
-def test_a_loss_that_is_no_number_stops_training():
-    x, given = blobs()
-    x[5] = float("nan")
-    with pytest.raises(lp.BadInput, match="in epoch 1"):
-        fit(linear(), x, given, epochs=1, accelerator="cpu")
+    found = [weights(fit(linear(), blobs(), options(seed=seed))) for seed in (0, 0, 1)]
+    assert torch.equal(found[0], found[1])
+    assert not torch.equal(found[0], found[2])
 
 
 def test_no_batch_of_one_is_made():
-    x, given = blobs(129)
     sizes: list[int] = []
 
-    def loss(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-        sizes.append(len(labels))
-        return torch.nn.functional.cross_entropy(logits, labels, reduction="none")
+    class Counting(Trainable):
+        def __init__(self):
+            super().__init__()
+            self.network = linear()
 
-    fit(linear(), x, given, epochs=1, batch_size=64, loss=loss, accelerator="cpu")
+        def loss(self, batch: Batch) -> Step:
+            sizes.append(len(batch.x))
+            logits = self.network(batch.x)
+            return Step(torch.nn.functional.cross_entropy(logits, batch.given), logits)
+
+    fit(Counting(), blobs(129), options(epochs=1, batch_size=64))
     assert sum(sizes) == 129
     assert min(sizes) > 60
 
 
-def test_the_network_classifier_reads_grey_and_colour_pictures(digits):
-    grey, labels = digits.images[:400], np.array(list("abcdefghij"))[digits.target[:400]]
-    colour = np.repeat((grey * 15).astype(np.uint8)[..., None], 3, axis=3)
-    for pictures in (grey, colour):
-        model = NetworkClassifier(epochs=20, width=16).fit(pictures, labels)
-        assert model.score(pictures, labels) > 0.9
-        assert np.allclose(model.predict_proba(pictures[:7]).sum(axis=1), 1.0)
-    assert clone(model).get_params() == model.get_params()
+def test_a_loss_that_is_no_number_stops_training_and_keeps_the_checkpoint(tmp_path):
+    class Breaks(Trainable):
+        def __init__(self):
+            super().__init__()
+            self.network = linear()
+
+        def epoch_start(self, epoch: int) -> None:
+            self.broken = epoch == 2
+
+        def loss(self, batch: Batch) -> Step:
+            logits = self.network(batch.x)
+            loss = torch.nn.functional.cross_entropy(logits, batch.given, reduction="none")
+            return Step(loss * torch.nan if self.broken else loss, logits)
+
+    with pytest.raises(lp.BadInput, match=r"nan in epoch 3, batch 1 of 9.*last good checkpoint is in"):
+        fit(Breaks(), blobs(), options(), folder=tmp_path)
+    from labelproof.training.checkpoint import load_tensors
+
+    tensors, meta = load_tensors(tmp_path / "checkpoint.safetensors")
+    assert meta["state"]["epoch"] == 2
+    assert all(torch.isfinite(t).all() for t in tensors.values() if t.is_floating_point())
+
+
+class Stops(Exception):
+    pass
+
+
+class StopsAt(Trainable):
+    """Raises before a given batch, as a kill would fall there."""
+
+    def __init__(self, at: int | None):
+        super().__init__()
+        self.network, self.at, self.seen = linear(), at, 0
+        self.register_buffer("marks", torch.zeros(300))
+
+    def loss(self, batch: Batch) -> Step:
+        self.seen += 1
+        if self.seen == self.at:
+            raise Stops
+        logits = self.network(batch.x)
+        self.remember(self.get_buffer("marks"), batch.index, torch.rand(len(batch.x)))
+        return Step(torch.nn.functional.cross_entropy(logits, batch.given, reduction="none"), logits)
+
+    def phases(self, epochs: int) -> list[int]:
+        return [2, epochs - 2]
+
+
+@pytest.mark.parametrize("at", [5, 9, 10, 19, 24])  # within epochs, at their ends, and across the phases
+@pytest.mark.parametrize("minutes", [0.0, 5.0])  # a checkpoint after every batch, or only after epochs
+def test_a_stopped_run_goes_on_bit_for_bit(tmp_path, at, minutes):
+    how, data = options(schedule="one-cycle", checkpoint_minutes=minutes), blobs()
+    whole, whole_history = StopsAt(None), History(300, 4)
+    fit(whole, data, how, history=whole_history)
+    with pytest.raises(Stops):
+        fit(StopsAt(at), data, how, history=History(300, 4, tmp_path / "h"), folder=tmp_path)
+    again, history = StopsAt(None), History(300, 4, tmp_path / "h")
+    fit(again, data, how, history=history, folder=tmp_path)
+    assert again.seen < whole.seen or (minutes and at <= 9)  # it did not begin anew
+    assert torch.equal(weights(again), weights(whole))
+    assert torch.equal(again.marks, whole.marks)
+    for name in ("own_probability", "loss", "margin", "predicted"):
+        assert np.array_equal(getattr(history, name), getattr(whole_history, name))
+
+
+def test_a_killed_process_goes_on_bit_for_bit(tmp_path):
+    script = tmp_path / "train.py"
+    script.write_text(
+        "import sys, time, torch\n"
+        f"sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+        "from test_loop import blobs, linear, options, weights\n"
+        "from labelproof.training import fit\n"
+        "net = linear()\n"
+        "if sys.argv[2] == 'slow': net.register_forward_hook(lambda *_: time.sleep(0.05))\n"
+        "fit(net, blobs(), options(epochs=6, checkpoint_minutes=0.0), folder=sys.argv[1])\n"
+        "torch.save(weights(net), sys.argv[1] + '/weights.pt')\n"
+    )
+
+    def start(folder: Path, pace: str) -> subprocess.Popen[bytes]:
+        return subprocess.Popen([sys.executable, str(script), str(folder), pace])
+
+    assert start(tmp_path / "whole", "quick").wait() == 0
+    killed = start(tmp_path / "killed", "slow")
+    while not (tmp_path / "killed" / "checkpoint.safetensors").exists():
+        time.sleep(0.01)
+    time.sleep(0.4)
+    assert killed.poll() is None
+    os.kill(killed.pid, signal.SIGKILL)
+    killed.wait()
+    assert start(tmp_path / "killed", "quick").wait() == 0
+    found = [torch.load(tmp_path / name / "weights.pt", weights_only=True) for name in ("whole", "killed")]
+    assert torch.equal(*found)
+
+
+def test_a_damaged_checkpoint_is_refused_whole(tmp_path):
+    fit(linear(), blobs(), options(epochs=1), folder=tmp_path)
+    file = tmp_path / "checkpoint.safetensors"
+    whole = file.read_bytes()
+    file.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(lp.CorruptArtifact, match="no whole checkpoint"):
+        fit(linear(), blobs(), options(epochs=1), folder=tmp_path)
+    file.write_bytes(whole[:-3] + bytes([whole[-3] ^ 1]) + whole[-2:])
+    with pytest.raises(lp.CorruptArtifact, match="checksum"):
+        fit(linear(), blobs(), options(epochs=1), folder=tmp_path)
+    save_file(load_file_safely(whole, tmp_path), file)
+    with pytest.raises(lp.CorruptArtifact, match="not written by this version"):
+        fit(linear(), blobs(), options(epochs=1), folder=tmp_path)
+
+
+def load_file_safely(content: bytes, folder: Path) -> dict[str, torch.Tensor]:
+    (folder / "copy.safetensors").write_bytes(content)
+    return load_file(folder / "copy.safetensors")
+
+
+def test_a_checkpoint_of_another_run_is_refused(tmp_path):
+    fit(linear(), blobs(), options(epochs=1), folder=tmp_path)
+    with pytest.raises(lp.BadInput, match=r"unfinished run with learning_rate 0.05, now 0.1"):
+        fit(linear(), blobs(), options(epochs=1, learning_rate=0.1), folder=tmp_path)
+    with pytest.raises(lp.BadInput, match="of other data"):
+        fit(linear(), blobs(200), options(epochs=1), folder=tmp_path)
+
+
+def test_early_stopping_keeps_the_best_weights(tmp_path):
+    data = blobs()
+    order = torch.Generator().manual_seed(1)
+    noise = TrainingData(data.x, torch.randint(0, 3, (300,), generator=order))
+    right: list[float] = []
+
+    class Watched(StopsAt):
+        def phases(self, epochs: int) -> list[int]:
+            return [epochs]
+
+        def epoch_end(self, epoch: int) -> None:
+            right.append(float((predict_logits(self, data.x).argmax(dim=1) == data.given).float().mean()))
+
+        def logits(self, x: torch.Tensor) -> torch.Tensor:
+            return self.network(x)
+
+    model = Watched(None)
+    fit(model, noise, options(epochs=50, patience=3, learning_rate=0.2), validation=data, folder=tmp_path)
+    assert len(right) < 50
+    kept = float((predict_logits(model, data.x).argmax(dim=1) == data.given).float().mean())
+    assert kept == max(right)
+    assert len(right) - 1 - right.index(max(right)) == 3
+    again = Watched(None)
+    fit(again, noise, options(epochs=50, patience=3, learning_rate=0.2), validation=data, folder=tmp_path)
+    assert again.seen == 0
+    assert torch.equal(weights(again), weights(model))
+
+
+def test_weights_of_items_count():
+    data = blobs()
+    flipped = (data.given + 1) % 3
+    both = TrainingData(
+        torch.cat([data.x, data.x]), torch.cat([data.given, flipped]), torch.cat([torch.ones(300), torch.full((300,), 1e-6)])
+    )
+    trained = fit(linear(), both, options(epochs=20))
+    assert (predict_logits(trained, data.x).argmax(dim=1) == data.given).float().mean() > 0.9
+
+
+def test_schedules_run_from_and_to_what_they_say():
+    assert SCHEDULES["one-cycle"](0.0) == pytest.approx(1 / 25)
+    assert SCHEDULES["one-cycle"](0.3) == pytest.approx(1.0)
+    assert SCHEDULES["one-cycle"](1.0) == pytest.approx(0.0, abs=1e-3)
+    assert [SCHEDULES["step"](t) for t in (0.0, 0.6, 0.8)] == pytest.approx([1, 0.1, 0.01])
+    assert SCHEDULES["cosine"](0.5) == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"epochs": 0}, "epochs is 0"),
+        ({"learning_rate": -1.0}, "above 0"),
+        ({"schedule": "one-cycel"}, "Did you mean 'one-cycle'"),
+        ({"optimizer": "lbfgs"}, "Give one of adamw, sgd"),
+    ],
+)
+def test_bad_options(change, message):
+    with pytest.raises(lp.BadInput, match=message):
+        options(**change)
+
+
+def test_clipping_bounds_the_step():
+    data = TrainingData(1e4 * blobs().x, blobs().given)
+    torch.manual_seed(0)
+    net = torch.nn.Linear(4, 3)
+    before = net.weight.detach().clone()
+    how = options(
+        epochs=1, batch_size=300, optimizer="sgd", schedule="constant", learning_rate=1.0, weight_decay=0.0, clip_norm=0.1
+    )
+    fit(net, data, how)
+    # Nesterov's first step is (1 + 0.9) times the gradient
+    assert (net.weight - before).norm() <= 1.9 * 0.1 + 1e-5
+
+
+def test_it_logs_an_epoch_a_row_also_when_it_goes_on(tmp_path):
+    with pytest.raises(Stops):
+        fit(StopsAt(24), blobs(), options(logger="csv"), folder=tmp_path)
+    fit(StopsAt(None), blobs(), options(logger="csv"), folder=tmp_path)
+    lines = (tmp_path / "metrics.csv").read_text().splitlines()
+    assert len(lines) == 5
+    epochs = [int(float(line.split(",")[lines[0].split(",").index("epoch")])) for line in lines[1:]]
+    assert epochs == [1, 2, 3, 4]
+
+
+@pytest.mark.slow
+def test_two_processes_learn_what_one_learns():
+    """Without dropout the mean gradient of two halves is that of the whole."""
+    data = blobs(256)
+    nets = []
+    for devices in (1, 2):
+        torch.manual_seed(0)
+        history = History(256, 3)
+        nets.append(fit(torch.nn.Linear(4, 3), data, options(epochs=3, devices=devices), history=history))
+        assert np.isfinite(history.own_probability.astype(float)).all()
+    assert torch.allclose(weights(nets[0]), weights(nets[1]), atol=1e-5)

@@ -218,7 +218,7 @@ def _half_width(error_probability: FloatArray, n: int) -> float:
 
 def _reviewed(findings: Findings, names: Sequence[Any], reviews: Any, ids: Any | None, n: int) -> tuple[Findings, ErrorRate]:
     """Findings recalibrated from verified labels, and the error rate with the uncertainty of the calibration."""
-    true = _true_codes(reviews, names, ids, n)[findings.index]
+    true = true_codes(reviews, names, ids, n)[findings.index]
     seen = true >= 0
     if not seen.any():
         raise BadInput("reviews has no verified label. Leave it out, or give the true label of at least one item.")
@@ -238,7 +238,7 @@ def _reviewed(findings: Findings, names: Sequence[Any], reviews: Any, ids: Any |
     return Findings(findings.index, findings.ids, findings.given, suggested, error, confidence), rate
 
 
-def _true_codes(reviews: Any, names: Sequence[Any], ids: Any | None, n: int) -> IntArray:
+def true_codes(reviews: Any, names: Sequence[Any], ids: Any | None, n: int) -> IntArray:
     """Codes of the verified labels by row, -1 where there is none."""
     if not isinstance(reviews, Mapping):
         coded = check_labels(reviews, classes=names, name="reviews", needed=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import tempfile
@@ -127,6 +128,28 @@ def _ragged(file: Path, row: Any) -> BadInput:
         f"{str(file)!r} {where} has {row.actual_columns} fields but the header has {row.expected_columns}: {text!r}. "
         "Quote fields that hold the separator, or fill in the missing ones."
     )
+
+
+def check_table_target(path: str | os.PathLike[str], *, overwrite: bool, source: str | os.PathLike[str]) -> Path:
+    """Check, before any work is done, that a table can be written to a path: not the input, a known kind, not there yet."""
+    goal = Path(path)
+    if goal.exists() and not overwrite:
+        raise BadInput(f"{str(goal)!r} exists. Add --overwrite to replace it, or choose another --out.")
+    if goal.exists() and goal.samefile(source):
+        raise BadInput(f"{str(goal)!r} is the input, which is never modified. Choose another --out.")
+    if goal.suffix.lower() not in {*CSV_SUFFIXES, ".parquet", ".pq"}:
+        raise BadInput(f"--out {str(goal)!r} ends in {goal.suffix!r}. Write to .csv, .tsv, .parquet or .pq.")
+    return goal
+
+
+def write_frame(frame: pl.DataFrame, path: Path) -> None:
+    """Write a table by the ending of its name, whole or not at all."""
+    buffer = io.BytesIO()
+    if path.suffix.lower() in CSV_SUFFIXES:
+        frame.write_csv(buffer, separator=CSV_SUFFIXES[path.suffix.lower()])
+    else:
+        frame.write_parquet(buffer)
+    atomic_write(path, buffer.getvalue())
 
 
 def column(frame: pl.DataFrame, name: str, file: str | os.PathLike[str], option: str) -> pl.Series:

@@ -67,15 +67,7 @@ def read_images(
             raise BadInput(f"{str(root)!r} is a file: give --label and --image, its columns of labels and of picture paths.")
         files, labels, names = _manifest(root, label, image, id)
     vectors = None if embeddings is None else _vectors(embeddings, len(files))
-    pixels = np.empty((len(files), size, size, 3), np.uint8)
-    kept: list[int] = []
-    skipped: list[tuple[str, str]] = []
-    for i, file in enumerate(track(files, "reading pictures")):
-        problem = _decode(file, size, pixels[len(kept)])
-        if problem:
-            skipped.append((str(names[i]), problem))
-        else:
-            kept.append(i)
+    pixels, kept, skipped = decode_all(files, names, size)
     if not kept:
         raise BadInput(f"none of the {len(files)} pictures in {str(root)!r} can be read; the first: {skipped[0][1]}.")
     coded = check_labels(labels[kept], name="labels of the pictures")
@@ -88,8 +80,32 @@ def read_images(
         show_item=lambda i: Shown(image=thumbnail(shown[i])),
         kind="images" if vectors is None else "arrays",
         skipped=skipped,
-        source={"kind": "images", "path": str(root.resolve()), "label": label, "image": image, "id": id, "size": size},
+        source={
+            "kind": "images",
+            "path": str(root.resolve()),
+            "label": label,
+            "image": image,
+            "id": id,
+            "size": size,
+            "embeddings": vectors is not None,
+        },
     )
+
+
+def decode_all(
+    files: Sequence[Path], names: Sequence[Any] | AnyArray, size: int
+) -> tuple[npt.NDArray[np.uint8], list[int], list[tuple[str, str]]]:
+    """Pictures that can be read, packed to the front of (n, size, size, 3), their numbers, and the others with the reason."""
+    pixels = np.empty((len(files), size, size, 3), np.uint8)
+    kept: list[int] = []
+    skipped: list[tuple[str, str]] = []
+    for i, file in enumerate(track(files, "reading pictures")):
+        problem = _decode(file, size, pixels[len(kept)])
+        if problem:
+            skipped.append((str(names[i]), problem))
+        else:
+            kept.append(i)
+    return pixels, kept, skipped
 
 
 def _walk(root: Path) -> tuple[Sequence[Path], AnyArray, AnyArray]:

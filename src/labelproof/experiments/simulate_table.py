@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import os
-from pathlib import Path
 
 import numpy as np
 import polars as pl
 import polars.selectors as cs
 
-from labelproof.data.files import CSV_SUFFIXES, atomic_write, column, plain_values, read_frame
+from labelproof.data.files import check_table_target, column, plain_values, read_frame, write_frame
 from labelproof.data.table import CLEAN_SUFFIX
 from labelproof.errors import BadInput
 from labelproof.noise import simulate
@@ -49,13 +47,7 @@ def simulate_table(
     ------
     BadInput
     """
-    goal = Path(target)
-    if goal.exists() and not overwrite:
-        raise BadInput(f"{str(goal)!r} exists. Add --overwrite to replace it, or choose another --out.")
-    if goal.exists() and goal.samefile(path):
-        raise BadInput(f"{str(goal)!r} is the input, which is never modified. Choose another --out.")
-    if goal.suffix.lower() not in {*CSV_SUFFIXES, ".parquet", ".pq"}:
-        raise BadInput(f"--out {str(goal)!r} ends in {goal.suffix!r}. Write to .csv, .tsv, .parquet or .pq.")
+    goal = check_table_target(target, overwrite=overwrite, source=path)
     frame = read_frame(path, text_columns=[label])
     coded = check_labels(plain_values(column(frame, label, path, "--label")), name=f"label column {label!r}")
     rows = np.flatnonzero(coded.codes >= 0)
@@ -79,10 +71,5 @@ def simulate_table(
     if clean_name in frame.columns:
         raise BadInput(f"{str(path)!r} already has a column {clean_name!r}. Rename it first.")
     dirty = frame.with_columns(pl.Series(label, new, dtype=pl.String), pl.Series(clean_name, old, dtype=pl.String))
-    buffer = io.BytesIO()
-    if goal.suffix.lower() in CSV_SUFFIXES:
-        dirty.write_csv(buffer, separator=CSV_SUFFIXES[goal.suffix.lower()])
-    else:
-        dirty.write_parquet(buffer)
-    atomic_write(goal, buffer.getvalue())
+    write_frame(dirty, goal)
     return int(noisy.changed.sum()), len(rows)

@@ -110,7 +110,7 @@ class RankPruning(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         rho1, rho0 = noise_rates(positive, given)
         share = float(given.mean())
         pi1, pi0 = inverse_noise_rates(rho1, rho0, share)
-        self.kept_ = _kept(positive, given, pi1, pi0)
+        self.kept_ = rank_pruned(positive, given, pi1, pi0)
         prior = float(np.clip((share - rho0) / (1 - rho1 - rho0), 0, 1))
         self.transition_ = TransitionMatrix(
             [[1 - rho0, rho0], [rho1, 1 - rho1]], prior=[1 - prior, prior], classes=self.classes_.tolist()
@@ -177,7 +177,9 @@ def inverse_noise_rates(rho1: float, rho0: float, share: float) -> tuple[float, 
     return float(np.clip(pi1, 0, 1)), float(np.clip(pi0, 0, 1))
 
 
-def _kept(positive: npt.NDArray[np.float64], given: npt.NDArray[np.int64], pi1: float, pi0: float) -> npt.NDArray[np.bool_]:
+def rank_pruned(
+    positive: npt.NDArray[np.float64], given: npt.NDArray[np.int64], pi1: float, pi0: float
+) -> npt.NDArray[np.bool_]:
     """All but the share π1 of the given positives with the lowest and π0 of the negatives with the highest probability."""
     kept = np.ones(len(given), bool)
     for label, share, sign in ((1, pi1, 1.0), (0, pi0, -1.0)):

@@ -1,6 +1,7 @@
 """Training torch modules, over Lightning Fabric."""
 
-from labelproof.training.loop import fit, predict_logits
-from labelproof.training.network_classifier import NetworkClassifier
+from labelproof.training.history import History
+from labelproof.training.loop import Options, fit
+from labelproof.training.trainable import Batch, Step, Trainable, TrainingData, predict_logits
 
-__all__ = ["NetworkClassifier", "fit", "predict_logits"]
+__all__ = ["Batch", "History", "Options", "Step", "Trainable", "TrainingData", "fit", "predict_logits"]

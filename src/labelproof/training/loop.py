@@ -1,96 +1,423 @@
-"""The one training loop, over Lightning Fabric: it owns devices, seeds and progress; losses and methods do not."""
+"""The one training loop, over Lightning Fabric: it owns devices, order, seeds, progress, checkpoints and history."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal, cast
 
 import torch
 from lightning_fabric import Fabric
+from lightning_fabric.strategies.ddp import DDPStrategy
 from torch import Tensor, nn
 
-from labelproof.errors import BadInput
+from labelproof.errors import BadInput, CorruptArtifact, MissingDependency
 from labelproof.progress import track
+from labelproof.training.checkpoint import fingerprint, flat_optimizer, load_tensors, nested_optimizer, save_tensors
+from labelproof.training.history import History
+from labelproof.training.schedule import SCHEDULES
+from labelproof.training.trainable import PlainClassifier, Trainable, TrainingData, predict_logits
+from labelproof.validation import did_you_mean
 
-Loss = Callable[[Tensor, Tensor], Tensor]  # (logits (b, k), given (b,)) -> (b,)
+CHECKPOINT = "checkpoint.safetensors"
 
 
-def per_item_cross_entropy(logits: Tensor, given: Tensor) -> Tensor:
-    """Cross-entropy of each item, shape (b,)."""
-    return nn.functional.cross_entropy(logits, given, reduction="none")
+@dataclass(frozen=True)
+class Options:
+    """How to train; what it does to a method is none of the method's business.
+
+    Attributes
+    ----------
+    epochs, batch_size : int
+    learning_rate : float
+        Highest rate of the schedule.
+    optimizer : {"adamw", "sgd"}
+        SGD has Nesterov momentum 0.9.
+    weight_decay : float
+    schedule : {"one-cycle", "cosine", "constant", "step"}
+    clip_norm : float, optional
+        Largest norm of the gradient.
+    patience : int, optional
+        Epochs without a better accuracy on the validation items, before training stops; the best weights are kept.
+    seed : int
+        Decides order, dropout and augmentation; the same seed gives the same weights on the same kind of machine.
+    accelerator, devices, precision
+        As Lightning Fabric names them. Several devices train in parallel processes, each on its share of every batch.
+    checkpoint_epochs, checkpoint_minutes : int, float
+        A checkpoint is written after so many epochs, and within an epoch after so many minutes.
+    logger : {"csv", "tensorboard"}, optional
+        What the loop writes to the checkpoint's folder, an epoch a row.
+    """
+
+    epochs: int = 30
+    batch_size: int = 128
+    learning_rate: float = 3e-3
+    optimizer: Literal["adamw", "sgd"] = "adamw"
+    weight_decay: float = 5e-3
+    schedule: str = "one-cycle"
+    clip_norm: float | None = None
+    patience: int | None = None
+    seed: int = 0
+    accelerator: str = "auto"
+    devices: int = 1
+    precision: Any = "32-true"
+    checkpoint_epochs: int = 1
+    checkpoint_minutes: float = 5.0
+    logger: Literal["csv", "tensorboard"] | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be trained with."""
+        for name in ("epochs", "batch_size", "devices", "checkpoint_epochs"):
+            if getattr(self, name) < 1:
+                raise BadInput(f"{name} is {getattr(self, name)}. Give 1 or more.")
+        if not self.learning_rate > 0:
+            raise BadInput(f"learning_rate is {self.learning_rate!r}. Give a number above 0.")
+        for name, known in (("schedule", list(SCHEDULES)), ("optimizer", ["adamw", "sgd"]), ("logger", ["csv", "tensorboard"])):
+            value = getattr(self, name)
+            if value is not None and value not in known:
+                raise BadInput(f"{name} is {value!r}. {did_you_mean(value, known)}Give one of {', '.join(known)}.")
+
+    @property
+    def decisive(self) -> dict[str, Any]:
+        """The options that a run cannot change when it goes on."""
+        free = ("accelerator", "devices", "checkpoint_epochs", "checkpoint_minutes", "logger")
+        return {name: value for name, value in asdict(self).items() if name not in free}
+
+
+@dataclass
+class _State:
+    """Where a run stands: everything but the method and its optimizer that a checkpoint holds."""
+
+    epoch: int = 0
+    position: int = 0  # batches of the epoch that are done
+    order: Tensor | None = None  # of the epoch
+    total_loss: float = 0.0
+    right: float = 0.0
+    seen: float = 0.0
+    best: float = -math.inf
+    best_epoch: int = -1
+    best_weights: dict[str, Tensor] | None = None
 
 
 def fit(
-    module: nn.Module,
-    x: Tensor,
-    given: Tensor,
+    model: nn.Module,
+    data: TrainingData,
+    options: Options | None = None,
     *,
-    epochs: int,
-    batch_size: int = 128,
-    learning_rate: float = 3e-3,
-    weight_decay: float = 5e-3,
-    loss: Loss = per_item_cross_entropy,
-    augment: Callable[[Tensor, torch.Generator], Tensor] | None = None,
-    seed: int = 0,
-    accelerator: str = "auto",
+    validation: TrainingData | None = None,
+    history: History | None = None,
+    folder: str | os.PathLike[str] | None = None,
+    identity: Mapping[str, Any] | None = None,
 ) -> nn.Module:
-    """Train a module in place with AdamW and a one-cycle learning rate.
+    """Train a module in place.
 
     Parameters
     ----------
-    module : torch.nn.Module
-        ``(b, ...)`` to logits ``(b, k)``.
-    x : Tensor, shape (n, ...)
-    given : Tensor of int64, shape (n,)
-    epochs, batch_size : int
-    learning_rate : float
-        Highest rate of the cycle.
-    weight_decay : float
-    loss : callable
-        ``(logits, given)`` to per-item losses.
-    augment : callable, optional
-        ``(batch, generator) -> batch``, applied in training only.
-    seed : int
-        Decides order, dropout and augmentation; the same seed gives the same weights.
-    accelerator : str
-        As Lightning Fabric names them.
+    model : Trainable or any Module
+        A plain module, ``(b, ...)`` to logits ``(b, k)``, is trained with cross-entropy.
+    data : TrainingData
+    options : Options, optional
+    validation : TrainingData, optional
+        Items with noisy labels on which accuracy is measured after each epoch, for ``patience``.
+    history : History, optional
+        Filled with what training says of each item.
+    folder : path, optional
+        Where checkpoints and logs go. A run that was killed goes on from there, on a CPU bit for bit as if it had not been.
+    identity : mapping, optional
+        JSON that a checkpoint must have been written with for the run to go on from it.
 
     Returns
     -------
-    torch.nn.Module
-        The module, in evaluation mode.
+    Module
+        The same, in evaluation mode and on the CPU.
 
     Raises
     ------
     BadInput
-        If the loss turns NaN.
+        If the loss is no number (the message says where, and the last checkpoint stays), or the folder holds another run.
+    CorruptArtifact
+        If the checkpoint is damaged.
     """
-    fabric = Fabric(accelerator=accelerator, devices=1)
-    order = torch.Generator().manual_seed(seed)
-    batches = max(1, len(x) // batch_size)  # the rest is spread: no batch of one, on which batch norm fails
-    optimizer = torch.optim.AdamW(module.parameters(), lr=learning_rate, weight_decay=weight_decay)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, learning_rate, total_steps=epochs * batches)
-    wrapped, wrapped_optimizer = fabric.setup(module, optimizer)
-    wrapped.train()
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        for epoch in track(range(epochs), "training"):
-            for rows in torch.randperm(len(x), generator=order).tensor_split(batches):
-                batch = x[rows] if augment is None else augment(x[rows], order)
-                value = loss(wrapped(fabric.to_device(batch)), fabric.to_device(given[rows])).mean()
-                if not torch.isfinite(value):
-                    raise BadInput(
-                        f"the loss is {value.item()} in epoch {epoch + 1}. Lower learning_rate, now {learning_rate:g}."
-                    )
-                wrapped_optimizer.zero_grad()
-                fabric.backward(value)
-                wrapped_optimizer.step()
-                schedule.step()
-    return module.eval()
+    options = options or Options()
+    trainable = model if isinstance(model, Trainable) else PlainClassifier(model)
+    run = _Run(trainable, data, options, validation, history, None if folder is None else Path(folder), dict(identity or {}))
+    if options.devices > 1:
+        fabric = _fabric(options, run.folder, strategy=DDPStrategy(
+            start_method="spawn", find_unused_parameters=True, broadcast_buffers=False,
+            process_group_backend="gloo" if options.accelerator == "cpu" else None,
+        ))  # fmt: skip
+        run.history = None if history is None else history
+        trained, columns = fabric.launch(cast(Any, _in_processes), run)
+        trainable.load_state_dict(trained)
+        if history is not None and columns is not None:
+            history.__dict__.update({name: columns[name] for name in ("own_probability", "loss", "margin", "predicted")})
+    else:
+        run(_fabric(options, run.folder))
+    trainable.eval()
+    return model
 
 
-@torch.inference_mode()
-def predict_logits(module: nn.Module, x: Tensor, *, batch_size: int = 512) -> Tensor:
-    """Logits of every item, shape (n, k), on the CPU."""
-    module.eval()
-    device = next(module.parameters()).device
-    return torch.cat([module(part.to(device)).cpu() for part in torch.split(x, batch_size)])
+def _in_processes(fabric: Fabric, run: _Run) -> tuple[dict[str, Tensor], dict[str, Any] | None]:
+    """One of several processes; what the first returns is handed to the caller."""
+    run(fabric)
+    weights = {name: tensor.cpu().clone() for name, tensor in run.model.state_dict().items()}
+    return weights, None if run.history is None else run.history.__getstate__()
+
+
+def _fabric(options: Options, folder: Path | None, **kwargs: Any) -> Fabric:
+    loggers: list[Any] = []
+    if options.logger is not None and folder is None:
+        raise BadInput(f"logger {options.logger!r} needs a folder to write to. Name one.")
+    if options.logger == "csv" and folder is not None:
+        from lightning_fabric.loggers.csv_logs import CSVLogger
+
+        loggers = [CSVLogger(folder, name="", version="")]
+    elif options.logger == "tensorboard" and folder is not None:
+        from lightning_fabric.loggers.tensorboard import TensorBoardLogger
+
+        try:
+            loggers = [TensorBoardLogger(folder, name="", version="")]
+        except ModuleNotFoundError as error:
+            raise MissingDependency("logger 'tensorboard' needs the package tensorboard: pip install tensorboard") from error
+    return Fabric(
+        accelerator=options.accelerator, devices=options.devices, precision=options.precision, loggers=loggers, **kwargs
+    )
+
+
+class _Run:
+    """One call of `fit`."""
+
+    def __init__(
+        self,
+        model: Trainable,
+        data: TrainingData,
+        options: Options,
+        validation: TrainingData | None,
+        history: History | None,
+        folder: Path | None,
+        identity: dict[str, Any],
+    ) -> None:
+        self.model, self.data, self.options = model, data, options
+        self.validation, self.history, self.folder = validation, history, folder
+        self.phases = [length for length in model.phases(options.epochs) if length > 0]
+        self.batches = max(1, len(data) // options.batch_size)  # the rest is spread: no batch of one
+        parts = {"x": data.x, "given": data.given, "weight": data.weight, "verified": data.verified}
+        self.identity = {**identity, "options": options.decisive, "data": fingerprint(parts)}
+        self.state = _State()
+        self.saved_at = time.monotonic()
+
+    @property
+    def epochs(self) -> int:
+        """Over all phases."""
+        return sum(self.phases)
+
+    def __call__(self, fabric: Fabric) -> None:
+        """Train to the end, from a checkpoint if there is one."""
+        self.fabric = fabric
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.options.seed)
+            if fabric.world_size > 1:
+                self.model.gather = self._gathered
+            self.wrapped = fabric.setup_module(self.model)
+            self._new_optimizer()
+            self._resume()
+            self.model.train()
+            for _ in track(range(self.state.epoch, self.epochs), self._doing):
+                if not self._epoch():
+                    break
+            if self.state.best_weights is not None:
+                self.model.load_state_dict(self.state.best_weights)
+        for logger in fabric.loggers:
+            logger.finalize("success")
+        self.model.__dict__.pop("gather", None)
+        self.model.cpu()
+
+    def _gathered(self, values: Tensor) -> Tensor:
+        """Rows of all processes, one after the other."""
+        return cast(Tensor, self.fabric.all_gather(values.contiguous())).flatten(0, 1)
+
+    def _doing(self) -> str:
+        state = self.state
+        if not state.seen:
+            return "training"
+        return (
+            f"training, loss {state.total_loss / state.seen:.3f}, accuracy on the given labels {state.right / state.seen:.1%}"
+        )
+
+    def _new_optimizer(self) -> None:
+        """Optimizer and bases of the learning rates of the phase that begins."""
+        options, groups = self.options, []
+        for group in self.model.parameter_groups():
+            scale = group.pop("lr_scale", 1.0)
+            groups.append({"lr": options.learning_rate * scale, "base": options.learning_rate * scale, **group})
+        if options.optimizer == "adamw":
+            made: torch.optim.Optimizer = torch.optim.AdamW(groups, weight_decay=options.weight_decay)
+        else:
+            made = torch.optim.SGD(
+                groups, lr=options.learning_rate, momentum=0.9, nesterov=True, weight_decay=options.weight_decay
+            )
+        self.optimizer: Any = self.fabric.setup_optimizers(made)
+
+    def _epoch(self) -> bool:
+        """One epoch, or what is left of it; whether to go on."""
+        state, model = self.state, self.model
+        phase, first = self._phase_of(state.epoch)
+        if state.order is None:
+            if state.epoch == first:
+                if state.epoch > 0:
+                    self._new_optimizer()
+                model.phase_start(phase)
+            model.epoch_start(state.epoch)
+            state.order = self._drawn()
+            state.position, state.total_loss, state.right, state.seen = 0, 0.0, 0.0, 0.0
+        parts = state.order.tensor_split(self.batches)
+        for rows in parts[state.position :]:
+            self._set_rate((state.epoch - first + state.position / self.batches) / self.phases[phase])
+            self._step(rows)
+            state.position += 1
+            if state.position < self.batches and self._minutes_are_over():
+                self._save()
+        model.epoch_end(state.epoch)
+        going_on = self._measured(first, phase)
+        state.epoch, state.order = state.epoch + 1, None
+        if state.epoch % self.options.checkpoint_epochs == 0 or state.epoch == self.epochs or not going_on:
+            self._save()
+        return going_on
+
+    def _phase_of(self, epoch: int) -> tuple[int, int]:
+        """Number and first epoch of the phase."""
+        first = 0
+        for phase, length in enumerate(self.phases):
+            if epoch < first + length:
+                return phase, first
+            first += length
+        raise AssertionError(epoch)
+
+    def _drawn(self) -> Tensor:
+        weights = self.model.sampling_weights()
+        n = len(self.data)
+        return torch.randperm(n) if weights is None else torch.multinomial(weights.cpu(), n, replacement=True)
+
+    def _set_rate(self, done: float) -> None:
+        scale = SCHEDULES[self.options.schedule](done)
+        for group in self.optimizer.param_groups:
+            group["lr"] = group["base"] * scale
+
+    def _step(self, rows: Tensor) -> None:
+        fabric, state = self.fabric, self.state
+        if fabric.world_size > 1:
+            rows = rows[: len(rows) // fabric.world_size * fabric.world_size][fabric.global_rank :: fabric.world_size]
+        batch = self.data.batch(rows, fabric.to_device)
+        step = self.wrapped(batch)
+        value = step.loss
+        if value.ndim:
+            value = value.mean() if batch.weight is None else (value * batch.weight).sum() / batch.weight.sum().clamp_min(1e-12)
+        number = value.item()
+        if not math.isfinite(number):
+            raise BadInput(self._no_number(number))
+        self.optimizer.zero_grad()
+        fabric.backward(value)
+        if self.options.clip_norm is not None:
+            fabric.clip_gradients(self.model, self.optimizer, max_norm=self.options.clip_norm, error_if_nonfinite=False)
+        self.optimizer.step()
+        logits = step.logits.detach()
+        state.total_loss += number * len(rows)
+        state.seen += len(rows)
+        if batch.given.ndim == 1:
+            state.right += float((logits.argmax(dim=1) == batch.given).sum())
+            if self.history is not None:
+                self._record(batch.index, batch.given, logits, step.loss.detach())
+
+    def _record(self, index: Tensor, given: Tensor, logits: Tensor, loss: Tensor) -> None:
+        assert self.history is not None
+        if loss.ndim == 0:
+            loss = nn.functional.cross_entropy(logits.float(), given.clamp_min(0), reduction="none")
+        together = self.model.gather
+        self.history.record(self.state.epoch, together(index), together(given), together(logits), together(loss))
+
+    def _no_number(self, value: float) -> str:
+        state = self.state
+        kept = "" if self.folder is None else f" The last good checkpoint is in {str(self.folder)!r}."
+        return (
+            f"the loss is {value} in epoch {state.epoch + 1}, batch {state.position + 1} of {self.batches}. "
+            f"Lower learning_rate, now {self.options.learning_rate:g}, or set clip_norm.{kept}"
+        )
+
+    def _measured(self, first: int, phase: int) -> bool:
+        """Log the epoch; whether the validation items say to go on."""
+        state, options = self.state, self.options
+        numbers = {"epoch": state.epoch + 1, "loss": state.total_loss / state.seen, "accuracy_given": state.right / state.seen}
+        going_on = True
+        if self.validation is not None:
+            logits = predict_logits(self.model, self.validation.x, device=self.fabric.device)
+            right = float((logits.argmax(dim=1) == self.validation.given).double().mean())
+            numbers["validation_accuracy_given"] = right
+            if phase == len(self.phases) - 1 and options.patience is not None:
+                if right > state.best:
+                    state.best, state.best_epoch = right, state.epoch
+                    state.best_weights = {name: t.detach().cpu().clone() for name, t in self.model.state_dict().items()}
+                going_on = state.epoch - state.best_epoch < options.patience
+        self.fabric.log_dict(numbers, step=state.epoch)
+        return going_on
+
+    def _minutes_are_over(self) -> bool:
+        return self.folder is not None and time.monotonic() - self.saved_at > 60 * self.options.checkpoint_minutes
+
+    def _save(self) -> None:
+        """Write a checkpoint: the history first, so that it never lags behind."""
+        if self.folder is None or self.fabric.global_rank > 0:
+            return
+        if self.history is not None:
+            self.history.flush()
+        for logger in self.fabric.loggers:
+            logger.save()
+        state = self.state
+        optimizer, meta = flat_optimizer(self.optimizer.state_dict())
+        tensors = {f"model/{name}": tensor for name, tensor in self.model.state_dict().items()}
+        tensors |= {f"optimizer/{name}": tensor for name, tensor in optimizer.items()}
+        tensors |= {f"best/{name}": tensor for name, tensor in (state.best_weights or {}).items()}
+        tensors["random"] = torch.get_rng_state()
+        if state.order is not None:
+            tensors["order"] = state.order
+        scalars = {n: getattr(state, n) for n in ("epoch", "position", "total_loss", "right", "seen", "best_epoch")}
+        scalars["best"] = None if state.best == -math.inf else state.best
+        save_tensors(self.folder / CHECKPOINT, tensors, {"identity": self.identity, "state": scalars, "optimizer": meta})
+        self.saved_at = time.monotonic()
+
+    def _resume(self) -> None:
+        """Take up a checkpoint, whole or not at all."""
+        if self.folder is None or not (self.folder / CHECKPOINT).exists():
+            return
+        tensors, meta = load_tensors(self.folder / CHECKPOINT)
+        _check_same(meta["identity"], self.identity, self.folder)
+        parts: dict[str, dict[str, Tensor]] = {"model": {}, "optimizer": {}, "best": {}}
+        for name, tensor in tensors.items():
+            owner, _, rest = name.partition("/")
+            if rest:
+                parts[owner][rest] = tensor
+        try:
+            self.model.load_state_dict(parts["model"])
+            self.optimizer.load_state_dict(nested_optimizer(parts["optimizer"], meta["optimizer"]))
+        except (RuntimeError, ValueError) as error:
+            raise CorruptArtifact(f"the checkpoint in {str(self.folder)!r} does not fit: {error}") from error
+        scalars = meta["state"]
+        scalars["best"] = -math.inf if scalars["best"] is None else scalars["best"]
+        self.state = _State(**scalars, order=tensors.get("order"), best_weights=parts["best"] or None)
+        torch.set_rng_state(tensors["random"])
+        stopped = self.options.patience is not None and self.state.epoch - 1 - self.state.best_epoch >= self.options.patience
+        if self.state.best_weights is not None and stopped:
+            self.state.epoch = self.epochs
+
+
+def _check_same(written: dict[str, Any], now: dict[str, Any], folder: Path) -> None:
+    """Refuse a checkpoint of another run, and name what differs."""
+    flat = [{**run, **run.get("options", {})} for run in (written, now)]
+    differing = [name for name in sorted({*flat[0], *flat[1]} - {"options"}) if flat[0].get(name) != flat[1].get(name)]
+    if differing:
+        name = differing[0]
+        what = "of other data" if name == "data" else f"with {name} {flat[0].get(name)!r}, now {flat[1].get(name)!r}"
+        raise BadInput(f"{str(folder)!r} holds an unfinished run {what}. Repeat that command to go on, or delete the folder.")

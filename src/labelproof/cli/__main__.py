@@ -1,0 +1,5 @@
+"""``python -m labelproof.cli``."""
+
+from labelproof.cli import main
+
+main()

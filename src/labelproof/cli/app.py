@@ -1,0 +1,92 @@
+"""The application that the commands register with, and what they share: options, consoles, how errors end."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from labelproof.errors import BadInput, LabelproofError
+
+if TYPE_CHECKING:
+    from labelproof.data.dataset import Dataset
+
+app = typer.Typer(
+    help="Proof-read the labels of a data set: find the wrong ones, see how they go wrong, repair them.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+out = Console()
+err = Console(stderr=True)
+
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace a result that is already there.")]
+Seed = Annotated[int, typer.Option(help="Random seed: the same seed gives the same result.")]
+Data = Annotated[Path | None, typer.Argument(help="Table (.csv .tsv .parquet), picture manifest, or folder of class folders.")]
+Label = Annotated[str | None, typer.Option(help="Column of given labels.")]
+Text = Annotated[str | None, typer.Option(help="Column of text to learn from.")]
+Image = Annotated[str | None, typer.Option(help="Column of picture paths (a manifest).")]
+Id = Annotated[str | None, typer.Option("--id", help="Column of unique names; row numbers otherwise.")]
+Labels = Annotated[Path | None, typer.Option(help="Given labels as .npy.")]
+Features = Annotated[Path | None, typer.Option(help="Features (n, d) or pictures (n, h, w) as .npy, or FILE.npz:NAME.")]
+Embeddings = Annotated[Path | None, typer.Option(help="Embeddings of the pictures (n, d), in order of their paths.")]
+
+
+def read_dataset(data: Path, options: dict[str, Any]) -> Dataset:
+    """The file or folder by the reader that the options call for."""
+    from labelproof.data.images import read_images
+    from labelproof.data.table import read_table
+    from labelproof.data.text import read_text
+
+    label, text, image = options["label"], options["text"], options["image"]
+    if data.is_dir() or image is not None:
+        return read_images(data, label=label, image=image, id=options["id"], embeddings=options["embeddings"])
+    if label is None:
+        from labelproof.data.files import existing
+
+        existing(data, "file")
+        raise BadInput(f"--label is missing: which column of {str(data)!r} holds the labels?")
+    if text is None:
+        return read_table(data, label, id=options["id"])
+    return read_text(data, label, text, id=options["id"])
+
+
+def print_rows(columns: tuple[str, ...], rows: list[list[Any]]) -> None:
+    """The head of a table of issues, as a user reads it."""
+    table = Table(box=None, header_style="dim", pad_edge=False)
+    for name in columns:
+        heading = {"error_probability": "wrong"}.get(name, name.removesuffix("_label"))
+        table.add_column(heading, max_width=40, overflow="ellipsis", no_wrap=True)
+    for row in rows:
+        table.add_row(*(f"{cell:.1%}" if isinstance(cell, float) else escape(str(cell)) for cell in row))
+    out.print(table)
+
+
+def main() -> None:
+    """Run a command; bad input exits 2 with one message, the unexpected exits 1 and says how to report it."""
+    try:
+        app(standalone_mode=True)
+    except LabelproofError as error:
+        err.print(f"[bold red]error:[/bold red] {escape(str(error))}", soft_wrap=True, highlight=False)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        err.print("stopped; no result was written")
+        sys.exit(130)
+    except Exception as error:
+        err.print(
+            f"[bold red]unexpected {type(error).__name__}:[/bold red] {escape(str(error))}\n"
+            "This is a defect of labelproof. Please report it with the command you typed and the lines below.",
+            soft_wrap=True,
+            highlight=False,
+        )
+        import traceback
+
+        frames = traceback.extract_tb(error.__traceback__)[-3:]
+        err.print("\n".join(f"  {Path(f.filename).name}:{f.lineno} {f.name}" for f in frames), highlight=False)
+        sys.exit(1)

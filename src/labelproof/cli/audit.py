@@ -1,0 +1,171 @@
+"""`labelproof audit`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.markup import escape
+
+from labelproof.cli.app import (
+    Data,
+    Embeddings,
+    Features,
+    Id,
+    Image,
+    Label,
+    Labels,
+    Overwrite,
+    Seed,
+    Text,
+    app,
+    out,
+    print_rows,
+    read_dataset,
+)
+from labelproof.errors import BadInput
+
+if TYPE_CHECKING:
+    from labelproof.auditing.findings import Audit
+    from labelproof.data.dataset import Dataset
+
+
+@app.command("audit")
+def audit_command(
+    data: Data = None,
+    label: Label = None,
+    text: Text = None,
+    image: Image = None,
+    id_: Id = None,
+    labels: Labels = None,
+    pred_probs: Annotated[
+        Path | None,
+        typer.Option(help="Ready-made out-of-sample probabilities (n, k): .npy, .parquet, or a folder of .parquet."),
+    ] = None,
+    tags: Annotated[Path | None, typer.Option(help="Given tags (n, k) of 0/1 as .npy, with --pred-probs.")] = None,
+    features: Features = None,
+    embeddings: Embeddings = None,
+    classes: Annotated[str | None, typer.Option(help="Class of each probability column, comma-separated.")] = None,
+    folds: Annotated[int, typer.Option(min=2, help="Folds of the cross-validation.")] = 5,
+    ray: Annotated[str | None, typer.Option(help="Run on a Ray cluster: host:port of its head, or local.")] = None,
+    folder: Annotated[Path, typer.Option("--out", help="Folder for the findings.")] = Path("audit"),
+    overwrite: Overwrite = False,
+    seed: Seed = 0,
+) -> None:
+    """Find the wrong labels of a data set, ranked, with a report.
+
+    [bold]labelproof audit reviews.csv --label sentiment --text body --out audit/[/bold]
+    """
+    from labelproof.data.files import atomic_folder
+    from labelproof.report.html import write_report
+
+    with atomic_folder(folder, overwrite=overwrite) as partial:
+        options = {"label": label, "text": text, "image": image, "id": id_, "embeddings": embeddings}
+        names = None if classes is None else [name.strip() for name in classes.split(",")]
+        if tags is not None:
+            _audit_tags(tags, pred_probs, names, partial, folder)
+            return
+        found = _audit(data, options, labels, pred_probs, features, names, folds, ray, seed)
+        found.write_into(partial)
+        write_report(found, partial / "report.html", title=f"Label audit of {(data or labels or folder).name}")
+    _print_audit(found, folder)
+
+
+def _audit(
+    data: Path | None,
+    options: dict[str, Any],
+    labels: Path | None,
+    pred_probs: Path | None,
+    features: Path | None,
+    classes: list[str] | None,
+    folds: int,
+    ray: str | None,
+    seed: int,
+) -> Audit:
+    from labelproof.auditing.audit import audit
+    from labelproof.auditing.out_of_sample import out_of_sample_probs
+    from labelproof.auditing.sources import Ordered, open_source
+    from labelproof.data.arrays import from_file, read_arrays
+
+    if data is None and labels is None:
+        raise BadInput("nothing to audit. Name a table or an image folder, or give --labels with --pred-probs or --features.")
+    if data is not None and (labels is not None or features is not None):
+        raise BadInput("--labels and --features stand for a data set of their own: leave out the file or folder.")
+    if ray is not None:
+        from labelproof.distributed import audit_on_ray, connect, ray_map
+
+        connect(ray)
+    if data is None and features is None:
+        if pred_probs is None:
+            raise BadInput("--labels alone is not enough. Add --pred-probs or --features.")
+        given = from_file(labels, "labels")
+        run = audit if ray is None else audit_on_ray
+        return run(given, _probs(pred_probs), classes=_as_labels(classes))
+    dataset = read_arrays(features, labels, classes=_as_labels(classes)) if data is None else read_dataset(data, options)
+    if pred_probs is None:
+        made = out_of_sample_probs(dataset, n_folds=folds, seed=seed, map_folds=map if ray is None else ray_map)
+        return audit(dataset, made)
+    source = open_source(_probs(pred_probs))
+    return audit(dataset, source if classes is None else Ordered(source, _class_order(classes, dataset)))
+
+
+def _probs(path: Path) -> Any:
+    """Probabilities by path, or the array behind FILE.npz:NAME."""
+    from labelproof.data.arrays import from_file
+
+    return from_file(path, "--pred-probs") if ".npz" in path.name else path
+
+
+def _audit_tags(tags: Path, pred_probs: Path | None, names: list[str] | None, partial: Path, folder: Path) -> None:
+    from labelproof.auditing.tags import audit_tags
+    from labelproof.data.arrays import from_file
+
+    if pred_probs is None:
+        raise BadInput("--tags needs --pred-probs, the out-of-sample probability of each tag as .npy.")
+    found = audit_tags(from_file(tags, "--tags"), from_file(pred_probs, "--pred-probs"), names=names)
+    found.write_into(partial)
+    rate, kinds = (
+        found.error_rate,
+        dict(found.issues.filter(found.issues["verdict"] != "ok")["kind"].value_counts().iter_rows()),
+    )
+    out.print(
+        f"\n[bold]{rate.estimate:.1%}[/bold] of {found.tags.size:,} entries look wrong "
+        f"(95 % interval {rate.low:.1%} to {rate.high:.1%}): "
+        f"{kinds.get('missing', 0):,} tags missing, {kinds.get('incorrect', 0):,} incorrect."
+    )
+    columns = ("id", "tag", "kind", "error_probability", "verdict")
+    print_rows(columns, [[row[c] for c in columns] for row in found.issues.head(8).iter_rows(named=True)])
+    out.print(f"\nFindings: [bold]{escape(str(folder / 'issues.parquet'))}[/bold]")
+
+
+def _as_labels(classes: list[str] | None) -> list[Any] | None:
+    return [int(c) for c in classes] if classes is not None and all(c.lstrip("-").isdigit() for c in classes) else classes
+
+
+def _class_order(classes: list[str], dataset: Dataset) -> list[int]:
+    """The order that sorts the named columns as the data set's classes are."""
+    known = [str(c) for c in dataset.classes]
+    if sorted(classes) != sorted(known):
+        raise BadInput(f"--classes is {', '.join(classes)} but the labels have {', '.join(known)}. Name each class once.")
+    return [classes.index(name) for name in known]
+
+
+def _print_audit(found: Audit, folder: Path) -> None:
+    rate, counts = found.error_rate, found.counts
+    out.print(
+        f"\n[bold]{rate.estimate:.1%}[/bold] of {found.issues.height:,} labels look wrong "
+        f"(95 % interval {rate.low:.1%} to {rate.high:.1%}): "
+        f"[bold red]{counts['obvious']:,} obvious[/bold red], [yellow]{counts['possible']:,} possible[/yellow]."
+    )
+    if found.skipped:
+        out.print(
+            f"[yellow]{len(found.skipped):,} items could not be read[/yellow] and are listed in summary.json, e.g. {escape(found.skipped[0][0])}."
+        )
+    if found.n > found.issues.height:
+        out.print(f"{found.n - found.issues.height:,} items have no label and were not audited.")
+    columns = ("id", "given_label", "suggested_label", "error_probability", "verdict")
+    print_rows(columns, [[row[c] for c in columns] for row in found.issues.head(8).iter_rows(named=True)])
+    out.print(
+        f"\nFindings: [bold]{escape(str(folder / 'issues.parquet'))}[/bold]   Report: [bold]{escape(str(folder / 'report.html'))}[/bold]"
+    )

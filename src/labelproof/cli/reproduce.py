@@ -1,0 +1,34 @@
+"""`labelproof reproduce`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from labelproof.cli.app import app, out
+
+
+@app.command()
+def reproduce(
+    name: Annotated[str, typer.Argument(help="memorization, methods-benchmark, cifar10n …")],
+    folder: Annotated[Path, typer.Option("--out", help="Folder for NAME.json and NAME.png.")] = Path("results"),
+    data: Annotated[
+        Path | None, typer.Option(envvar="LABELPROOF_DATA", help="Folder of real data; left out, what needs it is skipped.")
+    ] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="Repetitions.")] = 3,
+    quick: Annotated[bool, typer.Option("--quick", help="A small version, to see that it works.")] = False,
+) -> None:
+    """Run a study again. An interrupted one goes on: what NAME.json holds is not measured twice.
+
+    [bold]labelproof reproduce memorization --out results/[/bold]
+    """
+    from labelproof.experiments import run_experiment
+
+    record = run_experiment(name, folder, data=data, seeds=seeds, quick=quick)
+    out.print(record.table())
+    for note in record.skipped:
+        out.print(f"[yellow]{escape(note)}[/yellow]")
+    out.print(f"\nWritten to [bold]{escape(str(record.path))}[/bold]")

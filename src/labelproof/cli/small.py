@@ -1,0 +1,80 @@
+"""`labelproof simulate`, `demo` and `version`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from labelproof import __version__
+from labelproof.cli.app import Overwrite, Seed, app, out
+
+
+@app.command()
+def simulate(
+    data: Annotated[Path, typer.Argument(help="Clean table (.csv .tsv .parquet).")],
+    label: Annotated[str, typer.Option(help="Column of clean labels.")],
+    noise: Annotated[str, typer.Option(help="symmetric, pair, or instance (needs numeric columns).")] = "symmetric",
+    rate: Annotated[float, typer.Option(min=0.0, max=1.0, help="Share of labels that go wrong.")] = 0.2,
+    target: Annotated[Path, typer.Option("--out", help="Table to write (.csv .tsv .parquet).")] = Path("dirty.csv"),
+    overwrite: Overwrite = False,
+    seed: Seed = 0,
+) -> None:
+    """Make clean labels dirty, to try an audit where the truth is known.
+
+    The new table has the columns of the old one with noisy labels, and "<label>_clean" with the old ones.
+    """
+    from labelproof.experiments.simulate_table import simulate_table
+
+    changed, total = simulate_table(data, label, noise, rate, target, seed=seed, overwrite=overwrite)
+    out.print(f"{changed:,} of {total:,} labels changed ({changed / total:.1%}). Written to [bold]{escape(str(target))}[/bold]")
+    out.print(f"Next: [bold]labelproof audit {escape(str(target))} --label {escape(label)} --out audit/[/bold]")
+
+
+@app.command()
+def demo(
+    folder: Annotated[Path, typer.Option("--out", help="Folder for the findings.")] = Path("labelproof-demo"),
+    overwrite: Overwrite = False,
+    seed: Seed = 0,
+) -> None:
+    """See it work: flip labels of scanned digits, find them, repair them, and compare."""
+    from labelproof.experiments import demo as demonstration
+
+    out.print("1,257 scanned digits; about 15 % of their labels are turned into the next digit. Looking for them …")
+    result = demonstration.run(folder, seed=seed, overwrite=overwrite)
+    table = Table(box=None, header_style="dim", pad_edge=False)
+    table.add_column("flipped labels")
+    table.add_column("count", justify="right")
+    for name, count in (
+        ("flipped", result.flipped),
+        ("found", result.found),
+        ("missed", result.missed),
+        ("false alarms", result.false_alarms),
+    ):
+        table.add_row(name, f"{count:,}")
+    out.print(table)
+    rate = result.audit.error_rate
+    truth = result.flipped / result.audit.n
+    out.print(
+        f"\nEstimated error rate [bold]{rate.estimate:.1%}[/bold] (95 % interval {rate.low:.1%} to {rate.high:.1%}); the truth is {truth:.1%}."
+    )
+    out.print("\nAccuracy on 540 clean test digits of gradient boosting trained on")
+    for name, value in (
+        ("dirty labels", result.accuracy_dirty),
+        ("repaired labels", result.accuracy_repaired),
+        ("clean labels", result.accuracy_clean),
+    ):
+        out.print(f"  {name:<16} [bold]{value:.1%}[/bold]")
+    out.print(
+        f"\nReport: [bold]{escape(str(folder / 'report.html'))}[/bold]   Findings: [bold]{escape(str(folder / 'issues.parquet'))}[/bold]"
+    )
+    out.print("Next, on your own data: [bold]labelproof audit your.csv --label COLUMN --out audit/[/bold]")
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    out.print(f"labelproof {__version__}", highlight=False)

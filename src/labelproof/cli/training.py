@@ -1,0 +1,193 @@
+"""`labelproof train`, `predict` and `methods`."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from labelproof.cli.app import (
+    Data,
+    Embeddings,
+    Features,
+    Id,
+    Image,
+    Label,
+    Labels,
+    Overwrite,
+    Seed,
+    Text,
+    app,
+    out,
+    print_rows,
+    read_dataset,
+)
+from labelproof.errors import BadInput
+
+if TYPE_CHECKING:
+    from labelproof.auditing.findings import Audit
+    from labelproof.data.dataset import Dataset
+
+
+@app.command()
+def train(
+    data: Data = None,
+    label: Label = None,
+    text: Text = None,
+    image: Image = None,
+    id_: Id = None,
+    labels: Labels = None,
+    features: Features = None,
+    embeddings: Embeddings = None,
+    method: Annotated[str, typer.Option(help="How to train; see labelproof methods.")] = "elr",
+    option: Annotated[list[str] | None, typer.Option(help="An option of the method, as name=value; may be repeated.")] = None,
+    backbone: Annotated[str, typer.Option(help="auto, mlp, convnet, resnet18, two-stage-convnet or fcn-vgg16.")] = "auto",
+    epochs: Annotated[int, typer.Option(min=1, help="Passes over the data.")] = 30,
+    batch_size: Annotated[int, typer.Option(min=1)] = 128,
+    learning_rate: Annotated[float, typer.Option(help="Highest rate of the schedule.")] = 3e-3,
+    validation: Annotated[float, typer.Option(min=0.0, max=0.9, help="Share of the items kept for validation.")] = 0.1,
+    patience: Annotated[int | None, typer.Option(min=1, help="Stop after so many epochs without improvement.")] = None,
+    reviews: Annotated[
+        Path | None, typer.Option(help="Labels that a person has verified: a table with the columns id and label.")
+    ] = None,
+    accelerator: Annotated[str, typer.Option(help="auto, cpu, gpu or mps.")] = "auto",
+    devices: Annotated[int, typer.Option(min=1, help="Devices that train in parallel.")] = 1,
+    precision: Annotated[str, typer.Option(help="32-true, bf16-mixed or 16-mixed.")] = "32-true",
+    logger: Annotated[str | None, typer.Option(help="csv or tensorboard: logs of every epoch beside the model.")] = None,
+    folder: Annotated[Path, typer.Option("--out", help="Folder for the model.")] = Path("model"),
+    overwrite: Overwrite = False,
+    seed: Seed = 0,
+) -> None:
+    """Train a model on labels of which some are wrong, and list those that training found wrong.
+
+    The same command goes on where a killed one stopped.
+
+    [bold]labelproof train reviews.csv --label sentiment --text body --method joint-optimization --out model/[/bold]
+    """
+    from labelproof.auditing.dynamics import audit_dynamics
+    from labelproof.data.files import atomic_folder
+    from labelproof.methods.classifier import NoisyLabelClassifier
+    from labelproof.review.verified import read_verified, with_verified
+
+    running = folder.resolve().with_name(f"{folder.resolve().name}.training")
+    with atomic_folder(folder, overwrite=overwrite) as partial:
+        options = {"label": label, "text": text, "image": image, "id": id_, "embeddings": embeddings}
+        dataset = _dataset(data, labels, features, options)
+        dataset, verified = with_verified(dataset, {} if reviews is None else read_verified(reviews))
+        model = NoisyLabelClassifier(
+            method, method_options=_options(option), backbone=backbone, epochs=epochs, batch_size=batch_size,
+            learning_rate=learning_rate, validation_fraction=validation, patience=patience, seed=seed,
+            accelerator=accelerator, devices=devices, precision=precision, checkpoints=running, logger=logger,
+        )  # fmt: skip
+        model.fit(dataset, verified=verified if reviews is not None else None)
+        seen = model.history_index_
+        found = audit_dynamics(
+            model.history_, dataset.labels[seen], classes=dataset.classes, ids=dataset.ids[seen],
+            reviews=[name if yes else None for name, yes in zip(dataset.labels[seen], verified[seen], strict=True)]
+            if verified.any() else None,
+        )  # fmt: skip
+        model.write_into(partial)
+        found.issues.drop("index").write_parquet(partial / "issues.parquet")
+        if logger is not None:
+            _keep_logs(running, partial)
+    shutil.rmtree(running, ignore_errors=True)
+    _print_trained(model, found, folder)
+
+
+def _dataset(data: Path | None, labels: Path | None, features: Path | None, options: dict[str, Any]) -> Dataset:
+    from labelproof.data.arrays import read_arrays
+
+    if data is not None:
+        if labels is not None or features is not None:
+            raise BadInput("--labels and --features stand for a data set of their own: leave out the file or folder.")
+        return read_dataset(data, options)
+    if labels is None or features is None:
+        raise BadInput("nothing to train on. Name a table or an image folder, or give --features with --labels.")
+    return read_arrays(features, labels)
+
+
+def _options(given: list[str] | None) -> dict[str, Any] | None:
+    """``name=value`` with values as JSON where they are that, text otherwise."""
+    import json
+
+    found: dict[str, Any] = {}
+    for pair in given or []:
+        name, sign, value = pair.partition("=")
+        if not sign:
+            raise BadInput(f"--option {pair!r} has no '='. Write it as name=value.")
+        try:
+            found[name.replace("-", "_")] = json.loads(value)
+        except json.JSONDecodeError:
+            found[name.replace("-", "_")] = value
+    return found or None
+
+
+def _keep_logs(running: Path, partial: Path) -> None:
+    for file in running.iterdir():
+        if file.name == "metrics.csv" or file.name.startswith("events."):
+            shutil.copy2(file, partial / file.name)
+
+
+def _print_trained(model: Any, found: Audit, folder: Path) -> None:
+    rate, counts = found.error_rate, found.counts
+    out.print(
+        f"\nTrained with [bold]{model.method}[/bold] on {model.history_.n:,} items. By the course of training "
+        f"[bold]{rate.estimate:.1%}[/bold] of their labels look wrong: [bold red]{counts['obvious']:,} obvious[/bold red], "
+        f"[yellow]{counts['possible']:,} possible[/yellow]."
+    )
+    columns = ("id", "given_label", "suggested_label", "error_probability", "verdict")
+    print_rows(columns, [[row[c] for c in columns] for row in found.issues.head(5).iter_rows(named=True)])
+    place = escape(str(folder))
+    out.print(f"\nModel: [bold]{place}[/bold]   Labels: [bold]{escape(str(folder / 'issues.parquet'))}[/bold]")
+    out.print(f"Next: [bold]labelproof predict {place} new.csv --out predictions.csv[/bold]")
+
+
+@app.command()
+def predict(
+    model: Annotated[Path, typer.Argument(help="Folder that labelproof train wrote.")],
+    data: Annotated[Path, typer.Argument(help="New items, in the form of those trained on; labels are not needed.")],
+    target: Annotated[Path, typer.Option("--out", help="Table to write (.csv .tsv .parquet).")] = Path("predictions.parquet"),
+    sure: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="Below this probability the answer is marked: I don't know.")
+    ] = 0.5,
+    overwrite: Overwrite = False,
+) -> None:
+    """Predict labels, with probability, entropy, and a mark where the model does not know.
+
+    [bold]labelproof predict model/ new.csv --out predictions.parquet[/bold]
+    """
+    from labelproof.data.files import check_table_target, write_frame
+    from labelproof.data.inputs import read_inputs
+    from labelproof.methods.classifier import NoisyLabelClassifier
+    from labelproof.methods.predictions import prediction_table
+
+    check_table_target(target, overwrite=overwrite, source=data)
+    trained = NoisyLabelClassifier.load(model)
+    x, ids = read_inputs(trained.source_, data)
+    table = prediction_table(trained, x, ids, sure=sure)
+    write_frame(table, target)
+    unknown = int(table["dont_know"].sum())
+    columns = ("id", "prediction", "probability", "entropy")
+    out.print(f"{table.height:,} items; the model does not know {unknown:,} of them ({unknown / table.height:.1%}).")
+    print_rows(columns, [[row[0], row[1], row[2], f"{row[3]:.2f}"] for row in table.select(columns).head(5).iter_rows()])
+    out.print(f"\nWritten to [bold]{escape(str(target))}[/bold]")
+
+
+@app.command()
+def methods() -> None:
+    """List the methods: what each is for, what it needs, what it costs."""
+    from labelproof.methods import METHODS
+
+    table = Table(box=None, header_style="dim", pad_edge=False)
+    for name, width in (("method", 20), ("for", None), ("needs", 34), ("cost", 22)):
+        table.add_column(name, max_width=width)
+    for name, kind in METHODS.items():
+        table.add_row(f"[bold]{name}[/bold]", kind.purpose, kind.needs, kind.cost)
+    out.print(table)
+    out.print(
+        "\nCost is in training steps of one plain network. Rank pruning of any scikit-learn model: labelproof.RankPruning."
+    )

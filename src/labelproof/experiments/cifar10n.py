@@ -1,0 +1,99 @@
+"""CIFAR-10 with the labels that people really gave (CIFAR-10N): for machines with a GPU.
+
+Published accuracies for "worst" labels, ResNet-34: cross-entropy 77.69 (83.9 with stronger augmentation), ELR 83.58 (87.9), SOP
+(83.7), DivideMix 92.56 (93.1). Here ResNet-18 on JPEGs of the pictures.
+
+References
+----------
+Wei et al. (2022), Learning with noisy labels revisited: a study using real-world human annotations.
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from PIL import Image
+from sklearn.metrics import roc_auc_score
+from torch import Tensor
+
+from labelproof.errors import BadInput
+from labelproof.experiments.record import Record
+from labelproof.methods.classifier import NoisyLabelClassifier, shifted
+from labelproof.report.plots import dots
+
+METHODS = ("cross-entropy", "elr", "sop", "dividemix")
+LABELS = ("worse_label", "aggre_label")
+PUBLISHED = {"cross-entropy": 0.839, "elr": 0.879, "sop": 0.837, "dividemix": 0.931}  # on worse_label
+EPOCHS = 100
+
+
+def run(record: Record, *, data: Path | None, seeds: int, quick: bool) -> Record:
+    """Four methods on the worst and on the aggregated labels."""
+    if data is None:
+        raise BadInput("cifar10n needs --data, a folder with cifar10-jpeg.zip and cifar10n.npz.")
+    if not quick and not torch.cuda.is_available():
+        raise BadInput("cifar10n needs a GPU: on a CPU it would take weeks. Add --quick to see that it works.")
+    train, test, truth = pictures(
+        data / "cifar10-jpeg.zip", np.load(data / "cifar10n.npz")["clean_label"], 600 if quick else None
+    )
+    labels = np.load(data / "cifar10n.npz")
+    clean = labels["clean_label"][: len(train)].astype(int)
+    for kind in LABELS[:1] if quick else LABELS:
+        given = labels[kind][: len(train)].astype(int)
+        for method in METHODS:
+            for seed in range(seeds):
+                key = {"labels": kind, "method": method, "seed": seed}
+                if record.has(**key):
+                    continue
+                with record.measuring(**key, noise_rate=float((given != clean).mean())) as row:
+                    model = NoisyLabelClassifier(
+                        method, backbone="convnet" if quick else "resnet18", epochs=2 if quick else EPOCHS, seed=seed,
+                        augment=flipped_and_shifted, optimizer="sgd", learning_rate=0.05, weight_decay=5e-4,
+                        schedule="cosine", precision="32-true" if quick else "bf16-mixed",
+                    ).fit(train, given)  # fmt: skip
+                    row["accuracy"] = float(model.score(test, truth))
+                    row["auroc"] = float(roc_auc_score(given != clean, model.error_probability_))
+                    row["published"] = PUBLISHED[method] if kind == "worse_label" else None
+    panels: dict[str, list[tuple[str, float, float]]] = {}
+    for kind in dict.fromkeys(row["labels"] for row in record.rows):
+        by_method = {m: [r["accuracy"] for r in record.rows if (r["labels"], r["method"]) == (kind, m)] for m in METHODS}
+        panels[kind] = [(m, float(np.mean(v)), float(np.std(v))) for m, v in by_method.items() if v]
+    dots(
+        panels, record.path.with_suffix(".png"), title="CIFAR-10N: accuracy on the test set", columns=2, marked="cross-entropy"
+    )
+    return record
+
+
+def flipped_and_shifted(batch: Tensor) -> Tensor:
+    """Half of the pictures (b, c, h, w) mirrored, all moved by up to four pixels."""
+    mirrored = torch.rand(len(batch), 1, 1, 1, device=batch.device) < 0.5
+    return shifted(torch.where(mirrored, batch.flip(3), batch), 4)
+
+
+def pictures(
+    archive: Path, clean: npt.NDArray[Any], limit: int | None
+) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
+    """Training pictures in the original order, test pictures and their classes.
+
+    The archive has folders of classes; the n-th picture of a class is the n-th of that class in the original order.
+    """
+    with zipfile.ZipFile(archive) as files:
+        names = sorted({name.split("/")[1] for name in files.namelist() if name.startswith("train/") and name.count("/") == 2})
+
+        def read(part: str, label: int, number: int) -> npt.NDArray[np.uint8]:
+            return np.asarray(Image.open(io.BytesIO(files.read(f"{part}/{names[label]}/{number:04d}.jpg"))), np.uint8)
+
+        seen, train = [0] * len(names), []
+        for label in clean[:limit].astype(int).tolist():
+            train.append(read("train", label, seen[label]))
+            seen[label] += 1
+        each = 1000 if limit is None else 10
+        truth = np.repeat(np.arange(len(names)), each)
+        test = [read("test", label, number) for label in range(len(names)) for number in range(each)]
+    return np.stack(train), np.stack(test), truth

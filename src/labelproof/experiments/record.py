@@ -1,0 +1,100 @@
+"""What an experiment measured: a JSON file that grows row by row, so that an interrupted run goes on."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+from labelproof.data.files import atomic_write
+from labelproof.errors import CorruptArtifact
+
+PACKAGES = ("labelproof", "torch", "numpy", "scikit-learn")
+Row = dict[str, Any]
+
+
+@dataclass
+class Record:
+    """Rows measured so far, in the order of measuring.
+
+    Attributes
+    ----------
+    path : Path
+        ``NAME.json``; a figure lies beside it as ``NAME.png``.
+    rows : list of dict
+        Each with ``seconds`` and ``device``.
+    skipped : list of str
+        What was not measured, and why.
+    """
+
+    path: Path
+    rows: list[Row] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+
+    @classmethod
+    def open(cls, folder: str | os.PathLike[str], name: str) -> Record:
+        """The record in a folder, with the rows of an earlier run if there is one."""
+        path = Path(folder) / f"{name}.json"
+        if not path.exists():
+            return cls(path)
+        try:
+            return cls(path, list(json.loads(path.read_text(encoding="utf-8"))["rows"]))
+        except (json.JSONDecodeError, KeyError, TypeError) as error:
+            raise CorruptArtifact(f"{str(path)!r} is no record of an experiment ({error}). Delete it.") from error
+
+    def has(self, **key: Any) -> bool:
+        """Whether a row with these values was measured."""
+        return any(all(row.get(name) == value for name, value in key.items()) for row in self.rows)
+
+    @contextmanager
+    def measuring(self, **key: Any) -> Iterator[Row]:
+        """A row to fill in; it is added and written when the block ends well."""
+        row: Row = dict(key)
+        began = time.perf_counter()
+        yield row
+        row["seconds"] = round(time.perf_counter() - began, 2)
+        row["device"] = device()
+        self.rows.append(row)
+        self.write()
+
+    def write(self) -> None:
+        """Write all rows, with the versions they were measured with."""
+        measured = {name: version(name) for name in PACKAGES} | {"python": platform.python_version()}
+        content = {"versions": measured, "cores": os.cpu_count(), "rows": self.rows}
+        atomic_write(self.path, (json.dumps(content, indent=1) + "\n").encode())
+
+    def summary(self) -> list[Row]:
+        """Rows as a reader wants them; `table` shows these."""
+        return self.rows
+
+    def table(self, rows: list[Row] | None = None) -> Table:
+        """Rows as a table for the terminal."""
+        shown = self.rows if rows is None else rows
+        table = Table(box=None, header_style="dim", title=self.path.stem)
+        columns = list(dict.fromkeys(name for row in shown for name, value in row.items() if not isinstance(value, list)))
+        for name in columns:
+            table.add_column(name, no_wrap=True)
+        for row in shown:
+            table.add_row(*(f"{row[c]:.3f}" if isinstance(row.get(c), float) else str(row.get(c, "")) for c in columns))
+        return table
+
+
+def device() -> str:
+    """What computes, in words."""
+    import torch
+
+    return torch.cuda.get_device_name() if torch.cuda.is_available() else f"cpu, {torch.get_num_threads()} threads"
+
+
+def matches(row: Mapping[str, Any], **key: Any) -> bool:
+    """Whether a row has these values."""
+    return all(row.get(name) == value for name, value in key.items())

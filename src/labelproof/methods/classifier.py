@@ -1,0 +1,510 @@
+"""`NoisyLabelClassifier`: any method, any backbone, behind the interface of scikit-learn."""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from torch import Tensor, nn
+
+import labelproof
+from labelproof.backbones import InputShape, make_backbone
+from labelproof.data.dataset import Dataset
+from labelproof.data.encoding import ENCODERS, Encoder, RawEncoder, kind_of, n_dims
+from labelproof.data.files import MARKER, atomic_folder
+from labelproof.errors import BadInput, CorruptArtifact
+from labelproof.methods import Method, Task, make_method
+from labelproof.noise.transition import TransitionMatrix
+from labelproof.training.checkpoint import load_tensors, save_tensors
+from labelproof.training.dynamics import error_probability_of
+from labelproof.training.history import History
+from labelproof.training.loop import Options, fit
+from labelproof.training.temperature import entropy_of, fit_temperature
+from labelproof.training.trainable import TrainingData, predict_logits
+from labelproof.validation import UNLABELLED, check_labels
+
+WEIGHTS_FILE = "weights.safetensors"
+HISTORY_FOLDER = "history"
+LOOP_OPTIONS = (
+    "epochs", "batch_size", "learning_rate", "optimizer", "weight_decay", "schedule", "clip_norm", "patience", "seed",
+    "accelerator", "devices", "precision",
+)  # fmt: skip
+
+
+class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    r"""A neural network trained on labels of which some are wrong, by any method of `labelproof.methods.METHODS`.
+
+    Most methods model the given label z by a noise model on top of a classifier, ``p(z | x) = sum of p(z | y) p(y | x)``, or
+    weigh the items; all predict the true label ``p(y | x)``, and record what training said of each item, from which
+    ``error_probability_`` is read.
+
+    Parameters
+    ----------
+    method : str
+        ``"cross-entropy"``, ``"gce"``, ``"forward"``, ``"elr"``, ``"co-teaching"``, ``"dividemix"`` …; see
+        ``labelproof methods``.
+    method_options : dict, optional
+        Options of the method, e.g. ``{"transition": matrix}``.
+    backbone : str, torch Module or callable
+        ``"auto"``: a multilayer perceptron for rows, frames and text, a small convolutional network for pictures. A module of
+        your own is copied, and given arrays of numbers as they are, as float32. A callable ``(InputShape, k) -> Module``
+        makes fresh networks, which methods with several networks prefer.
+    epochs, batch_size : int
+    learning_rate : float
+    optimizer : {"adamw", "sgd"}
+    weight_decay : float
+    schedule : {"one-cycle", "cosine", "constant", "step"}, optional
+        What suits the method where left out.
+    clip_norm : float, optional
+    augment : "auto", callable or None
+        ``"auto"`` moves pictures by up to two pixels; a callable takes and returns a batch (b, ...).
+    validation_fraction : float in [0, 1)
+        Share of the labelled items that is not trained on, for ``patience`` and for the temperature.
+    patience : int, optional
+        Epochs without a better accuracy on these before training stops.
+    seed : int
+    accelerator, devices, precision
+        As Lightning Fabric names them.
+    checkpoints : path, optional
+        A folder: a killed `fit` with the same data and options goes on from there, and checkpoints and logs stay in it.
+    logger : {"csv", "tensorboard"}, optional
+        Needs ``checkpoints``.
+
+    Attributes
+    ----------
+    classes_ : ndarray, shape (k,)
+    error_probability_ : ndarray, shape (n,)
+        Probability that the label of each training item is wrong; NaN where unlabelled.
+    transition_ : TransitionMatrix or None
+        ``p(given | true)`` as the method has it.
+    history_ : History
+        Per item and epoch, in the order of the training items.
+    temperature_ : float
+        By which logits are divided; 1 without validation items.
+    module_ : Method
+        The trained networks.
+    source_ : dict
+        Where the data of a Dataset came from.
+
+    Notes
+    -----
+    ``None``, NaN, "" and -1 mean unlabelled in ``y``, except where the labels are just -1 and 1, which are classes. Methods
+    that cannot use unlabelled items leave them out.
+
+    Examples
+    --------
+    >>> import labelproof as lp
+    >>> from sklearn.datasets import load_iris
+    >>> x, true = load_iris(return_X_y=True)
+    >>> noisy = lp.simulate.symmetric(true, 0.2, seed=0)
+    >>> model = lp.NoisyLabelClassifier("elr", epochs=40, batch_size=32).fit(x, noisy.labels)
+    >>> bool(model.score(x, true) > 0.93)
+    True
+    >>> model.error_probability_.shape
+    (150,)
+    """
+
+    def __init__(
+        self,
+        method: str = "elr",
+        *,
+        method_options: dict[str, Any] | None = None,
+        backbone: Any = "auto",
+        epochs: int = 30,
+        batch_size: int = 128,
+        learning_rate: float = 3e-3,
+        optimizer: str = "adamw",
+        weight_decay: float = 5e-3,
+        schedule: str | None = None,
+        clip_norm: float | None = None,
+        augment: Any = "auto",
+        validation_fraction: float = 0.0,
+        patience: int | None = None,
+        seed: int = 0,
+        accelerator: str = "auto",
+        devices: int = 1,
+        precision: Any = "32-true",
+        checkpoints: str | os.PathLike[str] | None = None,
+        logger: str | None = None,
+    ) -> None:
+        self.method = method
+        self.method_options = method_options
+        self.backbone = backbone
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.optimizer = optimizer
+        self.weight_decay = weight_decay
+        self.schedule = schedule
+        self.clip_norm = clip_norm
+        self.augment = augment
+        self.validation_fraction = validation_fraction
+        self.patience = patience
+        self.seed = seed
+        self.accelerator = accelerator
+        self.devices = devices
+        self.precision = precision
+        self.checkpoints = checkpoints
+        self.logger = logger
+
+    def fit(self, X: Any, y: Any = None, *, sample_weight: Any = None, verified: Any = None) -> NoisyLabelClassifier:
+        """Train.
+
+        Parameters
+        ----------
+        X : array-like (n, d), pictures (n, h, w) or (n, h, w, c), frame, texts (n,), or Dataset
+        y : array-like, shape (n,)
+            Given labels; not with a Dataset.
+        sample_weight : array-like, shape (n,), optional
+            Items of weight 0 are left out.
+        verified : array-like of bool, shape (n,), optional
+            Labels that a person has re-checked; they are taken as true.
+
+        Returns
+        -------
+        NoisyLabelClassifier
+
+        Raises
+        ------
+        BadInput
+            For NaN or infinite features, labels that are no classes, an unknown method (with the nearest names), a loss that
+            is no number.
+        """
+        method = make_method(self.method, self.method_options)
+        options = self._options(method)
+        x, given = self._checked(X, y)
+        used = (given != UNLABELLED) | method.uses_unlabelled
+        weight = None
+        if sample_weight is not None:
+            weight = _check_sample_weight(sample_weight, np.empty(len(given)), dtype=np.float64, ensure_non_negative=True)
+            used &= weight > 0
+        known = None if verified is None else np.asarray(verified, bool)
+        if known is not None and len(known) != len(given):
+            raise BadInput(f"verified has {len(known)} rows but there are {len(given)} items. Give one entry per item.")
+        if len(np.unique(given[used & (given >= 0)])) < 2:
+            only = np.unique(given[used & (given >= 0)])
+            name = f"only {self.classes_[only[0]]!r}" if len(only) else "no label"
+            raise BadInput(f"the classifier needs 2 classes or more, but y has {name}: only one class can be learned of that.")
+        encoded = torch.from_numpy(x)
+        held = self._held_out(given, used, known)
+        rows = np.flatnonzero(used & ~held)
+        whole = TrainingData(
+            encoded, torch.from_numpy(given),
+            None if weight is None else torch.from_numpy(weight / weight[rows].mean()).float(),
+            None if known is None else torch.from_numpy(known),
+        )  # fmt: skip
+        data = _part(whole, rows)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.seed)
+            method.build(self._task(data))
+        folder = None if self.checkpoints is None else Path(self.checkpoints)
+        epochs = sum(method.phases(self.epochs))
+        seen = History(len(rows), epochs, None if folder is None else folder / HISTORY_FOLDER)
+        validation = _part(whole, np.flatnonzero(held)) if held.any() else None
+        fit(method, data, options, validation=validation, history=seen, folder=folder, identity=self._identity())
+        self.history_ = seen
+        self.history_index_ = rows
+        self._finish(method, given, rows, known, validation)
+        return self
+
+    def _options(self, method: Method) -> Options:
+        chosen = {name: getattr(self, name) for name in LOOP_OPTIONS}
+        if self.schedule is None:
+            chosen["schedule"] = method.suggested.get("schedule", "one-cycle")
+        if self.patience is not None and not self.validation_fraction:
+            raise BadInput("patience needs items that are not trained on. Give validation_fraction, e.g. 0.1.")
+        if not 0 <= self.validation_fraction < 1:
+            raise BadInput(f"validation_fraction is {self.validation_fraction!r}. Give a number from 0 to below 1.")
+        return Options(**chosen, logger=cast(Any, self.logger))
+
+    def _identity(self) -> dict[str, Any]:
+        own = {"method": self.method, "validation_fraction": self.validation_fraction, "classes": self.classes_.tolist()}
+        own["method_options"] = {name: _plain(value) for name, value in sorted((self.method_options or {}).items())}
+        own["backbone"] = self.backbone if isinstance(self.backbone, str) else type(self.backbone).__name__
+        return own
+
+    def _checked(self, X: Any, y: Any) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
+        """Encoded items and codes; sets ``classes_`` and ``encoder_``."""
+        if isinstance(X, Dataset):
+            if y is not None:
+                raise BadInput("y comes from the Dataset. Leave it out.")
+            self.classes_ = np.asarray(X.classes)
+            kind = "frame" if X.kind == "table" else self._kind(X.x)
+            X, given, self.source_ = X.x, X.given, X.source
+        else:
+            kind, self.source_ = self._kind(X), {}
+            if kind in ("numbers", "raw") and n_dims(X) < 3:
+                X, y = validate_data(self, X, y, dtype="numeric", ensure_all_finite=True, y_numeric=False, skip_check_array=False) \
+                    if not _has_gaps(y) else (validate_data(self, X), y)  # fmt: skip
+            elif y is None:
+                raise BadInput("y is missing: this classifier requires y to be passed, but the target y is None.")
+            given = self._coded(y)
+        if len(X) != len(given):
+            raise BadInput(f"X has {len(X)} rows but y has {len(given)}. Give one label per item.")
+        self.encoder_ = (RawEncoder() if kind == "raw" else ENCODERS[kind]()).fit(X)
+        if not hasattr(self, "n_features_in_") or kind not in ("numbers", "raw"):
+            self.n_features_in_ = int(np.prod(self.encoder_.shape))
+        return self.encoder_.transform(X), given
+
+    def _kind(self, X: Any) -> str:
+        kind = kind_of(X)
+        return "raw" if not isinstance(self.backbone, str) and kind in ("numbers", "pictures") else kind
+
+    def _coded(self, y: Any) -> npt.NDArray[np.int64]:
+        if not _has_gaps(y):
+            check_classification_targets(y)
+        plain = np.asarray(y)
+        signs = plain.dtype.kind in "if" and set(np.unique(plain).tolist()) == {-1, 1}
+        coded = check_labels(y, name="y", classes=[-1, 1] if signs else None, needed=0)
+        self.classes_ = np.array(coded.classes)
+        if self.classes_.dtype.kind in "iu" and plain.dtype.kind in "iuf":
+            self.classes_ = self.classes_.astype(plain.dtype)
+        return coded.codes
+
+    def _held_out(self, given: Any, used: Any, verified: Any) -> npt.NDArray[np.bool_]:
+        """Items for validation: labelled ones, classes alike, never the last of a class; verified ones are trained on."""
+        held = np.zeros(len(given), bool)
+        if self.validation_fraction:
+            rng = np.random.default_rng(self.seed)
+            for code in np.unique(given[given >= 0]):
+                rows = np.flatnonzero((given == code) & used & (True if verified is None else ~verified))
+                held[rng.permutation(rows)[: min(round(self.validation_fraction * len(rows)), len(rows) - 1)]] = True
+        return held
+
+    def _task(self, data: TrainingData) -> Task:
+        return Task(
+            data, len(self.classes_), self.epochs, self._network_maker(),
+            self._augmentation(), n_codes=len(self.encoder_.cardinalities),
+        )  # fmt: skip
+
+    def _network_maker(self) -> Callable[[], nn.Module]:
+        spec, k = InputShape(self.encoder_.shape, self.encoder_.cardinalities), len(self.classes_)
+        if isinstance(self.backbone, str):
+            return partial(make_backbone, self.backbone, spec, k)
+        if not isinstance(self.backbone, nn.Module):
+            return cast(Callable[[], nn.Module], partial(self.backbone, spec, k))
+        made: list[int] = []
+
+        def copied() -> nn.Module:
+            network: nn.Module = copy.deepcopy(self.backbone)
+            if made:  # the first keeps the weights it came with, which may have been trained before
+                for part in network.modules():
+                    if callable(reset := getattr(part, "reset_parameters", None)):
+                        reset()
+            made.append(1)
+            return network
+
+        return copied
+
+    def _augmentation(self) -> Callable[[Tensor], Tensor] | None:
+        if self.augment is None or callable(self.augment):
+            return cast(Callable[[Tensor], Tensor] | None, self.augment)
+        if self.augment != "auto":
+            raise BadInput(f"augment is {self.augment!r}. Give 'auto', a callable or None.")
+        shape = self.encoder_.shape
+        most = min(2, (min(shape[1:]) - 1) // 4) if len(shape) == 3 and self.encoder_.kind == "pictures" else 0
+        return (lambda batch: shifted(batch, most)) if most else None
+
+    def _finish(self, method: Method, given: Any, rows: Any, verified: Any, validation: TrainingData | None) -> None:
+        """Read noise, error probabilities and temperature off what was trained."""
+        matrix, own = method.transition(), given[rows]
+        self.transition_ = None
+        if matrix is not None:
+            exact = matrix.detach().cpu().double().numpy()
+            frequency = np.bincount(own[own >= 0], minlength=len(exact)) / max(1, (own >= 0).sum())
+            self.transition_ = TransitionMatrix(
+                exact / exact.sum(axis=1, keepdims=True), prior=frequency, classes=self.classes_.tolist()
+            )
+        self.error_probability_ = np.full(len(given), np.nan)
+        labelled = own >= 0
+        self.error_probability_[rows[labelled]] = error_probability_of(self.history_, own)[labelled]
+        if verified is not None:
+            self.error_probability_[verified & (given >= 0)] = 0.0
+        self.temperature_ = 1.0
+        if validation is not None and len(validation) >= 2 * len(self.classes_):
+            logits = predict_logits(method, validation.x).double().numpy()
+            self.temperature_ = fit_temperature(logits, validation.given.numpy(), self.transition_)
+        del method.task  # it holds the training items
+        self._settle(method)
+
+    def _settle(self, method: Method) -> None:
+        """Rows are predicted in double precision, in which a prediction does not depend on the items beside it."""
+        if isinstance(self.backbone, str) and len(self.encoder_.shape) == 1:
+            method.network.double()
+            if hasattr(method, "second"):
+                method.second.double()
+        self.module_ = method
+
+    def decision_function(self, X: Any) -> npt.NDArray[np.float64]:
+        """Logits divided by the temperature, shape (n, k); of two classes their difference, shape (n,)."""
+        logits = self._logits(X)
+        return np.asarray(logits[:, 1] - logits[:, 0] if logits.shape[1] == 2 else logits)
+
+    def predict_proba(self, X: Any) -> npt.NDArray[np.float64]:
+        """Probabilities of the true label, shape (n, k); rows sum to one."""
+        logits = self._logits(X)
+        exact = np.exp(logits - logits.max(axis=1, keepdims=True))
+        return np.asarray(exact / exact.sum(axis=1, keepdims=True))
+
+    def predict(self, X: Any) -> npt.NDArray[Any]:
+        """The most probable class of each item, shape (n,)."""
+        best = self._logits(X).argmax(axis=1)
+        return np.asarray(self.classes_[best])
+
+    def entropy(self, X: Any) -> npt.NDArray[np.float64]:
+        """Predictive entropy in nats, shape (n,), from 0 (sure) to log k."""
+        return entropy_of(self.predict_proba(X))
+
+    def _logits(self, X: Any) -> npt.NDArray[np.float64]:
+        check_is_fitted(self)
+        X = X.x if isinstance(X, Dataset) else X
+        if self.encoder_.kind in ("numbers", "raw") and n_dims(X) < 3:
+            X = validate_data(self, X, reset=False)
+        encoded = torch.from_numpy(self.encoder_.transform(X))
+        if next(self.module_.network.parameters()).dtype == torch.float64:
+            encoded = encoded.double()
+        return np.asarray(predict_logits(self.module_, encoded).double().numpy() / self.temperature_)
+
+    def save(self, folder: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+        """Write the model into a folder, whole or not at all: ``summary.json``, ``weights.safetensors``, ``history/``.
+
+        Raises
+        ------
+        BadInput
+            If the folder exists and ``overwrite`` is false, or a parameter is a callable, which JSON cannot hold.
+        """
+        check_is_fitted(self)
+        with atomic_folder(folder, overwrite=overwrite) as partial:
+            self.write_into(partial)
+
+    def write_into(self, folder: Path) -> None:
+        """Write the files of `save` into a folder that exists."""
+        plain, arrays = self.encoder_.state()
+        params = {name: _plain(value) for name, value in self.get_params().items() if name not in ("backbone", "augment")}
+        params["backbone"] = self.backbone if isinstance(self.backbone, str) else None
+        params["augment"] = self.augment if isinstance(self.augment, str) else None
+        noise = self.transition_
+        summary = {
+            "labelproof": labelproof.__version__,
+            "kind": "classifier",
+            "params": params,
+            "classes": self.classes_.tolist(),
+            "source": self.source_,
+            "encoder": {"kind": self.encoder_.kind, **plain},
+            "temperature": self.temperature_,
+            "n_features_in": self.n_features_in_,
+            "feature_names_in": getattr(self, "feature_names_in_", np.array([])).tolist(),
+            "transition": None if noise is None else {"matrix": noise.matrix.tolist(), "prior": noise.prior.tolist()},
+        }
+        weights = {f"network/{name}": tensor for name, tensor in self.module_.network.state_dict().items()}
+        second = getattr(self.module_, "second", None)
+        if second is not None:
+            weights |= {f"second/{name}": tensor for name, tensor in second.state_dict().items()}
+        weights |= {f"encoder/{name}": torch.from_numpy(np.asarray(array)) for name, array in arrays.items()}
+        weights["error_probability"] = torch.from_numpy(self.error_probability_)
+        weights["history_index"] = torch.from_numpy(self.history_index_)
+        save_tensors(folder / WEIGHTS_FILE, weights, {})
+        self.history_.save(folder / HISTORY_FOLDER)
+        (folder / MARKER).write_text(json.dumps(summary, indent=1, ensure_ascii=False), encoding="utf-8")
+
+    @classmethod
+    def load(cls, folder: str | os.PathLike[str], *, backbone: Any = None) -> NoisyLabelClassifier:
+        """Read what `save` wrote.
+
+        Parameters
+        ----------
+        folder : path
+        backbone : Module or callable, optional
+            Needed where the model was trained with one: only its weights are in the folder.
+
+        Raises
+        ------
+        CorruptArtifact
+            If a file is missing or damaged.
+        """
+        place = Path(folder)
+        try:
+            summary = json.loads((place / MARKER).read_text(encoding="utf-8"))
+            if summary.get("kind") != "classifier":
+                raise CorruptArtifact(f"{str(place)!r} holds no model, but {summary.get('kind', 'an audit')!r}.")
+            params = {**summary["params"], "checkpoints": None, "logger": None}
+            if params["backbone"] is None and backbone is None:
+                raise BadInput("this model was trained with a network of its own kind. Pass backbone= to load it.")
+            model = cls(**{**params, "backbone": params["backbone"] if backbone is None else backbone})
+            tensors, _ = load_tensors(place / WEIGHTS_FILE)
+            parts: dict[str, dict[str, Tensor]] = {"network": {}, "second": {}, "encoder": {}, "": {}}
+            for name, tensor in tensors.items():
+                owner, _, rest = name.rpartition("/") if "/" not in name else name.partition("/")
+                parts[owner][rest] = tensor
+            model._restore(summary, parts)
+            model.history_ = History.load(place / HISTORY_FOLDER)
+        except (OSError, KeyError, TypeError, RuntimeError, json.JSONDecodeError) as error:
+            raise CorruptArtifact(f"{str(place)!r} is not a whole model folder ({error}). Train again.") from error
+        return model
+
+    def _restore(self, summary: dict[str, Any], parts: dict[str, dict[str, Tensor]]) -> None:
+        self.classes_, self.source_ = np.array(summary["classes"]), summary["source"]
+        plain = dict(summary["encoder"])
+        encoder: Encoder = ENCODERS[plain.pop("kind")]()
+        encoder.restore(plain, {name: tensor.numpy() for name, tensor in parts["encoder"].items()})
+        self.encoder_, self.temperature_, self.n_features_in_ = encoder, summary["temperature"], summary["n_features_in"]
+        if summary["feature_names_in"]:
+            self.feature_names_in_ = np.array(summary["feature_names_in"], dtype=object)
+        noise = summary["transition"]
+        self.transition_ = None if noise is None else TransitionMatrix(**noise, classes=summary["classes"])
+        maker = self._network_maker()
+        method = make_method(self.method, self.method_options)
+        method.network = maker()
+        method.network.load_state_dict(parts["network"])
+        if parts["second"]:
+            method.second = maker()
+            method.second.load_state_dict(parts["second"])
+        self._settle(method.eval())
+        self.error_probability_ = parts[""]["error_probability"].numpy()
+        self.history_index_ = parts[""]["history_index"].numpy()
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.non_deterministic = False
+        return tags
+
+
+def shifted(batch: Tensor, most: int) -> Tensor:
+    """The batch (b, c, h, w) moved by up to ``most`` pixels each way, edges repeated."""
+    height, width = batch.shape[2:]
+    padded = nn.functional.pad(batch, (most, most, most, most), mode="replicate")
+    down, right = torch.randint(0, 2 * most + 1, (2,)).tolist()
+    return padded[:, :, down : down + height, right : right + width]
+
+
+def _part(data: TrainingData, rows: npt.NDArray[np.int64]) -> TrainingData:
+    chosen = torch.from_numpy(rows)
+    return TrainingData(*(None if part is None else part[chosen] for part in (data.x, data.given, data.weight, data.verified)))  # type: ignore[arg-type]
+
+
+def _has_gaps(y: Any) -> bool:
+    """Whether labels are missing, which scikit-learn's own checks refuse."""
+    array = np.asarray(y, dtype=object) if y is not None else np.array([])
+    return any(value is None or value != value for value in array.reshape(-1).tolist())
+
+
+def _plain(value: Any) -> Any:
+    """A parameter as JSON holds it."""
+    if isinstance(value, dict):
+        return {name: _plain(inner) for name, inner in value.items()}
+    if isinstance(value, TransitionMatrix):
+        return value.matrix.tolist()
+    if isinstance(value, np.ndarray | np.generic):
+        return value.tolist()
+    return os.fspath(value) if isinstance(value, os.PathLike) else value

@@ -1,0 +1,135 @@
+"""`BootstrapEnsemble`: how much of a prediction depends on the sample of items that was drawn."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.utils.validation import check_is_fitted
+
+from labelproof.errors import BadInput
+from labelproof.noise.em import expectation_maximization
+from labelproof.noise.posterior import error_probability
+from labelproof.progress import track
+from labelproof.training.temperature import entropy_of
+from labelproof.validation import UNLABELLED, check_labels
+
+
+class BootstrapEnsemble(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """Clones of a classifier, each trained on items drawn with replacement.
+
+    The predictive entropy ``H(mean of p)`` is how unsure the ensemble is; of it, the mutual information
+    ``H(mean of p) - mean of H(p)`` is epistemic, what more data would settle, and ``mean of H(p)`` is in the data.
+
+    Parameters
+    ----------
+    estimator : scikit-learn classifier
+        With ``predict_proba``; one with a parameter ``seed`` or ``random_state`` gets a different one in each clone.
+    n : int
+    seed : int
+
+    Attributes
+    ----------
+    classes_ : ndarray, shape (k,)
+    estimators_ : list of n fitted classifiers
+    error_probability_ : ndarray, shape (n_items,)
+        Probability that the label of each training item is wrong: by the posterior, from the clones that were not trained on
+        the item, with the noise fitted by EM; NaN where unlabelled or in every sample.
+
+    References
+    ----------
+    Lakshminarayanan, Pritzel and Blundell (2017), Simple and scalable predictive uncertainty estimation using deep ensembles;
+    Depeweg et al. (2018), Decomposition of uncertainty in Bayesian deep learning.
+
+    Examples
+    --------
+    >>> import labelproof as lp
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> x, y = load_iris(return_X_y=True)
+    >>> ensemble = lp.BootstrapEnsemble(LogisticRegression(max_iter=1000), n=5).fit(x, y)
+    >>> total, epistemic = ensemble.entropy(x), ensemble.epistemic(x)
+    >>> bool((epistemic >= 0).all() and (total >= epistemic).all())
+    True
+    """
+
+    def __init__(self, estimator: Any, n: int = 10, *, seed: int = 0) -> None:
+        self.estimator = estimator
+        self.n = n
+        self.seed = seed
+
+    def fit(self, X: Any, y: Any) -> BootstrapEnsemble:
+        """Train the clones.
+
+        Parameters
+        ----------
+        X : array, frame or sequence of n_items
+        y : array-like, shape (n_items,)
+            Given labels; unlabelled items are left out.
+        """
+        if self.n < 2:
+            raise BadInput(f"n is {self.n}. An ensemble has 2 members or more.")
+        coded = check_labels(y, name="y")
+        self.classes_ = np.array(coded.classes)
+        labelled, k = np.flatnonzero(coded.codes != UNLABELLED), len(coded.classes)
+        rng = np.random.default_rng(self.seed)
+        self.estimators_ = []
+        unseen, votes = np.zeros((len(coded.codes), k)), np.zeros(len(coded.codes))
+        for number in track(range(self.n), "training the ensemble"):
+            rows = self._drawn(rng, coded.codes, labelled)
+            member = _seeded(clone(self.estimator), self.seed + number).fit(_rows(X, rows), coded.codes[rows])
+            self.estimators_.append(member)
+            left = np.setdiff1d(labelled, rows)
+            if len(left):
+                unseen[np.ix_(left, member.classes_.astype(int))] += member.predict_proba(_rows(X, left))
+                votes[left] += 1
+        self.error_probability_ = np.full(len(coded.codes), np.nan)
+        known = np.flatnonzero(votes)
+        if len(known):
+            probs = unseen[known] / votes[known, None]
+            noise = expectation_maximization(coded.codes[known], probs, classes=range(k))
+            self.error_probability_[known] = error_probability(noise.posterior(probs, coded.codes[known]), coded.codes[known])
+        return self
+
+    @staticmethod
+    def _drawn(
+        rng: np.random.Generator, codes: npt.NDArray[np.int64], labelled: npt.NDArray[np.int64]
+    ) -> npt.NDArray[np.int64]:
+        """Rows drawn with replacement, class by class, so that none is lost."""
+        groups = [labelled[codes[labelled] == code] for code in np.unique(codes[labelled])]
+        return np.concatenate([rng.choice(rows, len(rows)) for rows in groups])
+
+    def members_proba(self, X: Any) -> npt.NDArray[np.float64]:
+        """Probabilities of every member, shape (n, n_items, k)."""
+        check_is_fitted(self)
+        return np.stack([member.predict_proba(X) for member in self.estimators_])
+
+    def predict_proba(self, X: Any) -> npt.NDArray[np.float64]:
+        """Mean of the members' probabilities, shape (n_items, k)."""
+        return np.asarray(self.members_proba(X).mean(axis=0))
+
+    def predict(self, X: Any) -> npt.NDArray[Any]:
+        """The most probable class, shape (n_items,)."""
+        return np.asarray(self.classes_[self.predict_proba(X).argmax(axis=1)])
+
+    def entropy(self, X: Any) -> npt.NDArray[np.float64]:
+        """Predictive entropy in nats, shape (n_items,)."""
+        return entropy_of(self.predict_proba(X))
+
+    def epistemic(self, X: Any) -> npt.NDArray[np.float64]:
+        """Mutual information of prediction and member in nats, shape (n_items,), at least 0."""
+        each = self.members_proba(X)
+        return np.asarray(np.maximum(entropy_of(each.mean(axis=0)) - entropy_of(each).mean(axis=0), 0.0))
+
+
+def _seeded(member: Any, seed: int) -> Any:
+    name = next((name for name in ("seed", "random_state") if name in member.get_params()), None)
+    return member if name is None else member.set_params(**{name: seed})
+
+
+def _rows(x: Any, rows: npt.NDArray[np.int64]) -> Any:
+    if hasattr(x, "iloc"):
+        return x.iloc[rows]
+    return [x[i] for i in rows] if isinstance(x, list) else x[rows]

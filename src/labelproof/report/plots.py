@@ -1,0 +1,120 @@
+"""Figures of the studies: plain, legible, the same look everywhere."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from labelproof.data.files import atomic_write
+
+INK, MUTED, LINE = "#1f2430", "#6b7280", "#e5e7eb"
+COLOURS = ("#2563eb", "#dc2626", "#d97706", "#059669", "#7c3aed")
+STYLE: Any = {
+    "font.size": 9, "font.family": "DejaVu Sans", "axes.edgecolor": LINE, "axes.labelcolor": MUTED, "text.color": INK,
+    "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True, "grid.color": LINE, "grid.linewidth": 0.8,
+    "axes.axisbelow": True, "xtick.color": MUTED, "ytick.color": MUTED, "xtick.major.size": 0, "ytick.major.size": 0,
+    "axes.titlesize": 9.5, "axes.titleweight": "bold", "axes.titlelocation": "left", "figure.facecolor": "white",
+}  # fmt: skip
+
+
+def lines(panels: Mapping[str, Mapping[str, npt.NDArray[np.float64]]], path: Path, *, title: str, x: str, y: str) -> None:
+    """A panel a study, a line a series, named at its end; the band is one standard deviation over the seeds.
+
+    Parameters
+    ----------
+    panels : mapping of panel to mapping of series to ndarray, shape (seeds, steps)
+    path : Path of a .png
+    title, x, y : str
+    """
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+    from matplotlib.lines import Line2D
+
+    with pyplot.rc_context(STYLE):
+        figure, axes = pyplot.subplots(1, len(panels), figsize=(3.6 * len(panels), 3.4), sharey=True, squeeze=False)
+        colours: dict[str, str] = {}
+        for axis, (name, series) in zip(axes[0], panels.items(), strict=True):
+            for label, values in series.items():
+                colour = colours.setdefault(label, COLOURS[len(colours) % len(COLOURS)])
+                steps, mean, spread = np.arange(1, values.shape[1] + 1), values.mean(axis=0), values.std(axis=0)
+                axis.plot(steps, mean, color=colour, linewidth=1.8, label=label)
+                axis.fill_between(steps, mean - spread, mean + spread, color=colour, alpha=0.15, linewidth=0)
+            axis.set_title(name)
+            axis.set_xlabel(x)
+            axis.set_ylim(0, 1.02)
+            axis.set_xlim(1, None)
+        axes[0, 0].set_ylabel(y)
+        handles = {label: Line2D([], [], color=colour, linewidth=1.8) for label, colour in colours.items()}
+        figure.legend(
+            list(handles.values()),
+            list(handles),
+            loc="lower left",
+            bbox_to_anchor=(0.01, 0.0),
+            ncols=len(handles),
+            frameon=False,
+        )
+        figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
+        figure.tight_layout(rect=(0, 0.07, 1, 0.99))
+        _save(figure, path)
+
+
+def dots(
+    panels: Mapping[str, Sequence[tuple[str, float, float]]], path: Path, *, title: str, columns: int, marked: str
+) -> None:
+    """A panel a problem, a row a method: its mean as a dot, one standard deviation as a line, best on top.
+
+    Parameters
+    ----------
+    panels : mapping of panel to rows (name, mean, standard deviation)
+    path : Path of a .png
+    title : str
+    columns : int
+    marked : str
+        The row whose mean is drawn as a line through its panel, for comparison.
+    """
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    down = -(-len(panels) // columns)
+    height = max((len(rows) for rows in panels.values()), default=1)
+    with pyplot.rc_context(STYLE):
+        figure, axes = pyplot.subplots(
+            down, columns, figsize=(3.6 * columns, down * (0.19 * height + 0.7) + 0.5), squeeze=False
+        )
+        for axis in axes.reshape(-1)[len(panels) :]:
+            axis.set_visible(False)
+        for axis, (name, rows) in zip(axes.reshape(-1), panels.items(), strict=False):
+            ranked = sorted(rows, key=lambda row: row[1])
+            places = np.arange(len(ranked))
+            means, spreads = (np.array([row[i] for row in ranked]) for i in (1, 2))
+            own = np.array([row[0] == marked for row in ranked])
+            for at in means[own]:
+                axis.axvline(at, color=COLOURS[1], linewidth=1, linestyle=(0, (3, 2)))
+            axis.hlines(places, means - spreads, means + spreads, color=COLOURS[0], linewidth=1.2, alpha=0.5)
+            axis.scatter(means, places, s=22, color=[COLOURS[1] if it else COLOURS[0] for it in own], zorder=3)
+            axis.set_yticks(places, [row[0] for row in ranked])
+            axis.grid(axis="y", visible=False)
+            axis.set_title(name)
+            axis.set_ylim(-0.7, len(ranked) - 0.3)
+            axis.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
+        figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
+        figure.tight_layout(rect=(0, 0, 1, 0.99))
+        _save(figure, path)
+
+
+def _save(figure: Any, path: Path) -> None:
+    from matplotlib import pyplot
+
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=150)
+    pyplot.close(figure)
+    atomic_write(path, buffer.getvalue())
