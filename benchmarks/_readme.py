@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import statistics
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -92,12 +93,59 @@ def review_estimate() -> str:
     return markdown(["set", "holds the truth", "width", "plain sample holds it", "its width"], body)
 
 
+def methods_rows() -> dict[tuple[str, str], dict[str, Rows]]:
+    """Rows of the study by data and noise, then by method."""
+    content = json.loads((ROOT / "docs" / "results" / "methods-benchmark.json").read_text(encoding="utf-8"))
+    found: dict[tuple[str, str], dict[str, Rows]] = {}
+    for row in content["rows"]:
+        found.setdefault((row["data"], row["noise"]), {}).setdefault(row["method"], []).append(row)
+    return found
+
+
+def methods_table(name: str, *, spread: bool) -> str:
+    columns = methods_rows()
+    means = {at: {m: statistics.mean(r[name] for r in rows) for m, rows in by.items()} for at, by in columns.items()}
+    body = []
+    for method in next(iter(columns.values())):
+        cells = []
+        for at, by in columns.items():
+            value = f"{means[at][method]:.3f}" if name == "auroc" else f"{means[at][method]:.1%}".removesuffix("%")
+            if spread:
+                value += f" ± {100 * statistics.stdev(r[name] for r in by[method]):.1f}"
+            cells.append(f"**{value}**" if means[at][method] == max(means[at].values()) else value)
+        body.append([method, *cells])
+    return markdown(["method", *(f"{data}: {noise}" for data, noise in columns)], body)
+
+
+SHORT = ("cross-entropy", "gce", "forward", "co-teaching", "elr", "dividemix")
+
+
+def methods_short() -> str:
+    body = []
+    for (data, noise), by in methods_rows().items():
+        means = [100 * statistics.mean(row["accuracy"] for row in by[method]) for method in SHORT]
+        body.append([f"{data}, {noise}", *(f"**{m:.1f}**" if m == max(means) else f"{m:.1f}" for m in means)])
+    return markdown(["data and noise", *SHORT], body)
+
+
+def training_cost() -> str:
+    body = []
+    for row in rows_of("training_cost"):
+        goal = "-" if row["goal"] is None else f"{row['goal']:.2f}"
+        body.append([row["method"], f"{row['times plain']:.2f}", f"{row['spread']:.2f}", goal])
+    return markdown(["method", "times the plain loop", "spread over rounds", "goal, at most"], body)
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "audit_quality": audit_quality,
     "audit_files": audit_files,
     "audit_speed": audit_speed,
     "audit_tags": audit_tags,
     "review_estimate": review_estimate,
+    "methods_accuracy": lambda: methods_table("accuracy", spread=True),
+    "methods_auroc": lambda: methods_table("auroc", spread=False),
+    "methods_short": methods_short,
+    "training_cost": training_cost,
 }
 
 

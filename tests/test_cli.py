@@ -280,7 +280,7 @@ def test_help_and_import_are_quick_and_load_nothing_heavy():
 def test_the_unexpected_exits_one_and_says_how_to_report(monkeypatch, capsys, table, tmp_path):
     from labelproof import cli
 
-    monkeypatch.setattr(cli, "_audit", lambda *a: 1 / 0)
+    monkeypatch.setattr(cli.audit, "_audit", lambda *a: 1 / 0)
     monkeypatch.setattr(sys, "argv", ["labelproof", "audit", str(table), "--label", "kind", "--out", str(tmp_path / "o")])
     with pytest.raises(SystemExit) as stop:
         cli.main()

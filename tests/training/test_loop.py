@@ -270,7 +270,7 @@ def test_it_logs_an_epoch_a_row_also_when_it_goes_on(tmp_path):
     with pytest.raises(Stops):
         fit(StopsAt(24), blobs(), options(logger="csv"), folder=tmp_path)
     fit(StopsAt(None), blobs(), options(logger="csv"), folder=tmp_path)
-    lines = (tmp_path / "metrics.csv").read_text().splitlines()
+    lines = (tmp_path / "log" / "metrics.csv").read_text().splitlines()
     assert len(lines) == 5
     epochs = [int(float(line.split(",")[lines[0].split(",").index("epoch")])) for line in lines[1:]]
     assert epochs == [1, 2, 3, 4]
@@ -287,3 +287,24 @@ def test_two_processes_learn_what_one_learns():
         nets.append(fit(torch.nn.Linear(4, 3), data, options(epochs=3, devices=devices), history=history))
         assert np.isfinite(history.own_probability.astype(float)).all()
     assert torch.allclose(weights(nets[0]), weights(nets[1]), atol=1e-5)
+
+
+def test_mixed_precision_learns_as_well():
+    data = blobs()
+    trained = fit(linear(), data, options(epochs=20, precision="bf16-mixed"))
+    assert trained[0].weight.dtype == torch.float32
+    assert (predict_logits(trained, data.x).argmax(dim=1) == data.given).float().mean() > 0.9
+
+
+def test_a_logger_without_a_folder_or_package_is_refused(tmp_path, monkeypatch):
+    with pytest.raises(lp.BadInput, match="needs a folder"):
+        fit(linear(), blobs(), options(logger="csv"))
+    for name in ("tensorboard", "tensorboardX"):
+        monkeypatch.setitem(sys.modules, name, None)
+        monkeypatch.setitem(sys.modules, f"{name}.compat", None)
+    import lightning_fabric.loggers.tensorboard as module
+
+    monkeypatch.setattr(module, "_TENSORBOARD_AVAILABLE", False)
+    monkeypatch.setattr(module, "_TENSORBOARDX_AVAILABLE", False)
+    with pytest.raises(lp.MissingDependency, match="pip install tensorboard"):
+        fit(linear(), blobs(), options(logger="tensorboard"), folder=tmp_path)

@@ -15,7 +15,7 @@ from labelproof.auditing.default_models import default_model
 from labelproof.data.dataset import Dataset
 from labelproof.errors import BadInput
 from labelproof.progress import track
-from labelproof.validation import UNLABELLED, check_labels
+from labelproof.validation import UNLABELLED, check_labels, take_rows
 
 
 def out_of_sample_probs(
@@ -94,10 +94,10 @@ def out_of_sample_probs(
     found = map_folds(
         _fit_and_predict,
         repeat(estimator, folds),
-        (_rows(x, labelled[train]) for train, _ in splits),  # one fold's copy at a time
+        (take_rows(x, labelled[train]) for train, _ in splits),  # one fold's copy at a time
         (given[labelled[train]] for train, _ in splits),
-        (_rows(x, rows) for rows in tests),
-        repeat(_rows(x, unlabelled), folds),
+        (take_rows(x, rows) for rows in tests),
+        repeat(take_rows(x, unlabelled), folds),
     )
     for rows, (columns, of_test, of_unlabelled) in zip(tests, track(found, "cross-validating", total=folds), strict=True):
         probs[np.ix_(rows, columns)] = of_test
@@ -110,7 +110,3 @@ def _fit_and_predict(estimator: Any, x: Any, given: Any, test: Any, unlabelled: 
     """One fold: columns of the classes seen, probabilities of its test items and of the unlabelled ones."""
     model = clone(estimator).fit(x, given)
     return model.classes_.astype(int), model.predict_proba(test), model.predict_proba(unlabelled) if len(unlabelled) else None
-
-
-def _rows(x: Any, rows: npt.NDArray[np.int64]) -> Any:
-    return x.iloc[rows] if hasattr(x, "iloc") else x[rows]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.markup import escape
 
-from labelproof.cli.app import (
+from labelproof.cli.shared import (
     Data,
     Embeddings,
     Features,

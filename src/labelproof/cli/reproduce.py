@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from labelproof.cli.app import app, out
+from labelproof.cli.shared import app, out
 
 
 @app.command()

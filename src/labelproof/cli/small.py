@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from labelproof import __version__
-from labelproof.cli.app import Overwrite, Seed, app, out
+from labelproof.cli.shared import Overwrite, Seed, app, out
 
 
 @app.command()

@@ -10,7 +10,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from labelproof.cli.app import (
+from labelproof.cli.shared import (
     Data,
     Embeddings,
     Features,
@@ -127,9 +127,9 @@ def _options(given: list[str] | None) -> dict[str, Any] | None:
 
 
 def _keep_logs(running: Path, partial: Path) -> None:
-    for file in running.iterdir():
-        if file.name == "metrics.csv" or file.name.startswith("events."):
-            shutil.copy2(file, partial / file.name)
+    from labelproof.training.loop import LOG_FOLDER
+
+    shutil.copytree(running / LOG_FOLDER, partial / LOG_FOLDER)
 
 
 def _print_trained(model: Any, found: Audit, folder: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import json
 import os
 from collections.abc import Callable
 from functools import partial
@@ -14,28 +13,26 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 from torch import Tensor, nn
 
-import labelproof
 from labelproof.backbones import InputShape, make_backbone
 from labelproof.data.dataset import Dataset
 from labelproof.data.encoding import ENCODERS, Encoder, RawEncoder, kind_of, n_dims
-from labelproof.data.files import MARKER, atomic_folder
+from labelproof.data.files import atomic_folder
 from labelproof.errors import BadInput, CorruptArtifact
 from labelproof.methods import Method, Task, make_method
+from labelproof.methods.estimator_labels import coded_labels, has_gaps
+from labelproof.methods.model_folder import HISTORY_FOLDER, Parts, plain, read_model, write_model
 from labelproof.noise.transition import TransitionMatrix
-from labelproof.training.checkpoint import load_tensors, save_tensors
 from labelproof.training.dynamics import error_probability_of
 from labelproof.training.history import History
-from labelproof.training.loop import Options, fit
+from labelproof.training.loop import fit
+from labelproof.training.options import Options
 from labelproof.training.temperature import entropy_of, fit_temperature
 from labelproof.training.trainable import TrainingData, predict_logits
-from labelproof.validation import UNLABELLED, check_labels
+from labelproof.validation import UNLABELLED, take_rows
 
-WEIGHTS_FILE = "weights.safetensors"
-HISTORY_FOLDER = "history"
 LOOP_OPTIONS = (
     "epochs", "batch_size", "learning_rate", "optimizer", "weight_decay", "schedule", "clip_norm", "patience", "seed",
     "accelerator", "devices", "precision",
@@ -60,7 +57,9 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         ``"auto"``: a multilayer perceptron for rows, frames and text, a small convolutional network for pictures. A module of
         your own is copied, and given arrays of numbers as they are, as float32. A callable ``(InputShape, k) -> Module``
         makes fresh networks, which methods with several networks prefer.
-    epochs, batch_size : int
+    epochs : int
+    batch_size : int, optional
+        128 where left out, less for fewer than 2,560 items.
     learning_rate : float
     optimizer : {"adamw", "sgd"}
     weight_decay : float
@@ -122,7 +121,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         method_options: dict[str, Any] | None = None,
         backbone: Any = "auto",
         epochs: int = 30,
-        batch_size: int = 128,
+        batch_size: int | None = None,
         learning_rate: float = 3e-3,
         optimizer: str = "adamw",
         weight_decay: float = 5e-3,
@@ -183,7 +182,8 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         """
         method = make_method(self.method, self.method_options)
         options = self._options(method)
-        x, given = self._checked(X, y)
+        given_items = X
+        X, given, kind = self._checked(X, y)
         used = (given != UNLABELLED) | method.uses_unlabelled
         weight = None
         if sample_weight is not None:
@@ -192,10 +192,15 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         known = None if verified is None else np.asarray(verified, bool)
         if known is not None and len(known) != len(given):
             raise BadInput(f"verified has {len(known)} rows but there are {len(given)} items. Give one entry per item.")
-        if len(np.unique(given[used & (given >= 0)])) < 2:
-            only = np.unique(given[used & (given >= 0)])
-            name = f"only {self.classes_[only[0]]!r}" if len(only) else "no label"
+        occurring = np.unique(given[used & (given >= 0)])
+        if len(occurring) < 2:
+            name = f"only {self.classes_[occurring[0]]!r}" if len(occurring) else "no label"
             raise BadInput(f"the classifier needs 2 classes or more, but y has {name}: only one class can be learned of that.")
+        encoder = RawEncoder() if kind == "raw" else ENCODERS[kind]()
+        self.encoder_ = encoder.fit(X if used.all() else take_rows(X, np.flatnonzero(used)))
+        if isinstance(given_items, Dataset) or kind not in ("numbers", "raw") or n_dims(X) > 2:
+            self.n_features_in_ = int(np.prod(self.encoder_.shape))
+        x = self.encoder_.transform(X)
         encoded = torch.from_numpy(x)
         held = self._held_out(given, used, known)
         rows = np.flatnonzero(used & ~held)
@@ -230,47 +235,31 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
 
     def _identity(self) -> dict[str, Any]:
         own = {"method": self.method, "validation_fraction": self.validation_fraction, "classes": self.classes_.tolist()}
-        own["method_options"] = {name: _plain(value) for name, value in sorted((self.method_options or {}).items())}
+        own["method_options"] = {name: plain(value) for name, value in sorted((self.method_options or {}).items())}
         own["backbone"] = self.backbone if isinstance(self.backbone, str) else type(self.backbone).__name__
         return own
 
-    def _checked(self, X: Any, y: Any) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
-        """Encoded items and codes; sets ``classes_`` and ``encoder_``."""
+    def _checked(self, X: Any, y: Any) -> tuple[Any, npt.NDArray[np.int64], str]:
+        """Items, codes, and the kind of encoder; sets ``classes_`` and ``source_``."""
         if isinstance(X, Dataset):
             if y is not None:
                 raise BadInput("y comes from the Dataset. Leave it out.")
-            self.classes_ = np.asarray(X.classes)
-            kind = "frame" if X.kind == "table" else self._kind(X.x)
-            X, given, self.source_ = X.x, X.given, X.source
-        else:
-            kind, self.source_ = self._kind(X), {}
-            if kind in ("numbers", "raw") and n_dims(X) < 3:
-                X, y = validate_data(self, X, y, dtype="numeric", ensure_all_finite=True, y_numeric=False, skip_check_array=False) \
-                    if not _has_gaps(y) else (validate_data(self, X), y)  # fmt: skip
-            elif y is None:
-                raise BadInput("y is missing: this classifier requires y to be passed, but the target y is None.")
-            given = self._coded(y)
+            self.classes_, self.source_ = np.asarray(X.classes), X.source
+            return X.x, X.given, "frame" if X.kind == "table" else self._kind(X.x)
+        kind, self.source_ = self._kind(X), {}
+        if kind in ("numbers", "raw") and n_dims(X) < 3:
+            if has_gaps(y):
+                X = validate_data(self, X)
+            else:
+                X, y = validate_data(self, X, y)
+        given, self.classes_ = coded_labels(y)
         if len(X) != len(given):
             raise BadInput(f"X has {len(X)} rows but y has {len(given)}. Give one label per item.")
-        self.encoder_ = (RawEncoder() if kind == "raw" else ENCODERS[kind]()).fit(X)
-        if not hasattr(self, "n_features_in_") or kind not in ("numbers", "raw"):
-            self.n_features_in_ = int(np.prod(self.encoder_.shape))
-        return self.encoder_.transform(X), given
+        return X, given, kind
 
     def _kind(self, X: Any) -> str:
         kind = kind_of(X)
         return "raw" if not isinstance(self.backbone, str) and kind in ("numbers", "pictures") else kind
-
-    def _coded(self, y: Any) -> npt.NDArray[np.int64]:
-        if not _has_gaps(y):
-            check_classification_targets(y)
-        plain = np.asarray(y)
-        signs = plain.dtype.kind in "if" and set(np.unique(plain).tolist()) == {-1, 1}
-        coded = check_labels(y, name="y", classes=[-1, 1] if signs else None, needed=0)
-        self.classes_ = np.array(coded.classes)
-        if self.classes_.dtype.kind in "iu" and plain.dtype.kind in "iuf":
-            self.classes_ = self.classes_.astype(plain.dtype)
-        return coded.codes
 
     def _held_out(self, given: Any, used: Any, verified: Any) -> npt.NDArray[np.bool_]:
         """Items for validation: labelled ones, classes alike, never the last of a class; verified ones are trained on."""
@@ -390,33 +379,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
 
     def write_into(self, folder: Path) -> None:
         """Write the files of `save` into a folder that exists."""
-        plain, arrays = self.encoder_.state()
-        params = {name: _plain(value) for name, value in self.get_params().items() if name not in ("backbone", "augment")}
-        params["backbone"] = self.backbone if isinstance(self.backbone, str) else None
-        params["augment"] = self.augment if isinstance(self.augment, str) else None
-        noise = self.transition_
-        summary = {
-            "labelproof": labelproof.__version__,
-            "kind": "classifier",
-            "params": params,
-            "classes": self.classes_.tolist(),
-            "source": self.source_,
-            "encoder": {"kind": self.encoder_.kind, **plain},
-            "temperature": self.temperature_,
-            "n_features_in": self.n_features_in_,
-            "feature_names_in": getattr(self, "feature_names_in_", np.array([])).tolist(),
-            "transition": None if noise is None else {"matrix": noise.matrix.tolist(), "prior": noise.prior.tolist()},
-        }
-        weights = {f"network/{name}": tensor for name, tensor in self.module_.network.state_dict().items()}
-        second = getattr(self.module_, "second", None)
-        if second is not None:
-            weights |= {f"second/{name}": tensor for name, tensor in second.state_dict().items()}
-        weights |= {f"encoder/{name}": torch.from_numpy(np.asarray(array)) for name, array in arrays.items()}
-        weights["error_probability"] = torch.from_numpy(self.error_probability_)
-        weights["history_index"] = torch.from_numpy(self.history_index_)
-        save_tensors(folder / WEIGHTS_FILE, weights, {})
-        self.history_.save(folder / HISTORY_FOLDER)
-        (folder / MARKER).write_text(json.dumps(summary, indent=1, ensure_ascii=False), encoding="utf-8")
+        write_model(self, folder)
 
     @classmethod
     def load(cls, folder: str | os.PathLike[str], *, backbone: Any = None) -> NoisyLabelClassifier:
@@ -433,31 +396,23 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         CorruptArtifact
             If a file is missing or damaged.
         """
-        place = Path(folder)
+        summary, parts = read_model(folder)
+        params = {**summary["params"], "checkpoints": None, "logger": None}
+        if params["backbone"] is None and backbone is None:
+            raise BadInput("this model was trained with a network of its own kind. Pass backbone= to load it.")
+        model = cls(**{**params, "backbone": params["backbone"] if backbone is None else backbone})
         try:
-            summary = json.loads((place / MARKER).read_text(encoding="utf-8"))
-            if summary.get("kind") != "classifier":
-                raise CorruptArtifact(f"{str(place)!r} holds no model, but {summary.get('kind', 'an audit')!r}.")
-            params = {**summary["params"], "checkpoints": None, "logger": None}
-            if params["backbone"] is None and backbone is None:
-                raise BadInput("this model was trained with a network of its own kind. Pass backbone= to load it.")
-            model = cls(**{**params, "backbone": params["backbone"] if backbone is None else backbone})
-            tensors, _ = load_tensors(place / WEIGHTS_FILE)
-            parts: dict[str, dict[str, Tensor]] = {"network": {}, "second": {}, "encoder": {}, "": {}}
-            for name, tensor in tensors.items():
-                owner, _, rest = name.rpartition("/") if "/" not in name else name.partition("/")
-                parts[owner][rest] = tensor
             model._restore(summary, parts)
-            model.history_ = History.load(place / HISTORY_FOLDER)
-        except (OSError, KeyError, TypeError, RuntimeError, json.JSONDecodeError) as error:
-            raise CorruptArtifact(f"{str(place)!r} is not a whole model folder ({error}). Train again.") from error
+        except (KeyError, TypeError, RuntimeError) as error:
+            raise CorruptArtifact(f"{str(folder)!r} does not fit together ({error}). Train again.") from error
+        model.history_ = History.load(Path(folder) / HISTORY_FOLDER)
         return model
 
-    def _restore(self, summary: dict[str, Any], parts: dict[str, dict[str, Tensor]]) -> None:
+    def _restore(self, summary: dict[str, Any], parts: Parts) -> None:
         self.classes_, self.source_ = np.array(summary["classes"]), summary["source"]
-        plain = dict(summary["encoder"])
-        encoder: Encoder = ENCODERS[plain.pop("kind")]()
-        encoder.restore(plain, {name: tensor.numpy() for name, tensor in parts["encoder"].items()})
+        scales = dict(summary["encoder"])
+        encoder: Encoder = ENCODERS[scales.pop("kind")]()
+        encoder.restore(scales, {name: tensor.numpy() for name, tensor in parts["encoder"].items()})
         self.encoder_, self.temperature_, self.n_features_in_ = encoder, summary["temperature"], summary["n_features_in"]
         if summary["feature_names_in"]:
             self.feature_names_in_ = np.array(summary["feature_names_in"], dtype=object)
@@ -471,8 +426,8 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
             method.second = maker()
             method.second.load_state_dict(parts["second"])
         self._settle(method.eval())
-        self.error_probability_ = parts[""]["error_probability"].numpy()
-        self.history_index_ = parts[""]["history_index"].numpy()
+        self.error_probability_ = parts["items"]["error_probability"].numpy()
+        self.history_index_ = parts["items"]["history_index"].numpy()
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -491,20 +446,3 @@ def shifted(batch: Tensor, most: int) -> Tensor:
 def _part(data: TrainingData, rows: npt.NDArray[np.int64]) -> TrainingData:
     chosen = torch.from_numpy(rows)
     return TrainingData(*(None if part is None else part[chosen] for part in (data.x, data.given, data.weight, data.verified)))  # type: ignore[arg-type]
-
-
-def _has_gaps(y: Any) -> bool:
-    """Whether labels are missing, which scikit-learn's own checks refuse."""
-    array = np.asarray(y, dtype=object) if y is not None else np.array([])
-    return any(value is None or value != value for value in array.reshape(-1).tolist())
-
-
-def _plain(value: Any) -> Any:
-    """A parameter as JSON holds it."""
-    if isinstance(value, dict):
-        return {name: _plain(inner) for name, inner in value.items()}
-    if isinstance(value, TransitionMatrix):
-        return value.matrix.tolist()
-    if isinstance(value, np.ndarray | np.generic):
-        return value.tolist()
-    return os.fspath(value) if isinstance(value, os.PathLike) else value

@@ -7,14 +7,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import check_is_fitted, validate_data
 
+from labelproof.data.encoding import kind_of
 from labelproof.errors import BadInput
+from labelproof.methods.estimator_labels import coded_labels, has_gaps
 from labelproof.noise.em import expectation_maximization
 from labelproof.noise.posterior import error_probability
 from labelproof.progress import track
 from labelproof.training.temperature import entropy_of
-from labelproof.validation import UNLABELLED, check_labels
+from labelproof.validation import UNLABELLED, take_rows
 
 
 class BootstrapEnsemble(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
@@ -71,26 +73,34 @@ class BootstrapEnsemble(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """
         if self.n < 2:
             raise BadInput(f"n is {self.n}. An ensemble has 2 members or more.")
-        coded = check_labels(y, name="y")
-        self.classes_ = np.array(coded.classes)
-        labelled, k = np.flatnonzero(coded.codes != UNLABELLED), len(coded.classes)
+        if kind_of(X) == "numbers":
+            if has_gaps(y):
+                X = validate_data(self, X, dtype=None, ensure_all_finite=False)
+            else:
+                X, y = validate_data(self, X, y, dtype=None, ensure_all_finite=False)
+        codes, self.classes_ = coded_labels(y)
+        if len(codes) != len(X):
+            raise BadInput(f"X has {len(X)} rows but y has {len(codes)}. Give one label per item.")
+        labelled, k = np.flatnonzero(codes != UNLABELLED), len(self.classes_)
+        if len(np.unique(codes[labelled])) < 2:
+            raise BadInput("the classifier needs 2 classes or more, but y has only one class or no label.")
         rng = np.random.default_rng(self.seed)
         self.estimators_ = []
-        unseen, votes = np.zeros((len(coded.codes), k)), np.zeros(len(coded.codes))
+        unseen, votes = np.zeros((len(codes), k)), np.zeros(len(codes))
         for number in track(range(self.n), "training the ensemble"):
-            rows = self._drawn(rng, coded.codes, labelled)
-            member = _seeded(clone(self.estimator), self.seed + number).fit(_rows(X, rows), coded.codes[rows])
+            rows = self._drawn(rng, codes, labelled)
+            member = _seeded(clone(self.estimator), self.seed + number).fit(take_rows(X, rows), codes[rows])
             self.estimators_.append(member)
             left = np.setdiff1d(labelled, rows)
             if len(left):
-                unseen[np.ix_(left, member.classes_.astype(int))] += member.predict_proba(_rows(X, left))
+                unseen[np.ix_(left, member.classes_.astype(int))] += member.predict_proba(take_rows(X, left))
                 votes[left] += 1
-        self.error_probability_ = np.full(len(coded.codes), np.nan)
+        self.error_probability_ = np.full(len(codes), np.nan)
         known = np.flatnonzero(votes)
         if len(known):
             probs = unseen[known] / votes[known, None]
-            noise = expectation_maximization(coded.codes[known], probs, classes=range(k))
-            self.error_probability_[known] = error_probability(noise.posterior(probs, coded.codes[known]), coded.codes[known])
+            noise = expectation_maximization(codes[known], probs, classes=range(k))
+            self.error_probability_[known] = error_probability(noise.posterior(probs, codes[known]), codes[known])
         return self
 
     @staticmethod
@@ -104,6 +114,8 @@ class BootstrapEnsemble(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def members_proba(self, X: Any) -> npt.NDArray[np.float64]:
         """Probabilities of every member, shape (n, n_items, k)."""
         check_is_fitted(self)
+        if kind_of(X) == "numbers":
+            X = validate_data(self, X, reset=False, dtype=None, ensure_all_finite=False)
         return np.stack([member.predict_proba(X) for member in self.estimators_])
 
     def predict_proba(self, X: Any) -> npt.NDArray[np.float64]:
@@ -112,7 +124,8 @@ class BootstrapEnsemble(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def predict(self, X: Any) -> npt.NDArray[Any]:
         """The most probable class, shape (n_items,)."""
-        return np.asarray(self.classes_[self.predict_proba(X).argmax(axis=1)])
+        best = self.predict_proba(X).argmax(axis=1)
+        return np.asarray(self.classes_[best])
 
     def entropy(self, X: Any) -> npt.NDArray[np.float64]:
         """Predictive entropy in nats, shape (n_items,)."""
@@ -127,9 +140,3 @@ class BootstrapEnsemble(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 def _seeded(member: Any, seed: int) -> Any:
     name = next((name for name in ("seed", "random_state") if name in member.get_params()), None)
     return member if name is None else member.set_params(**{name: seed})
-
-
-def _rows(x: Any, rows: npt.NDArray[np.int64]) -> Any:
-    if hasattr(x, "iloc"):
-        return x.iloc[rows]
-    return [x[i] for i in rows] if isinstance(x, list) else x[rows]

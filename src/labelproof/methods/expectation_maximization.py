@@ -36,7 +36,7 @@ class ExpectationMaximization(Method):
     purpose = "noise that depends on the class alone; gives posterior labels"
     cost = "1"
 
-    def __init__(self, rounds: int = 4) -> None:
+    def __init__(self, rounds: int = 3) -> None:
         super().__init__()
         if rounds < 2:
             raise BadInput(f"rounds is {rounds}. Give 2 or more: the first learns the given labels.")

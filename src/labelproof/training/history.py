@@ -56,8 +56,13 @@ class History:
             self._temporary = tempfile.TemporaryDirectory(prefix="labelproof-history-")
             folder = self._temporary.name
         self.folder = None if folder is None else Path(folder)
-        for name, kind in COLUMNS.items():
-            setattr(self, name, self._made(name, kind))
+
+    def __getattr__(self, name: str) -> Any:
+        """Arrays are made or opened when they are first asked for: a run that is refused leaves another one's alone."""
+        if name not in COLUMNS:
+            raise AttributeError(name)
+        made = self.__dict__[name] = self._made(name, COLUMNS[name])
+        return made
 
     def _made(self, name: str, kind: Any) -> Array:
         shape, empty = (self.epochs, self.n), np.nan if np.dtype(kind).kind == "f" else np.iinfo(kind).max
@@ -93,7 +98,7 @@ class History:
     def flush(self) -> None:
         """Bring what was written to the disk."""
         for name in COLUMNS:
-            array = getattr(self, name)
+            array = self.__dict__.get(name)
             if isinstance(array, np.memmap):
                 array.flush()
 

@@ -2,90 +2,33 @@
 
 from __future__ import annotations
 
+import copy
+import gc
 import math
 import os
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
-from lightning_fabric import Fabric
-from lightning_fabric.strategies.ddp import DDPStrategy
 from torch import Tensor, nn
 
+from labelproof.data.files import read_frame
 from labelproof.errors import BadInput, CorruptArtifact, MissingDependency
 from labelproof.progress import track
 from labelproof.training.checkpoint import fingerprint, flat_optimizer, load_tensors, nested_optimizer, save_tensors
-from labelproof.training.history import History
+from labelproof.training.history import COLUMNS, History
+from labelproof.training.options import Options
 from labelproof.training.schedule import SCHEDULES
 from labelproof.training.trainable import PlainClassifier, Trainable, TrainingData, predict_logits
-from labelproof.validation import did_you_mean
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric  # two seconds to import, which those who predict are spared
 
 CHECKPOINT = "checkpoint.safetensors"
-
-
-@dataclass(frozen=True)
-class Options:
-    """How to train; what it does to a method is none of the method's business.
-
-    Attributes
-    ----------
-    epochs, batch_size : int
-    learning_rate : float
-        Highest rate of the schedule.
-    optimizer : {"adamw", "sgd"}
-        SGD has Nesterov momentum 0.9.
-    weight_decay : float
-    schedule : {"one-cycle", "cosine", "constant", "step"}
-    clip_norm : float, optional
-        Largest norm of the gradient.
-    patience : int, optional
-        Epochs without a better accuracy on the validation items, before training stops; the best weights are kept.
-    seed : int
-        Decides order, dropout and augmentation; the same seed gives the same weights on the same kind of machine.
-    accelerator, devices, precision
-        As Lightning Fabric names them. Several devices train in parallel processes, each on its share of every batch.
-    checkpoint_epochs, checkpoint_minutes : int, float
-        A checkpoint is written after so many epochs, and within an epoch after so many minutes.
-    logger : {"csv", "tensorboard"}, optional
-        What the loop writes to the checkpoint's folder, an epoch a row.
-    """
-
-    epochs: int = 30
-    batch_size: int = 128
-    learning_rate: float = 3e-3
-    optimizer: Literal["adamw", "sgd"] = "adamw"
-    weight_decay: float = 5e-3
-    schedule: str = "one-cycle"
-    clip_norm: float | None = None
-    patience: int | None = None
-    seed: int = 0
-    accelerator: str = "auto"
-    devices: int = 1
-    precision: Any = "32-true"
-    checkpoint_epochs: int = 1
-    checkpoint_minutes: float = 5.0
-    logger: Literal["csv", "tensorboard"] | None = None
-
-    def __post_init__(self) -> None:
-        """Refuse what cannot be trained with."""
-        for name in ("epochs", "batch_size", "devices", "checkpoint_epochs"):
-            if getattr(self, name) < 1:
-                raise BadInput(f"{name} is {getattr(self, name)}. Give 1 or more.")
-        if not self.learning_rate > 0:
-            raise BadInput(f"learning_rate is {self.learning_rate!r}. Give a number above 0.")
-        for name, known in (("schedule", list(SCHEDULES)), ("optimizer", ["adamw", "sgd"]), ("logger", ["csv", "tensorboard"])):
-            value = getattr(self, name)
-            if value is not None and value not in known:
-                raise BadInput(f"{name} is {value!r}. {did_you_mean(value, known)}Give one of {', '.join(known)}.")
-
-    @property
-    def decisive(self) -> dict[str, Any]:
-        """The options that a run cannot change when it goes on."""
-        free = ("accelerator", "devices", "checkpoint_epochs", "checkpoint_minutes", "logger")
-        return {name: value for name, value in asdict(self).items() if name not in free}
+LOG_FOLDER, METRICS = "log", "metrics.csv"
 
 
 @dataclass
@@ -146,41 +89,55 @@ def fit(
     trainable = model if isinstance(model, Trainable) else PlainClassifier(model)
     run = _Run(trainable, data, options, validation, history, None if folder is None else Path(folder), dict(identity or {}))
     if options.devices > 1:
+        from lightning_fabric.strategies.ddp import DDPStrategy
+
         fabric = _fabric(options, run.folder, strategy=DDPStrategy(
-            start_method="spawn", find_unused_parameters=True, broadcast_buffers=False,
+            start_method="spawn", find_unused_parameters=True, forward_sync_buffers=False,
             process_group_backend="gloo" if options.accelerator == "cpu" else None,
         ))  # fmt: skip
-        run.history = None if history is None else history
+        run.history_folder = None if history is None else history.folder
         trained, columns = fabric.launch(cast(Any, _in_processes), run)
-        trainable.load_state_dict(trained)
-        if history is not None and columns is not None:
-            history.__dict__.update({name: columns[name] for name in ("own_probability", "loss", "margin", "predicted")})
+        trainable.load_state_dict({name: torch.as_tensor(array) for name, array in trained.items()})
+        if history is not None and columns is not None and history.folder is None:
+            history.__dict__.update({name: columns[name] for name in COLUMNS})
     else:
         run(_fabric(options, run.folder))
     trainable.eval()
     return model
 
 
-def _in_processes(fabric: Fabric, run: _Run) -> tuple[dict[str, Tensor], dict[str, Any] | None]:
+def _in_processes(fabric: Fabric, run: _Run) -> tuple[dict[str, Any], dict[str, Any] | None]:
     """One of several processes; what the first returns is handed to the caller."""
+    run.model = copy.deepcopy(run.model)  # tensors were handed over in shared memory: each process would step for all
+    fabric.barrier()
+    if run.history_folder is not None:
+        run.history = History(len(run.data), run.epochs, run.history_folder)
     run(fabric)
-    weights = {name: tensor.cpu().clone() for name, tensor in run.model.state_dict().items()}
-    return weights, None if run.history is None else run.history.__getstate__()
+    # as arrays: a tensor that is handed over lives in memory shared by a process that is about to end
+    weights = {name: tensor.cpu().numpy() for name, tensor in run.model.state_dict().items()}
+    columns = None if run.history is None else run.history.__getstate__()
+    del run.wrapped, run.optimizer
+    gc.collect()
+    fabric.barrier()
+    torch.distributed.destroy_process_group()  # its threads must be gone before the process ends
+    return weights, columns
 
 
 def _fabric(options: Options, folder: Path | None, **kwargs: Any) -> Fabric:
+    from lightning_fabric import Fabric
+
     loggers: list[Any] = []
     if options.logger is not None and folder is None:
         raise BadInput(f"logger {options.logger!r} needs a folder to write to. Name one.")
     if options.logger == "csv" and folder is not None:
         from lightning_fabric.loggers.csv_logs import CSVLogger
 
-        loggers = [CSVLogger(folder, name="", version="")]
+        loggers = [CSVLogger(folder / LOG_FOLDER, name="", version="")]
     elif options.logger == "tensorboard" and folder is not None:
         from lightning_fabric.loggers.tensorboard import TensorBoardLogger
 
         try:
-            loggers = [TensorBoardLogger(folder, name="", version="")]
+            loggers = [TensorBoardLogger(folder / LOG_FOLDER, name="", version="")]
         except ModuleNotFoundError as error:
             raise MissingDependency("logger 'tensorboard' needs the package tensorboard: pip install tensorboard") from error
     return Fabric(
@@ -204,10 +161,11 @@ class _Run:
         self.model, self.data, self.options = model, data, options
         self.validation, self.history, self.folder = validation, history, folder
         self.phases = [length for length in model.phases(options.epochs) if length > 0]
-        self.batches = max(1, len(data) // options.batch_size)  # the rest is spread: no batch of one
+        self.batches = options.batches(len(data))
         parts = {"x": data.x, "given": data.given, "weight": data.weight, "verified": data.verified}
         self.identity = {**identity, "options": options.decisive, "data": fingerprint(parts)}
         self.state = _State()
+        self.history_folder: Path | None = None  # opened again by each of several processes
         self.saved_at = time.monotonic()
 
     @property
@@ -224,6 +182,7 @@ class _Run:
                 self.model.gather = self._gathered
             self.wrapped = fabric.setup_module(self.model)
             self._new_optimizer()
+            self.logged = _logged(self.folder) if self.options.logger == "csv" and fabric.global_rank == 0 else []
             self._resume()
             self.model.train()
             for _ in track(range(self.state.epoch, self.epochs), self._doing):
@@ -364,6 +323,13 @@ class _Run:
         self.fabric.log_dict(numbers, step=state.epoch)
         return going_on
 
+    def _log_again(self, epochs: int) -> None:
+        """What an earlier run logged of the epochs that are not run again."""
+        for row in self.logged:
+            if row["epoch"] <= epochs:
+                numbers = {name: value for name, value in row.items() if name != "step" and value is not None}
+                self.fabric.log_dict(numbers, step=int(row["step"]))
+
     def _minutes_are_over(self) -> bool:
         return self.folder is not None and time.monotonic() - self.saved_at > 60 * self.options.checkpoint_minutes
 
@@ -406,11 +372,22 @@ class _Run:
             raise CorruptArtifact(f"the checkpoint in {str(self.folder)!r} does not fit: {error}") from error
         scalars = meta["state"]
         scalars["best"] = -math.inf if scalars["best"] is None else scalars["best"]
+        self._log_again(int(scalars["epoch"]))
         self.state = _State(**scalars, order=tensors.get("order"), best_weights=parts["best"] or None)
         torch.set_rng_state(tensors["random"])
         stopped = self.options.patience is not None and self.state.epoch - 1 - self.state.best_epoch >= self.options.patience
         if self.state.best_weights is not None and stopped:
             self.state.epoch = self.epochs
+
+
+def _logged(folder: Path | None) -> list[dict[str, float]]:
+    """Rows of an earlier run's log; Fabric's logger begins a new file."""
+    file = None if folder is None else folder / LOG_FOLDER / METRICS
+    if file is None or not file.exists():
+        return []
+    rows = read_frame(file).to_dicts()
+    file.unlink()
+    return rows
 
 
 def _check_same(written: dict[str, Any], now: dict[str, Any], folder: Path) -> None:

@@ -16,6 +16,7 @@ from labelproof.validation.arrays import (
     check_rate,
     did_you_mean,
     rng_from,
+    take_rows,
     to_numpy,
 )
 from labelproof.validation.labels import (
@@ -65,5 +66,6 @@ __all__ = [
     "check_transition",
     "did_you_mean",
     "rng_from",
+    "take_rows",
     "to_numpy",
 ]

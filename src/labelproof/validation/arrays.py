@@ -111,6 +111,13 @@ def rng_from(seed: Seed) -> np.random.Generator:
     return np.random.default_rng(seed)
 
 
+def take_rows(x: Any, rows: npt.NDArray[np.int64]) -> Any:
+    """Some items of an array, a frame or a list."""
+    if hasattr(x, "iloc"):
+        return x.iloc[rows]
+    return [x[i] for i in rows] if isinstance(x, list | tuple) else x[rows]
+
+
 def did_you_mean(name: Any, candidates: Sequence[Any]) -> str:
     """A sentence that suggests the nearest of ``candidates``, or the empty string."""
     near = difflib.get_close_matches(str(name), [str(c) for c in candidates], n=1, cutoff=0.5)

@@ -1,0 +1,88 @@
+"""A trained model as a folder: ``summary.json``, ``weights.safetensors`` and ``history/``. No pickle anywhere."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+import labelproof
+from labelproof.data.files import MARKER
+from labelproof.errors import CorruptArtifact
+from labelproof.noise.transition import TransitionMatrix
+from labelproof.training.checkpoint import load_tensors, save_tensors
+
+WEIGHTS_FILE = "weights.safetensors"
+HISTORY_FOLDER = "history"
+Parts = dict[str, dict[str, Tensor]]
+
+
+def write_model(model: Any, folder: Path) -> None:
+    """Write a fitted `labelproof.NoisyLabelClassifier` into a folder that exists."""
+    scales, arrays = model.encoder_.state()
+    params = {name: plain(value) for name, value in model.get_params().items() if name not in ("backbone", "augment")}
+    params["backbone"] = model.backbone if isinstance(model.backbone, str) else None
+    params["augment"] = model.augment if isinstance(model.augment, str) else None
+    noise = model.transition_
+    summary = {
+        "labelproof": labelproof.__version__,
+        "kind": "classifier",
+        "params": params,
+        "classes": model.classes_.tolist(),
+        "source": model.source_,
+        "encoder": {"kind": model.encoder_.kind, **scales},
+        "temperature": model.temperature_,
+        "n_features_in": model.n_features_in_,
+        "feature_names_in": getattr(model, "feature_names_in_", np.array([])).tolist(),
+        "transition": None if noise is None else {"matrix": noise.matrix.tolist(), "prior": noise.prior.tolist()},
+    }
+    weights = {f"network/{name}": tensor for name, tensor in model.module_.network.state_dict().items()}
+    second = getattr(model.module_, "second", None)
+    if second is not None:
+        weights |= {f"second/{name}": tensor for name, tensor in second.state_dict().items()}
+    weights |= {f"encoder/{name}": torch.from_numpy(np.asarray(array)) for name, array in arrays.items()}
+    weights["items/error_probability"] = torch.from_numpy(model.error_probability_)
+    weights["items/history_index"] = torch.from_numpy(model.history_index_)
+    save_tensors(folder / WEIGHTS_FILE, weights, {})
+    model.history_.save(folder / HISTORY_FOLDER)
+    (folder / MARKER).write_text(json.dumps(summary, indent=1, ensure_ascii=False), encoding="utf-8")
+
+
+def read_model(folder: str | os.PathLike[str]) -> tuple[dict[str, Any], Parts]:
+    """The summary and the tensors by owner: ``network``, ``second``, ``encoder`` and ``items``.
+
+    Raises
+    ------
+    CorruptArtifact
+        If a file is missing or damaged, or the folder holds something else.
+    """
+    place = Path(folder)
+    try:
+        summary = json.loads((place / MARKER).read_text(encoding="utf-8"))
+        kind = summary.get("kind", "an audit")
+    except (OSError, json.JSONDecodeError, AttributeError) as error:
+        raise CorruptArtifact(f"{str(place)!r} is not a whole model folder ({error}). Train again.") from error
+    if kind != "classifier":
+        raise CorruptArtifact(f"{str(place)!r} holds no model, but {kind}. Name a folder that labelproof train wrote.")
+    tensors, _ = load_tensors(place / WEIGHTS_FILE)
+    parts: Parts = {"network": {}, "second": {}, "encoder": {}, "items": {}}
+    for name, tensor in tensors.items():
+        owner, _, rest = name.partition("/")
+        parts.setdefault(owner, {})[rest] = tensor
+    return summary, parts
+
+
+def plain(value: Any) -> Any:
+    """A parameter as JSON holds it."""
+    if isinstance(value, dict):
+        return {name: plain(inner) for name, inner in value.items()}
+    if isinstance(value, TransitionMatrix):
+        return value.matrix.tolist()
+    if isinstance(value, np.ndarray | np.generic):
+        return value.tolist()
+    return os.fspath(value) if isinstance(value, os.PathLike) else value

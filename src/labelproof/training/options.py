@@ -1,0 +1,80 @@
+"""How to train: what the loop is told, and no method's business."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from labelproof.errors import BadInput
+from labelproof.training.schedule import SCHEDULES
+from labelproof.validation import did_you_mean
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to train; what it does to a method is none of the method's business.
+
+    Attributes
+    ----------
+    epochs : int
+    batch_size : int, optional
+        128 where left out, less for fewer than 2,560 items (a twentieth of them, at least 16): an epoch of few steps learns little.
+    learning_rate : float
+        Highest rate of the schedule.
+    optimizer : {"adamw", "sgd"}
+        SGD has Nesterov momentum 0.9.
+    weight_decay : float
+    schedule : {"one-cycle", "cosine", "constant", "step"}
+    clip_norm : float, optional
+        Largest norm of the gradient.
+    patience : int, optional
+        Epochs without a better accuracy on the validation items, before training stops; the best weights are kept.
+    seed : int
+        Decides order, dropout and augmentation; the same seed gives the same weights on the same kind of machine.
+    accelerator, devices, precision
+        As Lightning Fabric names them. Several devices train in parallel processes, each on its share of every batch.
+    checkpoint_epochs, checkpoint_minutes : int, float
+        A checkpoint is written after so many epochs, and within an epoch after so many minutes.
+    logger : {"csv", "tensorboard"}, optional
+        What the loop writes to the checkpoint's folder, an epoch a row.
+    """
+
+    epochs: int = 30
+    batch_size: int | None = None
+    learning_rate: float = 3e-3
+    optimizer: Literal["adamw", "sgd"] = "adamw"
+    weight_decay: float = 5e-3
+    schedule: str = "one-cycle"
+    clip_norm: float | None = None
+    patience: int | None = None
+    seed: int = 0
+    accelerator: str = "auto"
+    devices: int = 1
+    precision: Any = "32-true"
+    checkpoint_epochs: int = 1
+    checkpoint_minutes: float = 5.0
+    logger: Literal["csv", "tensorboard"] | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be trained with."""
+        for name in ("epochs", "batch_size", "devices", "checkpoint_epochs"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise BadInput(f"{name} is {value}. Give 1 or more.")
+        if not self.learning_rate > 0:
+            raise BadInput(f"learning_rate is {self.learning_rate!r}. Give a number above 0.")
+        for name, known in (("schedule", list(SCHEDULES)), ("optimizer", ["adamw", "sgd"]), ("logger", ["csv", "tensorboard"])):
+            value = getattr(self, name)
+            if value is not None and value not in known:
+                raise BadInput(f"{name} is {value!r}. {did_you_mean(value, known)}Give one of {', '.join(known)}.")
+
+    def batches(self, n: int) -> int:
+        """Batches of an epoch over n items; the rest is spread over them, so that none has a single item."""
+        size = min(128, max(16, n // 20)) if self.batch_size is None else self.batch_size
+        return max(1, n // size)
+
+    @property
+    def decisive(self) -> dict[str, Any]:
+        """The options that a run cannot change when it goes on."""
+        free = ("accelerator", "devices", "checkpoint_epochs", "checkpoint_minutes", "logger")
+        return {name: value for name, value in asdict(self).items() if name not in free}
