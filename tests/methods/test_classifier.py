@@ -131,6 +131,19 @@ def test_a_network_of_ones_own(tmp_path):
     assert made.fit(signals, y).score(signals, y) > 0.8
 
 
+@pytest.mark.slow
+def test_two_processes_share_what_a_method_remembers_of_each_item(digits):
+    noisy = lp.simulate.symmetric(digits.target[:600], 0.4, seed=0)
+    how = {"epochs": 20, "batch_size": 60, "devices": 2}
+    model = quick("joint-optimization", **how).fit(digits.images[:600], noisy.labels)
+    labels = model.module_.labels
+    assert torch.allclose(labels.sum(dim=1), torch.ones(600), atol=1e-4)
+    changed = labels.argmax(dim=1).numpy() != noisy.labels
+    assert changed[noisy.changed].mean() > 0.5  # in both halves of the items
+    assert min(changed[noisy.changed & (np.arange(600) % 2 == half)].mean() for half in (0, 1)) > 0.4
+    assert np.isfinite(model.history_.margin.astype(float)).all()
+
+
 def test_pipelines_grid_search_and_parallel_jobs(digits):
     x, y = digits.data[:300], digits.target[:300]
     pipe = make_pipeline(StandardScaler(), quick(epochs=4))

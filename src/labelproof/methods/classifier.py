@@ -182,7 +182,6 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         """
         method = make_method(self.method, self.method_options)
         options = self._options(method)
-        given_items = X
         X, given, kind = self._checked(X, y)
         used = (given != UNLABELLED) | method.uses_unlabelled
         weight = None
@@ -192,36 +191,39 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         known = None if verified is None else np.asarray(verified, bool)
         if known is not None and len(known) != len(given):
             raise BadInput(f"verified has {len(known)} rows but there are {len(given)} items. Give one entry per item.")
-        occurring = np.unique(given[used & (given >= 0)])
-        if len(occurring) < 2:
-            name = f"only {self.classes_[occurring[0]]!r}" if len(occurring) else "no label"
-            raise BadInput(f"the classifier needs 2 classes or more, but y has {name}: only one class can be learned of that.")
+        self._check_classes(given[used])
         encoder = RawEncoder() if kind == "raw" else ENCODERS[kind]()
         self.encoder_ = encoder.fit(X if used.all() else take_rows(X, np.flatnonzero(used)))
-        if isinstance(given_items, Dataset) or kind not in ("numbers", "raw") or n_dims(X) > 2:
+        if kind not in ("numbers", "raw") or not hasattr(self, "n_features_in_"):
             self.n_features_in_ = int(np.prod(self.encoder_.shape))
-        x = self.encoder_.transform(X)
-        encoded = torch.from_numpy(x)
         held = self._held_out(given, used, known)
         rows = np.flatnonzero(used & ~held)
         whole = TrainingData(
-            encoded, torch.from_numpy(given),
+            torch.from_numpy(self.encoder_.transform(X)),
+            torch.from_numpy(given),
             None if weight is None else torch.from_numpy(weight / weight[rows].mean()).float(),
-            None if known is None else torch.from_numpy(known),
-        )  # fmt: skip
-        data = _part(whole, rows)
+            None if known is None else torch.from_numpy(known & (given != UNLABELLED)),
+        )
+        validation = _part(whole, np.flatnonzero(held)) if held.any() else None
+        self._train(method, options, _part(whole, rows), validation)
+        self.history_index_ = rows
+        self._finish(method, given, rows, known, validation)
+        return self
+
+    def _train(self, method: Method, options: Options, data: TrainingData, validation: TrainingData | None) -> None:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed)
             method.build(self._task(data))
         folder = None if self.checkpoints is None else Path(self.checkpoints)
         epochs = sum(method.phases(self.epochs))
-        seen = History(len(rows), epochs, None if folder is None else folder / HISTORY_FOLDER)
-        validation = _part(whole, np.flatnonzero(held)) if held.any() else None
-        fit(method, data, options, validation=validation, history=seen, folder=folder, identity=self._identity())
-        self.history_ = seen
-        self.history_index_ = rows
-        self._finish(method, given, rows, known, validation)
-        return self
+        self.history_ = History(len(data), epochs, None if folder is None else folder / HISTORY_FOLDER)
+        fit(method, data, options, validation=validation, history=self.history_, folder=folder, identity=self._identity())
+
+    def _check_classes(self, given: npt.NDArray[np.int64]) -> None:
+        occurring = np.unique(given[given >= 0])
+        if len(occurring) < 2:
+            name = f"only {self.classes_[occurring[0]]!r}" if len(occurring) else "no label"
+            raise BadInput(f"the classifier needs 2 classes or more, but y has {name}: only one class can be learned of that.")
 
     def _options(self, method: Method) -> Options:
         chosen = {name: getattr(self, name) for name in LOOP_OPTIONS}
@@ -241,6 +243,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
 
     def _checked(self, X: Any, y: Any) -> tuple[Any, npt.NDArray[np.int64], str]:
         """Items, codes, and the kind of encoder; sets ``classes_`` and ``source_``."""
+        self.__dict__.pop("n_features_in_", None)  # of an earlier fit
         if isinstance(X, Dataset):
             if y is not None:
                 raise BadInput("y comes from the Dataset. Leave it out.")
@@ -283,18 +286,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
             return partial(make_backbone, self.backbone, spec, k)
         if not isinstance(self.backbone, nn.Module):
             return cast(Callable[[], nn.Module], partial(self.backbone, spec, k))
-        made: list[int] = []
-
-        def copied() -> nn.Module:
-            network: nn.Module = copy.deepcopy(self.backbone)
-            if made:  # the first keeps the weights it came with, which may have been trained before
-                for part in network.modules():
-                    if callable(reset := getattr(part, "reset_parameters", None)):
-                        reset()
-            made.append(1)
-            return network
-
-        return copied
+        return _Copies(self.backbone)
 
     def _augmentation(self) -> Callable[[Tensor], Tensor] | None:
         if self.augment is None or callable(self.augment):
@@ -303,7 +295,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
             raise BadInput(f"augment is {self.augment!r}. Give 'auto', a callable or None.")
         shape = self.encoder_.shape
         most = min(2, (min(shape[1:]) - 1) // 4) if len(shape) == 3 and self.encoder_.kind == "pictures" else 0
-        return (lambda batch: shifted(batch, most)) if most else None
+        return partial(shifted, most=most) if most else None
 
     def _finish(self, method: Method, given: Any, rows: Any, verified: Any, validation: TrainingData | None) -> None:
         """Read noise, error probabilities and temperature off what was trained."""
@@ -311,9 +303,9 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         self.transition_ = None
         if matrix is not None:
             exact = matrix.detach().cpu().double().numpy()
-            frequency = np.bincount(own[own >= 0], minlength=len(exact)) / max(1, (own >= 0).sum())
+            prior = method.training_probs().mean(axis=0)
             self.transition_ = TransitionMatrix(
-                exact / exact.sum(axis=1, keepdims=True), prior=frequency, classes=self.classes_.tolist()
+                exact / exact.sum(axis=1, keepdims=True), prior=prior / prior.sum(), classes=self.classes_.tolist()
             )
         self.error_probability_ = np.full(len(given), np.nan)
         labelled = own >= 0
@@ -433,6 +425,22 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         tags = super().__sklearn_tags__()
         tags.non_deterministic = False
         return tags
+
+
+class _Copies:
+    """Makes copies of a network: the first keeps its weights, which may have been trained before, others get fresh ones."""
+
+    def __init__(self, network: nn.Module) -> None:
+        self.network, self.made = network, 0
+
+    def __call__(self) -> nn.Module:
+        made = copy.deepcopy(self.network)
+        if self.made:
+            for part in made.modules():
+                if callable(reset := getattr(part, "reset_parameters", None)):
+                    reset()
+        self.made += 1
+        return made
 
 
 def shifted(batch: Tensor, most: int) -> Tensor:

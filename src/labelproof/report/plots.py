@@ -105,7 +105,7 @@ def dots(
             axis.grid(axis="y", visible=False)
             axis.set_title(name)
             axis.set_ylim(-0.7, len(ranked) - 0.3)
-            axis.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
+            axis.xaxis.set_major_formatter(lambda value, _: f"{100 * value:.3g}%")
         figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
         figure.tight_layout(rect=(0, 0, 1, 0.99))
         _save(figure, path)

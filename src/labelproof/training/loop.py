@@ -6,12 +6,14 @@ import copy
 import gc
 import math
 import os
+import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -89,38 +91,50 @@ def fit(
     trainable = model if isinstance(model, Trainable) else PlainClassifier(model)
     run = _Run(trainable, data, options, validation, history, None if folder is None else Path(folder), dict(identity or {}))
     if options.devices > 1:
-        from lightning_fabric.strategies.ddp import DDPStrategy
-
-        fabric = _fabric(options, run.folder, strategy=DDPStrategy(
-            start_method="spawn", find_unused_parameters=True, forward_sync_buffers=False,
-            process_group_backend="gloo" if options.accelerator == "cpu" else None,
-        ))  # fmt: skip
-        run.history_folder = None if history is None else history.folder
-        trained, columns = fabric.launch(cast(Any, _in_processes), run)
-        trainable.load_state_dict({name: torch.as_tensor(array) for name, array in trained.items()})
-        if history is not None and columns is not None and history.folder is None:
-            history.__dict__.update({name: columns[name] for name in COLUMNS})
+        _launch(run, history)
     else:
         run(_fabric(options, run.folder))
     trainable.eval()
     return model
 
 
-def _in_processes(fabric: Fabric, run: _Run) -> tuple[dict[str, Any], dict[str, Any] | None]:
-    """One of several processes; what the first returns is handed to the caller."""
+def _launch(run: _Run, history: History | None) -> None:
+    """Train in several processes. What they found comes back through files: Fabric's queue holds next to nothing."""
+    from lightning_fabric.strategies.ddp import DDPStrategy
+
+    options, model = run.options, run.model
+    strategy = DDPStrategy(
+        start_method="spawn",
+        find_unused_parameters=True,
+        forward_sync_buffers=False,
+        process_group_backend="gloo" if options.accelerator == "cpu" else None,
+    )
+    with tempfile.TemporaryDirectory(prefix="labelproof-processes-") as place:
+        run.result, run.history = Path(place) / "model.safetensors", None
+        if history is not None:
+            run.history_folder = Path(place) if history.folder is None else history.folder
+        _fabric(options, run.folder, strategy=strategy).launch(cast(Any, _in_processes), run)
+        model.load_state_dict(load_tensors(run.result)[0])
+        if history is not None and history.folder is None:
+            kept = History.load(place)
+            history.__dict__.update({name: np.array(getattr(kept, name)) for name in COLUMNS})
+
+
+def _in_processes(fabric: Fabric, run: _Run) -> None:
+    """One of several processes."""
     run.model = copy.deepcopy(run.model)  # tensors were handed over in shared memory: each process would step for all
     fabric.barrier()
-    if run.history_folder is not None:
+    if run.history_folder is not None and fabric.global_rank == 0:
         run.history = History(len(run.data), run.epochs, run.history_folder)
     run(fabric)
-    # as arrays: a tensor that is handed over lives in memory shared by a process that is about to end
-    weights = {name: tensor.cpu().numpy() for name, tensor in run.model.state_dict().items()}
-    columns = None if run.history is None else run.history.__getstate__()
+    if fabric.global_rank == 0 and run.result is not None:
+        save_tensors(run.result, run.model.state_dict(), {})
+        if run.history is not None:
+            run.history.flush()
     del run.wrapped, run.optimizer
     gc.collect()
     fabric.barrier()
     torch.distributed.destroy_process_group()  # its threads must be gone before the process ends
-    return weights, columns
 
 
 def _fabric(options: Options, folder: Path | None, **kwargs: Any) -> Fabric:
@@ -165,7 +179,8 @@ class _Run:
         parts = {"x": data.x, "given": data.given, "weight": data.weight, "verified": data.verified}
         self.identity = {**identity, "options": options.decisive, "data": fingerprint(parts)}
         self.state = _State()
-        self.history_folder: Path | None = None  # opened again by each of several processes
+        self.history_folder: Path | None = None  # of the first of several processes
+        self.result: Path | None = None  # where it leaves the weights
         self.saved_at = time.monotonic()
 
     @property
@@ -288,15 +303,16 @@ class _Run:
         state.seen += len(rows)
         if batch.given.ndim == 1:
             state.right += float((logits.argmax(dim=1) == batch.given).sum())
-            if self.history is not None:
+            if self.history is not None or self.history_folder is not None:
                 self._record(batch.index, batch.given, logits, step.loss.detach())
 
     def _record(self, index: Tensor, given: Tensor, logits: Tensor, loss: Tensor) -> None:
-        assert self.history is not None
         if loss.ndim == 0:
             loss = nn.functional.cross_entropy(logits.float(), given.clamp_min(0), reduction="none")
         together = self.model.gather
-        self.history.record(self.state.epoch, together(index), together(given), together(logits), together(loss))
+        rows = [together(values) for values in (index, given, logits, loss)]
+        if self.history is not None:
+            self.history.record(self.state.epoch, *rows)
 
     def _no_number(self, value: float) -> str:
         state = self.state
