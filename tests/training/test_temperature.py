@@ -20,5 +20,11 @@ def test_with_the_transition_the_temperature_is_that_of_the_true_label():
     assert fit_temperature(2.5 * logits, given) > 4  # without it the noise is taken for doubt
 
 
+def test_a_few_items_that_are_all_right_change_little():
+    given = np.arange(30) % 3
+    assert 0.5 < fit_temperature(4.0 * np.eye(3)[given], given) < 1
+    assert fit_temperature(40.0 * np.eye(3)[given], given) == pytest.approx(1.0, abs=0.01)
+
+
 def test_entropy_is_zero_where_sure_and_log_k_where_not():
     assert entropy_of(np.array([[1.0, 0.0, 0.0], [1 / 3, 1 / 3, 1 / 3]])) == pytest.approx([0, np.log(3)])
