@@ -25,6 +25,12 @@ def _absent(what: str, reason: str) -> None:
 
 
 @pytest.fixture(scope="session")
+def absent() -> Callable[[str, str], None]:
+    """Skips a test, or fails it where LABELPROOF_REQUIRE names what is absent."""
+    return _absent
+
+
+@pytest.fixture(scope="session")
 def real_data() -> Path:
     """The folder of real data sets."""
     folder = os.environ.get("LABELPROOF_DATA")

@@ -26,6 +26,7 @@ VERDICT = pl.Enum(VERDICTS)
 OBVIOUS_PRECISION = 0.95
 POSSIBLE_PROBABILITY = 0.5
 ISSUES_FILE = "issues.parquet"
+ITEMS_FILE = "items.parquet"  # of tags: one row per item
 ISSUE_COLUMNS = ("index", "id", "given_label", "suggested_label", "error_probability", "verdict", "confidence")
 
 
@@ -206,8 +207,8 @@ class Audit:
             If a file is missing, damaged or disagrees with the other.
         """
         place = Path(folder)
+        summary = read_summary(place)
         try:
-            summary = json.loads((place / MARKER).read_text(encoding="utf-8"))
             issues = pl.read_parquet(place / ISSUES_FILE)
             known = {"prior": summary["prior"], "classes": summary["classes"]}
             if summary["transition"] is None:
@@ -244,6 +245,23 @@ def write_findings(folder: Path, issues: pl.DataFrame, summary: dict[str, Any]) 
     """Write the two files of an audit, of classes or of tags, into a folder that exists."""
     issues.write_parquet(folder / ISSUES_FILE)
     (folder / MARKER).write_text(json.dumps(summary, indent=1, ensure_ascii=False), encoding="utf-8")
+
+
+def read_summary(folder: Path) -> dict[str, Any]:
+    """What ``summary.json`` of an audit folder holds.
+
+    Raises
+    ------
+    CorruptArtifact
+        If it is missing or damaged.
+    """
+    try:
+        summary = json.loads((folder / MARKER).read_text(encoding="utf-8"))
+        if not isinstance(summary, dict) or "classes" not in summary:
+            raise ValueError(f"{MARKER} is not that of an audit")
+    except (OSError, ValueError) as error:
+        raise CorruptArtifact(f"{str(folder)!r} is not a whole audit folder ({error}). Run the audit again.") from error
+    return summary
 
 
 def verdicts(sorted_error: npt.NDArray[np.float64]) -> pl.Series:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from sklearn.model_selection import cross_val_predict
 import labelproof
 from labelproof.auditing import fold
 from labelproof.auditing.audit import error_rate_of
-from labelproof.auditing.findings import ErrorRate, verdicts, write_findings
+from labelproof.auditing.findings import ITEMS_FILE, ErrorRate, verdicts, write_findings
 from labelproof.data.files import atomic_folder
 from labelproof.errors import BadInput
 from labelproof.progress import track
@@ -46,6 +46,8 @@ class TagAudit:
         Share of the n x k entries that are wrong.
     names : tuple of length k
     ids : ndarray, shape (n,)
+    source : dict
+        Where the items can be read from again.
     """
 
     error_probability: npt.NDArray[np.float64]
@@ -55,6 +57,7 @@ class TagAudit:
     error_rate: ErrorRate
     names: tuple[Any, ...]
     ids: AnyArray
+    source: dict[str, Any] = field(default_factory=dict)
 
     @cached_property
     def item_score(self) -> npt.NDArray[np.float64]:
@@ -88,6 +91,20 @@ class TagAudit:
             }
         )
 
+    @cached_property
+    def items(self) -> pl.DataFrame:
+        """One row per item, in the order of the input: ``index``, ``id``, the given ``tags`` by name, and the probability that
+        at least one of them is wrong, ``1 - prod(1 - error_probability)``."""
+        names = np.array([str(name) for name in self.names], dtype=object)
+        return pl.DataFrame(
+            {
+                "index": np.arange(len(self.tags)),
+                "id": pl.Series(self.ids.tolist()),
+                "tags": pl.Series([names[row == 1].tolist() for row in self.tags], dtype=pl.List(pl.String)),
+                "error_probability": 1 - np.prod(1 - self.error_probability, axis=1),
+            }
+        )
+
     @property
     def summary(self) -> dict[str, Any]:
         """What ``summary.json`` holds."""
@@ -104,20 +121,28 @@ class TagAudit:
             "error_rate": self.error_rate._asdict(),
             "verdicts": {verdict: int(counts.get(verdict, 0)) for verdict in ("obvious", "possible")},
             **rates,
+            "source": self.source,
         }
 
     def save(self, folder: str | os.PathLike[str], *, overwrite: bool = False) -> None:
-        """Write ``issues.parquet`` and ``summary.json`` into a folder, whole or not at all."""
+        """Write ``issues.parquet``, ``items.parquet`` and ``summary.json`` into a folder, whole or not at all."""
         with atomic_folder(folder, overwrite=overwrite) as partial:
             self.write_into(partial)
 
     def write_into(self, folder: Path) -> None:
         """Write the files of `save` into a folder that exists."""
         write_findings(folder, self.issues, self.summary)
+        self.items.write_parquet(folder / ITEMS_FILE)
 
 
 def audit_tags(
-    tags: Any, pred_probs: Any, *, names: Sequence[Any] | None = None, ids: Any = None, dependence: bool = True
+    tags: Any,
+    pred_probs: Any,
+    *,
+    names: Sequence[Any] | None = None,
+    ids: Any = None,
+    dependence: bool = True,
+    source: dict[str, Any] | None = None,
 ) -> TagAudit:
     """Find missing and incorrect tags.
 
@@ -137,6 +162,8 @@ def audit_tags(
     ids : array-like, shape (n,), optional
     dependence : bool
         Whether tags may speak for one another.
+    source : dict, optional
+        Where the items can be read from again, kept in the audit.
 
     Returns
     -------
@@ -185,7 +212,7 @@ def audit_tags(
     if not expected:
         raise BadInput("every tag is always or never given: there is nothing to compare. Give tags that vary.")
     rate = error_rate_of(error.ravel(), np.sum(expected, axis=0))
-    return TagAudit(error, given, missing, incorrect, rate, labels, check_ids(ids, len(given)))
+    return TagAudit(error, given, missing, incorrect, rate, labels, check_ids(ids, len(given)), source or {})
 
 
 def with_dependence(given: Tags, probs: FloatArray) -> npt.NDArray[np.float64]:

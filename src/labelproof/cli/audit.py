@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -43,7 +44,10 @@ def audit_command(
         Path | None,
         typer.Option(help="Ready-made out-of-sample probabilities (n, k): .npy, .parquet, or a folder of .parquet."),
     ] = None,
-    tags: Annotated[Path | None, typer.Option(help="Given tags (n, k) of 0/1 as .npy, with --pred-probs.")] = None,
+    tags: Annotated[
+        Path | None,
+        typer.Option(help="Given tags (n, k) of 0/1 as .npy, with --pred-probs; --features are what a person is shown."),
+    ] = None,
     features: Features = None,
     embeddings: Embeddings = None,
     classes: Annotated[str | None, typer.Option(help="Class of each probability column, comma-separated.")] = None,
@@ -64,7 +68,7 @@ def audit_command(
         options = {"label": label, "text": text, "image": image, "id": id_, "embeddings": embeddings}
         names = None if classes is None else [name.strip() for name in classes.split(",")]
         if tags is not None:
-            _audit_tags(tags, pred_probs, names, partial, folder)
+            _audit_tags(tags, pred_probs, features, names, partial, folder)
             return
         found = _audit(data, options, labels, pred_probs, features, names, folds, ray, seed)
         found.write_into(partial)
@@ -86,7 +90,7 @@ def _audit(
     from labelproof.auditing.audit import audit
     from labelproof.auditing.out_of_sample import out_of_sample_probs
     from labelproof.auditing.sources import Ordered, open_source
-    from labelproof.data.arrays import from_file, read_arrays
+    from labelproof.data.arrays import arrays_source, from_file, read_arrays
 
     if data is None and labels is None:
         raise BadInput("nothing to audit. Name a table or an image folder, or give --labels with --pred-probs or --features.")
@@ -101,7 +105,8 @@ def _audit(
             raise BadInput("--labels alone is not enough. Add --pred-probs or --features.")
         given = from_file(labels, "labels")
         run = audit if ray is None else audit_on_ray
-        return run(given, _probs(pred_probs), classes=_as_labels(classes))
+        found = run(given, _probs(pred_probs), classes=_as_labels(classes))
+        return dataclasses.replace(found, source=arrays_source(labels=labels, features=None, ids=None))
     dataset = read_arrays(features, labels, classes=_as_labels(classes)) if data is None else read_dataset(data, options)
     if pred_probs is None:
         made = out_of_sample_probs(dataset, n_folds=folds, seed=seed, map_folds=map if ray is None else ray_map)
@@ -117,13 +122,19 @@ def _probs(path: Path) -> Any:
     return from_file(path, "--pred-probs") if ".npz" in path.name else path
 
 
-def _audit_tags(tags: Path, pred_probs: Path | None, names: list[str] | None, partial: Path, folder: Path) -> None:
+def _audit_tags(
+    tags: Path, pred_probs: Path | None, features: Path | None, names: list[str] | None, partial: Path, folder: Path
+) -> None:
     from labelproof.auditing.tags import audit_tags
-    from labelproof.data.arrays import from_file
+    from labelproof.data.arrays import arrays_source, from_file
 
     if pred_probs is None:
         raise BadInput("--tags needs --pred-probs, the out-of-sample probability of each tag as .npy.")
-    found = audit_tags(from_file(tags, "--tags"), from_file(pred_probs, "--pred-probs"), names=names)
+    given = from_file(tags, "--tags")
+    if features is not None and len(from_file(features, "--features")) != len(given):
+        raise BadInput("--features and --tags have different numbers of rows. Give one row of each per item.")
+    source = arrays_source(tags=tags, features=features, ids=None)
+    found = audit_tags(given, from_file(pred_probs, "--pred-probs"), names=names, source=source)
     found.write_into(partial)
     rate, kinds = (
         found.error_rate,

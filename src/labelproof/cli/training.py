@@ -52,7 +52,13 @@ def train(
     validation: Annotated[float, typer.Option(min=0.0, max=0.9, help="Share of the items kept for validation.")] = 0.1,
     patience: Annotated[int | None, typer.Option(min=1, help="Stop after so many epochs without improvement.")] = None,
     reviews: Annotated[
-        Path | None, typer.Option(help="Labels that a person has verified: a table with the columns id and label.")
+        Path | None,
+        typer.Option(
+            help="Labels that a person has verified: a reviewed audit folder, or a table with the columns id and label."
+        ),
+    ] = None,
+    database: Annotated[
+        str | None, typer.Option(help="Where the reviews of the audit folder are kept, if not beside it.")
     ] = None,
     accelerator: Annotated[str, typer.Option(help="auto, cpu, gpu or mps.")] = "auto",
     devices: Annotated[int, typer.Option(min=1, help="Devices that train in parallel.")] = 1,
@@ -77,7 +83,7 @@ def train(
     with atomic_folder(folder, overwrite=overwrite) as partial:
         options = {"label": label, "text": text, "image": image, "id": id_, "embeddings": embeddings}
         dataset = _dataset(data, labels, features, options)
-        dataset, verified = with_verified(dataset, {} if reviews is None else read_verified(reviews))
+        dataset, verified = with_verified(dataset, {} if reviews is None else read_verified(reviews, database))
         model = NoisyLabelClassifier(
             method, method_options=_options(option), backbone=backbone, epochs=epochs, batch_size=batch_size,
             learning_rate=learning_rate, validation_fraction=validation, patience=patience, seed=seed,

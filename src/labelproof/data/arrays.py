@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -42,7 +43,7 @@ def read_arrays(
     ------
     BadInput
     """
-    source = {"kind": "arrays", "features": _path_of(features), "labels": _path_of(labels), "ids": _path_of(ids)}
+    source = arrays_source(features=features, labels=labels, ids=ids)
     coded = check_labels(from_file(labels, "labels"), classes=classes, n_classes=n_classes)
     n = len(coded.codes)
     x = np.empty((n, 0)) if features is None else check_features(from_file(features, "features"), name="features")
@@ -50,6 +51,13 @@ def read_arrays(
         raise BadInput(f"features has {len(x)} rows but labels has {n}. Give one row of each per item, in the same order.")
     names = check_ids(None if ids is None else from_file(ids, "ids"), n)
     return Dataset(x, coded.codes, coded.classes, names, lambda i: show_array(x[i]), "arrays", source=source)
+
+
+def arrays_source(**files: Any) -> dict[str, Any]:
+    """What is remembered of arrays: the whole paths of those that are files."""
+    paths = {name: _path_of(value) for name, value in files.items()}
+    whole = {name: None if path is None else str(Path(path).resolve()) for name, path in paths.items()}
+    return {"kind": "arrays", **whole}
 
 
 def from_file(value: Any, what: str) -> Any:

@@ -21,6 +21,7 @@ from labelproof.validation import AnyArray, FloatArray, check_features, check_id
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp"}
 SHOWN_PIXELS = 192
+Decoded = npt.NDArray[np.uint8]
 
 
 def read_images(
@@ -59,13 +60,8 @@ def read_images(
     ------
     BadInput
     """
-    root = existing(path, "image folder" if label is None else "manifest")
-    if root.is_dir():
-        files, labels, names = _walk(root)
-    else:
-        if label is None or image is None:
-            raise BadInput(f"{str(root)!r} is a file: give --label and --image, its columns of labels and of picture paths.")
-        files, labels, names = _manifest(root, label, image, id)
+    root = Path(path)
+    files, labels, names = list_pictures(root, label, image, id)
     vectors = None if embeddings is None else _vectors(embeddings, len(files))
     pixels, kept, skipped = decode_all(files, names, size)
     if not kept:
@@ -92,9 +88,21 @@ def read_images(
     )
 
 
+def list_pictures(
+    root: Path, label: str | None, image: str | None, id: str | None
+) -> tuple[Sequence[Path], AnyArray, AnyArray]:
+    """Files, labels and names of a folder of class folders or of a manifest, before any is opened."""
+    existing(root, "image folder" if label is None else "manifest")
+    if root.is_dir():
+        return _walk(root)
+    if label is None or image is None:
+        raise BadInput(f"{str(root)!r} is a file: give --label and --image, its columns of labels and of picture paths.")
+    return _manifest(root, label, image, id)
+
+
 def decode_all(
     files: Sequence[Path], names: Sequence[Any] | AnyArray, size: int
-) -> tuple[npt.NDArray[np.uint8], list[int], list[tuple[str, str]]]:
+) -> tuple[Decoded, list[int], list[tuple[str, str]]]:
     """Pictures that can be read, packed to the front of (n, size, size, 3), their numbers, and the others with the reason."""
     pixels = np.empty((len(files), size, size, 3), np.uint8)
     kept: list[int] = []
@@ -140,7 +148,7 @@ def _vectors(embeddings: Any, n: int) -> FloatArray:
     return vectors
 
 
-def _decode(file: Path, size: int, into: npt.NDArray[np.uint8]) -> str:
+def _decode(file: Path, size: int, into: Decoded) -> str:
     """Fill ``into`` (size, size, 3); return what is wrong with the file, or the empty string."""
     try:
         with Image.open(file) as picture:
@@ -152,11 +160,11 @@ def _decode(file: Path, size: int, into: npt.NDArray[np.uint8]) -> str:
     return ""
 
 
-def thumbnail(file: Path) -> bytes:
-    """A picture file at most 192 pixels wide or high, as PNG or JPEG, whichever is the smaller."""
+def thumbnail(file: Path, pixels: int = SHOWN_PIXELS) -> bytes:
+    """A picture file at most so many pixels wide or high, as PNG or JPEG, whichever is the smaller."""
     with Image.open(file) as picture:
         small = picture.convert("RGB")
-        small.thumbnail((SHOWN_PIXELS, SHOWN_PIXELS))
+        small.thumbnail((pixels, pixels))
         return encode(small)
 
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.metrics import cohen_kappa_score
 
 from labelproof.errors import BadInput
 from labelproof.noise.posterior import posterior
@@ -131,6 +130,8 @@ def cohen_kappa(first: Any, second: Any) -> float:
         raise BadInput("first and second have no item in common. Give items that both reviewers labelled.")
     if len(np.unique(codes[both])) == 1:
         return 1.0  # one class only, and always the same: perfect, though nothing could have gone wrong
+    from sklearn.metrics import cohen_kappa_score  # a second to import, and the review page has no use for it
+
     return float(cohen_kappa_score(codes[both, 0], codes[both, 1], labels=range(len(names))))
 
 

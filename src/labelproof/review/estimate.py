@@ -9,11 +9,12 @@ import numpy.typing as npt
 
 from labelproof.auditing.findings import ErrorRate
 from labelproof.errors import BadInput
-from labelproof.validation import FloatArray, Seed, rng_from
+from labelproof.validation import BoolArray, FloatArray, Seed, rng_from
 
 STRATA = 5
 DOUBT = 0.03  # least variance that an error probability is credited with: the audit may be wrong where it is sure
 PSEUDO_REVIEWS = 1.0
+SKEW = 0.25  # wrong labels added to what each stratum showed for the upper end of the interval, taken off for the lower
 
 
 @dataclass(frozen=True)
@@ -25,20 +26,30 @@ class MeasurementPlan:
     index : ndarray of int, shape (m,)
         Rows to review, in random order.
     stratum : ndarray of int, shape (n,)
-        The stratum of each row, by rising error probability.
+        The stratum of each row.
     """
 
     index: npt.NDArray[np.int64]
     stratum: npt.NDArray[np.int64]
 
 
+def strata_of(error_probability: FloatArray, n_strata: int = STRATA) -> npt.NDArray[np.int64]:
+    """The stratum of each item, by rising error probability e, of equal ``sum of sqrt((e + δ)(1 - e + δ))``, δ = 0.03.
+
+    Drawing equally many of each is Neyman's allocation, with room for an audit that is wrong where it is sure.
+    """
+    e = _checked(error_probability)
+    order = np.argsort(e, kind="stable")
+    spread = np.cumsum(np.sqrt((e[order] + DOUBT) * (1 - e[order] + DOUBT)))
+    stratum = np.empty(len(e), np.int64)
+    stratum[order] = np.minimum((spread / spread[-1] * n_strata).astype(np.int64), n_strata - 1)
+    return stratum
+
+
 def plan_measurement(
     error_probability: FloatArray, n_reviews: int, *, n_strata: int = STRATA, seed: Seed = 0
 ) -> MeasurementPlan:
-    """Choose which items to review so that the error rate is known best.
-
-    Items are sorted by error probability e and cut into strata of equal ``sum of sqrt((e + δ)(1 - e + δ))``, δ = 0.03, from each
-    of which equally many are drawn at random: Neyman's allocation, with room for an audit that is wrong where it is sure.
+    """Choose which items to review so that the error rate is known best: equally many of each of `strata_of`, at random.
 
     Parameters
     ----------
@@ -56,14 +67,10 @@ def plan_measurement(
     ----------
     Neyman (1934), On the two different aspects of the representative method.
     """
-    e = _checked(error_probability)
-    if not 2 * n_strata <= n_reviews <= len(e):
-        raise BadInput(f"n_reviews is {n_reviews}. Give at least {2 * n_strata} and at most the {len(e)} items.")
+    stratum = strata_of(error_probability, n_strata)
+    if not 2 * n_strata <= n_reviews <= len(stratum):
+        raise BadInput(f"n_reviews is {n_reviews}. Give at least {2 * n_strata} and at most the {len(stratum)} items.")
     rng = rng_from(seed)
-    order = np.argsort(e, kind="stable")
-    spread = np.cumsum(np.sqrt((e[order] + DOUBT) * (1 - e[order] + DOUBT)))
-    stratum = np.empty(len(e), np.int64)
-    stratum[order] = np.minimum((spread / spread[-1] * n_strata).astype(np.int64), n_strata - 1)
     chosen: list[npt.NDArray[np.int64]] = []
     left = n_reviews
     sizes = np.bincount(stratum, minlength=n_strata)
@@ -74,7 +81,9 @@ def plan_measurement(
     return MeasurementPlan(rng.permutation(np.concatenate(chosen)), stratum)
 
 
-def estimate_error_rate(error_probability: FloatArray, plan: MeasurementPlan, is_error: npt.ArrayLike) -> ErrorRate:
+def estimate_error_rate(
+    error_probability: FloatArray, plan: MeasurementPlan, is_error: npt.ArrayLike, *, among: BoolArray | None = None
+) -> ErrorRate:
     """The share of wrong labels from the audit's probabilities and the reviews of a `plan_measurement`.
 
     Prediction-powered and stratified: in each stratum the mean error probability of all its items, corrected by what the
@@ -84,7 +93,8 @@ def estimate_error_rate(error_probability: FloatArray, plan: MeasurementPlan, is
 
     Unbiased whatever the probabilities are worth; the better they are, the narrower the interval. The variance in a stratum is
     ``p (1 - p) / m_h`` with the finite-population correction and p the share of wrong ones, drawn to the mean of e by one
-    pseudo-review so that a stratum without a find is not taken for certain.
+    pseudo-review so that a stratum without a find is not taken for certain. As in Wilson's interval each end has the variance that
+    goes with it: p is a quarter of a review higher for the upper end and lower for the lower one, because few finds are skewed.
 
     Parameters
     ----------
@@ -94,6 +104,8 @@ def estimate_error_rate(error_probability: FloatArray, plan: MeasurementPlan, is
     is_error : array-like of bool, shape (m,)
         Whether the label of each item of ``plan.index`` turned out wrong. Reviews not made yet are left off the end: the
         order is random, so what is done so far is a sample too.
+    among : ndarray of bool, shape (n,), optional
+        The rate of these items alone, e.g. of one class.
 
     Returns
     -------
@@ -102,7 +114,7 @@ def estimate_error_rate(error_probability: FloatArray, plan: MeasurementPlan, is
 
     References
     ----------
-    Angelopoulos et al. (2023), Prediction-powered inference.
+    Angelopoulos et al. (2023), Prediction-powered inference. Cochran (1977), Sampling techniques, chapter 5A, for ``among``.
 
     Examples
     --------
@@ -121,20 +133,31 @@ def estimate_error_rate(error_probability: FloatArray, plan: MeasurementPlan, is
             f"is_error has shape {wrong.shape}. Give one true or false for each reviewed item, at most {len(plan.index)}."
         )
     rows = plan.index[: len(wrong)]
-    estimate, variance = 0.0, 0.0
-    for h in range(int(plan.stratum.max()) + 1):
-        inside, seen = plan.stratum == h, plan.stratum[rows] == h
-        size, reviewed = int(inside.sum()), int(seen.sum())
-        if reviewed == 0:
-            raise BadInput(
-                f"no item of stratum {h} is reviewed yet ({len(wrong)} reviews in all). Review more before estimating."
-            )
-        weight, expected = size / len(e), float(e[inside].mean())
-        estimate += weight * (expected + float((wrong[seen] - e[rows[seen]]).mean()))
-        share = (wrong[seen].sum() + PSEUDO_REVIEWS * expected) / (reviewed + PSEUDO_REVIEWS)
-        variance += weight**2 * share * (1 - share) / reviewed * (1 - reviewed / size)
-    half = 1.96 * float(np.sqrt(variance))
-    return ErrorRate(float(np.clip(estimate, 0, 1)), max(0.0, estimate - half), min(1.0, estimate + half))
+    strata = int(plan.stratum.max()) + 1
+    size, reviewed = np.bincount(plan.stratum, minlength=strata), np.bincount(plan.stratum[rows], minlength=strata)
+    if ((size > 0) & (reviewed == 0)).any():
+        h = int(np.argmax((size > 0) & (reviewed == 0)))
+        raise BadInput(f"no item of stratum {h} is reviewed yet ({len(wrong)} reviews in all). Review more before estimating.")
+    domain = np.ones(len(e), bool) if among is None else np.asarray(among, bool)
+    own = domain[rows]
+    members = np.bincount(plan.stratum, domain, strata)  # of the domain in each stratum
+    asked = np.bincount(plan.stratum[rows], own, strata)
+    expected = np.bincount(plan.stratum, e * domain, strata)
+    off = np.bincount(plan.stratum[rows], (wrong - e[rows]) * own, strata)
+    found = np.bincount(plan.stratum[rows], wrong * own, strata)
+    raised = size / np.maximum(reviewed, 1)  # items that one review stands for
+    least = float(found.sum() / members.sum())  # what has been found is there
+    estimate = max(least, float((expected + raised * off).sum() / members.sum()))
+    prior = expected / np.maximum(members, 1)
+    variance_of_one = raised * members * (1 - reviewed / np.maximum(size, 1))
+    ends = []
+    for sign in (-1, 1):
+        likely = np.clip(found + sign * SKEW, 0, asked) + PSEUDO_REVIEWS * prior
+        share = likely / (asked + PSEUDO_REVIEWS)
+        half = 1.96 * float(np.sqrt((variance_of_one * share * (1 - share)).sum())) / float(members.sum())
+        ends.append(estimate + sign * half)
+    low, high = max(least, ends[0]), min(1.0, ends[1])
+    return ErrorRate(float(np.clip(estimate, 0, 1)), min(low, 1.0), max(high, 0.0))
 
 
 def _checked(error_probability: FloatArray) -> FloatArray:

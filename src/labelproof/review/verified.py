@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,17 +14,30 @@ import numpy.typing as npt
 from labelproof.data.dataset import Dataset
 from labelproof.data.files import column, plain_values, read_frame
 from labelproof.errors import BadInput
+from labelproof.review.candidates import open_candidates
+from labelproof.review.resolve import resolve
+from labelproof.review.store import Store
 from labelproof.validation import check_labels, did_you_mean
 
 
-def read_verified(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Verified labels by id, from a table with the columns ``id`` and ``label``; rows without a label are left out.
+def read_verified(path: str | os.PathLike[str], database: str | None = None) -> dict[str, Any]:
+    """Verified labels by id.
+
+    Parameters
+    ----------
+    path : path
+        An audit folder: the decisions of its reviewers, ``None`` for an item that is none of the classes. Or a table with the
+        columns ``id`` and ``label``, whose rows without a label are left out.
+    database : str, optional
+        Where the decisions of an audit folder are kept, if not beside it.
 
     Raises
     ------
     BadInput
         If a column is missing, or an id has two different labels.
     """
+    if Path(path).is_dir():
+        return _decided(Path(path), database)
     frame = read_frame(path, text_columns=["id", "label"])
     ids = plain_values(column(frame, "id", path, "--reviews: the column")).tolist()
     labels = plain_values(column(frame, "label", path, "--reviews: the column")).tolist()
@@ -37,8 +51,23 @@ def read_verified(path: str | os.PathLike[str]) -> dict[str, Any]:
     return found
 
 
+def _decided(folder: Path, database: str | None) -> dict[str, Any]:
+    candidates = open_candidates(folder)
+    if candidates.has_tags:
+        raise BadInput(f"--reviews {str(folder)!r} is an audit of tags. Give one of classes.")
+    store = open_store(folder, database, must_exist=True)
+    typed = {str(value): value for value in candidates.summary["classes"]}
+    found = resolve(store.current(candidates.fingerprint))
+    store.close()
+    if not found:
+        raise BadInput(f"--reviews {str(folder)!r} has no decision yet. Review some labels with labelproof review first.")
+    return {item: None if outcome.label is None else typed[outcome.label] for item, outcome in found.items()}
+
+
 def with_verified(dataset: Dataset, labels: Mapping[str, Any]) -> tuple[Dataset, npt.NDArray[np.bool_]]:
     """The data set with verified labels in place of the given ones, and where they are, shape (n,).
+
+    An item that is verified to be none of the classes loses its label.
 
     Raises
     ------
@@ -57,5 +86,20 @@ def with_verified(dataset: Dataset, labels: Mapping[str, Any]) -> tuple[Dataset,
         )
     given, rows = dataset.given.copy(), np.array([places[key] for key in labels])
     given[rows] = check_labels(list(labels.values()), classes=dataset.classes, name="reviews", needed=0).codes
-    verified[rows] = True
+    verified[rows] = given[rows] >= 0
     return dataclasses.replace(dataset, given=given), verified
+
+
+def open_store(folder: str | os.PathLike[str], database: str | None = None, *, must_exist: bool = False) -> Store:
+    """The decisions of an audit folder: of a database, or of a SQLite file beside it, which a new audit does not overwrite.
+
+    Raises
+    ------
+    BadInput
+        If there is no such file and ``must_exist``.
+    """
+    place = Path(folder).resolve()
+    beside = place.with_name(f"{place.name}.reviews.sqlite")
+    if must_exist and database is None and not beside.exists():
+        raise BadInput(f"{str(folder)!r} has no reviews yet: {str(beside)!r} does not exist. Review it with labelproof review.")
+    return Store(database or beside)

@@ -1,0 +1,160 @@
+"""`labelproof review`, `apply`, `export` and `import`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.markup import escape
+
+from labelproof.cli.shared import Overwrite, Seed, app, err, out
+from labelproof.errors import BadInput
+
+if TYPE_CHECKING:
+    from labelproof.review.session import ReviewSession
+
+Folder = Annotated[Path, typer.Argument(help="Folder that labelproof audit wrote.")]
+Database = Annotated[
+    str | None, typer.Option(help="Where decisions are kept: postgresql://… for teams; FOLDER.reviews.sqlite otherwise.")
+]
+Budget = Annotated[int, typer.Option(min=1, help="Number of reviews in all, those done before included.")]
+
+
+@app.command()
+def review(
+    folder: Folder,
+    budget: Budget = 200,
+    reviewer: Annotated[str | None, typer.Option(help="Your name; asked for on the page otherwise.")] = None,
+    measure: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="Share of the reviews that measure the error rate; the rest hunt errors.")
+    ] = 0.4,
+    overlap: Annotated[float, typer.Option(min=0.0, max=1.0, help="Share of the items that two reviewers get.")] = 0.0,
+    database: Database = None,
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; 0.0.0.0 lets other machines in, with the token.")
+    ] = "127.0.0.1",
+    port: Annotated[int | None, typer.Option(min=0, max=65_535, help="8765 or the next free one; 0: any.")] = None,
+    browser: Annotated[bool, typer.Option(help="Open the page in a browser.")] = True,
+    seed: Seed = 0,
+) -> None:
+    """Re-check the labels that matter, on a page in the browser, within a budget.
+
+    The same command goes on where it was stopped.
+
+    [bold]labelproof review audit/ --budget 200[/bold]
+    """
+    import sys
+    import webbrowser
+
+    from labelproof.review.guard import reviewer_name
+    from labelproof.review.server import serve
+
+    name = None if reviewer is None else reviewer_name(reviewer)
+    session = _session(folder, database, budget, measure=measure, overlap=overlap, seed=seed)
+    done = session.figures()
+
+    def ready(link: str) -> None:
+        out.print(f"{session.left():,} of {budget:,} reviews to do, {done.reviewed:,} labels reviewed. Open\n")
+        out.print(f"  {link}\n", soft_wrap=True, highlight=False, markup=False)
+        out.print("Every decision is saved at once; stop with Ctrl-C and go on with the same command.")
+        if browser and sys.stdout.isatty():
+            webbrowser.open(link)
+
+    serve(session, title=folder.resolve().name, host=host, port=port, reviewer=name, ready=ready)
+    session.sync()
+    figures = session.figures()
+    rate = figures.error_rate
+    err.print(
+        f"\n{figures.reviewed:,} labels reviewed, {figures.wrong:,} of them wrong. Of all labels {rate.estimate:.1%} are wrong "
+        f"(95 % interval {rate.low:.1%} to {rate.high:.1%}).\n{figures.advice}"
+    )
+    err.print(f"Next: [bold]labelproof apply {escape(str(folder))} --out clean.csv[/bold]")
+    session.store.close()
+
+
+@app.command("apply")
+def apply_command(
+    folder: Folder,
+    target: Annotated[Path, typer.Option("--out", help="Table to write (.csv .tsv .parquet).")] = Path("clean.csv"),
+    obvious: Annotated[
+        bool, typer.Option("--obvious", help="Also replace obvious errors that nobody reviewed by the suggestion.")
+    ] = False,
+    database: Database = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Write the data set with repaired labels, and why each changed; the original is not touched.
+
+    [bold]labelproof apply audit/ --out clean.csv[/bold]
+    """
+    from labelproof.review.candidates import open_candidates
+    from labelproof.review.repair import repair
+    from labelproof.review.verified import open_store
+
+    candidates = open_candidates(folder)
+    store = open_store(folder, database, must_exist=not obvious)
+    done = repair(candidates, store, target, obvious=obvious, overwrite=overwrite)
+    store.close()
+    out.print(
+        f"{done.reviewed:,} labels changed because a person said so"
+        + (f" ({done.emptied:,} emptied: none of the classes)" if done.emptied else "")
+        + (f", {done.obvious:,} obvious ones without a review" if obvious else "")
+        + f". Written to [bold]{escape(str(target))}[/bold]"
+    )
+
+
+@app.command("export")
+def export_command(
+    folder: Folder,
+    to: Annotated[str, typer.Option(help="label-studio (a folder of tasks and a configuration) or csv.")] = "csv",
+    target: Annotated[Path | None, typer.Option("--out", help="reviews.csv, or the folder label-studio/.")] = None,
+    budget: Budget = 200,
+    database: Database = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Hand the review queue to a spreadsheet or to Label Studio; labelproof import brings the answers back.
+
+    [bold]labelproof export audit/ --to label-studio --out tasks/[/bold]
+    """
+    from labelproof.review.exchange import write_csv
+    from labelproof.review.label_studio import write_label_studio
+
+    if to not in ("csv", "label-studio"):
+        raise BadInput(f"--to is {to!r}. Choose csv or label-studio.")
+    goal = target or Path("reviews.csv" if to == "csv" else "label-studio")
+    session = _session(folder, database, budget)
+    count = (write_csv if to == "csv" else write_label_studio)(session, goal, overwrite)
+    out.print(f"{count:,} {'lines' if to == 'csv' else 'tasks'} written to [bold]{escape(str(goal))}[/bold]")
+    if to == "label-studio":
+        out.print("In a new project paste config.xml under Labeling Interface › Code, then import tasks.json.")
+    out.print(f"Back again: [bold]labelproof import {escape(str(folder))} FILE[/bold]")
+
+
+@app.command("import")
+def import_command(
+    folder: Folder,
+    answers: Annotated[Path, typer.Argument(help="JSON export of Label Studio, or the .csv filled in.")],
+    reviewer: Annotated[str | None, typer.Option(help="Who filled in the rows that do not say.")] = None,
+    database: Database = None,
+) -> None:
+    """Record decisions made in a spreadsheet or in Label Studio; doing it twice changes nothing.
+
+    [bold]labelproof import audit/ export.json[/bold]
+    """
+    from labelproof.data.files import existing
+    from labelproof.review.exchange import read_csv
+    from labelproof.review.label_studio import read_label_studio
+
+    existing(answers, "file")
+    session = _session(folder, database, 1)
+    done = read_label_studio(session, answers) if answers.suffix.lower() == ".json" else read_csv(session, answers, reviewer)
+    out.print(f"{done.recorded:,} decisions recorded, {done.known:,} known already, {done.empty:,} items without an answer.")
+
+
+def _session(folder: Path, database: str | None, budget: int, **options: Any) -> ReviewSession:
+    from labelproof.review.candidates import open_candidates
+    from labelproof.review.session import ReviewSession
+    from labelproof.review.verified import open_store
+
+    candidates = open_candidates(folder)
+    return ReviewSession(candidates, open_store(folder, database), budget=budget, **options)

@@ -1,0 +1,103 @@
+"""The items of an audit opened again, one by one: what a person is shown, without decoding what nobody looks at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from labelproof.data.arrays import from_file, show_array
+from labelproof.data.dataset import Shown
+from labelproof.data.images import Decoded, decode_all, list_pictures, thumbnail
+from labelproof.data.table import read_table
+from labelproof.data.text import read_text
+from labelproof.errors import BadInput
+from labelproof.validation import IntArray
+
+PICTURE_PIXELS = 1024
+
+
+@dataclass(frozen=True)
+class Items:
+    """Items that can be looked at.
+
+    Attributes
+    ----------
+    kind : {"table", "text", "images", "arrays"}
+    n : int
+        Number of items, as the audit numbered them.
+    show : callable
+        Row number to `Shown`; pictures are at most 1,024 pixels wide or high.
+    take : callable
+        Row numbers to what a model would learn from: a frame, texts, or an array, with one row for each.
+    """
+
+    kind: str
+    n: int
+    show: Callable[[int], Shown]
+    take: Callable[[IntArray], Any]
+
+
+def reopen(source: dict[str, Any], skipped: Sequence[str] = ()) -> Items | None:
+    """Open the data that an audit was made of.
+
+    Parameters
+    ----------
+    source : dict
+        ``source`` of the audit's summary.
+    skipped : sequence of str
+        Names of the pictures that the audit could not read.
+
+    Returns
+    -------
+    Items or None
+        ``None`` where the audit was made of labels and probabilities alone.
+
+    Raises
+    ------
+    BadInput
+        If a file is missing, or is not what it was.
+    """
+    kind = source.get("kind")
+    if kind == "images":
+        return _pictures(source, set(skipped))
+    if kind in ("table", "text"):
+        dataset = (
+            read_table(source["path"], source["label"], id=source["id"], features=source["features"])
+            if kind == "table"
+            else read_text(source["path"], source["label"], source["text"], id=source["id"])
+        )
+        return Items(kind, len(dataset), dataset.show, lambda rows: dataset.x[rows])
+    if kind == "arrays" and source.get("features"):
+        x = from_file(source["features"], "features")
+        return Items("arrays", len(x), lambda i: show_array(np.asarray(x[i])), lambda rows: np.asarray(x[rows]))
+    return None
+
+
+def _pictures(source: dict[str, Any], skipped: set[str]) -> Items:
+    path = Path(source["path"])
+    all_files, _, names = list_pictures(path, source["label"], source["image"], source["id"])
+    files = [file for file, name in zip(all_files, names, strict=True) if str(name) not in skipped]
+    root = (path if path.is_dir() else path.parent).resolve()
+
+    def show(i: int) -> Shown:
+        if not files[i].resolve().is_relative_to(root):
+            raise BadInput(f"picture {i} lies outside the folder of the data and is not shown.")
+        try:
+            return Shown(image=thumbnail(files[i], PICTURE_PIXELS))
+        except (OSError, ValueError, SyntaxError) as error:
+            raise BadInput(f"picture {i} cannot be read any more ({type(error).__name__}).") from error
+
+    def take(rows: IntArray) -> Decoded:
+        inside = [files[i] for i in rows if files[i].resolve().is_relative_to(root)]
+        if len(inside) < len(rows):
+            raise BadInput("some pictures lie outside the folder of the data.")
+        pixels, kept, _ = decode_all(inside, [str(i) for i in rows], source["size"])
+        if len(kept) < len(inside):
+            raise BadInput("some pictures cannot be read any more.")
+        return pixels
+
+    return Items("images", len(files), show, take)

@@ -1,0 +1,137 @@
+"""What can be reviewed: the items of an audit folder, worst first, without the data themselves."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from labelproof.auditing.findings import ISSUES_FILE, ITEMS_FILE, read_summary
+from labelproof.data.files import existing
+from labelproof.errors import BadInput, CorruptArtifact
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """The items of an audit in order of falling error probability; a *rank* is a place in this order.
+
+    Attributes
+    ----------
+    folder : Path
+        The audit folder.
+    summary : dict
+        Of ``summary.json``.
+    table : polars.DataFrame
+        ``index`` (row number in the data), ``id`` (as text), ``error_probability``; for classes also ``given_label``,
+        ``suggested_label`` (codes into ``classes``) and ``confidence``; for tags ``tags`` (lists of names).
+    classes : list of str
+        Names of the classes, or of the tags, as text.
+    fingerprint : str
+        Of ids and given labels: reviews belong to the labels that were reviewed, whichever audit put them in order.
+    """
+
+    folder: Path
+    summary: dict[str, Any]
+    table: pl.DataFrame
+    classes: list[str]
+    fingerprint: str
+
+    def __len__(self) -> int:
+        return self.table.height
+
+    @property
+    def has_tags(self) -> bool:
+        """Whether an item has any number of tags rather than one class."""
+        return self.summary.get("kind") == "tags"
+
+    @cached_property
+    def error_probability(self) -> npt.NDArray[np.float64]:
+        """By rank, falling, shape (n,)."""
+        return self.table["error_probability"].to_numpy()
+
+    @cached_property
+    def index(self) -> npt.NDArray[np.int64]:
+        """Row number in the data, by rank, shape (n,)."""
+        return self.table["index"].to_numpy()
+
+    @cached_property
+    def given(self) -> npt.NDArray[np.int64]:
+        """Code of the given class by rank, shape (n,)."""
+        return self.table["given_label"].to_numpy()
+
+    def ranks_of(self, ids: Sequence[str]) -> dict[str, int]:
+        """Ranks of items by id; ids that the audit has not are left out."""
+        if not ids:
+            return {}
+        numbered = self.table.select("id").with_row_index("rank")
+        return dict(numbered.filter(pl.col("id").is_in(list(ids))).select("id", "rank").iter_rows())
+
+    @cached_property
+    def tag_issues(self) -> dict[int, dict[str, float]]:
+        """Error probability of the doubtful tags of each item, by row number in the data."""
+        frame = pl.read_parquet(self.folder / ISSUES_FILE, columns=["index", "tag", "error_probability"])
+        found: dict[int, dict[str, float]] = {}
+        for index, tag, error in frame.iter_rows():
+            found.setdefault(index, {})[tag] = error
+        return found
+
+    def given_name(self, rank: int) -> str:
+        """The given class of an item, or its given tags as a JSON list."""
+        if self.has_tags:
+            return tags_text(self.table["tags"][rank].to_list())
+        return self.classes[int(self.given[rank])]
+
+
+def tags_text(tags: list[str]) -> str:
+    """Tags as a decision's label holds them."""
+    return json.dumps(tags, ensure_ascii=False)
+
+
+def open_candidates(folder: str | os.PathLike[str]) -> Candidates:
+    """Open an audit folder for review.
+
+    Raises
+    ------
+    BadInput
+        If it does not exist or holds no label.
+    CorruptArtifact
+        If a file is missing or damaged.
+    """
+    place = existing(folder, "audit folder")
+    summary = read_summary(place)
+    has_tags = summary.get("kind") == "tags"
+    try:
+        classes = [str(name) for name in summary["classes"]]
+        table = pl.read_parquet(place / (ITEMS_FILE if has_tags else ISSUES_FILE)).with_columns(pl.col("id").cast(pl.String))
+        if has_tags:
+            table = table.sort("error_probability", descending=True, maintain_order=True)
+        else:
+            named = pl.Enum(classes)
+            codes = [pl.col(name).cast(pl.String).cast(named).to_physical().cast(pl.Int32) for name in _NAMED]
+            table = table.select("index", "id", "error_probability", "confidence", *codes)
+    except (OSError, KeyError, TypeError, pl.exceptions.PolarsError) as error:
+        raise CorruptArtifact(f"{str(place)!r} is not a whole audit folder ({error}). Run the audit again.") from error
+    if table.height == 0:
+        raise BadInput(f"{str(place)!r} holds no label to review.")
+    return Candidates(place, summary, table, classes, _fingerprint(table, classes, "tags" if has_tags else "given_label"))
+
+
+_NAMED = ("given_label", "suggested_label")
+
+
+def _fingerprint(table: pl.DataFrame, classes: list[str], given: str) -> str:
+    rows = table.select("index", "id", given).sort("index")
+    labels = rows[given].list.join("\x1f") if rows[given].dtype == pl.List else rows[given].cast(pl.String)
+    digest = hashlib.sha256(json.dumps(classes).encode())
+    for column in (rows["id"], labels):
+        digest.update(column.str.join("\x1e").item().encode())
+    return digest.hexdigest()[:32]

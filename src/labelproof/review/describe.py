@@ -1,0 +1,142 @@
+"""An item as the page shows it: plain data for JSON, made of the audit and of the item itself."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from labelproof.data.dataset import Shown
+from labelproof.data.reopen import Items, reopen
+from labelproof.errors import LabelproofError
+from labelproof.review.candidates import Candidates
+from labelproof.review.context import Context
+
+MOST_FIELDS = 200
+MOST_CHARACTERS = 100_000
+LIKELY = 8
+BRIEF = 280
+
+
+class Describer:
+    """Shows the items of an audit, as far as its data can still be read.
+
+    Attributes
+    ----------
+    problem : str
+        Why the items themselves cannot be shown; empty where they can.
+    """
+
+    def __init__(self, candidates: Candidates) -> None:
+        self.candidates = candidates
+        self.problem = ""
+        self._items: Items | None = None
+        skipped = [row["id"] for row in candidates.summary.get("skipped", [])]
+        try:
+            self._items = reopen(candidates.summary.get("source") or {}, skipped)
+        except LabelproofError as error:
+            self.problem = f"The items cannot be shown: {error}"
+        if self._items is not None and self._items.n != candidates.summary["n"]:
+            self.problem = (
+                f"The data have {self._items.n:,} items now, but had {candidates.summary['n']:,} when they were audited. "
+                "They are not shown, because rows may have moved."
+            )
+            self._items = None
+        elif self._items is None and not self.problem:
+            self.problem = "This audit was made of labels and probabilities alone, so items are shown by their ids."
+        usable = self._items is not None and not candidates.has_tags
+        self.context = Context(candidates, self._items) if usable and self._items is not None else None
+
+    def item(self, rank: int) -> dict[str, Any]:
+        """Everything of an item but its picture, which has an address of its own."""
+        known = self.candidates
+        described: dict[str, Any] = {"rank": rank, "id": known.table["id"][rank], **self._shown(rank)}
+        described["error_probability"] = float(known.error_probability[rank])
+        if known.has_tags:
+            return described | {"tags": self._tags(rank)}
+        given, suggested = int(known.given[rank]), int(known.table["suggested_label"][rank])
+        marks = self.context.unusual(rank, given) if self.context is not None else set()
+        for field in described.get("fields", []):
+            field["unusual"] = field["name"] in marks
+        return described | {
+            "given": given,
+            "suggested": suggested,
+            "confidence": float(known.table["confidence"][rank]),
+            "likely": self._likely(given, suggested),
+        }
+
+    def similar(self, rank: int) -> dict[str, list[dict[str, Any]]]:
+        """Trusted items like this one, of its given and of its suggested class."""
+        if self.context is None:
+            return {}
+        known = self.candidates
+        codes = {"given": int(known.given[rank]), "suggested": int(known.table["suggested_label"][rank])}
+        if codes["given"] == codes["suggested"]:
+            del codes["suggested"]
+        return {
+            name: [{"rank": other, **self._shown(other, brief=True)} for other in self.context.similar(rank, code)]
+            for name, code in codes.items()
+        }
+
+    def picture(self, rank: int) -> bytes:
+        """The picture of an item, PNG or JPEG; empty where it has none or cannot be read."""
+        if self._items is None or not 0 <= rank < len(self.candidates):
+            return b""
+        try:
+            return self._items.show(int(self.candidates.index[rank])).image
+        except LabelproofError:
+            return b""
+
+    def text(self, rank: int) -> str:
+        """An item in one line of text, for a spreadsheet."""
+        shown = self._show(rank)
+        if isinstance(shown, str):
+            return ""
+        return shown.text or "; ".join(f"{name}: {value}" for name, value in shown.fields)
+
+    @cached_property
+    def _inverse(self) -> Any:
+        """p(true | given), shape (k, k), of the audit's noise; ``None`` where it has too many classes."""
+        summary = self.candidates.summary
+        if summary.get("transition") is None:
+            return None
+        joint = np.array(summary["transition"]) * np.array(summary["prior"])[:, None]
+        return joint.T / np.maximum(joint.sum(axis=0)[:, None], 1e-300)
+
+    def _likely(self, given: int, suggested: int) -> list[int]:
+        """Codes of the classes that such a label most often should be, the suggestion first."""
+        order = (
+            np.arange(len(self.candidates.classes))
+            if self._inverse is None
+            else np.argsort(-self._inverse[given], kind="stable")
+        )
+        others = [int(code) for code in order[: LIKELY + 2] if code not in (given, suggested)]
+        return [suggested, *others][:LIKELY] if suggested != given else others[:LIKELY]
+
+    def _tags(self, rank: int) -> list[dict[str, Any]]:
+        """All tags of an item, the doubtful ones first."""
+        given = set(self.candidates.table["tags"][rank].to_list())
+        doubtful = self.candidates.tag_issues.get(int(self.candidates.index[rank]), {})
+        tags = [{"name": name, "given": name in given, "error": doubtful.get(name, 0.0)} for name in self.candidates.classes]
+        return sorted(tags, key=lambda tag: (-float(tag["error"]), not tag["given"]))
+
+    def _show(self, rank: int) -> Shown | str:
+        if self._items is None:
+            return self.problem
+        try:
+            return self._items.show(int(self.candidates.index[rank]))
+        except LabelproofError as error:
+            return str(error)
+
+    def _shown(self, rank: int, brief: bool = False) -> dict[str, Any]:
+        if self._items is not None and self._items.kind == "images":  # decoded when it is asked for
+            return {"picture": True}
+        shown = self._show(rank)
+        if isinstance(shown, str):
+            return {"problem": shown}
+        if shown.image:
+            return {"picture": True}
+        if shown.fields:
+            return {"fields": [{"name": name, "value": value[:2000]} for name, value in shown.fields[:MOST_FIELDS]]}
+        return {"text": shown.text[: BRIEF if brief else MOST_CHARACTERS]}

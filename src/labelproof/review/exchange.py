@@ -1,0 +1,199 @@
+"""Decisions that come from elsewhere: what they have in common, and spreadsheets."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from labelproof.data.files import column, read_frame, write_frame
+from labelproof.errors import BadInput
+from labelproof.review.describe import Describer
+from labelproof.review.guard import reviewer_name
+from labelproof.review.session import ReviewSession
+from labelproof.review.store import DECISIONS, Decision
+from labelproof.validation import did_you_mean
+
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what spreadsheets run
+QUOTE = "'"
+SHOWN_CHARACTERS = 1000
+TAG_SEPARATOR = "; "
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What an import did: numbers of decisions.
+
+    Attributes
+    ----------
+    recorded, known : int
+        New in the log, and in it already.
+    empty : int
+        Rows or tasks without a decision.
+    """
+
+    recorded: int
+    known: int
+    empty: int
+
+
+def record_imported(session: ReviewSession, decisions: Iterable[Decision], empty: int) -> Imported:
+    """Record decisions from elsewhere, but those that stand in the log already: importing twice changes nothing."""
+    session.sync()
+    standing = {(d.item, d.reviewer): d for d in session.decisions}
+    logged = {event["uid"] for event in session.store.events(session.candidates.fingerprint)}
+    fresh, known = [], 0
+    for decision in sorted(decisions, key=lambda d: d.decided_at):
+        own = standing.get((decision.item, decision.reviewer))
+        if decision.uid in logged or (own is not None and (own.action, own.label) == (decision.action, decision.label)):
+            known += 1
+        else:
+            fresh.append(decision)
+    session.store.record(session.candidates.fingerprint, fresh)
+    session.sync()
+    return Imported(len(fresh), known, empty)
+
+
+def uid_of(*parts: Any) -> str:
+    """A uid that the same decision gets each time it is imported."""
+    return hashlib.sha256("\x1f".join(map(str, parts)).encode()).hexdigest()[:40]
+
+
+def checked_time(text: Any, where: str) -> str:
+    """A time as the log writes it: ISO 8601 in UTC; the empty string where there is none."""
+    if text is None or str(text).strip() == "":
+        return ""
+    try:
+        when = datetime.fromisoformat(str(text).strip().replace("Z", "+00:00"))
+    except ValueError as error:
+        raise BadInput(f"{where}: {str(text)[:60]!r} is no time. Write it as 2026-01-31T12:00:00Z.") from error
+    return (when if when.tzinfo else when.replace(tzinfo=UTC)).astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def checked_seconds(value: Any, where: str) -> float | None:
+    """Seconds that a person spent, or ``None``."""
+    if value is None or str(value).strip() == "":
+        return None
+    try:
+        seconds = float(value)
+    except (TypeError, ValueError):
+        seconds = math.nan
+    if not 0 <= seconds < math.inf:
+        raise BadInput(f"{where}: {str(value)[:60]!r} is no number of seconds.")
+    return seconds
+
+
+def write_csv(session: ReviewSession, target: str | os.PathLike[str], overwrite: bool = False) -> int:
+    """Write the queue as a table for a spreadsheet: one line for each decision, and one for each item still open.
+
+    A person fills in ``label``, or writes ``none``, ``unsure`` or ``skip`` under ``decision``. Cells that a spreadsheet would
+    run as a formula begin with an apostrophe; `read_csv` takes it off again. Returns the number of lines.
+    """
+    goal = Path(target)
+    if goal.exists() and not overwrite:
+        raise BadInput(f"{str(goal)!r} exists. Add --overwrite to replace it, or choose another --out.")
+    if goal.suffix.lower() not in (".csv", ".tsv"):
+        raise BadInput(f"--out {str(goal)!r} ends in {goal.suffix!r}. A spreadsheet is written to .csv or .tsv.")
+    candidates, describer = session.candidates, Describer(session.candidates)
+    said: dict[str, list[Decision | None]] = {}
+    for standing in session.decisions:
+        said.setdefault(standing.item, []).append(standing)
+    nobody: list[Decision | None] = [None]
+    rows: list[dict[str, Any]] = []
+    for rank in session.queue.rows.tolist():
+        item = candidates.table["id"][rank]
+        for decision in said.get(item, nobody):
+            label = None if decision is None else decision.label
+            rows.append(
+                {
+                    "id": _guarded(item),
+                    "item": _guarded(describer.text(rank)[:SHOWN_CHARACTERS]),
+                    "given_label": _guarded(_cell(session, candidates.given_name(rank))),
+                    "suggested_label": "" if candidates.has_tags else _guarded(_suggested(session, rank)),
+                    "error_probability": round(float(candidates.error_probability[rank]), 4),
+                    "label": "" if label is None else _guarded(_cell(session, label)),
+                    "decision": "" if decision is None else decision.action,
+                    "reviewer": "" if decision is None else _guarded(decision.reviewer),
+                    "decided_at": "" if decision is None else decision.decided_at,
+                    "seconds": None if decision is None else decision.seconds,
+                }
+            )
+    write_frame(pl.DataFrame(rows, infer_schema_length=None), goal)
+    return len(rows)
+
+
+def read_csv(session: ReviewSession, path: str | os.PathLike[str], reviewer: str | None = None) -> Imported:
+    """Record the decisions of a table with the columns ``id`` and ``label``, as `write_csv` made it or a person.
+
+    ``decision``, ``reviewer``, ``decided_at`` and ``seconds`` are read where present. An empty ``label`` without a decision is an
+    item not reviewed. A label wins over a ``decision`` of keep or relabel.
+
+    Raises
+    ------
+    BadInput
+        For an unknown id, class, decision, time or number, with its line; nothing is recorded then.
+    """
+    known = ("id", "label", "decision", "reviewer", "decided_at", "seconds", "given_label", "suggested_label", "item")
+    frame = read_frame(path, text_columns=known)
+    column(frame, "id", path, "the column")
+    column(frame, "label", path, "the column")
+    rows = frame.select([name for name in known[:6] if name in frame.columns]).cast(pl.String).to_dicts()
+    ids = [_bare(row["id"] or "") for row in rows]
+    ranks = session.candidates.ranks_of(ids)
+    decisions, empty = [], 0
+    for line, (row, item) in enumerate(zip(rows, ids, strict=True), start=2):
+        where = f"{str(path)!r} line {line}"
+        label, action = _bare((row["label"] or "").strip()), (row.get("decision") or "").strip().lower()
+        if not label and not action:
+            empty += 1
+            continue
+        if item not in ranks:
+            raise BadInput(
+                f"{where}: the audit has no item {item!r}. {did_you_mean(item, session.candidates.table['id'].head(10_000).to_list())}"
+            )
+        if not label and action in ("keep", "relabel") and not session.candidates.has_tags:
+            raise BadInput(f"{where}: the decision is {action!r} but the label is empty. Fill in the label.")
+        if action not in ("", *DECISIONS, "skip"):
+            raise BadInput(
+                f"{where}: the decision is {action!r}. Use none, unsure or skip, or leave it empty and fill in the label."
+            )
+        name = _bare(row.get("reviewer") or "") or reviewer
+        if not name:
+            raise BadInput(f"{where} has no reviewer. Fill in that column, or give --reviewer.")
+        when = checked_time(row.get("decided_at"), where)
+        seconds = checked_seconds(row.get("seconds"), where)
+        named = action not in ("none", "unsure", "skip")
+        value: Any = [tag.strip() for tag in label.split(";") if tag.strip()] if session.candidates.has_tags else label
+        uid = uid_of(session.candidates.fingerprint, "csv", item, name, label, action, when)
+        try:
+            made = session.checked(reviewer_name(name), ranks[item], "relabel" if named else action, value, uid, seconds)  # type: ignore[arg-type]
+        except BadInput as error:
+            near = did_you_mean(label, session.candidates.classes)
+            raise BadInput(f"{where}: {error} {near}".strip()) from error
+        decisions.append(Decision(**{**vars(made), "decided_at": when, "source": "csv"}))
+    return record_imported(session, decisions, empty)
+
+
+def _suggested(session: ReviewSession, rank: int) -> str:
+    return session.candidates.classes[int(session.candidates.table["suggested_label"][rank])]
+
+
+def _cell(session: ReviewSession, label: str) -> str:
+    """A label as a person reads it: tags one after the other."""
+    return TAG_SEPARATOR.join(json.loads(label)) if session.candidates.has_tags else label
+
+
+def _guarded(text: str) -> str:
+    return QUOTE + text if text.startswith((*FORMULA, QUOTE)) else text
+
+
+def _bare(text: str) -> str:
+    return text[1:] if text.startswith(QUOTE) else text

@@ -1,0 +1,200 @@
+"""The door of the review page: who may come in, from where, and with how much. Refusals are logged without secrets."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import json
+import logging
+import secrets
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from dataclasses import dataclass
+from http.cookies import CookieError, SimpleCookie
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from labelproof.errors import BadInput
+
+MOST_BYTES = 256 * 1024  # of a request's body
+LONGEST_NAME = 80
+LOG = logging.getLogger("labelproof.review")
+HEADERS = {
+    "content-security-policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "cache-control": "no-store",
+}
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+
+def reviewer_name(name: str) -> str:
+    """A reviewer's name without surrounding blanks.
+
+    Raises
+    ------
+    BadInput
+        If it is empty, longer than 80 characters, or holds a character that cannot be printed.
+    """
+    plain = " ".join(name.split())
+    if not plain or len(plain) > LONGEST_NAME or not plain.isprintable():
+        raise BadInput(f"a reviewer's name has 1 to {LONGEST_NAME} printable characters.")
+    return plain
+
+
+@dataclass(frozen=True)
+class Keys:
+    """The token of the link, and the signed cookies that it is exchanged for; cookies hold as long as the token does.
+
+    Attributes
+    ----------
+    token : str
+    cookie : str
+        Name of the cookie, one for each port, because browsers share cookies among ports.
+    """
+
+    token: str
+    cookie: str
+
+    def admits(self, token: str) -> bool:
+        """Whether this is the token of the link."""
+        return hmac.compare_digest(token.encode(), self.token.encode())
+
+    def sign(self, reviewer: str | None) -> str:
+        """A new cookie for a reviewer, whose name may not be known yet."""
+        payload = json.dumps({"nonce": secrets.token_urlsafe(12), "reviewer": reviewer}).encode()
+        body = base64.urlsafe_b64encode(payload).decode()
+        return f"{body}.{self._signature(body)}"
+
+    def read(self, cookie: str) -> dict[str, Any] | None:
+        """What a cookie says, or ``None`` if it is not one of ours."""
+        body, _, signature = cookie.partition(".")
+        if not hmac.compare_digest(signature.encode(), self._signature(body).encode()):
+            return None
+        try:
+            content = json.loads(base64.urlsafe_b64decode(body))
+        except (ValueError, binascii.Error):
+            return None
+        return content if isinstance(content, dict) else None
+
+    def _signature(self, body: str) -> str:
+        return hmac.new(self.token.encode(), body.encode(), hashlib.sha256).hexdigest()
+
+
+class Guard:
+    """ASGI middleware around the page.
+
+    Every request needs the cookie, or the token in the address of the page; only style sheet and script are free. Requests that
+    write must come from the page's own origin and carry JSON. A body over 256 KiB is refused before it is read whole, and so is
+    any name of this host that it does not have (a page elsewhere whose name was pointed here).
+
+    Parameters
+    ----------
+    app : ASGI application
+    keys : Keys
+    hosts : iterable of str or None
+        Names with port by which the page may be called; ``None``: any.
+    """
+
+    def __init__(self, app: Any, keys: Keys, hosts: Iterable[str] | None) -> None:
+        self.app, self.keys = app, keys
+        self.hosts = None if hosts is None else {host.lower() for host in hosts}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self.app(scope, receive, send)
+            return
+        if scope["type"] != "http":
+            return
+        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+        reason, status = self._refusal(scope, headers)
+        if reason:
+            log_refusal(scope, status, reason)
+            await _answer(send, status, reason)
+            return
+        taken = 0
+
+        async def limited() -> Message:
+            nonlocal taken
+            message = await receive()
+            taken += len(message.get("body", b""))
+            if taken > MOST_BYTES:
+                raise _TooLargeError
+            return message
+
+        async def with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                present = {name.lower() for name, _ in message["headers"]}
+                extra = [(k.encode(), v.encode()) for k, v in HEADERS.items() if k.encode() not in present]
+                message["headers"] = [*message["headers"], *extra]
+            await send(message)
+
+        try:
+            await self.app(scope, limited, with_headers)
+        except _TooLargeError:
+            log_refusal(scope, 413, "the body is too large")
+            await _answer(send, 413, "the body is too large")
+
+    def _refusal(self, scope: Scope, headers: dict[str, str]) -> tuple[str, int]:
+        """Why a request is refused, and with which status; an empty reason lets it in."""
+        host = headers.get("host", "").lower()
+        if self.hosts is not None and host not in self.hosts:
+            return "the page is not known by this name", 421
+        try:
+            length = int(headers.get("content-length", "0"))
+        except ValueError:
+            return "the length of the body is no number", 400
+        if length > MOST_BYTES:
+            return "the body is too large", 413
+        if scope["path"].startswith("/static/") and scope["method"] in ("GET", "HEAD"):
+            return "", 0
+        scope["labelproof"] = self._who(scope, headers)
+        if scope["labelproof"] is None:
+            return "Open the page by the link that labelproof review printed: it holds the token.", 403
+        if scope["method"] not in ("GET", "HEAD"):
+            if urlsplit(headers.get("origin", "")).netloc.lower() != host:
+                return "the request comes from another page", 403
+            if headers.get("content-type", "").split(";")[0].strip().lower() != "application/json":
+                return "the body is not JSON", 415
+        return "", 0
+
+    def _who(self, scope: Scope, headers: dict[str, str]) -> dict[str, Any] | None:
+        """What the cookie or the token of a request says of its sender."""
+        try:
+            cookie = SimpleCookie(headers.get("cookie", "")).get(self.keys.cookie)
+        except CookieError:
+            cookie = None
+        known = None if cookie is None else self.keys.read(cookie.value)
+        if known is None and scope["path"] == "/" and scope["method"] == "GET":
+            tokens = parse_qs(scope["query_string"].decode("latin-1")).get("token", [])
+            if len(tokens) == 1 and self.keys.admits(tokens[0]):
+                return {"reviewer": None, "new": True}
+        return known
+
+
+class _TooLargeError(Exception):
+    pass
+
+
+def log_refusal(scope: Scope, status: int, reason: str) -> None:
+    """One line for a refused request: never its query, its headers or its body."""
+    client = (scope.get("client") or ("?",))[0]
+    path = scope["path"][:120].encode("unicode_escape").decode("ascii")
+    LOG.warning("refused %d %s %s from %s: %s", status, scope["method"], path, client, reason)
+
+
+async def _answer(send: Send, status: int, reason: str) -> None:
+    body = json.dumps({"error": reason}).encode()
+    headers = [(name.encode(), value.encode()) for name, value in HEADERS.items()]
+    headers += [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,165 @@
+"""To Label Studio and back: tasks with predictions, a labelling configuration, and annotations as decisions."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+from typing import Any
+from xml.sax.saxutils import quoteattr
+
+import labelproof
+from labelproof.data.files import atomic_folder, existing
+from labelproof.errors import BadInput
+from labelproof.review.describe import Describer
+from labelproof.review.exchange import Imported, checked_seconds, checked_time, record_imported, uid_of
+from labelproof.review.guard import reviewer_name
+from labelproof.review.session import ReviewSession
+from labelproof.review.store import Decision
+
+TASKS_FILE, CONFIG_FILE = "tasks.json", "config.xml"
+LABEL, DOUBT = "label", "doubt"  # the two questions of the configuration
+NONE, UNSURE = "none of these classes", "unsure"
+UNKNOWN_USER = "label-studio user {}"
+
+
+def write_label_studio(session: ReviewSession, folder: str | os.PathLike[str], overwrite: bool = False) -> int:
+    """Write ``tasks.json`` and ``config.xml``, both to be given to a new Label Studio project.
+
+    The open items of the queue become tasks, in its order, with the suggestion as a prediction whose score is its confidence, or
+    with the tags that are more likely right than wrong. Pictures travel inside the tasks. Returns the number of tasks.
+    """
+    describer = Describer(session.candidates)
+    done = {decision.item for decision in session.decisions if decision.action != "skip"}
+    ids = session.candidates.table["id"]
+    tasks = [_task(session, describer, rank) for rank in session.queue.rows.tolist() if ids[rank] not in done]
+    if not tasks:
+        raise BadInput("every item of the queue is reviewed. Give a larger --budget.")
+    picture = any(task["data"].get("picture") for task in tasks)
+    with atomic_folder(folder, overwrite=overwrite) as partial:
+        (partial / TASKS_FILE).write_text(json.dumps(tasks, ensure_ascii=False, indent=1), encoding="utf-8")
+        (partial / CONFIG_FILE).write_text(_config(session, picture), encoding="utf-8")
+        about = {"labelproof": labelproof.__version__, "kind": "label-studio", "tasks": len(tasks)}
+        (partial / "summary.json").write_text(json.dumps(about, indent=1), encoding="utf-8")
+    return len(tasks)
+
+
+def _task(session: ReviewSession, describer: Describer, rank: int) -> dict[str, Any]:
+    candidates = session.candidates
+    item = describer.item(rank)
+    if candidates.has_tags:
+        choices = [tag["name"] for tag in item["tags"] if tag["given"] != (tag["error"] > 0.5)]
+        score = 1 - float(candidates.error_probability[rank])
+    else:
+        choices, score = [candidates.classes[item["suggested"]]], float(item["confidence"])
+    data = {
+        "labelproof_id": item["id"],
+        "labelproof_audit": candidates.fingerprint,
+        "given": f"given label: {candidates.given_name(rank)}; probability that it is wrong: {item['error_probability']:.1%}",
+        "text": describer.text(rank) or f"item {item['id']}",
+    }
+    image = describer.picture(rank) if item.get("picture") else b""
+    if image:
+        kind = "png" if image.startswith(b"\x89PNG") else "jpeg"
+        data["picture"] = f"data:image/{kind};base64,{base64.b64encode(image).decode('ascii')}"
+    result = {"from_name": LABEL, "to_name": "item", "type": "choices", "value": {"choices": choices}}
+    version = f"labelproof {labelproof.__version__}"
+    return {"data": data, "predictions": [{"model_version": version, "score": score, "result": [result]}]}
+
+
+def _config(session: ReviewSession, picture: bool) -> str:
+    choice = "multiple" if session.candidates.has_tags else "single-radio"
+    shown = '<Image name="item" value="$picture"/>' if picture else '<Text name="item" value="$text"/>'
+    names = "\n".join(f"    <Choice value={quoteattr(name)}/>" for name in session.candidates.classes)
+    return f"""<View>
+  {shown}
+  <Header value="$given" size="5"/>
+  <Choices name="{LABEL}" toName="item" choice="{choice}" showInLine="true">
+{names}
+  </Choices>
+  <Choices name="{DOUBT}" toName="item" choice="single-radio" showInLine="true">
+    <Choice value="{NONE}"/>
+    <Choice value="{UNSURE}"/>
+  </Choices>
+</View>
+"""
+
+
+def read_label_studio(session: ReviewSession, path: str | os.PathLike[str]) -> Imported:
+    """Record the annotations of a JSON export of Label Studio.
+
+    Each annotation is a decision of who completed it, by e-mail where the export holds it, else by number, with its time and
+    ``lead_time``. A cancelled one means *later*; one that answers "none of these classes" or "unsure" is that, whatever label
+    stands beside it; one without an answer counts as empty. Several of one reviewer come in order of time, so the last holds.
+
+    Raises
+    ------
+    BadInput
+        If the file is no such export, is of another audit, or names an unknown item or class; nothing is recorded then.
+    """
+    file = existing(path, "export")
+    try:
+        tasks = json.loads(file.read_text(encoding="utf-8"))
+    except (ValueError, OSError) as error:
+        raise BadInput(f"{str(file)!r} is not readable JSON ({error}). Export from Label Studio as JSON.") from error
+    if not isinstance(tasks, list) or any(
+        not isinstance(task, dict) or not isinstance(task.get("data"), dict) for task in tasks
+    ):
+        raise BadInput(f"{str(file)!r} is no list of Label Studio tasks. Export as JSON, not as JSON-MIN or CSV.")
+    ids = [str(task["data"].get("labelproof_id", "")) for task in tasks]
+    ranks = session.candidates.ranks_of(ids)
+    decisions: list[Decision] = []
+    empty = 0
+    for number, (task, item) in enumerate(zip(tasks, ids, strict=True)):
+        where = f"{str(file)!r} task {task.get('id', number)}"
+        if task["data"].get("labelproof_audit") != session.candidates.fingerprint:
+            raise BadInput(f"{where} belongs to another audit, or its labels have changed since. Import it into its own.")
+        if item not in ranks:
+            raise BadInput(f"{where}: the audit has no item {item!r}.")
+        found = [_decision(session, ranks[item], annotation, where) for annotation in task.get("annotations") or []]
+        decisions += [decision for decision in found if decision is not None]
+        empty += not any(found)
+    return record_imported(session, decisions, empty)
+
+
+def _decision(session: ReviewSession, rank: int, annotation: Any, where: str) -> Decision | None:
+    if not isinstance(annotation, dict):
+        raise BadInput(f"{where} has an annotation that is none.")
+    answers: dict[str, list[str]] = {}
+    for part in annotation.get("result") or []:
+        value = part.get("value") if isinstance(part, dict) else None
+        if isinstance(value, dict) and part.get("type") == "choices":
+            answers[str(part.get("from_name"))] = [str(choice) for choice in value.get("choices") or []]
+    doubt, chosen = answers.get(DOUBT, []), answers.get(LABEL, [])
+    action: Any = "relabel"
+    label: Any = None
+    if annotation.get("was_cancelled"):
+        action = "skip"
+    elif doubt:
+        action = "none" if NONE in doubt else "unsure"
+    elif session.candidates.has_tags:  # nothing ticked: no tag is right
+        label = chosen
+    elif len(chosen) == 1:
+        label = chosen[0]
+    elif chosen:
+        raise BadInput(f"{where} has {len(chosen)} labels in one annotation. An item has one class.")
+    else:
+        return None
+    when = checked_time(annotation.get("updated_at") or annotation.get("created_at"), where)
+    seconds = checked_seconds(annotation.get("lead_time"), where)
+    uid = uid_of(
+        session.candidates.fingerprint, "label-studio", annotation.get("id"), annotation.get("unique_id"), when, action, label
+    )
+    try:
+        made = session.checked(_reviewer(annotation.get("completed_by")), rank, action, label, uid, seconds)
+    except BadInput as error:
+        raise BadInput(f"{where}: {error}") from error
+    return Decision(**{**vars(made), "decided_at": when, "source": "label-studio"})
+
+
+def _reviewer(completed_by: Any) -> str:
+    if isinstance(completed_by, dict):
+        completed_by = completed_by.get("email") or completed_by.get("username") or completed_by.get("id")
+    if isinstance(completed_by, str) and completed_by.strip():
+        return reviewer_name(completed_by)
+    return UNKNOWN_USER.format("?" if completed_by is None else completed_by)

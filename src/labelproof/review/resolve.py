@@ -1,0 +1,128 @@
+"""What the reviewers of an item say together."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from labelproof.review.consensus import Consensus, dawid_skene, fleiss_kappa
+from labelproof.review.store import Decision
+
+NO_CLASS = "\x00"  # stands for "none of these" among labels
+MOST_LABELS = 200  # distinct answers that a reviewer's matrix is fitted to
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """The outcome of an item.
+
+    Attributes
+    ----------
+    label : str or None
+        The true class by name; ``None``: none of the classes.
+    seq : int
+        Place in the log of the decision that settled it.
+    reviewers : tuple of str
+        Those who gave an answer.
+    agreed : bool
+        Whether they gave the same one.
+    """
+
+    label: str | None
+    seq: int
+    reviewers: tuple[str, ...]
+    agreed: bool
+
+
+def answers_of(decisions: Iterable[Decision]) -> dict[str, dict[str, Decision]]:
+    """The decisions that name a class, or none, by item and reviewer; unsure and skip say nothing about the item."""
+    found: dict[str, dict[str, Decision]] = {}
+    for decision in decisions:
+        if decision.action in ("keep", "relabel", "none"):
+            found.setdefault(decision.item, {})[decision.reviewer] = decision
+    return found
+
+
+def resolve(decisions: Iterable[Decision]) -> dict[str, Resolved]:
+    """The outcome of each item that has an answer.
+
+    Reviewers who agree settle it. Where they differ, the most probable answer by `labelproof.review.dawid_skene` over all
+    reviewed items holds; with more than 200 different answers, as sets of tags are, the commonest, then the latest.
+    """
+    answers = answers_of(decisions)
+    found, disputed = {}, []
+    for item, by_reviewer in answers.items():
+        said = {_answer(d) for d in by_reviewer.values()}
+        if len(said) == 1:
+            found[item] = _resolved(said.pop(), by_reviewer, agreed=True)
+        else:
+            disputed.append(item)
+    if disputed:
+        fitted, items = _fit(answers)
+        place = {item: row for row, item in enumerate(items)}
+        for item in disputed:
+            answer = _commonest(answers[item]) if fitted is None else str(fitted.labels[place[item]])
+            found[item] = _resolved(answer, answers[item], agreed=False)
+    return found
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How far reviewers agree.
+
+    Attributes
+    ----------
+    items : int
+        Items with two answers or more.
+    kappa : float or None
+        Fleiss' kappa over them (of two reviewers, Scott's pi).
+    accuracies : dict of str to float
+        Estimated probability that each reviewer names the true class, by Dawid and Skene.
+    """
+
+    items: int
+    kappa: float | None
+    accuracies: Mapping[str, float]
+
+
+def agreement(decisions: Iterable[Decision]) -> Agreement:
+    """Agreement of all reviewers over the items that several answered."""
+    answers = answers_of(decisions)
+    shared = {item: by for item, by in answers.items() if len(by) > 1}
+    if not shared:
+        return Agreement(0, None, {})
+    reviewers = sorted({name for by in shared.values() for name in by})
+    table = _table(shared, reviewers)
+    fitted, _ = _fit(shared)
+    accuracies = {} if fitted is None else dict(zip(reviewers, fitted.accuracies.tolist(), strict=True))
+    return Agreement(len(shared), fleiss_kappa(table), accuracies)
+
+
+def _answer(decision: Decision) -> str:
+    return NO_CLASS if decision.action == "none" or decision.label is None else decision.label
+
+
+def _resolved(answer: str, by_reviewer: Mapping[str, Decision], agreed: bool) -> Resolved:
+    last = max(d.seq for d in by_reviewer.values())
+    return Resolved(None if answer == NO_CLASS else answer, last, tuple(sorted(by_reviewer)), agreed)
+
+
+def _commonest(by_reviewer: Mapping[str, Decision]) -> str:
+    counts = Counter(_answer(d) for d in by_reviewer.values())
+    return max(by_reviewer.values(), key=lambda d: (counts[_answer(d)], d.seq)).label or NO_CLASS
+
+
+def _table(answers: Mapping[str, Mapping[str, Decision]], reviewers: list[str]) -> list[list[str | None]]:
+    return [[_answer(by[name]) if name in by else None for name in reviewers] for by in answers.values()]
+
+
+def _fit(answers: Mapping[str, Mapping[str, Decision]]) -> tuple[Consensus | None, list[str]]:
+    reviewers = sorted({name for by in answers.values() for name in by})
+    table = _table(answers, reviewers)
+    distinct = {cell for row in table for cell in row if cell is not None}
+    if not 2 <= len(distinct) <= MOST_LABELS:
+        return None, []
+    return dawid_skene(np.array(table, dtype=object), classes=sorted(distinct)), list(answers)

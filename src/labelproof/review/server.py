@@ -1,0 +1,269 @@
+"""The review page and what it asks for over HTTP."""
+
+import logging
+import os
+import secrets
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import jinja2
+import uvicorn
+from fastapi import Depends, FastAPI, HTTPException, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse, JSONResponse
+from fastapi.staticfiles import StaticFiles
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from starlette.exceptions import HTTPException as StarletteHTTPException
+
+import labelproof
+from labelproof.errors import BadInput, LabelproofError
+from labelproof.review.describe import Describer
+from labelproof.review.guard import Guard, Keys, log_refusal, reviewer_name
+from labelproof.review.session import ReviewSession
+
+PORT = 8765
+PORTS_TRIED = 50
+TOKEN_VARIABLE = "LABELPROOF_TOKEN"
+COOKIE_SECONDS = 30 * 24 * 3600
+HERE = Path(__file__).parent
+
+Uid = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{8,64}$")]
+Text = Annotated[str, StringConstraints(max_length=10_000)]
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+
+class NameBody(_Body):
+    """Who reviews."""
+
+    name: Annotated[str, StringConstraints(max_length=200)]
+
+
+class NextBody(_Body):
+    """How many items are wanted."""
+
+    count: int = Field(ge=1, le=20)
+
+
+class DecisionBody(_Body):
+    """A decision, as `labelproof.review.session.ReviewSession.decide` takes it."""
+
+    uid: Uid
+    rank: int = Field(ge=0)
+    action: Literal["keep", "relabel", "none", "unsure", "skip"]
+    label: Text | list[Text] | None = None
+    seconds: float | None = Field(default=None, ge=0, le=86_400, allow_inf_nan=False)
+
+
+class UndoBody(_Body):
+    """Which undo this is, so that sending it twice undoes once."""
+
+    uid: Uid
+
+
+def _who(request: Request) -> str:
+    name = request.scope["labelproof"]["reviewer"] or request.app.state.reviewer
+    if name is None:
+        raise HTTPException(409, "Say your name first.")
+    return str(name)
+
+
+def _rank(rank: int, request: Request) -> int:
+    if not 0 <= rank < len(request.app.state.session.candidates):
+        raise HTTPException(404, "There is no such item.")
+    return rank
+
+
+Who = Annotated[str, Depends(_who)]
+Rank = Annotated[int, Depends(_rank)]
+
+
+def create_app(session: ReviewSession, keys: Keys, *, title: str, reviewer: str | None = None, hosts: Any = None) -> Guard:
+    """The review page of a session, behind its guard.
+
+    Parameters
+    ----------
+    session : ReviewSession
+    keys : Keys
+        Of the door.
+    title : str
+        What is reviewed, as the page calls it.
+    reviewer : str, optional
+        Name of who reviews; asked for on the page where left out.
+    hosts : iterable of str, optional
+        See `labelproof.review.guard.Guard`.
+    """
+    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
+    describer = Describer(session.candidates)
+    page = jinja2.Environment(loader=jinja2.PackageLoader("labelproof.review"), autoescape=True).get_template("page.html.jinja")
+    body = page.render(title=title, version=labelproof.__version__)
+
+    app.state.session, app.state.reviewer = session, reviewer
+
+    def admit(response: Response, name: str | None) -> None:
+        response.set_cookie(keys.cookie, keys.sign(name), max_age=COOKIE_SECONDS, httponly=True, samesite="strict")
+
+    @app.get("/")
+    def index(request: Request) -> HTMLResponse:
+        response = HTMLResponse(body)
+        if request.scope["labelproof"].get("new"):
+            admit(response, None)
+        return response
+
+    @app.get("/api/start")
+    def start(request: Request) -> dict[str, Any]:
+        candidates = session.candidates
+        return {
+            "title": title,
+            "reviewer": request.scope["labelproof"]["reviewer"] or reviewer,
+            "classes": candidates.classes,
+            "tags": candidates.has_tags,
+            "fingerprint": candidates.fingerprint,
+            "labels": len(candidates),
+            "problem": describer.problem,
+        }
+
+    @app.post("/api/reviewer")
+    def name(body: NameBody, response: Response) -> dict[str, str]:
+        plain = reviewer_name(body.name)
+        admit(response, plain)
+        return {"reviewer": plain}
+
+    @app.post("/api/next")
+    def next_items(body: NextBody, own: Who) -> dict[str, Any]:
+        ranks = session.next(own, body.count)
+        return {"items": [describer.item(rank) for rank in ranks], "left": session.left(), "budget": session.budget}
+
+    @app.post("/api/decide")
+    def decide(body: DecisionBody, own: Who) -> dict[str, Any]:
+        session.decide(own, body.rank, body.action, body.label, body.uid, body.seconds)
+        return {"saved": body.uid, "left": session.left(), "budget": session.budget}
+
+    @app.post("/api/undo")
+    def undo(body: UndoBody, own: Who) -> dict[str, Any]:
+        rank = session.undo(own, body.uid)
+        item = None if rank is None else describer.item(rank)
+        return {"item": item, "left": session.left(), "budget": session.budget}
+
+    @app.get("/api/figures")
+    def figures() -> dict[str, Any]:
+        session.sync()
+        found = session.figures()
+        return {
+            "figures": {name: getattr(found, name) for name in _FIGURES} | {"error_rate": found.error_rate._asdict()},
+            "curve": session.curve(),
+            "reviewers": session.reviewers(),
+            "agreement": session.agreement(),
+            "left": session.left(),
+            "budget": session.budget,
+        }
+
+    @app.get("/api/classes")
+    def classes() -> dict[str, Any]:
+        session.sync()
+        return {"classes": session.class_rates()}
+
+    @app.get("/api/items/{rank}")
+    def item(rank: Rank) -> dict[str, Any]:
+        return describer.item(rank)
+
+    @app.get("/api/items/{rank}/similar")
+    def similar(rank: Rank) -> dict[str, Any]:
+        return describer.similar(rank)
+
+    @app.get("/api/items/{rank}/picture")
+    def picture(rank: Rank) -> Response:
+        image = describer.picture(rank)
+        if not image:
+            raise HTTPException(404, "There is no picture to show.")
+        kind = "png" if image.startswith(b"\x89PNG") else "jpeg"
+        return Response(image, media_type=f"image/{kind}", headers={"cache-control": "private, max-age=3600"})
+
+    @app.exception_handler(LabelproofError)
+    def refused(request: Request, error: LabelproofError) -> JSONResponse:
+        status = 422 if isinstance(error, BadInput) else 503
+        log_refusal(request.scope, status, type(error).__name__ if status == 422 else str(error))
+        return JSONResponse({"error": str(error)}, status)
+
+    @app.exception_handler(RequestValidationError)
+    def malformed(request: Request, error: RequestValidationError) -> JSONResponse:
+        place = ".".join(str(part) for part in error.errors()[0]["loc"][:3])[:80]
+        log_refusal(request.scope, 422, "the request is malformed")
+        return JSONResponse({"error": f"The request is malformed at {place}."}, 422)
+
+    @app.exception_handler(StarletteHTTPException)
+    def failed(request: Request, error: StarletteHTTPException) -> JSONResponse:
+        return JSONResponse({"error": error.detail}, error.status_code)
+
+    app.mount("/static", StaticFiles(directory=HERE / "static"))
+    return Guard(app, keys, hosts)
+
+
+_FIGURES = ("reviewed", "wrong", "from_reviews", "errors_left", "next_reviews", "next_yield", "advice")
+
+
+def serve(
+    session: ReviewSession,
+    *,
+    title: str,
+    host: str = "127.0.0.1",
+    port: int | None = None,
+    reviewer: str | None = None,
+    ready: Callable[[str], None] = print,
+) -> None:
+    """Serve the page until interrupted.
+
+    Parameters
+    ----------
+    host : str
+        Address to listen on; others than loopback let other machines in, if they have the token.
+    port : int, optional
+        8765 or the first free one after it where left out; 0 is any free one.
+    ready : callable
+        Is given the link, with the token in it, when the page answers. The token is new at each start, or that of the
+        environment variable ``LABELPROOF_TOKEN``.
+
+    Raises
+    ------
+    BadInput
+        If the address cannot be listened on.
+    """
+    listening = _listen(host, port)
+    own_port = listening.getsockname()[1]
+    shown = host if host not in ("0.0.0.0", "::") else socket.gethostname()
+    shown = f"[{shown}]" if ":" in shown else shown
+    token = os.environ.get(TOKEN_VARIABLE) or secrets.token_urlsafe(32)
+    if len(token) < 16:
+        raise BadInput(f"{TOKEN_VARIABLE} has {len(token)} characters. Give a secret of at least 16.")
+    loopback = host in ("127.0.0.1", "::1", "localhost")
+    hosts = {f"{name}:{own_port}" for name in ("127.0.0.1", "localhost", "[::1]")} if loopback else None
+    keys = Keys(token, f"labelproof-{own_port}")
+    app = create_app(session, keys, title=title, reviewer=reviewer, hosts=hosts)
+    config = uvicorn.Config(app, log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=3)
+    server = _Server(config)
+    server.ready = lambda: ready(f"http://{shown}:{own_port}/?token={token}")
+    logging.getLogger("labelproof.review").addHandler(logging.StreamHandler())
+    server.run(sockets=[listening])
+
+
+class _Server(uvicorn.Server):
+    ready: Callable[[], None]
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.ready()
+
+
+def _listen(host: str, port: int | None) -> socket.socket:
+    tried = [port] if port is not None else [*range(PORT, PORT + PORTS_TRIED), 0]
+    problem: OSError | None = None
+    for number in tried:
+        try:
+            return socket.create_server((host, number), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+        except OSError as error:
+            problem = error
+    raise BadInput(f"cannot listen on {host} port {tried[0]} ({problem}). Choose another --host or --port.")

@@ -1,0 +1,591 @@
+// The review page. Everything that comes from the data goes into the document as text, never as markup.
+"use strict";
+
+const AHEAD = 5; // items fetched before they are needed
+const IDLE_MS = 60_000; // leases are renewed this often while the page is open
+const LONGEST_LOOK_S = 900;
+const LONG_TEXT = 1200;
+const LONGEST_LIST = 60;
+const SMALL_PIXELS = 200;
+
+const $ = (id) => document.getElementById(id);
+let start = null; // what /api/start said
+let ahead = []; // items to come
+let current = null;
+let shownAt = 0;
+let hiddenAt = 0;
+let outbox = []; // decisions that the server has not acknowledged, oldest first
+let sending = null;
+let filling = null;
+let undoing = false;
+let finished = false;
+let classKeys = new Map(); // key to class name, where all classes have one
+const pictures = new Map(); // rank to an image that is being loaded or is there
+const similar = new Map(); // rank to a promise of what is like it
+
+function element(tag, properties = {}, ...children) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(properties)) {
+    if (name in made) made[name] = value;
+    else made.setAttribute(name, value);
+  }
+  made.append(...children.filter((child) => child !== null));
+  return made;
+}
+
+function newUid() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+const percent = (share) => {
+  const value = 100 * share;
+  if (value > 0 && value < 0.1) return "<\u00a00.1\u00a0%";
+  if (value < 100 && value > 99.9) return ">\u00a099.9\u00a0%";
+  return `${value.toFixed(1)}\u00a0%`;
+};
+
+class Refused extends Error {
+  constructor(status, message) {
+    super(message);
+    this.status = status;
+  }
+}
+
+async function call(path, body) {
+  const options = body === undefined ? {} : { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) };
+  const response = await fetch(path, { credentials: "same-origin", ...options });
+  const content = await response.json().catch(() => ({}));
+  if (!response.ok) throw new Refused(response.status, content.error || `The server answered ${response.status}.`);
+  return content;
+}
+
+// ---- notices
+
+function notice(text) {
+  $("notice").textContent = text;
+  $("notice").hidden = !text;
+}
+
+function explain(error) {
+  if (error instanceof Refused && error.status === 403) return "The server was started anew: open the link that it printed. Nothing is lost.";
+  if (error instanceof Refused) return error.message;
+  return "The server does not answer.";
+}
+
+// ---- sending decisions: kept in the browser until the server has them
+
+const outboxName = () => `labelproof:${start.fingerprint}:${start.reviewer}`;
+
+function keepOutbox() {
+  try {
+    localStorage.setItem(outboxName(), JSON.stringify(outbox));
+  } catch {
+    // a full or forbidden storage: they are still in memory
+  }
+}
+
+function readOutbox() {
+  try {
+    return JSON.parse(localStorage.getItem(outboxName())) || [];
+  } catch {
+    return [];
+  }
+}
+
+function flush() {
+  sending ??= sendAll().finally(() => {
+    sending = null;
+  });
+  return sending;
+}
+
+async function sendAll() {
+  let wait = 500;
+  while (outbox.length) {
+    try {
+      const answer = await call("/api/decide", outbox[0]);
+      outbox.shift();
+      keepOutbox();
+      showCount(answer);
+      notice("");
+      wait = 500;
+    } catch (error) {
+      if (error instanceof Refused && error.status === 422) {
+        outbox.shift();
+        keepOutbox();
+        notice(`A decision was refused: ${error.message}`);
+        continue;
+      }
+      const many = outbox.length === 1 ? "1 decision is" : `${outbox.length} decisions are`;
+      notice(`${explain(error)} ${many} not saved yet and will be sent again.`);
+      await new Promise((resolve) => setTimeout(resolve, wait));
+      wait = Math.min(2 * wait, 8000);
+    }
+  }
+}
+
+// ---- items
+
+function preload(item) {
+  if (item.picture && !pictures.has(item.rank)) {
+    const image = new Image();
+    image.decoding = "async";
+    image.src = `/api/items/${item.rank}/picture`;
+    image.decode().catch(() => {});
+    pictures.set(item.rank, image);
+  }
+}
+
+function likeItem(rank) {
+  if (!similar.has(rank)) similar.set(rank, call(`/api/items/${rank}/similar`).catch(() => ({})));
+  return similar.get(rank);
+}
+
+function fill() {
+  filling ??= fetchAhead().finally(() => {
+    filling = null;
+  });
+  return filling;
+}
+
+async function fetchAhead() {
+  try {
+    const answer = await call("/api/next", { count: AHEAD });
+    const known = new Set([...ahead.map((item) => item.rank), ...outbox.map((sent) => sent.rank), current?.rank]);
+    for (const item of answer.items) {
+      if (!known.has(item.rank)) ahead.push(item);
+    }
+    ahead.forEach(preload);
+    finished = answer.items.length === 0;
+    showCount(answer);
+    if (!outbox.length) notice("");
+  } catch (error) {
+    notice(explain(error));
+  }
+}
+
+async function advance() {
+  if (!ahead.length) {
+    await flush();
+    await fill();
+  }
+  current = ahead.shift() ?? null;
+  if (current) show(current);
+  else showEnd();
+  if (ahead.length < AHEAD - 1) fill().then(() => (ahead[0] && !start.tags ? likeItem(ahead[0].rank) : null));
+}
+
+function decide(action, label = null) {
+  if (!current || undoing) return;
+  const seconds = Math.min(Math.round((performance.now() - shownAt) / 10) / 100, LONGEST_LOOK_S);
+  outbox.push({ uid: newUid(), rank: current.rank, action, label, seconds });
+  keepOutbox();
+  pictures.delete(current.rank);
+  similar.delete(current.rank);
+  current = null;
+  flush().then(refreshFigures);
+  advance();
+}
+
+async function undo() {
+  if (undoing) return;
+  undoing = true;
+  const uid = newUid();
+  try {
+    await flush();
+    const answer = await call("/api/undo", { uid });
+    showCount(answer);
+    if (answer.item) {
+      ahead = ahead.filter((item) => item.rank !== answer.item.rank);
+      if (current && current.rank !== answer.item.rank) ahead.unshift(current);
+      preload(answer.item);
+      current = answer.item;
+      show(current, "Taken back. ");
+      refreshFigures();
+    } else {
+      $("live").textContent = "There is nothing to take back.";
+    }
+  } catch (error) {
+    notice(explain(error));
+  } finally {
+    undoing = false;
+  }
+}
+
+// ---- showing an item
+
+function show(item, before = "") {
+  shownAt = performance.now();
+  $("item-id").textContent = item.id;
+  $("shown").replaceChildren(shownOf(item));
+  $("search").value = "";
+  showMatches([]);
+  document.querySelector(".decide").hidden = false;
+  if (start.tags) showTags(item);
+  else showChoices(item);
+  showSimilar(item);
+  window.scrollTo(0, 0);
+  $("shown").dispatchEvent(new CustomEvent("labelproof:shown", { bubbles: true, detail: item.rank }));
+  const words = start.tags
+    ? `${item.tags.filter((tag) => tag.error >= 0.5).length} doubtful tags.`
+    : `Labelled ${start.classes[item.given]}. ${item.suggested === item.given ? "No better class is known." : `Suggested ${start.classes[item.suggested]}, ${percent(item.confidence)}.`}`;
+  $("live").textContent = `${before}Item ${item.id}. ${words}`;
+}
+
+function shownOf(item) {
+  if (item.picture) {
+    const image = pictures.get(item.rank) ?? new Image();
+    image.alt = `Item ${item.id}`;
+    const scale = () => image.classList.toggle("small", image.naturalWidth < SMALL_PIXELS);
+    image.onload = scale;
+    image.onerror = () => image.replaceWith(element("p", { className: "soft", textContent: "The picture cannot be shown." }));
+    if (!image.src) image.src = `/api/items/${item.rank}/picture`;
+    else if (image.complete) scale();
+    return image;
+  }
+  if (item.fields) return fieldsOf(item.fields);
+  if (item.problem) return element("p", { className: "soft", textContent: item.problem });
+  const text = item.text || "";
+  const body = element("div", { className: "text", textContent: text || "(empty text)" });
+  if (text.length <= LONG_TEXT) return body;
+  body.classList.add("long", "folded");
+  const unfold = element("button", { type: "button", textContent: `Show all ${text.length.toLocaleString()} characters`, ariaExpanded: "false" });
+  unfold.onclick = () => {
+    body.classList.remove("folded");
+    unfold.remove();
+  };
+  return element("div", { className: "column" }, body, unfold);
+}
+
+function fieldsOf(fields) {
+  const list = element("dl", { className: "fields" });
+  for (const field of fields) {
+    const value = element("dd");
+    if (field.unusual) value.append(element("mark", { title: "unusual for this label" }, field.value, element("span", { className: "unseen", textContent: " (unusual for this label)" })));
+    else value.append(field.value);
+    list.append(element("div", {}, element("dt", { textContent: field.name }), value));
+  }
+  return list;
+}
+
+const keyHint = (key) => (key ? element("kbd", { textContent: key, ariaHidden: "true" }) : null);
+
+function showChoices(item) {
+  const given = start.classes[item.given];
+  const suggested = start.classes[item.suggested];
+  const same = item.given === item.suggested;
+  $("verdict").textContent = `Probability that the label is wrong: ${percent(item.error_probability)}`;
+  const keep = element("button", { type: "button", className: `choice given${same ? " alone" : ""}`, id: "keep" }, element("small", { textContent: "Keep the given label" }), element("strong", { textContent: given }), keyHint("K"));
+  keep.onclick = () => decide("keep");
+  const accept = same
+    ? null
+    : element("button", { type: "button", className: "choice suggested", id: "accept" }, element("small", { textContent: `Suggested, ${percent(item.confidence)}` }), element("strong", { textContent: suggested }), keyHint("Enter"));
+  if (accept) accept.onclick = () => decide("relabel", suggested);
+  $("choices").replaceChildren(...[keep, accept].filter(Boolean));
+  const named = classKeys.size ? [...classKeys.entries()] : item.likely.map((code, i) => [String(i + 1), start.classes[code]]);
+  $("classes").replaceChildren(
+    ...named.map(([key, name]) => {
+      const button = element("button", { type: "button", title: name, ariaKeyShortcuts: key }, name === key ? name : `${name}`, name === key ? null : keyHint(key));
+      button.onclick = () => decide("relabel", name);
+      return button;
+    }),
+  );
+}
+
+function showTags(item) {
+  $("verdict").textContent = `Probability that one of the tags is wrong: ${percent(item.error_probability)}`;
+  const boxes = element("div", { className: "tags", role: "group", ariaLabel: "Tags" });
+  item.tags.forEach((tag, i) => {
+    const kind = tag.given ? "incorrect" : "missing";
+    const doubt = tag.error >= 0.1 ? element("span", { className: `chip ${kind}`, textContent: `perhaps ${kind} ${percent(tag.error)}` }) : null;
+    const box = element("input", { type: "checkbox", checked: tag.given, value: tag.name });
+    boxes.append(element("label", {}, box, element("span", { textContent: tag.name }), doubt, i < 9 ? keyHint(String(i + 1)) : null));
+  });
+  const keep = element("button", { type: "button", className: "choice given alone", id: "keep" }, element("strong", { textContent: "Keep as given" }), keyHint("K"));
+  keep.onclick = () => decide("keep");
+  const save = element("button", { type: "button", className: "choice suggested", id: "accept" }, element("strong", { textContent: "Save what is ticked" }), keyHint("Enter"));
+  save.onclick = () => decide("relabel", [...boxes.querySelectorAll("input:checked")].map((box) => box.value));
+  $("choices").replaceChildren(boxes, save, keep);
+}
+
+async function showSimilar(item) {
+  const place = $("similar");
+  place.hidden = true;
+  if (start.tags || item.problem) return;
+  const found = await likeItem(item.rank);
+  if (current !== item) return;
+  const groups = [];
+  for (const [name, code] of [["given", item.given], ["suggested", item.suggested]]) {
+    const others = found[name] || [];
+    if (!others.length) continue;
+    const words = !others[0].picture;
+    const list = element("ul", words ? { className: "words" } : {});
+    for (const other of words ? others.slice(0, 2) : others) {
+      const content = other.picture
+        ? element("img", { src: `/api/items/${other.rank}/picture`, alt: `Item ${other.id ?? other.rank}`, loading: "lazy" })
+        : element("p", { textContent: other.text ?? (other.fields || []).map((field) => `${field.name}: ${field.value}`).join(" · ") });
+      list.append(element("li", {}, content));
+    }
+    groups.push(element("div", {}, element("h3", {}, "Surely ", element("b", { textContent: start.classes[code] }), ", and most like this"), list));
+  }
+  place.replaceChildren(...groups);
+  place.hidden = !groups.length;
+}
+
+function showEnd() {
+  $("item-id").textContent = "";
+  $("similar").hidden = true;
+  document.querySelector(".decide").hidden = true;
+  const words = finished ? ["Nothing left to review", "The budget is used up, or what is left is with other reviewers. To go on, start labelproof review with a larger --budget."] : ["Waiting for the server", ""];
+  $("shown").replaceChildren(element("div", { className: "done" }, element("strong", { textContent: words[0] }), element("p", { className: "soft", textContent: words[1] })));
+  $("live").textContent = words.join(". ");
+  setTimeout(() => {
+    if (!current) advance();
+  }, 3000);
+}
+
+function showCount(answer) {
+  const done = answer.budget - answer.left;
+  $("bar").style.width = `${(100 * done) / answer.budget}%`;
+  $("progress").setAttribute("aria-valuemax", answer.budget);
+  $("progress").setAttribute("aria-valuenow", done);
+  $("count").textContent = `${done.toLocaleString()} of ${answer.budget.toLocaleString()} reviewed`;
+}
+
+// ---- choosing a class by name
+
+let matched = [];
+let selected = 0;
+
+function showMatches(names) {
+  matched = names;
+  selected = 0;
+  $("matches").hidden = !names.length;
+  $("search").setAttribute("aria-expanded", String(!!names.length));
+  $("matches").replaceChildren(
+    ...names.map((name, i) => {
+      const option = element("li", { id: `match-${i}`, role: "option", textContent: name, ariaSelected: String(i === 0) });
+      option.onmousedown = (event) => {
+        event.preventDefault();
+        decide("relabel", name);
+      };
+      return option;
+    }),
+  );
+  markSelected();
+}
+
+function markSelected() {
+  [...$("matches").children].forEach((option, i) => option.setAttribute("aria-selected", String(i === selected)));
+  $("matches").children[selected]?.scrollIntoView({ block: "nearest" });
+  if (matched.length) $("search").setAttribute("aria-activedescendant", `match-${selected}`);
+  else $("search").removeAttribute("aria-activedescendant");
+}
+
+function findClasses(typed) {
+  const wanted = typed.trim().toLowerCase();
+  if (!wanted) return [];
+  const begins = [];
+  const holds = [];
+  for (const name of start.classes) {
+    const plain = name.toLowerCase();
+    if (plain.startsWith(wanted)) begins.push(name);
+    else if (plain.includes(wanted)) holds.push(name);
+    if (begins.length >= LONGEST_LIST) break;
+  }
+  return [...begins, ...holds].slice(0, LONGEST_LIST);
+}
+
+function searchKey(event) {
+  if (event.key === "ArrowDown" || event.key === "ArrowUp") {
+    event.preventDefault();
+    if (matched.length) selected = (selected + (event.key === "ArrowDown" ? 1 : matched.length - 1)) % matched.length;
+    markSelected();
+  } else if (event.key === "Enter") {
+    event.preventDefault();
+    if (matched.length) {
+      const name = matched[selected];
+      $("search").blur();
+      decide("relabel", name);
+    }
+  } else if (event.key === "Escape") {
+    $("search").value = "";
+    showMatches([]);
+    $("search").blur();
+  }
+}
+
+// ---- figures
+
+let figuresWanted = false;
+let figuresBusy = false;
+
+async function refreshFigures() {
+  figuresWanted = true;
+  if (figuresBusy) return;
+  figuresBusy = true;
+  try {
+    while (figuresWanted) {
+      figuresWanted = false;
+      showFigures(await call("/api/figures"));
+      if ($("class-rates").open) showClassRates(await call("/api/classes"));
+    }
+  } catch {
+    // the next decision asks again
+  } finally {
+    figuresBusy = false;
+  }
+}
+
+function showFigures(answer) {
+  const { figures, curve, reviewers, agreement } = answer;
+  const rate = figures.error_rate;
+  $("rate").textContent = percent(rate.estimate);
+  $("interval").textContent = `of the labels; 95 % interval ${percent(rate.low)} to ${percent(rate.high)}${figures.from_reviews ? "" : " (by the audit alone)"}. ${figures.wrong} of ${figures.reviewed} reviewed were wrong.`;
+  $("advice").textContent = figures.advice;
+  drawCurve(curve);
+  const kappa = agreement.kappa === null ? "" : `Agreement on ${agreement.items} shared items: κ = ${agreement.kappa.toFixed(2)}`;
+  const rows = reviewers.map((one) => [one.name, one.decisions, one.median_seconds === null ? "" : `${one.median_seconds.toFixed(1)} s`, one.accuracy === null ? "" : percent(one.accuracy)]);
+  $("people-table").replaceChildren(tableOf(["who", "labels", "median", "right"], rows), element("p", { className: "soft", textContent: kappa }));
+  $("people").hidden = !reviewers.length;
+}
+
+function showClassRates(answer) {
+  const rows = answer.classes.map((row) => [row.class, percent(row.estimate), row.low === null ? "" : `${percent(row.low)} to ${percent(row.high)}`]);
+  $("class-table").replaceChildren(tableOf(["given", "wrong", "95 %"], rows));
+}
+
+function tableOf(names, rows) {
+  const head = element("thead", {}, element("tr", {}, ...names.map((name) => element("th", { textContent: name, scope: "col" }))));
+  return element("table", {}, head, element("tbody", {}, ...rows.map((row) => element("tr", {}, ...row.map((cell) => element("td", { textContent: cell }))))));
+}
+
+function drawCurve(curve) {
+  const ns = "http://www.w3.org/2000/svg";
+  const make = (tag, attributes, text = "") => {
+    const made = document.createElementNS(ns, tag);
+    for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+    made.textContent = text;
+    return made;
+  };
+  const [left, right, top, bottom] = [34, 316, 8, 100];
+  const last = Math.max(1, ...curve.map((point) => point.reviewed));
+  const most = Math.min(1, Math.max(0.02, ...curve.map((point) => point.high)) * 1.05);
+  const x = (reviewed) => left + ((right - left) * reviewed) / last;
+  const y = (rate) => bottom - ((bottom - top) * rate) / most;
+  const upper = curve.map((point) => `${x(point.reviewed)},${y(point.high)}`);
+  const lower = curve.map((point) => `${x(point.reviewed)},${y(point.low)}`).reverse();
+  const end = curve[curve.length - 1];
+  $("chart").replaceChildren(
+    make("line", { class: "axis", x1: left, x2: right, y1: bottom, y2: bottom }),
+    make("polygon", { class: "band", points: [...upper, ...lower].join(" ") }),
+    make("polyline", { class: "line", points: curve.map((point) => `${x(point.reviewed)},${y(point.estimate)}`).join(" ") }),
+    make("circle", { cx: x(end.reviewed), cy: y(end.estimate), r: 3 }),
+    make("text", { x: left - 4, y: y(0), "text-anchor": "end" }, "0"),
+    make("text", { x: left - 4, y: top + 8, "text-anchor": "end" }, `${(100 * most).toFixed(most < 0.1 ? 1 : 0)} %`),
+    make("text", { x: right, y: bottom + 14, "text-anchor": "end" }, `${last} reviews`),
+  );
+}
+
+// ---- keys
+
+function pressed(event) {
+  if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
+  const inText = event.target instanceof HTMLInputElement && event.target.type !== "checkbox";
+  if (inText) return;
+  const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+  const onButton = event.target instanceof HTMLButtonElement || event.target.tagName === "SUMMARY";
+  if (key === "Enter" && onButton) return; // the button's own
+  const actions = {
+    k: () => decide("keep"),
+    Enter: () => ($("accept") ?? $("keep"))?.click(),
+    n: () => (start.tags ? null : decide("none")),
+    u: () => decide("unsure"),
+    s: () => decide("skip"),
+    z: undo,
+    "?": () => $("help").showModal(),
+    "/": () => $("search").focus(),
+  };
+  if (/^[0-9]$/.test(key)) numberKey(key);
+  else if (key in actions) actions[key]();
+  else return;
+  event.preventDefault();
+}
+
+function numberKey(key) {
+  if (!current) return;
+  if (start.tags) {
+    document.querySelectorAll(".tags input")[Number(key) - 1]?.click();
+    return;
+  }
+  const name = classKeys.size ? classKeys.get(key) : start.classes[current.likely[Number(key) - 1]];
+  if (name !== undefined) decide("relabel", name);
+}
+
+function nameClassKeys() {
+  const names = start.classes;
+  if (names.every((name) => /^[0-9]$/.test(name))) classKeys = new Map(names.map((name) => [name, name]));
+  else if (names.length <= 9) classKeys = new Map(names.map((name, i) => [String(i + 1), name]));
+}
+
+// ---- beginning
+
+async function askName() {
+  $("who").showModal();
+  await new Promise((resolve) => {
+    $("who-form").onsubmit = async (event) => {
+      event.preventDefault();
+      try {
+        start.reviewer = (await call("/api/reviewer", { name: $("who-name").value })).reviewer;
+        $("who").close();
+        resolve();
+      } catch (error) {
+        notice(explain(error));
+      }
+    };
+  });
+  notice("");
+}
+
+async function begin() {
+  if (location.search) history.replaceState(null, "", "/"); // the token has done its work
+  try {
+    start = await call("/api/start");
+  } catch (error) {
+    notice(explain(error));
+    setTimeout(begin, 2000);
+    return;
+  }
+  nameClassKeys();
+  $("other").hidden = start.tags;
+  $("none").hidden = start.tags;
+  $("who").addEventListener("cancel", (event) => event.preventDefault());
+  if (!start.reviewer) await askName();
+  outbox = readOutbox();
+  await flush();
+  document.addEventListener("keydown", pressed);
+  $("search").addEventListener("keydown", searchKey);
+  $("search").addEventListener("input", () => showMatches(findClasses($("search").value)));
+  $("search").addEventListener("blur", () => showMatches([]));
+  $("undo").onclick = undo;
+  $("help-button").onclick = () => $("help").showModal();
+  $("figures-button").onclick = () => {
+    const open = $("figures").classList.toggle("open");
+    $("figures-button").setAttribute("aria-expanded", String(open));
+    if (open) $("figures").scrollIntoView();
+  };
+  document.querySelectorAll("[data-action]").forEach((button) => {
+    button.onclick = () => decide(button.dataset.action);
+  });
+  $("class-rates").addEventListener("toggle", refreshFigures);
+  document.addEventListener("visibilitychange", () => {
+    if (document.hidden) hiddenAt = performance.now();
+    else if (hiddenAt) shownAt += performance.now() - hiddenAt; // a look does not last while the page is away
+  });
+  setInterval(() => (document.hidden ? null : fill()), IDLE_MS);
+  await advance();
+  refreshFigures();
+}
+
+begin();
