@@ -98,7 +98,7 @@ def test_two_reviewers_never_get_the_same_item_but_where_overlap_is_asked_for(au
 
 
 def test_undo_skip_unsure_and_none(audit_of, session_of):
-    folder, given, true = audit_of()
+    folder, _, true = audit_of()
     session = session_of(folder, 10)
     first = session.next("ann", 1)[0]
     session.decide("ann", first, "skip", None, "uid-skip")

@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.stats import truncnorm
 
 from labelproof.errors import BadInput
 from labelproof.noise.transition import TransitionMatrix
@@ -150,6 +149,8 @@ def instance_dependent(
     rng = rng_from(seed)
     scale = x.std(axis=0)
     x = (x - x.mean(axis=0)) / np.where(scale > 0, scale, 1.0) / np.sqrt(x.shape[1])
+    from scipy.stats import truncnorm  # nearly a second to import, and only this needs it
+
     flip = truncnorm.rvs(-rate / spread, (1 - rate) / spread, loc=rate, scale=spread, size=len(codes), random_state=rng)
     given = codes.copy()
     for true in range(k):

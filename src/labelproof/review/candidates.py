@@ -19,6 +19,8 @@ from labelproof.auditing.findings import ISSUES_FILE, ITEMS_FILE, read_summary
 from labelproof.data.files import existing
 from labelproof.errors import BadInput, CorruptArtifact
 
+BLOCK = 100_000  # rows whose text is held at once
+
 
 @dataclass(frozen=True)
 class Candidates:
@@ -111,13 +113,7 @@ def open_candidates(folder: str | os.PathLike[str]) -> Candidates:
     has_tags = summary.get("kind") == "tags"
     try:
         classes = [str(name) for name in summary["classes"]]
-        table = pl.read_parquet(place / (ITEMS_FILE if has_tags else ISSUES_FILE)).with_columns(pl.col("id").cast(pl.String))
-        if has_tags:
-            table = table.sort("error_probability", descending=True, maintain_order=True)
-        else:
-            named = pl.Enum(classes)
-            codes = [pl.col(name).cast(pl.String).cast(named).to_physical().cast(pl.Int32) for name in _NAMED]
-            table = table.select("index", "id", "error_probability", "confidence", *codes)
+        table = _read(place, classes, has_tags)
     except (OSError, KeyError, TypeError, pl.exceptions.PolarsError) as error:
         raise CorruptArtifact(f"{str(place)!r} is not a whole audit folder ({error}). Run the audit again.") from error
     if table.height == 0:
@@ -125,13 +121,27 @@ def open_candidates(folder: str | os.PathLike[str]) -> Candidates:
     return Candidates(place, summary, table, classes, _fingerprint(table, classes, "tags" if has_tags else "given_label"))
 
 
-_NAMED = ("given_label", "suggested_label")
+def _read(folder: Path, classes: list[str], has_tags: bool) -> pl.DataFrame:
+    """The table of the candidates, column by column: a million findings come with strings that are not needed together."""
+    if has_tags:
+        items = pl.read_parquet(folder / ITEMS_FILE).with_columns(pl.col("id").cast(pl.String))
+        return items.sort("error_probability", descending=True, maintain_order=True)
+    columns = []
+    for name in ("index", "id", "error_probability", "confidence", "given_label", "suggested_label"):
+        column = pl.read_parquet(folder / ISSUES_FILE, columns=[name])[name]
+        if name == "id":
+            column = column.cast(pl.String)
+        elif name.endswith("_label"):
+            column = column.cast(pl.String).cast(pl.Enum(classes)).to_physical().cast(pl.Int32)
+        columns.append(column)
+    return pl.DataFrame(columns)
 
 
 def _fingerprint(table: pl.DataFrame, classes: list[str], given: str) -> str:
-    rows = table.select("index", "id", given).sort("index")
-    labels = rows[given].list.join("\x1f") if rows[given].dtype == pl.List else rows[given].cast(pl.String)
+    order = table["index"].arg_sort()
+    labels = table[given].list.join("\x1f") if table[given].dtype == pl.List else table[given].cast(pl.String)
     digest = hashlib.sha256(json.dumps(classes).encode())
-    for column in (rows["id"], labels):
-        digest.update(column.str.join("\x1e").item().encode())
+    for column in (table["id"], labels):
+        for start in range(0, table.height, BLOCK):
+            digest.update(("\x1e".join(column.gather(order[start : start + BLOCK])) + "\x1e").encode())
     return digest.hexdigest()[:32]

@@ -121,15 +121,15 @@ class Guard:
             log_refusal(scope, status, reason)
             await _answer(send, status, reason)
             return
-        taken = 0
+        body = await _body(receive)
+        if body is None:
+            log_refusal(scope, 413, "the body is too large")
+            await _answer(send, 413, "the body is too large")
+            return
+        given = iter([{"type": "http.request", "body": body, "more_body": False}])
 
-        async def limited() -> Message:
-            nonlocal taken
-            message = await receive()
-            taken += len(message.get("body", b""))
-            if taken > MOST_BYTES:
-                raise _TooLargeError
-            return message
+        async def whole() -> Message:
+            return next(given, None) or await receive()
 
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -138,11 +138,7 @@ class Guard:
                 message["headers"] = [*message["headers"], *extra]
             await send(message)
 
-        try:
-            await self.app(scope, limited, with_headers)
-        except _TooLargeError:
-            log_refusal(scope, 413, "the body is too large")
-            await _answer(send, 413, "the body is too large")
+        await self.app(scope, whole, with_headers)
 
     def _refusal(self, scope: Scope, headers: dict[str, str]) -> tuple[str, int]:
         """Why a request is refused, and with which status; an empty reason lets it in."""
@@ -181,8 +177,19 @@ class Guard:
         return known
 
 
-class _TooLargeError(Exception):
-    pass
+async def _body(receive: Receive) -> bytes | None:
+    """The body of a request, or ``None`` as soon as it is too large, however long it says that it is."""
+    parts, taken, more = [], 0, True
+    while more:
+        message = await receive()
+        if message["type"] != "http.request":
+            break
+        parts.append(message.get("body", b""))
+        taken += len(parts[-1])
+        if taken > MOST_BYTES:
+            return None
+        more = message.get("more_body", False)
+    return b"".join(parts)
 
 
 def log_refusal(scope: Scope, status: int, reason: str) -> None:

@@ -5,6 +5,7 @@ import os
 import secrets
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -65,14 +66,14 @@ class UndoBody(_Body):
     uid: Uid
 
 
-def _who(request: Request) -> str:
+async def _who(request: Request) -> str:
     name = request.scope["labelproof"]["reviewer"] or request.app.state.reviewer
     if name is None:
         raise HTTPException(409, "Say your name first.")
     return str(name)
 
 
-def _rank(rank: int, request: Request) -> int:
+async def _rank(rank: int, request: Request) -> int:
     if not 0 <= rank < len(request.app.state.session.candidates):
         raise HTTPException(404, "There is no such item.")
     return rank
@@ -247,7 +248,8 @@ def serve(
     server = _Server(config)
     server.ready = lambda: ready(f"http://{shown}:{own_port}/?token={token}")
     logging.getLogger("labelproof.review").addHandler(logging.StreamHandler())
-    server.run(sockets=[listening])
+    with suppress(KeyboardInterrupt):  # how a person ends it
+        server.run(sockets=[listening])
 
 
 class _Server(uvicorn.Server):

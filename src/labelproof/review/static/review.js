@@ -15,6 +15,7 @@ let current = null;
 let shownAt = 0;
 let hiddenAt = 0;
 let outbox = []; // decisions that the server has not acknowledged, oldest first
+const decided = []; // ranks, in the order of the decisions
 let sending = null;
 let filling = null;
 let undoing = false;
@@ -150,9 +151,11 @@ function fill() {
 }
 
 async function fetchAhead() {
+  const unsaved = outbox.map((sent) => sent.rank); // the server may not know these yet when it answers
+  const before = decided.length;
   try {
     const answer = await call("/api/next", { count: AHEAD });
-    const known = new Set([...ahead.map((item) => item.rank), ...outbox.map((sent) => sent.rank), current?.rank]);
+    const known = new Set([...ahead.map((item) => item.rank), ...unsaved, ...decided.slice(before), current?.rank]);
     for (const item of answer.items) {
       if (!known.has(item.rank)) ahead.push(item);
     }
@@ -180,6 +183,7 @@ function decide(action, label = null) {
   if (!current || undoing) return;
   const seconds = Math.min(Math.round((performance.now() - shownAt) / 10) / 100, LONGEST_LOOK_S);
   outbox.push({ uid: newUid(), rank: current.rank, action, label, seconds });
+  decided.push(current.rank);
   keepOutbox();
   pictures.delete(current.rank);
   similar.delete(current.rank);
