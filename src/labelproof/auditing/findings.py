@@ -71,12 +71,8 @@ class Findings:
     def from_table(cls, table: pl.DataFrame, classes: Sequence[Any]) -> Findings:
         """What `table` was made from."""
         rows = table.sort("index")
-        place = {str(name): code for code, name in enumerate(classes)}
-        given, suggested = (
-            rows[name].cast(pl.String).replace_strict(place, return_dtype=pl.Int64).to_numpy()
-            for name in ("given_label", "suggested_label")
-        )
-        numbers = (rows["index"].to_numpy(), rows["id"].to_numpy(), given, suggested.astype(np.int32))
+        given, suggested = (class_codes(rows[name], classes).to_numpy() for name in ("given_label", "suggested_label"))
+        numbers = (rows["index"].to_numpy(), rows["id"].to_numpy(), given.astype(np.int64), suggested)
         return cls(*numbers, rows["error_probability"].to_numpy(), rows["confidence"].to_numpy())
 
 
@@ -245,6 +241,14 @@ def write_findings(folder: Path, issues: pl.DataFrame, summary: dict[str, Any]) 
     """Write the two files of an audit, of classes or of tags, into a folder that exists."""
     issues.write_parquet(folder / ISSUES_FILE)
     (folder / MARKER).write_text(json.dumps(summary, indent=1, ensure_ascii=False), encoding="utf-8")
+
+
+def class_codes(labels: pl.Series, classes: Sequence[Any]) -> pl.Series:
+    """Codes of a column of class names, int32."""
+    names = labels.cast(pl.String)
+    if labels.dtype == pl.Boolean:
+        names = names.str.to_titlecase()  # as Python writes it
+    return names.cast(pl.Enum([str(name) for name in classes])).to_physical().cast(pl.Int32)
 
 
 def read_summary(folder: Path) -> dict[str, Any]:

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from labelproof.auditing.findings import ISSUES_FILE, ITEMS_FILE, read_summary
+from labelproof.auditing.findings import ISSUES_FILE, ITEMS_FILE, class_codes, read_summary
 from labelproof.data.files import existing
 from labelproof.errors import BadInput, CorruptArtifact
 
@@ -132,7 +132,7 @@ def _read(folder: Path, classes: list[str], has_tags: bool) -> pl.DataFrame:
         if name == "id":
             column = column.cast(pl.String)
         elif name.endswith("_label"):
-            column = column.cast(pl.String).cast(pl.Enum(classes)).to_physical().cast(pl.Int32)
+            column = class_codes(column, classes)
         columns.append(column)
     return pl.DataFrame(columns)
 
