@@ -93,6 +93,53 @@ def review_estimate() -> str:
     return markdown(["set", "holds the truth", "width", "plain sample holds it", "its width"], body)
 
 
+def review_corrections() -> str:
+    body = []
+    for row in rows_of("review_corrections"):
+        found = [f"{row[f'{order}_200']:.0f}" for order in ("hunt", "queue", "cleanlab", "random")]
+        interval = [f"{row['coverage']:.1%}", f"{row['width']:.1%}"]
+        body.append(
+            [row["set"], *found, *interval, *(f"{row[f'F1_{name}']:.3f}" for name in ("before", "after", "best_threshold"))]
+        )
+    header = [
+        "set",
+        "hunt",
+        "queue",
+        "cleanlab",
+        "random",
+        "interval holds",
+        "width",
+        "F1 before",
+        "F1 after",
+        "F1, best threshold",
+    ]
+    return markdown(header, body)
+
+
+def review_retraining() -> str:
+    reviews = (0, 50, 100, 200, 500)
+    body = [
+        [
+            f"{row['data']}, {row['model']}: {row['order']}",
+            *(f"{row[f'accuracy_{m}']:.1%}" for m in reviews),
+            f"{row['corrected_500']:.0f}",
+        ]
+        for row in rows_of("review_retraining")
+    ]
+    return markdown(["data, model: order", *(f"{m} reviews" for m in reviews), "labels corrected by 500"], body)
+
+
+def review_speed() -> str:
+    names = (
+        ("page_opens_s", "{:.2f} s"),
+        ("ack_median_ms", "{:.0f} ms"),
+        ("ack_99_ms", "{:.0f} ms"),
+        ("memory_mb", "{:.0f} MB"),
+    )
+    body = [[row["store"], *(shape.format(row[name]) for name, shape in names)] for row in rows_of("review_speed")]
+    return markdown(["decisions in", "page opens", "decision acknowledged, median", "99th percentile", "memory"], body)
+
+
 def methods_rows() -> dict[tuple[str, str], dict[str, Rows]]:
     """Rows of the study by data and noise, then by method."""
     content = json.loads((ROOT / "docs" / "results" / "methods-benchmark.json").read_text(encoding="utf-8"))
@@ -141,7 +188,10 @@ TABLES: dict[str, Callable[[], str]] = {
     "audit_files": audit_files,
     "audit_speed": audit_speed,
     "audit_tags": audit_tags,
+    "review_corrections": review_corrections,
     "review_estimate": review_estimate,
+    "review_retraining": review_retraining,
+    "review_speed": review_speed,
     "methods_accuracy": lambda: methods_table("accuracy", spread=True),
     "methods_auroc": lambda: methods_table("auroc", spread=False),
     "methods_short": methods_short,

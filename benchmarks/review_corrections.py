@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,16 +12,20 @@ import labelproof as lp
 from _table import data_folder, publish
 from audit_quality import SETS, f1
 from labelproof.auditing.calibrate import fit_calibration
+from labelproof.report.plots import lines
 from labelproof.review.estimate import estimate_error_rate
 from labelproof.review.queue import MEASURE, make_queue
 
 REVIEWS, TIMES = 200, 500
+PICTURE = Path(__file__).parent.parent / "docs" / "images" / "review-corrections.png"
 POINTS = (25, 50, 100, 150, 200)
 
 
 def main() -> None:
     data = np.load(data_folder() / "label_errors.npz")
     rows: list[dict[str, Any]] = []
+    panels: dict[str, dict[str, np.ndarray]] = {}
+    counted = np.arange(1, REVIEWS + 1)
     for name in SETS:
         probs, labels, wrong = data[f"{name}.pred_probs"], data[f"{name}.labels"].astype(int), data[f"{name}.is_error"]
         error = lp.audit(labels, probs).error_probability
@@ -41,6 +46,12 @@ def main() -> None:
                 calibrated = fit_calibration(error[queue.rows], wrong[queue.rows])(error)
                 calibrated[queue.rows] = wrong[queue.rows]
                 flagged.append(f1(calibrated >= 0.5, wrong))
+        panels[name] = {
+            "labelproof, hunt": found[None, :REVIEWS] / counted,
+            "labelproof, queue": np.array(mixed) / counted,
+            "cleanlab": theirs[None] / counted,
+            "random": np.full((1, REVIEWS), wrong.mean()),
+        }
         rows.append(
             {
                 "set": name,
@@ -56,6 +67,8 @@ def main() -> None:
                 "F1_after": float(np.mean(flagged)),
             }
         )
+    title = "Share of the reviews that found a wrong label"
+    lines(panels, PICTURE, title=title, x="reviews", y="wrong labels found / reviews")
     publish(
         "review_corrections",
         rows,

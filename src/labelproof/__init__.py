@@ -33,6 +33,7 @@ _HOME = {
     "default_model": "labelproof.auditing.default_models",
     "out_of_sample_probs": "labelproof.auditing.out_of_sample",
     "read_arrays": "labelproof.data.arrays",
+    "read_cells": "labelproof.data.cells",
     "read_images": "labelproof.data.images",
     "read_table": "labelproof.data.table",
     "read_text": "labelproof.data.text",
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from labelproof.auditing.tags import TagAudit as TagAudit
     from labelproof.auditing.tags import audit_tags as audit_tags
     from labelproof.data.arrays import read_arrays as read_arrays
+    from labelproof.data.cells import read_cells as read_cells
     from labelproof.data.dataset import Dataset as Dataset
     from labelproof.data.images import read_images as read_images
     from labelproof.data.table import read_table as read_table

@@ -127,7 +127,10 @@ def test_from_audit_to_repaired_data_through_a_killed_server(digits_problem, ope
     page.keyboard.press("z")
     assert shown_item(page, answered[-1]) == answered[-2]
     until(page, "document.getElementById('count').textContent.startsWith('28 of 60')")
-    until(page, "document.querySelector('.similar img')?.naturalWidth > 0")
+    until(
+        page,
+        "!document.getElementById('similar').hidden && [...document.querySelectorAll('.similar img')].every(image => image.naturalWidth > 0)",
+    )
     until(page, "document.getElementById('rate').textContent")
     picture_of(page, "review")
     assert page.problems == []
@@ -139,7 +142,10 @@ def test_from_audit_to_repaired_data_through_a_killed_server(digits_problem, ope
     first = shown_item(page)
     assert first not in answered[:28]
     until(page, "document.getElementById('count').textContent.startsWith('28 of 60')")
-    until(page, "document.querySelector('.similar img')?.naturalWidth > 0")
+    until(
+        page,
+        "!document.getElementById('similar').hidden && [...document.querySelectorAll('.similar img')].every(image => image.naturalWidth > 0)",
+    )
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     picture_of(page, "review-phone")
     taken = page.locator("#keep strong").inner_text()

@@ -92,7 +92,7 @@ def test_two_reviewers_never_get_the_same_item_but_where_overlap_is_asked_for(au
         counts.setdefault(decision.item, set()).add(decision.reviewer)
     assert max(map(len, counts.values())) == 2
     assert shared.left() == 0
-    found = shared.agreement()
+    found = shared.people()["agreement"]
     assert found["items"] > 10
     assert found["kappa"] == 1.0
 

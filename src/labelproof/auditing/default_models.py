@@ -23,6 +23,7 @@ def default_model(dataset: Dataset, *, seed: int = 0) -> Any:
     table     skrub's table vectorizer and gradient boosting
     text      TF-IDF of words and pairs of words, logistic regression
     images    a small convolutional network
+    cells     standardised expression, logistic regression
     arrays    standardised features, logistic regression; the network where items are pictures
     ========  ==========================================================================
     """

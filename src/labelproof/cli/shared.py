@@ -28,7 +28,9 @@ err = Console(stderr=True)
 
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace a result that is already there.")]
 Seed = Annotated[int, typer.Option(help="Random seed: the same seed gives the same result.")]
-Data = Annotated[Path | None, typer.Argument(help="Table (.csv .tsv .parquet), picture manifest, or folder of class folders.")]
+Data = Annotated[
+    Path | None, typer.Argument(help="Table (.csv .tsv .parquet), picture manifest, folder of class folders, or cells (.h5ad).")
+]
 Label = Annotated[str | None, typer.Option(help="Column of given labels.")]
 Text = Annotated[str | None, typer.Option(help="Column of text to learn from.")]
 Image = Annotated[str | None, typer.Option(help="Column of picture paths (a manifest).")]
@@ -40,6 +42,7 @@ Embeddings = Annotated[Path | None, typer.Option(help="Embeddings of the picture
 
 def read_dataset(data: Path, options: dict[str, Any]) -> Dataset:
     """The file or folder by the reader that the options call for."""
+    from labelproof.data.cells import read_cells
     from labelproof.data.images import read_images
     from labelproof.data.table import read_table
     from labelproof.data.text import read_text
@@ -52,6 +55,8 @@ def read_dataset(data: Path, options: dict[str, Any]) -> Dataset:
 
         existing(data, "file")
         raise BadInput(f"--label is missing: which column of {str(data)!r} holds the labels?")
+    if data.suffix.lower() == ".h5ad":
+        return read_cells(data, label)
     if text is None:
         return read_table(data, label, id=options["id"])
     return read_text(data, label, text, id=options["id"])

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from labelproof.errors import BadInput
 from labelproof.validation import AnyArray
 
-Kind = Literal["table", "text", "images", "arrays"]
+Kind = Literal["table", "text", "images", "arrays", "cells"]
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Shown:
     ----------
     text : str
     fields : tuple of (name, value)
-        A table row or the first entries of a feature vector.
+        A table row, the first entries of a feature vector, or the marker genes of a cell.
     image : bytes
         A PNG or JPEG file.
     """
@@ -49,7 +49,7 @@ class Dataset:
         Stable names of the items, from the file.
     show_item : callable
         Row number to `Shown`.
-    kind : {"table", "text", "images", "arrays"}
+    kind : {"table", "text", "images", "arrays", "cells"}
         Chooses the default model.
     skipped : list of (id, reason)
         Items that could not be read.

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from labelproof.data.arrays import from_file, show_array
+from labelproof.data.cells import read_cells
 from labelproof.data.dataset import Shown
 from labelproof.data.images import Decoded, decode_all, list_pictures, thumbnail
 from labelproof.data.table import read_table
@@ -26,7 +27,7 @@ class Items:
 
     Attributes
     ----------
-    kind : {"table", "text", "images", "arrays"}
+    kind : {"table", "text", "images", "arrays", "cells"}
     n : int
         Number of items, as the audit numbered them.
     show : callable
@@ -71,6 +72,11 @@ def reopen(source: dict[str, Any], skipped: Sequence[str] = ()) -> Items | None:
             else read_text(source["path"], source["label"], source["text"], id=source["id"])
         )
         return Items(kind, len(dataset), dataset.show, lambda rows: dataset.x[rows])
+    if kind == "cells":
+        cells = read_cells(
+            source["path"], source["label"], layer=source["layer"], unlabeled_category=source["unlabeled_category"]
+        )
+        return Items("cells", len(cells), cells.show, lambda rows: cells.x[rows])
     if kind == "arrays" and source.get("features"):
         x = from_file(source["features"], "features")
         return Items("arrays", len(x), lambda i: show_array(np.asarray(x[i])), lambda rows: np.asarray(x[rows]))

@@ -12,6 +12,7 @@ from labelproof.review.estimate import MeasurementPlan, strata_of
 from labelproof.validation import BoolArray, FloatArray, IntArray
 
 MEASURE = 0.4  # share of the reviews that measure
+GAPS, GAP_SHARE = 8, 0.1  # measured items that may be missing: others hold them, or nobody could tell
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,9 @@ class Queue:
         """The reviewed items as a stratified random sample.
 
         The head of the hunt up to the last hunted item is a stratum of its own, of which nearly all is reviewed. Below it, the
-        measured items are a random sample of each stratum, because the hunt is in an order that no review changes.
+        measured items are a random sample of each stratum, because the hunt is in an order that no review changes. They are taken
+        in the order of the queue, up to where too many are missing: what is known beyond came about some other way, from an
+        earlier audit or a spreadsheet, and may have been chosen for its answer.
 
         Parameters
         ----------
@@ -54,8 +57,11 @@ class Queue:
         hunts = self.rows[~self.measures]
         reached = self.hunted[hunts[known[hunts]]]
         head = self.hunted <= (reached.max() if len(reached) else -1)
+        measured = self.rows[self.measures]
+        missing = np.cumsum(~known[measured])
+        broken = missing > GAPS + GAP_SHARE * np.arange(len(measured))
         random = np.zeros(len(known), bool)
-        random[self.rows[self.measures]] = True
+        random[measured[: int(np.argmax(broken)) if broken.any() else len(measured)]] = True
         used = np.flatnonzero(known & (head | random))
         return MeasurementPlan(used, np.where(head, self.stratum.max() + 1, self.stratum).astype(np.int64))
 

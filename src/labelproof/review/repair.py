@@ -14,6 +14,7 @@ import polars as pl
 
 from labelproof.auditing.findings import verdicts
 from labelproof.data.arrays import from_file
+from labelproof.data.cells import read_cells
 from labelproof.data.files import check_table_target, plain_values, read_frame, write_frame
 from labelproof.data.images import list_pictures
 from labelproof.errors import BadInput
@@ -52,7 +53,7 @@ def repair(
     """Write the repaired data set; the original is never touched.
 
     The columns are those of the original, with the repaired labels, the old ones in ``<label>_given``, and in ``<label>_change``
-    why a label changed. Arrays become a table of ``id`` and ``label``, pictures of ``path`` and ``label``, tags one column of
+    why a label changed. Arrays become a table of ``id`` and ``label``, pictures of ``path`` and ``label``, cells of ``id`` and the annotation, tags one column of
     0 and 1 for each tag.
 
     Parameters
@@ -150,6 +151,12 @@ def _original(candidates: Candidates, source: dict[str, Any]) -> tuple[pl.DataFr
         root, label = Path(source["path"]), "label"
         names = pl.Series(paths.tolist())
         frame = pl.DataFrame({"path": [str(root / file) for file in files], "label": labels.tolist()})
+    elif kind == "cells":
+        cells = read_cells(
+            source["path"], source["label"], layer=source["layer"], unlabeled_category=source["unlabeled_category"]
+        )
+        label, names = source["label"], None
+        frame = pl.DataFrame({"id": cells.ids.tolist(), label: cells.labels.tolist()})
     else:
         labels = np.asarray(from_file(source["labels"], "labels"))
         frame, label, names = pl.DataFrame({"id": np.arange(len(labels)), "label": labels.tolist()}), "label", None

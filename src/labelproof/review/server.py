@@ -157,8 +157,8 @@ def create_app(session: ReviewSession, keys: Keys, *, title: str, reviewer: str 
         return {
             "figures": {name: getattr(found, name) for name in _FIGURES} | {"error_rate": found.error_rate._asdict()},
             "curve": session.curve(),
-            "reviewers": session.reviewers(),
-            "agreement": session.agreement(),
+            **session.people(),
+            "fresh": session.is_fresh,
             "left": session.left(),
             "budget": session.budget,
         }

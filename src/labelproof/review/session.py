@@ -4,76 +4,23 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 
-from labelproof.auditing.calibrate import fit_calibration
-from labelproof.auditing.findings import ErrorRate
 from labelproof.errors import BadInput
 from labelproof.review.candidates import Candidates, tags_text
-from labelproof.review.estimate import MeasurementPlan, estimate_error_rate
+from labelproof.review.figures import Figures, class_rates, people, work_out
 from labelproof.review.queue import MEASURE, make_queue
-from labelproof.review.resolve import Resolved, agreement, resolve
+from labelproof.review.resolve import Resolved, resolve
 from labelproof.review.store import DECISIONS, Action, Decision, Store
 
-NEXT = 50  # reviews whose yield is foretold
-FEWEST_REVIEWS = 20  # before there is advice
-STALE_SECONDS = 2.0  # age at which figures of a large audit are worked out again
-SMALL = 50_000
+STALE_SECONDS = 2.0  # age at which what is slow to work out is worked out again
+SMALL = 50_000  # items whose figures are quick
 CURVE_POINTS = 12
 LOOK_AHEAD = 256
-RATED_CLASSES = 40
-
-
-@dataclass(frozen=True)
-class Figures:
-    """What the reviews so far say.
-
-    Attributes
-    ----------
-    reviewed : int
-        Items of which the truth is known.
-    wrong : int
-        Of these, with a wrong label.
-    error_rate : ErrorRate
-        Of all labels.
-    from_reviews : bool
-        Whether the reviews suffice for ``error_rate``; otherwise it is the audit's own.
-    errors_left : float
-        Expected number of wrong labels among the items not reviewed.
-    next_reviews, next_yield : int, float
-        The number of most doubtful items not reviewed, 50 or what is left, and how many of them are expected to be wrong.
-    """
-
-    reviewed: int
-    wrong: int
-    error_rate: ErrorRate
-    from_reviews: bool
-    errors_left: float
-    next_reviews: int
-    next_yield: float
-
-    @property
-    def advice(self) -> str:
-        """Whether going on is worth a person's time."""
-        if self.reviewed < FEWEST_REVIEWS:
-            return f"After {FEWEST_REVIEWS} reviews you will be told what more of them would bring."
-        if self.next_reviews == 0:
-            return "Every label has been reviewed."
-        each = self.next_yield / self.next_reviews
-        outlook = (
-            f"Of the {self.next_reviews} most doubtful labels left, about {self.next_yield:.0f} are expected to be wrong; "
-            f"about {self.errors_left:,.0f} wrong labels are left in all."
-        )
-        if each >= 0.4:
-            return f"Go on: it pays. {outlook}"
-        if each >= 0.1:
-            return f"Go on if a corrected label is worth {1 / each:.0f} looks to you. {outlook}"
-        return f"You can stop: what is left is mostly right. {outlook}"
+T = TypeVar("T")
 
 
 class ReviewSession:
@@ -108,9 +55,10 @@ class ReviewSession:
         self._rank_of = {item: row for (item, _), row in zip(self._plan, self.queue.rows.tolist(), strict=True)}
         self._standing: dict[str, dict[str, Decision]] = {}
         self._seq = 0
-        self._lock, self._figures_lock = threading.Lock(), threading.Lock()
-        self._figures: tuple[int, float, Figures] | None = None
+        self._lock = threading.Lock()
         self._curve: list[dict[str, float]] | None = None
+        self._figures = _Cached(self._work_out, STALE_SECONDS if len(candidates) > SMALL else 0.0)
+        self._people = _Cached(lambda: people(self.decisions), STALE_SECONDS)
         self.sync()
 
     def sync(self) -> None:
@@ -206,19 +154,16 @@ class ReviewSession:
 
     def figures(self) -> Figures:
         """What the reviews so far say; of a large audit, as of at most two seconds ago."""
-        with self._figures_lock:
-            now = time.monotonic()
-            if self._figures is not None:
-                seq, made, figures = self._figures
-                if seq == self._seq or (len(self.candidates) > SMALL and now - made < STALE_SECONDS):
-                    return figures
-            seq, decisions = self._seq, self.decisions
-            figures = self._work_out(resolve(decisions))
-            if self._curve is None:
-                self._curve = self._past(decisions)
-            self._curve.append(self._point(figures))
-            self._figures = (seq, time.monotonic(), figures)
-            return figures
+        return self._figures.at(self._seq)
+
+    def people(self) -> dict[str, Any]:
+        """`labelproof.review.figures.people` of the decisions, as of at most two seconds ago."""
+        return self._people.at(self._seq)
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether figures and people took in the last decision."""
+        return self._figures.made_at == self._people.made_at == self._seq
 
     def curve(self) -> list[dict[str, float]]:
         """The estimated error rate as reviews came in: ``reviewed``, ``estimate``, ``low``, ``high``."""
@@ -226,105 +171,42 @@ class ReviewSession:
         return list(self._curve or [])
 
     def class_rates(self) -> list[dict[str, Any]]:
-        """The error rate among the labels of each given class, worst first; of the 40 largest classes."""
-        if self.candidates.has_tags:
-            return []
-        resolved = resolve(self.decisions)
-        ranks, wrong = self._outcomes(resolved)
-        plan, seen = self._sample(ranks, wrong)
-        given, error = self.candidates.given, self.candidates.error_probability
-        sizes = np.bincount(given, minlength=len(self.candidates.classes))
-        rows = []
-        for code in np.argsort(-sizes, kind="stable")[:RATED_CLASSES]:
-            if sizes[code] == 0:
-                continue
-            among = given == code
-            rate = self._rate(plan, seen, among)
-            estimate = rate or ErrorRate(float(error[among].mean()), float("nan"), float("nan"))
-            rows.append(
-                {
-                    "class": self.candidates.classes[code],
-                    "labels": int(sizes[code]),
-                    "reviewed": int(among[ranks].sum()),
-                    "estimate": estimate.estimate,
-                    "low": None if rate is None else rate.low,
-                    "high": None if rate is None else rate.high,
-                }
-            )
-        return sorted(rows, key=lambda row: -row["estimate"])
+        """`labelproof.review.figures.class_rates` of the decisions so far."""
+        return class_rates(self.candidates, self.queue, self._outcomes(self.decisions))
 
-    def reviewers(self) -> list[dict[str, Any]]:
-        """Number of decisions and median seconds of each reviewer, and how far they agree."""
-        decisions = [d for d in self.decisions if d.action in DECISIONS]
-        found = agreement(decisions)
-        rows = []
-        for name in sorted({d.reviewer for d in decisions}):
-            own = [d for d in decisions if d.reviewer == name]
-            spent = [d.seconds for d in own if d.seconds is not None]
-            rows.append(
-                {
-                    "name": name,
-                    "decisions": len(own),
-                    "median_seconds": float(np.median(spent)) if spent else None,
-                    "accuracy": found.accuracies.get(name),
-                }
-            )
-        return rows
+    def _work_out(self) -> Figures:
+        decisions = self.decisions
+        figures = work_out(self.candidates, self.queue, self._outcomes(decisions))
+        if self._curve is None:  # what was before this process began
+            ends = np.unique(np.linspace(0, len(decisions), CURVE_POINTS + 1).astype(int))[1:-1].tolist()
+            before = [self._outcomes(decisions[:end]) for end in ends]
+            self._curve = [_point(work_out(self.candidates, self.queue, outcomes)) for outcomes in before]
+        self._curve.append(_point(figures))
+        return figures
 
-    def agreement(self) -> dict[str, Any]:
-        """`labelproof.review.resolve.agreement` of the decisions so far, as a dict."""
-        return asdict(agreement(self.decisions))
+    def _outcomes(self, decisions: list[Decision]) -> dict[int, Resolved]:
+        """The settled items by rank."""
+        return {self._rank_of[item]: found for item, found in resolve(decisions).items() if item in self._rank_of}
 
-    def _outcomes(self, resolved: dict[str, Resolved]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
-        """Ranks of the resolved items, and whether their given label is wrong."""
-        known = [(self._rank_of[item], found) for item, found in resolved.items() if item in self._rank_of]
-        ranks = np.array([rank for rank, _ in known], dtype=np.int64)
-        wrong = np.array([found.label != self.candidates.given_name(rank) for rank, found in known], dtype=bool)
-        return ranks, wrong
 
-    def _sample(
-        self, ranks: npt.NDArray[np.int64], wrong: npt.NDArray[np.bool_]
-    ) -> tuple[MeasurementPlan, npt.NDArray[np.bool_]]:
-        plan = self.queue.sample_of(ranks)
-        by_rank = np.zeros(len(self.candidates), bool)
-        by_rank[ranks] = wrong
-        return plan, by_rank[plan.index]
+def _point(figures: Figures) -> dict[str, float]:
+    return {"reviewed": figures.reviewed, **figures.error_rate._asdict(), "from_reviews": figures.from_reviews}
 
-    def _rate(
-        self, plan: MeasurementPlan, wrong: npt.NDArray[np.bool_], among: npt.NDArray[np.bool_] | None = None
-    ) -> ErrorRate | None:
-        try:
-            return estimate_error_rate(self.candidates.error_probability, plan, wrong, among=among)
-        except BadInput:  # a stratum without a review yet
-            return None
 
-    def _work_out(self, resolved: dict[str, Resolved]) -> Figures:
-        ranks, wrong = self._outcomes(resolved)
-        error = self.candidates.error_probability
-        rate = self._rate(*self._sample(ranks, wrong)) if len(ranks) >= FEWEST_REVIEWS else None
-        if len(ranks):
-            error = fit_calibration(error[ranks], wrong)(error)
-        unseen = np.ones(len(error), bool)
-        unseen[ranks] = False
-        left = error[unseen]  # still falling: calibration keeps the order
-        audit = self.candidates.summary["error_rate"]
-        return Figures(
-            reviewed=len(ranks),
-            wrong=int(wrong.sum()),
-            error_rate=rate or ErrorRate(**audit),
-            from_reviews=rate is not None,
-            errors_left=float(left.sum())
-            if rate is None
-            else max(float(left[:NEXT].sum()), rate.estimate * len(error) - wrong.sum()),
-            next_reviews=len(left[:NEXT]),
-            next_yield=float(left[:NEXT].sum()),
-        )
+class _Cached(Generic[T]):
+    """A value worked out again when the log has grown, but not more often than every so many seconds."""
 
-    def _past(self, decisions: Sequence[Decision]) -> list[dict[str, float]]:
-        """Points of the curve before this process began."""
-        ends = np.unique(np.linspace(0, len(decisions), CURVE_POINTS + 1).astype(int))[1:-1]
-        return [self._point(self._work_out(resolve(decisions[:end]))) for end in ends.tolist()]
+    def __init__(self, make: Callable[[], T], patience: float) -> None:
+        self._make, self._patience = make, patience
+        self._lock = threading.Lock()
+        self._value: T | None = None
+        self._age = 0.0
+        self.made_at = -1  # place in the log
 
-    @staticmethod
-    def _point(figures: Figures) -> dict[str, float]:
-        return {"reviewed": figures.reviewed, **figures.error_rate._asdict(), "from_reviews": figures.from_reviews}
+    def at(self, seq: int) -> T:
+        """The value, as of a place in the log or a little before."""
+        with self._lock:
+            if self._value is None or (seq != self.made_at and time.monotonic() - self._age >= self._patience):
+                self._value = self._make()
+                self.made_at, self._age = seq, time.monotonic()
+            return self._value

@@ -3,6 +3,7 @@
 
 const AHEAD = 5; // items fetched before they are needed
 const IDLE_MS = 60_000; // leases are renewed this often while the page is open
+const STALE_MS = 2500; // after which figures that were behind are asked for again
 const LONGEST_LOOK_S = 900;
 const LONG_TEXT = 1200;
 const LONGEST_LIST = 60;
@@ -288,9 +289,10 @@ function showChoices(item) {
   if (accept) accept.onclick = () => decide("relabel", suggested);
   $("choices").replaceChildren(...[keep, accept].filter(Boolean));
   const named = classKeys.size ? [...classKeys.entries()] : item.likely.map((code, i) => [String(i + 1), start.classes[code]]);
+  $("classes").classList.toggle("short", named.length > 5 && named.every(([, name]) => name.length <= 2));
   $("classes").replaceChildren(
     ...named.map(([key, name]) => {
-      const button = element("button", { type: "button", title: name, ariaKeyShortcuts: key }, name === key ? name : `${name}`, name === key ? null : keyHint(key));
+      const button = element("button", { type: "button", title: name, ariaKeyShortcuts: key }, name, name === key ? null : keyHint(key));
       button.onclick = () => decide("relabel", name);
       return button;
     }),
@@ -432,7 +434,9 @@ async function refreshFigures() {
   try {
     while (figuresWanted) {
       figuresWanted = false;
-      showFigures(await call("/api/figures"));
+      const answer = await call("/api/figures");
+      showFigures(answer);
+      if (!answer.fresh) setTimeout(refreshFigures, STALE_MS);
       if ($("class-rates").open) showClassRates(await call("/api/classes"));
     }
   } catch {
@@ -446,7 +450,7 @@ function showFigures(answer) {
   const { figures, curve, reviewers, agreement } = answer;
   const rate = figures.error_rate;
   $("rate").textContent = percent(rate.estimate);
-  $("interval").textContent = `of the labels; 95 % interval ${percent(rate.low)} to ${percent(rate.high)}${figures.from_reviews ? "" : " (by the audit alone)"}. ${figures.wrong} of ${figures.reviewed} reviewed were wrong.`;
+  $("interval").textContent = `of the ${start.tags ? "items have a wrong tag" : "labels"}; 95 % interval ${percent(rate.low)} to ${percent(rate.high)}${figures.from_reviews ? "" : " (by the audit alone)"}. ${figures.wrong} of ${figures.reviewed} reviewed were wrong.`;
   $("advice").textContent = figures.advice;
   drawCurve(curve);
   const kappa = agreement.kappa === null ? "" : `Agreement on ${agreement.items} shared items: κ = ${agreement.kappa.toFixed(2)}`;
@@ -564,6 +568,7 @@ async function begin() {
   nameClassKeys();
   $("other").hidden = start.tags;
   $("none").hidden = start.tags;
+  $("class-rates").hidden = start.tags;
   $("who").addEventListener("cancel", (event) => event.preventDefault());
   if (!start.reviewer) await askName();
   outbox = readOutbox();
