@@ -73,7 +73,9 @@ def test_audit_of_probabilities_with_columns_in_another_order(noisy_problem, tmp
     )
     assert done.returncode == 0, done.stderr
     expected = lp.audit(labels, probs.astype(np.float32)).error_probability
-    assert np.allclose(lp.Audit.load(tmp_path / "o").error_probability, expected, atol=1e-6)
+    found = lp.Audit.load(tmp_path / "o")
+    assert np.allclose(found.error_probability, expected, atol=1e-6)
+    assert found.source["labels"] == str(tmp_path / "y.npy")  # so that the repaired labels can be written
 
 
 def test_audit_of_features(digits, tmp_path):
@@ -96,6 +98,10 @@ def test_audit_of_tags(tmp_path):
     alone = run("audit", *files[:2], "--out", tmp_path / "o2")
     assert alone.returncode == 2
     assert "--pred-probs" in alone.stderr
+    np.save(tmp_path / "x.npy", rng.normal(size=(299, 2)))
+    uneven = run("audit", *files, "--features", tmp_path / "x.npy", "--out", tmp_path / "o3")
+    assert uneven.returncode == 2
+    assert "different numbers of rows" in uneven.stderr
 
 
 def test_audit_of_a_folder_of_parquet(noisy_problem, tmp_path):

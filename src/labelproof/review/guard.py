@@ -119,12 +119,12 @@ class Guard:
         reason, status = self._refusal(scope, headers)
         if reason:
             log_refusal(scope, status, reason)
-            await _answer(send, status, reason)
+            await _answer(send, status, reason, plain=scope["path"] == "/")
             return
         body = await _body(receive)
         if body is None:
             log_refusal(scope, 413, "the body is too large")
-            await _answer(send, 413, "the body is too large")
+            await _answer(send, 413, "the body is too large", plain=False)
             return
         given = iter([{"type": "http.request", "body": body, "more_body": False}])
 
@@ -199,9 +199,11 @@ def log_refusal(scope: Scope, status: int, reason: str) -> None:
     LOG.warning("refused %d %s %s from %s: %s", status, scope["method"], path, client, reason)
 
 
-async def _answer(send: Send, status: int, reason: str) -> None:
-    body = json.dumps({"error": reason}).encode()
+async def _answer(send: Send, status: int, reason: str, plain: bool) -> None:
+    """A refusal: as JSON to the page, as a sentence to a person who opened its address."""
+    body = (reason if plain else json.dumps({"error": reason})).encode()
     headers = [(name.encode(), value.encode()) for name, value in HEADERS.items()]
-    headers += [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    kind = b"text/plain; charset=utf-8" if plain else b"application/json"
+    headers += [(b"content-type", kind), (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
