@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -16,15 +14,7 @@ import pytest
 from PIL import Image
 
 import labelproof as lp
-
-COMMAND = [sys.executable, "-m", "labelproof.cli"]
-
-
-def run(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "COLUMNS": "200"}
-    return subprocess.run(
-        [*COMMAND, *map(str, arguments)], capture_output=True, text=True, cwd=cwd, env=environment, check=False
-    )
+from commands import COMMAND, outside, run
 
 
 @pytest.fixture(scope="module")
@@ -258,7 +248,7 @@ def test_simulate_then_audit(table, tmp_path):
 
 @pytest.mark.slow
 def test_the_demo_finds_flipped_digits_and_repairing_helps(tmp_path):
-    done = run("demo", "--out", tmp_path / "demo")
+    done = outside("demo", "--out", tmp_path / "demo")
     assert done.returncode == 0, done.stderr
     counts = {
         line.split("  ")[0]: int(line.split()[-1])
@@ -279,8 +269,8 @@ def test_help_and_import_are_quick_and_load_nothing_heavy():
     code = "import sys, labelproof, labelproof.cli; print([m for m in ('torch', 'numba', 'ray', 'sklearn', 'polars', 'numpy') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
-    assert run("--help").returncode == 0
-    assert lp.__version__ in run("version").stdout
+    assert outside("--help").returncode == 0
+    assert lp.__version__ in outside("version").stdout
 
 
 def test_the_unexpected_exits_one_and_says_how_to_report(monkeypatch, capsys, table, tmp_path):

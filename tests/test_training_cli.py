@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -15,29 +13,10 @@ import numpy as np
 import polars as pl
 import pytest
 from PIL import Image
-from rich.console import Console
 
 import labelproof as lp
-from labelproof import cli
+from commands import COMMAND, outside, run
 from labelproof.methods import METHODS
-from test_cli import COMMAND
-
-
-def run(*arguments: object) -> subprocess.CompletedProcess[str]:
-    """A command in this process: what it prints, and its exit status."""
-    command = [str(argument) for argument in arguments]
-    texts = io.StringIO(), io.StringIO()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", ["labelproof", *command])
-        for module in (cli.shared, cli.training, cli.reproduce):
-            patch.setattr(module, "out", Console(file=texts[0], width=200))
-        patch.setattr(cli.shared, "err", Console(file=texts[1], width=200))
-        try:
-            cli.main()
-        except SystemExit as end:
-            status = end.code or 0
-    return subprocess.CompletedProcess(command, int(status), *(text.getvalue() for text in texts))
-
 
 QUICK = ("--epochs", 8, "--batch-size", 32, "--accelerator", "cpu")
 
@@ -108,11 +87,6 @@ def test_train_and_predict_text_pictures_and_arrays(tmp_path, digits):
     assert (pl.read_csv(tmp_path / "t.csv")["prediction"] == words["mood"]).all()
     assert pl.read_csv(tmp_path / "p.csv")["id"][0].startswith("even/")
     assert (pl.read_csv(tmp_path / "a.csv")["prediction"].to_numpy() == digits.target[:200]).mean() > 0.7
-
-
-def outside(*arguments: object) -> subprocess.CompletedProcess[bytes]:
-    """A command in a process of its own: bit for bit means the same number of threads."""
-    return subprocess.run([*COMMAND, *map(str, arguments)], capture_output=True, check=False)
 
 
 def test_the_same_command_goes_on_where_a_killed_one_stopped(tmp_path):

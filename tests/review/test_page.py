@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -14,15 +12,14 @@ import pytest
 from PIL import Image
 
 import labelproof as lp
+from commands import run
 
 EVIL = "<script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">"
 SCREENSHOTS = os.environ.get("LABELPROOF_SCREENSHOTS")  # a folder: the pictures of the documentation are made here
 
 
-def run(*arguments):
-    done = subprocess.run(
-        [sys.executable, "-m", "labelproof.cli", *map(str, arguments)], capture_output=True, text=True, check=False
-    )
+def command(*arguments):
+    done = run(*arguments)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -114,7 +111,7 @@ def test_from_audit_to_repaired_data_through_a_killed_server(digits_problem, ope
     np.save(tmp_path / "p.npy", probs)
     files = ["--features", tmp_path / "x.npy", "--labels", tmp_path / "y.npy"]
     audit = tmp_path / "digits"
-    run("audit", *files, "--pred-probs", tmp_path / "p.npy", "--out", audit)
+    command("audit", *files, "--pred-probs", tmp_path / "p.npy", "--out", audit)
 
     served = serve(audit, "--budget", 60, "--reviewer", "Ann", "--port", 0)
     page = open_page(served.link)
@@ -154,7 +151,7 @@ def test_from_audit_to_repaired_data_through_a_killed_server(digits_problem, ope
     assert page.problems == []
     again.stop()
 
-    print(run("apply", audit, "--out", tmp_path / "clean.csv"))
+    print(command("apply", audit, "--out", tmp_path / "clean.csv"))
     clean = pl.read_csv(tmp_path / "clean.csv")
     known = [int(item) for item in answered[:28]]
     assert clean["label"].to_numpy()[known].tolist() == true[known].tolist()
@@ -164,7 +161,7 @@ def test_from_audit_to_repaired_data_through_a_killed_server(digits_problem, ope
     assert clean.filter(changed)["label_change"].str.starts_with("reviewed by Ann; was ").all()
     assert np.array_equal(np.load(tmp_path / "y.npy"), noisy.labels)
 
-    printed = run("train", *files, "--reviews", audit, "--epochs", 1, "--out", tmp_path / "model")
+    printed = command("train", *files, "--reviews", audit, "--epochs", 1, "--out", tmp_path / "model")
     assert "Trained with" in printed
     found = pl.read_parquet(tmp_path / "model" / "issues.parquet")
     row = found.filter(pl.col("id") == known[0]).row(0, named=True)
@@ -290,7 +287,7 @@ def test_other_kinds_and_nothing_of_the_user_runs(kind, width, open_page, serve,
         frame = frame.with_columns(body=pl.Series(np.where(y == 1, f"x {EVIL}", "y")))
     frame.write_csv(tmp_path / "t.csv")
     options = ["--text", "body"] if kind == "text" else []
-    run("audit", tmp_path / "t.csv", "--label", "label", "--id", "name", *options, "--out", tmp_path / "audit")
+    command("audit", tmp_path / "t.csv", "--label", "label", "--id", "name", *options, "--out", tmp_path / "audit")
     page = open_page(serve(tmp_path / "audit", "--port", 0).link, width=width, scheme="dark")
     page.locator("#who-name").fill(f"Eve {EVIL[:60]}")
     page.keyboard.press("Enter")
@@ -330,7 +327,7 @@ def test_unusual_values_of_a_row_are_marked(open_page, serve, tmp_path):
     pl.DataFrame({"size": size, "colour": np.array(["red", "blue"])[rng.integers(0, 2, 400)], "kind": names}).write_csv(
         tmp_path / "t.csv"
     )
-    run("audit", tmp_path / "t.csv", "--label", "kind", "--out", tmp_path / "audit")
+    command("audit", tmp_path / "t.csv", "--label", "kind", "--out", tmp_path / "audit")
     page = open_page(serve(tmp_path / "audit", "--reviewer", "Ann", "--port", 0).link)
     item = shown_item(page)
     for _ in range(100):
@@ -351,7 +348,7 @@ def test_tags_are_ticked(open_page, serve, tmp_path):
     np.save(tmp_path / "p.npy", np.where(true == 1, 0.9, 0.1))
     np.save(tmp_path / "x.npy", rng.integers(0, 255, (200, 12, 12, 3), dtype=np.uint8))
     files = ["--tags", tmp_path / "t.npy", "--pred-probs", tmp_path / "p.npy", "--features", tmp_path / "x.npy"]
-    run("audit", *files, "--classes", ",".join(names), "--out", tmp_path / "audit")
+    command("audit", *files, "--classes", ",".join(names), "--out", tmp_path / "audit")
     page = open_page(serve(tmp_path / "audit", "--reviewer", "Ann", "--port", 0).link)
     item = shown_item(page)
     until(page, "document.querySelector('#shown img').naturalWidth > 0")
@@ -366,7 +363,7 @@ def test_tags_are_ticked(open_page, serve, tmp_path):
     shown_item(page, item)
     wait_until_saved(page)
     assert page.problems == []
-    run("apply", tmp_path / "audit", "--out", tmp_path / "clean.csv")
+    command("apply", tmp_path / "audit", "--out", tmp_path / "clean.csv")
     clean = pl.read_csv(tmp_path / "clean.csv")
     assert list(clean.select(names).row(int(item))) == true[int(item)].tolist()
     assert (clean["tags_change"].fill_null("") != "").sum() == 1
@@ -381,7 +378,7 @@ def test_a_picture_that_has_vanished_and_an_audit_without_data(open_page, serve,
                 tmp_path / "p" / kind / f"{i}.png"
             )
     np.save(tmp_path / "p.npy", np.eye(2)[np.repeat([0, 1], 20)] * 0.8 + 0.1)
-    run("audit", tmp_path / "p", "--pred-probs", tmp_path / "p.npy", "--out", tmp_path / "audit")
+    command("audit", tmp_path / "p", "--pred-probs", tmp_path / "p.npy", "--out", tmp_path / "audit")
     for file in (tmp_path / "p").glob("*/*.png"):
         file.write_bytes(b"gone")
     page = open_page(serve(tmp_path / "audit", "--reviewer", "Ann", "--port", 0).link)

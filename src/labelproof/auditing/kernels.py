@@ -12,9 +12,17 @@ The kernels work out the posterior of `labelproof.noise.posterior` row by row. T
 # mypy: disable-error-code="no-untyped-def, no-untyped-call"
 from __future__ import annotations
 
+import os
+import sys
 from typing import Any
 
 import numpy as np
+
+# numba takes every core whatever OMP_NUM_THREADS says, and its OpenMP layer sets the number for the whole process: torch beside
+# it would wait for cores that other processes hold
+if "numba" not in sys.modules and (_threads := os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()).isdigit():
+    os.environ.setdefault("NUMBA_NUM_THREADS", str(max(1, min(int(_threads), os.cpu_count() or 1))))
+
 from numba import njit, prange
 
 from labelproof.noise.em import NoiseParams
