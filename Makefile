@@ -10,7 +10,7 @@ demo: $(VENV)/.installed
 	$(BIN)/labelproof demo --overwrite
 
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -n auto --dist loadfile
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

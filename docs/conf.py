@@ -21,5 +21,5 @@ doctest_global_setup = "import numpy as np\nimport labelproof as lp"
 doctest_test_doctest_blocks = ""  # the examples of docstrings run with the test suite
 templates_path = ["_templates"]
 autodoc_default_options = {
-    "exclude-members": "set_score_request, set_fit_request, set_predict_request, set_predict_proba_request, get_metadata_routing"
+    "exclude-members": "set_score_request, set_fit_request, set_predict_request, set_predict_proba_request, set_transform_request, get_metadata_routing"
 }

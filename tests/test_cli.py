@@ -111,12 +111,12 @@ def test_audit_on_a_local_cluster(digits, tmp_path):
     np.save(tmp_path / "x.npy", digits.data[:400])
     np.save(tmp_path / "y.npy", digits.target[:400])
     command = ["audit", "--features", tmp_path / "x.npy", "--labels", tmp_path / "y.npy"]
-    done = run(*command, "--ray", "local", "--out", tmp_path / "o")
+    done = outside(*command, "--ray", "local", "--out", tmp_path / "o")
     assert done.returncode == 0, done.stderr
-    assert run(*command, "--out", tmp_path / "here").returncode == 0
+    assert outside(*command, "--out", tmp_path / "here").returncode == 0
     there, here = lp.Audit.load(tmp_path / "o"), lp.Audit.load(tmp_path / "here")
     assert np.allclose(there.error_probability, here.error_probability, atol=1e-4)
-    refused = run(*command, "--ray", "127.0.0.1:1", "--out", tmp_path / "no")
+    refused = outside(*command, "--ray", "127.0.0.1:1", "--out", tmp_path / "no")
     assert refused.returncode == 2
     assert "no Ray cluster answers" in refused.stderr
 

@@ -95,10 +95,11 @@ def test_any_cut_into_blocks_in_any_order_is_the_same_sample():
 
 
 THREADS = """
-import hashlib, numba, numpy as np, torch, labelproof as lp
+import hashlib, numpy as np, torch, labelproof as lp
 rng = np.random.default_rng(0)
 found = lp.audit(rng.integers(0, 6, 5000), rng.dirichlet(np.full(6, 0.3), 5000))
 print(hashlib.sha256(found.error_probability.tobytes() + found.noise.matrix.tobytes()).hexdigest())
+import numba
 print(numba.get_num_threads(), torch.get_num_threads())
 """
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import csr_matrix
+from scipy.sparse import csr_matrix, vstack
 
 from labelproof.data.dataset import Dataset, Shown
 from labelproof.data.files import existing
@@ -15,6 +15,7 @@ from labelproof.data.table import Path_
 from labelproof.errors import BadInput, MissingDependency
 from labelproof.validation import check_ids, check_labels, did_you_mean
 
+BLOCK = 4096  # cells
 COMPONENTS = 50
 MARKERS = 12
 
@@ -50,23 +51,8 @@ def read_cells(path: Path_, label: str, *, layer: str | None = None, unlabeled_c
     """
     file = existing(path, "file")
     adata = _read(file)
-    if label not in adata.obs.columns:
-        near = did_you_mean(label, list(adata.obs.columns))
-        raise BadInput(
-            f"--label {label!r} is not a column of obs in {str(file)!r}. {near}It has: {', '.join(adata.obs.columns)}."
-        )
-    if layer is not None and layer not in adata.layers:
-        raise BadInput(f"layer {layer!r} is not in {str(file)!r}. It has: {', '.join(adata.layers) or 'none'}.")
-    counts = csr_matrix(adata.X if layer is None else adata.layers[layer], dtype=np.float32)
-    bad = np.flatnonzero(~(np.isfinite(counts.data) & (counts.data >= 0)))
-    if len(bad):
-        cell = int(np.searchsorted(counts.indptr, bad[0], side="right")) - 1
-        raise BadInput(
-            f"cell {adata.obs_names[cell]!r} has the count {counts.data[bad[0]]}. Counts are 0 or more; name the layer that holds them."
-        )
-    given = adata.obs[label].astype(object).where(adata.obs[label].notna(), None).tolist()
-    if unlabeled_category is not None:
-        given = [None if name == unlabeled_category else name for name in given]
+    counts = counts_of(adata, layer)
+    given = annotation_of(adata, label, unlabeled_category)
     coded = check_labels(given, name=f"obs column {label!r}")
     logs = _normalised(counts)
     genes = np.asarray(adata.var_names, dtype=str)
@@ -96,6 +82,86 @@ def read_cells(path: Path_, label: str, *, layer: str | None = None, unlabeled_c
             "unlabeled_category": unlabeled_category,
         },
     )
+
+
+def counts_of(adata: Any, layer: str | None = None, *, whole: bool = False) -> csr_matrix:
+    """The counts of an AnnData as sparse float32 rows, shape (n, genes), read and checked block by block.
+
+    Parameters
+    ----------
+    adata : AnnData
+        In memory or backed by its file.
+    layer : str, optional
+        ``X`` where left out.
+    whole : bool
+        Whether counts must be whole numbers.
+
+    Raises
+    ------
+    BadInput
+        Naming the first cell whose counts are negative, no numbers, or not whole, and a layer whose counts are.
+    """
+    if layer is not None and layer not in adata.layers:
+        near = did_you_mean(layer, list(adata.layers))
+        raise BadInput(f"layer {layer!r} is not in the AnnData. {near}It has: {', '.join(adata.layers) or 'none'}.")
+    values = adata.X if layer is None else adata.layers[layer]
+    if values is None:
+        raise BadInput(
+            f"the AnnData has no X. Name the layer that holds the counts: {', '.join(adata.layers) or 'it has none'}."
+        )
+    parts = []
+    for start in range(0, adata.n_obs, BLOCK):
+        part = csr_matrix(values[start : start + BLOCK], dtype=np.float32)
+        bad = np.flatnonzero(_no_counts(part.data, whole))
+        if len(bad):
+            cell = start + int(np.searchsorted(part.indptr, bad[0], side="right")) - 1
+            what = "whole numbers, 0 or more" if whole else "0 or more"
+            raise BadInput(
+                f"cell {str(adata.obs_names[cell])!r} has the count {part.data[bad[0]]:g} in "
+                f"{'X' if layer is None else f'layer {layer!r}'}. Counts are {what}; {_other_layer(adata, layer, whole)}"
+            )
+        parts.append(part)
+    return csr_matrix(vstack(parts, format="csr")) if parts else csr_matrix((0, adata.n_vars), dtype=np.float32)
+
+
+def annotation_of(adata: Any, key: str, unlabeled_category: str | None = None) -> list[Any]:
+    """The annotation of each cell in a column of ``obs``; ``None`` where missing or of the unlabelled category.
+
+    Raises
+    ------
+    BadInput
+        If there is no such column (with the nearest name), or no cell of that category.
+    """
+    column = obs_column(adata, key)
+    given = column.astype(object).where(column.notna(), None).tolist()
+    if unlabeled_category is None:
+        return list(given)
+    if unlabeled_category not in given:
+        known = sorted({str(name) for name in given if name is not None})
+        raise BadInput(
+            f"unlabeled_category {unlabeled_category!r} is not in obs column {key!r}. {did_you_mean(unlabeled_category, known)}"
+            f"It has: {', '.join(known[:12])}."
+        )
+    return [None if name == unlabeled_category else name for name in given]
+
+
+def obs_column(adata: Any, key: str) -> Any:
+    """A column of ``obs``."""
+    if key not in adata.obs.columns:
+        columns = [str(name) for name in adata.obs.columns]
+        raise BadInput(f"{key!r} is not a column of obs. {did_you_mean(key, columns)}It has: {', '.join(columns) or 'none'}.")
+    return adata.obs[key]
+
+
+def _no_counts(values: Any, whole: bool) -> Any:
+    return ~(np.isfinite(values) & (values >= 0) & ((values == np.floor(values)) if whole else True))
+
+
+def _other_layer(adata: Any, layer: str | None, whole: bool) -> str:
+    for name in adata.layers:
+        if name != layer and not _no_counts(csr_matrix(adata.layers[name][:BLOCK]).data, whole).any():
+            return f"layer {name!r} holds such."
+    return "name the layer that holds them."
 
 
 def _read(file: Path) -> Any:

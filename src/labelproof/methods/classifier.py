@@ -22,7 +22,6 @@ from labelproof.data.encoding import ENCODERS, Encoder, RawEncoder, kind_of, n_d
 from labelproof.data.files import atomic_folder
 from labelproof.errors import BadInput, CorruptArtifact
 from labelproof.methods import Method, Task, make_method
-from labelproof.methods.estimator_labels import coded_labels, has_gaps
 from labelproof.methods.model_folder import HISTORY_FOLDER, Parts, plain, read_model, write_model
 from labelproof.noise.transition import TransitionMatrix
 from labelproof.training.dynamics import error_probability_of
@@ -32,6 +31,7 @@ from labelproof.training.options import Options
 from labelproof.training.temperature import entropy_of, fit_temperature
 from labelproof.training.trainable import TrainingData, predict_logits
 from labelproof.validation import UNLABELLED, take_rows
+from labelproof.validation.estimator_labels import coded_labels, has_gaps
 
 LOOP_OPTIONS = (
     "epochs", "batch_size", "learning_rate", "optimizer", "weight_decay", "schedule", "clip_norm", "patience", "seed",

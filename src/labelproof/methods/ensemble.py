@@ -11,12 +11,12 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from labelproof.data.encoding import kind_of
 from labelproof.errors import BadInput
-from labelproof.methods.estimator_labels import coded_labels, has_gaps
 from labelproof.noise.em import expectation_maximization
 from labelproof.noise.posterior import error_probability
 from labelproof.progress import track
 from labelproof.training.temperature import entropy_of
 from labelproof.validation import UNLABELLED, take_rows
+from labelproof.validation.estimator_labels import coded_labels, has_gaps
 
 
 class BootstrapEnsemble(ClassifierMixin, BaseEstimator):  # type: ignore[misc]

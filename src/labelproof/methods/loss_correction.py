@@ -124,14 +124,14 @@ class Forward(CorrectedLoss):
 class Backward(CorrectedLoss):
     """``sum of (T⁻¹)_zj (-log p_j)`` (Patrini et al. 2017, theorem 1).
 
-    The sum is unbiased but unbounded below: a network that can memorise drives it to minus infinity. As is usual where an
-    unbiased risk turns negative (Kiryo et al. 2017), the part of an item below zero is given back.
+    The sum is unbiased but unbounded below: a network that can memorise drives it down without end. Two hundredths of the
+    identity in the matrix keep its inverse small.
     """
 
     purpose = "as forward, unbiased for any model, but of high variance"
     may_learn = False
 
     def corrected(self, logits: Tensor, given: Tensor, transition: Tensor) -> Tensor:
-        """Backward correction of a matrix kept away from singular ones, not below zero."""
+        """Backward correction of a matrix kept away from singular ones."""
         mixed = 0.98 * transition + 0.02 * torch.eye(len(transition), device=transition.device)
         return backward_correction(logits, given, mixed)

@@ -229,7 +229,7 @@ class _Run:
             scale = group.pop("lr_scale", 1.0)
             groups.append({"lr": options.learning_rate * scale, "base": options.learning_rate * scale, **group})
         if options.optimizer == "adamw":
-            made: torch.optim.Optimizer = torch.optim.AdamW(groups, weight_decay=options.weight_decay)
+            made: torch.optim.Optimizer = torch.optim.AdamW(groups, weight_decay=options.weight_decay, fused=True)
         else:
             made = torch.optim.SGD(
                 groups, lr=options.learning_rate, momentum=0.9, nesterov=True, weight_decay=options.weight_decay

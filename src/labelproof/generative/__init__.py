@@ -1,0 +1,1 @@
+"""Generative models of data and their noisy labels."""

@@ -1,0 +1,67 @@
+"""AnnData for generative models: cells in, predictions into ``obs`` and ``obsm``."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from labelproof.data.cells import annotation_of, counts_of, obs_column
+from labelproof.data.rows import SparseRows
+from labelproof.errors import BadInput
+
+PREFIX = "labelproof"
+
+
+class Cells(NamedTuple):
+    """Where in an AnnData the data are; see `labelproof.MislabeledVAE.fit`."""
+
+    labels_key: str | None
+    unlabeled_category: str | None
+    layer: str | None
+    batch_key: str | None
+
+    def items(self, adata: Any, *, whole: bool) -> tuple[SparseRows, list[Any], Any]:
+        """Counts, labels and batches."""
+        if self.labels_key is None:
+            raise BadInput(
+                f"labels_key is missing: which column of obs holds the labels? It has: {', '.join(adata.obs.columns)}."
+            )
+        given = annotation_of(adata, self.labels_key, self.unlabeled_category)
+        return SparseRows(counts_of(adata, self.layer, whole=whole)), given, self._batches(adata)
+
+    def new_items(self, adata: Any, features: int, *, whole: bool) -> tuple[SparseRows, Any]:
+        """Counts and batches of cells to predict."""
+        if adata.n_vars != features:
+            raise BadInput(
+                f"the AnnData has {adata.n_vars} genes but the model was trained on {features}. Give the same genes."
+            )
+        return SparseRows(counts_of(adata, self.layer, whole=whole)), self._batches(adata)
+
+    def _batches(self, adata: Any) -> Any:
+        return None if self.batch_key is None else obs_column(adata, self.batch_key).astype(str).to_numpy()
+
+
+def is_anndata(data: Any) -> bool:
+    """Whether it is an AnnData; does not import anndata."""
+    module = sys.modules.get("anndata")
+    return module is not None and isinstance(data, module.AnnData)
+
+
+def write_results(adata: Any, model: Any, probs: Any, latent: Any) -> None:
+    """``obs["labelproof_prediction"]``, ``…_confidence``, ``…_error_probability``, ``obsm["X_labelproof"]``, ``uns["labelproof"]``."""
+    import pandas as pd
+
+    codes = probs.argmax(axis=1)
+    names = [str(name) for name in model.classes_]
+    adata.obs[f"{PREFIX}_prediction"] = pd.Categorical.from_codes(codes, names)
+    adata.obs[f"{PREFIX}_confidence"] = probs.max(axis=1).astype(np.float32)
+    adata.obs[f"{PREFIX}_error_probability"] = model.error_probability_.astype(np.float32)
+    adata.obsm[f"X_{PREFIX}"] = latent
+    adata.uns[PREFIX] = {
+        "classes": np.array(names, dtype=object),
+        "transition": model.transition_.matrix,
+        "prior": model.transition_.prior,
+        "elbo": model.elbo_,
+    }
