@@ -19,6 +19,7 @@ _HOME = {
     "TagAudit": "labelproof.auditing.tags",
     "audit": "labelproof.auditing.audit",
     "audit_dynamics": "labelproof.auditing.dynamics",
+    "audit_posterior": "labelproof.auditing.from_posterior",
     "audit_on_ray": "labelproof.distributed.cluster",
     "audit_tags": "labelproof.auditing.tags",
     "BadInput": "labelproof.errors",
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from labelproof.auditing.default_models import default_model as default_model
     from labelproof.auditing.dynamics import audit_dynamics as audit_dynamics
     from labelproof.auditing.findings import Audit as Audit
+    from labelproof.auditing.from_posterior import audit_posterior as audit_posterior
     from labelproof.auditing.out_of_sample import out_of_sample_probs as out_of_sample_probs
     from labelproof.auditing.sources import TopK as TopK
     from labelproof.auditing.tags import TagAudit as TagAudit

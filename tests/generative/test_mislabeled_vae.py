@@ -149,13 +149,13 @@ def test_the_transition_is_learned_and_wrong_labels_are_found(counts):
 def test_other_likelihoods_and_options(digits):
     x, y = digits.data[:500], digits.target[:500].copy()
     y[100:] = -1
-    bits = lp.MislabeledVAE(0.1, likelihood="bernoulli", accelerator="cpu").fit(x / 16, y)
+    bits = lp.MislabeledVAE(0.1, likelihood="bernoulli", epochs=(80, 30, 30), accelerator="cpu").fit(x / 16, y)
     assert bits.score(x[100:] / 16, digits.target[100:500]) > 0.6
     drawn = bits.sample([3, 3, 8])
     assert drawn.shape == (3, 64)
     assert set(np.unique(drawn)) == {0.0, 1.0}
     iris, kind = load_iris(return_X_y=True)
-    longer = {"epochs": (150, 60, 60), "accelerator": "cpu"}
+    longer = {"epochs": (120, 40, 40), "accelerator": "cpu"}
     for options in ({"label_in_encoder": True}, {"prior": [0.2, 0.3, 0.5]}, {"prior": "learned", "n_layers": 2}):
         assert lp.MislabeledVAE(0.1, **options, **longer).fit(iris, kind).score(iris, kind) > 0.8
     drawn = lp.MislabeledVAE(0.1, **longer).fit(iris, kind).sample(np.repeat([0, 2], 200), seed=1)

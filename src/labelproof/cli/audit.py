@@ -53,6 +53,12 @@ def audit_command(
     classes: Annotated[str | None, typer.Option(help="Class of each probability column, comma-separated.")] = None,
     folds: Annotated[int, typer.Option(min=2, help="Folds of the cross-validation.")] = 5,
     ray: Annotated[str | None, typer.Option(help="Run on a Ray cluster: host:port of its head, or local.")] = None,
+    layer: Annotated[str | None, typer.Option(help="Of cells: the layer of counts; X where left out.")] = None,
+    unlabeled: Annotated[str | None, typer.Option(help="Of cells: the annotation that means unlabelled.")] = None,
+    batch_key: Annotated[str | None, typer.Option(help="Of cells, with --model mislabeled-vae: column of the batch.")] = None,
+    model: Annotated[
+        str | None, typer.Option(help="Of cells: mislabeled-vae learns cells, classes and noise together, for few labels.")
+    ] = None,
     folder: Annotated[Path, typer.Option("--out", help="Folder for the findings.")] = Path("audit"),
     overwrite: Overwrite = False,
     seed: Seed = 0,
@@ -66,11 +72,16 @@ def audit_command(
 
     with atomic_folder(folder, overwrite=overwrite) as partial:
         options = {"label": label, "text": text, "image": image, "id": id_, "embeddings": embeddings}
+        _check_cells(data, layer=layer, unlabeled=unlabeled, batch_key=batch_key, model=model)
+        options |= {"layer": layer, "unlabeled_category": unlabeled}
         names = None if classes is None else [name.strip() for name in classes.split(",")]
         if tags is not None:
             _audit_tags(tags, pred_probs, features, names, partial, folder)
             return
-        found = _audit(data, options, labels, pred_probs, features, names, folds, ray, seed)
+        if model is not None and data is not None:
+            found = _audit_cells(data, options, batch_key, seed)
+        else:
+            found = _audit(data, options, labels, pred_probs, features, names, folds, ray, seed)
         found.write_into(partial)
         write_report(found, partial / "report.html", title=f"Label audit of {(data or labels or folder).name}")
     _print_audit(found, folder)
@@ -113,6 +124,33 @@ def _audit(
         return audit(dataset, made)
     source = open_source(_probs(pred_probs))
     return audit(dataset, source if classes is None else Ordered(source, _class_order(classes, dataset)))
+
+
+def _check_cells(data: Path | None, *, model: str | None, **named: str | None) -> None:
+    given = [f"--{name.replace('_', '-')}" for name, value in {**named, "model": model}.items() if value is not None]
+    if given and (data is None or data.suffix.lower() != ".h5ad"):
+        raise BadInput(f"{given[0]} belongs to cells. Name an .h5ad file, or leave it out.")
+    if model not in (None, "mislabeled-vae"):
+        raise BadInput(f"--model is {model!r}. Give mislabeled-vae, or leave it out for cross-validated logistic regression.")
+    if named["batch_key"] is not None and model is None:
+        raise BadInput("--batch-key needs --model mislabeled-vae.")
+
+
+def _audit_cells(data: Path, options: dict[str, Any], batch_key: str | None, seed: int) -> Audit:
+    """By M-VAE, which learns the noise along with the cells."""
+    import anndata
+
+    import labelproof as lp
+
+    dataset = read_dataset(data, options)
+    model = lp.MislabeledVAE(seed=seed).fit(
+        anndata.read_h5ad(data),
+        labels_key=options["label"],
+        unlabeled_category=options["unlabeled_category"],
+        layer=options["layer"],
+        batch_key=batch_key,
+    )
+    return lp.audit_posterior(dataset, model.posterior_, model.transition_)
 
 
 def _probs(path: Path) -> Any:

@@ -14,6 +14,7 @@ EXPERIMENTS = {
     "memorization": "labelproof.experiments.memorization",
     "methods-benchmark": "labelproof.experiments.methods_benchmark",
     "cifar10n": "labelproof.experiments.cifar10n",
+    "m-vae-figure-1": "labelproof.experiments.m_vae",
 }
 
 

@@ -39,7 +39,7 @@ from labelproof.validation import (
 from labelproof.validation.estimator_labels import coded_labels
 
 SMALLEST = 1e-6  # of a noise probability: the logarithm of zero has no gradient
-STEPS = (400, 150, 150)  # of a phase, at least
+STEPS, EPOCHS = (400, 150, 150), (20, 10, 10)  # of a phase, at least
 DIAGONAL = 4.0  # pseudo-counts of the right label
 Probs = npt.NDArray[np.float64]
 
@@ -75,8 +75,8 @@ class MislabeledVAE(ClassifierMixin, TransformerMixin, BaseEstimator):  # type: 
     beta : float
         Weight of all terms but the reconstruction in training; 1 is the bound itself. See `labelproof.generative.regime`.
     epochs : tuple of three int, optional
-        Of pre-training without labels, of the beginning, and of the whole bound; what makes at least 400, 150 and 150 steps
-        where left out.
+        Of pre-training without labels, of the beginning, and of the whole bound; at least 20, 10 and 10, and 400,
+        150 and 150 steps, where left out.
     batch_size : int
     learning_rate : float
     seed : int
@@ -345,7 +345,7 @@ class MislabeledVAE(ClassifierMixin, TransformerMixin, BaseEstimator):  # type: 
                 raise BadInput(f"epochs is {self.epochs!r}. Give three numbers of epochs, 0 or more.")
             return lengths
         steps = max(1, n // self.batch_size)
-        return [max(2, math.ceil(least / steps)) for least in STEPS]
+        return [max(epochs, math.ceil(least / steps)) for epochs, least in zip(EPOCHS, STEPS, strict=True)]
 
     def _shape(self, features: int) -> Shape:
         return Shape(

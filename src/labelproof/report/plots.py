@@ -22,14 +22,25 @@ STYLE: Any = {
 }  # fmt: skip
 
 
-def lines(panels: Mapping[str, Mapping[str, npt.NDArray[np.float64]]], path: Path, *, title: str, x: str, y: str) -> None:
-    """A panel a study, a line a series, named at its end; the band is one standard deviation over the seeds.
+def lines(
+    panels: Mapping[str, Mapping[str, npt.NDArray[np.float64]]],
+    path: Path,
+    *,
+    title: str,
+    x: str,
+    y: str,
+    at: Sequence[float] | None = None,
+) -> None:
+    """A panel a study, a line a series; the band is one standard deviation over the seeds, or what is given.
 
     Parameters
     ----------
     panels : mapping of panel to mapping of series to ndarray, shape (seeds, steps)
+        With ``at`` of shape (2, steps): values, and half-widths of the band.
     path : Path of a .png
     title, x, y : str
+    at : sequence of steps numbers, optional
+        Where the steps are; 1, 2, … where left out.
     """
     import matplotlib
 
@@ -43,13 +54,14 @@ def lines(panels: Mapping[str, Mapping[str, npt.NDArray[np.float64]]], path: Pat
         for axis, (name, series) in zip(axes[0], panels.items(), strict=True):
             for label, values in series.items():
                 colour = colours.setdefault(label, COLOURS[len(colours) % len(COLOURS)])
-                steps, mean, spread = np.arange(1, values.shape[1] + 1), values.mean(axis=0), values.std(axis=0)
+                steps = np.arange(1, values.shape[1] + 1) if at is None else np.asarray(at)
+                mean, spread = (values.mean(axis=0), values.std(axis=0)) if at is None else values
                 axis.plot(steps, mean, color=colour, linewidth=1.8, label=label)
                 axis.fill_between(steps, mean - spread, mean + spread, color=colour, alpha=0.15, linewidth=0)
             axis.set_title(name)
             axis.set_xlabel(x)
             axis.set_ylim(0, 1.02)
-            axis.set_xlim(1, None)
+            axis.set_xlim(1 if at is None else min(at), None)
         axes[0, 0].set_ylabel(y)
         handles = {label: Line2D([], [], color=colour, linewidth=1.8) for label, colour in colours.items()}
         figure.legend(

@@ -1,0 +1,75 @@
+"""`audit_posterior`: an audit from a posterior of the true label that a model of data and noise has worked out itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from labelproof.auditing.audit import error_rate_of
+from labelproof.auditing.findings import Audit, Findings
+from labelproof.data.dataset import Dataset
+from labelproof.errors import BadInput
+from labelproof.noise.posterior import error_probability
+from labelproof.noise.transition import TransitionMatrix
+from labelproof.validation import UNLABELLED, check_ids, check_labels, check_pred_probs
+
+
+def audit_posterior(given: Any, posterior: Any, noise: TransitionMatrix, *, ids: Any = None) -> Audit:
+    """Findings from ``p(y | z, x)`` as it is, e.g. of `labelproof.MislabeledVAE`.
+
+    `labelproof.audit` takes the probabilities of a classifier that knows nothing of noise, and estimates the noise; this
+    takes those of a model that has done so.
+
+    Parameters
+    ----------
+    given : array-like, shape (n,), or Dataset
+        Given labels; -1, ``None`` or NaN where there is none.
+    posterior : array-like, shape (n, k)
+        ``p(y | z, x)``, columns in the order of ``noise.classes``; rows sum to one.
+    noise : TransitionMatrix
+    ids : array-like, shape (n,), optional
+
+    Returns
+    -------
+    Audit
+        The interval of its error rate knows of chance alone, not of what the model cannot see.
+
+    Raises
+    ------
+    BadInput
+
+    Examples
+    --------
+    >>> import labelproof as lp
+    >>> import numpy as np
+    >>> noise = lp.TransitionMatrix([[0.9, 0.1], [0.2, 0.8]], classes=["a", "b"])
+    >>> found = lp.audit_posterior(["a", "b", None], [[0.97, 0.03], [0.9, 0.1], [0.5, 0.5]], noise)
+    >>> found.issues["id"].to_list(), found.issues["suggested_label"].to_list()
+    ([1, 0], ['a', 'a'])
+    """
+    probs = check_pred_probs(posterior, name="posterior")
+    dataset = given if isinstance(given, Dataset) else None
+    if dataset is not None:
+        if tuple(dataset.classes) != tuple(noise.classes):
+            raise BadInput(
+                f"the data have classes {dataset.classes} but the noise has {noise.classes}. Give those of one model."
+            )
+        codes, ids = dataset.given, dataset.ids
+    else:
+        codes = check_labels(given, classes=noise.classes, name="given").codes
+    names = None if ids is None else check_ids(ids, len(codes))
+    if probs.shape != (len(codes), noise.k):
+        raise BadInput(
+            f"posterior is {probs.shape[0]} x {probs.shape[1]} but there are {len(codes)} labels of {noise.k} classes."
+        )
+    rows = np.flatnonzero(codes != UNLABELLED)
+    if not len(rows):
+        raise BadInput("given has no label at all: there is nothing to audit.")
+    error, own = error_probability(probs, codes)[rows], probs[rows]
+    suggested, confidence = own.argmax(axis=1).astype(np.int32), own.max(axis=1).astype(np.float32)
+    findings = Findings(rows, None if names is None else names[rows], codes[rows], suggested, error, confidence)
+    rate = error_rate_of(error, np.array([error.sum()]))
+    source = {} if dataset is None else dataset.source
+    skipped = [] if dataset is None else list(dataset.skipped)
+    return Audit(findings, noise, rate, len(codes), skipped, source, dataset)

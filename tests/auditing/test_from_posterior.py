@@ -1,0 +1,77 @@
+"""An audit from a posterior as it is, and from M-VAE on a file of cells."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import polars as pl
+import pytest
+
+import labelproof as lp
+from commands import run
+
+
+def test_it_is_the_posterior(noisy_problem):
+    labels, probs, _ = noisy_problem()
+    noise = lp.TransitionMatrix.symmetric(4, 0.2)
+    from labelproof.noise.posterior import posterior
+
+    own = posterior(probs, labels, noise)
+    some = labels.copy()
+    some[::5] = -1
+    found = lp.audit_posterior(some, own, noise, ids=[f"i{n}" for n in range(600)])
+    expected = 1 - own[np.arange(600), labels]
+    assert np.allclose(found.error_probability[some >= 0], expected[some >= 0])
+    assert np.isnan(found.error_probability[::5]).all()
+    assert found.issues.height == 480
+    assert found.issues["error_probability"].is_sorted(descending=True)
+    assert found.issues["id"][0] == f"i{found.issues['index'][0]}"
+    assert abs(found.error_rate.estimate - expected[some >= 0].mean()) < 1e-12
+    assert found.noise is noise
+
+
+def test_what_does_not_fit_is_refused():
+    noise = lp.TransitionMatrix.symmetric(2, 0.2)
+    with pytest.raises(lp.BadInput, match="posterior is 2 x 2 but there are 3 labels of 2 classes"):
+        lp.audit_posterior([0, 1, 1], np.full((2, 2), 0.5), noise)
+    with pytest.raises(lp.BadInput, match="row 1 sums to"):
+        lp.audit_posterior([0, 1], [[0.5, 0.5], [0.5, 0.4]], noise)
+    with pytest.raises(lp.BadInput, match="no label"):
+        lp.audit_posterior([None, None], np.full((2, 2), 0.5), noise)
+
+
+def test_cells_by_the_command(tmp_path):
+    anndata = pytest.importorskip("anndata")
+    rng = np.random.default_rng(0)
+    true = rng.integers(0, 2, 300)
+    profile = rng.gamma(0.4, 1.0, (2, 30))
+    counts = rng.poisson(120 * (profile / profile.sum(axis=1, keepdims=True))[true]).astype(np.float32)
+    given = np.where(rng.random(300) < 0.15, 1 - true, true)
+    names = np.array(["glia", "neuron", "unknown"])[np.where(np.arange(300) % 3 == 0, 2, given)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        adata = anndata.AnnData(counts * 0.5)
+    adata.layers["raw"] = counts
+    adata.obs["type"] = names
+    adata.write_h5ad(tmp_path / "c.h5ad")
+    command = ["audit", tmp_path / "c.h5ad", "--label", "type", "--unlabeled", "unknown"]
+    done = run(*command, "--layer", "raw", "--model", "mislabeled-vae", "--out", tmp_path / "audit")
+    assert done.returncode == 0, done.stderr
+    assert "100 items have no label" in done.stdout
+    issues = pl.read_parquet(tmp_path / "audit" / "issues.parquet")
+    wrong = {str(i) for i in np.flatnonzero(given != true) if i % 3}
+    assert len(wrong & set(issues["id"].head(len(wrong)).to_list())) > 0.9 * len(wrong)
+    assert run(*command, "--layer", "raw", "--out", tmp_path / "plain").returncode == 0
+    for more, message in (
+        (["--layer", "rw", "--model", "mislabeled-vae"], "Did you mean 'raw'"),
+        (["--model", "mislabeled-vae"], "layer 'raw' holds such"),
+        (["--model", "vae"], "Give mislabeled-vae"),
+        (["--batch-key", "donor"], "--batch-key needs --model"),
+    ):
+        bad = run(*command, *more, "--out", tmp_path / "bad")
+        assert bad.returncode == 2
+        assert message in bad.stderr
+    bad = run("audit", tmp_path / "t.csv", "--label", "y", "--layer", "raw", "--out", tmp_path / "bad")
+    assert "--layer belongs to cells" in bad.stderr
+    assert not (tmp_path / "bad").exists()

@@ -1,0 +1,53 @@
+"""The study of M-VAE's figure 1, in small."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from commands import run
+from labelproof.experiments.m_vae import BEST, CurveRecord, _few_labels
+
+
+@pytest.mark.slow
+def test_the_figure_is_drawn_and_goes_on(real_data, tmp_path):
+    command = ["reproduce", "m-vae-figure-1", "--quick", "--seeds", 1, "--data", real_data, "--out", tmp_path]
+    done = run(*command)
+    assert done.returncode == 0, done.stderr
+    content = json.loads((tmp_path / "m-vae-figure-1.json").read_text())
+    rows = content["rows"]
+    assert {row["p1"] for row in rows} == {0.0, 0.6}
+    assert all(0 <= row["balanced_accuracy"] <= 1 for row in rows)
+    assert Image.open(tmp_path / "m-vae-figure-1.png").width > 400
+    again = run(*command)
+    assert again.returncode == 0
+    assert json.loads((tmp_path / "m-vae-figure-1.json").read_text())["rows"] == rows
+    missing = run("reproduce", "m-vae-figure-1", "--data", tmp_path, "--out", tmp_path / "b")
+    assert missing.returncode == 2
+    assert "smfish_cortex.h5ad" in missing.stderr
+
+
+def test_the_best_penalty_is_chosen_at_each_point(tmp_path):
+    point = {"problem": "a", "labels": 25, "p1": 0.2}
+    made = [("M1+M2, α = 1", 0.7), ("M1+M2, α = 1", 0.9), ("M1+M2, α = 4", 0.85), ("M1+M2, α = 4", 0.85), ("scANVI", 0.6)]
+    rows = [{**point, "method": name, "accuracy": value, "balanced_accuracy": value} for name, value in made]
+    best = {row["method"]: row for row in CurveRecord(tmp_path / "x.json", rows).summary()}
+    assert best[BEST]["balanced_accuracy"] == 0.85
+    assert best["scANVI"]["seeds"] == 1
+
+
+def test_labels_are_drawn_through_the_noise():
+    true = np.repeat([0, 1], 5000)
+    given = _few_labels(true, np.array([[0.8, 0.2], [0.6, 0.4]]), 2000, 0)
+    assert (
+        (given >= 0).sum(),
+        abs((given[true == 0] == 1).sum() - 400) < 60,
+        abs((given[true == 1] == 0).sum() - 1200) < 80,
+    ) == (
+        4000,
+        True,
+        True,
+    )
