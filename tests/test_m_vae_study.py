@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from commands import run
-from labelproof.experiments.m_vae import BEST, CurveRecord, _few_labels
+from labelproof.experiments.m_vae import BEST, CurveRecord, few_labels
 
 
 @pytest.mark.slow
@@ -41,7 +41,7 @@ def test_the_best_penalty_is_chosen_at_each_point(tmp_path):
 
 def test_labels_are_drawn_through_the_noise():
     true = np.repeat([0, 1], 5000)
-    given = _few_labels(true, np.array([[0.8, 0.2], [0.6, 0.4]]), 2000, 0)
+    given = few_labels(true, np.array([[0.8, 0.2], [0.6, 0.4]]), 2000, 0)
     assert (
         (given >= 0).sum(),
         abs((given[true == 0] == 1).sum() - 400) < 60,

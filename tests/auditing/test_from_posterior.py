@@ -60,6 +60,7 @@ def test_cells_by_the_command(tmp_path):
     assert done.returncode == 0, done.stderr
     assert "100 items have no label" in done.stdout
     issues = pl.read_parquet(tmp_path / "audit" / "issues.parquet")
+    assert (tmp_path / "audit" / "report.html").read_text().count("<circle") > 10
     wrong = {str(i) for i in np.flatnonzero(given != true) if i % 3}
     assert len(wrong & set(issues["id"].head(len(wrong)).to_list())) > 0.9 * len(wrong)
     assert run(*command, "--layer", "raw", "--out", tmp_path / "plain").returncode == 0

@@ -81,3 +81,12 @@ def test_gradients_are_finite_for_empty_and_for_huge_cells(name):
     layer.log_prob(x, hidden, x.sum(1, keepdim=True).clamp_min(1).log()).sum().backward()
     for tensor in (hidden, *layer.parameters()):
         assert torch.isfinite(tensor.grad).all()
+
+
+def test_the_gradient_of_the_negative_binomial_is_that_of_differences():
+    torch.manual_seed(0)
+    x = torch.poisson(torch.full((4, 5), 1.5)).double()
+    log_mean, log_theta = torch.randn(4, 5).double().requires_grad_(), torch.randn(5).double().requires_grad_()
+    assert torch.autograd.gradcheck(lambda m, t: nb_log_prob(x, m, t), (log_mean, log_theta))
+    rows = torch.randn(5, 4).double()  # strides that are not those of the counts
+    assert torch.equal(nb_log_prob(x, rows.T, log_theta), nb_log_prob(x, rows.T.contiguous(), log_theta))

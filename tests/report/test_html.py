@@ -88,3 +88,33 @@ def test_shares_as_text():
 def test_unwritable_path(audited):
     with pytest.raises(lp.BadInput, match="cannot be written"):
         audited.to_html("/proc/none/r.html")
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
+def test_suspects_lie_on_a_map_of_the_latent_space(browser, noisy_problem, tmp_path, width, scheme):
+    labels, probs, _ = noisy_problem()
+    labels[:50] = -1
+    noise = lp.TransitionMatrix.symmetric(4, 0.1, classes=["a", "<b>", "c", "d"])
+    latent = np.random.default_rng(0).normal(0, 1, (600, 7))
+    names = [None if code < 0 else noise.classes[code] for code in labels]
+    found = lp.audit_posterior(names, probs, noise, latent=latent)
+    found.to_html(tmp_path / "r.html")
+    page, problems = open_report(browser, tmp_path / "r.html", width, scheme)
+    assert problems == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.locator(".map circle").count() == 550 - found.counts["ok"]
+    assert page.locator(".legend li").all_inner_texts() == ["no label", "a", "<b>", "c", "d"]
+    worst = page.locator(".map circle").last  # on top
+    assert str(found.issues["id"][0]) in worst.locator("title").text_content()
+    strokes = sum(len(path.get_attribute("d").split("M")) - 1 for path in page.locator(".map path").all())
+    assert strokes == 600 - page.locator(".map circle").count()
+    boxes = [circle.bounding_box() for circle in page.locator(".map circle").all()]
+    assert all(box["x"] >= 0 and box["x"] + box["width"] <= width for box in boxes)
+    page.close()
+    with pytest.raises(lp.BadInput, match="one row per item"):
+        lp.audit_posterior(names, probs, noise, latent=latent[:9])
+
+
+def test_there_is_no_map_without_a_latent_space(audited, tmp_path):
+    audited.to_html(tmp_path / "r.html")
+    assert 'class="map"' not in (tmp_path / "r.html").read_text()

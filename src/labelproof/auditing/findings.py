@@ -96,6 +96,8 @@ class Audit:
         Where the data came from.
     dataset : Dataset, optional
         The items, for the report's gallery.
+    latent : ndarray of float32, shape (n, d), optional
+        A space in which like items are near, for the report's map.
     """
 
     findings: Findings
@@ -105,6 +107,7 @@ class Audit:
     skipped: list[tuple[str, str]] = field(default_factory=list)
     source: dict[str, Any] = field(default_factory=dict)
     dataset: Dataset | None = field(default=None, repr=False, compare=False)
+    latent: npt.NDArray[np.float32] | None = field(default=None, repr=False, compare=False)
 
     @property
     def classes(self) -> tuple[Any, ...]:

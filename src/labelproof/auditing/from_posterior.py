@@ -12,10 +12,10 @@ from labelproof.data.dataset import Dataset
 from labelproof.errors import BadInput
 from labelproof.noise.posterior import error_probability
 from labelproof.noise.transition import TransitionMatrix
-from labelproof.validation import UNLABELLED, check_ids, check_labels, check_pred_probs
+from labelproof.validation import UNLABELLED, check_features, check_ids, check_labels, check_pred_probs
 
 
-def audit_posterior(given: Any, posterior: Any, noise: TransitionMatrix, *, ids: Any = None) -> Audit:
+def audit_posterior(given: Any, posterior: Any, noise: TransitionMatrix, *, ids: Any = None, latent: Any = None) -> Audit:
     """Findings from ``p(y | z, x)`` as it is, e.g. of `labelproof.MislabeledVAE`.
 
     `labelproof.audit` takes the probabilities of a classifier that knows nothing of noise, and estimates the noise; this
@@ -29,6 +29,8 @@ def audit_posterior(given: Any, posterior: Any, noise: TransitionMatrix, *, ids:
         ``p(y | z, x)``, columns in the order of ``noise.classes``; rows sum to one.
     noise : TransitionMatrix
     ids : array-like, shape (n,), optional
+    latent : array-like, shape (n, d), optional
+        A space in which like items are near; the report draws the findings in it.
 
     Returns
     -------
@@ -57,12 +59,17 @@ def audit_posterior(given: Any, posterior: Any, noise: TransitionMatrix, *, ids:
             )
         codes, ids = dataset.given, dataset.ids
     else:
-        codes = check_labels(given, classes=noise.classes, name="given").codes
+        coded = check_labels(given, classes=noise.classes, name="given")
+        place = np.array([*(noise.classes.index(name) for name in coded.classes), UNLABELLED])  # a matrix's order may be any
+        codes = place[coded.codes]
     names = None if ids is None else check_ids(ids, len(codes))
     if probs.shape != (len(codes), noise.k):
         raise BadInput(
             f"posterior is {probs.shape[0]} x {probs.shape[1]} but there are {len(codes)} labels of {noise.k} classes."
         )
+    space = None if latent is None else check_features(latent, name="latent").astype(np.float32)
+    if space is not None and len(space) != len(codes):
+        raise BadInput(f"latent has {len(space)} rows but there are {len(codes)} labels. Give one row per item.")
     rows = np.flatnonzero(codes != UNLABELLED)
     if not len(rows):
         raise BadInput("given has no label at all: there is nothing to audit.")
@@ -72,4 +79,4 @@ def audit_posterior(given: Any, posterior: Any, noise: TransitionMatrix, *, ids:
     rate = error_rate_of(error, np.array([error.sum()]))
     source = {} if dataset is None else dataset.source
     skipped = [] if dataset is None else list(dataset.skipped)
-    return Audit(findings, noise, rate, len(codes), skipped, source, dataset)
+    return Audit(findings, noise, rate, len(codes), skipped, source, dataset, space)

@@ -143,14 +143,15 @@ def _audit_cells(data: Path, options: dict[str, Any], batch_key: str | None, see
     import labelproof as lp
 
     dataset = read_dataset(data, options)
+    adata = anndata.read_h5ad(data)
     model = lp.MislabeledVAE(seed=seed).fit(
-        anndata.read_h5ad(data),
+        adata,
         labels_key=options["label"],
         unlabeled_category=options["unlabeled_category"],
         layer=options["layer"],
         batch_key=batch_key,
     )
-    return lp.audit_posterior(dataset, model.posterior_, model.transition_)
+    return lp.audit_posterior(dataset, model.posterior_, model.transition_, latent=adata.obsm["X_labelproof"])
 
 
 def _probs(path: Path) -> Any:

@@ -20,13 +20,23 @@ class SparseRows:
     dtype = torch.float32
 
     def __init__(self, matrix: Any) -> None:
-        self.matrix = matrix
         self.shape = torch.Size(matrix.shape)
+        if not matrix.has_canonical_format:
+            matrix = matrix.copy()
+            matrix.sum_duplicates()
+        self.ends, self.columns = matrix.indptr.astype(np.int64), matrix.indices
+        self.values = matrix.data.astype(np.float32, copy=False)
 
     def __len__(self) -> int:
         return int(self.shape[0])
 
     def __getitem__(self, rows: Tensor | slice) -> Tensor:
         """Rows by number or by slice, dense."""
-        chosen = rows if isinstance(rows, slice) else np.asarray(rows)
-        return torch.from_numpy(np.asarray(self.matrix[chosen].toarray(), np.float32))
+        chosen = np.arange(*rows.indices(len(self))) if isinstance(rows, slice) else rows.numpy()
+        first = self.ends[chosen]
+        lengths = self.ends[chosen + 1] - first
+        # where each value is: its row's first, and how far it is from there
+        places = np.arange(lengths.sum()) + np.repeat(first - (lengths.cumsum() - lengths), lengths)
+        dense = np.zeros((len(chosen), self.shape[1]), np.float32)
+        dense[np.repeat(np.arange(len(chosen)), lengths), self.columns[places]] = self.values[places]
+        return torch.from_numpy(dense)

@@ -105,15 +105,17 @@ def run(record: Record, *, data: Path | None, seeds: int, quick: bool) -> Record
         raise BadInput(
             "m-vae-figure-1 needs --data: the folder of real data, or an .h5ad with microglia and endothelial cells."
         )
-    methods = _methods(record, quick)
-    problems, epochs = _pairs(data), (8, 4, 4) if quick else None
+    methods = methods_of(quick=quick)
+    if importlib.util.find_spec("scvi") is None:
+        record.skipped.append("scANVI needs scvi-tools: pip install scvi-tools")
+    problems, epochs = pairs(data), (8, 4, 4) if quick else None
     for labels in LABELS[:1] if quick else LABELS:
         for seed in range(seeds):
             for cells in problems[-1:] if quick else problems:
                 pretrained = None
                 for p1 in (0.0, 0.6) if quick else RATES:
                     matrix = np.array([[1 - P0, P0], [p1, 1 - p1]])
-                    given = _few_labels(cells.true, matrix, labels, seed)
+                    given = few_labels(cells.true, matrix, labels, seed)
                     pretrained = _measure(record, methods, Task(cells, given, matrix, seed, pretrained, epochs), labels, p1)
     if not quick and data.is_dir():
         _others(record, methods, data, seeds)
@@ -121,7 +123,8 @@ def run(record: Record, *, data: Path | None, seeds: int, quick: bool) -> Record
     return record
 
 
-def _pairs(data: Path) -> list[Cells]:
+def pairs(data: Path) -> list[Cells]:
+    """The two pairs of kinds, as many of them as the file has."""
     adata = _read(data / FILE if data.is_dir() else data)
     column = next((name for name in ("cell_type", "level1class") if name in adata.obs.columns), None)
     if column is None:
@@ -147,7 +150,7 @@ def _read(file: Path) -> Any:
     return anndata.read_h5ad(file)
 
 
-def _few_labels(true: Codes, matrix: npt.NDArray[np.float64], labels: int, seed: int) -> Codes:
+def few_labels(true: Codes, matrix: npt.NDArray[np.float64], labels: int, seed: int) -> Codes:
     """Labels of some items of each class, through the noise; -1 elsewhere."""
     rng = np.random.default_rng(seed)
     given = np.full(len(true), -1)
@@ -173,7 +176,8 @@ def _measure(record: Record, methods: dict[str, Any], task: Task, labels: int, p
     return task.pretrained
 
 
-def _methods(record: Record, quick: bool) -> dict[str, Any]:
+def methods_of(*, quick: bool = False) -> dict[str, Any]:
+    """Functions of a `Task` to predicted codes, or to those and a model whose pre-training others may take over; by name."""
     found: dict[str, Any] = {
         "M-VAE, true matrix": lambda task: _generative(MislabeledVAE(task.transition, **_options(task)), task),
         "M-VAE, learned matrix": lambda task: _generative(MislabeledVAE(**_options(task)), task),
@@ -181,9 +185,7 @@ def _methods(record: Record, quick: bool) -> dict[str, Any]:
     for alpha in (1.0, 4.0) if quick else ALPHAS:
         found[f"M1+M2, α = {alpha:g}"] = lambda task, alpha=alpha: _generative(M1M2(alpha, **_options(task)), task)
     found["logistic regression"] = _logistic
-    if importlib.util.find_spec("scvi") is None:
-        record.skipped.append("scANVI needs scvi-tools: pip install scvi-tools")
-    elif not quick:
+    if not quick and importlib.util.find_spec("scvi") is not None:
         found["scANVI"] = _scanvi
     return found
 
@@ -245,10 +247,10 @@ def _others(record: Record, methods: dict[str, Any], data: Path, seeds: int) -> 
     for seed in range(min(seeds, 5)):
         rng = np.random.default_rng(seed)
         matrix = 0.6 * np.eye(6) + 0.4 * rng.dirichlet(np.full(6, 0.5), 6)
-        _measure(record, methods, Task(six, _few_labels(true, matrix, 25, seed), matrix, seed), 25, None)
+        _measure(record, methods, Task(six, few_labels(true, matrix, 25, seed), matrix, seed), 25, None)
         pair = TransitionMatrix.pair(10, 0.3).matrix
         without = {name: method for name, method in methods.items() if name != "scANVI"}
-        _measure(record, without, Task(digits, _few_labels(y, pair, 10, seed), pair, seed), 10, None)
+        _measure(record, without, Task(digits, few_labels(y, pair, 10, seed), pair, seed), 10, None)
 
 
 def _drawn(record: CurveRecord) -> None:

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from labelproof.generative.likelihoods import LIKELIHOODS, normal_kl, normal_log_prob
+from labelproof.generative.likelihoods import LIKELIHOODS, LOG_2PI, normal_kl, normal_log_prob
 
 LOG_VARIANCE = (-8.0, 4.0)
 
@@ -170,7 +170,8 @@ class MislabeledModule(nn.Module):
     ) -> tuple[Elbo, Tensor]:
         """`terms`, and the logits of ``q(y | z1)``, shape (n, k)."""
         q = self.infer(x, given, batch)
-        z1 = _draw(q.mean, q.log_variance)
+        noise = torch.randn_like(q.mean)
+        z1 = q.mean + noise * (0.5 * q.log_variance).exp()
         logits = self.classifier(z1)
         log_q_y = functional.log_softmax(logits, dim=1) if classes is None else classes.clamp_min(1e-12).log()
         q_y = log_q_y.exp() if classes is None else classes  # (n, k)
@@ -178,7 +179,8 @@ class MislabeledModule(nn.Module):
         fit = self._z1_given_class(z1, _draw(z2_mean, z2_log_variance))  # (n, k)
         found = Elbo(
             reconstruction=self.likelihood.log_prob(x, self.decode(z1, batch), q.log_library),
-            z1=(q_y * fit).sum(dim=1) - normal_log_prob(z1, q.mean, q.log_variance),
+            z1=(q_y * fit).sum(dim=1)
+            + 0.5 * (LOG_2PI + q.log_variance + noise.square()).sum(dim=1),  # at z1, its density is that of the noise
             z2_kl=(q_y * normal_kl(z2_mean, z2_log_variance)).sum(dim=1),
             y_kl=(q_y * (log_q_y - self.prior.log())).sum(dim=1),
             label=(q_y * self.log_noise(given)).sum(dim=1),

@@ -106,7 +106,8 @@ class Regime(Trainable):
         cost = -terms.weighted(self.beta).mean()
         if held is not None:
             return Step(cost + FOLLOW * functional.cross_entropy(logits, held), logits)
-        self._count(logits.detach(), batch.given)
+        if self.learn_transition or self.learn_prior:
+            self._count(logits.detach(), batch.given)
         return Step(cost, logits)
 
     def _count(self, logits: Tensor, given: Tensor) -> None:

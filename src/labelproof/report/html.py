@@ -17,6 +17,7 @@ import labelproof
 from labelproof.auditing.findings import VERDICTS, Audit
 from labelproof.data.dataset import Shown
 from labelproof.data.files import atomic_write
+from labelproof.report.latent import latent_map
 
 GALLERY_ITEMS = 120
 GALLERY_BYTES = 3_500_000  # keeps the file under 5 MB
@@ -65,6 +66,7 @@ def write_report(audit: Audit, path: str | os.PathLike[str], *, title: str = "La
         heat_map=_heat_map(audit),
         confusions=_confusions(audit),
         by_class=_by_class(audit),
+        latent=latent_map(audit),
     )
     atomic_write(Path(path), page.encode("utf-8"))
 

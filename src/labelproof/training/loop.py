@@ -24,7 +24,7 @@ from labelproof.training.checkpoint import fingerprint, flat_optimizer, load_ten
 from labelproof.training.history import COLUMNS, History
 from labelproof.training.options import Options
 from labelproof.training.schedule import SCHEDULES
-from labelproof.training.trainable import PlainClassifier, Trainable, TrainingData, predict_logits
+from labelproof.training.trainable import PlainClassifier, Trainable, TrainingData, as_is, predict_logits
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric  # two seconds to import, which those who predict are spared
@@ -191,6 +191,7 @@ class _Run:
     def __call__(self, fabric: Fabric) -> None:
         """Train to the end, from a checkpoint if there is one."""
         self.fabric = fabric
+        self.move = as_is if fabric.device.type == "cpu" else fabric.to_device
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.options.seed)
             if fabric.world_size > 1:
@@ -285,7 +286,7 @@ class _Run:
         fabric, state = self.fabric, self.state
         if fabric.world_size > 1:
             rows = rows[: len(rows) // fabric.world_size * fabric.world_size][fabric.global_rank :: fabric.world_size]
-        batch = self.data.batch(rows, fabric.to_device)
+        batch = self.data.batch(rows, self.move)
         step = self.wrapped(batch)
         value = step.loss
         if value.ndim:

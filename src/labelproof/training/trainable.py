@@ -57,7 +57,8 @@ class Step(NamedTuple):
     logits: Tensor  # (b, k), of the true label
 
 
-def _alone(values: Tensor) -> Tensor:
+def as_is(values: Tensor) -> Tensor:
+    """What stands in for a gather or a move where there is none."""
     return values
 
 
@@ -69,7 +70,7 @@ class Trainable(nn.Module):
     """
 
     #: Joins rows over processes, (b, ...) to (world b, ...); the loop sets it where there are several.
-    gather: Callable[[Tensor], Tensor] = staticmethod(_alone)
+    gather: Callable[[Tensor], Tensor] = staticmethod(as_is)
 
     def loss(self, batch: Batch) -> Step:
         """One step's loss."""
