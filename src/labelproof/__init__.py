@@ -17,6 +17,8 @@ _HOME = {
     "NoisyLabelClassifier": "labelproof.methods.classifier",
     "RankPruning": "labelproof.methods.rank_pruning",
     "TagAudit": "labelproof.auditing.tags",
+    "Bags": "labelproof.data.bags",
+    "NoisyTagClassifier": "labelproof.multilabel.classifier",
     "audit": "labelproof.auditing.audit",
     "audit_dynamics": "labelproof.auditing.dynamics",
     "audit_posterior": "labelproof.auditing.from_posterior",
@@ -56,6 +58,7 @@ if TYPE_CHECKING:
     from labelproof.auditing.tags import TagAudit as TagAudit
     from labelproof.auditing.tags import audit_tags as audit_tags
     from labelproof.data.arrays import read_arrays as read_arrays
+    from labelproof.data.bags import Bags as Bags
     from labelproof.data.cells import read_cells as read_cells
     from labelproof.data.dataset import Dataset as Dataset
     from labelproof.data.images import read_images as read_images
@@ -73,6 +76,7 @@ if TYPE_CHECKING:
     from labelproof.methods.classifier import NoisyLabelClassifier as NoisyLabelClassifier
     from labelproof.methods.ensemble import BootstrapEnsemble as BootstrapEnsemble
     from labelproof.methods.rank_pruning import RankPruning as RankPruning
+    from labelproof.multilabel.classifier import NoisyTagClassifier as NoisyTagClassifier
     from labelproof.noise import simulate as simulate
     from labelproof.noise.transition import TransitionMatrix as TransitionMatrix
     from labelproof.report.html import short_html as short_html

@@ -6,6 +6,8 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
+from labelproof.backbones.places import at_each_place
+
 
 class SmallConvNet(nn.Module):
     """Three blocks of 3x3 convolution, batch norm, ReLU and 2x2 max pooling; global mean; linear.
@@ -34,7 +36,15 @@ class SmallConvNet(nn.Module):
         self.features = nn.Sequential(*blocks)
         self.head = nn.Sequential(nn.Dropout(0.2), nn.Linear(channels[-1], n_classes))
 
+    def encode(self, x: Tensor) -> Tensor:
+        """The feature map, shape (n, 4 width, height / 8, width / 8)."""
+        out: Tensor = self.features(x)
+        return out
+
+    def score(self, features: Tensor) -> Tensor:
+        """Logits of feature vectors (n, c), or of each place of feature maps (n, c, h, w)."""
+        return at_each_place(self.head, features)
+
     def forward(self, x: Tensor) -> Tensor:
         """Logits, shape (n, n_classes), of pictures (n, channels, height, width)."""
-        logits: Tensor = self.head(self.features(x).mean(dim=(2, 3)))
-        return logits
+        return self.score(self.encode(x).mean(dim=(2, 3)))

@@ -36,7 +36,7 @@ class FCNVGG16(nn.Module):
     --------
     >>> import torch
     >>> net = FCNVGG16(20, width=32)
-    >>> net(torch.zeros(1, 3, 64, 64)).shape, net.score_map(torch.zeros(1, 3, 64, 64)).shape
+    >>> net(torch.zeros(1, 3, 64, 64)).shape, net.score(net.encode(torch.zeros(1, 3, 64, 64))).shape
     (torch.Size([1, 20]), torch.Size([1, 20, 2, 2]))
     """
 
@@ -57,19 +57,19 @@ class FCNVGG16(nn.Module):
         )  # fmt: skip
         self.head = nn.Conv2d(width, n_classes, 1)
 
-    def pool5(self, x: Tensor) -> Tensor:
-        """The feature map after the fifth pooling, shape (n, 512, h / 32, w / 32)."""
+    def encode(self, x: Tensor) -> Tensor:
+        """The feature map after the fifth pooling, ``pool5``, shape (n, 512, h / 32, w / 32)."""
         out: Tensor = self.features(x)
         return out
 
-    def score_map(self, x: Tensor) -> Tensor:
-        """Class logits of each place, shape (n, n_classes, h / 32, w / 32)."""
-        out: Tensor = self.head(self.classifier(self.pool5(x)))
+    def score(self, features: Tensor) -> Tensor:
+        """Class logits of each place of that map, shape (n, n_classes, h / 32, w / 32)."""
+        out: Tensor = self.head(self.classifier(features))
         return out
 
     def forward(self, x: Tensor) -> Tensor:
-        """Logits, shape (n, n_classes): the mean of the score map."""
-        return self.score_map(x).mean(dim=(2, 3))
+        """Logits, shape (n, n_classes): the mean over the places."""
+        return self.score(self.encode(x)).mean(dim=(2, 3))
 
     def load_vgg16(self, weights: Mapping[str, Tensor] | str | os.PathLike[str]) -> None:
         """Take over published VGG16 weights: all but the last layer.

@@ -50,10 +50,19 @@ class MLP(nn.Module):
         self.body = nn.Sequential(*layers)
         self.head = nn.Linear(widths[-1], n_classes)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Logits, shape (n, n_classes), of rows (n, n_numbers + number of category columns)."""
+    def encode(self, x: Tensor) -> Tensor:
+        """The last hidden layer, of rows (n, n_numbers + number of category columns)."""
         flat = x.flatten(1)
         numbers, codes = flat[:, : self.n_numbers], flat[:, self.n_numbers :].long()
         embedded = [embed(codes[:, j]) for j, embed in enumerate(self.embeddings)]
-        logits: Tensor = self.head(self.body(torch.cat([numbers, *embedded], dim=1)))
+        hidden: Tensor = self.body(torch.cat([numbers, *embedded], dim=1))
+        return hidden
+
+    def score(self, features: Tensor) -> Tensor:
+        """Logits of feature vectors, shape (n, n_classes)."""
+        logits: Tensor = self.head(features)
         return logits
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits, shape (n, n_classes), of rows (n, n_numbers + number of category columns)."""
+        return self.score(self.encode(x))

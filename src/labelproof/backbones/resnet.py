@@ -5,6 +5,8 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional
 
+from labelproof.backbones.places import at_each_place
+
 
 class BasicBlock(nn.Module):
     """Two 3x3 convolutions and a way past them."""
@@ -52,7 +54,15 @@ class ResNet18(nn.Module):
         self.blocks = nn.Sequential(*blocks)
         self.head = nn.Linear(512, n_classes)
 
+    def encode(self, x: Tensor) -> Tensor:
+        """The feature map, shape (n, 512, height / 8, width / 8)."""
+        out: Tensor = self.blocks(self.stem(x))
+        return out
+
+    def score(self, features: Tensor) -> Tensor:
+        """Logits of feature vectors (n, c), or of each place of feature maps (n, c, h, w)."""
+        return at_each_place(self.head, features)
+
     def forward(self, x: Tensor) -> Tensor:
         """Logits, shape (n, n_classes), of pictures (n, channels, height, width)."""
-        logits: Tensor = self.head(self.blocks(self.stem(x)).mean(dim=(2, 3)))
-        return logits
+        return self.score(self.encode(x).mean(dim=(2, 3)))

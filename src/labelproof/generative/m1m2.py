@@ -25,7 +25,7 @@ class M1M2(MislabeledVAE):
         As `MislabeledVAE`, but for ``transition``.
     """
 
-    def __init__(self, alpha: float = 1.0, *, prior: Any = "uniform", likelihood: str = "auto", n_latent: int = 10,
+    def __init__(self, alpha: float = 1.0, *, prior: Any = "auto", likelihood: str = "auto", n_latent: int = 10,
                  n_class_latent: int = 5, n_hidden: int = 64, n_layers: int = 1, latent_library: bool = False,
                  label_in_encoder: bool = False, beta: float = 0.3, epochs: tuple[int, int, int] | None = None, batch_size: int = 128,
                  learning_rate: float = 3e-3, seed: int = 0, accelerator: str = "auto", devices: int = 1,

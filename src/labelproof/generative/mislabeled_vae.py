@@ -60,8 +60,9 @@ class MislabeledVAE(ClassifierMixin, TransformerMixin, BaseEstimator):  # type: 
         ``None`` learns the matrix under a Dirichlet prior.
     concentration : float
         Pseudo-counts of the right label in that prior; each wrong one has ``1 / (k - 1)``.
-    prior : "uniform", "learned" or array-like (k,)
-        ``p(y)``.
+    prior : "auto", "uniform", "learned" or array-like (k,)
+        ``p(y)``. ``"auto"``: uniform for few labels; the more there are, the nearer to the mean of what the noise-aware
+        classifier says with which the classes begin. ``"learned"`` goes on learning it.
     likelihood : {"auto", "nb", "zinb", "gaussian", "bernoulli"}
         ``"auto"``: ``"nb"`` for AnnData, ``"gaussian"`` for arrays, which are standardised.
     n_latent, n_class_latent : int
@@ -118,7 +119,7 @@ class MislabeledVAE(ClassifierMixin, TransformerMixin, BaseEstimator):  # type: 
         transition: Any = None,
         *,
         concentration: float = DIAGONAL,
-        prior: Any = "uniform",
+        prior: Any = "auto",
         likelihood: str = "auto",
         n_latent: int = 10,
         n_class_latent: int = 5,
@@ -301,8 +302,8 @@ class MislabeledVAE(ClassifierMixin, TransformerMixin, BaseEstimator):  # type: 
         k = len(self.classes_)
         log_transition, learn = self._noise()
         named = isinstance(self.prior, str)
-        if named and self.prior not in ("learned", "uniform"):
-            raise BadInput(f"prior is {self.prior!r}. Give 'uniform', 'learned' or {k} probabilities.")
+        if named and self.prior not in ("auto", "learned", "uniform"):
+            raise BadInput(f"prior is {self.prior!r}. Give 'auto', 'uniform', 'learned' or {k} probabilities.")
         if not self.beta > 0:
             raise BadInput(f"beta is {self.beta!r}. Give a number above 0.")
         prior = np.full(k, 1 / k) if named else check_distribution(self.prior, k)
@@ -317,7 +318,8 @@ class MislabeledVAE(ClassifierMixin, TransformerMixin, BaseEstimator):  # type: 
         data = TrainingData(x, torch.from_numpy(given))
         regime = Regime(
             self.module_, data, torch.from_numpy(codes), lengths,
-            beta=self.beta, learn_transition=learn, concentration=self._concentration(), learn_prior=named and self.prior == "learned",
+            beta=self.beta, learn_transition=learn, concentration=self._concentration(),
+            prior=self.prior if named and self.prior != "uniform" else "held",
         )  # fmt: skip
         options = Options(
             epochs=sum(lengths), batch_size=min(self.batch_size, len(given)), learning_rate=self.learning_rate, weight_decay=1e-3,

@@ -15,6 +15,7 @@ from labelproof.generative.start import noise_aware_classes
 from labelproof.training.trainable import Batch, Step, Trainable, TrainingData
 
 BLOCK = 4096
+PRIOR_COUNTS = 50  # of each class; a few labels, drawn for each class alike, say little of how common the classes are
 FOLLOW = 5.0  # weight of the classifier's cross-entropy to the classes that it begins with
 
 
@@ -40,8 +41,9 @@ class Regime(Trainable):
     learn_transition : bool
         By expectation-maximisation: the expected counts of an epoch are the next one's posterior mean.
     concentration : ndarray, shape (k, k)
-    learn_prior : bool
-        Likewise ``p(y)``, with one pseudo-count for each class.
+    prior : {"auto", "held", "learned"}
+        ``p(y)`` is the mean of the classes that begin, with 50 pseudo-counts for each class beside the labelled items, and
+        held from there; or held from the first; or learned like the transition, with one pseudo-count for each class.
     """
 
     batch_codes: Tensor
@@ -59,11 +61,11 @@ class Regime(Trainable):
         beta: float,
         learn_transition: bool,
         concentration: Any,
-        learn_prior: bool,
+        prior: str,
     ) -> None:
         super().__init__()
         self.module, self.data, self.lengths, self.beta = module, data, lengths, beta
-        self.learn_transition, self.concentration, self.learn_prior = learn_transition, concentration, learn_prior
+        self.learn_transition, self.concentration, self.prior = learn_transition, concentration, prior
         k = module.shape.classes
         self.phase = 0
         self.pretrained: dict[str, Tensor] = {}  # networks of x and z1, as they were before they heard a label
@@ -92,7 +94,7 @@ class Regime(Trainable):
         if self.learn_transition:
             expected = self.counts.double() + torch.as_tensor(self.concentration, device=self.counts.device)
             module.log_transition.copy_((expected / expected.sum(dim=1, keepdim=True)).log())
-        if self.learn_prior:
+        if self.prior == "learned":
             module.prior.copy_((self.classes + 1) / (self.classes + 1).sum())
 
     def loss(self, batch: Batch) -> Step:
@@ -106,7 +108,7 @@ class Regime(Trainable):
         cost = -terms.weighted(self.beta).mean()
         if held is not None:
             return Step(cost + FOLLOW * functional.cross_entropy(logits, held), logits)
-        if self.learn_transition or self.learn_prior:
+        if self.learn_transition or self.prior == "learned":
             self._count(logits.detach(), batch.given)
         return Step(cost, logits)
 
@@ -132,6 +134,9 @@ class Regime(Trainable):
         self.begun.copy_(torch.from_numpy(probs))
         if self.learn_transition:
             module.log_transition.copy_(torch.from_numpy(matrix).log())
+        if self.prior == "auto":
+            expected = (given >= 0).sum() * torch.from_numpy(probs.mean(axis=0)) + PRIOR_COUNTS
+            module.prior.copy_(expected / expected.sum())
         weight = probs / probs.sum(axis=0)
         centre = torch.from_numpy(weight.T @ latent)
         module.z1_of_z2.centre.copy_(centre)

@@ -12,7 +12,7 @@ from torch import Tensor
 from labelproof.losses.corrected import backward_correction, forward_correction, transition_outside_log
 from labelproof.losses.joint import entropy, prior_divergence, soft_label_divergence
 from labelproof.losses.nnaqc import noise_aware, nonlinear_noise_aware_quasi_clustering, quasi_clustering
-from labelproof.losses.ranking import warp, warp_sampled
+from labelproof.losses.ranking import warp, warp_sampled, warp_tags
 from labelproof.losses.robust import (
     bootstrap_hard,
     bootstrap_soft,
@@ -60,4 +60,5 @@ __all__ = [
     "unhinged",
     "warp",
     "warp_sampled",
+    "warp_tags",
 ]

@@ -64,6 +64,22 @@ def warp_sampled(
     return rank_weight(rank).to(logits.dtype) * hinge.gather(1, found[:, None])[:, 0]
 
 
+def warp_tags(logits: Tensor, tags: Tensor) -> Tensor:
+    """`warp` of every present tag against the absent ones, summed over an item's present tags, shape (n,).
+
+    Parameters
+    ----------
+    logits : Tensor, shape (n, k)
+    tags : Tensor of 0/1, shape (n, k)
+    """
+    rows, present = (tags > 0).nonzero(as_tuple=True)
+    gap = MARGIN - logits[rows, present][:, None] + logits[rows]
+    violates = (gap > 0) & (tags[rows] <= 0)
+    rank = violates.sum(dim=1)
+    cost = rank_weight(rank).to(logits.dtype) * (gap * violates).sum(dim=1) / rank.clamp_min(1)
+    return logits.new_zeros(len(logits)).index_add(0, rows, cost)
+
+
 def _violations(logits: Tensor, given: Tensor) -> tuple[Tensor, Tensor]:
     """``|1 - f_z + f_i|₊`` and whether class i is within the margin, each (n, k); the given class violates nothing."""
     gap = MARGIN - logits.gather(1, given[:, None]) + logits

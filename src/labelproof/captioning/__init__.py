@@ -1,0 +1,1 @@
+"""Captions: the concepts they name."""
