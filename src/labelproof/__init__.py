@@ -18,6 +18,8 @@ _HOME = {
     "RankPruning": "labelproof.methods.rank_pruning",
     "TagAudit": "labelproof.auditing.tags",
     "Bags": "labelproof.data.bags",
+    "Captions": "labelproof.data.captions",
+    "Concepts": "labelproof.captioning.concepts",
     "NoisyTagClassifier": "labelproof.multilabel.classifier",
     "audit": "labelproof.auditing.audit",
     "audit_dynamics": "labelproof.auditing.dynamics",
@@ -38,12 +40,15 @@ _HOME = {
     "default_model": "labelproof.auditing.default_models",
     "out_of_sample_probs": "labelproof.auditing.out_of_sample",
     "read_arrays": "labelproof.data.arrays",
+    "read_captions": "labelproof.data.captions",
     "read_cells": "labelproof.data.cells",
     "read_images": "labelproof.data.images",
     "read_table": "labelproof.data.table",
+    "read_tagged": "labelproof.data.tagged",
     "read_text": "labelproof.data.text",
     "short_html": "labelproof.report.html",
     "simulate": "labelproof.noise",
+    "tag_precision": "labelproof.multilabel.precision",
     "write_report": "labelproof.report.html",
 }
 
@@ -57,12 +62,16 @@ if TYPE_CHECKING:
     from labelproof.auditing.sources import TopK as TopK
     from labelproof.auditing.tags import TagAudit as TagAudit
     from labelproof.auditing.tags import audit_tags as audit_tags
+    from labelproof.captioning.concepts import Concepts as Concepts
     from labelproof.data.arrays import read_arrays as read_arrays
     from labelproof.data.bags import Bags as Bags
+    from labelproof.data.captions import Captions as Captions
+    from labelproof.data.captions import read_captions as read_captions
     from labelproof.data.cells import read_cells as read_cells
     from labelproof.data.dataset import Dataset as Dataset
     from labelproof.data.images import read_images as read_images
     from labelproof.data.table import read_table as read_table
+    from labelproof.data.tagged import read_tagged as read_tagged
     from labelproof.data.text import read_text as read_text
     from labelproof.distributed.cluster import audit_on_ray as audit_on_ray
     from labelproof.errors import BadInput as BadInput
@@ -77,6 +86,7 @@ if TYPE_CHECKING:
     from labelproof.methods.ensemble import BootstrapEnsemble as BootstrapEnsemble
     from labelproof.methods.rank_pruning import RankPruning as RankPruning
     from labelproof.multilabel.classifier import NoisyTagClassifier as NoisyTagClassifier
+    from labelproof.multilabel.precision import tag_precision as tag_precision
     from labelproof.noise import simulate as simulate
     from labelproof.noise.transition import TransitionMatrix as TransitionMatrix
     from labelproof.report.html import short_html as short_html

@@ -94,12 +94,11 @@ def begin_at(network: TagNetwork, x: Tensor, frequency: Tensor) -> int:
     backbone: Any = network.backbone
     scores = backbone.score(backbone.encode(instances[:8]))
     places = scores[0, 0].numel() * len(instances) / len(x)
-    heads = [
-        part for part in network.modules() if getattr(part, "bias", None) is not None and part.bias.shape == frequency.shape
-    ]
+    biases = [getattr(part, "bias", None) for part in network.modules()]
+    heads = [bias for bias in biases if isinstance(bias, nn.Parameter) and bias.shape == frequency.shape]
     if heads:
         each = -torch.expm1(torch.log1p(-frequency) / places) if network.pool is noisy_or else frequency
-        heads[-1].bias.copy_(torch.logit(each))
+        heads[-1].copy_(torch.logit(each))
     network.train(was_training)
     return features
 

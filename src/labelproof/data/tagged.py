@@ -1,0 +1,106 @@
+"""Pictures, or videos as folders of frames, with a manifest of tags."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from labelproof.data.bags import Bags, evenly
+from labelproof.data.files import column, existing, read_frame
+from labelproof.data.images import SUFFIXES, Decoded, decode_all
+from labelproof.data.table import Path_
+from labelproof.errors import BadInput
+
+
+@dataclass(frozen=True)
+class Tagged:
+    """Items with tags.
+
+    Attributes
+    ----------
+    x : ndarray of uint8 (n, size, size, 3), or Bags of such pictures
+    tags : ndarray of int8, shape (n, k)
+    names : tuple of length k
+        Sorted.
+    ids : tuple of length n
+        Paths as in the manifest.
+    skipped : list of (id, reason)
+    """
+
+    x: Decoded | Bags
+    tags: npt.NDArray[np.int8]
+    names: tuple[str, ...]
+    ids: tuple[str, ...]
+    skipped: list[tuple[str, str]] = field(default_factory=list)
+
+
+def read_tagged(
+    manifest: Path_, *, path: str = "path", tags: str = "tags", separator: str = ";", size: int = 32, frames: int = 26
+) -> Tagged:
+    """Read what a manifest names: picture files, or videos as folders of frames in the order of their names.
+
+    Parameters
+    ----------
+    manifest : path of a .csv, .tsv or .parquet file
+    path, tags : str
+        Its columns: paths relative to the manifest's folder; tags joined by ``separator``, nothing for none.
+    size : int
+        Pictures are scaled to ``size`` x ``size``.
+    frames : int
+        Frames taken of a video, evenly spread.
+
+    Returns
+    -------
+    Tagged
+        What cannot be read is in ``skipped``.
+
+    Raises
+    ------
+    BadInput
+        If pictures and folders are mixed, no item can be read, or no item has a tag.
+    """
+    file = existing(manifest, "manifest")
+    frame = read_frame(file, text_columns=[path, tags])
+    ids = column(frame, path, file, "path").to_list()
+    if None in ids:
+        raise BadInput(f"{path!r} is empty in row {ids.index(None)} of {str(file)!r}. Fill in the path.")
+    given = [
+        [tag.strip() for tag in (own or "").split(separator) if tag.strip()]
+        for own in column(frame, tags, file, "tags").to_list()
+    ]
+    places = [file.parent / name for name in ids]
+    videos = [place.is_dir() for place in places]
+    if any(videos) and not all(videos):
+        raise BadInput(f"{ids[videos.index(True)]!r} is a folder, {ids[videos.index(False)]!r} is not. Give one kind.")
+    x, kept, skipped = _videos(places, ids, size, frames) if any(videos) else _pictures(places, ids, size)
+    if not kept:
+        raise BadInput(f"none of the {len(ids)} items of {str(file)!r} can be read; the first: {skipped[0][1]}.")
+    names = tuple(sorted({tag for own in given for tag in own}))
+    if not names:
+        raise BadInput(f"{tags!r} of {str(file)!r} has no tag at all. Name the column that holds them.")
+    matrix = np.array([[name in given[row] for name in names] for row in kept], np.int8)
+    return Tagged(x, matrix, names, tuple(ids[row] for row in kept), skipped)
+
+
+def _pictures(places: list[Path], ids: list[str], size: int) -> tuple[Decoded, list[int], list[tuple[str, str]]]:
+    pixels, kept, skipped = decode_all(places, ids, size)
+    return pixels[: len(kept)], kept, skipped
+
+
+def _videos(places: list[Path], ids: list[str], size: int, frames: int) -> tuple[Bags, list[int], list[tuple[str, str]]]:
+    bags, kept = [], []
+    skipped: list[tuple[str, str]] = []
+    for row, (place, name) in enumerate(zip(places, ids, strict=True)):
+        files = sorted(p for p in place.iterdir() if p.suffix.lower() in SUFFIXES)
+        chosen = [files[i] for i in evenly(len(files), frames)]
+        pixels, read, bad = decode_all(chosen, [f"{name}/{p.name}" for p in chosen], size)
+        skipped += bad
+        if read:
+            bags.append(pixels[: len(read)].copy())
+            kept.append(row)
+        else:
+            skipped.append((name, "no frame that can be read"))
+    return (Bags.of(bags) if bags else Bags(np.empty((0, size, size, 3), np.uint8), np.empty(0, np.int64))), kept, skipped
