@@ -191,3 +191,17 @@ def test_data_that_cannot_be(tagged):
         model.fit(x, given, names=["a", "b"])
     with pytest.raises(lp.BadInput, match="cannot be used for tags"):
         lp.NoisyTagClassifier("two-stage-convnet").fit(np.zeros((20, 28, 28), np.uint8), given[:20])
+
+
+def test_a_first_stage_is_shared(tagged):
+    x, _, given = tagged
+    options = {**QUICK, "stages": (5, 0), "noise": None}
+    first = lp.NoisyTagClassifier(**options).fit(x, given)
+    second = lp.NoisyTagClassifier(**{**options, "stages": (5, 3), "noise": "feature-independent"}).fit(
+        x, given, pretrained=first
+    )
+    assert not np.allclose(second.decision_function(x), first.decision_function(x))
+    again = lp.NoisyTagClassifier(**{**options, "stages": (7, 0), "learning_rate": 1e-12}).fit(x, given)
+    assert not np.allclose(again.decision_function(x), first.decision_function(x), atol=0.1)
+    with pytest.raises(lp.BadInput, match="another network"):
+        lp.NoisyTagClassifier(**{**options, "backbone": nn.Linear(6, 4), "stages": (0, 1)}).fit(x, given, pretrained=first)

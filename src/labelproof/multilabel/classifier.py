@@ -136,7 +136,9 @@ class NoisyTagClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.devices = devices
         self.precision = precision
 
-    def fit(self, X: Any, y: Any = None, *, names: Any = None) -> NoisyTagClassifier:
+    def fit(
+        self, X: Any, y: Any = None, *, names: Any = None, pretrained: NoisyTagClassifier | None = None
+    ) -> NoisyTagClassifier:
         """Train.
 
         Parameters
@@ -146,6 +148,9 @@ class NoisyTagClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             Given tags; -1 or NaN where it is not known whether a tag was given.
         names : sequence of length k, optional
             Of the tags.
+        pretrained : NoisyTagClassifier, optional
+            A model fitted to the same items and tags, with ``stages[1] = 0``, whose network is taken in place of the first stage:
+            so may several second stages be compared.
 
         Returns
         -------
@@ -170,6 +175,9 @@ class NoisyTagClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             frequency = ((given == 1).sum(axis=0) + 0.5) / ((given != UNKNOWN).sum(axis=0) + 1)
             features = begin_at(network, x[:64], torch.from_numpy(frequency).float())
             noise = self._noise_network(features, frequency)
+        if pretrained is not None:
+            lengths[0] = 0
+            _take_over(network, pretrained)
         self.module_ = Stages(
             network, noise, data, lengths, em=self.noise == "em", ranking=self.loss == "warp", noise_lr=self.noise_lr
         )
@@ -315,3 +323,11 @@ class NoisyTagClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         tags.classifier_tags.multi_class = False
         tags.input_tags.three_d_array = True
         return tags
+
+
+def _take_over(network: TagNetwork, other: NoisyTagClassifier) -> None:
+    check_is_fitted(other, "module_")
+    try:
+        network.load_state_dict(other.module_.network.state_dict())
+    except RuntimeError as error:
+        raise BadInput("pretrained has another network. Give both the same backbone, items and tags.") from error
