@@ -15,6 +15,7 @@ EXPERIMENTS = {
     "methods-benchmark": "labelproof.experiments.methods_benchmark",
     "cifar10n": "labelproof.experiments.cifar10n",
     "m-vae-figure-1": "labelproof.experiments.m_vae",
+    **dict.fromkeys(("nmn-table-1", "nmn-table-2", "nmn-table-3"), "labelproof.experiments.nmn"),
 }
 
 

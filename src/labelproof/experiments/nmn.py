@@ -1,0 +1,216 @@
+"""Tables 1 to 3 of the NMN paper, by its protocol on data that are at hand: Corel5k, scene, composed scenes, moving scenes.
+
+Table 1: missing tags alone. Table 2: captions replaced by those of other items, 20 to 80 %. Table 3: videos, frames with their
+video's tags or the video as a bag. The rows are the paper's: the classifier, the classifier with the epochs of the second stage
+(marked *), the noise network without and with features; without and with multiple instance learning (MIL).
+
+Of sets without captions each item's tags are dealt out at random to five captions. Tags of test items are those that are true.
+
+References
+----------
+Jiang et al. (2019), Learning from noisy labels with noise modeling network, section 3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from sklearn.metrics import roc_auc_score
+
+from labelproof.backbones import MLP, SmallConvNet
+from labelproof.data.bags import Bags
+from labelproof.data.files import existing
+from labelproof.errors import BadInput
+from labelproof.experiments.record import Record, Row
+from labelproof.experiments.scenes import SIDE, compose
+from labelproof.multilabel.classifier import NoisyTagClassifier
+from labelproof.multilabel.precision import tag_precision
+from labelproof.noise.simulate import caption_replacement
+from labelproof.report.plots import dots
+
+CAPTIONS = 5
+REPLACED = {"nmn-table-1": (0,), "nmn-table-2": (1, 2, 3, 4), "nmn-table-3": (0, 2)}
+SECOND = {"*": None, "NMN-FI": "feature-independent", "NMN-FD": "feature-dependent"}
+Tags = npt.NDArray[np.int8]
+
+
+@dataclass(frozen=True)
+class Tagging:
+    """Items with captions, test items with true tags, and how to train on them.
+
+    Attributes
+    ----------
+    captions : ndarray of 0/1, shape (n, 5, k)
+    poolings : dict of str to str
+        Name in the table, and `NoisyTagClassifier.pooling`.
+    options : dict
+        Of `NoisyTagClassifier`; ``stages`` too.
+    """
+
+    name: str
+    x: Any
+    captions: Tags
+    test: Any
+    true: Tags
+    network: Callable[[], torch.nn.Module]
+    poolings: dict[str, str]
+    options: dict[str, Any]
+
+
+class TableRecord(Record):
+    """Rows averaged over seeds."""
+
+    def summary(self) -> list[Row]:
+        """Means with the half-width of their 95 % intervals, in points, and what each gains on its row marked *."""
+        found: dict[tuple[Any, ...], dict[int, Row]] = {}
+        for row in self.rows:
+            found.setdefault((row["data"], row["replaced"], row["pooling"], row["method"]), {})[row["seed"]] = row
+        rows = []
+        for (data, replaced, pooling, method), seeds in found.items():
+            base = found.get((data, replaced, pooling, "*"), {})
+            both = [seed for seed in seeds if seed in base]
+            gains = np.array([seeds[seed]["mean_ap"] - base[seed]["mean_ap"] for seed in both])
+            values = np.array([row["mean_ap"] for row in seeds.values()])
+            rows.append(
+                {
+                    "data": data, "replaced": replaced, "pooling": pooling, "method": method, "seeds": len(seeds),
+                    "mean_ap": float(values.mean()), "±": _half(values),
+                    "gain": float(gains.mean()) if len(gains) else None, "gain_±": _half(gains),
+                    **{name: _mean(list(seeds.values()), name) for name in ("auroc_missing", "auroc_incorrect")},
+                }
+            )  # fmt: skip
+        return rows
+
+    def table(self, rows: list[Row] | None = None) -> Any:
+        """The summary."""
+        return super().table(self.summary() if rows is None else rows)
+
+
+def run(record: Record, *, data: Path | None, seeds: int, quick: bool) -> Record:
+    """One of the three tables, by the record's name."""
+    table = record.path.stem
+    record = TableRecord(record.path, record.rows, record.skipped)
+    if data is None:
+        raise BadInput(f"{table} needs --data: the folder of real data.")
+    for seed in range(seeds):
+        for problem in problems(table, data, seed, quick=quick):
+            for replaced in REPLACED[table][:1] if quick else REPLACED[table]:
+                given = caption_replacement(problem.captions, replaced, seed=seed).labels
+                for name, pooling in problem.poolings.items():
+                    _measure(record, problem, np.asarray(given, np.int8), replaced, (name, pooling), seed)
+    _drawn(record)
+    return record
+
+
+def problems(table: str, data: Path, seed: int, *, quick: bool = False) -> list[Tagging]:
+    """What a table is made of."""
+    if table == "nmn-table-3":
+        return [_moving(data, seed, 40 if quick else 1500)]
+    made = [_composed(data, seed, 100 if quick else 4000)]
+    return made if quick else [_mulan(data, "corel5k", seed), _mulan(data, "scene", seed), *made]
+
+
+def _mulan(data: Path, name: str, seed: int) -> Tagging:
+    with np.load(existing(data / f"{name}.npz", "file")) as file:
+        x, y, test, true = (file[part] for part in ("x_train", "y_train", "x_test", "y_test"))
+    rng = np.random.default_rng(seed)
+    dealt = rng.integers(0, CAPTIONS, y.shape)
+    captions = np.stack([(y == 1) & (dealt == caption) for caption in range(CAPTIONS)], axis=1).astype(np.int8)
+    known = true.any(axis=0)  # a tag of no test item cannot be measured, but is trained
+    width, dropout = (512, 0.8) if name == "corel5k" else (256, 0.5)
+    return Tagging(
+        name, x.astype(np.float32), captions, test.astype(np.float32), np.where(known, true, 0).astype(np.int8),
+        lambda: MLP(y.shape[1], x.shape[1], hidden=(width,), dropout=dropout), {"no MIL": "none"},
+        {"stages": (10, 5), "learning_rate": 1e-3, "missing": 0.3, "incorrect": 0.3},
+    )  # fmt: skip
+
+
+def _composed(data: Path, seed: int, n: int) -> Tagging:
+    train, test = compose(data, n, seed=seed), compose(data, max(100, n // 4), seed=seed, test=True)
+    return Tagging(
+        "composed scenes", _pixels(train.x), train.captions, _pixels(test.x), test.true,
+        lambda: SmallConvNet(10, 1, 16), {"no MIL": "none", "MIL": "noisy-or"},
+        {"stages": (8, 4) if n > 1000 else (1, 1), "batch_size": 64, "missing": 0.3, "incorrect": 0.3},
+    )  # fmt: skip
+
+
+def _moving(data: Path, seed: int, n: int) -> Tagging:
+    train, test = (compose(data, m, videos=True, seed=seed, test=t) for m, t in ((n, False), (max(40, n // 3), True)))
+    return Tagging(
+        "moving scenes", _frames(train.x), train.captions, _frames(test.x), test.true,
+        lambda: SmallConvNet(10, 1, 16), {"frame": "none", "video, MIL": "noisy-or"},
+        {"stages": (5, 3) if n > 1000 else (1, 1), "batch_size": 16, "missing": 0.3, "incorrect": 0.3},
+    )  # fmt: skip
+
+
+def _pixels(x: Any) -> npt.NDArray[np.float32]:
+    return np.asarray(x.reshape(len(x), 1, SIDE, SIDE) / 255 - 0.5, np.float32)
+
+
+def _frames(bags: Any) -> Bags:
+    return Bags(_pixels(bags.instances), bags.sizes)
+
+
+def _measure(record: Record, problem: Tagging, given: Tags, replaced: int, pooling: tuple[str, str], seed: int) -> None:
+    """All rows of one part of a table: the first stage is trained once."""
+    base = {"data": problem.name, "replaced": replaced, "pooling": pooling[0], "seed": seed}
+    todo = [name for name in ("baseline", *SECOND) if not record.has(**base, method=name)]
+    if not todo:
+        return
+    torch.manual_seed(seed)
+    options = {**problem.options, "backbone": problem.network(), "pooling": pooling[1], "seed": seed, "accelerator": "cpu"}
+    first, second = options.pop("stages")
+    keep: Any = record.measuring(**base, method="baseline") if "baseline" in todo else nullcontext({})
+    with keep as row:
+        model = NoisyTagClassifier(noise=None, stages=(first, 0), **options).fit(problem.x, given)
+        row.update(_scores(model, problem, given))
+    for name, noise in SECOND.items():
+        if name in todo:
+            with record.measuring(**base, method=name) as row:
+                last = NoisyTagClassifier(noise=noise, stages=(0, second), **options).fit(problem.x, given, pretrained=model)
+                row.update(_scores(last, problem, given))
+
+
+def _scores(model: NoisyTagClassifier, problem: Tagging, given: Tags) -> Row:
+    """Average precision on test items; how well wrong tags of the training items are told, where the classifier has none."""
+    true, error = problem.captions.max(axis=1), model.error_probability_
+    wrong = given != true
+    found: Row = {"mean_ap": 100 * tag_precision(problem.true, model.decision_function(problem.test)).mean}
+    for name, value in (("auroc_missing", 0), ("auroc_incorrect", 1)):
+        own = given == value
+        found[name] = float(roc_auc_score(wrong[own], error[own])) if len(np.unique(wrong[own])) == 2 else None
+    return found
+
+
+def _half(values: npt.NDArray[np.float64]) -> float:
+    return float(1.96 * values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else 0.0
+
+
+def _mean(rows: list[Row], name: str) -> float | None:
+    values = [row[name] for row in rows]
+    return None if None in values else float(np.mean(values))
+
+
+def _drawn(record: TableRecord) -> None:
+    rows = record.summary()
+    panels = dict.fromkeys((row["data"], row["replaced"]) for row in rows)
+    dots(
+        {
+            f"{data}, {20 * replaced} % replaced": [
+                (f"{r['method'].replace('*', 'baseline*')}, {r['pooling']}", r["mean_ap"] / 100, r["±"] / 100)
+                for r in rows if (r["data"], r["replaced"]) == (data, replaced)
+            ]
+            for data, replaced in panels
+        },
+        record.path.with_suffix(".png"),
+        title="Mean average precision of true tags on test items",
+        columns=2,
+        marked="baseline*",
+    )  # fmt: skip
