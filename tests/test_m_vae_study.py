@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from commands import run
-from labelproof.experiments.m_vae import BEST, CurveRecord, few_labels
+from labelproof.experiments.m_vae import BEST, CurveRecord, few_labels, pairs
 
 
 @pytest.mark.slow
@@ -51,3 +51,16 @@ def test_labels_are_drawn_through_the_noise():
         True,
         True,
     )
+
+
+def test_an_atlas_with_other_names_is_read_by_path(tmp_path):
+    """Kinds as Zeisel et al. 2015 name them."""
+    anndata = pytest.importorskip("anndata")
+    names = ["microglia", "endothelial-mural", "interneurons", "oligodendrocytes", "pyramidal CA1"]
+    adata = anndata.AnnData(np.random.default_rng(0).poisson(1.0, (50, 6)).astype(np.float32))
+    adata.obs["level1class"] = np.array(names)[np.arange(50) % 5]
+    adata.write_h5ad(tmp_path / "zeisel.h5ad")
+    (found,) = pairs(tmp_path / "zeisel.h5ad")
+    assert found.name == "microglia / endothelial"
+    assert found.counts.shape == (20, 6)
+    assert np.array_equal(found.true, np.tile([1, 0], 10))
