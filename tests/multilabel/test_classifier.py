@@ -205,3 +205,35 @@ def test_a_first_stage_is_shared(tagged):
     assert not np.allclose(again.decision_function(x), first.decision_function(x), atol=0.1)
     with pytest.raises(lp.BadInput, match="another network"):
         lp.NoisyTagClassifier(**{**options, "backbone": nn.Linear(6, 4), "stages": (0, 1)}).fit(x, given, pretrained=first)
+
+
+@pytest.mark.parametrize("noise", [None, "feature-independent", "feature-dependent"])
+def test_a_saved_model_says_the_same(tagged, tmp_path, noise):
+    x, _, given = tagged
+    given = given.copy()
+    given[:, 1] = 0
+    named = lp.NoisyTagClassifier(noise=noise, stages=(1, 1), accelerator="cpu").fit(x, given, names=list("abcdefgh"))
+    named.save(tmp_path / "m")
+    again = lp.NoisyTagClassifier.load(tmp_path / "m")
+    assert np.array_equal(again.decision_function(x), named.decision_function(x))
+    assert np.array_equal(again.predict_given_proba(x), named.predict_given_proba(x))
+    assert np.array_equal(again.error_probability_, named.error_probability_)
+    assert again.constant_ == ["b"]
+    assert again.get_params() == named.get_params()
+    with pytest.raises(lp.BadInput, match="exists"):
+        named.save(tmp_path / "m")
+    (tmp_path / "m" / "weights.safetensors").write_bytes(b"half of it")
+    with pytest.raises(lp.CorruptArtifact):
+        lp.NoisyTagClassifier.load(tmp_path / "m")
+
+
+def test_a_saved_network_of_ones_own_is_handed_in_again(tagged, tmp_path):
+    x, _, given = tagged
+    own = lp.NoisyTagClassifier(**{**QUICK, "stages": (1, 1)}).fit(x, given)
+    own.save(tmp_path / "m")
+    with pytest.raises(lp.BadInput, match="backbone="):
+        lp.NoisyTagClassifier.load(tmp_path / "m")
+    with pytest.raises(lp.CorruptArtifact, match="does not fit"):
+        lp.NoisyTagClassifier.load(tmp_path / "m", backbone=nn.Linear(6, 3))
+    again = lp.NoisyTagClassifier.load(tmp_path / "m", backbone=nn.Linear(6, 16))
+    assert np.array_equal(again.decision_function(x), own.decision_function(x))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import copy
 import math
+import os
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +21,7 @@ from labelproof.data.encoding import ENCODERS, Encoder, RawEncoder, kind_of
 from labelproof.errors import BadInput
 from labelproof.multilabel.network import TagNetwork, WithHead, begin_at
 from labelproof.multilabel.noise_network import NoiseNetwork, posterior_logits
+from labelproof.multilabel.saved import read_model, write_model
 from labelproof.multilabel.stages import Stages
 from labelproof.training.loop import fit
 from labelproof.training.options import Options
@@ -316,6 +318,35 @@ class NoisyTagClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             true = logits.sigmoid()
             found.append((1 - true) * log_noise[..., 0, 1].exp() + true * log_noise[..., 1, 1].exp())
         return torch.cat(found).numpy()
+
+    def save(self, folder: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+        """Write the model into a folder, whole or not at all: weights and JSON, no pickle.
+
+        Raises
+        ------
+        BadInput
+            If the folder exists and ``overwrite`` is false.
+        """
+        check_is_fitted(self, "module_")
+        write_model(self, folder, overwrite=overwrite)
+
+    @classmethod
+    def load(cls, folder: str | os.PathLike[str], *, backbone: Any = None) -> Self:
+        """Read what `save` wrote.
+
+        Parameters
+        ----------
+        folder : path
+        backbone : Module, optional
+            Needed where the model was trained with one: only its weights are in the folder.
+
+        Raises
+        ------
+        CorruptArtifact
+            If the file is missing or damaged, or the network is another.
+        """
+        model: Self = read_model(cls, folder, backbone)
+        return model
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
