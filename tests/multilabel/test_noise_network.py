@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch.nn import functional
 
 import labelproof as lp
-from labelproof.multilabel.noise_network import NoiseNetwork, log_observed, noisy_cross_entropy, posterior_logits
+from labelproof.multilabel.noise_network import NoiseNetwork, log_observed, noisy_cross_entropy, posterior_logits, transition_of
 from labelproof.multilabel.stages import likeliest_rates
 from labelproof.noise.posterior import posterior
 
@@ -31,30 +31,35 @@ def test_the_gradient_at_the_logit_is_the_classifier_less_the_posterior(seed, sc
     net = random_network(seed)
     logits = (scale * torch.randn(4, 5).double()).requires_grad_()
     tags = torch.randint(0, 2, (4, 5))
-    log_noise = net(torch.randn(4, 7).double()).detach()
-    noisy_cross_entropy(logits, tags, log_noise).sum().backward()
-    rho = posterior_logits(logits, tags, log_noise).sigmoid()
+    odds = net(torch.randn(4, 7).double()).detach()
+    noisy_cross_entropy(logits, tags, odds).sum().backward()
+    rho = posterior_logits(logits, tags, odds).sigmoid()
     assert torch.allclose(logits.grad, (logits.sigmoid() - rho).detach(), atol=1e-6)
 
 
 @pytest.mark.parametrize("dependent", [True, False])
 def test_rows_sum_to_one_and_observed_probabilities_too(dependent):
     net = random_network(1, dependent=dependent)
-    log_noise = net(torch.randn(9, 7).double())
-    assert log_noise.shape == ((9 if dependent else 1), 5, 2, 2)
-    assert torch.allclose(log_noise.exp().sum(dim=-1), torch.ones(1).double())
+    odds = net(torch.randn(9, 7).double())
+    assert odds.shape == ((9 if dependent else 1), 5, 2)
+    features = torch.randn(9, 7).double()
+    q = transition_of(net(features))
+    assert torch.allclose(q.sum(dim=-1), torch.ones(1).double())
+    # equation 3 as it stands: four maps of each tag, a softmax over the given value
+    scores = net.bias if net.weight is None else torch.einsum("ktgc,nc->nktg", net.weight, features) + net.bias
+    assert torch.allclose(q, scores.softmax(dim=-1).expand_as(q))
     logits = torch.randn(9, 5).double()
-    seen = log_observed(logits, log_noise)
+    seen = log_observed(logits, odds)
     assert torch.allclose(seen.exp().sum(dim=-1), torch.ones(9, 5).double())
     tags = torch.randint(0, 2, (9, 5))
-    assert torch.allclose(-seen.gather(-1, tags[..., None])[..., 0], noisy_cross_entropy(logits, tags, log_noise))
+    assert torch.allclose(-seen.gather(-1, tags[..., None])[..., 0], noisy_cross_entropy(logits, tags, odds))
 
 
 def test_without_weights_features_say_nothing():
     dependent, independent = NoiseNetwork(7, 5, missing=0.3, incorrect=0.02), random_network(2, dependent=False).float()
     independent.load_state_dict({"bias": dependent.bias})
-    assert torch.equal(dependent(torch.randn(3, 7)), independent(torch.randn(3, 7)).expand(3, -1, -1, -1))
-    rates = independent(torch.zeros(1, 7)).exp()[0]
+    assert torch.equal(dependent(torch.randn(3, 7)), independent(torch.randn(3, 7)).expand(3, -1, -1))
+    rates = transition_of(independent(torch.zeros(1, 7)))[0]
     assert torch.allclose(rates[:, 1, 0], torch.tensor(0.3))
     assert torch.allclose(rates[:, 0, 1], torch.tensor(0.02))
 
@@ -69,11 +74,11 @@ def test_without_noise_it_is_plain_cross_entropy():
 def test_the_posterior_is_that_of_all_of_labelproof():
     net = random_network(3, dependent=False)
     logits, tags = torch.randn(6, 5).double(), torch.randint(0, 2, (6, 5))
-    log_noise = net(torch.zeros(1, 7).double()).detach()
-    rho = posterior_logits(logits, tags, log_noise).sigmoid().numpy()
+    odds = net(torch.zeros(1, 7).double()).detach()
+    rho = posterior_logits(logits, tags, odds).sigmoid().numpy()
     for tag in range(5):
         probs = np.stack([1 - logits[:, tag].sigmoid().numpy(), logits[:, tag].sigmoid().numpy()], axis=1)
-        expected = posterior(probs, tags[:, tag].numpy(), log_noise[0, tag].exp().numpy())
+        expected = posterior(probs, tags[:, tag].numpy(), transition_of(odds)[0, tag].numpy())
         assert np.allclose(rho[:, tag], expected[:, 1], atol=1e-12)
 
 
@@ -100,11 +105,11 @@ def test_a_step_of_expectation_maximisation_does_not_lower_the_likelihood(seed):
     before = None
     for _ in range(4):
         logits = torch.logit(share)[group]
-        log_noise = net(torch.zeros(1, 1).double()).detach()
-        cost = noisy_cross_entropy(logits, tags, log_noise).sum()
+        odds = net(torch.zeros(1, 1).double()).detach()
+        cost = noisy_cross_entropy(logits, tags, odds).sum()
         assert before is None or cost <= before + 0.5  # a pseudo-count weighs as much as an item
         before = cost
-        rho = posterior_logits(logits, tags, log_noise).sigmoid()
+        rho = posterior_logits(logits, tags, odds).sigmoid()
         size = torch.bincount(group, minlength=6)[:, None]
         share = (torch.zeros(6, 3).double().index_add(0, group, rho) / size).clamp(1e-9, 1 - 1e-9)
         net.start(*likeliest_rates(rho, tags))

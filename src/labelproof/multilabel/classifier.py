@@ -268,12 +268,12 @@ class NoisyTagClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         error = np.full(given.shape, np.nan)
         changed, present = np.zeros((2, given.shape[1])), np.zeros((2, given.shape[1]))
         start = 0
-        for logits, log_noise in self._parts(x):
+        for logits, odds in self._parts(x):
             own = torch.from_numpy(given[start : start + len(logits)])
-            rho = posterior_logits(logits, own, log_noise).sigmoid().numpy()
+            rho = posterior_logits(logits, own, odds).sigmoid().numpy()
             error[start : start + len(logits)] = np.where(own == 1, 1 - rho, rho)
             true = np.stack([1 - logits.sigmoid().numpy(), logits.sigmoid().numpy()])  # (2 true, b, k)
-            off = np.stack([log_noise[..., 0, 1].exp().numpy(), log_noise[..., 1, 0].exp().numpy()])
+            off = np.stack([odds[..., 0].sigmoid().numpy(), (-odds[..., 1]).sigmoid().numpy()])
             changed += (true * off).sum(axis=1)
             present += true.sum(axis=1)
             start += len(logits)
@@ -284,13 +284,13 @@ class NoisyTagClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     @torch.no_grad()
     def _parts(self, x: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-        """Logits and ``log p(z | y, x)`` of some items after others, float64."""
+        """Logits of the true tags, (b, k), and log-odds of the noise, (b, k, 2), of some items after others, float64."""
         self.module_.eval()
         for part in torch.split(x, BLOCK):
             found = self.module_.network(part)
             noise = self.module_.noise
-            log_noise = torch.full((2, 2), -math.inf).fill_diagonal_(0.0) if noise is None else noise(found.features)
-            yield found.logits.double(), log_noise.double().expand(*found.logits.shape, 2, 2)
+            odds = torch.tensor([-math.inf, math.inf]) if noise is None else noise(found.features)
+            yield found.logits.double(), odds.double().expand(*found.logits.shape, 2)
 
     def _logits(self, X: Any) -> Probs:
         check_is_fitted(self, "module_")
@@ -314,9 +314,9 @@ class NoisyTagClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """``p(z = 1 | x)``, the probability that people would give each tag (human-centric prediction), shape (n, k)."""
         check_is_fitted(self, "module_")
         found = []
-        for logits, log_noise in self._parts(self._encoded(X)):
+        for logits, odds in self._parts(self._encoded(X)):
             true = logits.sigmoid()
-            found.append((1 - true) * log_noise[..., 0, 1].exp() + true * log_noise[..., 1, 1].exp())
+            found.append((1 - true) * odds[..., 0].sigmoid() + true * odds[..., 1].sigmoid())
         return torch.cat(found).numpy()
 
     def save(self, folder: str | os.PathLike[str], *, overwrite: bool = False) -> None:

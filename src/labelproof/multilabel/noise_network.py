@@ -4,7 +4,9 @@ r"""The noise modeling network (NMN): how each tag goes missing or is added, lea
     p(z = i | x) = sum over j of p(y = j | x) q[j, i]                               (equation 5)
     ρ = p(y = 1 | z, x), and the gradient of -log p(z | x) at the logit is p(y = 1 | x) - ρ   (equation 12)
 
-Everything is kept in logarithms. Rows of q are true values, as everywhere in labelproof; the paper writes its transpose.
+Of two observed values one log-odds says everything, ``d_j = log q[j, 1] - log q[j, 0]``, so that is what is worked out: half of the
+four maps' cost, and nothing under- or overflows. Rows of q are true values, as everywhere in labelproof; the paper writes its
+transpose.
 
 References
 ----------
@@ -21,7 +23,7 @@ from labelproof.errors import BadInput
 
 
 class NoiseNetwork(nn.Module):
-    """``log p(z | y, x)`` of every tag.
+    """How each tag goes wrong: log-odds ``d_j`` of being given, for each true value j.
 
     Parameters
     ----------
@@ -37,9 +39,10 @@ class NoiseNetwork(nn.Module):
     --------
     >>> import torch
     >>> net = NoiseNetwork(8, 5, missing=0.1, incorrect=0.02)
-    >>> log_noise = net(torch.randn(3, 8))
-    >>> log_noise.shape, bool(torch.allclose(log_noise.exp().sum(-1), torch.ones(3, 5, 2)))
-    (torch.Size([3, 5, 2, 2]), True)
+    >>> net(torch.randn(3, 8)).shape
+    torch.Size([3, 5, 2])
+    >>> transition_of(net(torch.randn(3, 8)))[0, 0].detach().numpy().round(3).tolist()
+    [[0.9800000190734863, 0.019999999552965164], [0.10000000149011612, 0.8999999761581421]]
     """
 
     def __init__(
@@ -52,61 +55,72 @@ class NoiseNetwork(nn.Module):
         incorrect: float | Tensor = 0.05,
     ) -> None:
         super().__init__()
-        self.bias = nn.Parameter(torch.zeros(tags, 2, 2))
-        self.weight = nn.Parameter(torch.zeros(4 * tags, features)) if feature_dependent else None
+        self.bias = nn.Parameter(torch.zeros(tags, 2, 2))  # true, given
+        self.weight = nn.Parameter(torch.zeros(tags, 2, 2, features)) if feature_dependent else None
         self.start(missing, incorrect)
 
     @torch.no_grad()
     def start(self, missing: float | Tensor, incorrect: float | Tensor) -> None:
         """Begin with these rates, whatever the features."""
-        for name, rate in (("missing", missing), ("incorrect", incorrect)):
+        for name, rate, true, wrong in (("missing", missing, 1, 0), ("incorrect", incorrect, 0, 1)):
             values = torch.as_tensor(rate, dtype=self.bias.dtype)
             if not bool(((values > 0) & (values < 1)).all()):
                 raise BadInput(f"{name} is {float(values.flatten()[0])!r}. Give a rate above 0 and below 1.")
-        self.bias[:, 0, 1] = torch.as_tensor(incorrect).log()
-        self.bias[:, 0, 0] = torch.log1p(-torch.as_tensor(incorrect))
-        self.bias[:, 1, 0] = torch.as_tensor(missing).log()
-        self.bias[:, 1, 1] = torch.log1p(-torch.as_tensor(missing))
+            self.bias[:, true, wrong] = values.log()
+            self.bias[:, true, 1 - wrong] = torch.log1p(-values)
         if self.weight is not None:
             self.weight.zero_()
 
     def forward(self, features: Tensor) -> Tensor:
-        """``log q[j, i]``, shape (n, tags, 2 true, 2 given); without features (1, tags, 2, 2).
+        """``d``, shape (n, tags, 2 true); without features (1, tags, 2).
 
         Parameters
         ----------
         features : Tensor, shape (n, c)
         """
+        bias = self.bias[..., 1] - self.bias[..., 0]
         if self.weight is None:
-            return functional.log_softmax(self.bias, dim=-1)[None]
-        scores = functional.linear(features, self.weight).reshape(-1, *self.bias.shape) + self.bias
-        return functional.log_softmax(scores, dim=-1)
+            return bias[None]
+        weight = (self.weight[:, :, 1] - self.weight[:, :, 0]).flatten(0, 1)  # the maps, subtracted before they are applied
+        return functional.linear(features, weight).reshape(-1, *bias.shape) + bias
 
 
-def log_observed(logits: Tensor, log_noise: Tensor) -> Tensor:
+def transition_of(odds: Tensor) -> Tensor:
+    """``q``, the transition of each tag, shape (n, k, 2 true, 2 given); rows sum to one (equation 3)."""
+    return torch.stack([torch.sigmoid(-odds), torch.sigmoid(odds)], dim=-1)
+
+
+def log_observed(logits: Tensor, odds: Tensor) -> Tensor:
     """``log p(z = i | x)`` of each value i (equation 5), shape (n, k, 2).
 
     Parameters
     ----------
     logits : Tensor, shape (n, k)
         Of ``p(y = 1 | x)``.
-    log_noise : Tensor, shape (n or 1, k, 2, 2)
+    odds : Tensor, shape (n or 1, k, 2)
+        Of a `NoiseNetwork`.
     """
-    log_true = torch.stack([functional.logsigmoid(-logits), functional.logsigmoid(logits)], dim=-1)  # (n, k, 2)
-    return torch.logsumexp(log_true[..., None] + log_noise, dim=-2)
+    return torch.stack([-noisy_cross_entropy(logits, torch.full_like(logits, i), odds) for i in (0, 1)], dim=-1)
 
 
-def noisy_cross_entropy(logits: Tensor, given: Tensor, log_noise: Tensor) -> Tensor:
-    """``-log p(z | x)`` of each tag, shape (n, k): binary cross-entropy where the noise is none."""
-    # of the observed value alone: half of the work of `log_observed`
-    seen = log_noise.expand(*logits.shape, 2, 2).gather(-1, given.long()[..., None, None].expand(*given.shape, 2, 1))[..., 0]
+def noisy_cross_entropy(logits: Tensor, given: Tensor, odds: Tensor) -> Tensor:
+    """``-log p(z | x)`` of each tag, shape (n, k): binary cross-entropy where the noise is none.
+
+    ``log p(z | x) = log sum over j of p(y = j | x) q[j, z]``, in logarithms.
+    """
+    seen = functional.logsigmoid(_signs(given, odds)[..., None] * odds)  # log q[j, z], (n, k, 2)
     return -torch.logaddexp(functional.logsigmoid(-logits) + seen[..., 0], functional.logsigmoid(logits) + seen[..., 1])
 
 
-def posterior_logits(logits: Tensor, given: Tensor, log_noise: Tensor) -> Tensor:
+def posterior_logits(logits: Tensor, given: Tensor, odds: Tensor) -> Tensor:
     """Logit of ρ, ``p(y = 1 | z, x)``, shape (n, k): `labelproof.noise.posterior.posterior` of two classes, in log odds.
 
     ``logit(p(y = 1 | x)) + log q[1, z] - log q[0, z]``
     """
-    ratio = log_noise[..., 1, :] - log_noise[..., 0, :]  # (n or 1, k, 2 given)
-    return logits + torch.where(given > 0, ratio[..., 1], ratio[..., 0])
+    seen = functional.logsigmoid(_signs(given, odds)[..., None] * odds)
+    return logits + seen[..., 1] - seen[..., 0]
+
+
+def _signs(given: Tensor, like: Tensor) -> Tensor:
+    """1 where a tag is given, else -1."""
+    return 2 * given.clamp_min(0).to(like.dtype) - 1

@@ -66,7 +66,7 @@ def read_model(cls: Any, folder: str | os.PathLike[str], backbone: Any) -> Any:
         noise, weight = None, parts["noise"].get("weight")
         if parts["noise"]:
             noise = NoiseNetwork(
-                1 if weight is None else weight.shape[1], len(model.classes_), feature_dependent=weight is not None
+                1 if weight is None else weight.shape[-1], len(model.classes_), feature_dependent=weight is not None
             )
             noise.load_state_dict(parts["noise"])
         nothing = TrainingData(torch.zeros(0), torch.zeros(0))

@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from labelproof.losses import warp_tags
 from labelproof.multilabel.network import TagNetwork
-from labelproof.multilabel.noise_network import NoiseNetwork, log_observed, noisy_cross_entropy, posterior_logits
+from labelproof.multilabel.noise_network import NoiseNetwork, noisy_cross_entropy, posterior_logits
 from labelproof.training.trainable import Batch, Step, Trainable, TrainingData
 
 BLOCK = 256
@@ -84,7 +84,7 @@ class Stages(Trainable):
         if self.second and self.em:
             cost = functional.binary_cross_entropy_with_logits(logits, self.soft[batch.index][found.owner], reduction="none")
         elif self.second and self.noise is not None:
-            cost = noisy_cross_entropy(logits, given.clamp_min(0), self.noise(found.own_features))
+            cost = noisy_cross_entropy(logits, given, self.noise(found.own_features))
         elif self.ranking:
             return Step(_by_item(warp_tags(logits, given), found.owner, len(batch.given)), found.logits)
         else:
@@ -97,16 +97,6 @@ class Stages(Trainable):
         out: Tensor = self.network(x).logits
         return out
 
-    def log_noise(self, x: Tensor) -> Tensor:
-        """``log p(z | y, x)``, shape (n, k, 2, 2)."""
-        found = self.network(x)
-        log_noise = torch.eye(2, device=x.device).log() if self.noise is None else self.noise(found.features)
-        return log_noise.expand(*found.logits.shape, 2, 2)
-
-    def log_observed(self, x: Tensor) -> Tensor:
-        """``log p(z = i | x)``, shape (n, k, 2): what people would say."""
-        return log_observed(self.logits(x), self.log_noise(x))
-
     @torch.no_grad()
     def _expect(self) -> None:
         """ρ of all items with the rates as they are, then the rates that are likeliest with that ρ."""
@@ -117,8 +107,9 @@ class Stages(Trainable):
         for start in range(0, len(self.data), BLOCK):
             rows = slice(start, start + BLOCK)
             x, given = self.data.x[rows].to(device), self.data.given[rows].to(device)
-            logit = posterior_logits(self.logits(x), given.clamp_min(0), self.noise(x.new_zeros(1, 1)))
-            self.soft[rows] = torch.where(given >= 0, logit, self.logits(x)).sigmoid()
+            logits = self.logits(x)
+            rho = posterior_logits(logits, given, self.noise(x.new_zeros(1, 1)))
+            self.soft[rows] = torch.where(given >= 0, rho, logits).sigmoid()
         self.noise.start(*likeliest_rates(self.soft, self.data.given.to(device)))
         self.train(was_training)
 
