@@ -45,9 +45,12 @@ def test_rows_sum_to_one_and_observed_probabilities_too(dependent):
     features = torch.randn(9, 7).double()
     q = transition_of(net(features))
     assert torch.allclose(q.sum(dim=-1), torch.ones(1).double())
-    # equation 3 as it stands: four maps of each tag, a softmax over the given value
-    scores = net.bias if net.weight is None else torch.einsum("ktgc,nc->nktg", net.weight, features) + net.bias
-    assert torch.allclose(q, scores.softmax(dim=-1).expand_as(q))
+    # equation 3 as it stands: four maps of each tag, a softmax over the given value; of those that differ by ours, any
+    first, offset = torch.randn(5, 2, 7).double(), torch.randn(5, 2).double()
+    ours = torch.zeros(5, 2, 7).double() if net.weight is None else net.weight.unflatten(0, (5, 2))
+    maps, biases = torch.stack([first, first + ours], dim=2), torch.stack([offset, offset + net.bias], dim=2)
+    scores = torch.einsum("ktgc,nc->nktg", maps, features) + biases
+    assert torch.allclose(q.expand_as(scores), scores.softmax(dim=-1))
     logits = torch.randn(9, 5).double()
     seen = log_observed(logits, odds)
     assert torch.allclose(seen.exp().sum(dim=-1), torch.ones(9, 5).double())

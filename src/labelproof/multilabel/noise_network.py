@@ -4,9 +4,9 @@ r"""The noise modeling network (NMN): how each tag goes missing or is added, lea
     p(z = i | x) = sum over j of p(y = j | x) q[j, i]                               (equation 5)
     ρ = p(y = 1 | z, x), and the gradient of -log p(z | x) at the logit is p(y = 1 | x) - ρ   (equation 12)
 
-Of two observed values one log-odds says everything, ``d_j = log q[j, 1] - log q[j, 0]``, so that is what is worked out: half of the
-four maps' cost, and nothing under- or overflows. Rows of q are true values, as everywhere in labelproof; the paper writes its
-transpose.
+A softmax over two values knows the difference of its scores alone, ``d_j = log q[j, 1] - log q[j, 0] = (u_j1 - u_j0) . h(x) + b_j1 - b_j0``:
+of the paper's four maps of each tag two differences are what is learned, at half of the cost, and nothing under- or overflows.
+Rows of q are true values, as everywhere in labelproof; the paper writes its transpose.
 
 References
 ----------
@@ -55,19 +55,18 @@ class NoiseNetwork(nn.Module):
         incorrect: float | Tensor = 0.05,
     ) -> None:
         super().__init__()
-        self.bias = nn.Parameter(torch.zeros(tags, 2, 2))  # true, given
-        self.weight = nn.Parameter(torch.zeros(tags, 2, 2, features)) if feature_dependent else None
+        self.bias = nn.Parameter(torch.zeros(tags, 2))  # of each true value
+        self.weight = nn.Parameter(torch.zeros(2 * tags, features)) if feature_dependent else None
         self.start(missing, incorrect)
 
     @torch.no_grad()
     def start(self, missing: float | Tensor, incorrect: float | Tensor) -> None:
         """Begin with these rates, whatever the features."""
-        for name, rate, true, wrong in (("missing", missing, 1, 0), ("incorrect", incorrect, 0, 1)):
+        for name, rate, true in (("missing", missing, 1), ("incorrect", incorrect, 0)):
             values = torch.as_tensor(rate, dtype=self.bias.dtype)
             if not bool(((values > 0) & (values < 1)).all()):
                 raise BadInput(f"{name} is {float(values.flatten()[0])!r}. Give a rate above 0 and below 1.")
-            self.bias[:, true, wrong] = values.log()
-            self.bias[:, true, 1 - wrong] = torch.log1p(-values)
+            self.bias[:, true] = -torch.logit(values) if true else torch.logit(values)
         if self.weight is not None:
             self.weight.zero_()
 
@@ -78,11 +77,9 @@ class NoiseNetwork(nn.Module):
         ----------
         features : Tensor, shape (n, c)
         """
-        bias = self.bias[..., 1] - self.bias[..., 0]
         if self.weight is None:
-            return bias[None]
-        weight = (self.weight[:, :, 1] - self.weight[:, :, 0]).flatten(0, 1)  # the maps, subtracted before they are applied
-        return functional.linear(features, weight).reshape(-1, *bias.shape) + bias
+            return self.bias[None]
+        return functional.linear(features, self.weight, self.bias.flatten()).reshape(-1, *self.bias.shape)
 
 
 def transition_of(odds: Tensor) -> Tensor:
