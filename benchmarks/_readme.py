@@ -252,7 +252,26 @@ def m_vae_scale() -> str:
     return markdown(["cells", "an epoch", "of it a cell", "counts in memory", "training adds at its peak"], body)
 
 
+def tag_detection() -> str:
+    names = ("NMN-FI", "NMN-FD", "audit_tags", "cleanlab")
+    body = []
+    for row in rows_of("tag_detection"):
+        for kind in ("missing", "incorrect"):
+            values = [row[f"{kind}: {name}"] for name in names]
+            if None not in values:
+                cells = [f"**{v:.3f}**" if v == max(values) else f"{v:.3f}" for v in values]
+                body.append([f"{row['data']}, {row['noise']}: which are {kind}", *cells])
+    return markdown(["data, noise", *names], body)
+
+
+def tag_step() -> str:
+    body = [[row["step"], *(f"{row[name]:.2f}" for name in ("FI", "FD"))] for row in rows_of("tag_step")]
+    return markdown(["1,000 tags", "feature-independent, times the classifier's step", "feature-dependent"], body)
+
+
 TABLES: dict[str, Callable[[], str]] = {
+    "tag_detection": tag_detection,
+    "tag_step": tag_step,
     "m_vae_others": m_vae_others,
     "m_vae_pairs": m_vae_pairs,
     "m_vae_scale": m_vae_scale,
