@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from commands import run
+from labelproof.backbones import SmallConvNet
+from labelproof.experiments import Record, nmn
 from labelproof.experiments.nmn import TableRecord, problems
 
 
@@ -47,6 +50,50 @@ def test_gains_are_paired_by_seed(tmp_path):
 
 def test_tags_are_dealt_to_five_captions(real_data):
     corel, scene, _ = problems("nmn-table-1", real_data, 0)
-    assert corel.captions.shape == (4500, 5, 374)
-    assert (corel.captions.sum(axis=1) <= 1).all()
-    assert scene.captions.max(axis=1).sum() == scene.captions.sum()
+    with np.load(real_data / "corel5k.npz") as file:
+        assert np.array_equal(corel.noisy(0, 0), file["y_train"])
+    assert 0.15 < (corel.noisy(1, 0) != corel.noisy(0, 0)).sum() / corel.noisy(0, 0).sum() / 2 < 0.25
+    assert scene.noisy(4, 0).shape == (1211, 6)
+
+
+def test_published_sets_are_read_from_their_folders(real_data, tmp_path, monkeypatch):
+    """COCO's and MSR-VTT's form, in small; without them the note says where they come from."""
+    rng = np.random.default_rng(0)
+    words, number = ["dog", "cat", "car", "tree"], iter(range(1000))
+    coco, video = tmp_path / "coco", tmp_path / "msr-vtt"
+    for part in ("train2014", "val2014"):
+        (coco / part).mkdir(parents=True)
+        images = [{"id": next(number)} for _ in range(8)]
+        for image in images:
+            image["file_name"] = f"{image['id']}.jpg"
+            Image.fromarray(rng.integers(0, 255, (40, 40, 3), dtype=np.uint8)).save(coco / part / image["file_name"])
+        said = [{"image_id": i["id"], "caption": f"a {words[(i['id'] + j) % 4]}"} for i in images for j in (0, 0, 1, 1, 1)]
+        (coco / "annotations").mkdir(exist_ok=True)
+        (coco / "annotations" / f"captions_{part}.json").write_text(json.dumps({"images": images, "annotations": said}))
+    (coco / "words.csv").write_text("word,group\ndog,NN\ncat,NN\na,DT\n")
+    videos = [{"video_id": f"video{i}", "split": "train" if i < 4 else "validate"} for i in range(7)]
+    for clip in videos:
+        (video / "frames" / clip["video_id"]).mkdir(parents=True)
+        for frame in range(3):
+            Image.new("RGB", (20, 20), (60 * frame, 0, 0)).save(video / "frames" / clip["video_id"] / f"{frame}.jpg")
+    said = [
+        {"video_id": clip["video_id"], "caption": f"the {words[(i + j) % 4]}"} for i, clip in enumerate(videos) for j in (0, 1)
+    ]
+    (video / "train_val_videodatainfo.json").write_text(json.dumps({"videos": videos, "sentences": said}))
+    monkeypatch.setattr("labelproof.experiments.nmn.PICTURE", 32)
+    monkeypatch.setattr("labelproof.experiments.nmn.problems", lambda *_, **__: [])
+    monkeypatch.setattr("labelproof.experiments.nmn._vgg16", lambda tags, _: SmallConvNet(tags, 3, 4))
+    without = Record.open(tmp_path, "nmn-table-1")
+    nmn.run(without, data=real_data, seeds=1, quick=False)
+    assert "cocodataset.org" in without.skipped[0]
+    bare = Record.open(tmp_path, "nmn-table-1")
+    nmn.run(bare, data=tmp_path, seeds=1, quick=False)
+    assert "pytorch.org" in bare.skipped[0]
+    (tmp_path / "vgg16.pth").write_bytes(b"")
+    for table in ("nmn-table-1", "nmn-table-3"):
+        found = nmn.run(Record.open(tmp_path, table), data=tmp_path, seeds=1, quick=False)
+        assert len(found.rows) == (8 if table == "nmn-table-1" else 16)
+        assert found.skipped == []
+    first = json.loads((tmp_path / "nmn-table-1.json").read_text())["rows"][0]
+    assert first["data"] == "coco"
+    assert 0 < first["ap_NN"] <= 100

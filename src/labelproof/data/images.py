@@ -101,13 +101,13 @@ def list_pictures(
 
 
 def decode_all(
-    files: Sequence[Path], names: Sequence[Any] | AnyArray, size: int
+    files: Sequence[Path], names: Sequence[Any] | AnyArray, size: int, *, quiet: bool = False
 ) -> tuple[Decoded, list[int], list[tuple[str, str]]]:
     """Pictures that can be read, packed to the front of (n, size, size, 3), their numbers, and the others with the reason."""
     pixels = np.empty((len(files), size, size, 3), np.uint8)
     kept: list[int] = []
     skipped: list[tuple[str, str]] = []
-    for i, file in enumerate(track(files, "reading pictures")):
+    for i, file in enumerate(files if quiet else track(files, "reading pictures")):
         problem = _decode(file, size, pixels[len(kept)])
         if problem:
             skipped.append((str(names[i]), problem))

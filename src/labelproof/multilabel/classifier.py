@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from labelproof.backbones import InputShape, make_backbone
 from labelproof.data.bags import Bags
 from labelproof.data.encoding import ENCODERS, Encoder, RawEncoder, kind_of
+from labelproof.data.picture_rows import PictureRows
 from labelproof.errors import BadInput
 from labelproof.multilabel.network import TagNetwork, WithHead, begin_at
 from labelproof.multilabel.noise_network import NoiseNetwork, posterior_logits
@@ -145,7 +146,7 @@ class NoisyTagClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
         Parameters
         ----------
-        X : array-like (n, d), pictures (n, h, w) or (n, h, w, c), frame, texts (n,), or Bags of vectors or pictures
+        X : array-like (n, d), pictures (n, h, w) or (n, h, w, c), frame, texts (n,), Bags of vectors or pictures, or PictureRows
         y : array-like of 0/1, shape (n, k)
             Given tags; -1 or NaN where it is not known whether a tag was given.
         names : sequence of length k, optional
@@ -228,13 +229,18 @@ class NoisyTagClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self._varying, self._always = ~(never | always), always
 
     def _encoder(self, X: Any) -> Encoder:
+        if isinstance(X, PictureRows):
+            return RawEncoder().fit(np.zeros((1, *X.shape[-3:]), np.float32))
         items = X.instances if isinstance(X, Bags) else X
         kind = kind_of(items)
         if not isinstance(self.backbone, str) and kind in ("numbers", "pictures"):
             return RawEncoder().fit(items)
         return ENCODERS[kind]().fit(items)
 
-    def _encoded(self, X: Any) -> Tensor:
+    def _encoded(self, X: Any) -> Any:
+        """A tensor, or what gives rows as one does."""
+        if isinstance(X, PictureRows):
+            return X
         if isinstance(X, Bags):
             return torch.from_numpy(X.padded(self.encoder_.transform))
         if self.encoder_.kind in ("numbers", "pictures", "raw"):
@@ -263,7 +269,7 @@ class NoisyTagClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             missing=self.missing, incorrect=torch.from_numpy(incorrect).float(),
         )  # fmt: skip
 
-    def _finish(self, x: Tensor, given: npt.NDArray[np.int64]) -> None:
+    def _finish(self, x: Any, given: npt.NDArray[np.int64]) -> None:
         """Error probabilities, and the rates of each tag over the training items."""
         error = np.full(given.shape, np.nan)
         changed, present = np.zeros((2, given.shape[1])), np.zeros((2, given.shape[1]))
@@ -283,11 +289,11 @@ class NoisyTagClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.incorrect_, self.missing_ = np.where(self._varying, changed / np.maximum(present, 1e-12), np.nan)
 
     @torch.no_grad()
-    def _parts(self, x: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    def _parts(self, x: Any) -> Iterator[tuple[Tensor, Tensor]]:
         """Logits of the true tags, (b, k), and log-odds of the noise, (b, k, 2), of some items after others, float64."""
         self.module_.eval()
-        for part in torch.split(x, BLOCK):
-            found = self.module_.network(part)
+        for start in range(0, len(x), BLOCK):
+            found = self.module_.network(x[start : start + BLOCK])
             noise = self.module_.noise
             odds = torch.tensor([-math.inf, math.inf]) if noise is None else noise(found.features)
             yield found.logits.double(), odds.double().expand(*found.logits.shape, 2)
