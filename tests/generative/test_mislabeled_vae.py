@@ -253,3 +253,19 @@ def test_bad_cells(cells):
     other.obs["donor"] = "d3"
     with pytest.raises(lp.BadInput, match="batch is 'd3' in row 0; the model knows d1, d2"):
         model.predict(other)
+
+
+def test_the_prior_follows_the_labels_as_far_as_they_are_many():
+    rng = np.random.default_rng(0)
+    true = (rng.random(600) < 0.2).astype(int)
+    x = rng.normal(0, 1, (600, 4)) + 4 * true[:, None]
+    few = np.full(600, -1)
+    few[np.concatenate([np.flatnonzero(true == c)[:5] for c in (0, 1)])] = np.repeat([0, 1], 5)
+    options = {"epochs": (8, 2, 1), "accelerator": "cpu"}
+    common = {
+        name: lp.MislabeledVAE(0.1, prior=prior, **options).fit(x, labels).transition_.prior[0]
+        for name, prior, labels in (("many", "auto", true), ("few", "auto", few), ("uniform", "uniform", true))
+    }
+    assert common["uniform"] == pytest.approx(0.5)
+    assert 0.68 < common["many"] < 0.82  # 600 labels beside 50 pseudo-counts of each class
+    assert 0.5 < common["few"] < 0.56
