@@ -169,6 +169,10 @@ async function fetchAhead() {
   }
 }
 
+function short() {
+  return ahead.length < AHEAD - 1 && !finished;
+}
+
 async function advance() {
   if (!ahead.length) {
     await flush();
@@ -177,7 +181,12 @@ async function advance() {
   current = ahead.shift() ?? null;
   if (current) show(current);
   else showEnd();
-  if (ahead.length < AHEAD - 1) fill().then(() => (ahead[0] && !start.tags ? likeItem(ahead[0].rank) : null));
+  if (short()) {
+    const onItsWay = filling !== null; // asked for when fewer were needed: once it is here, ask again
+    fill()
+      .then(() => (onItsWay && short() ? fill() : null))
+      .then(() => (ahead[0] && !start.tags ? likeItem(ahead[0].rank) : null));
+  }
 }
 
 function decide(action, label = null) {
