@@ -274,4 +274,6 @@ def _drawn(record: CurveRecord) -> None:
         x="corruption probability p1",
         y="balanced accuracy, all cells",
         at=rates,
+        columns=2,
+        lowest=0.3,
     )

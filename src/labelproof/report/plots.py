@@ -30,6 +30,8 @@ def lines(
     x: str,
     y: str,
     at: Sequence[float] | None = None,
+    columns: int | None = None,
+    lowest: float = 0.0,
 ) -> None:
     """A panel a study, a line a series; the band is one standard deviation over the seeds, or what is given.
 
@@ -41,6 +43,10 @@ def lines(
     title, x, y : str
     at : sequence of steps numbers, optional
         Where the steps are; 1, 2, … where left out.
+    columns : int, optional
+        Panels beside each other; all of them where left out.
+    lowest : float
+        Where the axis of values begins.
     """
     import matplotlib
 
@@ -49,9 +55,12 @@ def lines(
     from matplotlib.lines import Line2D
 
     with pyplot.rc_context(STYLE):
-        figure, axes = pyplot.subplots(1, len(panels), figsize=(3.6 * len(panels), 3.4), sharey=True, squeeze=False)
+        across = len(panels) if columns is None else columns
+        down = -(-len(panels) // across)
+        size = (3.6 * across, 0.9 + 2.5 * down) if at is None else (5.2 * across, 0.9 + 2.5 * down)
+        figure, axes = pyplot.subplots(down, across, figsize=size, sharey=True, squeeze=False)
         colours: dict[str, str] = {}
-        for axis, (name, series) in zip(axes[0], panels.items(), strict=True):
+        for axis, (name, series) in zip(axes.reshape(-1), panels.items(), strict=False):
             for label, values in series.items():
                 colour = colours.setdefault(label, COLOURS[len(colours) % len(COLOURS)])
                 steps = np.arange(1, values.shape[1] + 1) if at is None else np.asarray(at)
@@ -59,10 +68,12 @@ def lines(
                 axis.plot(steps, mean, color=colour, linewidth=1.8, label=label)
                 axis.fill_between(steps, mean - spread, mean + spread, color=colour, alpha=0.15, linewidth=0)
             axis.set_title(name)
-            axis.set_xlabel(x)
-            axis.set_ylim(0, 1.02)
+            axis.set_ylim(lowest, 1.02)
             axis.set_xlim(1 if at is None else min(at), None)
-        axes[0, 0].set_ylabel(y)
+        for axis in axes[-1]:
+            axis.set_xlabel(x)
+        for axis in axes[:, 0]:
+            axis.set_ylabel(y)
         handles = {label: Line2D([], [], color=colour, linewidth=1.8) for label, colour in colours.items()}
         figure.legend(
             list(handles.values()),
@@ -73,7 +84,7 @@ def lines(
             frameon=False,
         )
         figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
-        figure.tight_layout(rect=(0, 0.07, 1, 0.99))
+        figure.tight_layout(rect=(0, 0.24 / size[1], 1, 0.99))
         _save(figure, path)
 
 
