@@ -170,7 +170,7 @@ async function fetchAhead() {
 }
 
 function short() {
-  return ahead.length < AHEAD - 1 && !finished;
+  return ahead.length < AHEAD - 1;
 }
 
 async function advance() {
@@ -183,9 +183,10 @@ async function advance() {
   else showEnd();
   if (short()) {
     const onItsWay = filling !== null; // asked for when fewer were needed: once it is here, ask again
-    fill()
-      .then(() => (onItsWay && short() ? fill() : null))
-      .then(() => (ahead[0] && !start.tags ? likeItem(ahead[0].rank) : null));
+    fill().then(() => {
+      if (ahead[0] && !start.tags) likeItem(ahead[0].rank);
+      if (onItsWay && short()) fill();
+    });
   }
 }
 
