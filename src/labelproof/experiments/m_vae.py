@@ -26,7 +26,7 @@ from sklearn.metrics import balanced_accuracy_score
 
 from labelproof.data.cells import counts_of
 from labelproof.errors import BadInput, MissingDependency
-from labelproof.experiments.record import Record, Row
+from labelproof.experiments.record import Record, Row, half_width
 from labelproof.generative.m1m2 import M1M2
 from labelproof.generative.mislabeled_vae import MislabeledVAE
 from labelproof.noise.transition import TransitionMatrix
@@ -84,7 +84,7 @@ class CurveRecord(Record):
             for name in ("balanced_accuracy", "accuracy"):
                 values = np.array([seed[name] for seed in seeds])
                 row[name] = float(values.mean())
-                row[f"{name}_±"] = float(1.96 * values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else 0.0
+                row[f"{name}_±"] = half_width(values)
             key = (problem, labels, p1, shown)
             if key not in rows or row["balanced_accuracy"] > rows[key]["balanced_accuracy"]:
                 rows[key] = row

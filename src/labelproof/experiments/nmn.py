@@ -34,7 +34,7 @@ from labelproof.data.files import existing, read_frame
 from labelproof.data.images import SUFFIXES
 from labelproof.data.picture_rows import PictureRows
 from labelproof.errors import BadInput
-from labelproof.experiments.record import Record, Row
+from labelproof.experiments.record import Record, Row, half_width
 from labelproof.experiments.scenes import SIDE, compose
 from labelproof.multilabel.classifier import NoisyTagClassifier
 from labelproof.multilabel.precision import tag_precision
@@ -97,8 +97,8 @@ class TableRecord(Record):
             rows.append(
                 {
                     "data": data, "replaced": replaced, "pooling": pooling, "method": method, "seeds": len(seeds),
-                    "mean_ap": float(values.mean()), "±": _half(values),
-                    "gain": float(gains.mean()) if len(gains) else None, "gain_±": _half(gains),
+                    "mean_ap": float(values.mean()), "±": half_width(values),
+                    "gain": float(gains.mean()) if len(gains) else None, "gain_±": half_width(gains),
                     **{name: _mean(list(seeds.values()), name) for name in ("auroc_missing", "auroc_incorrect")},
                 }
             )  # fmt: skip
@@ -140,10 +140,9 @@ def _mulan(data: Path, name: str, seed: int) -> Tagging:
     rng = np.random.default_rng(seed)
     dealt = rng.integers(0, CAPTIONS, y.shape)
     captions = np.stack([(y == 1) & (dealt == caption) for caption in range(CAPTIONS)], axis=1).astype(np.int8)
-    known = true.any(axis=0)  # a tag of no test item cannot be measured, but is trained
     width, dropout = (512, 0.8) if name == "corel5k" else (256, 0.5)
     return Tagging(
-        name, x.astype(np.float32), partial(_replaced, captions), test.astype(np.float32), np.where(known, true, 0).astype(np.int8),
+        name, x.astype(np.float32), partial(_replaced, captions), test.astype(np.float32), true.astype(np.int8),
         lambda: MLP(y.shape[1], x.shape[1], hidden=(width,), dropout=dropout), {"no MIL": "none"},
         {"stages": (10, 5), "learning_rate": 1e-3, "missing": 0.3, "incorrect": 0.3},
     )  # fmt: skip
@@ -276,10 +275,6 @@ def _scores(model: NoisyTagClassifier, problem: Tagging, given: Tags) -> Row:
         own = given == value
         found[name] = float(roc_auc_score(wrong[own], error[own])) if len(np.unique(wrong[own])) == 2 else None
     return found
-
-
-def _half(values: npt.NDArray[np.float64]) -> float:
-    return float(1.96 * values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else 0.0
 
 
 def _mean(rows: list[Row], name: str) -> float | None:

@@ -13,6 +13,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 from rich.table import Table
 
 from labelproof.data.files import atomic_write
@@ -86,6 +88,11 @@ class Record:
         for row in shown:
             table.add_row(*(f"{row[c]:.3f}" if isinstance(row.get(c), float) else str(row.get(c, "")) for c in columns))
         return table
+
+
+def half_width(values: npt.NDArray[np.float64]) -> float:
+    """Half of the 95 % interval of a mean over seeds; 0 for one seed."""
+    return float(1.96 * values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else 0.0
 
 
 def device() -> str:

@@ -14,7 +14,7 @@ from labelproof.errors import CorruptArtifact
 from labelproof.generative.cells import Cells
 from labelproof.generative.mislabeled_module import MislabeledModule
 from labelproof.noise.transition import TransitionMatrix
-from labelproof.training.checkpoint import load_tensors, save_tensors
+from labelproof.training.checkpoint import by_owner, load_tensors, save_tensors
 
 WEIGHTS = "weights.safetensors"
 ITEMS = ("mean_", "spread_", "error_probability_", "posterior_")
@@ -32,15 +32,16 @@ def write_model(model: Any, folder: str | os.PathLike[str], *, overwrite: bool) 
 def read_model(cls: Any, folder: str | os.PathLike[str]) -> Any:
     """Read what `write_model` wrote."""
     tensors, meta = load_tensors(Path(folder) / WEIGHTS)
+    parts = by_owner(tensors, "items", "module")
     try:
         model = cls(**meta["params"])
         model.classes_, model.batches_ = np.array(meta["classes"]), np.array(meta["batches"])
         model.likelihood_, model.log_library_ = meta["likelihood"], tuple(meta["log_library"])
-        model.elbo_, model.n_features_in_ = meta["elbo"], len(tensors["items/mean_"])
+        model.elbo_, model.n_features_in_ = meta["elbo"], len(parts["items"]["mean_"])
         model.cells_ = None if meta["cells"] is None else Cells(**meta["cells"])
         for name in ITEMS:
-            setattr(model, name, tensors[f"items/{name}"].numpy())
-        weights = {name.removeprefix("module/"): t for name, t in tensors.items() if name.startswith("module/")}
+            setattr(model, name, parts["items"][name].numpy())
+        weights = parts["module"]
         module = MislabeledModule(model._shape(model.n_features_in_), weights["log_transition"], weights["prior"])
         module.load_state_dict(weights)
         model.module_ = module.eval()

@@ -15,7 +15,7 @@ import labelproof
 from labelproof.data.files import MARKER
 from labelproof.errors import CorruptArtifact
 from labelproof.noise.transition import TransitionMatrix
-from labelproof.training.checkpoint import load_tensors, save_tensors
+from labelproof.training.checkpoint import by_owner, load_tensors, save_tensors
 
 WEIGHTS_FILE = "weights.safetensors"
 HISTORY_FOLDER = "history"
@@ -70,11 +70,7 @@ def read_model(folder: str | os.PathLike[str]) -> tuple[dict[str, Any], Parts]:
     if kind != "classifier":
         raise CorruptArtifact(f"{str(place)!r} holds no model, but {kind}. Name a folder that labelproof train wrote.")
     tensors, _ = load_tensors(place / WEIGHTS_FILE)
-    parts: Parts = {"network": {}, "second": {}, "encoder": {}, "items": {}}
-    for name, tensor in tensors.items():
-        owner, _, rest = name.partition("/")
-        parts.setdefault(owner, {})[rest] = tensor
-    return summary, parts
+    return summary, by_owner(tensors, "network", "second", "encoder", "items")
 
 
 def plain(value: Any) -> Any:

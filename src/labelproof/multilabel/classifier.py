@@ -11,6 +11,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 import torch
+from scipy.special import expit
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
@@ -27,7 +28,7 @@ from labelproof.multilabel.stages import Stages
 from labelproof.training.loop import fit
 from labelproof.training.options import Options
 from labelproof.training.trainable import TrainingData
-from labelproof.validation import check_features, did_you_mean
+from labelproof.validation import did_you_mean
 
 NOISES = ("feature-independent", "feature-dependent", "em")
 LOSSES = ("cross-entropy", "warp")
@@ -243,8 +244,6 @@ class NoisyTagClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             return X
         if isinstance(X, Bags):
             return torch.from_numpy(X.padded(self.encoder_.transform))
-        if self.encoder_.kind in ("numbers", "pictures", "raw"):
-            check_features(X, name="X")
         return torch.from_numpy(self.encoder_.transform(X))
 
     def _backbone(self, tags: int) -> nn.Module:
@@ -283,8 +282,8 @@ class NoisyTagClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             changed += (true * off).sum(axis=1)
             present += true.sum(axis=1)
             start += len(logits)
+        error[:, ~self._varying] = 0.0
         error[given == UNKNOWN] = np.nan
-        error[:, ~self._varying] = np.where(given[:, ~self._varying] == UNKNOWN, np.nan, 0.0)
         self.error_probability_ = error
         self.incorrect_, self.missing_ = np.where(self._varying, changed / np.maximum(present, 1e-12), np.nan)
 
@@ -298,23 +297,20 @@ class NoisyTagClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             odds = torch.tensor([-math.inf, math.inf]) if noise is None else noise(found.features)
             yield found.logits.double(), odds.double().expand(*found.logits.shape, 2)
 
-    def _logits(self, X: Any) -> Probs:
+    def decision_function(self, X: Any) -> Probs:
+        """Logits of the true tags, shape (n, k)."""
         check_is_fitted(self, "module_")
         logits = torch.cat([logits for logits, _ in self._parts(self._encoded(X))]).numpy()
         logits[:, ~self._varying] = np.where(self._always[~self._varying], CERTAIN, -CERTAIN)
         return np.asarray(logits)
 
-    def decision_function(self, X: Any) -> Probs:
-        """Logits of the true tags, shape (n, k)."""
-        return self._logits(X)
-
     def predict_proba(self, X: Any) -> Probs:
         """``p(y = 1 | x)``, the probability of each true tag, shape (n, k)."""
-        return np.asarray(1 / (1 + np.exp(-np.clip(self._logits(X), -700, 700))))
+        return np.asarray(expit(self.decision_function(X)))
 
     def predict(self, X: Any) -> npt.NDArray[np.int64]:
         """Tags that are more likely than not, 0/1 of shape (n, k)."""
-        return (self._logits(X) > 0).astype(np.int64)
+        return (self.decision_function(X) > 0).astype(np.int64)
 
     def predict_given_proba(self, X: Any) -> Probs:
         """``p(z = 1 | x)``, the probability that people would give each tag (human-centric prediction), shape (n, k)."""

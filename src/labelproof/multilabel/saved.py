@@ -15,7 +15,7 @@ from labelproof.errors import BadInput, CorruptArtifact
 from labelproof.multilabel.network import TagNetwork
 from labelproof.multilabel.noise_network import NoiseNetwork
 from labelproof.multilabel.stages import Stages
-from labelproof.training.checkpoint import load_tensors, save_tensors
+from labelproof.training.checkpoint import by_owner, load_tensors, save_tensors
 from labelproof.training.trainable import TrainingData
 
 WEIGHTS = "weights.safetensors"
@@ -45,11 +45,8 @@ def write_model(model: Any, folder: str | os.PathLike[str], *, overwrite: bool) 
 def read_model(cls: Any, folder: str | os.PathLike[str], backbone: Any) -> Any:
     """Read what `write_model` wrote."""
     tensors, meta = load_tensors(Path(folder) / WEIGHTS)
-    parts: dict[str, dict[str, Any]] = {"items": {}, "encoder": {}, "network": {}, "noise": {}}
+    parts = by_owner(tensors, "items", "encoder", "network", "noise")
     try:
-        for name, tensor in tensors.items():
-            owner, _, rest = name.partition("/")
-            parts[owner][rest] = tensor
         params = meta["params"]
         if params["backbone"] is None and backbone is None:
             raise BadInput("this model was trained with a network of its own kind. Pass backbone= to load it.")

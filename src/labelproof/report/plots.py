@@ -57,7 +57,7 @@ def lines(
     with pyplot.rc_context(STYLE):
         across = len(panels) if columns is None else columns
         down = -(-len(panels) // across)
-        size = (3.6 * across, 0.9 + 2.5 * down) if at is None else (5.2 * across, 0.9 + 2.5 * down)
+        size = ((3.6 if at is None else 5.2) * across, 0.9 + 2.5 * down)
         figure, axes = pyplot.subplots(down, across, figsize=size, sharey=True, squeeze=False)
         colours: dict[str, str] = {}
         for axis, (name, series) in zip(axes.reshape(-1), panels.items(), strict=False):

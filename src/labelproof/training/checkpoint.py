@@ -49,6 +49,16 @@ def load_tensors(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], dict[
     return tensors, meta
 
 
+def by_owner(tensors: Mapping[str, Tensor], *owners: str) -> dict[str, dict[str, Tensor]]:
+    """Tensors named ``owner/name`` by owner, then by name; the owners asked for are there even where they have none."""
+    parts: dict[str, dict[str, Tensor]] = {owner: {} for owner in owners}
+    for name, tensor in tensors.items():
+        owner, _, rest = name.partition("/")
+        if rest:
+            parts.setdefault(owner, {})[rest] = tensor
+    return parts
+
+
 def flat_optimizer(state: dict[str, Any]) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """An optimizer's ``state_dict`` as named tensors and JSON."""
     tensors, scalars = {}, {}

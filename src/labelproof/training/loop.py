@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from labelproof.data.files import read_frame
 from labelproof.errors import BadInput, CorruptArtifact, MissingDependency
 from labelproof.progress import track
-from labelproof.training.checkpoint import fingerprint, flat_optimizer, load_tensors, nested_optimizer, save_tensors
+from labelproof.training.checkpoint import by_owner, fingerprint, flat_optimizer, load_tensors, nested_optimizer, save_tensors
 from labelproof.training.history import COLUMNS, History
 from labelproof.training.options import Options
 from labelproof.training.schedule import SCHEDULES
@@ -377,11 +377,7 @@ class _Run:
             return
         tensors, meta = load_tensors(self.folder / CHECKPOINT)
         _check_same(meta["identity"], self.identity, self.folder)
-        parts: dict[str, dict[str, Tensor]] = {"model": {}, "optimizer": {}, "best": {}}
-        for name, tensor in tensors.items():
-            owner, _, rest = name.partition("/")
-            if rest:
-                parts[owner][rest] = tensor
+        parts = by_owner(tensors, "model", "optimizer", "best")
         try:
             self.model.load_state_dict(parts["model"])
             self.optimizer.load_state_dict(nested_optimizer(parts["optimizer"], meta["optimizer"]))
