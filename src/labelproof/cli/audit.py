@@ -138,12 +138,11 @@ def _check_cells(data: Path | None, *, model: str | None, **named: str | None) -
 
 def _audit_cells(data: Path, options: dict[str, Any], batch_key: str | None, seed: int) -> Audit:
     """By M-VAE, which learns the noise along with the cells."""
-    import anndata
-
     import labelproof as lp
+    from labelproof.data.cells import read_adata
 
     dataset = read_dataset(data, options)
-    adata = anndata.read_h5ad(data)
+    adata = read_adata(data)
     model = lp.MislabeledVAE(seed=seed).fit(
         adata,
         labels_key=options["label"],

@@ -49,8 +49,7 @@ def read_cells(path: Path_, label: str, *, layer: str | None = None, unlabeled_c
     MissingDependency
         If anndata is not installed.
     """
-    file = existing(path, "file")
-    adata = _read(file)
+    adata, file = read_adata(path), Path(path)
     counts = counts_of(adata, layer)
     given = annotation_of(adata, label, unlabeled_category)
     coded = check_labels(given, name=f"obs column {label!r}")
@@ -164,7 +163,17 @@ def _other_layer(adata: Any, layer: str | None, whole: bool) -> str:
     return "name the layer that holds them."
 
 
-def _read(file: Path) -> Any:
+def read_adata(path: Path_) -> Any:
+    """The AnnData of an ``.h5ad`` file.
+
+    Raises
+    ------
+    BadInput
+        If there is no such file, or it is another kind of file.
+    MissingDependency
+        If anndata is not installed.
+    """
+    file = existing(path, "file")
     try:
         import anndata
     except ImportError as error:

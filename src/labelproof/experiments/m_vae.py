@@ -24,8 +24,8 @@ import numpy.typing as npt
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import balanced_accuracy_score
 
-from labelproof.data.cells import counts_of
-from labelproof.errors import BadInput, MissingDependency
+from labelproof.data.cells import counts_of, read_adata
+from labelproof.errors import BadInput
 from labelproof.experiments.record import Record, Row, half_width
 from labelproof.generative.m1m2 import M1M2
 from labelproof.generative.mislabeled_vae import MislabeledVAE
@@ -125,7 +125,7 @@ def run(record: Record, *, data: Path | None, seeds: int, quick: bool) -> Record
 
 def pairs(data: Path) -> list[Cells]:
     """The two pairs of kinds, as many of them as the file has."""
-    adata = _read(data / FILE if data.is_dir() else data)
+    adata = read_adata(data / FILE if data.is_dir() else data)
     column = next((name for name in ("cell_type", "level1class") if name in adata.obs.columns), None)
     if column is None:
         raise BadInput(f"{str(data)!r} has no column cell_type or level1class in obs. It has: {', '.join(adata.obs.columns)}.")
@@ -138,16 +138,6 @@ def pairs(data: Path) -> list[Cells]:
     if not found:
         raise BadInput(f"{str(data)!r} has neither of {', '.join(PAIRS)} in obs column {column!r}.")
     return found
-
-
-def _read(file: Path) -> Any:
-    try:
-        import anndata
-    except ImportError as error:
-        raise MissingDependency("cells are read by anndata. Install labelproof[cells].") from error
-    if not file.exists():
-        raise BadInput(f"{str(file)!r} does not exist. Give the folder that has it, or an .h5ad.")
-    return anndata.read_h5ad(file)
 
 
 def few_labels(true: Codes, matrix: npt.NDArray[np.float64], labels: int, seed: int) -> Codes:
@@ -238,7 +228,7 @@ def _scanvi(task: Task) -> Codes:
 
 def _others(record: Record, methods: dict[str, Any], data: Path, seeds: int) -> None:
     """All six kinds of cells with a random matrix, and MNIST with ten noisy labels a digit."""
-    adata = _read(data / FILE)
+    adata = read_adata(data / FILE)
     _, true = np.unique(adata.obs["cell_type"].astype(str).to_numpy(), return_inverse=True)
     six = Cells("six kinds, random matrix", counts_of(adata, whole=True), true)
     with np.load(data / "mnist.npz") as file:
