@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,23 @@ from typing import Any
 if "PYTEST_XDIST_WORKER" in os.environ:  # as many processes as cores: one thread each
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import joblib
 import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
 import labelproof as lp
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """As many as there are cores to be had, which a container may show more of; each takes a gigabyte."""
+    return int(min(joblib.cpu_count(), 4))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Parse no sources for tracebacks where two threads that do so break each other (python/cpython issue 106905)."""
+    if sys.version_info < (3, 11, 8):
+        config.option.tbstyle = "native"
 
 
 def _absent(what: str, reason: str) -> None:
