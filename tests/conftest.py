@@ -11,6 +11,7 @@ from typing import Any
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # as many processes as cores: one thread each
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("RAY_worker_niceness", "0")  # its processes wait behind all others by default
 
 import joblib
 import numpy as np
