@@ -31,9 +31,11 @@ _HOME = {
     "Dataset": "labelproof.data.dataset",
     "LabelproofError": "labelproof.errors",
     "LabelproofWarning": "labelproof.errors",
+    "GenerativeCleaner": "labelproof.generative.cleaner",
     "M1M2": "labelproof.generative.m1m2",
     "MislabeledVAE": "labelproof.generative.mislabeled_vae",
     "MissingDependency": "labelproof.errors",
+    "NLGAN": "labelproof.generative.nl_gan",
     "NotFitted": "labelproof.errors",
     "TopK": "labelproof.auditing.sources",
     "TransitionMatrix": "labelproof.noise.transition",
@@ -80,8 +82,10 @@ if TYPE_CHECKING:
     from labelproof.errors import LabelproofWarning as LabelproofWarning
     from labelproof.errors import MissingDependency as MissingDependency
     from labelproof.errors import NotFitted as NotFitted
+    from labelproof.generative.cleaner import GenerativeCleaner as GenerativeCleaner
     from labelproof.generative.m1m2 import M1M2 as M1M2
     from labelproof.generative.mislabeled_vae import MislabeledVAE as MislabeledVAE
+    from labelproof.generative.nl_gan import NLGAN as NLGAN
     from labelproof.methods.classifier import NoisyLabelClassifier as NoisyLabelClassifier
     from labelproof.methods.ensemble import BootstrapEnsemble as BootstrapEnsemble
     from labelproof.methods.rank_pruning import RankPruning as RankPruning

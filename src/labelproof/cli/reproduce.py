@@ -18,7 +18,9 @@ def reproduce(
     data: Annotated[
         Path | None, typer.Option(envvar="LABELPROOF_DATA", help="Folder of real data; left out, what needs it is skipped.")
     ] = None,
-    seeds: Annotated[int, typer.Option(min=1, help="Repetitions.")] = 3,
+    seeds: Annotated[int, typer.Option("--seeds", "--runs", min=1, help="Repetitions.")] = 3,
+    rows: Annotated[list[str] | None, typer.Option(help="Only this row of a table; may be given again.")] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Epochs in place of the study's own.")] = None,
     quick: Annotated[bool, typer.Option("--quick", help="A small version, to see that it works.")] = False,
 ) -> None:
     """Run a study again. An interrupted one goes on: what NAME.json holds is not measured twice.
@@ -27,7 +29,8 @@ def reproduce(
     """
     from labelproof.experiments import run_experiment
 
-    record = run_experiment(name, folder, data=data, seeds=seeds, quick=quick)
+    parts = {part: value for part, value in (("rows", rows), ("epochs", epochs)) if value}
+    record = run_experiment(name, folder, data=data, seeds=seeds, quick=quick, **parts)
     out.print(record.table())
     for note in record.skipped:
         out.print(f"[yellow]{escape(note)}[/yellow]")

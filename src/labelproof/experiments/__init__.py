@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 from importlib import import_module
+from inspect import signature
 from pathlib import Path
+from typing import Any
 
 from labelproof.errors import BadInput
 from labelproof.experiments.record import Record
@@ -15,6 +17,7 @@ EXPERIMENTS = {
     "methods-benchmark": "labelproof.experiments.methods_benchmark",
     "cifar10n": "labelproof.experiments.cifar10n",
     "m-vae-figure-1": "labelproof.experiments.m_vae",
+    **dict.fromkeys(("nl-gan-table-1", "nl-gan-figure-1", "nl-gan-figure-3"), "labelproof.experiments.nl_gan"),
     **dict.fromkeys(("nmn-table-1", "nmn-table-2", "nmn-table-3"), "labelproof.experiments.nmn"),
 }
 
@@ -26,19 +29,34 @@ def run_experiment(
     data: str | os.PathLike[str] | None = None,
     seeds: int = 3,
     quick: bool = False,
+    **parts: Any,
 ) -> Record:
     """Run a study, or go on with one, and write ``NAME.json`` and ``NAME.png`` into a folder.
+
+    Parameters
+    ----------
+    name : str
+    folder : path
+    data : path, optional
+    seeds : int
+    quick : bool
+    **parts
+        Which part of it: ``rows`` and ``epochs``, of the studies that have a choice.
 
     Raises
     ------
     BadInput
-        For an unknown name.
+        For an unknown name, or a part that the study does not have.
     """
     if name not in EXPERIMENTS:
         raise BadInput(f"{name!r} is no study. {did_you_mean(name, list(EXPERIMENTS))}There are {', '.join(EXPERIMENTS)}.")
     record = Record.open(folder, name)
     place = None if data is None else Path(data)
-    found: Record = import_module(EXPERIMENTS[name]).run(record, data=place, seeds=seeds, quick=quick)
+    run = import_module(EXPERIMENTS[name]).run
+    for part in parts:
+        if part not in signature(run).parameters:
+            raise BadInput(f"{name} has no choice of {part}. Leave --{part} out.")
+    found: Record = run(record, data=place, seeds=seeds, quick=quick, **parts)
     return found
 
 

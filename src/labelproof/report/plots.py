@@ -134,6 +134,79 @@ def dots(
         _save(figure, path)
 
 
+def histogram(
+    values: npt.NDArray[np.floating], marks: Mapping[str, Sequence[float]], path: Path, *, title: str, x: str
+) -> None:
+    """How often values in [0, 1] occur, and where marks lie.
+
+    Parameters
+    ----------
+    values : ndarray, shape (n,)
+    marks : mapping of name to places
+    path : Path of a .png
+    title, x : str
+    """
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    with pyplot.rc_context(STYLE):
+        figure, axis = pyplot.subplots(figsize=(6.4, 3.4))
+        axis.hist(np.asarray(values), bins=60, range=(0, 1), color=COLOURS[0], alpha=0.75)
+        for (name, places), colour, style in zip(marks.items(), COLOURS[1:], ("-", (0, (3, 2))), strict=False):
+            for number, place in enumerate(places):
+                axis.axvline(place, color=colour, linewidth=1.8, linestyle=style, label=None if number else name)
+        axis.set_xlim(0, 1)
+        axis.set_xlabel(x)
+        axis.set_ylabel("pictures")
+        axis.legend(frameon=False)
+        figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
+        figure.tight_layout(rect=(0, 0, 1, 0.99))
+        _save(figure, path)
+
+
+def picture_grids(grids: Mapping[str, npt.NDArray[Any]], path: Path, *, title: str, columns: int) -> None:
+    """Panels of pictures, six in a row.
+
+    Parameters
+    ----------
+    grids : mapping of panel to ndarray, shape (m, height, width) or (m, height, width, channels)
+        Of one size in a panel.
+    path : Path of a .png
+    title : str
+    columns : int
+        Panels beside each other.
+    """
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    down = -(-len(grids) // columns)
+    with pyplot.rc_context(STYLE):
+        figure, axes = pyplot.subplots(down, columns, figsize=(2.3 * columns, 2.55 * down + 0.4), squeeze=False)
+        for axis in axes.reshape(-1):
+            axis.set_axis_off()
+        for axis, (name, pictures) in zip(axes.reshape(-1), grids.items(), strict=False):
+            axis.imshow(_tiled(pictures), cmap="gray", vmin=0, vmax=255 if pictures.dtype == np.uint8 else 1)
+            axis.set_title(name, fontsize=8)
+        figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
+        figure.tight_layout(rect=(0, 0, 1, 0.99))
+        _save(figure, path)
+
+
+def _tiled(pictures: npt.NDArray[Any], across: int = 6) -> npt.NDArray[Any]:
+    """Pictures side by side with a pixel between them."""
+    m, height, width = pictures.shape[:3]
+    down = -(-m // across)
+    wall = np.zeros((down * (height + 1), across * (width + 1), *pictures.shape[3:]), pictures.dtype)
+    for number, picture in enumerate(pictures):
+        top, left = number // across * (height + 1), number % across * (width + 1)
+        wall[top : top + height, left : left + width] = picture
+    return wall
+
+
 def _save(figure: Any, path: Path) -> None:
     from matplotlib import pyplot
 

@@ -1,0 +1,355 @@
+"""NL-GAN beside rank pruning on few noisy pictures: table 1, figure 1 and figure 3 of the paper.
+
+The classes are made of two digits each, {5; 7} against {2; 4} of MNIST, or car against airplane of CIFAR-10; of the training
+pictures the first 1000 or 100 are taken, as many of each part, and mislabelled. Pictures are repeated to 10,000 an epoch.
+
+References
+----------
+Chiaroni, Rahal, Hueber, Dufaux (2019), Hallucinating a cleanly labeled augmented dataset from a noisy labeled dataset using
+GAN, section 3.
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.base import BaseEstimator, ClassifierMixin
+
+from labelproof.data.files import existing
+from labelproof.errors import BadInput
+from labelproof.experiments.record import Record, Row
+from labelproof.generative.cleaner import second_stage
+from labelproof.generative.nl_gan import NLGAN
+from labelproof.generative.soft_labels import Shares, soft_labels
+from labelproof.methods.rank_pruning import RankPruning
+from labelproof.report.plots import histogram, picture_grids
+from labelproof.validation import did_you_mean
+
+SHARES = (Shares(0.85, 0.85), Shares(0.7, 0.85), Shares(0.6, 0.65))
+SIZES = (1000, 100)
+EPOCH = 10_000  # pictures of an epoch, after repeating
+#: The paper's test accuracies: reference, and (NL-GAN, rank pruning) at each of `SHARES`.
+PUBLISHED = {
+    "mnist-1000": (0.97, (0.961, 0.965), (0.956, 0.948), (0.926, 0.809)),
+    "mnist-100": (0.9, (0.909, 0.892), (0.881, 0.853), (0.814, 0.703)),
+    "cifar10-1000": (0.878, (0.843, 0.833), (0.824, 0.794), (0.704, 0.659)),
+    "cifar10-100": (0.789, (0.789, 0.761), (0.782, 0.739), (0.687, 0.64)),
+}
+EPOCHS = {"mnist": 40, "cifar10": 500}
+METHODS = ("PN", "RP", "NL-GAN")
+Codes = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Training pictures in their order, and test pictures, of two classes.
+
+    Attributes
+    ----------
+    x, x_test : ndarray of uint8
+    true, true_test : ndarray of int64
+        1 for positive.
+    part : ndarray of int64, shape (n,)
+        Which digit or object a training picture shows.
+    """
+
+    x: npt.NDArray[np.uint8]
+    true: Codes
+    part: Codes
+    x_test: npt.NDArray[np.uint8]
+    true_test: Codes
+
+    def first(self, n: int) -> npt.NDArray[np.int64]:
+        """Rows of the first n training pictures, as many of each part."""
+        parts = np.unique(self.part)
+        return np.sort(np.concatenate([np.flatnonzero(self.part == part)[: n // len(parts)] for part in parts]))
+
+
+def digits(data: Path, positive: Sequence[int] = (5, 7), negative: Sequence[int] = (2, 4)) -> Pictures:
+    """Digits of MNIST, some against others."""
+    with np.load(existing(data / "mnist.npz", "the file of MNIST")) as file:
+        arrays = {name: file[name] for name in ("x_train", "y_train", "x_test", "y_test")}
+    wanted = [*positive, *negative]
+    train, test = np.isin(arrays["y_train"], wanted), np.isin(arrays["y_test"], wanted)
+    part, part_test = arrays["y_train"][train].astype(np.int64), arrays["y_test"][test].astype(np.int64)
+    return Pictures(
+        arrays["x_train"][train], np.isin(part, positive).astype(np.int64), part,
+        arrays["x_test"][test], np.isin(part_test, positive).astype(np.int64),
+    )  # fmt: skip
+
+
+def objects(data: Path, positive: str = "automobile", negative: str = "airplane") -> Pictures:
+    """Two kinds of things of CIFAR-10."""
+    from PIL import Image
+
+    found: dict[str, list[Any]] = {"train": [], "test": []}
+    with zipfile.ZipFile(existing(data / "cifar10-jpeg.zip", "the archive of CIFAR-10")) as archive:
+        for name in sorted(archive.namelist()):
+            steps = name.split("/")
+            if name.endswith(".jpg") and steps[-2] in (positive, negative):
+                with Image.open(io.BytesIO(archive.read(name))) as image:
+                    found[steps[-3]].append((np.asarray(image.convert("RGB")), int(steps[-2] == positive)))
+    x, true = ([np.array(column) for column in zip(*found[split], strict=True)] for split in ("train", "test"))
+    return Pictures(x[0], x[1].astype(np.int64), x[1].astype(np.int64), true[0], true[1].astype(np.int64))
+
+
+def mislabelled(true: Codes, shares: Shares, seed: int) -> Codes:
+    """Given labels of as many positives as negatives of which these shares are right.
+
+    Of n given positives π_P n are true ones, and the same of the negatives, so that m true positives are shared out among both.
+    """
+    rng = np.random.default_rng(seed)
+    wrong_if_positive, wrong_if_negative = error_rates(shares, float((true == 1).mean()))
+    given = true.copy()
+    for label, rate in ((1, wrong_if_positive), (0, wrong_if_negative)):
+        own = np.flatnonzero(true == label)
+        given[rng.permutation(own)[: round(rate * len(own))]] = 1 - label
+    return given
+
+
+def error_rates(shares: Shares, positives: float) -> tuple[float, float]:
+    """``p(given = negative | true = positive)`` and its opposite, by Bayes' rule from the shares of right labels.
+
+    With p the share of true positives and q that of given ones, ``p = q π_P + (1 - q) (1 - π_N)``.
+    """
+    positive, negative = shares
+    given = (positives - (1 - negative)) / (positive + negative - 1)
+    if not 0 < given < 1:
+        raise BadInput(
+            f"with {positives:.0%} true positives, shares of right labels of {positive:g} and {negative:g} are impossible."
+        )
+    return 1 - given * positive / positives, 1 - (1 - given) * negative / (1 - positives)
+
+
+class Repeated(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """The second stage's classifier for rows of pixels, a row repeated until an epoch has 10,000: what rank pruning prunes for."""
+
+    def __init__(self, shape: tuple[int, ...] = (28, 28), seed: int = 0, epochs: int = 25, epoch: int = EPOCH) -> None:
+        self.shape = shape
+        self.seed = seed
+        self.epochs = epochs
+        self.epoch = epoch
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Repeated:
+        """Train on rows (n, pixels)."""
+        rows = np.resize(np.random.default_rng(self.seed).permutation(len(X)), max(self.epoch, len(X)))
+        images = np.asarray(X, np.uint8)[rows].reshape(-1, *self.shape)
+        weight = None if sample_weight is None else np.asarray(sample_weight)[rows]
+        self.model_ = second_stage(images, self.seed, self.epochs).fit(images, np.asarray(y)[rows], sample_weight=weight)
+        self.classes_ = self.model_.classes_
+        return self
+
+    def predict_proba(self, X: Any) -> npt.NDArray[np.float64]:
+        """Shape (n, k)."""
+        return np.asarray(self.model_.predict_proba(np.asarray(X, np.uint8).reshape(-1, *self.shape)))
+
+    def predict(self, X: Any) -> npt.NDArray[Any]:
+        """Shape (n,)."""
+        return np.asarray(self.classes_[self.predict_proba(X).argmax(axis=1)])
+
+
+@dataclass(frozen=True)
+class Regime:
+    """How long everything trains."""
+
+    adversarial: int
+    second: int = 25
+    epoch: int = EPOCH
+
+
+class TableRecord(Record):
+    """Rows averaged over trainings, beside the published ones."""
+
+    def summary(self) -> list[Row]:
+        """A row for each line of the table, setting and method."""
+        found: dict[tuple[str, str, str, Any], list[Row]] = {}
+        for row in self.rows:
+            found.setdefault((row["row"], row["shares"], row["method"], row.get("epochs", "")), []).append(row)
+        rows = []
+        for (line, shares, method, epochs), runs in found.items():
+            accuracy = np.array([run["accuracy"] for run in runs])
+            shown = {
+                "row": line,
+                "shares": shares,
+                "method": method,
+                "epochs": epochs,
+                "runs": len(runs),
+                "accuracy": float(accuracy.mean()),
+            }
+            shown["±"] = float(accuracy.std(ddof=1)) if len(runs) > 1 else 0.0
+            agreement = [run["agreement"] for run in runs if "agreement" in run]
+            shown["agreement"] = float(np.mean(agreement)) if agreement else ""
+            shown["published"] = _published(line, shares, method)
+            rows.append(shown)
+        return rows
+
+    def table(self, rows: list[Row] | None = None) -> Any:
+        """The summary."""
+        return super().table(self.summary() if rows is None else rows)
+
+
+def _published(line: str, shares: str, method: str) -> float:
+    reference, *settings = PUBLISHED[line]
+    if method == "PN":
+        return reference
+    setting = settings[[_name(one) for one in SHARES].index(shares)]
+    return setting[method == "RP"]
+
+
+def _name(shares: Shares) -> str:
+    return f"{shares.positive:g}/{shares.negative:g}"
+
+
+def run(
+    record: Record, *, data: Path | None, seeds: int, quick: bool, rows: Sequence[str] = (), epochs: int | None = None
+) -> Record:
+    """Table 1, figure 1 or figure 3, by the record's name.
+
+    ``rows`` of the table are of ``mnist-1000``, ``mnist-100``, ``cifar10-1000``, ``cifar10-100``; ``epochs`` are adversarial ones.
+    """
+    if data is None:
+        raise BadInput(f"{record.path.stem} needs --data: the folder of real data, with mnist.npz and cifar10-jpeg.zip.")
+    which = {"nl-gan-table-1": _table, "nl-gan-figure-1": _figure_1, "nl-gan-figure-3": _figure_3}[record.path.stem]
+    return which(record, data, seeds, quick, rows, epochs)
+
+
+def _table(record: Record, data: Path, seeds: int, quick: bool, rows: Sequence[str], epochs: int | None) -> Record:
+    record = TableRecord(record.path, record.rows, record.skipped)
+    for name in rows:
+        if name not in PUBLISHED:
+            raise BadInput(
+                f"{name!r} is no row of the table. {did_you_mean(name, list(PUBLISHED))}There are {', '.join(PUBLISHED)}."
+            )
+    chosen = list(rows) or list(PUBLISHED)[: 1 if quick else None]
+    loaded: dict[str, tuple[Pictures, Any]] = {}
+    for number in range(seeds):
+        for line in chosen:
+            kind, size = line.rsplit("-", 1)
+            length = Regime(1, 1, 500) if quick else Regime(epochs or EPOCHS[kind])
+            if kind not in loaded:
+                pictures = digits(data) if kind == "mnist" else objects(data)
+                loaded[kind] = pictures, _judge(pictures, quick)
+            pictures, judge = loaded[kind]
+            own = pictures.first(int(size))
+            for method in METHODS:
+                for shares in SHARES[: 1 if method == "PN" or quick else None]:
+                    key: Row = {
+                        "row": line,
+                        "shares": "1/1" if method == "PN" else _name(shares),
+                        "method": method,
+                        "run": number,
+                    }
+                    if method == "NL-GAN":
+                        key["epochs"] = length.adversarial
+                    if record.has(**key):
+                        continue
+                    with record.measuring(**key) as row:
+                        given = pictures.true[own] if method == "PN" else mislabelled(pictures.true[own], shares, number)
+                        row |= _measured(method, pictures, own, given, shares, number, length, judge)
+    return record
+
+
+def _judge(pictures: Pictures, quick: bool) -> Any:
+    """A classifier of all clean training pictures, to say which of the generated ones have the right label."""
+    from labelproof.methods.classifier import NoisyLabelClassifier
+
+    own = pictures.first(500) if quick else slice(None)
+    model = NoisyLabelClassifier("cross-entropy", backbone="convnet", epochs=2 if quick else 4)
+    return model.fit(pictures.x[own], pictures.true[own])
+
+
+def _measured(
+    method: str,
+    pictures: Pictures,
+    own: npt.NDArray[np.int64],
+    given: Codes,
+    shares: Shares,
+    seed: int,
+    length: Regime,
+    judge: Any,
+) -> Row:
+    """What one training of one method reaches on the test pictures."""
+    x = pictures.x[own]
+    row: Row = {}
+    if method == "NL-GAN":
+        gan = NLGAN(shares.positive, shares.negative, epochs=length.adversarial, upsample=length.epoch, seed=seed).fit(x, given)
+        images, labels = gan.generate(length.epoch)
+        row["agreement"] = float((judge.predict(images) == labels).mean())
+        row["diversity"] = [round(float(ratio), 3) for ratio in gan.contests_[1].diversity[-1]]
+        model: Any = second_stage(images, seed, length.second).fit(images, labels)
+        return {**row, "accuracy": float(model.score(pictures.x_test, pictures.true_test))}
+    model = Repeated(x.shape[1:], seed, length.second, length.epoch)
+    if method == "RP":
+        model = RankPruning(model, n_folds=3, seed=seed)
+    flat_test = pictures.x_test.reshape(len(pictures.x_test), -1)
+    model.fit(x.reshape(len(x), -1), given)
+    if method == "RP":
+        row["estimated"] = [round(float(rate), 3) for rate in (model.transition_.matrix[1, 0], model.transition_.matrix[0, 1])]
+    return {**row, "accuracy": float(model.score(flat_test, pictures.true_test))}
+
+
+def _figure_1(record: Record, data: Path, seeds: int, quick: bool, rows: Sequence[str], epochs: int | None) -> Record:
+    """What a discriminator says of 5 and 7 with 30 % wrong labels each, after 15 epochs; and the mixture's two means."""
+    shares, pictures = Shares(0.7, 0.7), digits(data, (5,), (7,))
+    shown = None
+    for seed in range(seeds):
+        if record.has(seed=seed):
+            continue
+        with record.measuring(seed=seed, true_aims=list(soft_labels(shares)), true_shares=list(shares)) as row:
+            length = 2 if quick else epochs or 15
+            gan = NLGAN(epochs=0, pretraining_epochs=length, upsample=1000 if quick else EPOCH, seed=seed)
+            own = pictures.first(1000) if quick else np.arange(len(pictures.x))
+            found = gan.fit(pictures.x[own], mislabelled(pictures.true[own], shares, seed)).contests_[1]
+            row["aims"] = [round(value, 4) for value in found.soft_labels]
+            row["shares"] = [round(value, 4) for value in found.shares]
+            shown = shown or found
+    if shown is not None:
+        marks = {"mixture": shown.soft_labels, "theory": soft_labels(shares)}
+        histogram(
+            shown.outputs, marks, record.path.with_suffix(".png"),
+            title="5 against 7, 30 % of the labels of each wrong", x="output of the discriminator for pictures it was not trained on",
+        )  # fmt: skip
+    return record
+
+
+def _figure_3(record: Record, data: Path, seeds: int, quick: bool, rows: Sequence[str], epochs: int | None) -> Record:
+    """Noisy pictures beside generated ones."""
+    cases: dict[str, tuple[Callable[[], Pictures], Shares, str]] = {
+        "5 against 7": (partial(digits, data, (5,), (7,)), Shares(0.6, 0.65), "mnist"),
+        "5, 7 against 2, 4": (partial(digits, data), Shares(0.7, 0.85), "mnist"),
+        "car against airplane": (partial(objects, data), Shares(0.85, 0.85), "cifar10"),
+    }
+    grids = {}
+    for name, (load, shares, kind) in list(cases.items())[: 1 if quick else None]:
+        length = 1 if quick else epochs or EPOCHS[kind]
+        if kind == "cifar10" and not _gpu() and not epochs:
+            record.skipped.append(f"{name}: 500 epochs need a GPU, or give --epochs.")
+            continue
+        pictures = load()
+        own = pictures.first(1000)
+        given = mislabelled(pictures.true[own], shares, 0)
+        with record.measuring(case=name, shares=_name(shares), epochs=length) as row:
+            gan = NLGAN(shares.positive, shares.negative, epochs=length, upsample=500 if quick else EPOCH)
+            gan.fit(pictures.x[own], given)
+            images, labels = gan.generate(EPOCH)
+            row["agreement"] = float((_judge(pictures, quick).predict(images) == labels).mean())
+        for label, word in ((1, "positive"), (0, "negative")):
+            grids[f"{name}: given {word}"] = pictures.x[own][given == label][:36]
+            grids[f"{name}: generated {word}"] = images[labels == label][:36]
+    if grids:
+        picture_grids(grids, record.path.with_suffix(".png"), title="Noisy labels, and what NL-GAN makes of them", columns=4)
+    return record
+
+
+def _gpu() -> bool:
+    import torch
+
+    return torch.cuda.is_available()

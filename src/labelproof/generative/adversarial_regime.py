@@ -1,0 +1,174 @@
+"""How NL-GAN is trained: equations 4 and 5, with the noisy pre-training of figure 1 before where the noise is not known."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from labelproof.generative.adversaries import Discriminator, Generator, noise, warped
+from labelproof.generative.soft_labels import SoftLabels, mixture_labels
+from labelproof.training.trainable import Batch, Step, Trainable, TrainingData, predict_logits
+
+BETAS = (0.5, 0.999)  # of Adam, as DCGAN has them
+SEEN = 64  # pictures of a generator that are compared with each other
+LOSSES = ("cross-entropy", "squared")
+
+
+def entropy(logits: Tensor, target: Tensor | float, kind: str = "cross-entropy") -> Tensor:
+    """H of the output ``sigmoid(logits)`` and labels in [0, 1], the items' mean: binary cross-entropy or squared error."""
+    aims = torch.as_tensor(target, dtype=logits.dtype, device=logits.device).expand_as(logits)
+    if kind == "squared":
+        return functional.mse_loss(torch.sigmoid(logits), aims)
+    return functional.binary_cross_entropy_with_logits(logits, aims)
+
+
+def spread(pictures: Tensor) -> Tensor:
+    """Mean distance of two of the pictures (n, ...)."""
+    return nn.functional.pdist(pictures.flatten(1)).mean()
+
+
+class AdversarialRegime(Trainable):
+    """Positives and negatives with noisy labels, a discriminator, and a generator of each.
+
+    Parameters
+    ----------
+    data : TrainingData
+        Pictures (n, channels, height, width) in [-1, 1]; ``given`` is 1 for given positives, 0 for negatives, as many of each.
+    fold : Tensor of int64, shape (n,)
+        0 or 1, the same for every copy of a picture: which of the two probes is trained on it.
+    aims : SoftLabels, optional
+        δ_P and δ_N. Left out, they are estimated.
+    lengths : (int, int)
+        Epochs of the noisy pre-training, 0 where the aims are given, and of the adversarial training.
+    alpha, beta : float
+        Weights of equation 5.
+    loss : {"cross-entropy", "squared"}
+    augment : float
+        How much every picture that a discriminator sees, real or generated, is warped at random: without it, what few pictures
+        there are is soon known by heart with its wrong labels, and generators learn these (Zhao et al. 2020).
+    filters : tuple of int, optional
+
+    Attributes
+    ----------
+    outputs : Tensor, shape (n,)
+        Of the pre-trained discriminator that had not seen the picture, the mean over all epochs but the first third: from epoch
+        to epoch they swing by some hundredths, all together. 0 without pre-training.
+    diversity : Tensor, shape (epochs, 2)
+        Mean distance of two generated positives, and negatives, over that of two pictures given so.
+    """
+
+    outputs: Tensor
+    aims: Tensor
+    diversity: Tensor
+    real_spread: Tensor
+    fixed: Tensor
+
+    def __init__(
+        self,
+        data: TrainingData,
+        fold: Tensor,
+        aims: SoftLabels | None,
+        lengths: tuple[int, int],
+        *,
+        alpha: float,
+        beta: float,
+        loss: str,
+        augment: float,
+        filters: tuple[int, ...] | None,
+    ) -> None:
+        super().__init__()
+        shape = (int(data.x.shape[1]), int(data.x.shape[2]), int(data.x.shape[3]))
+        self.data, self.fold, self.lengths, self.alpha, self.beta = data, fold, lengths, alpha, beta
+        self.kind, self.augment = loss, augment
+        self.probes = nn.ModuleList(Discriminator(shape, filters) for _ in range(2 if lengths[0] else 0))
+        self.discriminator = Discriminator(shape, filters)
+        self.positive, self.negative = Generator(shape, filters), Generator(shape, filters)
+        real = [data.x[data.given == label][:SEEN] for label in (1, 0)]
+        self.register_buffer("aims", torch.tensor(aims or (0.0, 1.0)))
+        self.register_buffer("outputs", torch.zeros(len(data)))
+        self.register_buffer("diversity", torch.full((lengths[1], 2), torch.nan))
+        self.register_buffer("real_spread", torch.stack([spread(pictures) for pictures in real]))
+        self.register_buffer("fixed", noise(SEEN, torch.device("cpu")))
+        self.phase = 1
+
+    def phases(self, epochs: int) -> list[int]:
+        """Noisy pre-training, adversarial training."""
+        return list(self.lengths)
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """All, with DCGAN's momentum."""
+        return [{"params": list(self.parameters()), "betas": BETAS}]
+
+    def epoch_start(self, epoch: int) -> None:
+        """Which phase it is, also where a run goes on."""
+        self.phase = int(epoch >= self.lengths[0])
+
+    def epoch_end(self, epoch: int) -> None:
+        """Aims after the last epoch of the pre-training; how much the pictures differ after the others."""
+        if self.phase:
+            self._compare(epoch - self.lengths[0])
+        elif (asked := epoch - self.lengths[0] // 3) >= 0:
+            self._ask(asked)
+            if epoch == self.lengths[0] - 1:
+                self.aims.copy_(torch.tensor(mixture_labels(self.outputs.cpu().numpy())))
+
+    def loss(self, batch: Batch) -> Step:
+        """Equation 2 for the probes; or equation 5 for the discriminator and 4 for the generators, each with its own gradients."""
+        if self.phase == 0:
+            return self._probing(batch)
+        half, device = max(2, len(batch.x) // 2), batch.x.device
+        positives, negatives = self.positive(noise(half, device)), self.negative(noise(half, device))
+        together = self._seen(torch.cat([batch.x, positives.detach(), negatives.detach()]))
+        real, made_positive, made_negative = torch.split(self.discriminator(together), [len(batch.x), half, half])
+        cost = self.alpha * self._noisy(real, batch.given)
+        cost = cost + self.beta * (self._h(made_positive, 1.0) + self._h(made_negative, 0.0))  # equation 5
+        judged_positive, judged_negative = self.discriminator.judged(self._seen(torch.cat([positives, negatives]))).chunk(2)
+        cost = cost + self._h(judged_positive, self.aims[0]) + self._h(judged_negative, self.aims[1])  # equation 4
+        return Step(cost, _as_classes(real))
+
+    def _probing(self, batch: Batch) -> Step:
+        fold, logits = self.fold[batch.index.cpu()].to(batch.x.device), batch.x.new_zeros(len(batch.x))
+        cost = batch.x.new_zeros(())
+        for number, probe in enumerate(self.probes):
+            own = fold == number
+            if own.any():
+                logits[own] = found = probe(self._seen(batch.x[own]))
+                cost = cost + self._noisy(found, batch.given[own])
+        return Step(cost, _as_classes(logits))
+
+    def _noisy(self, logits: Tensor, given: Tensor) -> Tensor:
+        """Equation 2; an expectation over no item is left out."""
+        total = logits.new_zeros(())
+        for label, target in ((1, 0.0), (0, 1.0)):
+            own = given == label
+            if own.any():
+                total = total + self._h(logits[own], target)
+        return total
+
+    def _seen(self, pictures: Tensor) -> Tensor:
+        return warped(pictures, self.augment) if self.augment else pictures
+
+    def _h(self, logits: Tensor, target: Tensor | float) -> Tensor:
+        return entropy(logits, target, self.kind)
+
+    def _ask(self, before: int) -> None:
+        """What each probe says of the pictures that it does not see, averaged with what was said so many times before."""
+        for number, probe in enumerate(self.probes):
+            unseen = self.fold != number
+            outputs = torch.sigmoid(predict_logits(probe, self.data.x[unseen])).to(self.outputs.device)
+            self.outputs[unseen] += (outputs - self.outputs[unseen]) / (before + 1)
+
+    @torch.no_grad()
+    def _compare(self, epoch: int) -> None:
+        for column, generator in enumerate((self.positive, self.negative)):
+            generator.eval()
+            self.diversity[epoch, column] = spread(generator(self.fixed)) / self.real_spread[column].clamp_min(1e-6)
+            generator.train()
+
+
+def _as_classes(logits: Tensor) -> Tensor:
+    """Logits of (negative, positive), of which the output is the probability of negative, shape (b, 2)."""
+    return torch.stack([logits, -logits], dim=1).detach() / 2

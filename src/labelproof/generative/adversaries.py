@@ -1,0 +1,135 @@
+"""The networks of NL-GAN: a discriminator of pictures and their generator, after DCGAN."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.nn import functional
+from torch.nn.utils.parametrizations import spectral_norm
+
+NOISE = 100  # uniform numbers that a picture is made of
+HIDDEN = 1024
+SLOPE = 0.2  # of leaky rectifiers
+SCALE = 0.02  # standard deviation of the first weights; with torch's own the generators make grids of pixels
+MOST_FILTERS = 512
+WARPS = (0.2, 0.2, 0.3, 0.3, 0.15)  # across and down in half sides, turn in radians, shear, scale
+
+
+def filters_for(height: int, width: int) -> tuple[int, ...]:
+    """Filters of each convolution: 64, 128 up to 31 pixels, 64, 128, 256 from 32, and one more each time the side doubles."""
+    layers = max(2, int(math.log2(max(height, width, 1))) - 2)
+    return tuple(min(64 * 2**layer, MOST_FILTERS) for layer in range(layers))
+
+
+def _sides(side: int, layers: int) -> int:
+    for _ in range(layers):
+        side = -(-side // 2)
+    return side
+
+
+class Discriminator(nn.Module):
+    """3x3 convolutions with stride 2 and spectral normalisation, 1024 hidden units with dropout 0.5, one output.
+
+    Parameters
+    ----------
+    shape : (channels, height, width)
+    filters : tuple of int, optional
+
+    References
+    ----------
+    Chiaroni et al. (2019), section 3.1.
+    """
+
+    def __init__(self, shape: tuple[int, int, int], filters: tuple[int, ...] | None = None) -> None:
+        super().__init__()
+        channels, height, width = shape
+        filters = filters or filters_for(height, width)
+        parts: list[nn.Module] = []
+        for before, after in itertools.pairwise((channels, *filters)):
+            parts += [spectral_norm(nn.Conv2d(before, after, 3, stride=2, padding=1)), nn.LeakyReLU(SLOPE)]
+        self.features = nn.Sequential(*parts, nn.Flatten())
+        size = filters[-1] * _sides(height, len(filters)) * _sides(width, len(filters))
+        self.hidden = nn.Sequential(nn.Linear(size, HIDDEN), nn.LeakyReLU(SLOPE), nn.Dropout(0.5))
+        self.head = nn.Linear(HIDDEN, 1)
+        _begin(self)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logit of the output, shape (n,), of pictures (n, channels, height, width) in [-1, 1]."""
+        logits: Tensor = self.head(self.hidden(self.features(x))).squeeze(1)
+        return logits
+
+    def judged(self, x: Tensor) -> Tensor:
+        """`forward` for those who train a generator: no dropout, and gradients reach the pictures alone."""
+        was_training = self.training
+        self.eval()
+        held = {name: weight.detach() for name, weight in self.named_parameters()}
+        logits: Tensor = functional_call(self, held, (x,))
+        self.train(was_training)
+        return logits
+
+
+class Generator(nn.Module):
+    """Two linear layers, then transposed convolutions, batch normalisation between them: numbers to pictures.
+
+    Parameters
+    ----------
+    shape : (channels, height, width)
+    filters : tuple of int, optional
+        Of the discriminator, whose mirror image this is.
+    """
+
+    def __init__(self, shape: tuple[int, int, int], filters: tuple[int, ...] | None = None) -> None:
+        super().__init__()
+        channels, self.height, self.width = shape
+        filters = filters or filters_for(self.height, self.width)
+        self.start = filters[-1], _sides(self.height, len(filters)), _sides(self.width, len(filters))
+        size = math.prod(self.start)
+        self.linear = nn.Sequential(
+            nn.Linear(NOISE, HIDDEN, bias=False), nn.BatchNorm1d(HIDDEN), nn.ReLU(),
+            nn.Linear(HIDDEN, size, bias=False), nn.BatchNorm1d(size), nn.ReLU(),
+        )  # fmt: skip
+        parts: list[nn.Module] = []
+        for before, after in itertools.pairwise(filters[::-1]):
+            parts += [nn.ConvTranspose2d(before, after, 4, stride=2, padding=1, bias=False), nn.BatchNorm2d(after), nn.ReLU()]
+        self.pictures = nn.Sequential(*parts, nn.ConvTranspose2d(filters[0], channels, 4, stride=2, padding=1), nn.Tanh())
+        _begin(self)
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Pictures (n, channels, height, width) in [-1, 1] of numbers (n, 100) in [-1, 1]."""
+        made: Tensor = self.pictures(self.linear(z).unflatten(1, self.start))
+        return made[:, :, : self.height, : self.width]
+
+
+def _begin(network: nn.Module) -> None:
+    """Small normal weights and no bias, as DCGAN begins."""
+    for name, weight in network.named_parameters():
+        if weight.ndim > 1:
+            nn.init.normal_(weight, 0.0, SCALE)
+        elif name.endswith("bias"):
+            nn.init.zeros_(weight)
+
+
+def warped(pictures: Tensor, strength: float) -> Tensor:
+    """Each picture (n, c, h, w) moved, turned, sheared and scaled a little on its own, edges repeated; gradients pass through.
+
+    Parameters
+    ----------
+    pictures : Tensor, shape (n, c, h, w)
+    strength : float
+        At 1 by up to a tenth of the side, 17 degrees, 0.3 and 15 %.
+    """
+    most = strength * torch.tensor(WARPS, device=pictures.device)
+    across, down, turn, shear, scale = ((torch.rand(len(pictures), 5, device=pictures.device) * 2 - 1) * most).unbind(1)
+    cosine, sine = turn.cos() * (1 + scale), turn.sin() * (1 + scale)
+    rows = torch.stack([cosine, shear - sine, across], 1), torch.stack([sine, cosine, down], 1)
+    grid = functional.affine_grid(torch.stack(rows, 1), list(pictures.shape), align_corners=False)
+    return functional.grid_sample(pictures, grid, padding_mode="border", align_corners=False)
+
+
+def noise(n: int, device: torch.device) -> Tensor:
+    """Uniform numbers in [-1, 1], shape (n, 100)."""
+    return torch.rand(n, NOISE, device=device) * 2 - 1

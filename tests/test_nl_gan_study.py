@@ -1,0 +1,63 @@
+"""The study of NL-GAN beside rank pruning."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import labelproof as lp
+from labelproof.experiments import run_experiment
+from labelproof.experiments.nl_gan import SHARES, Pictures, error_rates, mislabelled
+from labelproof.generative.soft_labels import Shares
+
+
+@pytest.mark.parametrize("shares", SHARES)
+def test_as_many_labels_are_right_as_the_shares_say(shares):
+    true = np.repeat([0, 1], 5000)
+    given = mislabelled(true, shares, 0)
+    assert (true[given == 1] == 1).mean() == pytest.approx(shares.positive, abs=2e-4)
+    assert (true[given == 0] == 0).mean() == pytest.approx(shares.negative, abs=2e-4)
+
+
+def test_impossible_shares_are_refused():
+    with pytest.raises(lp.BadInput, match="impossible"):
+        error_rates(Shares(0.99, 0.6), 0.3)
+
+
+def test_the_first_pictures_are_as_many_of_each_part():
+    part = np.array([5, 5, 5, 7, 2, 7, 4, 4, 2, 2])
+    pictures = Pictures(np.zeros((10, 2, 2), np.uint8), np.isin(part, [5, 7]).astype(int), part, *[np.zeros(0)] * 2)
+    assert pictures.first(4).tolist() == [0, 3, 4, 6]
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::labelproof.errors.LabelproofWarning")  # an epoch is too short for a variety of pictures
+def test_the_table_is_measured_once(real_data, tmp_path):
+    first = run_experiment("nl-gan-table-1", tmp_path, data=real_data, seeds=1, quick=True, rows=["mnist-100"], epochs=1)
+    found = {row["method"]: row for row in first.summary()}
+    assert set(found) == {"PN", "RP", "NL-GAN"}
+    assert found["PN"]["published"] == 0.9
+    assert found["NL-GAN"]["published"] == 0.909
+    assert found["RP"]["published"] == 0.892
+    assert all(0.4 < row["accuracy"] <= 1 for row in found.values())
+    before = (tmp_path / "nl-gan-table-1.json").read_text()
+    run_experiment("nl-gan-table-1", tmp_path, data=real_data, seeds=1, quick=True, rows=["mnist-100"])
+    assert (tmp_path / "nl-gan-table-1.json").read_text() == before
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::labelproof.errors.LabelproofWarning")
+@pytest.mark.parametrize("name", ["nl-gan-figure-1", "nl-gan-figure-3"])
+def test_figures_are_drawn(real_data, tmp_path, name):
+    record = run_experiment(name, tmp_path, data=real_data, seeds=1, quick=True)
+    assert len(record.rows) == 1
+    assert (tmp_path / f"{name}.png").read_bytes()[:4] == b"\x89PNG"
+
+
+def test_unknown_rows_and_parts_are_refused(tmp_path):
+    with pytest.raises(lp.BadInput, match="Did you mean 'mnist-1000'"):
+        run_experiment("nl-gan-table-1", tmp_path, data=tmp_path, rows=["mnist-1000s"])
+    with pytest.raises(lp.BadInput, match="has no choice of epochs"):
+        run_experiment("memorization", tmp_path, epochs=3)
+    with pytest.raises(lp.BadInput, match="needs --data"):
+        run_experiment("nl-gan-table-1", tmp_path)
