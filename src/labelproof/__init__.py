@@ -19,6 +19,7 @@ _HOME = {
     "TagAudit": "labelproof.auditing.tags",
     "Bags": "labelproof.data.bags",
     "Captions": "labelproof.data.captions",
+    "ConceptCaptioner": "labelproof.captioning.captioner",
     "Concepts": "labelproof.captioning.concepts",
     "NoisyTagClassifier": "labelproof.multilabel.classifier",
     "audit": "labelproof.auditing.audit",
@@ -64,6 +65,7 @@ if TYPE_CHECKING:
     from labelproof.auditing.sources import TopK as TopK
     from labelproof.auditing.tags import TagAudit as TagAudit
     from labelproof.auditing.tags import audit_tags as audit_tags
+    from labelproof.captioning.captioner import ConceptCaptioner as ConceptCaptioner
     from labelproof.captioning.concepts import Concepts as Concepts
     from labelproof.data.arrays import read_arrays as read_arrays
     from labelproof.data.bags import Bags as Bags

@@ -12,7 +12,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 import labelproof as lp
-from labelproof.experiments.nl_gan import Shares, digits, mislabelled
+from labelproof.experiments.nl_gan import digits
 
 SMALL = {
     "epochs": 12, "upsample": 1000, "filters": (16, 32), "batch_size": 32, "accelerator": "cpu", "learning_rate": 5e-4, "augment": 0.3,
@@ -37,7 +37,7 @@ def judged(images: np.ndarray, *shown: int) -> np.ndarray:
 @pytest.fixture(scope="module")
 def noisy():
     images, true = small_digits(5, 7)
-    return images, mislabelled(true, Shares(0.75, 0.75), 1), true
+    return images, lp.simulate.binary_purity(true, 0.75, 0.75, seed=1).labels, true
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +105,7 @@ def test_a_killed_run_goes_on_to_the_same_end(noisy, tmp_path, monkeypatch):
 
 def test_the_noise_is_estimated_where_it_is_not_given():
     images, true = small_digits(0, 1)
-    model = lp.NLGAN(**{**SMALL, "epochs": 0}).fit(images, mislabelled(true, Shares(0.7, 0.7), 2))
+    model = lp.NLGAN(**{**SMALL, "epochs": 0}).fit(images, lp.simulate.binary_purity(true, 0.7, 0.7, seed=2).labels)
     contest = model.contests_[1]
     assert contest.shares == pytest.approx((0.7, 0.7), abs=0.08)  # 360 pictures
     assert len(contest.outputs) == 1000
@@ -151,9 +151,9 @@ def test_mode_collapse_is_noticed():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"pi_positive": 0.4, "pi_negative": 0.5}, "must be above 1"),
-        ({"pi_negative": None}, "give both"),
-        ({"pi_positive": {0: 0.9}}, "no entry for class 1"),
+        ({"pi_p": 0.4, "pi_n": 0.5}, "must be above 1"),
+        ({"pi_n": None}, "give both"),
+        ({"pi_p": {0: 0.9}}, "no entry for class 1"),
         ({"loss": "hinge"}, "cross-entropy, squared"),
         ({"alpha": 0.0}, "alpha is 0.0"),
         ({"epochs": -1}, "epochs is -1"),
@@ -172,7 +172,7 @@ def test_bad_input_is_explained(noisy, change, message):
     images, given, _ = noisy
     images = change.get("images", lambda x: x)(images)
     given = change.get("labels", lambda y: y)(given)
-    options = {"pi_positive": 0.75, "pi_negative": 0.75, **SMALL}
+    options = {"pi_p": 0.75, "pi_n": 0.75, **SMALL}
     options |= {name: value for name, value in change.items() if name not in ("images", "labels")}
     with pytest.raises(lp.BadInput, match=message):
         lp.NLGAN(**options).fit(images, given)
@@ -180,7 +180,7 @@ def test_bad_input_is_explained(noisy, change, message):
 
 def test_a_classifier_of_generated_pictures_beats_the_given_labels():
     images, true = small_digits(0, 1)
-    given = mislabelled(true, Shares(0.7, 0.7), 0)
+    given = lp.simulate.binary_purity(true, 0.7, 0.7, seed=0).labels
     rows = FunctionTransformer(lambda x: x.reshape(len(x), -1))
     classifier = make_pipeline(rows, StandardScaler(), LogisticRegression(max_iter=1000))
     plain = clone(classifier).fit(images[:200], given[:200]).score(images[200:], true[200:])
@@ -196,7 +196,7 @@ def test_the_mixture_recovers_the_noise_of_real_digits(real_data):
     """Figure 1: 5 against 7, 30 % of the labels of each wrong."""
     pictures = digits(real_data, (5,), (7,))
     own = pictures.first(4000)
-    given = mislabelled(pictures.true[own], Shares(0.7, 0.7), 0)
+    given = lp.simulate.binary_purity(pictures.true[own], 0.7, 0.7, seed=0).labels
     how = {"pretraining_epochs": 9, "upsample": 4000, "filters": (32, 64), "accelerator": "cpu"}
     model = lp.NLGAN(epochs=0, **how).fit(pictures.x[own], given)
     assert model.contests_[1].shares == pytest.approx((0.7, 0.7), abs=0.05)

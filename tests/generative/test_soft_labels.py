@@ -70,7 +70,7 @@ def test_labels_that_say_nothing_are_refused(shares):
 
 
 def test_a_share_outside_0_to_1_is_refused():
-    with pytest.raises(lp.BadInput, match=r"pi_negative is 1.2"):
+    with pytest.raises(lp.BadInput, match=r"pi_n is 1.2"):
         soft_labels(Shares(0.9, 1.2))
 
 

@@ -1,7 +1,7 @@
 """NL-GAN beside rank pruning on few noisy pictures: table 1, figure 1 and figure 3 of the paper.
 
-The classes are made of two digits each, {5; 7} against {2; 4} of MNIST, or car against airplane of CIFAR-10; of the training
-pictures the first 1000 or 100 are taken, as many of each part, and mislabelled. Pictures are repeated to 10,000 an epoch.
+The classes are made of two digits each, {5; 7} against {2; 4} of MNIST, or car against airplane of CIFAR-10; all training pictures
+are mislabelled, then the first 1000 or 100 taken, as many of each part. They are repeated to 10,000 an epoch.
 
 References
 ----------
@@ -30,6 +30,7 @@ from labelproof.generative.cleaner import second_stage
 from labelproof.generative.nl_gan import NLGAN
 from labelproof.generative.soft_labels import Shares, soft_labels
 from labelproof.methods.rank_pruning import RankPruning
+from labelproof.noise.simulate import binary_purity
 from labelproof.report.plots import histogram, picture_grids
 from labelproof.validation import did_you_mean
 
@@ -72,6 +73,10 @@ class Pictures:
         parts = np.unique(self.part)
         return np.sort(np.concatenate([np.flatnonzero(self.part == part)[: n // len(parts)] for part in parts]))
 
+    def given(self, shares: Shares, seed: int) -> Codes:
+        """Given labels of all training pictures, of which these shares are right."""
+        return binary_purity(self.true, shares.positive, shares.negative, seed=seed).labels
+
 
 def digits(data: Path, positive: Sequence[int] = (5, 7), negative: Sequence[int] = (2, 4)) -> Pictures:
     """Digits of MNIST, some against others."""
@@ -99,34 +104,6 @@ def objects(data: Path, positive: str = "automobile", negative: str = "airplane"
                     found[steps[-3]].append((np.asarray(image.convert("RGB")), int(steps[-2] == positive)))
     x, true = ([np.array(column) for column in zip(*found[split], strict=True)] for split in ("train", "test"))
     return Pictures(x[0], x[1].astype(np.int64), x[1].astype(np.int64), true[0], true[1].astype(np.int64))
-
-
-def mislabelled(true: Codes, shares: Shares, seed: int) -> Codes:
-    """Given labels of as many positives as negatives of which these shares are right.
-
-    Of n given positives π_P n are true ones, and the same of the negatives, so that m true positives are shared out among both.
-    """
-    rng = np.random.default_rng(seed)
-    wrong_if_positive, wrong_if_negative = error_rates(shares, float((true == 1).mean()))
-    given = true.copy()
-    for label, rate in ((1, wrong_if_positive), (0, wrong_if_negative)):
-        own = np.flatnonzero(true == label)
-        given[rng.permutation(own)[: round(rate * len(own))]] = 1 - label
-    return given
-
-
-def error_rates(shares: Shares, positives: float) -> tuple[float, float]:
-    """``p(given = negative | true = positive)`` and its opposite, by Bayes' rule from the shares of right labels.
-
-    With p the share of true positives and q that of given ones, ``p = q π_P + (1 - q) (1 - π_N)``.
-    """
-    positive, negative = shares
-    given = (positives - (1 - negative)) / (positive + negative - 1)
-    if not 0 < given < 1:
-        raise BadInput(
-            f"with {positives:.0%} true positives, shares of right labels of {positive:g} and {negative:g} are impossible."
-        )
-    return 1 - given * positive / positives, 1 - (1 - given) * negative / (1 - positives)
 
 
 class Repeated(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
@@ -252,7 +229,7 @@ def _table(record: Record, data: Path, seeds: int, quick: bool, rows: Sequence[s
                     if record.has(**key):
                         continue
                     with record.measuring(**key) as row:
-                        given = pictures.true[own] if method == "PN" else mislabelled(pictures.true[own], shares, number)
+                        given = pictures.true[own] if method == "PN" else pictures.given(shares, number)[own]
                         row |= _measured(method, pictures, own, given, shares, number, length, judge)
     return record
 
@@ -307,7 +284,7 @@ def _figure_1(record: Record, data: Path, seeds: int, quick: bool, rows: Sequenc
             length = 2 if quick else epochs or 15
             gan = NLGAN(epochs=0, pretraining_epochs=length, upsample=1000 if quick else EPOCH, seed=seed)
             own = pictures.first(1000) if quick else np.arange(len(pictures.x))
-            found = gan.fit(pictures.x[own], mislabelled(pictures.true[own], shares, seed)).contests_[1]
+            found = gan.fit(pictures.x[own], pictures.given(shares, seed)[own]).contests_[1]
             row["aims"] = [round(value, 4) for value in found.soft_labels]
             row["shares"] = [round(value, 4) for value in found.shares]
             shown = shown or found
@@ -335,7 +312,7 @@ def _figure_3(record: Record, data: Path, seeds: int, quick: bool, rows: Sequenc
             continue
         pictures = load()
         own = pictures.first(1000)
-        given = mislabelled(pictures.true[own], shares, 0)
+        given = pictures.given(shares, 0)[own]
         with record.measuring(case=name, shares=_name(shares), epochs=length) as row:
             gan = NLGAN(shares.positive, shares.negative, epochs=length, upsample=500 if quick else EPOCH)
             gan.fit(pictures.x[own], given)

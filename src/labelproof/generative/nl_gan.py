@@ -77,7 +77,7 @@ class NLGAN(BaseEstimator):  # type: ignore[misc]
 
     Parameters
     ----------
-    pi_positive, pi_negative : float or mapping of class to float, optional
+    pi_p, pi_n : float or mapping of class to float, optional
         Shares π_P and π_N of right labels among the items given the positive class, and among the others. Left out, δ is
         estimated: a discriminator is trained on the noisy labels alone, and a mixture of two Gaussians fitted to its outputs.
         Of two classes the second in sorted order is the positive one.
@@ -131,8 +131,8 @@ class NLGAN(BaseEstimator):  # type: ignore[misc]
 
     def __init__(
         self,
-        pi_positive: Any = None,
-        pi_negative: Any = None,
+        pi_p: Any = None,
+        pi_n: Any = None,
         *,
         epochs: int = 40,
         pretraining_epochs: int = 15,
@@ -149,8 +149,8 @@ class NLGAN(BaseEstimator):  # type: ignore[misc]
         precision: Any = "32-true",
         checkpoints: str | os.PathLike[str] | None = None,
     ) -> None:
-        self.pi_positive = pi_positive
-        self.pi_negative = pi_negative
+        self.pi_p = pi_p
+        self.pi_n = pi_n
         self.epochs = epochs
         self.pretraining_epochs = pretraining_epochs
         self.alpha = alpha
@@ -226,14 +226,14 @@ class NLGAN(BaseEstimator):  # type: ignore[misc]
     def _aims(self, code: int) -> SoftLabels | None:
         """δ of a class and the rest, or nothing if they are to be estimated."""
         name, found = self.classes_[code].item(), []
-        for share in (self.pi_positive, self.pi_negative):
+        for share in (self.pi_p, self.pi_n):
             if hasattr(share, "keys"):
                 if name not in share:
-                    raise BadInput(f"pi_positive or pi_negative has no entry for class {name!r}. It has: {list(share)}.")
+                    raise BadInput(f"pi_p or pi_n has no entry for class {name!r}. It has: {list(share)}.")
                 share = share[name]
             found.append(share)
         if (found[0] is None) != (found[1] is None):
-            raise BadInput("give both pi_positive and pi_negative, or neither.")
+            raise BadInput("give both pi_p and pi_n, or neither.")
         return None if found[0] is None else soft_labels(Shares(float(found[0]), float(found[1])))
 
     def _contest(self, pictures: Tensor, given: Codes, code: int, aims: SoftLabels | None) -> Contest:

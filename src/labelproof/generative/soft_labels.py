@@ -47,13 +47,13 @@ def soft_labels(shares: Shares) -> SoftLabels:
     >>> soft_labels(Shares(0.7, 0.7))
     SoftLabels(positive=0.3, negative=0.7)
     """
-    for name, share in zip(("pi_positive", "pi_negative"), shares, strict=True):
+    for name, share in zip(("pi_p", "pi_n"), shares, strict=True):
         if not 0 <= share <= 1:
             raise BadInput(f"{name} is {share!r}. Give the share of right labels among the given ones, a number from 0 to 1.")
     positive, negative = shares
     if positive + negative <= 1:
         raise BadInput(
-            f"pi_positive + pi_negative is {positive:g} + {negative:g} = {positive + negative:g}. It must be above 1: otherwise the "
+            f"pi_p + pi_n is {positive:g} + {negative:g} = {positive + negative:g}. It must be above 1: otherwise the "
             "labels say nothing, or the opposite of what they mean, and positives cannot be told from negatives."
         )
     return SoftLabels(
