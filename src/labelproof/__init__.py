@@ -40,6 +40,7 @@ _HOME = {
     "NotFitted": "labelproof.errors",
     "TopK": "labelproof.auditing.sources",
     "TransitionMatrix": "labelproof.noise.transition",
+    "caption_scores": "labelproof.captioning.scores",
     "default_model": "labelproof.auditing.default_models",
     "out_of_sample_probs": "labelproof.auditing.out_of_sample",
     "read_arrays": "labelproof.data.arrays",
@@ -67,6 +68,7 @@ if TYPE_CHECKING:
     from labelproof.auditing.tags import audit_tags as audit_tags
     from labelproof.captioning.captioner import ConceptCaptioner as ConceptCaptioner
     from labelproof.captioning.concepts import Concepts as Concepts
+    from labelproof.captioning.scores import caption_scores as caption_scores
     from labelproof.data.arrays import read_arrays as read_arrays
     from labelproof.data.bags import Bags as Bags
     from labelproof.data.captions import Captions as Captions
