@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from sklearn.linear_model import LogisticRegression
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -54,8 +55,9 @@ class AdversarialRegime(Trainable):
     Attributes
     ----------
     outputs : Tensor, shape (n,)
-        Of the pre-trained discriminator that had not seen the picture, the mean over all epochs but the first third: from epoch
-        to epoch they swing by some hundredths, all together. 0 without pre-training.
+        Of the pre-trained discriminator that had not seen the picture. Its logit is the mean over all epochs but the first third,
+        calibrated by logistic regression on the given labels of these pictures: from epoch to epoch all outputs swing together by
+        some hundredths, and those of a discriminator that overfits are too far apart. 0 without pre-training.
     diversity : Tensor, shape (epochs, 2)
         Mean distance of two generated positives, and negatives, over that of two pictures given so.
     """
@@ -113,6 +115,7 @@ class AdversarialRegime(Trainable):
         elif (asked := epoch - self.lengths[0] // 3) >= 0:
             self._ask(asked)
             if epoch == self.lengths[0] - 1:
+                self._calibrate()
                 self.aims.copy_(torch.tensor(mixture_labels(self.outputs.cpu().numpy())))
 
     def loss(self, batch: Batch) -> Step:
@@ -155,11 +158,20 @@ class AdversarialRegime(Trainable):
         return entropy(logits, target, self.kind)
 
     def _ask(self, before: int) -> None:
-        """What each probe says of the pictures that it does not see, averaged with what was said so many times before."""
+        """The logits of each probe for the pictures that it does not see, averaged with those of so many epochs before."""
         for number, probe in enumerate(self.probes):
             unseen = self.fold != number
-            outputs = torch.sigmoid(predict_logits(probe, self.data.x[unseen])).to(self.outputs.device)
-            self.outputs[unseen] += (outputs - self.outputs[unseen]) / (before + 1)
+            logits = predict_logits(probe, self.data.x[unseen]).to(self.outputs.device)
+            self.outputs[unseen] += (logits - self.outputs[unseen]) / (before + 1)
+
+    def _calibrate(self) -> None:
+        """Logits to outputs."""
+        negative = (self.data.given == 0).numpy()
+        for number in range(len(self.probes)):
+            unseen = (self.fold != number).numpy()
+            logits = self.outputs.cpu().numpy()[unseen, None]
+            probs = LogisticRegression(C=1e4).fit(logits, negative[unseen]).predict_proba(logits)[:, 1]
+            self.outputs[torch.from_numpy(unseen)] = torch.from_numpy(probs).to(self.outputs)
 
     @torch.no_grad()
     def _compare(self, epoch: int) -> None:
