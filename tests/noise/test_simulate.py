@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import binom
 
 from labelproof.errors import BadInput
 from labelproof.noise import simulate
@@ -15,8 +16,9 @@ seeds = st.integers(0, 2**31)
 
 
 def within(share: float, rate: float, n: int) -> bool:
-    """Within four standard errors of the asked rate."""
-    return abs(share - rate) <= 4 * np.sqrt(rate * (1 - rate) / n) + 1e-12
+    """Whether so many of n are credible at the asked rate; exact, also where one is expected in a hundred runs."""
+    count = round(share * n)
+    return bool(min(binom.cdf(count, n, rate), binom.sf(count - 1, n, rate)) > 1e-9)
 
 
 @settings(max_examples=25, deadline=None)

@@ -118,8 +118,9 @@ class NLGAN(BaseEstimator):  # type: ignore[misc]
 
     Examples
     --------
-    >>> import labelproof as lp
+    >>> import warnings, labelproof as lp
     >>> from sklearn.datasets import load_digits
+    >>> warnings.simplefilter("ignore")                     # two epochs are too short for variety
     >>> digits = load_digits()
     >>> rows = digits.target < 2
     >>> noisy = lp.simulate.symmetric(digits.target[rows], 0.2, seed=0)

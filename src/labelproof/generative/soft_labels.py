@@ -44,8 +44,8 @@ def soft_labels(shares: Shares) -> SoftLabels:
 
     Examples
     --------
-    >>> soft_labels(Shares(0.7, 0.7))
-    SoftLabels(positive=0.3, negative=0.7)
+    >>> [round(label, 2) for label in soft_labels(Shares(0.7, 0.7))]
+    [0.3, 0.7]
     """
     for name, share in zip(("pi_p", "pi_n"), shares, strict=True):
         if not 0 <= share <= 1:
