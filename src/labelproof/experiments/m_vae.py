@@ -90,10 +90,6 @@ class CurveRecord(Record):
                 rows[key] = row
         return list(rows.values())
 
-    def table(self, rows: list[Row] | None = None) -> Any:
-        """The summary."""
-        return super().table(self.summary() if rows is None else rows)
-
 
 def run(record: Record, *, data: Path | None, seeds: int, quick: bool) -> Record:
     """Five methods, 10, 25 and 50 labels of each kind, p1 from 0 to 0.8; all six kinds; MNIST with 100 labels.

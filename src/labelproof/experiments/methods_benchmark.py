@@ -37,10 +37,6 @@ class MethodsRecord(Record):
             for (data, noise, method), rows in found.items()
         ]
 
-    def table(self, rows: list[Row] | None = None) -> Any:
-        """The summary."""
-        return super().table(self.summary() if rows is None else rows)
-
 
 def _spread(rows: list[Row], name: str) -> Row:
     values = np.array([row[name] for row in rows])

@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from sklearn.base import BaseEstimator, ClassifierMixin
 
 from labelproof.data.files import existing
@@ -168,10 +169,6 @@ class TableRecord(Record):
             rows.append(shown)
         return rows
 
-    def table(self, rows: list[Row] | None = None) -> Any:
-        """The summary."""
-        return super().table(self.summary() if rows is None else rows)
-
 
 def _published(line: str, shares: str, method: str) -> float:
     reference, *settings = PUBLISHED[line]
@@ -307,7 +304,7 @@ def _figure_3(record: Record, data: Path, seeds: int, quick: bool, rows: Sequenc
     grids = {}
     for name, (load, shares, kind) in list(cases.items())[: 1 if quick else None]:
         length = 1 if quick else epochs or EPOCHS[kind]
-        if kind == "cifar10" and not _gpu() and not epochs:
+        if kind == "cifar10" and not torch.cuda.is_available() and not epochs:
             record.skipped.append(f"{name}: 500 epochs need a GPU, or give --epochs.")
             continue
         pictures = load()
@@ -324,9 +321,3 @@ def _figure_3(record: Record, data: Path, seeds: int, quick: bool, rows: Sequenc
     if grids:
         picture_grids(grids, record.path.with_suffix(".png"), title="Noisy labels, and what NL-GAN makes of them", columns=4)
     return record
-
-
-def _gpu() -> bool:
-    import torch
-
-    return torch.cuda.is_available()

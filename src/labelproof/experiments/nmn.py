@@ -104,10 +104,6 @@ class TableRecord(Record):
             )  # fmt: skip
         return rows
 
-    def table(self, rows: list[Row] | None = None) -> Any:
-        """The summary."""
-        return super().table(self.summary() if rows is None else rows)
-
 
 def run(record: Record, *, data: Path | None, seeds: int, quick: bool) -> Record:
     """One of the three tables, by the record's name."""

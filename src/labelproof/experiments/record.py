@@ -79,8 +79,8 @@ class Record:
         return self.rows
 
     def table(self, rows: list[Row] | None = None) -> Table:
-        """Rows as a table for the terminal."""
-        shown = self.rows if rows is None else rows
+        """Rows as a table for the terminal, the summary where left out."""
+        shown = self.summary() if rows is None else rows
         table = Table(box=None, header_style="dim", title=self.path.stem)
         columns = list(dict.fromkeys(name for row in shown for name, value in row.items() if not isinstance(value, list)))
         for name in columns:
