@@ -19,14 +19,12 @@ from labelproof.captioning.s2vt import S2VT
 from labelproof.captioning.vocabulary import PAD, Vocabulary
 from labelproof.data.bags import Bags
 from labelproof.data.captions import Captions
-from labelproof.data.files import MARKER, atomic_folder
 from labelproof.errors import BadInput, CorruptArtifact
-from labelproof.training.checkpoint import load_tensors, save_tensors
+from labelproof.training.checkpoint import load_model, save_model
 from labelproof.training.loop import fit
 from labelproof.training.options import Options
 from labelproof.training.trainable import Batch, Step, Trainable, TrainingData
 
-WEIGHTS = "weights.safetensors"
 BLOCK = 128  # videos that are captioned at a time
 
 
@@ -210,9 +208,7 @@ class ConceptCaptioner(BaseEstimator):  # type: ignore[misc]
             "words": list(self.vocabulary_.words),
             "n_concepts": self.n_concepts_,
         }
-        with atomic_folder(folder, overwrite=overwrite) as partial:
-            save_tensors(partial / WEIGHTS, self.network_.state_dict(), meta)
-            (partial / MARKER).write_text('{"kind": "concept-captioner"}\n', encoding="utf-8")
+        save_model(folder, "concept-captioner", self.network_.state_dict(), meta, overwrite=overwrite)
 
     @classmethod
     def load(cls, folder: str | os.PathLike[str]) -> Self:
@@ -223,7 +219,7 @@ class ConceptCaptioner(BaseEstimator):  # type: ignore[misc]
         CorruptArtifact
             If the file is missing or damaged, or vocabulary and weights are not of the same model.
         """
-        tensors, meta = load_tensors(Path(folder) / WEIGHTS)
+        tensors, meta = load_model(folder)
         try:
             model = cls(**meta["params"])
             model.vocabulary_, model.n_concepts_ = Vocabulary(tuple(meta["words"])), meta["n_concepts"]

@@ -15,20 +15,18 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
-from labelproof.data.files import MARKER, atomic_folder
 from labelproof.errors import BadInput, CorruptArtifact, LabelproofWarning
 from labelproof.generative.adversarial_regime import LOSSES, AdversarialRegime
 from labelproof.generative.adversaries import Generator, noise
 from labelproof.generative.pictures import PictureFormat
 from labelproof.generative.soft_labels import Shares, SoftLabels, shares_of, soft_labels
-from labelproof.training.checkpoint import by_owner, load_tensors, save_tensors
+from labelproof.training.checkpoint import by_owner, load_model, save_model
 from labelproof.training.loop import fit
 from labelproof.training.options import Options
 from labelproof.training.trainable import TrainingData
 from labelproof.validation import UNLABELLED
 from labelproof.validation.estimator_labels import coded_labels
 
-WEIGHTS = "weights.safetensors"
 LEAST_DIVERSITY = 0.3
 BLOCK = 512  # pictures generated at a time
 Codes = npt.NDArray[np.int64]
@@ -361,9 +359,7 @@ class NLGAN(BaseEstimator):  # type: ignore[misc]
                 for name, contest in self.contests_.items()
             ],
         }
-        with atomic_folder(folder, overwrite=overwrite) as partial:
-            save_tensors(partial / WEIGHTS, tensors, meta)
-            (partial / MARKER).write_text('{"kind": "nl-gan"}\n', encoding="utf-8")
+        save_model(folder, "nl-gan", tensors, meta, overwrite=overwrite)
 
     @classmethod
     def load(cls, folder: str | os.PathLike[str]) -> Self:
@@ -374,7 +370,7 @@ class NLGAN(BaseEstimator):  # type: ignore[misc]
         CorruptArtifact
             If the file is missing or damaged.
         """
-        tensors, meta = load_tensors(Path(folder) / WEIGHTS)
+        tensors, meta = load_model(folder)
         parts = by_owner(tensors)
         try:
             params = meta["params"]

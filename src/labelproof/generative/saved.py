@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from labelproof.data.files import MARKER, atomic_folder
 from labelproof.errors import CorruptArtifact
 from labelproof.generative.cells import Cells
 from labelproof.generative.mislabeled_module import MislabeledModule
 from labelproof.noise.transition import TransitionMatrix
-from labelproof.training.checkpoint import by_owner, load_tensors, save_tensors
+from labelproof.training.checkpoint import by_owner, load_model, save_model
 
-WEIGHTS = "weights.safetensors"
 ITEMS = ("mean_", "spread_", "error_probability_", "posterior_")
 
 
@@ -24,14 +21,12 @@ def write_model(model: Any, folder: str | os.PathLike[str], *, overwrite: bool) 
     """Write the files of `labelproof.MislabeledVAE.save`."""
     tensors = {f"items/{name}": torch.from_numpy(getattr(model, name)) for name in ITEMS}
     tensors |= {f"module/{name}": tensor for name, tensor in model.module_.state_dict().items()}
-    with atomic_folder(folder, overwrite=overwrite) as partial:
-        save_tensors(partial / WEIGHTS, tensors, _meta(model))
-        (partial / MARKER).write_text('{"kind": "mislabeled-vae"}\n', encoding="utf-8")
+    save_model(folder, "mislabeled-vae", tensors, _meta(model), overwrite=overwrite)
 
 
 def read_model(cls: Any, folder: str | os.PathLike[str]) -> Any:
     """Read what `write_model` wrote."""
-    tensors, meta = load_tensors(Path(folder) / WEIGHTS)
+    tensors, meta = load_model(folder)
     parts = by_owner(tensors, "items", "module")
     try:
         model = cls(**meta["params"])

@@ -15,9 +15,8 @@ import labelproof
 from labelproof.data.files import MARKER
 from labelproof.errors import CorruptArtifact
 from labelproof.noise.transition import TransitionMatrix
-from labelproof.training.checkpoint import by_owner, load_tensors, save_tensors
+from labelproof.training.checkpoint import WEIGHTS, by_owner, load_tensors, save_tensors
 
-WEIGHTS_FILE = "weights.safetensors"
 HISTORY_FOLDER = "history"
 Parts = dict[str, dict[str, Tensor]]
 
@@ -48,7 +47,7 @@ def write_model(model: Any, folder: Path) -> None:
     weights |= {f"encoder/{name}": torch.from_numpy(np.asarray(array)) for name, array in arrays.items()}
     weights["items/error_probability"] = torch.from_numpy(model.error_probability_)
     weights["items/history_index"] = torch.from_numpy(model.history_index_)
-    save_tensors(folder / WEIGHTS_FILE, weights, {})
+    save_tensors(folder / WEIGHTS, weights, {})
     model.history_.save(folder / HISTORY_FOLDER)
     (folder / MARKER).write_text(json.dumps(summary, indent=1, ensure_ascii=False), encoding="utf-8")
 
@@ -69,7 +68,7 @@ def read_model(folder: str | os.PathLike[str]) -> tuple[dict[str, Any], Parts]:
         raise CorruptArtifact(f"{str(place)!r} is not a whole model folder ({error}). Train again.") from error
     if kind != "classifier":
         raise CorruptArtifact(f"{str(place)!r} holds no model, but {kind}. Name a folder that labelproof train wrote.")
-    tensors, _ = load_tensors(place / WEIGHTS_FILE)
+    tensors, _ = load_tensors(place / WEIGHTS)
     return summary, by_owner(tensors, "network", "second", "encoder", "items")
 
 

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
 from labelproof.data.encoding import ENCODERS, Encoder
-from labelproof.data.files import MARKER, atomic_folder
 from labelproof.errors import BadInput, CorruptArtifact
 from labelproof.multilabel.network import TagNetwork
 from labelproof.multilabel.noise_network import NoiseNetwork
 from labelproof.multilabel.stages import Stages
-from labelproof.training.checkpoint import by_owner, load_tensors, save_tensors
+from labelproof.training.checkpoint import by_owner, load_model, save_model
 from labelproof.training.trainable import TrainingData
 
-WEIGHTS = "weights.safetensors"
 ITEMS = ("error_probability_", "missing_", "incorrect_", "_varying", "_always")
 
 
@@ -37,14 +34,12 @@ def write_model(model: Any, folder: str | os.PathLike[str], *, overwrite: bool) 
         "constant": model.constant_,
         "encoder": {"kind": model.encoder_.kind, **scales},
     }
-    with atomic_folder(folder, overwrite=overwrite) as partial:
-        save_tensors(partial / WEIGHTS, tensors, meta)
-        (partial / MARKER).write_text('{"kind": "noisy-tag-classifier"}\n', encoding="utf-8")
+    save_model(folder, "noisy-tag-classifier", tensors, meta, overwrite=overwrite)
 
 
 def read_model(cls: Any, folder: str | os.PathLike[str], backbone: Any) -> Any:
     """Read what `write_model` wrote."""
-    tensors, meta = load_tensors(Path(folder) / WEIGHTS)
+    tensors, meta = load_model(folder)
     parts = by_owner(tensors, "items", "encoder", "network", "noise")
     try:
         params = meta["params"]

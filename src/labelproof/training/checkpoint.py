@@ -14,10 +14,11 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from labelproof.data.files import atomic_write
+from labelproof.data.files import MARKER, atomic_folder, atomic_write
 from labelproof.errors import CorruptArtifact
 
 FORMAT = "labelproof 1"
+WEIGHTS = "weights.safetensors"  # in the folder of a model
 
 
 def save_tensors(path: Path, tensors: Mapping[str, Tensor], meta: Mapping[str, Any]) -> None:
@@ -47,6 +48,26 @@ def load_tensors(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], dict[
     except (SafetensorError, OSError, KeyError, ValueError) as error:
         raise CorruptArtifact(f"{str(path)!r} is no whole checkpoint ({error}). Delete it and run again.") from error
     return tensors, meta
+
+
+def save_model(
+    folder: str | os.PathLike[str], kind: str, tensors: Mapping[str, Tensor], meta: Mapping[str, Any], *, overwrite: bool
+) -> None:
+    """Write a model into a folder of its own, whole or not at all.
+
+    Raises
+    ------
+    BadInput
+        If the folder exists and ``overwrite`` is false.
+    """
+    with atomic_folder(folder, overwrite=overwrite) as partial:
+        save_tensors(partial / WEIGHTS, tensors, meta)
+        (partial / MARKER).write_text(json.dumps({"kind": kind}) + "\n", encoding="utf-8")
+
+
+def load_model(folder: str | os.PathLike[str]) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Read what `save_model` wrote, as `load_tensors` does."""
+    return load_tensors(Path(folder) / WEIGHTS)
 
 
 def by_owner(tensors: Mapping[str, Tensor], *owners: str) -> dict[str, dict[str, Tensor]]:
