@@ -128,18 +128,6 @@ class S2VT(nn.Module):
         chosen = (score / length**length_penalty).argmax(dim=1) + beam * torch.arange(b, device=frames.device)
         return functional.pad(words[chosen], (0, most - words.shape[1]), value=PAD)
 
-    @torch.no_grad()
-    def greedy(self, frames: Tensor, *, most: int = 20) -> Tensor:
-        """The most probable word each time, shape (b, most), padded after the end: `write` with one beam, told simply."""
-        memory, words = self.read(frames), [torch.full((len(frames),), BEGIN, device=frames.device)]
-        done = torch.zeros(len(frames), dtype=torch.bool, device=frames.device)
-        for _ in range(most):
-            logits, memory = self.say(memory, words[-1][:, None])
-            best = _choices(logits[:, 0]).argmax(dim=1)
-            words.append(torch.where(done, PAD, best))
-            done |= best == END
-        return torch.stack(words[1:], dim=1)
-
 
 def _choices(logits: Tensor) -> Tensor:
     """Log-probabilities of the next word; padding, the beginning and unknown words are never written."""

@@ -48,11 +48,9 @@ def lines(
     lowest : float
         Where the axis of values begins.
     """
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
     from matplotlib.lines import Line2D
+
+    pyplot = _pyplot()
 
     with pyplot.rc_context(STYLE):
         across = len(panels) if columns is None else columns
@@ -102,10 +100,7 @@ def dots(
     marked : str
         The row whose mean is drawn as a line through its panel, for comparison.
     """
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
+    pyplot = _pyplot()
 
     down = -(-len(panels) // columns)
     height = max((len(rows) for rows in panels.values()), default=1)
@@ -146,10 +141,7 @@ def histogram(
     path : Path of a .png
     title, x : str
     """
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
+    pyplot = _pyplot()
 
     with pyplot.rc_context(STYLE):
         figure, axis = pyplot.subplots(figsize=(6.4, 3.4))
@@ -178,10 +170,7 @@ def picture_grids(grids: Mapping[str, npt.NDArray[Any]], path: Path, *, title: s
     columns : int
         Panels beside each other.
     """
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
+    pyplot = _pyplot()
 
     down = -(-len(grids) // columns)
     with pyplot.rc_context(STYLE):
@@ -207,10 +196,18 @@ def _tiled(pictures: npt.NDArray[Any], across: int = 6) -> npt.NDArray[Any]:
     return wall
 
 
-def _save(figure: Any, path: Path) -> None:
+def _pyplot() -> Any:
+    """matplotlib's pyplot, which draws without a screen."""
+    import matplotlib
+
+    matplotlib.use("Agg")
     from matplotlib import pyplot
 
+    return pyplot
+
+
+def _save(figure: Any, path: Path) -> None:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=150)
-    pyplot.close(figure)
+    _pyplot().close(figure)
     atomic_write(path, buffer.getvalue())
