@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -10,8 +12,9 @@ from PIL import Image
 
 from commands import run
 from labelproof.backbones import SmallConvNet
-from labelproof.experiments import Record, nmn
+from labelproof.experiments import Record, nmn, nmn_captions
 from labelproof.experiments.nmn import TableRecord, problems
+from labelproof.experiments.nmn_captions import BLIND, CLEAN, COMMONEST, TAGGERS, CaptionRecord
 
 
 @pytest.mark.slow
@@ -34,6 +37,33 @@ def test_a_table_is_made_and_goes_on(real_data, tmp_path, table, pooling):
     assert len(again) == len(rows)
     missing = run("reproduce", table, "--data", tmp_path / "none", "--out", tmp_path / "b")
     assert missing.returncode == 2
+
+
+@pytest.mark.slow
+def test_captions_of_three_taggers_are_compared(real_data, tmp_path):
+    command = ["reproduce", "nmn-table-4", "--quick", "--seeds", 1, "--data", real_data, "--out", tmp_path]
+    done = run(*command)
+    assert done.returncode == 0, done.stderr
+    content = json.loads((tmp_path / "nmn-table-4.json").read_text())
+    assert {row["concepts"] for row in content["rows"]} == {*TAGGERS, BLIND, CLEAN, COMMONEST}
+    blind = next(row for row in content["rows"] if row["concepts"] == BLIND)
+    assert blind["different"] == 1  # who sees no video says one thing of all
+    assert Image.open(tmp_path / "nmn-table-4.png").width > 300
+    (tmp_path / "nmn-table-4.json").write_text(json.dumps({"rows": content["rows"][:-1]}))
+    assert run(*command).returncode == 0
+    again = json.loads((tmp_path / "nmn-table-4.json").read_text())["rows"]
+    assert again[:-1] == content["rows"][:-1]
+    assert len(again) == len(content["rows"])
+
+
+def test_scores_of_captions_gain_on_the_baseline_of_the_same_seed(tmp_path):
+    point = {"data": "a", "BLEU-4": 0.1, "ROUGE-L": 0.2, "METEOR": None}
+    made = [("baseline*-MIL", 0, 0.5), ("baseline*-MIL", 1, 0.7), ("NMN-FI-MIL", 0, 0.6), ("NMN-FI-MIL", 1, 0.9)]
+    rows = [{**point, "concepts": name, "seed": seed, "CIDEr": value} for name, seed, value in made]
+    found = {row["concepts"]: row for row in CaptionRecord(tmp_path / "x.json", rows).summary()}
+    assert found["NMN-FI-MIL"]["gain"] == pytest.approx(0.15)
+    assert found["NMN-FI-MIL"]["METEOR"] is None
+    assert found["baseline*-MIL"]["gain"] == 0
 
 
 def test_gains_are_paired_by_seed(tmp_path):
@@ -97,3 +127,15 @@ def test_published_sets_are_read_from_their_folders(real_data, tmp_path, monkeyp
     first = json.loads((tmp_path / "nmn-table-1.json").read_text())["rows"][0]
     assert first["data"] == "coco"
     assert 0 < first["ap_NN"] <= 100
+    monkeypatch.setattr("labelproof.experiments.nmn_captions.moving", lambda *_, **__: None)
+    monkeypatch.setattr("labelproof.experiments.nmn_captions._measure", partial(_only_published, nmn_captions._measure))
+    found = nmn_captions.run(Record.open(tmp_path, "nmn-table-4"), data=tmp_path, seeds=1, quick=False)
+    assert {row["concepts"] for row in found.rows} >= set(TAGGERS)
+    assert all(0 <= row["CIDEr"] <= 10 for row in found.rows)
+
+
+def _only_published(measure, record, films, seed):
+    """Small ones, as these have seven videos."""
+    if films is not None:
+        small = {"epochs": 2, "hidden": 8, "concept_size": 8, "word_size": 8, "min_count": 1}
+        measure(record, replace(films, captioner=small, meteor=False), seed)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+import torch
 from torch import Tensor, nn
 
 from labelproof.backbones.places import at_each_place
@@ -38,7 +39,7 @@ class SmallConvNet(nn.Module):
 
     def encode(self, x: Tensor) -> Tensor:
         """The feature map, shape (n, 4 width, height / 8, width / 8)."""
-        out: Tensor = self.features(x)
+        out: Tensor = self.features(x.contiguous(memory_format=torch.channels_last))  # pooling and norms take half the time so
         return out
 
     def score(self, features: Tensor) -> Tensor:

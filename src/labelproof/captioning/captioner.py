@@ -53,6 +53,8 @@ class ConceptCaptioner(BaseEstimator):  # type: ignore[misc]
     ----------
     vocabulary_ : Vocabulary
     n_concepts_ : int
+    concepts_ : tuple of str
+        Names of the concepts; empty where `fit` was not told.
     network_ : S2VT
 
     References
@@ -102,7 +104,9 @@ class ConceptCaptioner(BaseEstimator):  # type: ignore[misc]
         self.precision = precision
         self.checkpoints = checkpoints
 
-    def fit(self, concepts: Any, captions: Captions | Sequence[Sequence[str]]) -> ConceptCaptioner:
+    def fit(
+        self, concepts: Any, captions: Captions | Sequence[Sequence[str]], *, names: Sequence[str] | None = None
+    ) -> ConceptCaptioner:
         """Train on videos and their captions.
 
         Parameters
@@ -111,6 +115,8 @@ class ConceptCaptioner(BaseEstimator):  # type: ignore[misc]
             Concept probabilities of each frame; a picture is a video of one frame.
         captions : Captions, or sequence of length n of sequences of str
             One or more for each video.
+        names : sequence of length k, optional
+            Of the concepts: kept, so that those who have other concepts can be told.
 
         Returns
         -------
@@ -121,13 +127,18 @@ class ConceptCaptioner(BaseEstimator):  # type: ignore[misc]
         BadInput
             For a video without frames or without a caption, or of whose captions no word is known, naming it.
         """
-        frames, (names, said) = self._frames(concepts), _named(captions)
+        frames, (videos, said) = self._frames(concepts), _named(captions)
         if len(frames) != len(said):
             raise BadInput(f"there are {len(frames)} videos but captions of {len(said)}. Give each video its captions.")
-        for name, own in zip(names, said, strict=True):
+        for name, own in zip(videos, said, strict=True):
             if isinstance(own, str) or not any(text.strip() for text in own):
                 raise BadInput(f"video {name!r} has no caption: {own!r}. Give a list of one or more, or leave the video out.")
         self.n_concepts_ = int(frames.shape[2])
+        self.concepts_ = tuple(map(str, names or ()))
+        if self.concepts_ and len(self.concepts_) != self.n_concepts_:
+            raise BadInput(
+                f"there are {len(self.concepts_)} names but a frame has {self.n_concepts_} concepts. Give one name each."
+            )
         self.vocabulary_ = Vocabulary.of((text for own in said for text in own), min_count=self.min_count)
         video = np.repeat(np.arange(len(said)), [len(own) for own in said])
         words = self.vocabulary_.encoded([text for own in said for text in own], self.max_words)
@@ -135,7 +146,7 @@ class ConceptCaptioner(BaseEstimator):  # type: ignore[misc]
         unknown = np.setdiff1d(np.arange(len(said)), video[known])
         if len(unknown):
             raise BadInput(
-                f"the captions of video {names[unknown[0]]!r} have unknown words only ({len(unknown)} such videos): {said[unknown[0]]!r}. "
+                f"the captions of video {videos[unknown[0]]!r} have unknown words only ({len(unknown)} such videos): {said[unknown[0]]!r}. "
                 f"Lower min_count, now {self.min_count}, or leave them out."
             )
         with torch.random.fork_rng(devices=[]):
@@ -147,7 +158,9 @@ class ConceptCaptioner(BaseEstimator):  # type: ignore[misc]
             schedule="cosine", clip_norm=5.0, seed=self.seed, accelerator=self.accelerator, precision=self.precision,
         )  # fmt: skip
         folder = None if self.checkpoints is None else Path(self.checkpoints)
-        identity = {"model": "concept-captioner", "hidden": self.hidden, "words": len(self.vocabulary_)}
+        elsewhere = ("checkpoints", "accelerator", "precision")
+        sizes = {name: value for name, value in self.get_params().items() if name not in elsewhere}
+        identity = {"model": "concept-captioner", **sizes, "words": len(self.vocabulary_)}
         fit(_Captioning(self.network_), data, options, folder=folder, identity=identity)
         return self
 
@@ -207,6 +220,7 @@ class ConceptCaptioner(BaseEstimator):  # type: ignore[misc]
             "params": {**self.get_params(), "checkpoints": None},
             "words": list(self.vocabulary_.words),
             "n_concepts": self.n_concepts_,
+            "concepts": list(self.concepts_),
         }
         save_model(folder, "concept-captioner", self.network_.state_dict(), meta, overwrite=overwrite)
 
@@ -223,6 +237,7 @@ class ConceptCaptioner(BaseEstimator):  # type: ignore[misc]
         try:
             model = cls(**meta["params"])
             model.vocabulary_, model.n_concepts_ = Vocabulary(tuple(meta["words"])), meta["n_concepts"]
+            model.concepts_ = tuple(meta["concepts"])
             if len(tensors["head.bias"]) != len(model.vocabulary_):
                 raise CorruptArtifact(
                     f"{str(folder)!r} has a vocabulary of {len(model.vocabulary_)} but weights for {len(tensors['head.bias'])}. Train again."

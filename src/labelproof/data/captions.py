@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -52,8 +53,13 @@ class Captions:
         if not rows:
             known = sorted({own for own in self.splits if own})
             raise BadInput(f"there is no split {name!r}. The file has {', '.join(known) or 'none'}.")
+        return self.take(rows)
+
+    def take(self, rows: Sequence[int]) -> Captions:
+        """Some items, by number."""
         ids, captions = tuple(self.ids[i] for i in rows), tuple(self.captions[i] for i in rows)
-        return Captions(ids, captions, tuple(self.files[i] for i in rows), (name,) * len(rows), self.skipped)
+        files, splits = tuple(self.files[i] for i in rows), tuple(self.splits[i] for i in rows)
+        return Captions(ids, captions, files, splits, self.skipped)
 
     def with_replaced(self, rate: float, *, seed: Seed = None) -> Captions:
         """Some captions of each item replaced by captions of other items: the paper's incorrect labels.

@@ -85,6 +85,43 @@ def read_tagged(
     return Tagged(x, matrix, names, tuple(ids[row] for row in kept), skipped)
 
 
+def list_items(folder: Path_) -> tuple[list[str], list[list[Path]]]:
+    """Names of the items of a folder, and their files: each picture is one, or each folder of frames.
+
+    Returns
+    -------
+    names : list of n str
+        Paths relative to the folder, sorted.
+    files : list of n lists of Path
+        One file of a picture; of a video its frames, in the order of their names.
+
+    Raises
+    ------
+    BadInput
+        If there are neither pictures nor folders with frames, or both.
+    """
+    root = existing(folder, "folder")
+    if not root.is_dir():
+        raise BadInput(f"{str(root)!r} is a file. Give a folder of pictures, or of videos as folders of frames.")
+    entries = sorted(root.iterdir())
+    pictures = [entry for entry in entries if entry.suffix.lower() in SUFFIXES and entry.is_file()]
+    videos = [(entry, own) for entry in entries if entry.is_dir() and (own := frames_of(entry))]
+    if pictures and videos:
+        raise BadInput(
+            f"{str(root)!r} has pictures ({pictures[0].name}) and folders of frames ({videos[0][0].name}). Give one kind."
+        )
+    if not pictures and not videos:
+        raise BadInput(f"{str(root)!r} has no pictures and no folders of frames ({', '.join(sorted(SUFFIXES))}).")
+    if pictures:
+        return [file.name for file in pictures], [[file] for file in pictures]
+    return [video.name for video, _ in videos], [own for _, own in videos]
+
+
+def frames_of(video: Path) -> list[Path]:
+    """Picture files of a folder, in the order of their names."""
+    return sorted(file for file in video.iterdir() if file.suffix.lower() in SUFFIXES)
+
+
 def _pictures(places: list[Path], ids: list[str], size: int) -> tuple[Decoded, list[int], list[tuple[str, str]]]:
     pixels, kept, skipped = decode_all(places, ids, size)
     return pixels[: len(kept)], kept, skipped
@@ -94,7 +131,7 @@ def _videos(places: list[Path], ids: list[str], size: int, frames: int) -> tuple
     bags, kept = [], []
     skipped: list[tuple[str, str]] = []
     for row, (place, name) in enumerate(zip(places, ids, strict=True)):
-        files = sorted(p for p in place.iterdir() if p.suffix.lower() in SUFFIXES)
+        files = frames_of(place)
         chosen = [files[i] for i in evenly(len(files), frames)]
         pixels, read, bad = decode_all(chosen, [f"{name}/{p.name}" for p in chosen], size)
         skipped += bad

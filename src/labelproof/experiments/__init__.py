@@ -19,6 +19,7 @@ EXPERIMENTS = {
     "m-vae-figure-1": "labelproof.experiments.m_vae",
     **dict.fromkeys(("nl-gan-table-1", "nl-gan-figure-1", "nl-gan-figure-3"), "labelproof.experiments.nl_gan"),
     **dict.fromkeys(("nmn-table-1", "nmn-table-2", "nmn-table-3"), "labelproof.experiments.nmn"),
+    "nmn-table-4": "labelproof.experiments.nmn_captions",
 }
 
 

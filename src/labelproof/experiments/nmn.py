@@ -31,11 +31,11 @@ from labelproof.captioning.concepts import Concepts, words_of
 from labelproof.data.bags import Bags, evenly
 from labelproof.data.captions import Captions, read_captions
 from labelproof.data.files import existing, read_frame
-from labelproof.data.images import SUFFIXES
 from labelproof.data.picture_rows import PictureRows
+from labelproof.data.tagged import frames_of
 from labelproof.errors import BadInput
 from labelproof.experiments.record import Record, Row, half_width
-from labelproof.experiments.scenes import SIDE, compose
+from labelproof.experiments.scenes import SIDE, Scenes, compose
 from labelproof.multilabel.classifier import NoisyTagClassifier
 from labelproof.multilabel.precision import tag_precision
 from labelproof.noise.simulate import caption_replacement
@@ -111,9 +111,9 @@ def run(record: Record, *, data: Path | None, seeds: int, quick: bool) -> Record
     record = TableRecord(record.path, record.rows, record.skipped)
     if data is None:
         raise BadInput(f"{table} needs --data: the folder of real data.")
-    published = [] if quick else _published(record, table, data)
+    others = [] if quick else _published(record, table, data)
     for seed in range(seeds):
-        for problem in [*problems(table, data, seed, quick=quick), *published]:
+        for problem in [*problems(table, data, seed, quick=quick), *others]:
             for replaced in REPLACED[table][:1] if quick else REPLACED[table]:
                 given = problem.noisy(replaced, seed)
                 for name, pooling in problem.poolings.items():
@@ -155,10 +155,15 @@ def _composed(data: Path, seed: int, n: int) -> Tagging:
 
 def _moving(data: Path, seed: int, n: int) -> Tagging:
     train, test = (compose(data, m, videos=True, seed=seed, test=t) for m, t in ((n, False), (max(40, n // 3), True)))
+    return filmed_scenes(train, test, quick=n < 1000)
+
+
+def filmed_scenes(train: Scenes, test: Scenes, *, quick: bool = False) -> Tagging:
+    """Videos of moving digits."""
     return Tagging(
         "moving scenes", _frames(train.x), partial(_replaced, train.captions), _frames(test.x), test.true,
         lambda: SmallConvNet(10, 1, 16), {"frame": "none", "video, MIL": "noisy-or"},
-        {"stages": (5, 3) if n > 1000 else (1, 1), "batch_size": 16, "missing": 0.3, "incorrect": 0.3},
+        {"stages": (1, 1) if quick else (5, 3), "batch_size": 16, "missing": 0.3, "incorrect": 0.3},
     )  # fmt: skip
 
 
@@ -168,17 +173,24 @@ def _replaced(captions: Tags, replaced: int, seed: int) -> Tags:
 
 def _published(record: Record, table: str, data: Path) -> list[Tagging]:
     """COCO or MSR-VTT, if the folder of data has them."""
-    name, make = ("msr-vtt", _msr_vtt) if table == "nmn-table-3" else ("coco", _coco)
+    name = "msr-vtt" if table == "nmn-table-3" else "coco"
+    weights = published(record, name, data)
+    if weights is None:
+        return []
+    return [msr_vtt_films(data / name, weights)[0] if name == "msr-vtt" else _coco(data / name, weights)]
+
+
+def published(record: Record, name: str, data: Path) -> Path | None:
+    """VGG16's weights, if the folder of data has them and the set; else the record says what is missing."""
     weights = next((file for ending in ("safetensors", "pth") for file in data.glob(f"vgg16*.{ending}")), None)
     if not (data / name).is_dir():
         record.skipped.append(f"{name} is not in {str(data)!r}: {WHERE[name]}")
-        return []
+        return None
     if weights is None:
         record.skipped.append(
             f"{name} needs VGG16: put torchvision's vgg16-397923af.pth, from pytorch.org, into {str(data)!r}."
         )
-        return []
-    return [make(data / name, weights)]
+    return weights
 
 
 def _coco(folder: Path, weights: Path) -> Tagging:
@@ -195,21 +207,22 @@ def _coco(folder: Path, weights: Path) -> Tagging:
     )  # fmt: skip
 
 
-def _msr_vtt(folder: Path, weights: Path) -> Tagging:
-    """Videos as folders of frames, ``frames/video0/…``; 26 of each."""
+def msr_vtt_films(folder: Path, weights: Path) -> tuple[Tagging, Captions, Captions, Concepts]:
+    """Videos as folders of frames, ``frames/video0/…``, 26 of each; captions for training and for tests, and their concepts."""
     captions = read_captions(folder / "train_val_videodatainfo.json", folder=folder / "frames")
     train, test = captions.split("train"), captions.split("validate")
     concepts = Concepts.of(train, min(1087, _different_words(train)), groups=_parts_of_speech(folder))
     x, other = (PictureRows([_sampled(folder / "frames" / name) for name in part.files], PICTURE) for part in (train, test))
-    return Tagging(
+    tagging = Tagging(
         "msr-vtt", x, lambda replaced, seed: concepts.tags(train.with_replaced(replaced / CAPTIONS, seed=seed)),
         other, concepts.tags(test), lambda: _vgg16(len(concepts.words), weights),
         {"frame": "none", "video, MIL": "noisy-or"}, {**VGG_OPTIONS, "stages": (3, 2), "batch_size": 2}, concepts.groups,
     )  # fmt: skip
+    return tagging, train, test, concepts
 
 
 def _sampled(video: Path) -> list[Path]:
-    files = sorted(file for file in video.iterdir() if file.suffix.lower() in SUFFIXES)
+    files = frames_of(video)
     return [files[i] for i in evenly(len(files))]
 
 

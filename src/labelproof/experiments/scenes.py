@@ -15,6 +15,15 @@ from labelproof.data.files import existing
 SIDE, FRAMES, CAPTIONS = 48, 6, 5
 SIZES = (10, 20)  # pixels
 MENTIONED = (0.15, 0.85)  # by one person, of the smallest and of the largest digit
+STILL = 4.0  # pixels a frame: who is slower rests
+TRAIL = ((0.3, 0.3), (0.15, 0.6))  # frames ago, and how bright a digit is still seen there
+NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+MOVES = ("left", "right", "up", "down")
+CONTENT = (*NAMES, "moves", "rests", *MOVES, "above", "below")  # words of captions that say something
+SPEECH = {
+    **dict.fromkeys(NAMES, "NN"), **dict.fromkeys(("moves", "rests"), "VB"),
+    **dict.fromkeys(MOVES, "RB"), **dict.fromkeys(("above", "below"), "IN"),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -27,12 +36,35 @@ class Scenes:
     true : ndarray of 0/1, shape (n, 10)
         Which digits are there.
     captions : ndarray of 0/1, shape (n, 5, 10)
-        Which of them each of five people mentions: the larger a digit, the likelier. What all forget is a missing tag.
+        Which of them each of five people mentions: the larger a digit, the likelier, and at least the largest. What all forget is a
+        missing tag.
+    sentences : tuple of length n
+        Of five captions each: the same in words, ``"a three moves left above a seven"``; of videos alone.
     """
 
     x: npt.NDArray[np.uint8] | Bags
     true: npt.NDArray[np.int8]
     captions: npt.NDArray[np.int8]
+    sentences: tuple[tuple[str, ...], ...] = ()
+
+
+@dataclass(frozen=True)
+class _Digit:
+    """One digit of a scene."""
+
+    label: int
+    size: int
+    start: npt.NDArray[np.float64]  # row and column in the middle frame
+    speed: npt.NDArray[np.float64]  # pixels a frame
+
+    @property
+    def move(self) -> str:
+        down, right = self.speed
+        if np.hypot(down, right) < STILL:
+            return "rests"
+        if abs(right) >= abs(down):
+            return "moves right" if right > 0 else "moves left"
+        return "moves down" if down > 0 else "moves up"
 
 
 def compose(data: Path, n: int, *, test: bool = False, videos: bool = False, seed: int = 0) -> Scenes:
@@ -46,7 +78,7 @@ def compose(data: Path, n: int, *, test: bool = False, videos: bool = False, see
     test : bool
         Of MNIST's test digits, which no training scene has.
     videos : bool
-        Six frames in which the digits move; most are seen in some of the frames only.
+        Six frames in which the digits move and leave a trail; most are seen in some of the frames only.
     seed : int
     """
     part = "test" if test else "train"
@@ -56,19 +88,40 @@ def compose(data: Path, n: int, *, test: bool = False, videos: bool = False, see
     frames = FRAMES if videos else 1
     x = np.zeros((n, frames, SIDE, SIDE), np.uint8)
     true, captions = np.zeros((n, 10), np.int8), np.zeros((n, CAPTIONS, 10), np.int8)
+    sentences = []
     for i in range(n):
+        there: list[_Digit] = []
         for _ in range(rng.integers(1, 5)):
             which = rng.integers(len(digits))
             size = int(rng.integers(SIZES[0], SIZES[1] + 1))
-            small = np.asarray(Image.fromarray(digits[which]).resize((size, size), Image.Resampling.BILINEAR))
             start, speed = rng.uniform(0, SIDE - size, 2), rng.normal(0, SIDE / 4, 2) if videos else np.zeros(2)
+            there.append(_Digit(int(labels[which]), size, start, speed))
+            small = np.asarray(Image.fromarray(digits[which]).resize((size, size), Image.Resampling.BILINEAR))
             for frame in range(frames):
-                _paint(x[i, frame], small, *np.round(start + speed * (frame - frames // 2)).astype(int))
-            share = (size - SIZES[0]) / (SIZES[1] - SIZES[0])
-            said = rng.random(CAPTIONS) < MENTIONED[0] + share * (MENTIONED[1] - MENTIONED[0])
-            true[i, labels[which]] = 1
-            captions[i, said, labels[which]] = 1
-    return Scenes(Bags.of(x) if videos else x[:, 0], true, captions)
+                for ago, bright in (*TRAIL, (0.0, 1.0)) if videos else ((0.0, 1.0),):
+                    place = np.round(start + speed * (frame - frames // 2 - ago)).astype(int)
+                    _paint(x[i, frame], (small * bright).astype(np.uint8), *place)
+        there.sort(key=lambda digit: -digit.size)
+        shares = np.array([(digit.size - SIZES[0]) / (SIZES[1] - SIZES[0]) for digit in there])
+        said = rng.random((CAPTIONS, len(there))) < MENTIONED[0] + shares * (MENTIONED[1] - MENTIONED[0])
+        said[:, 0] |= ~said.any(axis=1)
+        true[i, [digit.label for digit in there]] = 1
+        for person, own in enumerate(said):
+            captions[i, person, [digit.label for digit, yes in zip(there, own, strict=True) if yes]] = 1
+        sentences.append(tuple(_sentence([digit for digit, yes in zip(there, own, strict=True) if yes]) for own in said))
+    return Scenes(Bags.of(x) if videos else x[:, 0], true, captions, tuple(sentences) if videos else ())
+
+
+def _sentence(digits: list[_Digit]) -> str:
+    """Each second digit by where it is from the one before."""
+    parts = []
+    for i, digit in enumerate(digits):
+        named = f"{'an' if digit.label == 8 else 'a'} {NAMES[digit.label]}"
+        if i % 2:
+            parts.append(f"{'below' if digits[i - 1].start[0] > digit.start[0] else 'above'} {named}")
+        else:
+            parts.append(f"{'and ' if i else ''}{named} {digit.move}")
+    return " ".join(parts)
 
 
 def _paint(canvas: npt.NDArray[np.uint8], picture: npt.NDArray[np.uint8], row: int, column: int) -> None:

@@ -6,6 +6,7 @@ import copy
 import math
 import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -16,7 +17,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
-from labelproof.backbones import InputShape, make_backbone
+from labelproof.backbones import FCNVGG16, InputShape, make_backbone
 from labelproof.data.bags import Bags
 from labelproof.data.encoding import ENCODERS, Encoder, RawEncoder, kind_of
 from labelproof.data.picture_rows import PictureRows
@@ -52,6 +53,8 @@ class NoisyTagClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         ``"auto"``: a multilayer perceptron for vectors, a small convolutional network for pictures; ``"fcn-vgg16"``,
         ``"resnet18"``. A module of your own goes from instances to vectors (b, c) or maps (b, c, h, w), and is copied; if it has
         ``encode`` and ``score`` it is taken whole, else it gets a linear head.
+    weights : path, optional
+        Published weights that ``"fcn-vgg16"`` begins with, torchvision's ``vgg16-397923af.pth``.
     noise : {"feature-dependent", "feature-independent", "em"} or None
         ``p(z | y, x)`` (equation 3), ``p(z | y)`` (equation 4), the latter by expectation-maximisation (the appendix), or none:
         then the second stage is more of the first.
@@ -109,6 +112,7 @@ class NoisyTagClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self,
         backbone: Any = "auto",
         *,
+        weights: str | os.PathLike[str] | None = None,
         noise: str | None = "feature-dependent",
         pooling: str = "none",
         stages: tuple[int, int] = (20, 10),
@@ -125,6 +129,7 @@ class NoisyTagClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         precision: Any = "32-true",
     ) -> None:
         self.backbone = backbone
+        self.weights = weights
         self.noise = noise
         self.pooling = pooling
         self.stages = stages
@@ -251,6 +256,10 @@ class NoisyTagClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             made = make_backbone(self.backbone, InputShape(self.encoder_.shape, self.encoder_.cardinalities), tags)
             if not all(hasattr(made, part) for part in SPLITTING):
                 raise BadInput(f"backbone {self.backbone!r} cannot be used for tags. Give mlp, convnet, resnet18 or fcn-vgg16.")
+            if self.weights is not None:
+                if not isinstance(made, FCNVGG16):
+                    raise BadInput(f"there are no published weights for backbone {self.backbone!r}. Give fcn-vgg16.")
+                made.load_vgg16(self.weights)
             return made
         own = copy.deepcopy(self.backbone)
         return own if all(hasattr(own, part) for part in SPLITTING) else WithHead(own, tags)
@@ -307,6 +316,31 @@ class NoisyTagClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def predict_proba(self, X: Any) -> Probs:
         """``p(y = 1 | x)``, the probability of each true tag, shape (n, k)."""
         return np.asarray(expit(self.decision_function(X)))
+
+    def predict_instance_proba(self, X: Any) -> Bags:
+        """Probability of each true tag in every instance on its own, e.g. of each frame of a video.
+
+        Parameters
+        ----------
+        X : Bags, or PictureRows of videos
+
+        Returns
+        -------
+        Bags
+            Of vectors (k,), as many a bag as it has instances.
+
+        Raises
+        ------
+        BadInput
+            If X has no instances.
+        """
+        if isinstance(X, PictureRows) and X.frames:
+            own: list[list[Path]] = [list(files) for files in X.files]  # type: ignore[arg-type]
+            each = PictureRows([file for files in own for file in files], X.size)
+            return Bags(self.predict_proba(each), np.array([len(files) for files in own]))
+        if not isinstance(X, Bags):
+            raise BadInput(f"X is {type(X).__name__}. Give Bags, whose instances are wanted.")
+        return Bags(self.predict_proba(X.instances), X.sizes)
 
     def predict(self, X: Any) -> npt.NDArray[np.int64]:
         """Tags that are more likely than not, 0/1 of shape (n, k)."""

@@ -22,7 +22,7 @@ ITEMS = ("error_probability_", "missing_", "incorrect_", "_varying", "_always")
 def write_model(model: Any, folder: str | os.PathLike[str], *, overwrite: bool) -> None:
     """Write the files of `labelproof.NoisyTagClassifier.save`."""
     scales, arrays = model.encoder_.state()
-    params = {**model.get_params(), "backbone": model.backbone if isinstance(model.backbone, str) else None}
+    params = {**model.get_params(), "backbone": model.backbone if isinstance(model.backbone, str) else None, "weights": None}
     tensors = {f"items/{name}": torch.from_numpy(getattr(model, name)) for name in ITEMS}
     tensors |= {f"encoder/{name}": torch.from_numpy(np.asarray(array)) for name, array in arrays.items()}
     for owner, part in (("network", model.module_.network), ("noise", model.module_.noise)):

@@ -64,10 +64,17 @@ class Stages(Trainable):
         return self.lengths
 
     def parameter_groups(self) -> list[dict[str, Any]]:
-        """The noise network has a learning rate of its own, and no weight decay: that would draw rates to one half."""
+        """The noise network has learning rates of its own, and no weight decay: that would draw rates to one half.
+
+        Optimisers that scale each step, as Adam does, move log-odds that c weights make together c times as fast as a bias does,
+        and features would explain whatever was given before the classifier could. The weights' rate is that of the biases over c.
+        """
         groups: list[dict[str, Any]] = [{"params": list(self.network.parameters())}]
         if self.noise is not None and not self.em:
-            groups.append({"params": list(self.noise.parameters()), "lr_scale": self.noise_lr, "weight_decay": 0.0})
+            groups.append({"params": [self.noise.bias], "lr_scale": self.noise_lr, "weight_decay": 0.0})
+            if self.noise.weight is not None:
+                each = self.noise_lr / self.noise.weight.shape[1]
+                groups.append({"params": [self.noise.weight], "lr_scale": each, "weight_decay": 0.0})
         return groups
 
     def epoch_start(self, epoch: int) -> None:

@@ -1,0 +1,250 @@
+"""`labelproof concepts` and `labelproof caption`."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.markup import escape
+
+from labelproof.cli.shared import Overwrite, Seed, app, out, print_rows
+from labelproof.errors import BadInput
+
+if TYPE_CHECKING:
+    from labelproof.captioning.captioner import ConceptCaptioner
+    from labelproof.captioning.concept_table import ConceptTable
+    from labelproof.data.captions import Captions
+    from labelproof.multilabel.classifier import NoisyTagClassifier
+
+CaptionFile = Annotated[Path | None, typer.Option(help="Captions to learn from: JSON of COCO's or MSR-VTT's form.")]
+Split = Annotated[str | None, typer.Option(help="Only this split of the caption file, e.g. train.")]
+LARGE = "fcn-vgg16"  # its pictures are decoded anew each epoch: they would not fit into memory
+
+
+@app.command()
+def concepts(
+    data: Annotated[Path, typer.Argument(help="Folder of pictures, or of videos as folders of frames.")],
+    captions: CaptionFile = None,
+    split: Split = None,
+    k: Annotated[int, typer.Option(min=1, help="Concepts: so many of the commonest words of the captions.")] = 1000,
+    words: Annotated[Path | None, typer.Option(help="Text file of the words to take instead, one a line.")] = None,
+    noise: Annotated[
+        str, typer.Option(help="How tags go wrong: feature-dependent, feature-independent, em or none.")
+    ] = "feature-dependent",
+    pooling: Annotated[str, typer.Option(help="How places and frames make an item: noisy-or, mean, max or none.")] = "noisy-or",
+    backbone: Annotated[str, typer.Option(help="convnet, resnet18 or fcn-vgg16.")] = "convnet",
+    weights: Annotated[Path | None, typer.Option(help="Published weights of VGG16 to begin with.")] = None,
+    size: Annotated[int, typer.Option(min=8, help="Pictures are scaled to so many pixels a side.")] = 64,
+    frames: Annotated[int, typer.Option(min=1, help="Frames of a video, evenly spread.")] = 26,
+    epochs: Annotated[int, typer.Option(min=1, help="Passes over the data without the noise network.")] = 10,
+    noise_epochs: Annotated[int, typer.Option(min=0, help="Passes with it.")] = 5,
+    batch_size: Annotated[int | None, typer.Option(min=1)] = None,
+    learning_rate: Annotated[float, typer.Option(help="Highest rate of the schedule.")] = 3e-3,
+    model: Annotated[Path, typer.Option(help="Folder of the tagger: written with --captions, read without.")] = Path("tagger"),
+    target: Annotated[Path, typer.Option("--out", help="Table to write (.parquet .csv .tsv).")] = Path("concepts.parquet"),
+    overwrite: Overwrite = False,
+    seed: Seed = 0,
+) -> None:
+    """Say which concepts are in each frame of each item, and write it to a table.
+
+    With [bold]--captions[/bold] a tagger is trained first: its tags are the words of the captions, noisy as they are.
+
+    [bold]labelproof concepts frames/ --captions videos.json --model tagger/ --out concepts.parquet[/bold]
+    [bold]labelproof concepts new-frames/ --model tagger/ --out new.parquet[/bold]
+    """
+    from labelproof.data.captions import read_captions
+    from labelproof.data.files import check_output_folder, check_table_target
+    from labelproof.data.tagged import list_items
+    from labelproof.multilabel.classifier import NoisyTagClassifier
+
+    names, files = list_items(data)
+    check_table_target(target, overwrite=overwrite, source=data)
+    if captions is None:
+        tagger = NoisyTagClassifier.load(model)
+    else:
+        check_output_folder(model, overwrite=overwrite)
+        said = read_captions(captions, folder=data)
+        said = said if split is None else said.split(split)
+        tagger = NoisyTagClassifier(
+            backbone, weights=weights, noise=None if noise == "none" else noise, pooling=pooling,
+            stages=(epochs, noise_epochs), batch_size=batch_size, learning_rate=learning_rate, seed=seed,
+        )  # fmt: skip
+        _train_tagger(tagger, said, dict(zip(names, files, strict=True)), (k, words), (size, frames))
+        tagger.save(model, overwrite=overwrite)
+    table = _concept_table(tagger, names, files, frames)
+    table.write(target)
+    expected = table.frames.instances.mean(axis=0)
+    common = sorted(zip(table.names, expected, strict=True), key=lambda pair: -pair[1])[:8]
+    out.print(
+        f"\n{len(table):,} items, {len(table.numbers):,} frames, {len(table.names):,} concepts. The commonest: "
+        + ", ".join(f"[bold]{escape(name)}[/bold] {value:.1%}" for name, value in common)
+    )
+    out.print(f"\nWritten to [bold]{escape(str(target))}[/bold]")
+    if captions is not None:
+        out.print(f"Next: [bold]labelproof caption {escape(str(target))} --captions {escape(str(captions))}[/bold]")
+
+
+def _train_tagger(
+    tagger: NoisyTagClassifier,
+    said: Captions,
+    files: dict[str, list[Path]],
+    vocabulary: tuple[int, Path | None],
+    sizes: tuple[int, int],
+) -> None:
+    """Tags are the words of the captions; what has no picture or no caption is left out, and said."""
+    from labelproof.captioning.concepts import Concepts, words_of
+
+    k, words = vocabulary
+    if words is None:
+        different = {word for own in said.captions for text in own for word in words_of(text)}
+        concepts = Concepts.of(said, min(k, len(different)))
+    else:
+        if not words.exists():
+            raise BadInput(f"word list {str(words)!r} does not exist. Check the path.")
+        concepts = Concepts.of(said, words=words.read_text(encoding="utf-8").split())
+    kept = [row for row, name in enumerate(said.files) if name in files]
+    if not kept:
+        raise BadInput(f"no caption is of one of the {len(files)} items, e.g. {next(iter(files))!r}. Name their folder.")
+    said = said.take(kept)
+    x = _pixels([files[name] for name in said.files], *sizes, backbone=tagger.backbone)
+    tagger.fit(x, concepts.tags(said), names=list(concepts.words))
+    out.print(f"Trained on {len(said):,} items with {sum(map(len, said.captions)):,} captions.")
+    if said.skipped:
+        name, reason = said.skipped[0]
+        out.print(
+            f"[yellow]{len(said.skipped):,} items of the caption file were left out; the first, {escape(name)}: {reason}.[/yellow]"
+        )
+    if tagger.constant_:
+        few = ", ".join(map(str, tagger.constant_[:5]))
+        out.print(
+            f"[yellow]{len(tagger.constant_):,} words are said always or never, and nothing is learned of them: {escape(few)}.[/yellow]"
+        )
+    if tagger.noise is not None:
+        missing, incorrect = (float(rates[tagger._varying].mean()) for rates in (tagger.missing_, tagger.incorrect_))
+        out.print(
+            f"A concept that is there goes unsaid in [bold]{missing:.1%}[/bold] of the items, one that is not is said in "
+            f"[bold]{incorrect:.1%}[/bold] (means over concepts)."
+        )
+
+
+def _pixels(files: list[list[Path]], size: int, frames: int, *, backbone: Any) -> Any:
+    """Pictures (n, size, size, 3) or Bags of them, in memory; for large networks rows that are decoded when they are asked for."""
+    from labelproof.data.bags import Bags, evenly
+    from labelproof.data.images import decode_all
+    from labelproof.data.picture_rows import PictureRows
+
+    chosen = [[own[i] for i in evenly(len(own), frames)] for own in files]
+    videos = max(map(len, chosen)) > 1
+    if backbone == LARGE:
+        return PictureRows(chosen, size) if videos else PictureRows([own[0] for own in chosen], size)
+    each = [file for own in chosen for file in own]
+    pixels, kept, skipped = decode_all(each, [str(file) for file in each], size)
+    if skipped:
+        raise BadInput(f"picture {skipped[0][0]!r} {skipped[0][1]}. Repair it or remove it; {len(skipped)} in all.")
+    return Bags(pixels[: len(kept)], _sizes(chosen)) if videos else pixels[: len(kept)]
+
+
+def _sizes(chosen: list[list[Path]]) -> Any:
+    import numpy as np
+
+    return np.array([len(own) for own in chosen])
+
+
+def _concept_table(tagger: NoisyTagClassifier, names: list[str], files: list[list[Path]], frames: int) -> ConceptTable:
+    import numpy as np
+
+    from labelproof.captioning.concept_table import ConceptTable
+    from labelproof.data.bags import Bags, evenly
+
+    backbone = LARGE if tagger.encoder_.kind == "raw" else None
+    x = _pixels(files, int(tagger.encoder_.shape[-1]), frames, backbone=backbone)
+    numbers = [evenly(len(own), frames) for own in files]
+    sizes = np.array([len(own) for own in numbers])
+    found = tagger.predict_instance_proba(x) if max(sizes) > 1 else Bags(tagger.predict_proba(x), sizes)
+    return ConceptTable(tuple(names), found, np.concatenate(numbers), tuple(map(str, tagger.classes_)))
+
+
+@app.command()
+def caption(
+    table: Annotated[Path, typer.Argument(help="Concepts of every frame, as labelproof concepts wrote them.")],
+    captions: CaptionFile = None,
+    split: Split = None,
+    references: Annotated[
+        Path | None,
+        typer.Option(help="Captions to compare with, in the same form: BLEU, METEOR, ROUGE-L and CIDEr are printed."),
+    ] = None,
+    epochs: Annotated[int, typer.Option(min=1, help="Passes over the captions.")] = 30,
+    batch_size: Annotated[int, typer.Option(min=1)] = 64,
+    learning_rate: Annotated[float, typer.Option(help="Highest rate of the schedule.")] = 2e-3,
+    hidden: Annotated[int, typer.Option(min=1, help="Units of both LSTMs.")] = 700,
+    min_count: Annotated[int, typer.Option(min=1, help="Words of fewer captions are unknown.")] = 2,
+    beam: Annotated[int, typer.Option(min=1, help="Captions pursued at once.")] = 5,
+    model: Annotated[Path, typer.Option(help="Folder of the captioner: written with --captions, read without.")] = Path(
+        "captioner"
+    ),
+    target: Annotated[Path, typer.Option("--out", help="Table to write (.csv .tsv .parquet).")] = Path("captions.csv"),
+    overwrite: Overwrite = False,
+    seed: Seed = 0,
+) -> None:
+    """Write a caption of every item from the concepts in its frames.
+
+    With [bold]--captions[/bold] the captioner is trained first; the same command goes on where a killed one stopped.
+
+    [bold]labelproof caption concepts.parquet --captions videos.json --model captioner/[/bold]
+    [bold]labelproof caption new.parquet --model captioner/ --out captions.csv[/bold]
+    """
+    import polars as pl
+
+    from labelproof.captioning.captioner import ConceptCaptioner
+    from labelproof.captioning.concept_table import ITEM, ConceptTable
+    from labelproof.data.captions import read_captions
+    from labelproof.data.files import check_output_folder, check_table_target, write_frame
+
+    check_table_target(target, overwrite=overwrite, source=table)
+    of_frames = ConceptTable.read(table)
+    if captions is None:
+        captioner = ConceptCaptioner.load(model)
+    else:
+        check_output_folder(model, overwrite=overwrite)
+        said = read_captions(captions)
+        running = model.resolve().with_name(f"{model.resolve().name}.training")
+        captioner = ConceptCaptioner(
+            hidden=hidden, concept_size=hidden, min_count=min_count, epochs=epochs, batch_size=batch_size,
+            learning_rate=learning_rate, seed=seed, checkpoints=running,
+        )  # fmt: skip
+        frames, own, left = of_frames.with_captions(said if split is None else said.split(split))
+        captioner.fit(frames, own, names=of_frames.names).save(model, overwrite=overwrite)
+        shutil.rmtree(running, ignore_errors=True)
+        out.print(f"Trained on {len(own):,} items with {sum(map(len, own.captions)):,} captions; {left:,} items have none.")
+    _check_concepts(captioner, of_frames, table)
+    written = captioner.caption(of_frames.frames, beam=beam)
+    write_frame(pl.DataFrame({ITEM: list(of_frames.ids), "caption": written}), target)
+    print_rows((ITEM, "caption"), [list(row) for row in zip(of_frames.ids[:5], written[:5], strict=True)])
+    if references is not None:
+        _print_scores(of_frames, written, read_captions(references))
+    out.print(f"\nWritten to [bold]{escape(str(target))}[/bold]")
+
+
+def _check_concepts(captioner: ConceptCaptioner, table: ConceptTable, path: Path) -> None:
+    """A captioner reads numbers: that the concepts are others must be noticed by their names."""
+    if captioner.concepts_ and captioner.concepts_ != table.names:
+        pairs = zip(captioner.concepts_, table.names, strict=False)
+        first = next((f"{own!r}, here {other!r}" for own, other in pairs if own != other), "")
+        raise BadInput(
+            f"the captioner was trained with {len(captioner.concepts_)} concepts, but {str(path)!r} has {len(table.names)}"
+            f"{f', and the first that differs was {first}' if first else ''}. Write it with the same tagger."
+        )
+
+
+def _print_scores(table: ConceptTable, written: list[str], references: Captions) -> None:
+    from labelproof.captioning.concept_table import named
+    from labelproof.captioning.scores import caption_scores
+
+    _, own, _ = table.with_captions(references)
+    kept = set(named(own))
+    scores = caption_scores([text for name, text in zip(table.ids, written, strict=True) if name in kept], own)
+    print_rows(("score", "value"), [[name, f"{value:.3f}"] for name, value in scores.values.items()])
+    for name, reason in scores.missing.items():
+        out.print(f"[yellow]{name} is missing: {escape(reason)}[/yellow]")
