@@ -65,7 +65,7 @@ class S2VT(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(hidden, n_words)
         for lstm in (self.first, self.second):  # remember at first: what is said late depends on what was seen early
-            nn.init.ones_(lstm.bias_ih_l0.data[hidden : 2 * hidden])
+            nn.init.ones_(lstm.get_parameter("bias_ih_l0").data[hidden : 2 * hidden])
 
     def read(self, frames: Tensor) -> Memory:
         """What is remembered of videos (b, m, k), whose missing frames are NaN and come last."""

@@ -26,7 +26,7 @@ import numpy.typing as npt
 import torch
 from sklearn.metrics import roc_auc_score
 
-from labelproof.backbones import FCNVGG16, MLP, SmallConvNet
+from labelproof.backbones import FCNVGG16, MLP
 from labelproof.captioning.concepts import Concepts, words_of
 from labelproof.data.bags import Bags, evenly
 from labelproof.data.captions import Captions, read_captions
@@ -35,7 +35,7 @@ from labelproof.data.picture_rows import PictureRows
 from labelproof.data.tagged import frames_of
 from labelproof.errors import BadInput
 from labelproof.experiments.record import Record, Row, half_width
-from labelproof.experiments.scenes import SIDE, Scenes, compose
+from labelproof.experiments.scenes import SIDE, Scenes, compose, scene_network
 from labelproof.multilabel.classifier import NoisyTagClassifier
 from labelproof.multilabel.precision import tag_precision
 from labelproof.noise.simulate import caption_replacement
@@ -126,7 +126,7 @@ def problems(table: str, data: Path, seed: int, *, quick: bool = False) -> list[
     """What a table is made of."""
     if table == "nmn-table-3":
         return [_moving(data, seed, 40 if quick else 1500)]
-    made = [_composed(data, seed, 100 if quick else 4000)]
+    made = [_composed(data, seed, 100 if quick else 5000)]
     return made if quick else [_mulan(data, "corel5k", seed), _mulan(data, "scene", seed), *made]
 
 
@@ -148,8 +148,8 @@ def _composed(data: Path, seed: int, n: int) -> Tagging:
     train, test = compose(data, n, seed=seed), compose(data, max(100, n // 4), seed=seed, test=True)
     return Tagging(
         "composed scenes", _pixels(train.x), partial(_replaced, train.captions), _pixels(test.x), test.true,
-        lambda: SmallConvNet(10, 1, 16), {"no MIL": "none", "MIL": "noisy-or"},
-        {"stages": (8, 4) if n > 1000 else (1, 1), "batch_size": 64, "missing": 0.3, "incorrect": 0.3},
+        scene_network, {"no MIL": "none", "MIL": "noisy-or"},
+        {"stages": (8, 4) if n > 1000 else (1, 1), "batch_size": 32, "missing": 0.3, "incorrect": 0.3},
     )  # fmt: skip
 
 
@@ -162,8 +162,8 @@ def filmed_scenes(train: Scenes, test: Scenes, *, quick: bool = False) -> Taggin
     """Videos of moving digits."""
     return Tagging(
         "moving scenes", _frames(train.x), partial(_replaced, train.captions), _frames(test.x), test.true,
-        lambda: SmallConvNet(10, 1, 16), {"frame": "none", "video, MIL": "noisy-or"},
-        {"stages": (1, 1) if quick else (5, 3), "batch_size": 16, "missing": 0.3, "incorrect": 0.3},
+        scene_network, {"frame": "none", "video, MIL": "noisy-or"},
+        {"stages": (1, 1) if quick else (6, 3), "batch_size": 8, "missing": 0.3, "incorrect": 0.3},
     )  # fmt: skip
 
 

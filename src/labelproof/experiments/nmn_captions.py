@@ -21,7 +21,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from labelproof.backbones import SmallConvNet
 from labelproof.captioning.captioner import ConceptCaptioner
 from labelproof.captioning.concepts import Concepts
 from labelproof.captioning.scores import caption_scores
@@ -29,7 +28,7 @@ from labelproof.data.captions import Captions
 from labelproof.errors import BadInput
 from labelproof.experiments.nmn import SECOND, filmed_scenes, msr_vtt_films, published
 from labelproof.experiments.record import Record, Row, half_width
-from labelproof.experiments.scenes import CONTENT, SPEECH, Scenes, compose
+from labelproof.experiments.scenes import CONTENT, SPEECH, Scenes, compose, scene_network
 from labelproof.multilabel.classifier import NoisyTagClassifier
 from labelproof.report.plots import dots
 
@@ -115,7 +114,7 @@ def moving(data: Path, seed: int, n: int, *, quick: bool = False) -> Films:
     captioner = {"hidden": 128, "concept_size": 128, "word_size": 64, "epochs": 15, "dropout": 0.3}
     return Films(
         problem.name, problem.x, clean.with_replaced(REPLACED / 5, seed=seed), clean, problem.test, _captions(test),
-        Concepts.of(clean, words=CONTENT, groups=SPEECH), lambda: SmallConvNet(len(CONTENT), 1, 16),
+        Concepts.of(clean, words=CONTENT, groups=SPEECH), scene_network,
         {**problem.options, "pooling": "noisy-or"},
         {**captioner, "hidden": 16, "epochs": 2} if quick else captioner, meteor=not quick,
     )  # fmt: skip

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
+from torch import nn
 
 from labelproof.data.bags import Bags
 from labelproof.data.files import existing
@@ -122,6 +123,15 @@ def _sentence(digits: list[_Digit]) -> str:
         else:
             parts.append(f"{'and ' if i else ''}{named} {digit.move}")
     return " ".join(parts)
+
+
+def scene_network() -> nn.Sequential:
+    """Feature maps (n, 64, side / 8, side / 8) of scenes: strides in place of pooling early on, for half of the time."""
+    parts: list[nn.Module] = []
+    for before, after, size, stride in ((1, 16, 5, 2), (16, 32, 3, 2), (32, 64, 3, 1), (64, 64, 3, 2)):
+        convolution = nn.Conv2d(before, after, size, stride=stride, padding=size // 2, bias=False)
+        parts += [convolution, nn.BatchNorm2d(after), nn.ReLU()]
+    return nn.Sequential(*parts, nn.Dropout2d(0.2))
 
 
 def _paint(canvas: npt.NDArray[np.uint8], picture: npt.NDArray[np.uint8], row: int, column: int) -> None:
