@@ -289,7 +289,46 @@ def tag_step() -> str:
     return markdown(["1,000 tags", "feature-independent, times the classifier's step", "feature-dependent"], body)
 
 
+def nmn_table(number: int) -> str:
+    """Mean average precision, and what a noise network gains on the epochs without it."""
+    from labelproof.experiments.nmn import TableRecord
+
+    rows = TableRecord.open(ROOT / "docs" / "results", f"nmn-table-{number}").summary()
+    found = {(row["data"], row["replaced"], row["pooling"], row["method"]): row for row in rows}
+    body = []
+    for data, replaced, pooling in sorted(dict.fromkeys(key[:3] for key in found)):
+        own = {name: found.get((data, replaced, pooling, name)) for name in ("baseline", "*", "NMN-FI", "NMN-FD")}
+        plain = [f"{row['mean_ap']:.1f}" if row else "-" for row in list(own.values())[:2]]
+        gains = [_gain(row, "gain", 2) for row in list(own.values())[2:]]
+        seeds = max(row["seeds"] for row in own.values() if row)
+        body.append([f"{data}, {20 * replaced} %, {pooling}", *plain, *gains, str(seeds)])
+    header = ["data, captions replaced, pooling", "baseline", "baseline*", "NMN-FI gains", "NMN-FD gains", "seeds"]
+    return markdown(header, body)
+
+
+def _gain(row: dict[str, Any] | None, name: str, digits: int) -> str:
+    """A gain with its interval, bold where that is above zero."""
+    if row is None or row[name] is None:
+        return "-"
+    shown = f"{row[name]:+.{digits}f} ± {row[f'{name}_±']:.{digits}f}"
+    return f"**{shown}**" if row["seeds"] > 1 and row[name] > row[f"{name}_±"] else shown
+
+
+def nmn_captions() -> str:
+    from labelproof.experiments.nmn_captions import SCORES, CaptionRecord
+
+    body = []
+    for row in CaptionRecord.open(ROOT / "docs" / "results", "nmn-table-4").summary():
+        cells = ["-" if row[name] is None else f"{row[name]:.3f} ± {row[f'{name}_±']:.3f}" for name in SCORES]
+        body.append([row["concepts"], *cells, _gain(row, "gain", 3), str(row["seeds"])])
+    return markdown(["concepts", *SCORES, "CIDEr beyond baseline*-MIL", "seeds"], body)
+
+
 TABLES: dict[str, Callable[[], str]] = {
+    "nmn_table_1": lambda: nmn_table(1),
+    "nmn_table_2": lambda: nmn_table(2),
+    "nmn_table_3": lambda: nmn_table(3),
+    "nmn_captions": nmn_captions,
     "nl_gan_table": nl_gan_table,
     "tag_detection": tag_detection,
     "tag_step": tag_step,

@@ -5,12 +5,19 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from sklearn.base import clone
 from sklearn.metrics import roc_auc_score
 from torch import nn
 
 import labelproof as lp
+from labelproof.backbones import SmallConvNet
+from labelproof.data.picture_rows import PictureRows
 from labelproof.losses import warp, warp_tags
+from labelproof.multilabel.network import TagNetwork
+from labelproof.multilabel.noise_network import NoiseNetwork
+from labelproof.multilabel.stages import Stages
+from labelproof.training.trainable import TrainingData
 
 QUICK = {"stages": (15, 25), "batch_size": 64, "accelerator": "cpu", "backbone": nn.Linear(6, 16)}
 
@@ -135,6 +142,46 @@ def test_bags_and_frames():
         one = lp.Bags.of([np.eye(4)[[1, 1, 3]]])
         assert model.predict_proba(one)[0].argmax() == 1
         assert model.error_probability_.shape == y.shape
+
+
+def test_tags_of_each_frame_from_memory_and_from_files(tmp_path):
+    """A network sees the same in frames that are held in memory and in files that are decoded when they are asked for."""
+    rng, files, tags = np.random.default_rng(0), [], []
+    for video in range(12):
+        tag = video % 2
+        own = [tmp_path / f"{video}_{frame}.png" for frame in range(2 + video % 3)]
+        for frame, file in enumerate(own):
+            pixels = rng.integers(0, 60, (16, 16, 3), dtype=np.uint8)
+            pixels[4:12, 4:12, 0] = 255 if tag and frame == 1 else 0
+            Image.fromarray(pixels).save(file)
+        files.append(own)
+        tags.append([tag])
+    rows = PictureRows(files, 16)
+    model = lp.NoisyTagClassifier(SmallConvNet(1, 3, 8), noise=None, pooling="noisy-or", stages=(40, 0), batch_size=4)
+    found = model.fit(rows, np.array(tags)).predict_instance_proba(rows)
+    assert found.sizes.tolist() == [len(own) for own in files]
+    held = lp.Bags.of([rows[torch.tensor([i])][0, : len(own)].numpy() for i, own in enumerate(files)])
+    assert np.allclose(found.instances, model.predict_instance_proba(held).instances, atol=1e-5)
+    frame = np.concatenate([np.arange(len(own)) for own in files])
+    shown = (frame == 1) & np.repeat([tag for (tag,) in tags], found.sizes).astype(bool)
+    assert found.instances[shown, 0].min() > found.instances[~shown, 0].max()
+    with pytest.raises(lp.BadInput, match="whose instances are wanted"):
+        model.predict_instance_proba(np.zeros((2, 3, 16, 16), np.float32))
+
+
+def test_published_weights_are_of_one_network(tagged):
+    x, _, given = tagged
+    with pytest.raises(lp.BadInput, match="no published weights for backbone 'mlp'"):
+        lp.NoisyTagClassifier("mlp", weights="vgg16.pth").fit(x, given)
+
+
+def test_weights_of_the_noise_learn_as_fast_as_its_biases():
+    """Log-odds that a hundred weights make together must not run away from what a bias does."""
+    data = TrainingData(torch.zeros(0), torch.zeros(0))
+    noise = NoiseNetwork(100, 3)
+    _, bias, weight = Stages(TagNetwork(SmallConvNet(3), 3), noise, data, [1, 1], noise_lr=2.0).parameter_groups()
+    assert bias["lr_scale"] == 2.0
+    assert weight["lr_scale"] == pytest.approx(0.02)
 
 
 def test_warp_ranks_tags(tagged):

@@ -152,6 +152,8 @@ class ConceptCaptioner(BaseEstimator):  # type: ignore[misc]
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed)
             self.network_ = self._network()
+        flat = frames.reshape(-1, self.n_concepts_)
+        self.network_.standardise(torch.from_numpy(flat[~np.isnan(flat).any(axis=1)]))
         data: Any = TrainingData(_OfVideos(frames, video[known]), torch.from_numpy(words[known]))  # type: ignore[arg-type]
         options = Options(
             epochs=self.epochs, batch_size=min(self.batch_size, len(data)), learning_rate=self.learning_rate, weight_decay=0.0,

@@ -11,6 +11,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from labelproof.captioning.vocabulary import BEGIN, END, PAD, UNKNOWN
 
+FLOOR = 0.01  # of a deviation: what hardly varies is not blown up
 Pair = tuple[Tensor, Tensor]  # what an LSTM remembers, each (1, b, hidden)
 
 
@@ -47,6 +48,9 @@ class S2VT(nn.Module):
     modeling network, section 3.4.
     """
 
+    mean: Tensor
+    spread: Tensor
+
     def __init__(
         self,
         n_concepts: int,
@@ -58,6 +62,8 @@ class S2VT(nn.Module):
         dropout: float = 0.5,
     ) -> None:
         super().__init__()
+        self.register_buffer("mean", torch.zeros(n_concepts))
+        self.register_buffer("spread", torch.ones(n_concepts))
         self.concepts = nn.Linear(n_concepts, concept_size)
         self.words = nn.Embedding(n_words, word_size, padding_idx=PAD)
         self.first = nn.LSTM(concept_size, hidden, batch_first=True)
@@ -67,11 +73,18 @@ class S2VT(nn.Module):
         for lstm in (self.first, self.second):  # remember at first: what is said late depends on what was seen early
             nn.init.ones_(lstm.get_parameter("bias_ih_l0").data[hidden : 2 * hidden])
 
+    @torch.no_grad()
+    def standardise(self, frames: Tensor) -> None:
+        """Read concepts relative to their mean and deviation in these frames (m, k): many are rare, and all their probabilities small."""
+        self.mean.copy_(frames.mean(dim=0))
+        self.spread.copy_(frames.std(dim=0, correction=0) + FLOOR)
+
     def read(self, frames: Tensor) -> Memory:
         """What is remembered of videos (b, m, k), whose missing frames are NaN and come last."""
         there = frames.isfinite().all(dim=2)  # (b, m)
         lengths = there.sum(dim=1).cpu()
-        embedded = self.dropout(self.concepts(torch.where(there[:, :, None], frames, 0.0)))
+        standard = (frames - self.mean) / self.spread
+        embedded = self.dropout(self.concepts(torch.where(there[:, :, None], standard, 0.0)))
         packed, first = self.first(pack_padded_sequence(embedded, lengths, batch_first=True, enforce_sorted=False))
         seen, _ = pad_packed_sequence(packed, batch_first=True)
         silent = functional.pad(seen, (0, self.words.embedding_dim))  # no word yet

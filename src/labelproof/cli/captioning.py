@@ -94,7 +94,10 @@ def _train_tagger(
     sizes: tuple[int, int],
 ) -> None:
     """Tags are the words of the captions; what has no picture or no caption is left out, and said."""
+    import numpy as np
+
     from labelproof.captioning.concepts import Concepts, words_of
+    from labelproof.data.bags import evenly
 
     k, words = vocabulary
     if words is None:
@@ -108,7 +111,9 @@ def _train_tagger(
     if not kept:
         raise BadInput(f"no caption is of one of the {len(files)} items, e.g. {next(iter(files))!r}. Name their folder.")
     said = said.take(kept)
-    x = _pixels([files[name] for name in said.files], *sizes, backbone=tagger.backbone)
+    size, frames = sizes
+    chosen = [[own[i] for i in evenly(len(own), frames)] for own in (files[name] for name in said.files)]
+    x = _instances(chosen, size, decoded=tagger.backbone != LARGE)
     tagger.fit(x, concepts.tags(said), names=list(concepts.words))
     out.print(f"Trained on {len(said):,} items with {sum(map(len, said.captions)):,} captions.")
     if said.skipped:
@@ -122,34 +127,21 @@ def _train_tagger(
             f"[yellow]{len(tagger.constant_):,} words are said always or never, and nothing is learned of them: {escape(few)}.[/yellow]"
         )
     if tagger.noise is not None:
-        missing, incorrect = (float(rates[tagger._varying].mean()) for rates in (tagger.missing_, tagger.incorrect_))
+        missing, incorrect = (float(np.nanmean(rates)) for rates in (tagger.missing_, tagger.incorrect_))
         out.print(
             f"A concept that is there goes unsaid in [bold]{missing:.1%}[/bold] of the items, one that is not is said in "
             f"[bold]{incorrect:.1%}[/bold] (means over concepts)."
         )
 
 
-def _pixels(files: list[list[Path]], size: int, frames: int, *, backbone: Any) -> Any:
-    """Pictures (n, size, size, 3) or Bags of them, in memory; for large networks rows that are decoded when they are asked for."""
-    from labelproof.data.bags import Bags, evenly
-    from labelproof.data.images import decode_all
+def _instances(chosen: list[list[Path]], size: int, *, decoded: bool) -> Any:
+    """Pictures, or videos, in memory; or rows that are decoded when they are asked for."""
     from labelproof.data.picture_rows import PictureRows
+    from labelproof.data.tagged import decode_items
 
-    chosen = [[own[i] for i in evenly(len(own), frames)] for own in files]
-    videos = max(map(len, chosen)) > 1
-    if backbone == LARGE:
-        return PictureRows(chosen, size) if videos else PictureRows([own[0] for own in chosen], size)
-    each = [file for own in chosen for file in own]
-    pixels, kept, skipped = decode_all(each, [str(file) for file in each], size)
-    if skipped:
-        raise BadInput(f"picture {skipped[0][0]!r} {skipped[0][1]}. Repair it or remove it; {len(skipped)} in all.")
-    return Bags(pixels[: len(kept)], _sizes(chosen)) if videos else pixels[: len(kept)]
-
-
-def _sizes(chosen: list[list[Path]]) -> Any:
-    import numpy as np
-
-    return np.array([len(own) for own in chosen])
+    if decoded:
+        return decode_items(chosen, size)
+    return PictureRows(chosen, size) if max(map(len, chosen)) > 1 else PictureRows([own[0] for own in chosen], size)
 
 
 def _concept_table(tagger: NoisyTagClassifier, names: list[str], files: list[list[Path]], frames: int) -> ConceptTable:
@@ -157,12 +149,13 @@ def _concept_table(tagger: NoisyTagClassifier, names: list[str], files: list[lis
 
     from labelproof.captioning.concept_table import ConceptTable
     from labelproof.data.bags import Bags, evenly
+    from labelproof.data.encoding import RawEncoder
 
-    backbone = LARGE if tagger.encoder_.kind == "raw" else None
-    x = _pixels(files, int(tagger.encoder_.shape[-1]), frames, backbone=backbone)
     numbers = [evenly(len(own), frames) for own in files]
-    sizes = np.array([len(own) for own in numbers])
-    found = tagger.predict_instance_proba(x) if max(sizes) > 1 else Bags(tagger.predict_proba(x), sizes)
+    chosen = [[own[i] for i in at] for own, at in zip(files, numbers, strict=True)]
+    sizes = np.array([len(own) for own in chosen])
+    x = _instances(chosen, int(tagger.encoder_.shape[-1]), decoded=tagger.encoder_.kind != RawEncoder.kind)
+    found = tagger.predict_instance_proba(x) if sizes.max() > 1 else Bags(tagger.predict_proba(x), sizes)
     return ConceptTable(tuple(names), found, np.concatenate(numbers), tuple(map(str, tagger.classes_)))
 
 

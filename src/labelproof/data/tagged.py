@@ -117,6 +117,26 @@ def list_items(folder: Path_) -> tuple[list[str], list[list[Path]]]:
     return [video.name for video, _ in videos], [own for _, own in videos]
 
 
+def decode_items(files: list[list[Path]], size: int) -> Decoded | Bags:
+    """The files that `list_items` found, in memory.
+
+    Returns
+    -------
+    ndarray of uint8 (n, size, size, 3), or Bags of such pictures where an item has several
+
+    Raises
+    ------
+    BadInput
+        Naming a file that cannot be read.
+    """
+    each = [file for own in files for file in own]
+    pixels, _, skipped = decode_all(each, [str(file) for file in each], size)
+    if skipped:
+        raise BadInput(f"picture {skipped[0][0]!r} {skipped[0][1]}. Repair it or remove it; {len(skipped)} in all.")
+    sizes = np.array([len(own) for own in files])
+    return pixels if sizes.max() == 1 else Bags(pixels, sizes)
+
+
 def frames_of(video: Path) -> list[Path]:
     """Picture files of a folder, in the order of their names."""
     return sorted(file for file in video.iterdir() if file.suffix.lower() in SUFFIXES)

@@ -163,7 +163,7 @@ def filmed_scenes(train: Scenes, test: Scenes, *, quick: bool = False) -> Taggin
     return Tagging(
         "moving scenes", _frames(train.x), partial(_replaced, train.captions), _frames(test.x), test.true,
         scene_network, {"frame": "none", "video, MIL": "noisy-or"},
-        {"stages": (1, 1) if quick else (6, 3), "batch_size": 8, "missing": 0.3, "incorrect": 0.3},
+        {"stages": (1, 1) if quick else (12, 6), "batch_size": 8, "learning_rate": 1e-3, "missing": 0.3, "incorrect": 0.3},
     )  # fmt: skip
 
 

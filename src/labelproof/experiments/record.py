@@ -69,10 +69,11 @@ class Record:
         self.write()
 
     def write(self) -> None:
-        """Write all rows, with the versions they were measured with."""
+        """Write all rows, a line each, with the versions they were measured with."""
         measured = {name: version(name) for name in PACKAGES} | {"python": platform.python_version()}
-        content = {"versions": measured, "cores": os.cpu_count(), "rows": self.rows}
-        atomic_write(self.path, (json.dumps(content, indent=1) + "\n").encode())
+        head = json.dumps({"versions": measured, "cores": os.cpu_count()})[1:-1]
+        rows = ",\n".join(json.dumps(row) for row in self.rows)
+        atomic_write(self.path, f'{{{head}, "rows": [\n{rows}\n]}}\n'.encode())
 
     def summary(self) -> list[Row]:
         """Rows as a reader wants them; `table` shows these."""

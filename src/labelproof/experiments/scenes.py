@@ -16,8 +16,8 @@ from labelproof.data.files import existing
 SIDE, FRAMES, CAPTIONS = 48, 6, 5
 SIZES = (10, 20)  # pixels
 MENTIONED = (0.15, 0.85)  # by one person, of the smallest and of the largest digit
-STILL = 4.0  # pixels a frame: who is slower rests
-TRAIL = ((0.3, 0.3), (0.15, 0.6))  # frames ago, and how bright a digit is still seen there
+STILL = 2.0  # pixels a frame: who is slower rests
+TRAIL = ((0.6, 0.3), (0.3, 0.6))  # frames ago, and how bright a digit is still seen there
 NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 MOVES = ("left", "right", "up", "down")
 CONTENT = (*NAMES, "moves", "rests", *MOVES, "above", "below")  # words of captions that say something
@@ -95,7 +95,7 @@ def compose(data: Path, n: int, *, test: bool = False, videos: bool = False, see
         for _ in range(rng.integers(1, 5)):
             which = rng.integers(len(digits))
             size = int(rng.integers(SIZES[0], SIZES[1] + 1))
-            start, speed = rng.uniform(0, SIDE - size, 2), rng.normal(0, SIDE / 4, 2) if videos else np.zeros(2)
+            start, speed = rng.uniform(0, SIDE - size, 2), rng.normal(0, SIDE / 8, 2) if videos else np.zeros(2)
             there.append(_Digit(int(labels[which]), size, start, speed))
             small = np.asarray(Image.fromarray(digits[which]).resize((size, size), Image.Resampling.BILINEAR))
             for frame in range(frames):
