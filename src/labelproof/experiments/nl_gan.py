@@ -162,7 +162,7 @@ class TableRecord(Record):
                 "runs": len(runs),
                 "accuracy": float(accuracy.mean()),
             }
-            shown["±"] = float(accuracy.std(ddof=1)) if len(runs) > 1 else 0.0
+            shown["accuracy_±"] = float(accuracy.std(ddof=1)) if len(runs) > 1 else 0.0
             agreement = [run["agreement"] for run in runs if "agreement" in run]
             shown["agreement"] = float(np.mean(agreement)) if agreement else ""
             shown["published"] = _published(line, shares, method)

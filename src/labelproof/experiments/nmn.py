@@ -97,7 +97,7 @@ class TableRecord(Record):
             rows.append(
                 {
                     "data": data, "replaced": replaced, "pooling": pooling, "method": method, "seeds": len(seeds),
-                    "mean_ap": float(values.mean()), "±": half_width(values),
+                    "mean_ap": float(values.mean()), "mean_ap_±": half_width(values),
                     "gain": float(gains.mean()) if len(gains) else None, "gain_±": half_width(gains),
                     **{name: _mean(list(seeds.values()), name) for name in ("auroc_missing", "auroc_incorrect")},
                 }
@@ -299,7 +299,7 @@ def _drawn(record: TableRecord) -> None:
     dots(
         {
             f"{data}, {20 * replaced} % replaced": [
-                (f"{r['method'].replace('*', 'baseline*')}, {r['pooling']}", r["mean_ap"] / 100, r["±"] / 100)
+                (f"{r['method'].replace('*', 'baseline*')}, {r['pooling']}", r["mean_ap"] / 100, r["mean_ap_±"] / 100)
                 for r in rows if (r["data"], r["replaced"]) == (data, replaced)
             ]
             for data, replaced in panels

@@ -21,6 +21,7 @@ from labelproof.data.files import atomic_write
 from labelproof.errors import CorruptArtifact
 
 PACKAGES = ("labelproof", "torch", "numpy", "scikit-learn")
+SPREAD = "_±"  # ends the name of a column that is the spread of another
 Row = dict[str, Any]
 
 
@@ -84,11 +85,19 @@ class Record:
         shown = self.summary() if rows is None else rows
         table = Table(box=None, header_style="dim", title=self.path.stem)
         columns = list(dict.fromkeys(name for row in shown for name, value in row.items() if not isinstance(value, list)))
+        columns = [name for name in columns if not name.endswith(SPREAD)]  # beside the mean that it belongs to
         for name in columns:
-            table.add_column(name, no_wrap=True)
+            table.add_column(name, overflow="fold")
         for row in shown:
-            table.add_row(*(f"{row[c]:.3f}" if isinstance(row.get(c), float) else str(row.get(c, "")) for c in columns))
+            table.add_row(*(_cell(row, name) for name in columns))
         return table
+
+
+def _cell(row: Row, name: str) -> str:
+    value, spread = row.get(name, ""), row.get(f"{name}{SPREAD}")
+    if not isinstance(value, float):
+        return "-" if value is None else str(value)
+    return f"{value:.3f}" if spread is None else f"{value:.3f} ± {spread:.3f}"
 
 
 def half_width(values: npt.NDArray[np.float64]) -> float:
