@@ -105,6 +105,13 @@ def test_captions_are_learned_and_written(films, written):
     assert not (films / "x.csv").exists()
 
 
+def test_a_model_of_another_kind_is_refused(films, written):
+    assert written
+    other = run("caption", films / "concepts.parquet", "--model", films / "tagger", "--out", films / "x.csv")
+    assert other.returncode == 2
+    assert "is a noisy-tag-classifier, not a concept-captioner" in other.stderr
+
+
 def test_pictures_are_items_of_one_frame(tmp_path):
     rng = np.random.default_rng(0)
     (tmp_path / "pictures").mkdir()

@@ -235,7 +235,7 @@ class ConceptCaptioner(BaseEstimator):  # type: ignore[misc]
         CorruptArtifact
             If the file is missing or damaged, or vocabulary and weights are not of the same model.
         """
-        tensors, meta = load_model(folder)
+        tensors, meta = load_model(folder, "concept-captioner")
         try:
             model = cls(**meta["params"])
             model.vocabulary_, model.n_concepts_ = Vocabulary(tuple(meta["words"])), meta["n_concepts"]

@@ -370,7 +370,7 @@ class NLGAN(BaseEstimator):  # type: ignore[misc]
         CorruptArtifact
             If the file is missing or damaged.
         """
-        tensors, meta = load_model(folder)
+        tensors, meta = load_model(folder, "nl-gan")
         parts = by_owner(tensors)
         try:
             params = meta["params"]

@@ -26,7 +26,7 @@ def write_model(model: Any, folder: str | os.PathLike[str], *, overwrite: bool) 
 
 def read_model(cls: Any, folder: str | os.PathLike[str]) -> Any:
     """Read what `write_model` wrote."""
-    tensors, meta = load_model(folder)
+    tensors, meta = load_model(folder, "mislabeled-vae")
     parts = by_owner(tensors, "items", "module")
     try:
         model = cls(**meta["params"])

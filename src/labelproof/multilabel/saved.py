@@ -39,7 +39,7 @@ def write_model(model: Any, folder: str | os.PathLike[str], *, overwrite: bool) 
 
 def read_model(cls: Any, folder: str | os.PathLike[str], backbone: Any) -> Any:
     """Read what `write_model` wrote."""
-    tensors, meta = load_model(folder)
+    tensors, meta = load_model(folder, "noisy-tag-classifier")
     parts = by_owner(tensors, "items", "encoder", "network", "noise")
     try:
         params = meta["params"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -15,7 +16,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from labelproof.data.files import MARKER, atomic_folder, atomic_write
-from labelproof.errors import CorruptArtifact
+from labelproof.errors import BadInput, CorruptArtifact
 
 FORMAT = "labelproof 1"
 WEIGHTS = "weights.safetensors"  # in the folder of a model
@@ -65,8 +66,22 @@ def save_model(
         (partial / MARKER).write_text(json.dumps({"kind": kind}) + "\n", encoding="utf-8")
 
 
-def load_model(folder: str | os.PathLike[str]) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Read what `save_model` wrote, as `load_tensors` does."""
+def load_model(folder: str | os.PathLike[str], kind: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Read what `save_model` wrote, as `load_tensors` does.
+
+    Raises
+    ------
+    BadInput
+        If it is a model of another kind.
+    CorruptArtifact
+    """
+    marker = Path(folder) / MARKER
+    found = kind
+    if marker.is_file():
+        with contextlib.suppress(json.JSONDecodeError, AttributeError):
+            found = json.loads(marker.read_text(encoding="utf-8")).get("kind", kind)
+    if found != kind:
+        raise BadInput(f"{str(folder)!r} is a {found}, not a {kind}. Name the folder of the model that is wanted.")
     return load_tensors(Path(folder) / WEIGHTS)
 
 
