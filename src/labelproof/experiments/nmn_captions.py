@@ -189,4 +189,5 @@ def _drawn(record: CaptionRecord) -> None:
         title="CIDEr of captions of test videos",
         columns=1,
         marked=next(iter(TAGGERS)),
+        percent=False,
     )  # fmt: skip

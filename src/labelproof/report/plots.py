@@ -87,7 +87,13 @@ def lines(
 
 
 def dots(
-    panels: Mapping[str, Sequence[tuple[str, float, float]]], path: Path, *, title: str, columns: int, marked: str
+    panels: Mapping[str, Sequence[tuple[str, float, float]]],
+    path: Path,
+    *,
+    title: str,
+    columns: int,
+    marked: str,
+    percent: bool = True,
 ) -> None:
     """A panel a problem, a row a method: its mean as a dot, one standard deviation as a line, best on top.
 
@@ -99,6 +105,8 @@ def dots(
     columns : int
     marked : str
         The row whose mean is drawn as a line through its panel, for comparison.
+    percent : bool
+        Whether the means are shares.
     """
     pyplot = _pyplot()
 
@@ -123,7 +131,7 @@ def dots(
             axis.grid(axis="y", visible=False)
             axis.set_title(name)
             axis.set_ylim(-0.7, len(ranked) - 0.3)
-            axis.xaxis.set_major_formatter(lambda value, _: f"{100 * value:.3g}%")
+            axis.xaxis.set_major_formatter(lambda value, _: f"{100 * value:.3g}%" if percent else f"{value:.3g}")
         figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
         figure.tight_layout(rect=(0, 0, 1, 0.99))
         _save(figure, path)
