@@ -298,14 +298,14 @@ def _drawn(record: TableRecord) -> None:
     panels = dict.fromkeys((row["data"], row["replaced"]) for row in rows)
     dots(
         {
-            f"{data}, {20 * replaced} % replaced": [
+            f"{data}, {20 * replaced} %": [
                 (f"{r['method'].replace('*', 'baseline*')}, {r['pooling']}", r["mean_ap"] / 100, r["mean_ap_±"] / 100)
                 for r in rows if (r["data"], r["replaced"]) == (data, replaced)
             ]
             for data, replaced in panels
         },
         record.path.with_suffix(".png"),
-        title="Mean average precision of true tags on test items",
+        title="Mean average precision of true tags, by share of captions replaced",
         columns=2,
         marked="baseline*",
     )  # fmt: skip

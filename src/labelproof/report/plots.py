@@ -104,7 +104,7 @@ def dots(
     title : str
     columns : int
     marked : str
-        The row whose mean is drawn as a line through its panel, for comparison.
+        How the rows begin whose means are drawn as lines through their panel, for comparison.
     percent : bool
         Whether the means are shares.
     """
@@ -122,7 +122,7 @@ def dots(
             ranked = sorted(rows, key=lambda row: row[1])
             places = np.arange(len(ranked))
             means, spreads = (np.array([row[i] for row in ranked]) for i in (1, 2))
-            own = np.array([row[0] == marked for row in ranked])
+            own = np.array([row[0].startswith(marked) for row in ranked])
             for at in means[own]:
                 axis.axvline(at, color=COLOURS[1], linewidth=1, linestyle=(0, (3, 2)))
             axis.hlines(places, means - spreads, means + spreads, color=COLOURS[0], linewidth=1.2, alpha=0.5)
