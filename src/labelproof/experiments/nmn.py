@@ -42,7 +42,7 @@ from labelproof.noise.simulate import caption_replacement
 from labelproof.report.plots import dots
 
 CAPTIONS = 5
-REPLACED = {"nmn-table-1": (0,), "nmn-table-2": (1, 2, 3, 4), "nmn-table-3": (0, 2)}
+REPLACED = {"nmn-table-1": (0,), "nmn-table-2": (1, 2, 3, 4), "nmn-table-3": (0,)}
 SECOND = {"*": None, "NMN-FI": "feature-independent", "NMN-FD": "feature-dependent"}
 PICTURE = 224
 VGG_OPTIONS = {"learning_rate": 1.5e-4, "missing": 0.1, "incorrect": 0.1}
