@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.markup import escape
 
-from labelproof.cli.shared import Overwrite, Seed, app, out, print_rows
+from labelproof.cli.shared import Overwrite, Seed, app, out, print_rows, running_beside
 from labelproof.errors import BadInput
 
 if TYPE_CHECKING:
@@ -202,7 +202,7 @@ def caption(
     else:
         check_output_folder(model, overwrite=overwrite)
         said = read_captions(captions)
-        running = model.resolve().with_name(f"{model.resolve().name}.training")
+        running = running_beside(model)
         captioner = ConceptCaptioner(
             hidden=hidden, concept_size=hidden, min_count=min_count, epochs=epochs, batch_size=batch_size,
             learning_rate=learning_rate, seed=seed, checkpoints=running,

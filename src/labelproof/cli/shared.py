@@ -62,6 +62,11 @@ def read_dataset(data: Path, options: dict[str, Any]) -> Dataset:
     return read_text(data, label, text, id=options["id"])
 
 
+def running_beside(model: Path) -> Path:
+    """Where a training keeps its checkpoints until the model is whole; the same command goes on from there."""
+    return model.resolve().with_name(f"{model.resolve().name}.training")
+
+
 def print_rows(columns: tuple[str, ...], rows: list[list[Any]]) -> None:
     """The head of a table of issues, as a user reads it."""
     table = Table(box=None, header_style="dim", pad_edge=False)

@@ -25,6 +25,7 @@ from labelproof.cli.shared import (
     out,
     print_rows,
     read_dataset,
+    running_beside,
 )
 from labelproof.errors import BadInput
 
@@ -79,7 +80,7 @@ def train(
     from labelproof.methods.classifier import NoisyLabelClassifier
     from labelproof.review.verified import read_verified, with_verified
 
-    running = folder.resolve().with_name(f"{folder.resolve().name}.training")
+    running = running_beside(folder)
     with atomic_folder(folder, overwrite=overwrite) as partial:
         options = {"label": label, "text": text, "image": image, "id": id_, "embeddings": embeddings}
         dataset = _dataset(data, labels, features, options)

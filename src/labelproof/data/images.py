@@ -116,6 +116,20 @@ def decode_all(
     return pixels, kept, skipped
 
 
+def decode_each(files: Sequence[Path], names: Sequence[Any] | AnyArray, size: int, *, quiet: bool = False) -> Decoded:
+    """Pictures (n, size, size, 3), where each must be readable.
+
+    Raises
+    ------
+    BadInput
+        Naming the first that is not.
+    """
+    pixels, _, skipped = decode_all(files, names, size, quiet=quiet)
+    if skipped:
+        raise BadInput(f"picture {skipped[0][0]!r} {skipped[0][1]}. Repair or remove it; {len(skipped)} in all.")
+    return pixels
+
+
 def _walk(root: Path) -> tuple[Sequence[Path], AnyArray, AnyArray]:
     files = sorted(p for p in root.glob("*/**/*") if p.suffix.lower() in SUFFIXES and p.is_file())
     if not files:

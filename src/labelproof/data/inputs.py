@@ -11,7 +11,7 @@ import polars as pl
 
 from labelproof.data.arrays import from_file
 from labelproof.data.files import column, existing, plain_values, read_frame
-from labelproof.data.images import SUFFIXES, decode_all
+from labelproof.data.images import SUFFIXES, decode_each
 from labelproof.errors import BadInput
 from labelproof.validation import AnyArray, check_features, check_ids
 
@@ -64,7 +64,4 @@ def _pictures(source: dict[str, Any], root: Path) -> tuple[Any, AnyArray]:
         files = [root.parent / name for name in names]
     if not files:
         raise BadInput(f"no pictures in {str(root)!r} ({', '.join(sorted(SUFFIXES))}).")
-    pixels, kept, skipped = decode_all(files, names, source["size"])
-    if skipped:
-        raise BadInput(f"picture {skipped[0][0]!r} {skipped[0][1]}. Repair or remove it; {len(skipped)} in all.")
-    return pixels[: len(kept)], np.array(names, dtype=object)
+    return decode_each(files, names, source["size"]), np.array(names, dtype=object)

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from labelproof.data.images import decode_all
+from labelproof.data.images import decode_each
 from labelproof.errors import BadInput
 
 # of ImageNet's channels, as its published networks expect
@@ -64,8 +64,6 @@ class PictureRows:
         return whole
 
     def _decoded(self, files: Sequence[Path]) -> Tensor:
-        pixels, kept, skipped = decode_all(files, [str(file) for file in files], self.size, quiet=True)
-        if skipped:
-            raise BadInput(f"picture {skipped[0][0]!r} {skipped[0][1]}. Repair it, or leave its item out.")
-        scaled = (pixels[: len(kept)].astype(np.float32) / 255 - MEAN) / SPREAD
+        pixels = decode_each(files, [str(file) for file in files], self.size, quiet=True)
+        scaled = (pixels.astype(np.float32) / 255 - MEAN) / SPREAD
         return torch.from_numpy(np.ascontiguousarray(scaled.transpose(0, 3, 1, 2)))

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from labelproof.data.bags import Bags, evenly
 from labelproof.data.files import column, existing, read_frame
-from labelproof.data.images import SUFFIXES, Decoded, decode_all
+from labelproof.data.images import SUFFIXES, Decoded, decode_all, decode_each
 from labelproof.data.table import Path_
 from labelproof.errors import BadInput
 
@@ -130,16 +130,15 @@ def decode_items(files: list[list[Path]], size: int) -> Decoded | Bags:
         Naming a file that cannot be read.
     """
     each = [file for own in files for file in own]
-    pixels, _, skipped = decode_all(each, [str(file) for file in each], size)
-    if skipped:
-        raise BadInput(f"picture {skipped[0][0]!r} {skipped[0][1]}. Repair it or remove it; {len(skipped)} in all.")
+    pixels = decode_each(each, [str(file) for file in each], size)
     sizes = np.array([len(own) for own in files])
     return pixels if sizes.max() == 1 else Bags(pixels, sizes)
 
 
-def frames_of(video: Path) -> list[Path]:
-    """Picture files of a folder, in the order of their names."""
-    return sorted(file for file in video.iterdir() if file.suffix.lower() in SUFFIXES)
+def frames_of(video: Path, most: int | None = None) -> list[Path]:
+    """Picture files of a folder, in the order of their names; evenly spaced ones if only so many are wanted."""
+    files = sorted(file for file in video.iterdir() if file.suffix.lower() in SUFFIXES)
+    return files if most is None else [files[i] for i in evenly(len(files), most)]
 
 
 def _pictures(places: list[Path], ids: list[str], size: int) -> tuple[Decoded, list[int], list[tuple[str, str]]]:
@@ -151,8 +150,7 @@ def _videos(places: list[Path], ids: list[str], size: int, frames: int) -> tuple
     bags, kept = [], []
     skipped: list[tuple[str, str]] = []
     for row, (place, name) in enumerate(zip(places, ids, strict=True)):
-        files = frames_of(place)
-        chosen = [files[i] for i in evenly(len(files), frames)]
+        chosen = frames_of(place, frames)
         pixels, read, bad = decode_all(chosen, [f"{name}/{p.name}" for p in chosen], size)
         skipped += bad
         if read:

@@ -28,7 +28,7 @@ from sklearn.metrics import roc_auc_score
 
 from labelproof.backbones import FCNVGG16, MLP
 from labelproof.captioning.concepts import Concepts, words_of
-from labelproof.data.bags import Bags, evenly
+from labelproof.data.bags import Bags
 from labelproof.data.captions import Captions, read_captions
 from labelproof.data.files import existing, read_frame
 from labelproof.data.picture_rows import PictureRows
@@ -41,7 +41,7 @@ from labelproof.multilabel.precision import tag_precision
 from labelproof.noise.simulate import caption_replacement
 from labelproof.report.plots import dots
 
-CAPTIONS = 5
+CAPTIONS, FRAMES = 5, 26
 REPLACED = {"nmn-table-1": (0,), "nmn-table-2": (1, 2, 3, 4), "nmn-table-3": (0,)}
 SECOND = {"*": None, "NMN-FI": "feature-independent", "NMN-FD": "feature-dependent"}
 PICTURE = 224
@@ -212,18 +212,14 @@ def msr_vtt_films(folder: Path, weights: Path) -> tuple[Tagging, Captions, Capti
     captions = read_captions(folder / "train_val_videodatainfo.json", folder=folder / "frames")
     train, test = captions.split("train"), captions.split("validate")
     concepts = Concepts.of(train, min(1087, _different_words(train)), groups=_parts_of_speech(folder))
-    x, other = (PictureRows([_sampled(folder / "frames" / name) for name in part.files], PICTURE) for part in (train, test))
+    videos = ([frames_of(folder / "frames" / name, FRAMES) for name in part.files] for part in (train, test))
+    x, other = (PictureRows(own, PICTURE) for own in videos)
     tagging = Tagging(
         "msr-vtt", x, lambda replaced, seed: concepts.tags(train.with_replaced(replaced / CAPTIONS, seed=seed)),
         other, concepts.tags(test), lambda: _vgg16(len(concepts.words), weights),
         {"frame": "none", "video, MIL": "noisy-or"}, {**VGG_OPTIONS, "stages": (3, 2), "batch_size": 2}, concepts.groups,
     )  # fmt: skip
     return tagging, train, test, concepts
-
-
-def _sampled(video: Path) -> list[Path]:
-    files = frames_of(video)
-    return [files[i] for i in evenly(len(files))]
 
 
 def _different_words(captions: Captions) -> int:
@@ -306,6 +302,6 @@ def _drawn(record: TableRecord) -> None:
         },
         record.path.with_suffix(".png"),
         title="Mean average precision of true tags, by share of captions replaced",
-        columns=2,
+        columns=min(2, len(panels)),
         marked="baseline*",
     )  # fmt: skip
