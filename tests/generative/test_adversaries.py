@@ -7,7 +7,7 @@ import torch
 from torch.nn.utils import parametrize
 
 from labelproof.generative.adversarial_regime import AdversarialRegime
-from labelproof.generative.adversaries import Discriminator, Generator, filters_for, noise, warped
+from labelproof.generative.adversaries import Discriminator, Generator, filters_for, noise, strength_for, warped
 from labelproof.generative.soft_labels import SoftLabels
 from labelproof.training.trainable import TrainingData
 
@@ -23,6 +23,11 @@ def test_any_size_goes_through(shape):
 def test_the_filters_are_the_papers():
     assert filters_for(28, 28) == (64, 128)
     assert filters_for(32, 32) == (64, 128, 256)
+
+
+def test_fewer_pictures_are_warped_more():
+    assert [strength_for(n) for n in (1, 100, 1000, 10**6)] == [2, 2, 1, 1]
+    assert 1 < strength_for(300) < strength_for(200) < 2
 
 
 def test_convolutions_have_a_spectral_norm_of_about_one():

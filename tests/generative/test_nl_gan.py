@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
@@ -70,6 +71,7 @@ def test_it_saves_and_loads(fitted, tmp_path):
     loaded = lp.NLGAN.load(tmp_path / "gan")
     assert np.array_equal(loaded.generate(30)[0], fitted.generate(30)[0])
     assert loaded.contests_[1].soft_labels == fitted.contests_[1].soft_labels
+    assert loaded.augment_ == fitted.augment_ == SMALL["augment"]
     assert not list((tmp_path / "gan").glob("*.pkl"))
 
 
@@ -191,6 +193,20 @@ def test_a_classifier_of_generated_pictures_beats_the_given_labels():
     assert cleaner.score(images[200:], true[200:]) > max(0.8, plain + 0.03)
     assert np.allclose(cleaner.predict_proba(images[200:]).sum(axis=1), 1)
     assert cleaner.classes_.tolist() == [0, 1]
+
+
+def test_few_pictures_are_warped_more_and_the_second_stage_sees_the_same_warps():
+    images, true = small_digits(0, 1)
+    given = lp.simulate.binary_purity(true, 0.8, 0.8, seed=0).labels
+    options = {**SMALL, "augment": None, "epochs": 1, "upsample": 128}
+    cleaner = lp.GenerativeCleaner(lp.NLGAN(0.8, 0.8, **options), n_generated=40).fit(images[:80], given[:80])
+    assert cleaner.generator_.augment_ == 2.0
+    x = torch.rand(64, 1, 8, 8)
+    changed = (cleaner.classifier_.augment(x) - x).abs().mean(dim=(1, 2, 3))
+    assert (changed > 0).all()
+    paper = {**options, "augment": 0.0}
+    plain = lp.GenerativeCleaner(lp.NLGAN(0.8, 0.8, **paper), n_generated=40).fit(images[:80], given[:80])
+    assert plain.classifier_.augment is None
 
 
 @pytest.mark.slow

@@ -258,7 +258,7 @@ def _measured(
         images, labels = gan.generate(length.epoch)
         row["agreement"] = float((judge.predict(images) == labels).mean())
         row["diversity"] = [round(float(ratio), 3) for ratio in gan.contests_[1].diversity[-1]]
-        model: Any = second_stage(images, seed, length.second).fit(images, labels)
+        model: Any = second_stage(images, seed, length.second, gan.augment_).fit(images, labels)
         return {**row, "accuracy": float(model.score(pictures.x_test, pictures.true_test))}
     model = Repeated(x.shape[1:], seed, length.second, length.epoch)
     if method == "RP":

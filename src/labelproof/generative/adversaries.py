@@ -130,6 +130,11 @@ def warped(pictures: Tensor, strength: float) -> Tensor:
     return functional.grid_sample(pictures, grid, padding_mode="border", align_corners=False)
 
 
+def strength_for(n: int) -> float:
+    """How strongly to warp n given pictures: 1 from 1000 on, 2 for 100 or fewer, in between by their logarithm."""
+    return min(2.0, max(1.0, 4 - math.log10(max(n, 1))))
+
+
 def noise(n: int, device: torch.device) -> Tensor:
     """Uniform numbers in [-1, 1], shape (n, 100)."""
     return torch.rand(n, NOISE, device=device) * 2 - 1

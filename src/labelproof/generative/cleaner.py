@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.utils.validation import check_is_fitted
 
 from labelproof.errors import BadInput
+from labelproof.generative.adversaries import warped
 from labelproof.generative.nl_gan import NLGAN
 from labelproof.generative.pictures import PictureFormat
 
@@ -22,7 +24,8 @@ class GenerativeCleaner(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     generator : estimator, optional
         With ``fit(images, labels)`` and ``generate(n, seed=)``; `labelproof.NLGAN` where left out.
     classifier : scikit-learn classifier of pictures, optional
-        Where left out, `labelproof.NoisyLabelClassifier` with the paper's network, 25 epochs of cross-entropy at 1e-4.
+        Where left out, `labelproof.NoisyLabelClassifier` with the paper's network, 25 epochs of cross-entropy at 1e-4, on pictures
+        that are warped as the discriminator's were.
     n_generated : int
         Pictures that the classifier learns from, classes alike.
     seed : int
@@ -66,7 +69,8 @@ class GenerativeCleaner(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             raise BadInput(f"n_generated is {self.n_generated!r}. Give 2 or more.")
         self.generator_ = (NLGAN(seed=self.seed) if self.generator is None else clone(self.generator)).fit(X, y)
         images, labels = self.generator_.generate(self.n_generated, seed=self.seed)
-        made = second_stage(images, self.seed) if self.classifier is None else clone(self.classifier)
+        strength = getattr(self.generator_, "augment_", 0.0)
+        made = second_stage(images, self.seed, augment=strength) if self.classifier is None else clone(self.classifier)
         self.classifier_ = made.fit(images, labels)
         self.classes_ = self.classifier_.classes_
         return self
@@ -82,12 +86,19 @@ class GenerativeCleaner(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return np.asarray(self.classifier_.predict_proba(PictureFormat.of(X)[0]))
 
 
-def second_stage(images: npt.NDArray[Any], seed: int = 0, epochs: int = 25) -> Any:
-    """The classifier that the paper trains in the second stage, for pictures of this size."""
+def second_stage(images: npt.NDArray[Any], seed: int = 0, epochs: int = 25, augment: float = 0.0) -> Any:
+    """The classifier that the paper trains in the second stage, for pictures of this size.
+
+    Parameters
+    ----------
+    augment : float
+        How strongly it warps what it learns from. Generated pictures are right up to the warps that their discriminator saw, and where
+        they are all alike, a classifier that sees them unwarped learns what they are alike in, and not the class.
+    """
     from labelproof.methods.classifier import NoisyLabelClassifier
 
     square = images.shape[1] == images.shape[2]
     return NoisyLabelClassifier(
         "cross-entropy", backbone="two-stage-convnet" if square else "convnet", epochs=epochs, learning_rate=1e-4,
-        batch_size=128, weight_decay=0.0, schedule="constant", augment=None, seed=seed,
+        batch_size=128, weight_decay=0.0, schedule="constant", augment=partial(warped, strength=augment) if augment else None, seed=seed,
     )  # fmt: skip

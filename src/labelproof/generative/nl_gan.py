@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from labelproof.errors import BadInput, CorruptArtifact, LabelproofWarning
 from labelproof.generative.adversarial_regime import LOSSES, AdversarialRegime
-from labelproof.generative.adversaries import Generator, noise
+from labelproof.generative.adversaries import Generator, noise, strength_for
 from labelproof.generative.pictures import PictureFormat
 from labelproof.generative.soft_labels import Shares, SoftLabels, shares_of, soft_labels
 from labelproof.training.checkpoint import by_owner, load_model, save_model
@@ -87,9 +87,10 @@ class NLGAN(BaseEstimator):  # type: ignore[misc]
         Weights of equation 5.
     loss : {"cross-entropy", "squared"}
         H; squared error has the same optimum.
-    augment : float
+    augment : float, optional
         How much each picture that a discriminator sees is moved, turned, sheared and scaled at random, so that it does not learn
-        few pictures and their wrong labels by heart; 0 as the paper has it. See `labelproof.generative.adversaries.warped`.
+        few pictures and their wrong labels by heart; 0 as the paper has it. Left out, 1 for a thousand pictures and 2 for a hundred.
+        See `labelproof.generative.adversaries.warped`.
     upsample : int
         Items of an epoch: smaller data sets are repeated, larger ones are taken whole, classes alike.
     filters : tuple of int, optional
@@ -106,6 +107,8 @@ class NLGAN(BaseEstimator):  # type: ignore[misc]
     Attributes
     ----------
     classes_ : ndarray, shape (k,)
+    augment_ : float
+        Of this number of pictures.
     contests_ : dict of class to Contest
         One for two classes, named after the positive class; one for each of several.
 
@@ -138,7 +141,7 @@ class NLGAN(BaseEstimator):  # type: ignore[misc]
         alpha: float = 5.0,
         beta: float = 0.5,
         loss: str = "cross-entropy",
-        augment: float = 1.0,
+        augment: float | None = None,
         upsample: int = 10_000,
         filters: tuple[int, ...] | None = None,
         batch_size: int = 64,
@@ -196,6 +199,7 @@ class NLGAN(BaseEstimator):  # type: ignore[misc]
         self._check_options(codes)
         pictures = self.format_.tensor(array[codes != UNLABELLED])
         codes = codes[codes != UNLABELLED]
+        self.augment_ = strength_for(len(codes)) if self.augment is None else float(self.augment)
         positives = range(1, 2) if len(self.classes_) == 2 else range(len(self.classes_))
         aims = {code: self._aims(code) for code in positives}
         self.contests_ = {
@@ -216,7 +220,7 @@ class NLGAN(BaseEstimator):  # type: ignore[misc]
         for name, least in (("epochs", 0), ("pretraining_epochs", 1), ("upsample", 2), ("batch_size", 2)):
             if getattr(self, name) < least:
                 raise BadInput(f"{name} is {getattr(self, name)!r}. Give {least} or more.")
-        if not 0 <= self.augment <= 2:
+        if self.augment is not None and not 0 <= self.augment <= 2:
             raise BadInput(f"augment is {self.augment!r}. Give a number from 0 (pictures as they are) to 2.")
         for name in ("alpha", "beta"):
             if not getattr(self, name) > 0:
@@ -245,7 +249,7 @@ class NLGAN(BaseEstimator):  # type: ignore[misc]
             torch.manual_seed(self.seed)
             regime = AdversarialRegime(
                 data, fold, aims, lengths,
-                alpha=self.alpha, beta=self.beta, loss=self.loss, augment=self.augment, filters=self.filters,
+                alpha=self.alpha, beta=self.beta, loss=self.loss, augment=self.augment_, filters=self.filters,
             )  # fmt: skip
         options = Options(
             epochs=sum(lengths), batch_size=self.batch_size, learning_rate=self.learning_rate, weight_decay=0.0,
@@ -254,7 +258,7 @@ class NLGAN(BaseEstimator):  # type: ignore[misc]
         folder = None if self.checkpoints is None else Path(self.checkpoints) / str(code)
         identity = {
             "model": "nl-gan", "aims": aims and list(aims), "pretraining": lengths[0], "alpha": self.alpha, "beta": self.beta,
-            "loss": self.loss, "augment": self.augment, "filters": self.filters and list(self.filters),
+            "loss": self.loss, "augment": self.augment_, "filters": self.filters and list(self.filters),
         }  # fmt: skip
         fit(regime, data, options, folder=folder, identity=identity)
         found = SoftLabels(*(float(aim) for aim in regime.aims)) if aims is None else aims
@@ -354,6 +358,7 @@ class NLGAN(BaseEstimator):  # type: ignore[misc]
             "classes": self.classes_.tolist(),
             "shape": self.format_.shape,
             "whole": self.format_.whole,
+            "augment": self.augment_,
             "contests": [
                 {"name": name, "soft_labels": contest.soft_labels, "shares": contest.shares}
                 for name, contest in self.contests_.items()
@@ -377,6 +382,7 @@ class NLGAN(BaseEstimator):  # type: ignore[misc]
             model = cls(**{**params, "filters": params["filters"] and tuple(params["filters"])})
             model.classes_ = np.array(meta["classes"])
             model.format_ = PictureFormat(tuple(meta["shape"]), meta["whole"])
+            model.augment_ = float(meta["augment"])
             model.contests_ = {}
             for number, own in enumerate(meta["contests"]):
                 pair = {name: Generator(model.format_.channels_first, model.filters) for name in ("positive", "negative")}
