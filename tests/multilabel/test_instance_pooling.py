@@ -65,9 +65,9 @@ def test_bags_of_any_size():
 
 
 def test_frames_are_spread_evenly():
-    assert evenly(26).tolist() == list(range(26))
-    assert evenly(5).tolist() == [0, 1, 2, 3, 4]
-    chosen = evenly(260)
+    assert evenly(26, 26).tolist() == list(range(26))
+    assert evenly(5, 26).tolist() == [0, 1, 2, 3, 4]
+    chosen = evenly(260, 26)
     assert len(chosen) == 26
     assert set(np.diff(chosen).tolist()) == {10}
     assert (chosen[0], chosen[-1]) == (5, 255)

@@ -89,10 +89,10 @@ class Bags:
         return whole
 
 
-def evenly(count: int, wanted: int = 26) -> npt.NDArray[np.int64]:
+def evenly(count: int, wanted: int) -> npt.NDArray[np.int64]:
     """Numbers of ``wanted`` frames spread evenly over ``count``, all of them where there are fewer.
 
-    The middles of ``wanted`` equal stretches: 26 is what the NMN paper takes of a video.
+    The middles of ``wanted`` equal stretches.
     """
     if count <= wanted:
         return np.arange(count)

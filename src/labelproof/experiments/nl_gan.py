@@ -27,6 +27,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from labelproof.data.files import existing
 from labelproof.errors import BadInput
 from labelproof.experiments.record import Record, Row
+from labelproof.generative.adversaries import strength_for
 from labelproof.generative.cleaner import second_stage
 from labelproof.generative.nl_gan import NLGAN
 from labelproof.generative.soft_labels import Shares, soft_labels
@@ -46,7 +47,8 @@ PUBLISHED = {
     "cifar10-100": (0.789, (0.789, 0.761), (0.782, 0.739), (0.687, 0.64)),
 }
 EPOCHS = {"mnist": 40, "cifar10": 500}
-METHODS = ("PN", "RP", "NL-GAN")
+#: Methods, and whether what their networks see is warped at random; the paper warps nothing.
+METHODS = (("PN", False), ("PN", True), ("RP", False), ("RP", True), ("NL-GAN", True))
 Codes = npt.NDArray[np.int64]
 
 
@@ -108,20 +110,27 @@ def objects(data: Path, positive: str = "automobile", negative: str = "airplane"
 
 
 class Repeated(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
-    """The second stage's classifier for rows of pixels, a row repeated until an epoch has 10,000: what rank pruning prunes for."""
+    """The second stage's classifier for rows of pixels, each so many times in an epoch: what rank pruning prunes for.
 
-    def __init__(self, shape: tuple[int, ...] = (28, 28), seed: int = 0, epochs: int = 25, epoch: int = EPOCH) -> None:
+    Repeating comes after the folds of rank pruning: a picture that is in two folds is known to both.
+    """
+
+    def __init__(
+        self, shape: tuple[int, ...] = (28, 28), times: int = 1, *, seed: int = 0, epochs: int = 25, augment: float = 0.0
+    ) -> None:
         self.shape = shape
+        self.times = times
         self.seed = seed
         self.epochs = epochs
-        self.epoch = epoch
+        self.augment = augment
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Repeated:
         """Train on rows (n, pixels)."""
-        rows = np.resize(np.random.default_rng(self.seed).permutation(len(X)), max(self.epoch, len(X)))
+        rows = np.repeat(np.arange(len(X)), self.times)
         images = np.asarray(X, np.uint8)[rows].reshape(-1, *self.shape)
         weight = None if sample_weight is None else np.asarray(sample_weight)[rows]
-        self.model_ = second_stage(images, self.seed, self.epochs).fit(images, np.asarray(y)[rows], sample_weight=weight)
+        model = second_stage(images, self.seed, self.epochs, self.augment)
+        self.model_ = model.fit(images, np.asarray(y)[rows], sample_weight=weight)
         self.classes_ = self.model_.classes_
         return self
 
@@ -148,16 +157,18 @@ class TableRecord(Record):
 
     def summary(self) -> list[Row]:
         """A row for each line of the table, setting and method."""
-        found: dict[tuple[str, str, str, Any], list[Row]] = {}
+        found: dict[tuple[str, str, str, bool, Any], list[Row]] = {}
         for row in self.rows:
-            found.setdefault((row["row"], row["shares"], row["method"], row.get("epochs", "")), []).append(row)
+            key = row["row"], row["shares"], row["method"], row["warped"], row.get("epochs", "")
+            found.setdefault(key, []).append(row)
         rows = []
-        for (line, shares, method, epochs), runs in found.items():
+        for (line, shares, method, warps, epochs), runs in found.items():
             accuracy = np.array([run["accuracy"] for run in runs])
             shown = {
                 "row": line,
                 "shares": shares,
                 "method": method,
+                "warped": "yes" if warps else "no",
                 "epochs": epochs,
                 "runs": len(runs),
                 "accuracy": float(accuracy.mean()),
@@ -213,12 +224,13 @@ def _table(record: Record, data: Path, seeds: int, quick: bool, rows: Sequence[s
                 loaded[kind] = pictures, _judge(pictures, quick)
             pictures, judge = loaded[kind]
             own = pictures.first(int(size))
-            for method in METHODS:
+            for method, warps in METHODS:
                 for shares in SHARES[: 1 if method == "PN" or quick else None]:
                     key: Row = {
                         "row": line,
                         "shares": "1/1" if method == "PN" else _name(shares),
                         "method": method,
+                        "warped": warps,
                         "run": number,
                     }
                     if method == "NL-GAN":
@@ -227,7 +239,7 @@ def _table(record: Record, data: Path, seeds: int, quick: bool, rows: Sequence[s
                         continue
                     with record.measuring(**key) as row:
                         given = pictures.true[own] if method == "PN" else pictures.given(shares, number)[own]
-                        row |= _measured(method, pictures, own, given, shares, number, length, judge)
+                        row |= _measured(method, warps, pictures, own, given, shares, number, length, judge)
     return record
 
 
@@ -242,6 +254,7 @@ def _judge(pictures: Pictures, quick: bool) -> Any:
 
 def _measured(
     method: str,
+    warps: bool,
     pictures: Pictures,
     own: npt.NDArray[np.int64],
     given: Codes,
@@ -251,16 +264,19 @@ def _measured(
     judge: Any,
 ) -> Row:
     """What one training of one method reaches on the test pictures."""
-    x = pictures.x[own]
+    x, strength = pictures.x[own], strength_for(len(own)) if warps else 0.0
     row: Row = {}
     if method == "NL-GAN":
-        gan = NLGAN(shares.positive, shares.negative, epochs=length.adversarial, upsample=length.epoch, seed=seed).fit(x, given)
+        gan = NLGAN(
+            shares.positive, shares.negative, epochs=length.adversarial, augment=strength, upsample=length.epoch, seed=seed
+        ).fit(x, given)
         images, labels = gan.generate(length.epoch)
         row["agreement"] = float((judge.predict(images) == labels).mean())
         row["diversity"] = [round(float(ratio), 3) for ratio in gan.contests_[1].diversity[-1]]
-        model: Any = second_stage(images, seed, length.second, gan.augment_).fit(images, labels)
+        model: Any = second_stage(images, seed, length.second, strength).fit(images, labels)
         return {**row, "accuracy": float(model.score(pictures.x_test, pictures.true_test))}
-    model = Repeated(x.shape[1:], seed, length.second, length.epoch)
+    times = max(1, length.epoch // len(own))
+    model = Repeated(x.shape[1:], times, seed=seed, epochs=length.second, augment=strength)
     if method == "RP":
         model = RankPruning(model, n_folds=3, seed=seed)
     flat_test = pictures.x_test.reshape(len(pictures.x_test), -1)

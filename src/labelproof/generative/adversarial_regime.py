@@ -152,7 +152,7 @@ class AdversarialRegime(Trainable):
         return total
 
     def _seen(self, pictures: Tensor) -> Tensor:
-        return warped(pictures, self.augment) if self.augment else pictures
+        return warped(pictures, self.augment)
 
     def _h(self, logits: Tensor, target: Tensor | float) -> Tensor:
         return entropy(logits, target, self.kind)

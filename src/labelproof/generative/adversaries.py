@@ -120,8 +120,10 @@ def warped(pictures: Tensor, strength: float) -> Tensor:
     ----------
     pictures : Tensor, shape (n, c, h, w)
     strength : float
-        At 1 by up to a tenth of the side, 17 degrees, 0.3 and 15 %.
+        At 1 by up to a tenth of the side, 17 degrees, 0.3 and 15 %; at 0 they are returned as they are.
     """
+    if not strength:
+        return pictures
     most = strength * torch.tensor(WARPS, device=pictures.device)
     across, down, turn, shear, scale = ((torch.rand(len(pictures), 5, device=pictures.device) * 2 - 1) * most).unbind(1)
     cosine, sine = turn.cos() * (1 + scale), turn.sin() * (1 + scale)
