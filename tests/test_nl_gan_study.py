@@ -7,6 +7,8 @@ import pytest
 
 import labelproof as lp
 from labelproof.experiments import run_experiment
+from labelproof.experiments.cifar10 import Archive
+from labelproof.experiments.cifar10n import in_original_order
 from labelproof.experiments.nl_gan import Pictures
 
 
@@ -45,3 +47,15 @@ def test_unknown_rows_and_parts_are_refused(tmp_path):
         run_experiment("memorization", tmp_path, epochs=3)
     with pytest.raises(lp.BadInput, match="needs --data"):
         run_experiment("nl-gan-table-1", tmp_path)
+
+
+def test_pictures_of_cifar_come_class_after_class_or_in_the_order_of_their_labels(real_data):
+    archive = Archive(real_data)
+    assert len(archive.names) == 10
+    x, place = archive.classes("test", ["truck", "airplane"], 3)
+    assert (x.shape, x.dtype, place.tolist()) == ((6, 32, 32, 3), np.uint8, [0, 0, 0, 1, 1, 1])
+    assert (x[4] == archive.picture("test", "airplane", 1)).all()
+    ordered = in_original_order(archive, np.array([9, 0, 9]))  # truck, airplane, truck
+    assert (ordered == [archive.picture("train", name, n) for name, n in (("truck", 0), ("airplane", 0), ("truck", 1))]).all()
+    with pytest.raises(lp.BadInput, match="archive of CIFAR-10"):
+        Archive(real_data / "nowhere")

@@ -10,19 +10,18 @@ Wei et al. (2022), Learning with noisy labels revisited: a study using real-worl
 
 from __future__ import annotations
 
-import io
-import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from PIL import Image
 from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
+from labelproof.data.files import existing
 from labelproof.errors import BadInput
+from labelproof.experiments.cifar10 import Archive
 from labelproof.experiments.record import Record
 from labelproof.methods.classifier import NoisyLabelClassifier, shifted
 from labelproof.report.plots import dots
@@ -39,11 +38,10 @@ def run(record: Record, *, data: Path | None, seeds: int, quick: bool) -> Record
         raise BadInput("cifar10n needs --data, a folder with cifar10-jpeg.zip and cifar10n.npz.")
     if not quick and not torch.cuda.is_available():
         raise BadInput("cifar10n needs a GPU: on a CPU it would take weeks. Add --quick to see that it works.")
-    train, test, truth = pictures(
-        data / "cifar10-jpeg.zip", np.load(data / "cifar10n.npz")["clean_label"], 600 if quick else None
-    )
-    labels = np.load(data / "cifar10n.npz")
-    clean = labels["clean_label"][: len(train)].astype(int)
+    archive, labels = Archive(data), np.load(existing(data / "cifar10n.npz", "the labels of CIFAR-10N"))
+    clean = labels["clean_label"][: 600 if quick else None].astype(int)
+    train = in_original_order(archive, clean)
+    test, truth = archive.classes("test", archive.names, 10 if quick else None)
     for kind in LABELS[:1] if quick else LABELS:
         given = labels[kind][: len(train)].astype(int)
         for method in METHODS:
@@ -76,24 +74,10 @@ def flipped_and_shifted(batch: Tensor) -> Tensor:
     return shifted(torch.where(mirrored, batch.flip(3), batch), 4)
 
 
-def pictures(
-    archive: Path, clean: npt.NDArray[Any], limit: int | None
-) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
-    """Training pictures in the original order, test pictures and their classes.
-
-    The archive has folders of classes; the n-th picture of a class is the n-th of that class in the original order.
-    """
-    with zipfile.ZipFile(archive) as files:
-        names = sorted({name.split("/")[1] for name in files.namelist() if name.startswith("train/") and name.count("/") == 2})
-
-        def read(part: str, label: int, number: int) -> npt.NDArray[np.uint8]:
-            return np.asarray(Image.open(io.BytesIO(files.read(f"{part}/{names[label]}/{number:04d}.jpg"))), np.uint8)
-
-        seen, train = [0] * len(names), []
-        for label in clean[:limit].astype(int).tolist():
-            train.append(read("train", label, seen[label]))
-            seen[label] += 1
-        each = 1000 if limit is None else 10
-        truth = np.repeat(np.arange(len(names)), each)
-        test = [read("test", label, number) for label in range(len(names)) for number in range(each)]
-    return np.stack(train), np.stack(test), truth
+def in_original_order(archive: Archive, clean: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+    """Training pictures of these classes, one after the other, shape (n, 32, 32, 3)."""
+    seen, found = [0] * len(archive.names), []
+    for label in clean.astype(int).tolist():
+        found.append(archive.picture("train", archive.names[label], seen[label]))
+        seen[label] += 1
+    return np.stack(found)

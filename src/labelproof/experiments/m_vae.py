@@ -29,7 +29,7 @@ from sklearn.metrics import balanced_accuracy_score
 
 from labelproof.data.cells import counts_of, read_adata
 from labelproof.errors import BadInput
-from labelproof.experiments.record import Record, Row, half_width
+from labelproof.experiments.record import Record, Row, averaged
 from labelproof.generative.m1m2 import M1M2
 from labelproof.generative.mislabeled_vae import MislabeledVAE
 from labelproof.noise.transition import TransitionMatrix
@@ -77,17 +77,11 @@ class CurveRecord(Record):
 
     def summary(self) -> list[Row]:
         """Means with the half-width of their 95 % intervals; of M1+M2 the α of the best mean at each point."""
-        found: dict[tuple[Any, ...], list[Row]] = {}
-        for row in self.rows:
-            found.setdefault((row["problem"], row["labels"], row["p1"], row["method"]), []).append(row)
         rows: dict[tuple[Any, ...], Row] = {}
-        for (problem, labels, p1, method), seeds in found.items():
+        for (problem, labels, p1, method), seeds in self.groups("problem", "labels", "p1", "method").items():
             shown = BEST if method.startswith("M1+M2") else method
             row = {"problem": problem, "labels": labels, "p1": p1, "method": shown, "seeds": len(seeds)}
-            for name in ("balanced_accuracy", "accuracy"):
-                values = np.array([seed[name] for seed in seeds])
-                row[name] = float(values.mean())
-                row[f"{name}_±"] = half_width(values)
+            row |= averaged(seeds, "balanced_accuracy") | averaged(seeds, "accuracy")
             key = (problem, labels, p1, shown)
             if key not in rows or row["balanced_accuracy"] > rows[key]["balanced_accuracy"]:
                 rows[key] = row

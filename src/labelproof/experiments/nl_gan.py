@@ -11,8 +11,6 @@ GAN, section 3.
 
 from __future__ import annotations
 
-import io
-import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -26,7 +24,8 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 
 from labelproof.data.files import existing
 from labelproof.errors import BadInput
-from labelproof.experiments.record import Record, Row
+from labelproof.experiments.cifar10 import Archive
+from labelproof.experiments.record import Record, Row, averaged
 from labelproof.generative.adversaries import strength_for
 from labelproof.generative.cleaner import second_stage
 from labelproof.generative.nl_gan import NLGAN
@@ -96,17 +95,9 @@ def digits(data: Path, positive: Sequence[int] = (5, 7), negative: Sequence[int]
 
 def objects(data: Path, positive: str = "automobile", negative: str = "airplane") -> Pictures:
     """Two kinds of things of CIFAR-10."""
-    from PIL import Image
-
-    found: dict[str, list[Any]] = {"train": [], "test": []}
-    with zipfile.ZipFile(existing(data / "cifar10-jpeg.zip", "the archive of CIFAR-10")) as archive:
-        for name in sorted(archive.namelist()):
-            steps = name.split("/")
-            if name.endswith(".jpg") and steps[-2] in (positive, negative):
-                with Image.open(io.BytesIO(archive.read(name))) as image:
-                    found[steps[-3]].append((np.asarray(image.convert("RGB")), int(steps[-2] == positive)))
-    x, true = ([np.array(column) for column in zip(*found[split], strict=True)] for split in ("train", "test"))
-    return Pictures(x[0], x[1].astype(np.int64), x[1].astype(np.int64), true[0], true[1].astype(np.int64))
+    archive, names = Archive(data), [negative, positive]
+    (x, true), test = archive.classes("train", names), archive.classes("test", names)
+    return Pictures(x, true, true, *test)
 
 
 class Repeated(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
@@ -156,28 +147,14 @@ class TableRecord(Record):
     """Rows averaged over trainings, beside the published ones."""
 
     def summary(self) -> list[Row]:
-        """A row for each line of the table, setting and method."""
-        found: dict[tuple[str, str, str, bool, Any], list[Row]] = {}
-        for row in self.rows:
-            key = row["row"], row["shares"], row["method"], row["warped"], row.get("epochs", "")
-            found.setdefault(key, []).append(row)
-        rows = []
-        for (line, shares, method, warps, epochs), runs in found.items():
-            accuracy = np.array([run["accuracy"] for run in runs])
-            shown = {
-                "row": line,
-                "shares": shares,
-                "method": method,
-                "warped": "yes" if warps else "no",
-                "epochs": epochs,
-                "runs": len(runs),
-                "accuracy": float(accuracy.mean()),
-            }
-            shown["accuracy_±"] = float(accuracy.std(ddof=1)) if len(runs) > 1 else 0.0
-            agreement = [run["agreement"] for run in runs if "agreement" in run]
-            shown["agreement"] = float(np.mean(agreement)) if agreement else ""
-            shown["published"] = _published(line, shares, method)
-            rows.append(shown)
+        """A row for each line of the table, setting and method; the spread is the standard deviation, as in the paper."""
+        columns, rows = ("row", "shares", "method", "warped", "epochs"), []
+        for key, runs in self.groups(*columns).items():
+            shown = dict(zip(columns, key, strict=True)) | {"runs": len(runs)}
+            shown["warped"] = "yes" if shown["warped"] else "no"
+            spread = float(np.std([run["accuracy"] for run in runs], ddof=1)) if len(runs) > 1 else 0.0
+            shown |= averaged(runs, "accuracy") | {"accuracy_±": spread, "agreement": averaged(runs, "agreement")["agreement"]}
+            rows.append({**shown, "published": _published(*key[:3])})
         return rows
 
 

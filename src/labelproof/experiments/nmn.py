@@ -34,7 +34,7 @@ from labelproof.data.files import existing, read_frame
 from labelproof.data.picture_rows import PictureRows
 from labelproof.data.tagged import frames_of
 from labelproof.errors import BadInput
-from labelproof.experiments.record import Record, Row, half_width
+from labelproof.experiments.record import Record, Row, averaged
 from labelproof.experiments.scenes import SIDE, Scenes, compose, scene_network
 from labelproof.multilabel.classifier import NoisyTagClassifier
 from labelproof.multilabel.precision import tag_precision
@@ -85,23 +85,13 @@ class TableRecord(Record):
 
     def summary(self) -> list[Row]:
         """Means with the half-width of their 95 % intervals, in points, and what each gains on its row marked *."""
-        found: dict[tuple[Any, ...], dict[int, Row]] = {}
-        for row in self.rows:
-            found.setdefault((row["data"], row["replaced"], row["pooling"], row["method"]), {})[row["seed"]] = row
-        rows = []
-        for (data, replaced, pooling, method), seeds in found.items():
-            base = found.get((data, replaced, pooling, "*"), {})
-            both = [seed for seed in seeds if seed in base]
-            gains = np.array([seeds[seed]["mean_ap"] - base[seed]["mean_ap"] for seed in both])
-            values = np.array([row["mean_ap"] for row in seeds.values()])
-            rows.append(
-                {
-                    "data": data, "replaced": replaced, "pooling": pooling, "method": method, "seeds": len(seeds),
-                    "mean_ap": float(values.mean()), "mean_ap_±": half_width(values),
-                    "gain": float(gains.mean()) if len(gains) else None, "gain_±": half_width(gains),
-                    **{name: _mean(list(seeds.values()), name) for name in ("auroc_missing", "auroc_incorrect")},
-                }
-            )  # fmt: skip
+        columns = "data", "replaced", "pooling", "method"
+        found, rows = self.groups(*columns), []
+        for key, seeds in found.items():
+            base = {row["seed"]: row for row in found.get((*key[:-1], "*"), [])}
+            detection = {name: averaged(seeds, name)[name] for name in ("auroc_missing", "auroc_incorrect")}
+            means = averaged(seeds, "mean_ap") | averaged(seeds, "mean_ap", base) | detection
+            rows.append({**dict(zip(columns, key, strict=True)), "seeds": len(seeds), **means})
         return rows
 
 
@@ -280,11 +270,6 @@ def _scores(model: NoisyTagClassifier, problem: Tagging, given: Tags) -> Row:
         own = given == value
         found[name] = float(roc_auc_score(wrong[own], error[own])) if len(np.unique(wrong[own])) == 2 else None
     return found
-
-
-def _mean(rows: list[Row], name: str) -> float | None:
-    values = [row[name] for row in rows]
-    return None if None in values else float(np.mean(values))
 
 
 def _drawn(record: TableRecord) -> None:

@@ -27,7 +27,7 @@ from labelproof.captioning.scores import caption_scores
 from labelproof.data.captions import Captions
 from labelproof.errors import BadInput
 from labelproof.experiments.nmn import SECOND, filmed_scenes, msr_vtt_films, published
-from labelproof.experiments.record import Record, Row, half_width
+from labelproof.experiments.record import Record, Row, averaged
 from labelproof.experiments.scenes import CONTENT, SPEECH, Scenes, compose, scene_network
 from labelproof.multilabel.classifier import NoisyTagClassifier
 from labelproof.report.plots import dots
@@ -76,19 +76,13 @@ class CaptionRecord(Record):
 
     def summary(self) -> list[Row]:
         """Means with the half-width of their 95 % intervals, and what each gains in CIDEr on the baseline of the same seeds."""
-        found: dict[tuple[str, str], dict[int, Row]] = {}
-        for row in self.rows:
-            found.setdefault((row["data"], row["concepts"]), {})[row["seed"]] = row
-        rows = []
+        found, rows = self.groups("data", "concepts"), []
         for (data, concepts), seeds in found.items():
-            base = found.get((data, next(iter(TAGGERS))), {})
-            gains = np.array([row["CIDEr"] - base[seed]["CIDEr"] for seed, row in seeds.items() if seed in base])
-            row = {"data": data, "concepts": concepts, "seeds": len(seeds)}
+            base = {row["seed"]: row for row in found.get((data, next(iter(TAGGERS))), [])}
+            shown: Row = {"data": data, "concepts": concepts, "seeds": len(seeds)}
             for name in SCORES:
-                values = np.array([own[name] for own in seeds.values() if own.get(name) is not None])
-                row[name] = float(values.mean()) if len(values) else None
-                row[f"{name}_±"] = half_width(values) if len(values) else None
-            rows.append(row | {"gain": float(gains.mean()) if len(gains) else None, "gain_±": half_width(gains)})
+                shown |= averaged(seeds, name)
+            rows.append(shown | averaged(seeds, "CIDEr", base))
         return rows
 
 

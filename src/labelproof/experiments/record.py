@@ -6,7 +6,7 @@ import json
 import os
 import platform
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -58,6 +58,13 @@ class Record:
         """Whether a row with these values was measured."""
         return any(all(row.get(name) == value for name, value in key.items()) for row in self.rows)
 
+    def groups(self, *names: str) -> dict[tuple[Any, ...], list[Row]]:
+        """Rows that are alike in these columns, in the order of measuring; what a row lacks is ``None``."""
+        found: dict[tuple[Any, ...], list[Row]] = {}
+        for row in self.rows:
+            found.setdefault(tuple(row.get(name) for name in names), []).append(row)
+        return found
+
     @contextmanager
     def measuring(self, **key: Any) -> Iterator[Row]:
         """A row to fill in; it is added and written when the block ends well."""
@@ -98,6 +105,27 @@ def _cell(row: Row, name: str) -> str:
     if not isinstance(value, float):
         return "-" if value is None else str(value)
     return f"{value:.3f}" if spread is None else f"{value:.3f} ± {spread:.3f}"
+
+
+def averaged(rows: Iterable[Row], name: str, base: Mapping[Any, Row] | None = None) -> Row:
+    """Mean of a column, and half of its 95 % interval, over the rows that have it; both ``None`` where no row has.
+
+    Parameters
+    ----------
+    rows : iterable of dict
+    name : str
+    base : mapping of seed to dict, optional
+        What is averaged is then named ``gain``: how much more a row has than that of the same seed here.
+    """
+    values = [row.get(name) if base is None else _gain(row, base, name) for row in rows]
+    known = np.array([value for value in values if value is not None], float)
+    column = name if base is None else "gain"
+    spread = half_width(known) if len(known) else None
+    return {column: float(known.mean()) if len(known) else None, f"{column}{SPREAD}": spread}
+
+
+def _gain(row: Row, base: Mapping[Any, Row], name: str) -> float | None:
+    return None if row["seed"] not in base else float(row[name] - base[row["seed"]][name])
 
 
 def half_width(values: npt.NDArray[np.float64]) -> float:
