@@ -43,6 +43,8 @@ def test_figures_are_drawn(real_data, tmp_path, name):
 def test_unknown_rows_and_parts_are_refused(tmp_path):
     with pytest.raises(lp.BadInput, match="Did you mean 'mnist-1000'"):
         run_experiment("nl-gan-table-1", tmp_path, data=tmp_path, rows=["mnist-1000s"])
+    with pytest.raises(lp.BadInput, match="is no row of the figure"):
+        run_experiment("nl-gan-figure-3", tmp_path, data=tmp_path, rows=["5 against 9"])
     with pytest.raises(lp.BadInput, match="has no choice of epochs"):
         run_experiment("memorization", tmp_path, epochs=3)
     with pytest.raises(lp.BadInput, match="needs --data"):

@@ -175,7 +175,8 @@ def run(
 ) -> Record:
     """Table 1, figure 1 or figure 3, by the record's name.
 
-    ``rows`` of the table are of ``mnist-1000``, ``mnist-100``, ``cifar10-1000``, ``cifar10-100``; ``epochs`` are adversarial ones.
+    ``rows`` of the table are of ``mnist-1000``, ``mnist-100``, ``cifar10-1000``, ``cifar10-100``, those of figure 3 of
+    ``5 against 7``, ``5, 7 against 2, 4``, ``car against airplane``; ``epochs`` are adversarial ones.
     """
     if data is None:
         raise BadInput(f"{record.path.stem} needs --data: the folder of real data, with mnist.npz and cifar10-jpeg.zip.")
@@ -185,12 +186,7 @@ def run(
 
 def _table(record: Record, data: Path, seeds: int, quick: bool, rows: Sequence[str], epochs: int | None) -> Record:
     record = TableRecord(record.path, record.rows, record.skipped)
-    for name in rows:
-        if name not in PUBLISHED:
-            raise BadInput(
-                f"{name!r} is no row of the table. {did_you_mean(name, list(PUBLISHED))}There are {', '.join(PUBLISHED)}."
-            )
-    chosen = list(rows) or list(PUBLISHED)[: 1 if quick else None]
+    chosen = _chosen(rows, list(PUBLISHED), "the table", quick)
     loaded: dict[str, tuple[Pictures, Any]] = {}
     for number in range(seeds):
         for line in chosen:
@@ -218,6 +214,14 @@ def _table(record: Record, data: Path, seeds: int, quick: bool, rows: Sequence[s
                         given = pictures.true[own] if method == "PN" else pictures.given(shares, number)[own]
                         row |= _measured(method, warps, pictures, own, given, shares, number, length, judge)
     return record
+
+
+def _chosen(rows: Sequence[str], names: list[str], what: str, quick: bool) -> list[str]:
+    """The rows that are asked for: all, or the first for a quick look, where none is."""
+    for name in rows:
+        if name not in names:
+            raise BadInput(f"{name!r} is no row of {what}. {did_you_mean(name, names)}There are: {'; '.join(names)}.")
+    return list(rows) or names[: 1 if quick else None]
 
 
 def _judge(pictures: Pictures, quick: bool) -> Any:
@@ -295,7 +299,8 @@ def _figure_3(record: Record, data: Path, seeds: int, quick: bool, rows: Sequenc
         "car against airplane": (partial(objects, data), Shares(0.85, 0.85), "cifar10"),
     }
     grids = {}
-    for name, (load, shares, kind) in list(cases.items())[: 1 if quick else None]:
+    for name in _chosen(rows, list(cases), "the figure", quick):
+        load, shares, kind = cases[name]
         length = 1 if quick else epochs or EPOCHS[kind]
         if kind == "cifar10" and not torch.cuda.is_available() and not epochs:
             record.skipped.append(f"{name}: 500 epochs need a GPU, or give --epochs.")
