@@ -16,6 +16,7 @@ from PIL import Image
 
 import labelproof as lp
 from commands import COMMAND, outside, run
+from labelproof.data.files import MARKER
 from labelproof.methods import METHODS
 
 QUICK = ("--epochs", 8, "--batch-size", 32, "--accelerator", "cpu")
@@ -76,7 +77,7 @@ def test_train_and_predict_text_pictures_and_arrays(tmp_path, digits):
     np.save(tmp_path / "y.npy", digits.target[:200])
     cases = {
         "t": ([tmp_path / "words.csv", "--label", "mood", "--text", "body", "--id", "id"], tmp_path / "words.csv"),
-        "p": ([tmp_path / "pictures"], tmp_path / "pictures"),
+        "p": ([tmp_path / "pictures", "--augment", "warp"], tmp_path / "pictures"),
         "a": (["--features", tmp_path / "x.npy", "--labels", tmp_path / "y.npy"], tmp_path / "x.npy"),
     }
     for name, (arguments, new) in cases.items():
@@ -86,6 +87,10 @@ def test_train_and_predict_text_pictures_and_arrays(tmp_path, digits):
         assert done.returncode == 0, done.stderr
     assert (pl.read_csv(tmp_path / "t.csv")["prediction"] == words["mood"]).all()
     assert pl.read_csv(tmp_path / "p.csv")["id"][0].startswith("even/")
+    assert json.loads((tmp_path / "p" / MARKER).read_text())["params"]["augment"] == "warp"
+    refused = run("train", *cases["a"][0], "--out", tmp_path / "no", "--augment", 2)
+    assert refused.returncode == 2
+    assert "only pictures can be warped" in refused.stderr
     assert (pl.read_csv(tmp_path / "a.csv")["prediction"].to_numpy() == digits.target[:200]).mean() > 0.7
 
 

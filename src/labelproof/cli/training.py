@@ -50,6 +50,10 @@ def train(
     epochs: Annotated[int, typer.Option(min=1, help="Passes over the data.")] = 30,
     batch_size: Annotated[int, typer.Option(min=1)] = 128,
     learning_rate: Annotated[float, typer.Option(help="Highest rate of the schedule.")] = 3e-3,
+    augment: Annotated[
+        str,
+        typer.Option(help="How pictures vary while they are learned: auto, warp (for a few hundred), its strength, or none."),
+    ] = "auto",
     validation: Annotated[float, typer.Option(min=0.0, max=0.9, help="Share of the items kept for validation.")] = 0.1,
     patience: Annotated[int | None, typer.Option(min=1, help="Stop after so many epochs without improvement.")] = None,
     reviews: Annotated[
@@ -87,7 +91,7 @@ def train(
         dataset, verified = with_verified(dataset, {} if reviews is None else read_verified(reviews, database))
         model = NoisyLabelClassifier(
             method, method_options=_options(option), backbone=backbone, epochs=epochs, batch_size=batch_size,
-            learning_rate=learning_rate, validation_fraction=validation, patience=patience, seed=seed,
+            learning_rate=learning_rate, augment=_augment(augment), validation_fraction=validation, patience=patience, seed=seed,
             accelerator=accelerator, devices=devices, precision=precision, checkpoints=running, logger=logger,
         )  # fmt: skip
         model.fit(dataset, verified=verified if reviews is not None else None)
@@ -131,6 +135,16 @@ def _options(given: list[str] | None) -> dict[str, Any] | None:
         except json.JSONDecodeError:
             found[name.replace("-", "_")] = value
     return found or None
+
+
+def _augment(given: str) -> str | float | None:
+    """``none``, a number, or a name."""
+    if given == "none":
+        return None
+    try:
+        return float(given)
+    except ValueError:
+        return given
 
 
 def _keep_logs(running: Path, partial: Path) -> None:

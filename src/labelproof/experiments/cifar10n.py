@@ -23,8 +23,9 @@ from labelproof.data.files import existing
 from labelproof.errors import BadInput
 from labelproof.experiments.cifar10 import Archive
 from labelproof.experiments.record import Record
-from labelproof.methods.classifier import NoisyLabelClassifier, shifted
+from labelproof.methods.classifier import NoisyLabelClassifier
 from labelproof.report.plots import dots
+from labelproof.training.augmentation import shifted
 
 METHODS = ("cross-entropy", "elr", "sop", "dividemix")
 LABELS = ("worse_label", "aggre_label")

@@ -26,13 +26,13 @@ from labelproof.data.files import existing
 from labelproof.errors import BadInput
 from labelproof.experiments.cifar10 import Archive
 from labelproof.experiments.record import Record, Row, averaged
-from labelproof.generative.adversaries import strength_for
 from labelproof.generative.cleaner import second_stage
 from labelproof.generative.nl_gan import NLGAN
 from labelproof.generative.soft_labels import Shares, soft_labels
 from labelproof.methods.rank_pruning import RankPruning
 from labelproof.noise.simulate import binary_purity
 from labelproof.report.plots import histogram, picture_grids
+from labelproof.training.augmentation import strength_for
 from labelproof.validation import did_you_mean
 
 SHARES = (Shares(0.85, 0.85), Shares(0.7, 0.85), Shares(0.6, 0.65))

@@ -9,8 +9,9 @@ from sklearn.linear_model import LogisticRegression
 from torch import Tensor, nn
 from torch.nn import functional
 
-from labelproof.generative.adversaries import Discriminator, Generator, noise, warped
+from labelproof.generative.adversaries import Discriminator, Generator, noise
 from labelproof.generative.soft_labels import SoftLabels, mixture_labels
+from labelproof.training.augmentation import warped
 from labelproof.training.trainable import Batch, Step, Trainable, TrainingData, predict_logits
 
 BETAS = (0.5, 0.999)  # of Adam, as DCGAN has them

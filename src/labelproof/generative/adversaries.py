@@ -8,7 +8,6 @@ import math
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
-from torch.nn import functional
 from torch.nn.utils.parametrizations import spectral_norm
 
 NOISE = 100  # uniform numbers that a picture is made of
@@ -16,7 +15,6 @@ HIDDEN = 1024
 SLOPE = 0.2  # of leaky rectifiers
 SCALE = 0.02  # standard deviation of the first weights; with torch's own the generators make grids of pixels
 MOST_FILTERS = 512
-WARPS = (0.2, 0.2, 0.3, 0.3, 0.15)  # across and down in half sides, turn in radians, shear, scale
 
 
 def filters_for(height: int, width: int) -> tuple[int, ...]:
@@ -111,30 +109,6 @@ def _begin(network: nn.Module) -> None:
             nn.init.normal_(weight, 0.0, SCALE)
         elif name.endswith("bias"):
             nn.init.zeros_(weight)
-
-
-def warped(pictures: Tensor, strength: float) -> Tensor:
-    """Each picture (n, c, h, w) moved, turned, sheared and scaled a little on its own, edges repeated; gradients pass through.
-
-    Parameters
-    ----------
-    pictures : Tensor, shape (n, c, h, w)
-    strength : float
-        At 1 by up to a tenth of the side, 17 degrees, 0.3 and 15 %; at 0 they are returned as they are.
-    """
-    if not strength:
-        return pictures
-    most = strength * torch.tensor(WARPS, device=pictures.device)
-    across, down, turn, shear, scale = ((torch.rand(len(pictures), 5, device=pictures.device) * 2 - 1) * most).unbind(1)
-    cosine, sine = turn.cos() * (1 + scale), turn.sin() * (1 + scale)
-    rows = torch.stack([cosine, shear - sine, across], 1), torch.stack([sine, cosine, down], 1)
-    grid = functional.affine_grid(torch.stack(rows, 1), list(pictures.shape), align_corners=False)
-    return functional.grid_sample(pictures, grid, padding_mode="border", align_corners=False)
-
-
-def strength_for(n: int) -> float:
-    """How strongly to warp n given pictures: 1 from 1000 on, 2 for 100 or fewer, in between by their logarithm."""
-    return min(2.0, max(1.0, 4 - math.log10(max(n, 1))))
 
 
 def noise(n: int, device: torch.device) -> Tensor:

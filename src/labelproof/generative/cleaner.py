@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,6 @@ from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.utils.validation import check_is_fitted
 
 from labelproof.errors import BadInput
-from labelproof.generative.adversaries import warped
 from labelproof.generative.nl_gan import NLGAN
 from labelproof.generative.pictures import PictureFormat
 
@@ -100,5 +98,5 @@ def second_stage(images: npt.NDArray[Any], seed: int = 0, epochs: int = 25, augm
     square = images.shape[1] == images.shape[2]
     return NoisyLabelClassifier(
         "cross-entropy", backbone="two-stage-convnet" if square else "convnet", epochs=epochs, learning_rate=1e-4,
-        batch_size=128, weight_decay=0.0, schedule="constant", augment=partial(warped, strength=augment) if augment else None, seed=seed,
+        batch_size=128, weight_decay=0.0, schedule="constant", augment=augment, seed=seed,
     )  # fmt: skip

@@ -17,9 +17,10 @@ from torch import Tensor, nn
 
 from labelproof.errors import BadInput, CorruptArtifact, LabelproofWarning
 from labelproof.generative.adversarial_regime import LOSSES, AdversarialRegime
-from labelproof.generative.adversaries import Generator, noise, strength_for
+from labelproof.generative.adversaries import Generator, noise
 from labelproof.generative.pictures import PictureFormat
 from labelproof.generative.soft_labels import Shares, SoftLabels, shares_of, soft_labels
+from labelproof.training.augmentation import strength_for
 from labelproof.training.checkpoint import by_owner, load_model, save_model
 from labelproof.training.loop import fit
 from labelproof.training.options import Options
@@ -90,7 +91,7 @@ class NLGAN(BaseEstimator):  # type: ignore[misc]
     augment : float, optional
         How much each picture that a discriminator sees is moved, turned, sheared and scaled at random, so that it does not learn
         few pictures and their wrong labels by heart; 0 as the paper has it. Left out, 1 for a thousand pictures and 2 for a hundred.
-        See `labelproof.generative.adversaries.warped`.
+        See `labelproof.training.augmentation.warped`.
     upsample : int
         Items of an epoch: smaller data sets are repeated, larger ones are taken whole, classes alike.
     filters : tuple of int, optional

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import torch
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
-from torch import Tensor, nn
+from torch import nn
 
 from labelproof.backbones import InputShape, make_backbone
 from labelproof.data.dataset import Dataset
@@ -24,6 +24,7 @@ from labelproof.errors import BadInput, CorruptArtifact
 from labelproof.methods import Method, Task, make_method
 from labelproof.methods.model_folder import HISTORY_FOLDER, Parts, plain, read_model, write_model
 from labelproof.noise.transition import TransitionMatrix
+from labelproof.training.augmentation import augmentation_of
 from labelproof.training.dynamics import error_probability_of
 from labelproof.training.history import History
 from labelproof.training.loop import fit
@@ -66,8 +67,10 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
     schedule : {"one-cycle", "cosine", "constant", "step"}, optional
         What suits the method where left out.
     clip_norm : float, optional
-    augment : "auto", callable or None
-        ``"auto"`` moves pictures by up to two pixels; a callable takes and returns a batch (b, ...).
+    augment : "auto", "warp", float, callable or None
+        What networks see of the items while they train. ``"auto"`` moves pictures by up to two pixels. ``"warp"`` moves, turns,
+        shears and scales each on its own, which keeps a few hundred pictures and their wrong labels from being learned by heart;
+        a number says how strongly, 1 for a thousand pictures and 2 for a hundred. A callable takes and returns a batch (b, ...).
     validation_fraction : float in [0, 1)
         Share of the labelled items that is not trained on, for ``patience`` and for the temperature.
     patience : int, optional
@@ -239,6 +242,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         own = {"method": self.method, "validation_fraction": self.validation_fraction, "classes": self.classes_.tolist()}
         own["method_options"] = {name: plain(value) for name, value in sorted((self.method_options or {}).items())}
         own["backbone"] = self.backbone if isinstance(self.backbone, str) else type(self.backbone).__name__
+        own["augment"] = "callable" if callable(self.augment) else self.augment
         return own
 
     def _checked(self, X: Any, y: Any) -> tuple[Any, npt.NDArray[np.int64], str]:
@@ -277,7 +281,8 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
     def _task(self, data: TrainingData) -> Task:
         return Task(
             data, len(self.classes_), self.epochs, self._network_maker(),
-            self._augmentation(), n_codes=len(self.encoder_.cardinalities),
+            augmentation_of(self.augment, self.encoder_.shape, len(data), pictures=self.encoder_.kind == "pictures"),
+            n_codes=len(self.encoder_.cardinalities),
         )  # fmt: skip
 
     def _network_maker(self) -> Callable[[], nn.Module]:
@@ -287,15 +292,6 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         if not isinstance(self.backbone, nn.Module):
             return cast(Callable[[], nn.Module], partial(self.backbone, spec, k))
         return _Copies(self.backbone)
-
-    def _augmentation(self) -> Callable[[Tensor], Tensor] | None:
-        if self.augment is None or callable(self.augment):
-            return cast(Callable[[Tensor], Tensor] | None, self.augment)
-        if self.augment != "auto":
-            raise BadInput(f"augment is {self.augment!r}. Give 'auto', a callable or None.")
-        shape = self.encoder_.shape
-        most = min(2, (min(shape[1:]) - 1) // 4) if len(shape) == 3 and self.encoder_.kind == "pictures" else 0
-        return partial(shifted, most=most) if most else None
 
     def _finish(self, method: Method, given: Any, rows: Any, verified: Any, validation: TrainingData | None) -> None:
         """Read noise, error probabilities and temperature off what was trained."""
@@ -441,14 +437,6 @@ class _Copies:
                     reset()
         self.made += 1
         return made
-
-
-def shifted(batch: Tensor, most: int) -> Tensor:
-    """The batch (b, c, h, w) moved by up to ``most`` pixels each way, edges repeated."""
-    height, width = batch.shape[2:]
-    padded = nn.functional.pad(batch, (most, most, most, most), mode="replicate")
-    down, right = torch.randint(0, 2 * most + 1, (2,)).tolist()
-    return padded[:, :, down : down + height, right : right + width]
 
 
 def _part(data: TrainingData, rows: npt.NDArray[np.int64]) -> TrainingData:

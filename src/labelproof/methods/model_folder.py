@@ -26,7 +26,7 @@ def write_model(model: Any, folder: Path) -> None:
     scales, arrays = model.encoder_.state()
     params = {name: plain(value) for name, value in model.get_params().items() if name not in ("backbone", "augment")}
     params["backbone"] = model.backbone if isinstance(model.backbone, str) else None
-    params["augment"] = model.augment if isinstance(model.augment, str) else None
+    params["augment"] = None if callable(model.augment) else model.augment
     noise = model.transition_
     summary = {
         "labelproof": labelproof.__version__,
