@@ -266,6 +266,18 @@ def nl_gan_table() -> str:
     )
 
 
+def rank_pruning() -> str:
+    names = {
+        "accuracy": "accuracy", "rates given": "accuracy, rates given", "not pruned": "accuracy, logistic regression alone"
+    }  # fmt: skip
+    body = []
+    for row in rows_of("rank_pruning"):
+        case = f"{row['data']}: {names.get(row['what'], row['what'])}"
+        cells = [f"{row[name]:.2f}" if row.get(name) is not None else "-" for name in ("true", "median", "published")]
+        body.append([case, *cells[:2], f"{row['low']:.2f} to {row['high']:.2f}", cells[2]])
+    return markdown(["data, ρ1/ρ0", "true", "estimated, median", "9 of 10 draws", "published, one draw"], body)
+
+
 def tag_detection() -> str:
     names = ("NMN-FI", "NMN-FD", "audit_tags", "cleanlab")
     body = []
@@ -324,6 +336,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "nmn_table_3": lambda: nmn_table(3),
     "nmn_captions": nmn_captions,
     "nl_gan_table": nl_gan_table,
+    "rank_pruning": rank_pruning,
     "tag_detection": tag_detection,
     "tag_step": tag_step,
     "m_vae_others": m_vae_others,

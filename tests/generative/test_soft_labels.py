@@ -9,14 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import labelproof as lp
-from labelproof.generative.adversarial_regime import entropy
+from labelproof.generative.adversarial_regime import soft_label_cost
 from labelproof.generative.soft_labels import Shares, SoftLabels, mixture_labels, shares_of, soft_labels
 
 SHARE = st.floats(0.51, 0.99)
 
 
 def expectation(probs, logits, target, kind="cross-entropy"):
-    return sum(p * entropy(logit[None], target, kind) for p, logit in zip(probs, logits, strict=True))
+    return sum(p * soft_label_cost(logit[None], target, kind) for p, logit in zip(probs, logits, strict=True))
 
 
 @settings(max_examples=40, deadline=None)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -74,6 +76,33 @@ def test_more_classes_one_against_the_rest_and_names_as_labels():
     assert OneVsRestClassifier(lp.RankPruning()).fit(x, three).score(x, three) > 0.9
 
 
+def test_the_published_example_is_one_of_our_draws():
+    """cgnorthcutt/rankpruning, tutorial: ρ1 0.82, ρ0 0.15, π1 0.48, π0 0.47, accuracy 0.763, and 0.833 with the rates given."""
+    found, given_rates = [], []
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        (x, true), test = (
+            (np.r_[rng.multivariate_normal([2, 2], [[10, -1.5], [-1.5, 5]], 2 * n), rng.multivariate_normal(
+                [5, 5], [[1.5, 1.3], [1.3, 4]], n)], np.repeat([0, 1], [2 * n, n])) for n in (500, 1000)
+        )  # fmt: skip
+        noisy = true.copy()
+        noisy[rng.permutation(np.flatnonzero(true == 1))[:400]] = 0
+        noisy[rng.permutation(np.flatnonzero(true == 0))[:150]] = 1
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", lp.LabelproofWarning)
+            model = lp.RankPruning(n_folds=3, seed=seed).fit(x, noisy)
+        rates, dropped = model.transition_.matrix, ~model.kept_
+        found.append([rates[1, 0], rates[0, 1], dropped[noisy == 1].mean(), dropped[noisy == 0].mean(), model.score(*test)])
+        given_rates.append(lp.RankPruning(n_folds=3, seed=seed, rates=(0.8, 0.15)).fit(x, noisy).score(*test))
+    rates = np.median(found, axis=0)
+    assert np.abs(rates[:2] - [0.82, 0.15]).max() < 0.02
+    assert np.abs(rates[2:4] - [0.48, 0.47]).max() < 0.06
+    assert abs(rates[4] - 0.763) < 0.03
+    low, high = np.quantile(given_rates, [0.05, 0.95])
+    assert low < 0.833 < high
+    assert np.median(given_rates) > rates[4]
+
+
 def test_labels_like_random_ones_are_noticed():
     scores, labels = np.array([0.9, 0.8, 0.2, 0.1]), np.array([0, 1, 1, 0])
     with pytest.warns(lp.LabelproofWarning, match="random labels"):
@@ -84,6 +113,9 @@ def test_bad_input():
     x, true = gaussians(n=50)
     with pytest.raises(lp.BadInput, match="takes no sample_weight"):
         lp.RankPruning(KNeighborsClassifier()).fit(x, true)
+    for rates in ((0.6, 0.5), (-0.1, 0.2), (float("nan"), 0.2)):
+        with pytest.raises(lp.BadInput, match="sum to less than 1"):
+            lp.RankPruning(rates=rates).fit(x, true)
     with pytest.raises(lp.BadInput, match="has one example"):
         lp.RankPruning().fit(x[:5], [0, 0, 0, 0, 1])
     with pytest.raises(lp.BadInput, match="OneVsRestClassifier"):

@@ -19,7 +19,7 @@ SEEN = 64  # pictures of a generator that are compared with each other
 LOSSES = ("cross-entropy", "squared")
 
 
-def entropy(logits: Tensor, target: Tensor | float, kind: str = "cross-entropy") -> Tensor:
+def soft_label_cost(logits: Tensor, target: Tensor | float, kind: str = "cross-entropy") -> Tensor:
     """H of the output ``sigmoid(logits)`` and labels in [0, 1], the items' mean: binary cross-entropy or squared error."""
     aims = torch.as_tensor(target, dtype=logits.dtype, device=logits.device).expand_as(logits)
     if kind == "squared":
@@ -156,7 +156,7 @@ class AdversarialRegime(Trainable):
         return warped(pictures, self.augment)
 
     def _h(self, logits: Tensor, target: Tensor | float) -> Tensor:
-        return entropy(logits, target, self.kind)
+        return soft_label_cost(logits, target, self.kind)
 
     def _ask(self, before: int) -> None:
         """The logits of each probe for the pictures that it does not see, averaged with those of so many epochs before."""

@@ -37,6 +37,8 @@ class RankPruning(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     n_folds : int
         Folds of the cross-validation that makes g.
     seed : int
+    rates : (float, float), optional
+        ``ρ1`` and ``ρ0`` where they are known; g then only ranks.
 
     Attributes
     ----------
@@ -68,10 +70,13 @@ class RankPruning(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     True
     """
 
-    def __init__(self, estimator: Any = None, n_folds: int = 5, seed: int = 0) -> None:
+    def __init__(
+        self, estimator: Any = None, n_folds: int = 5, seed: int = 0, rates: tuple[float, float] | None = None
+    ) -> None:
         self.estimator = estimator
         self.n_folds = n_folds
         self.seed = seed
+        self.rates = rates
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -90,7 +95,7 @@ class RankPruning(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Raises
         ------
         BadInput
-            For other than two classes, or a class with a single example.
+            For other than two classes, a class with a single example, or rates that sum to 1 or more.
         """
         x, y = validate_data(self, x, y)
         check_classification_targets(y)
@@ -107,7 +112,7 @@ class RankPruning(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 f"estimator {type(base).__name__} takes no sample_weight in fit, which rank pruning needs. Choose another."
             )
         positive = self._out_of_sample(base, x, given)
-        rho1, rho0 = noise_rates(positive, given)
+        rho1, rho0 = noise_rates(positive, given) if self.rates is None else self._known_rates()
         share = float(given.mean())
         pi1, pi0 = inverse_noise_rates(rho1, rho0, share)
         self.kept_ = rank_pruned(positive, given, pi1, pi0)
@@ -118,6 +123,14 @@ class RankPruning(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         weight = np.where(given == 1, 1 / (1 - rho1), 1 / (1 - rho0))
         self.estimator_ = clone(base).fit(x[self.kept_], y[self.kept_], sample_weight=weight[self.kept_])
         return self
+
+    def _known_rates(self) -> tuple[float, float]:
+        rho1, rho0 = (float(rate) for rate in np.broadcast_to(np.asarray(self.rates, float), 2))
+        if not (rho1 >= 0 and rho0 >= 0 and rho1 + rho0 < 1):
+            raise BadInput(
+                f"rates is {self.rates!r}. Give p(given 0 | true 1) and p(given 1 | true 0), from 0 on, which sum to less than 1."
+            )
+        return rho1, rho0
 
     def _out_of_sample(self, base: Any, x: Any, given: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
         folds = min(self.n_folds, int(np.bincount(given).min()))
