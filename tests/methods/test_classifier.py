@@ -192,7 +192,7 @@ def test_a_killed_fit_goes_on(digits, tmp_path):
     assert np.array_equal(again.predict_proba(x), whole.predict_proba(x))
     assert np.array_equal(again.history_.margin, whole.history_.margin)
     with pytest.raises(lp.BadInput, match="unfinished run with method 'elr', now 'gce'"):
-        quick("gce", checkpoints=tmp_path).fit(x, y)
+        quick("gce", checkpoints=tmp_path, augment=breaks).fit(x, y)
 
 
 @pytest.mark.parametrize(

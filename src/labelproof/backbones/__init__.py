@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Any, cast
 
 from torch import nn
 
@@ -67,4 +70,42 @@ def make_backbone(name: str, spec: InputShape, n_classes: int) -> nn.Module:
     return BACKBONES[name](spec, n_classes)
 
 
-__all__ = ["BACKBONES", "FCNVGG16", "MLP", "InputShape", "ResNet18", "SmallConvNet", "TwoStageConvNet", "make_backbone"]
+def network_maker(backbone: Any, spec: InputShape, n_classes: int) -> Callable[[], nn.Module]:
+    """What makes networks, whatever a backbone was given as: a name, a callable ``(InputShape, k) -> Module``, or a module.
+
+    Of a module the first one made keeps the weights, which may have been trained before; others get fresh ones.
+    """
+    if isinstance(backbone, str):
+        return partial(make_backbone, backbone, spec, n_classes)
+    if not isinstance(backbone, nn.Module):
+        return cast(Callable[[], nn.Module], partial(backbone, spec, n_classes))
+    return _Copies(backbone)
+
+
+class _Copies:
+    """Copies of a network, the first with its weights."""
+
+    def __init__(self, network: nn.Module) -> None:
+        self.network, self.made = network, 0
+
+    def __call__(self) -> nn.Module:
+        made = copy.deepcopy(self.network)
+        if self.made:
+            for part in made.modules():
+                if callable(reset := getattr(part, "reset_parameters", None)):
+                    reset()
+        self.made += 1
+        return made
+
+
+__all__ = [
+    "BACKBONES",
+    "FCNVGG16",
+    "MLP",
+    "InputShape",
+    "ResNet18",
+    "SmallConvNet",
+    "TwoStageConvNet",
+    "make_backbone",
+    "network_maker",
+]

@@ -148,7 +148,7 @@ def _augment(given: str) -> str | float | None:
 
 
 def _keep_logs(running: Path, partial: Path) -> None:
-    from labelproof.training.loop import LOG_FOLDER
+    from labelproof.training.processes import LOG_FOLDER
 
     shutil.copytree(running / LOG_FOLDER, partial / LOG_FOLDER)
 

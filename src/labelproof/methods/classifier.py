@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import copy
 import os
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -16,7 +14,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 from torch import nn
 
-from labelproof.backbones import InputShape, make_backbone
+from labelproof.backbones import InputShape, network_maker
 from labelproof.data.dataset import Dataset
 from labelproof.data.encoding import ENCODERS, Encoder, RawEncoder, kind_of, n_dims
 from labelproof.data.files import atomic_folder
@@ -286,12 +284,8 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         )  # fmt: skip
 
     def _network_maker(self) -> Callable[[], nn.Module]:
-        spec, k = InputShape(self.encoder_.shape, self.encoder_.cardinalities), len(self.classes_)
-        if isinstance(self.backbone, str):
-            return partial(make_backbone, self.backbone, spec, k)
-        if not isinstance(self.backbone, nn.Module):
-            return cast(Callable[[], nn.Module], partial(self.backbone, spec, k))
-        return _Copies(self.backbone)
+        spec = InputShape(self.encoder_.shape, self.encoder_.cardinalities)
+        return network_maker(self.backbone, spec, len(self.classes_))
 
     def _finish(self, method: Method, given: Any, rows: Any, verified: Any, validation: TrainingData | None) -> None:
         """Read noise, error probabilities and temperature off what was trained."""
@@ -421,22 +415,6 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         tags = super().__sklearn_tags__()
         tags.non_deterministic = False
         return tags
-
-
-class _Copies:
-    """Makes copies of a network: the first keeps its weights, which may have been trained before, others get fresh ones."""
-
-    def __init__(self, network: nn.Module) -> None:
-        self.network, self.made = network, 0
-
-    def __call__(self) -> nn.Module:
-        made = copy.deepcopy(self.network)
-        if self.made:
-            for part in made.modules():
-                if callable(reset := getattr(part, "reset_parameters", None)):
-                    reset()
-        self.made += 1
-        return made
 
 
 def _part(data: TrainingData, rows: npt.NDArray[np.int64]) -> TrainingData:

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import copy
-import gc
 import math
 import os
-import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from labelproof.data.files import read_frame
-from labelproof.errors import BadInput, CorruptArtifact, MissingDependency
+from labelproof.errors import BadInput, CorruptArtifact
 from labelproof.progress import track
 from labelproof.training.checkpoint import by_owner, fingerprint, flat_optimizer, load_tensors, nested_optimizer, save_tensors
-from labelproof.training.history import COLUMNS, History
+from labelproof.training.history import History
 from labelproof.training.options import Options
+from labelproof.training.processes import LOG_FOLDER, fabric_for, launch
 from labelproof.training.schedule import SCHEDULES
 from labelproof.training.trainable import PlainClassifier, Trainable, TrainingData, as_is, predict_logits
 
@@ -30,7 +27,7 @@ if TYPE_CHECKING:
     from lightning_fabric import Fabric  # two seconds to import, which those who predict are spared
 
 CHECKPOINT = "checkpoint.safetensors"
-LOG_FOLDER, METRICS = "log", "metrics.csv"
+METRICS = "metrics.csv"
 
 
 @dataclass
@@ -91,72 +88,11 @@ def fit(
     trainable = model if isinstance(model, Trainable) else PlainClassifier(model)
     run = _Run(trainable, data, options, validation, history, None if folder is None else Path(folder), dict(identity or {}))
     if options.devices > 1:
-        _launch(run, history)
+        launch(run, history)
     else:
-        run(_fabric(options, run.folder))
+        run(fabric_for(options, run.folder))
     trainable.eval()
     return model
-
-
-def _launch(run: _Run, history: History | None) -> None:
-    """Train in several processes. What they found comes back through files: Fabric's queue holds next to nothing."""
-    from lightning_fabric.strategies.ddp import DDPStrategy
-
-    options, model = run.options, run.model
-    strategy = DDPStrategy(
-        start_method="spawn",
-        find_unused_parameters=True,
-        forward_sync_buffers=False,
-        process_group_backend="gloo" if options.accelerator == "cpu" else None,
-    )
-    with tempfile.TemporaryDirectory(prefix="labelproof-processes-") as place:
-        run.result, run.history = Path(place) / "model.safetensors", None
-        if history is not None:
-            run.history_folder = Path(place) if history.folder is None else history.folder
-        _fabric(options, run.folder, strategy=strategy).launch(cast(Any, _in_processes), run)
-        model.load_state_dict(load_tensors(run.result)[0])
-        if history is not None and history.folder is None:
-            kept = History.load(place)
-            history.__dict__.update({name: np.array(getattr(kept, name)) for name in COLUMNS})
-
-
-def _in_processes(fabric: Fabric, run: _Run) -> None:
-    """One of several processes."""
-    run.model = copy.deepcopy(run.model)  # tensors were handed over in shared memory: each process would step for all
-    fabric.barrier()
-    if run.history_folder is not None and fabric.global_rank == 0:
-        run.history = History(len(run.data), run.epochs, run.history_folder)
-    run(fabric)
-    if fabric.global_rank == 0 and run.result is not None:
-        save_tensors(run.result, run.model.state_dict(), {})
-        if run.history is not None:
-            run.history.flush()
-    del run.wrapped, run.optimizer
-    gc.collect()
-    fabric.barrier()
-    torch.distributed.destroy_process_group()  # its threads must be gone before the process ends
-
-
-def _fabric(options: Options, folder: Path | None, **kwargs: Any) -> Fabric:
-    from lightning_fabric import Fabric
-
-    loggers: list[Any] = []
-    if options.logger is not None and folder is None:
-        raise BadInput(f"logger {options.logger!r} needs a folder to write to. Name one.")
-    if options.logger == "csv" and folder is not None:
-        from lightning_fabric.loggers.csv_logs import CSVLogger
-
-        loggers = [CSVLogger(folder / LOG_FOLDER, name="", version="")]
-    elif options.logger == "tensorboard" and folder is not None:
-        from lightning_fabric.loggers.tensorboard import TensorBoardLogger
-
-        try:
-            loggers = [TensorBoardLogger(folder / LOG_FOLDER, name="", version="")]
-        except ModuleNotFoundError as error:
-            raise MissingDependency("logger 'tensorboard' needs the package tensorboard: pip install tensorboard") from error
-    return Fabric(
-        accelerator=options.accelerator, devices=options.devices, precision=options.precision, loggers=loggers, **kwargs
-    )
 
 
 class _Run:

@@ -1,0 +1,119 @@
+"""Where a run takes place: in this process, or in several on one machine."""
+
+from __future__ import annotations
+
+import copy
+import gc
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+import numpy as np
+import torch
+
+from labelproof.errors import BadInput, MissingDependency
+from labelproof.training.checkpoint import load_tensors, save_tensors
+from labelproof.training.history import COLUMNS, History
+from labelproof.training.options import Options
+from labelproof.training.trainable import Trainable, TrainingData
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric  # two seconds to import, which those who predict are spared
+
+
+LOG_FOLDER = "log"  # inside the folder of a run
+
+
+class Run(Protocol):
+    """What the loop hands over.
+
+    Attributes
+    ----------
+    history : History or None
+        Filled as the run goes.
+    history_folder : Path or None
+        Where the first of several processes keeps it.
+    result : Path or None
+        Where that process leaves the weights.
+    wrapped, optimizer
+        Fabric's, which must be gone before a process ends.
+    """
+
+    model: Trainable
+    data: TrainingData
+    options: Options
+    folder: Path | None
+    history: History | None
+    history_folder: Path | None
+    result: Path | None
+    wrapped: Any
+    optimizer: Any
+
+    @property
+    def epochs(self) -> int:
+        """Over all phases."""
+
+    def __call__(self, fabric: Fabric) -> None:
+        """Train to the end."""
+
+
+def launch(run: Run, history: History | None) -> None:
+    """Train in several processes. What they found comes back through files: Fabric's queue holds next to nothing."""
+    from lightning_fabric.strategies.ddp import DDPStrategy
+
+    options, model = run.options, run.model
+    strategy = DDPStrategy(
+        start_method="spawn",
+        find_unused_parameters=True,
+        forward_sync_buffers=False,
+        process_group_backend="gloo" if options.accelerator == "cpu" else None,
+    )
+    with tempfile.TemporaryDirectory(prefix="labelproof-processes-") as place:
+        run.result, run.history = Path(place) / "model.safetensors", None
+        if history is not None:
+            run.history_folder = Path(place) if history.folder is None else history.folder
+        fabric_for(options, run.folder, strategy=strategy).launch(cast(Any, _in_processes), run)
+        model.load_state_dict(load_tensors(run.result)[0])
+        if history is not None and history.folder is None:
+            kept = History.load(place)
+            history.__dict__.update({name: np.array(getattr(kept, name)) for name in COLUMNS})
+
+
+def _in_processes(fabric: Fabric, run: Run) -> None:
+    """One of several processes."""
+    run.model = copy.deepcopy(run.model)  # tensors were handed over in shared memory: each process would step for all
+    fabric.barrier()
+    if run.history_folder is not None and fabric.global_rank == 0:
+        run.history = History(len(run.data), run.epochs, run.history_folder)
+    run(fabric)
+    if fabric.global_rank == 0 and run.result is not None:
+        save_tensors(run.result, run.model.state_dict(), {})
+        if run.history is not None:
+            run.history.flush()
+    del run.wrapped, run.optimizer
+    gc.collect()
+    fabric.barrier()
+    torch.distributed.destroy_process_group()  # its threads must be gone before the process ends
+
+
+def fabric_for(options: Options, folder: Path | None, **kwargs: Any) -> Fabric:
+    """Lightning Fabric with these options, and a logger that writes into the folder."""
+    from lightning_fabric import Fabric
+
+    loggers: list[Any] = []
+    if options.logger is not None and folder is None:
+        raise BadInput(f"logger {options.logger!r} needs a folder to write to. Name one.")
+    if options.logger == "csv" and folder is not None:
+        from lightning_fabric.loggers.csv_logs import CSVLogger
+
+        loggers = [CSVLogger(folder / LOG_FOLDER, name="", version="")]
+    elif options.logger == "tensorboard" and folder is not None:
+        from lightning_fabric.loggers.tensorboard import TensorBoardLogger
+
+        try:
+            loggers = [TensorBoardLogger(folder / LOG_FOLDER, name="", version="")]
+        except ModuleNotFoundError as error:
+            raise MissingDependency("logger 'tensorboard' needs the package tensorboard: pip install tensorboard") from error
+    return Fabric(
+        accelerator=options.accelerator, devices=options.devices, precision=options.precision, loggers=loggers, **kwargs
+    )
