@@ -79,7 +79,7 @@ def test_more_classes_one_against_the_rest_and_names_as_labels():
 def test_the_published_example_is_one_of_our_draws():
     """cgnorthcutt/rankpruning, tutorial: ρ1 0.82, ρ0 0.15, π1 0.48, π0 0.47, accuracy 0.763, and 0.833 with the rates given."""
     found, given_rates = [], []
-    for seed in range(60):
+    for seed in range(40):
         rng = np.random.default_rng(seed)
         (x, true), test = (
             (np.r_[rng.multivariate_normal([2, 2], [[10, -1.5], [-1.5, 5]], 2 * n), rng.multivariate_normal(

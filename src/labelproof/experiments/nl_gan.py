@@ -12,7 +12,7 @@ GAN, section 3.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -194,6 +194,8 @@ def _table(record: Record, data: Path, seeds: int, quick: bool, rows: Sequence[s
             length = Regime(1, 1, 500) if quick else Regime(epochs or EPOCHS[kind])
             if kind not in loaded:
                 pictures = digits(data) if kind == "mnist" else objects(data)
+                if quick:
+                    pictures = replace(pictures, x_test=pictures.x_test[:400], true_test=pictures.true_test[:400])
                 loaded[kind] = pictures, _judge(pictures, quick)
             pictures, judge = loaded[kind]
             own = pictures.first(int(size))
@@ -316,6 +318,5 @@ def _figure_3(record: Record, data: Path, seeds: int, quick: bool, rows: Sequenc
         for label, word in ((1, "positive"), (0, "negative")):
             grids[f"{name}: given {word}"] = pictures.x[own][given == label][:36]
             grids[f"{name}: generated {word}"] = images[labels == label][:36]
-    if grids:
         picture_grids(grids, record.path.with_suffix(".png"), title="Noisy labels, and what NL-GAN makes of them", columns=4)
     return record
