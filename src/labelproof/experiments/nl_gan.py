@@ -147,7 +147,7 @@ class TableRecord(Record):
     """Rows averaged over trainings, beside the published ones."""
 
     def summary(self) -> list[Row]:
-        """A row for each line of the table, setting and method; the spread is the standard deviation, as in the paper."""
+        """A row for each line of the table, setting and method; the spread is the standard deviation over trainings."""
         columns, rows = ("row", "shares", "method", "warped", "epochs"), []
         for key, runs in self.groups(*columns).items():
             shown = dict(zip(columns, key, strict=True)) | {"runs": len(runs)}
