@@ -172,7 +172,7 @@ def picture_grids(grids: Mapping[str, npt.NDArray[Any]], path: Path, *, title: s
     Parameters
     ----------
     grids : mapping of panel to ndarray, shape (m, height, width) or (m, height, width, channels)
-        Of one size in a panel.
+        Of one size in a panel, whose name breaks after a colon.
     path : Path of a .png
     title : str
     columns : int
@@ -182,12 +182,12 @@ def picture_grids(grids: Mapping[str, npt.NDArray[Any]], path: Path, *, title: s
 
     down = -(-len(grids) // columns)
     with pyplot.rc_context(STYLE):
-        figure, axes = pyplot.subplots(down, columns, figsize=(2.3 * columns, 2.55 * down + 0.4), squeeze=False)
+        figure, axes = pyplot.subplots(down, columns, figsize=(2.3 * columns, 2.7 * down + 0.4), squeeze=False)
         for axis in axes.reshape(-1):
             axis.set_axis_off()
         for axis, (name, pictures) in zip(axes.reshape(-1), grids.items(), strict=False):
             axis.imshow(_tiled(pictures), cmap="gray", vmin=0, vmax=255 if pictures.dtype == np.uint8 else 1)
-            axis.set_title(name, fontsize=8)
+            axis.set_title(name.replace(": ", "\n"), fontsize=8)
         figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
         figure.tight_layout(rect=(0, 0, 1, 0.99))
         _save(figure, path)
