@@ -111,8 +111,9 @@ class RankPruning(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             raise BadInput(
                 f"estimator {type(base).__name__} takes no sample_weight in fit, which rank pruning needs. Choose another."
             )
+        known = None if self.rates is None else self._known_rates()  # refused before anything is fitted
         positive = self._out_of_sample(base, x, given)
-        rho1, rho0 = noise_rates(positive, given) if self.rates is None else self._known_rates()
+        rho1, rho0 = known or noise_rates(positive, given)
         share = float(given.mean())
         pi1, pi0 = inverse_noise_rates(rho1, rho0, share)
         self.kept_ = rank_pruned(positive, given, pi1, pi0)
