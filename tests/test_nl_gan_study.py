@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import labelproof as lp
+from commands import run
 from labelproof.experiments import run_experiment
 from labelproof.experiments.cifar10 import Archive
 from labelproof.experiments.cifar10n import in_original_order
@@ -21,13 +22,16 @@ def test_the_first_pictures_are_as_many_of_each_part():
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::labelproof.errors.LabelproofWarning")  # an epoch is too short for a variety of pictures
 def test_the_table_is_measured_once(real_data, tmp_path):
-    first = run_experiment("nl-gan-table-1", tmp_path, data=real_data, seeds=1, quick=True, rows=["mnist-100"], epochs=1)
+    how = {"data": real_data, "seeds": 1, "quick": True, "rows": ["mnist-100"], "filters": (8, 16)}
+    first = run_experiment("nl-gan-table-1", tmp_path, **how, epochs=1)
     found = {(row["method"], row["warped"]): row for row in first.summary()}
-    published = {("PN", "no"): 0.9, ("PN", "yes"): 0.9, ("RP", "no"): 0.892, ("RP", "yes"): 0.892, ("NL-GAN", "yes"): 0.909}
+    published = {("PN", "no"): 0.9, ("PN", "yes"): 0.9, ("RP", "no"): 0.892, ("RP", "yes"): 0.892}
+    published |= {("NL-GAN", "yes"): 0.909, ("NL-GAN plain", "yes"): 0.909}
     assert {key: row["published"] for key, row in found.items()} == published
+    assert {row["filters"] for row in first.summary()} == {None, "8, 16"}
     assert all(0.4 < row["accuracy"] <= 1 for row in found.values())
     before = (tmp_path / "nl-gan-table-1.json").read_text()
-    run_experiment("nl-gan-table-1", tmp_path, data=real_data, seeds=1, quick=True, rows=["mnist-100"])
+    run_experiment("nl-gan-table-1", tmp_path, **how)
     assert (tmp_path / "nl-gan-table-1.json").read_text() == before
 
 
@@ -35,7 +39,7 @@ def test_the_table_is_measured_once(real_data, tmp_path):
 @pytest.mark.filterwarnings("ignore::labelproof.errors.LabelproofWarning")
 @pytest.mark.parametrize("name", ["nl-gan-figure-1", "nl-gan-figure-3"])
 def test_figures_are_drawn(real_data, tmp_path, name):
-    record = run_experiment(name, tmp_path, data=real_data, seeds=1, quick=True)
+    record = run_experiment(name, tmp_path, data=real_data, seeds=1, quick=True, filters=(8, 16))
     assert len(record.rows) == 1
     assert (tmp_path / f"{name}.png").read_bytes()[:4] == b"\x89PNG"
 
@@ -61,3 +65,11 @@ def test_pictures_of_cifar_come_class_after_class_or_in_the_order_of_their_label
     assert (ordered == [archive.picture("train", name, n) for name, n in (("truck", 0), ("airplane", 0), ("truck", 1))]).all()
     with pytest.raises(lp.BadInput, match="archive of CIFAR-10"):
         Archive(real_data / "nowhere")
+
+
+def test_filters_are_numbers(tmp_path):
+    refused = run("reproduce", "nl-gan-table-1", "--filters", "8,x", "--data", tmp_path, "--out", tmp_path)
+    assert refused.returncode == 2
+    assert "Give whole numbers from 1" in " ".join(refused.stderr.split())
+    with pytest.raises(lp.BadInput, match="has no choice of filters"):
+        run_experiment("memorization", tmp_path, filters=(8, 16))

@@ -159,6 +159,7 @@ def test_mode_collapse_is_noticed():
         ({"pi_p": {0: 0.9}}, "no entry for class 1"),
         ({"loss": "hinge"}, "cross-entropy, squared"),
         ({"alpha": 0.0}, "alpha is 0.0"),
+        ({"coverage": -0.1}, "coverage is -0.1"),
         ({"epochs": -1}, "epochs is -1"),
         ({"augment": 3}, "augment is 3"),
         ({"epochs": 0}, "nothing to train"),
@@ -194,13 +195,13 @@ def test_a_classifier_of_generated_pictures_beats_the_given_labels():
     assert cleaner.classes_.tolist() == [0, 1]
 
 
-def test_few_pictures_are_warped_more_and_the_second_stage_sees_the_same_warps():
+def test_few_pictures_are_warped_more_and_the_second_stage_sees_warps_too():
     images, true = small_digits(0, 1)
     given = lp.simulate.binary_purity(true, 0.8, 0.8, seed=0).labels
     options = {**SMALL, "augment": None, "epochs": 1, "upsample": 128}
     cleaner = lp.GenerativeCleaner(lp.NLGAN(0.8, 0.8, **options), n_generated=40).fit(images[:80], given[:80])
     assert cleaner.generator_.augment_ == 2.0
-    assert cleaner.classifier_.augment == 2.0
+    assert cleaner.classifier_.augment == 1.0
     paper = {**options, "augment": 0.0}
     plain = lp.GenerativeCleaner(lp.NLGAN(0.8, 0.8, **paper), n_generated=40).fit(images[:80], given[:80])
     assert plain.classifier_.augment == 0.0

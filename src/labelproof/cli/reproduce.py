@@ -9,6 +9,7 @@ import typer
 from rich.markup import escape
 
 from labelproof.cli.shared import app, out
+from labelproof.errors import BadInput
 
 
 @app.command()
@@ -21,6 +22,9 @@ def reproduce(
     seeds: Annotated[int, typer.Option("--seeds", "--runs", min=1, help="Repetitions.")] = 3,
     rows: Annotated[list[str] | None, typer.Option(help="Only this row of a table; may be given again.")] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Epochs in place of the study's own.")] = None,
+    filters: Annotated[
+        str | None, typer.Option(help="Filters of each convolution in place of the study's own, as 32,64.")
+    ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="A small version, to see that it works.")] = False,
 ) -> None:
     """Run a study again. An interrupted one goes on: what NAME.json holds is not measured twice.
@@ -29,9 +33,17 @@ def reproduce(
     """
     from labelproof.experiments import run_experiment
 
-    parts = {part: value for part, value in (("rows", rows), ("epochs", epochs)) if value}
+    chosen = (("rows", rows), ("epochs", epochs), ("filters", filters and _numbers(filters)))
+    parts = {part: value for part, value in chosen if value}
     record = run_experiment(name, folder, data=data, seeds=seeds, quick=quick, **parts)
     out.print(record.table())
     for note in record.skipped:
         out.print(f"[yellow]{escape(note)}[/yellow]")
     out.print(f"\nWritten to [bold]{escape(str(record.path))}[/bold]")
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isdecimal() and int(part) for part in parts):
+        raise BadInput(f"--filters is {text!r}. Give whole numbers from 1 with commas between, as 32,64.")
+    return tuple(int(part) for part in parts)

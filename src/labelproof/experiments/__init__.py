@@ -42,7 +42,7 @@ def run_experiment(
     seeds : int
     quick : bool
     **parts
-        Which part of it: ``rows`` and ``epochs``, of the studies that have a choice.
+        Which part of it: ``rows``, ``epochs`` and ``filters``, of the studies that have a choice.
 
     Raises
     ------

@@ -26,7 +26,8 @@ from labelproof.data.files import existing
 from labelproof.errors import BadInput
 from labelproof.experiments.cifar10 import Archive
 from labelproof.experiments.record import Record, Row, averaged
-from labelproof.generative.cleaner import second_stage
+from labelproof.generative.adversaries import filters_for
+from labelproof.generative.cleaner import MOST_WARPED, second_stage
 from labelproof.generative.nl_gan import NLGAN
 from labelproof.generative.soft_labels import Shares, soft_labels
 from labelproof.methods.rank_pruning import RankPruning
@@ -46,8 +47,9 @@ PUBLISHED = {
     "cifar10-100": (0.789, (0.789, 0.761), (0.782, 0.739), (0.687, 0.64)),
 }
 EPOCHS = {"mnist": 40, "cifar10": 500}
+PLAIN = "NL-GAN plain"  # with the paper's losses alone and separate generators
 #: Methods, and whether what their networks see is warped at random; the paper warps nothing.
-METHODS = (("PN", False), ("PN", True), ("RP", False), ("RP", True), ("NL-GAN", True))
+METHODS = (("PN", False), ("PN", True), ("RP", False), ("RP", True), (PLAIN, True), ("NL-GAN", True))
 Codes = npt.NDArray[np.int64]
 
 
@@ -141,6 +143,7 @@ class Regime:
     adversarial: int
     second: int = 25
     epoch: int = EPOCH
+    filters: tuple[int, ...] | None = None
 
 
 class TableRecord(Record):
@@ -148,7 +151,7 @@ class TableRecord(Record):
 
     def summary(self) -> list[Row]:
         """A row for each line of the table, setting and method; the spread is the standard deviation over trainings."""
-        columns, rows = ("row", "shares", "method", "warped", "epochs"), []
+        columns, rows = ("row", "shares", "method", "warped", "filters", "epochs"), []
         for key, runs in self.groups(*columns).items():
             shown = dict(zip(columns, key, strict=True)) | {"runs": len(runs)}
             shown["warped"] = "yes" if shown["warped"] else "no"
@@ -171,27 +174,42 @@ def _name(shares: Shares) -> str:
 
 
 def run(
-    record: Record, *, data: Path | None, seeds: int, quick: bool, rows: Sequence[str] = (), epochs: int | None = None
+    record: Record,
+    *,
+    data: Path | None,
+    seeds: int,
+    quick: bool,
+    rows: Sequence[str] = (),
+    epochs: int | None = None,
+    filters: tuple[int, ...] | None = None,
 ) -> Record:
     """Table 1, figure 1 or figure 3, by the record's name.
 
     ``rows`` of the table are of ``mnist-1000``, ``mnist-100``, ``cifar10-1000``, ``cifar10-100``, those of figure 3 of
-    ``5 against 7``, ``5, 7 against 2, 4``, ``car against airplane``; ``epochs`` are adversarial ones.
+    ``5 against 7``, ``5, 7 against 2, 4``, ``car against airplane``; ``epochs`` are adversarial ones, ``filters`` those of the discriminator in place of the paper's.
     """
     if data is None:
         raise BadInput(f"{record.path.stem} needs --data: the folder of real data, with mnist.npz and cifar10-jpeg.zip.")
     which = {"nl-gan-table-1": _table, "nl-gan-figure-1": _figure_1, "nl-gan-figure-3": _figure_3}[record.path.stem]
-    return which(record, data, seeds, quick, rows, epochs)
+    return which(record, data, seeds, quick, rows, epochs, filters)
 
 
-def _table(record: Record, data: Path, seeds: int, quick: bool, rows: Sequence[str], epochs: int | None) -> Record:
+def _table(
+    record: Record,
+    data: Path,
+    seeds: int,
+    quick: bool,
+    rows: Sequence[str],
+    epochs: int | None,
+    filters: tuple[int, ...] | None,
+) -> Record:
     record = TableRecord(record.path, record.rows, record.skipped)
     chosen = _chosen(rows, list(PUBLISHED), "the table", quick)
     loaded: dict[str, tuple[Pictures, Any]] = {}
     for number in range(seeds):
         for line in chosen:
             kind, size = line.rsplit("-", 1)
-            length = Regime(1, 1, 500) if quick else Regime(epochs or EPOCHS[kind])
+            length = Regime(1, 1, 500, filters) if quick else Regime(epochs or EPOCHS[kind], filters=filters)
             if kind not in loaded:
                 pictures = digits(data) if kind == "mnist" else objects(data)
                 if quick:
@@ -208,8 +226,9 @@ def _table(record: Record, data: Path, seeds: int, quick: bool, rows: Sequence[s
                         "warped": warps,
                         "run": number,
                     }
-                    if method == "NL-GAN":
-                        key["epochs"] = length.adversarial
+                    if method in ("NL-GAN", PLAIN):
+                        used = filters or filters_for(*pictures.x.shape[1:3])
+                        key |= {"epochs": length.adversarial, "filters": ", ".join(str(number) for number in used)}
                     if record.has(**key):
                         continue
                     with record.measuring(**key) as row:
@@ -249,14 +268,16 @@ def _measured(
     """What one training of one method reaches on the test pictures."""
     x, strength = pictures.x[own], strength_for(len(own)) if warps else 0.0
     row: Row = {}
-    if method == "NL-GAN":
+    if method in ("NL-GAN", PLAIN):
+        plain: dict[str, Any] = {"coverage": 0.0, "shared": False} if method == PLAIN else {}
         gan = NLGAN(
-            shares.positive, shares.negative, epochs=length.adversarial, augment=strength, upsample=length.epoch, seed=seed
-        ).fit(x, given)
+            shares.positive, shares.negative, epochs=length.adversarial, augment=strength, upsample=length.epoch,
+            filters=length.filters, seed=seed, **plain,
+        ).fit(x, given)  # fmt: skip
         images, labels = gan.generate(length.epoch)
         row["agreement"] = float((judge.predict(images) == labels).mean())
         row["diversity"] = [round(float(ratio), 3) for ratio in gan.contests_[1].diversity[-1]]
-        model: Any = second_stage(images, seed, length.second, strength).fit(images, labels)
+        model: Any = second_stage(images, seed, length.second, min(MOST_WARPED, strength)).fit(images, labels)
         return {**row, "accuracy": float(model.score(pictures.x_test, pictures.true_test))}
     times = max(1, length.epoch // len(own))
     model = Repeated(x.shape[1:], times, seed=seed, epochs=length.second, augment=strength)
@@ -269,7 +290,15 @@ def _measured(
     return {**row, "accuracy": float(model.score(flat_test, pictures.true_test))}
 
 
-def _figure_1(record: Record, data: Path, seeds: int, quick: bool, rows: Sequence[str], epochs: int | None) -> Record:
+def _figure_1(
+    record: Record,
+    data: Path,
+    seeds: int,
+    quick: bool,
+    rows: Sequence[str],
+    epochs: int | None,
+    filters: tuple[int, ...] | None,
+) -> Record:
     """What a discriminator says of 5 and 7 with 30 % wrong labels each, after 15 epochs; and the mixture's two means."""
     shares, pictures = Shares(0.7, 0.7), digits(data, (5,), (7,))
     shown = None
@@ -278,7 +307,7 @@ def _figure_1(record: Record, data: Path, seeds: int, quick: bool, rows: Sequenc
             continue
         with record.measuring(seed=seed, true_aims=list(soft_labels(shares)), true_shares=list(shares)) as row:
             length = 2 if quick else epochs or 15
-            gan = NLGAN(epochs=0, pretraining_epochs=length, upsample=1000 if quick else EPOCH, seed=seed)
+            gan = NLGAN(epochs=0, pretraining_epochs=length, upsample=1000 if quick else EPOCH, filters=filters, seed=seed)
             own = pictures.first(1000) if quick else np.arange(len(pictures.x))
             found = gan.fit(pictures.x[own], pictures.given(shares, seed)[own]).contests_[1]
             row["aims"] = [round(value, 4) for value in found.soft_labels]
@@ -293,7 +322,15 @@ def _figure_1(record: Record, data: Path, seeds: int, quick: bool, rows: Sequenc
     return record
 
 
-def _figure_3(record: Record, data: Path, seeds: int, quick: bool, rows: Sequence[str], epochs: int | None) -> Record:
+def _figure_3(
+    record: Record,
+    data: Path,
+    seeds: int,
+    quick: bool,
+    rows: Sequence[str],
+    epochs: int | None,
+    filters: tuple[int, ...] | None,
+) -> Record:
     """Noisy pictures beside generated ones."""
     cases: dict[str, tuple[Callable[[], Pictures], Shares, str]] = {
         "5 against 7": (partial(digits, data, (5,), (7,)), Shares(0.6, 0.65), "mnist"),
@@ -311,7 +348,7 @@ def _figure_3(record: Record, data: Path, seeds: int, quick: bool, rows: Sequenc
         own = pictures.first(1000)
         given = pictures.given(shares, 0)[own]
         with record.measuring(case=name, shares=_name(shares), epochs=length) as row:
-            gan = NLGAN(shares.positive, shares.negative, epochs=length, upsample=500 if quick else EPOCH)
+            gan = NLGAN(shares.positive, shares.negative, epochs=length, upsample=500 if quick else EPOCH, filters=filters)
             gan.fit(pictures.x[own], given)
             images, labels = gan.generate(EPOCH)
             row["agreement"] = float((_judge(pictures, quick).predict(images) == labels).mean())

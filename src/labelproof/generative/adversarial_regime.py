@@ -9,8 +9,8 @@ from sklearn.linear_model import LogisticRegression
 from torch import Tensor, nn
 from torch.nn import functional
 
-from labelproof.generative.adversaries import Discriminator, Generator, noise
-from labelproof.generative.soft_labels import SoftLabels, mixture_labels
+from labelproof.generative.adversaries import Discriminator, Generators, noise
+from labelproof.generative.soft_labels import Shares, SoftLabels, mixture_labels, shares_of, soft_labels
 from labelproof.training.augmentation import warped
 from labelproof.training.trainable import Batch, Step, Trainable, TrainingData, predict_logits
 
@@ -41,8 +41,8 @@ class AdversarialRegime(Trainable):
         Pictures (n, channels, height, width) in [-1, 1]; ``given`` is 1 for given positives, 0 for negatives, as many of each.
     fold : Tensor of int64, shape (n,)
         0 or 1, the same for every copy of a picture: which of the two probes is trained on it.
-    aims : SoftLabels, optional
-        δ_P and δ_N. Left out, they are estimated.
+    shares : Shares, optional
+        π_P and π_N. Left out, they are estimated, with δ_P and δ_N.
     lengths : (int, int)
         Epochs of the noisy pre-training, 0 where the aims are given, and of the adversarial training.
     alpha, beta : float
@@ -51,6 +51,12 @@ class AdversarialRegime(Trainable):
     augment : float
         How much every picture that a discriminator sees, real or generated, is warped at random: without it, what few pictures
         there are is soon known by heart with its wrong labels, and generators learn these (Zhao et al. 2020).
+    coverage : float
+        Weight, reached after half of the epochs, of the cost of generated pictures that can be told from given ones whatever their
+        label. By equation 3 as many given positives as negatives are ``π_P + 1 - π_N`` parts true positives and ``1 - π_P + π_N`` parts
+        true negatives: together, in these parts, generated pictures must be distributed as given ones are, all kinds of them.
+    shared : bool
+        Whether the generators share all layers but the first.
     filters : tuple of int, optional
 
     Attributes
@@ -65,37 +71,49 @@ class AdversarialRegime(Trainable):
 
     outputs: Tensor
     aims: Tensor
+    parts: Tensor
     diversity: Tensor
     real_spread: Tensor
     fixed: Tensor
+    epoch: Tensor
 
     def __init__(
         self,
         data: TrainingData,
         fold: Tensor,
-        aims: SoftLabels | None,
+        shares: Shares | None,
         lengths: tuple[int, int],
         *,
         alpha: float,
         beta: float,
         loss: str,
         augment: float,
+        coverage: float,
+        shared: bool,
         filters: tuple[int, ...] | None,
     ) -> None:
         super().__init__()
         shape = (int(data.x.shape[1]), int(data.x.shape[2]), int(data.x.shape[3]))
         self.data, self.fold, self.lengths, self.alpha, self.beta = data, fold, lengths, alpha, beta
-        self.kind, self.augment = loss, augment
+        self.kind, self.augment, self.coverage = loss, augment, coverage
         self.probes = nn.ModuleList(Discriminator(shape, filters) for _ in range(2 if lengths[0] else 0))
         self.discriminator = Discriminator(shape, filters)
-        self.positive, self.negative = Generator(shape, filters), Generator(shape, filters)
+        self.generators = Generators(shape, filters, shared=shared)
         real = [data.x[data.given == label][:SEEN] for label in (1, 0)]
-        self.register_buffer("aims", torch.tensor(aims or (0.0, 1.0)))
+        self.register_buffer("aims", torch.tensor((0.0, 1.0)))
+        self.register_buffer("parts", torch.tensor((1.0, 1.0)))
+        if shares is not None:
+            self._aim(soft_labels(shares), shares)
         self.register_buffer("outputs", torch.zeros(len(data)))
         self.register_buffer("diversity", torch.full((lengths[1], 2), torch.nan))
         self.register_buffer("real_spread", torch.stack([spread(pictures) for pictures in real]))
         self.register_buffer("fixed", noise(SEEN, torch.device("cpu")))
-        self.phase = 1
+        self.register_buffer("epoch", torch.tensor(0))
+
+    def _aim(self, labels: SoftLabels, shares: Shares) -> None:
+        self.aims.copy_(torch.tensor(labels))
+        difference = shares.positive - shares.negative
+        self.parts.copy_(torch.tensor((1 + difference, 1 - difference)))
 
     def phases(self, epochs: int) -> list[int]:
         """Noisy pre-training, adversarial training."""
@@ -106,32 +124,44 @@ class AdversarialRegime(Trainable):
         return [{"params": list(self.parameters()), "betas": BETAS}]
 
     def epoch_start(self, epoch: int) -> None:
-        """Which phase it is, also where a run goes on."""
-        self.phase = int(epoch >= self.lengths[0])
+        """Remember which it is, also where a run goes on in its midst."""
+        self.epoch.fill_(epoch)
+
+    @property
+    def covering(self) -> float:
+        """Weight of coverage for the generators in this epoch: labels are learnt first."""
+        return self.coverage * min(1.0, 2 * (int(self.epoch) - self.lengths[0] + 0.5) / self.lengths[1])
 
     def epoch_end(self, epoch: int) -> None:
         """Aims after the last epoch of the pre-training; how much the pictures differ after the others."""
-        if self.phase:
+        if epoch >= self.lengths[0]:
             self._compare(epoch - self.lengths[0])
         elif (asked := epoch - self.lengths[0] // 3) >= 0:
             self._ask(asked)
             if epoch == self.lengths[0] - 1:
                 self._calibrate()
-                self.aims.copy_(torch.tensor(mixture_labels(self.outputs.cpu().numpy())))
+                found = mixture_labels(self.outputs.cpu().numpy())
+                self._aim(found, shares_of(found))
 
     def loss(self, batch: Batch) -> Step:
-        """Equation 2 for the probes; or equation 5 for the discriminator and 4 for the generators, each with its own gradients."""
-        if self.phase == 0:
+        """Equation 2 for the probes; or equation 5 for the discriminator and 4 for the generators, each with its own gradients.
+
+        What the discriminator says of given or generated, and what generators are to do about it, is added to both.
+        """
+        if self.epoch < self.lengths[0]:
             return self._probing(batch)
         half, device = max(2, len(batch.x) // 2), batch.x.device
-        positives, negatives = self.positive(noise(half, device)), self.negative(noise(half, device))
+        positives, negatives = self.generators(noise(half, device), noise(half, device))
         together = self._seen(torch.cat([batch.x, positives.detach(), negatives.detach()]))
         real, made_positive, made_negative = torch.split(self.discriminator(together), [len(batch.x), half, half])
-        cost = self.alpha * self._noisy(real, batch.given)
-        cost = cost + self.beta * (self._h(made_positive, 1.0) + self._h(made_negative, 0.0))  # equation 5
+        cost = self.alpha * self._noisy(real[:, 0], batch.given)
+        cost = cost + self.beta * (self._h(made_positive[:, 0], 1.0) + self._h(made_negative[:, 0], 0.0))  # equation 5
         judged_positive, judged_negative = self.discriminator.judged(self._seen(torch.cat([positives, negatives]))).chunk(2)
-        cost = cost + self._h(judged_positive, self.aims[0]) + self._h(judged_negative, self.aims[1])  # equation 4
-        return Step(cost, _as_classes(real))
+        cost = cost + self._h(judged_positive[:, 0], self.aims[0]) + self._h(judged_negative[:, 0], self.aims[1])  # equation 4
+        if self.coverage:
+            cost = cost + self._noisy(real[:, 1], batch.given, (1.0, 1.0)) + self._taken(made_positive, made_negative, 0.0)
+            cost = cost + self.covering * self._taken(judged_positive, judged_negative, 1.0)
+        return Step(cost, _as_classes(real[:, 0]))
 
     def _probing(self, batch: Batch) -> Step:
         fold, logits = self.fold[batch.index.cpu()].to(batch.x.device), batch.x.new_zeros(len(batch.x))
@@ -139,18 +169,22 @@ class AdversarialRegime(Trainable):
         for number, probe in enumerate(self.probes):
             own = fold == number
             if own.any():
-                logits[own] = found = probe(self._seen(batch.x[own]))
+                logits[own] = found = probe(self._seen(batch.x[own]))[:, 0]
                 cost = cost + self._noisy(found, batch.given[own])
         return Step(cost, _as_classes(logits))
 
-    def _noisy(self, logits: Tensor, given: Tensor) -> Tensor:
-        """Equation 2; an expectation over no item is left out."""
+    def _noisy(self, logits: Tensor, given: Tensor, targets: tuple[float, float] = (0.0, 1.0)) -> Tensor:
+        """Equation 2, for other targets of given positives and negatives too; an expectation over no item is left out."""
         total = logits.new_zeros(())
-        for label, target in ((1, 0.0), (0, 1.0)):
+        for label, target in zip((1, 0), targets, strict=True):
             own = given == label
             if own.any():
                 total = total + self._h(logits[own], target)
         return total
+
+    def _taken(self, positives: Tensor, negatives: Tensor, target: float) -> Tensor:
+        """What it costs that generated pictures are taken for given ones, each class by its part."""
+        return self.parts[0] * self._h(positives[:, 1], target) + self.parts[1] * self._h(negatives[:, 1], target)
 
     def _seen(self, pictures: Tensor) -> Tensor:
         return warped(pictures, self.augment)
@@ -162,7 +196,7 @@ class AdversarialRegime(Trainable):
         """The logits of each probe for the pictures that it does not see, averaged with those of so many epochs before."""
         for number, probe in enumerate(self.probes):
             unseen = self.fold != number
-            logits = predict_logits(probe, self.data.x[unseen]).to(self.outputs.device)
+            logits = predict_logits(probe, self.data.x[unseen])[:, 0].to(self.outputs.device)
             self.outputs[unseen] += (logits - self.outputs[unseen]) / (before + 1)
 
     def _calibrate(self) -> None:
@@ -176,10 +210,10 @@ class AdversarialRegime(Trainable):
 
     @torch.no_grad()
     def _compare(self, epoch: int) -> None:
-        for column, generator in enumerate((self.positive, self.negative)):
-            generator.eval()
-            self.diversity[epoch, column] = spread(generator(self.fixed)) / self.real_spread[column].clamp_min(1e-6)
-            generator.train()
+        self.generators.eval()
+        for column, pictures in enumerate(self.generators(self.fixed, self.fixed)):
+            self.diversity[epoch, column] = spread(pictures) / self.real_spread[column].clamp_min(1e-6)
+        self.generators.train()
 
 
 def _as_classes(logits: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""The networks of NL-GAN: a discriminator of pictures and their generator, after DCGAN."""
+"""The networks of NL-GAN: a discriminator of pictures and two generators, after DCGAN."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _sides(side: int, layers: int) -> int:
 
 
 class Discriminator(nn.Module):
-    """3x3 convolutions with stride 2 and spectral normalisation, 1024 hidden units with dropout 0.5, one output.
+    """3x3 convolutions with stride 2 and spectral normalisation, 1024 hidden units with dropout 0.5, two outputs.
 
     Parameters
     ----------
@@ -52,12 +52,12 @@ class Discriminator(nn.Module):
         self.features = nn.Sequential(*parts, nn.Flatten())
         size = filters[-1] * _sides(height, len(filters)) * _sides(width, len(filters))
         self.hidden = nn.Sequential(nn.Linear(size, HIDDEN), nn.LeakyReLU(SLOPE), nn.Dropout(0.5))
-        self.head = nn.Linear(HIDDEN, 1)
+        self.head = nn.Linear(HIDDEN, 2)
         _begin(self)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Logit of the output, shape (n,), of pictures (n, channels, height, width) in [-1, 1]."""
-        logits: Tensor = self.head(self.hidden(self.features(x))).squeeze(1)
+        """Logits of pictures (n, channels, height, width) in [-1, 1], shape (n, 2): of negative, and of given, not generated."""
+        logits: Tensor = self.head(self.hidden(self.features(x)))
         return logits
 
     def judged(self, x: Tensor) -> Tensor:
@@ -70,35 +70,53 @@ class Discriminator(nn.Module):
         return logits
 
 
-class Generator(nn.Module):
-    """Two linear layers, then transposed convolutions, batch normalisation between them: numbers to pictures.
+class Generators(nn.Module):
+    """Positives and negatives from random numbers: two linear layers each, then transposed convolutions, batch normalisation between.
 
     Parameters
     ----------
     shape : (channels, height, width)
     filters : tuple of int, optional
         Of the discriminator, whose mirror image this is.
+    shared : bool
+        Whether both have all layers but the first in common. Two networks differ in things that have nothing to do with the
+        class, and who learns from their pictures learns these.
     """
 
-    def __init__(self, shape: tuple[int, int, int], filters: tuple[int, ...] | None = None) -> None:
+    def __init__(self, shape: tuple[int, int, int], filters: tuple[int, ...] | None = None, *, shared: bool = True) -> None:
         super().__init__()
-        channels, self.height, self.width = shape
-        filters = filters or filters_for(self.height, self.width)
-        self.start = filters[-1], _sides(self.height, len(filters)), _sides(self.width, len(filters))
-        size = math.prod(self.start)
-        self.linear = nn.Sequential(
-            nn.Linear(NOISE, HIDDEN, bias=False), nn.BatchNorm1d(HIDDEN), nn.ReLU(),
-            nn.Linear(HIDDEN, size, bias=False), nn.BatchNorm1d(size), nn.ReLU(),
-        )  # fmt: skip
-        parts: list[nn.Module] = []
-        for before, after in itertools.pairwise(filters[::-1]):
-            parts += [nn.ConvTranspose2d(before, after, 4, stride=2, padding=1, bias=False), nn.BatchNorm2d(after), nn.ReLU()]
-        self.pictures = nn.Sequential(*parts, nn.ConvTranspose2d(filters[0], channels, 4, stride=2, padding=1), nn.Tanh())
+        self.first = nn.ModuleList(nn.Linear(NOISE, HIDDEN, bias=False) for _ in range(2))
+        self.rest = nn.ModuleList(_Painter(shape, filters or filters_for(*shape[1:])) for _ in range(1 if shared else 2))
         _begin(self)
 
-    def forward(self, z: Tensor) -> Tensor:
-        """Pictures (n, channels, height, width) in [-1, 1] of numbers (n, 100) in [-1, 1]."""
-        made: Tensor = self.pictures(self.linear(z).unflatten(1, self.start))
+    def forward(self, positive: Tensor, negative: Tensor) -> tuple[Tensor, Tensor]:
+        """Pictures (n, channels, height, width) in [-1, 1] of either class, of numbers (n, 100) in [-1, 1]; n may differ, or be 0."""
+        starts = [first(z) for first, z in zip(self.first, (positive, negative), strict=True)]
+        if len(self.rest) == 1:
+            both: Tensor = self.rest[0](torch.cat(starts))
+            return both[: len(positive)], both[len(positive) :]
+        made_positive, made_negative = (rest(start) for rest, start in zip(self.rest, starts, strict=True))
+        return made_positive, made_negative
+
+
+class _Painter(nn.Module):
+    """All but the first layer of a generator."""
+
+    def __init__(self, shape: tuple[int, int, int], filters: tuple[int, ...]) -> None:
+        super().__init__()
+        channels, self.height, self.width = shape
+        start = filters[-1], _sides(self.height, len(filters)), _sides(self.width, len(filters))
+        size = math.prod(start)
+        parts: list[nn.Module] = [
+            nn.BatchNorm1d(HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, size, bias=False), nn.BatchNorm1d(size), nn.ReLU(),
+            nn.Unflatten(1, start),
+        ]  # fmt: skip
+        for before, after in itertools.pairwise(filters[::-1]):
+            parts += [nn.ConvTranspose2d(before, after, 4, stride=2, padding=1, bias=False), nn.BatchNorm2d(after), nn.ReLU()]
+        self.layers = nn.Sequential(*parts, nn.ConvTranspose2d(filters[0], channels, 4, stride=2, padding=1), nn.Tanh())
+
+    def forward(self, x: Tensor) -> Tensor:
+        made: Tensor = self.layers(x)
         return made[:, :, : self.height, : self.width]
 
 

@@ -13,6 +13,8 @@ from labelproof.errors import BadInput
 from labelproof.generative.nl_gan import NLGAN
 from labelproof.generative.pictures import PictureFormat
 
+MOST_WARPED = 1.0  # the strength at which a classifier sees generated pictures
+
 
 class GenerativeCleaner(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """Two stages: a generator of cleanly labelled pictures is fitted to the noisy ones, then a classifier to what it makes.
@@ -23,7 +25,7 @@ class GenerativeCleaner(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         With ``fit(images, labels)`` and ``generate(n, seed=)``; `labelproof.NLGAN` where left out.
     classifier : scikit-learn classifier of pictures, optional
         Where left out, `labelproof.NoisyLabelClassifier` with the paper's network, 25 epochs of cross-entropy at 1e-4, on pictures
-        that are warped as the discriminator's were.
+        that are warped as the discriminator's were, at most once.
     n_generated : int
         Pictures that the classifier learns from, classes alike.
     seed : int
@@ -67,7 +69,7 @@ class GenerativeCleaner(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             raise BadInput(f"n_generated is {self.n_generated!r}. Give 2 or more.")
         self.generator_ = (NLGAN(seed=self.seed) if self.generator is None else clone(self.generator)).fit(X, y)
         images, labels = self.generator_.generate(self.n_generated, seed=self.seed)
-        strength = getattr(self.generator_, "augment_", 0.0)
+        strength = min(MOST_WARPED, getattr(self.generator_, "augment_", 0.0))
         made = second_stage(images, self.seed, augment=strength) if self.classifier is None else clone(self.classifier)
         self.classifier_ = made.fit(images, labels)
         self.classes_ = self.classifier_.classes_
@@ -91,7 +93,8 @@ def second_stage(images: npt.NDArray[Any], seed: int = 0, epochs: int = 25, augm
     ----------
     augment : float
         How strongly it warps what it learns from. Generated pictures are right up to the warps that their discriminator saw, and where
-        they are all alike, a classifier that sees them unwarped learns what they are alike in, and not the class.
+        they are all alike, a classifier that sees them unwarped learns what they are alike in, and not the class. More than
+        `MOST_WARPED` is too much: a discriminator is warped more to forget wrong labels, of which there are few here.
     """
     from labelproof.methods.classifier import NoisyLabelClassifier
 

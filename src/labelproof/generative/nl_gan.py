@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import warnings
 from dataclasses import dataclass
@@ -13,11 +14,11 @@ import numpy.typing as npt
 import torch
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
-from torch import Tensor, nn
+from torch import Tensor
 
 from labelproof.errors import BadInput, CorruptArtifact, LabelproofWarning
 from labelproof.generative.adversarial_regime import LOSSES, AdversarialRegime
-from labelproof.generative.adversaries import Generator, noise
+from labelproof.generative.adversaries import Generators, noise
 from labelproof.generative.pictures import PictureFormat
 from labelproof.generative.soft_labels import Shares, SoftLabels, shares_of, soft_labels
 from labelproof.training.augmentation import strength_for
@@ -39,7 +40,7 @@ class Contest:
 
     Attributes
     ----------
-    positive, negative : Generator
+    generators : Generators
     soft_labels : SoftLabels
         δ_P and δ_N, what they were trained towards.
     shares : Shares
@@ -50,8 +51,7 @@ class Contest:
         Of the pre-trained discriminator, for as many given positives as negatives; empty where δ was not estimated.
     """
 
-    positive: Generator
-    negative: Generator
+    generators: Generators
     soft_labels: SoftLabels
     shares: Shares
     diversity: npt.NDArray[np.float32]
@@ -92,6 +92,12 @@ class NLGAN(BaseEstimator):  # type: ignore[misc]
         How much each picture that a discriminator sees is moved, turned, sheared and scaled at random, so that it does not learn
         few pictures and their wrong labels by heart; 0 as the paper has it. Left out, 1 for a thousand pictures and 2 for a hundred.
         See `labelproof.training.augmentation.warped`.
+    coverage : float
+        Weight of a second output of the discriminator, which tells given from generated pictures whatever their labels, in what
+        generators learn: so that they make all kinds of pictures there are of a class. 0 as the paper has it.
+    shared : bool
+        Whether the two generators share all layers but the first, so that their pictures do not differ in things that have
+        nothing to do with the class; false as the paper has it.
     upsample : int
         Items of an epoch: smaller data sets are repeated, larger ones are taken whole, classes alike.
     filters : tuple of int, optional
@@ -143,6 +149,8 @@ class NLGAN(BaseEstimator):  # type: ignore[misc]
         beta: float = 0.5,
         loss: str = "cross-entropy",
         augment: float | None = None,
+        coverage: float = 0.4,
+        shared: bool = True,
         upsample: int = 10_000,
         filters: tuple[int, ...] | None = None,
         batch_size: int = 64,
@@ -160,6 +168,8 @@ class NLGAN(BaseEstimator):  # type: ignore[misc]
         self.beta = beta
         self.loss = loss
         self.augment = augment
+        self.coverage = coverage
+        self.shared = shared
         self.upsample = upsample
         self.filters = filters
         self.batch_size = batch_size
@@ -202,9 +212,9 @@ class NLGAN(BaseEstimator):  # type: ignore[misc]
         codes = codes[codes != UNLABELLED]
         self.augment_ = strength_for(len(codes)) if self.augment is None else float(self.augment)
         positives = range(1, 2) if len(self.classes_) == 2 else range(len(self.classes_))
-        aims = {code: self._aims(code) for code in positives}
+        shares = {code: self._shares(code) for code in positives}
         self.contests_ = {
-            self.classes_[code].item(): self._contest(pictures, (codes == code).astype(np.int64), code, aims[code])
+            self.classes_[code].item(): self._contest(pictures, (codes == code).astype(np.int64), code, shares[code])
             for code in positives
         }
         return self
@@ -226,9 +236,11 @@ class NLGAN(BaseEstimator):  # type: ignore[misc]
         for name in ("alpha", "beta"):
             if not getattr(self, name) > 0:
                 raise BadInput(f"{name} is {getattr(self, name)!r}. Give a number above 0.")
+        if not 0 <= self.coverage < math.inf:
+            raise BadInput(f"coverage is {self.coverage!r}. Give a number from 0.")
 
-    def _aims(self, code: int) -> SoftLabels | None:
-        """δ of a class and the rest, or nothing if they are to be estimated."""
+    def _shares(self, code: int) -> Shares | None:
+        """π of a class and the rest, or nothing if they are to be estimated."""
         name, found = self.classes_[code].item(), []
         for share in (self.pi_p, self.pi_n):
             if hasattr(share, "keys"):
@@ -238,19 +250,23 @@ class NLGAN(BaseEstimator):  # type: ignore[misc]
             found.append(share)
         if (found[0] is None) != (found[1] is None):
             raise BadInput("give both pi_p and pi_n, or neither.")
-        return None if found[0] is None else soft_labels(Shares(float(found[0]), float(found[1])))
+        if found[0] is None:
+            return None
+        shares = Shares(float(found[0]), float(found[1]))
+        soft_labels(shares)  # refuses shares that say nothing
+        return shares
 
-    def _contest(self, pictures: Tensor, given: Codes, code: int, aims: SoftLabels | None) -> Contest:
+    def _contest(self, pictures: Tensor, given: Codes, code: int, shares: Shares | None) -> Contest:
         rows, fold = self._upsampled(given)
         data = TrainingData(pictures[rows], torch.from_numpy(given)[rows])
-        lengths = (self.pretraining_epochs if aims is None else 0), self.epochs
+        lengths = (self.pretraining_epochs if shares is None else 0), self.epochs
         if not sum(lengths):
             raise BadInput("epochs is 0 and the shares are given: there is nothing to train.")
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed)
             regime = AdversarialRegime(
-                data, fold, aims, lengths,
-                alpha=self.alpha, beta=self.beta, loss=self.loss, augment=self.augment_, filters=self.filters,
+                data, fold, shares, lengths, alpha=self.alpha, beta=self.beta, loss=self.loss, augment=self.augment_,
+                coverage=self.coverage, shared=self.shared, filters=self.filters,
             )  # fmt: skip
         options = Options(
             epochs=sum(lengths), batch_size=self.batch_size, learning_rate=self.learning_rate, weight_decay=0.0,
@@ -258,13 +274,18 @@ class NLGAN(BaseEstimator):  # type: ignore[misc]
         )  # fmt: skip
         folder = None if self.checkpoints is None else Path(self.checkpoints) / str(code)
         identity = {
-            "model": "nl-gan", "aims": aims and list(aims), "pretraining": lengths[0], "alpha": self.alpha, "beta": self.beta,
-            "loss": self.loss, "augment": self.augment_, "filters": self.filters and list(self.filters),
+            "model": "nl-gan", "shares": shares and list(shares), "pretraining": lengths[0], "alpha": self.alpha,
+            "beta": self.beta, "loss": self.loss, "augment": self.augment_, "coverage": self.coverage, "shared": self.shared,
+            "filters": self.filters and list(self.filters),
         }  # fmt: skip
         fit(regime, data, options, folder=folder, identity=identity)
-        found = SoftLabels(*(float(aim) for aim in regime.aims)) if aims is None else aims
+        if shares is None:
+            found = SoftLabels(*(float(aim) for aim in regime.aims))
+            shares = shares_of(found)
+        else:
+            found = soft_labels(shares)
         contest = Contest(
-            regime.positive, regime.negative, found, shares_of(found),
+            regime.generators, found, shares,
             regime.diversity.numpy(), regime.outputs.numpy() if lengths[0] else np.zeros(0, np.float32),
         )  # fmt: skip
         self._warn_of_collapse(contest, code)
@@ -327,17 +348,18 @@ class NLGAN(BaseEstimator):  # type: ignore[misc]
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed if seed is None else seed)
             for code in np.unique(codes):
-                generator, rows = self._generator(code).eval(), np.flatnonzero(codes == code)
+                rows = np.flatnonzero(codes == code)
                 for start in range(0, len(rows), BLOCK):
                     block = rows[start : start + BLOCK]
-                    made[block] = self.format_.array(generator(noise(len(block), torch.device("cpu"))))
+                    made[block] = self.format_.array(self._made(code, noise(len(block), torch.device("cpu"))))
         return made, self.classes_[codes]
 
-    def _generator(self, code: int) -> Generator:
-        if len(self.classes_) > 2:
-            return self.contests_[self.classes_[code].item()].positive
-        (contest,) = self.contests_.values()
-        return contest.positive if code else contest.negative
+    def _made(self, code: int, z: Tensor) -> Tensor:
+        """Pictures of a class, of numbers (n, 100)."""
+        positive, own = (True, code) if len(self.classes_) > 2 else (code == 1, 1)
+        generators = self.contests_[self.classes_[own].item()].generators.eval()
+        pair: tuple[Tensor, Tensor] = generators(z, z[:0]) if positive else generators(z[:0], z)
+        return pair[0] if positive else pair[1]
 
     def save(self, folder: str | os.PathLike[str], *, overwrite: bool = False) -> None:
         """Write the generators into a folder, whole or not at all: weights and JSON, no pickle.
@@ -350,9 +372,7 @@ class NLGAN(BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self, "contests_")
         tensors: dict[str, Tensor] = {}
         for number, contest in enumerate(self.contests_.values()):
-            for name in ("positive", "negative"):
-                part: nn.Module = getattr(contest, name)
-                tensors |= {f"{name}{number}/{key}": tensor for key, tensor in part.state_dict().items()}
+            tensors |= {f"generators{number}/{key}": tensor for key, tensor in contest.generators.state_dict().items()}
             tensors |= {f"figures{number}/{n}": torch.from_numpy(getattr(contest, n)) for n in ("diversity", "outputs")}
         meta = {
             "params": {**self.get_params(), "checkpoints": None},
@@ -386,12 +406,11 @@ class NLGAN(BaseEstimator):  # type: ignore[misc]
             model.augment_ = float(meta["augment"])
             model.contests_ = {}
             for number, own in enumerate(meta["contests"]):
-                pair = {name: Generator(model.format_.channels_first, model.filters) for name in ("positive", "negative")}
-                for name, generator in pair.items():
-                    generator.eval().load_state_dict(parts[f"{name}{number}"])
+                generators = Generators(model.format_.channels_first, model.filters, shared=model.shared).eval()
+                generators.load_state_dict(parts[f"generators{number}"])
                 figures = parts[f"figures{number}"]
                 model.contests_[own["name"]] = Contest(
-                    pair["positive"], pair["negative"], SoftLabels(*own["soft_labels"]), Shares(*own["shares"]),
+                    generators, SoftLabels(*own["soft_labels"]), Shares(*own["shares"]),
                     figures["diversity"].numpy(), figures["outputs"].numpy(),
                 )  # fmt: skip
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
