@@ -138,7 +138,7 @@ class Repeated(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
 @dataclass(frozen=True)
 class Regime:
-    """How long everything trains."""
+    """How long everything trains, and how large the networks are."""
 
     adversarial: int
     second: int = 25

@@ -34,7 +34,7 @@ from labelproof.data.files import existing, read_frame
 from labelproof.data.picture_rows import PictureRows
 from labelproof.data.tagged import frames_of
 from labelproof.errors import BadInput
-from labelproof.experiments.record import Record, Row, averaged
+from labelproof.experiments.record import Record, Row, averaged, gained
 from labelproof.experiments.scenes import SIDE, Scenes, compose, scene_network
 from labelproof.multilabel.classifier import NoisyTagClassifier
 from labelproof.multilabel.precision import tag_precision
@@ -90,7 +90,7 @@ class TableRecord(Record):
         for key, seeds in found.items():
             base = {row["seed"]: row for row in found.get((*key[:-1], "*"), [])}
             detection = {name: averaged(seeds, name)[name] for name in ("auroc_missing", "auroc_incorrect")}
-            means = averaged(seeds, "mean_ap") | averaged(seeds, "mean_ap", base) | detection
+            means = averaged(seeds, "mean_ap") | gained(seeds, "mean_ap", base) | detection
             rows.append({**dict(zip(columns, key, strict=True)), "seeds": len(seeds), **means})
         return rows
 

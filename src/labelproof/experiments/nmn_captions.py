@@ -27,7 +27,7 @@ from labelproof.captioning.scores import caption_scores
 from labelproof.data.captions import Captions
 from labelproof.errors import BadInput
 from labelproof.experiments.nmn import SECOND, filmed_scenes, msr_vtt_films, published
-from labelproof.experiments.record import Record, Row, averaged
+from labelproof.experiments.record import Record, Row, averaged, gained
 from labelproof.experiments.scenes import CONTENT, SPEECH, Scenes, compose, scene_network
 from labelproof.multilabel.classifier import NoisyTagClassifier
 from labelproof.report.plots import dots
@@ -82,7 +82,7 @@ class CaptionRecord(Record):
             shown: Row = {"data": data, "concepts": concepts, "seeds": len(seeds)}
             for name in SCORES:
                 shown |= averaged(seeds, name)
-            rows.append(shown | averaged(seeds, "CIDEr", base))
+            rows.append(shown | gained(seeds, "CIDEr", base))
         return rows
 
 

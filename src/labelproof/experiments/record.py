@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from rich.table import Table
 
 from labelproof.data.files import atomic_write
@@ -107,30 +106,18 @@ def _cell(row: Row, name: str) -> str:
     return f"{value:.3f}" if spread is None else f"{value:.3f} ± {spread:.3f}"
 
 
-def averaged(rows: Iterable[Row], name: str, base: Mapping[Any, Row] | None = None) -> Row:
-    """Mean of a column, and half of its 95 % interval, over the rows that have it; both ``None`` where no row has.
-
-    Parameters
-    ----------
-    rows : iterable of dict
-    name : str
-    base : mapping of seed to dict, optional
-        What is averaged is then named ``gain``: how much more a row has than that of the same seed here.
-    """
-    values = [row.get(name) if base is None else _gain(row, base, name) for row in rows]
-    known = np.array([value for value in values if value is not None], float)
-    column = name if base is None else "gain"
-    spread = half_width(known) if len(known) else None
-    return {column: float(known.mean()) if len(known) else None, f"{column}{SPREAD}": spread}
+def averaged(rows: Iterable[Row], name: str) -> Row:
+    """Mean of a column, and half of its 95 % interval, over the rows that have it; both ``None`` where no row has."""
+    known = np.array([row[name] for row in rows if row.get(name) is not None], float)
+    spread = 1.96 * known.std(ddof=1) / np.sqrt(len(known)) if len(known) > 1 else 0.0
+    return (
+        {name: float(known.mean()), f"{name}{SPREAD}": float(spread)} if len(known) else {name: None, f"{name}{SPREAD}": None}
+    )
 
 
-def _gain(row: Row, base: Mapping[Any, Row], name: str) -> float | None:
-    return None if row["seed"] not in base else float(row[name] - base[row["seed"]][name])
-
-
-def half_width(values: npt.NDArray[np.float64]) -> float:
-    """Half of the 95 % interval of a mean over seeds; 0 for one seed."""
-    return float(1.96 * values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else 0.0
+def gained(rows: Iterable[Row], name: str, base: Mapping[Any, Row]) -> Row:
+    """``gain``: how much more rows have than that of the same seed in ``base``, averaged over those that have one there."""
+    return averaged([{"gain": row[name] - base[row["seed"]][name]} for row in rows if row["seed"] in base], "gain")
 
 
 def device() -> str:
