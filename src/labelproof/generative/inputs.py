@@ -1,4 +1,4 @@
-"""Items of generative models: rows in blocks, values that a likelihood can have, batches as codes."""
+"""Items of generative models: rows in blocks, values that a likelihood can have, labels and batches as codes."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from torch import Tensor
 
 from labelproof.errors import BadInput
 from labelproof.generative.likelihoods import LIKELIHOODS
+from labelproof.validation import UNLABELLED
+from labelproof.validation.estimator_labels import coded_labels
 
 BLOCK = 4096
 Codes = npt.NDArray[np.int64]
@@ -36,6 +38,24 @@ def check_values(block: Tensor, start: int, likelihood: str) -> None:
             f"X has {float(block[row, column]):g} in row {start + row}, column {column}, but likelihood {likelihood!r} "
             f"is of {allowed}. Give counts, or likelihood='gaussian'."
         )
+
+
+def few_labels(y: Any, n: int) -> tuple[Codes, npt.NDArray[Any]]:
+    """Codes of the labels of n items, -1 where there is none, and the classes."""
+    numbers = np.asarray(y)
+    # a class to those who have just -1 and 1, but not here
+    if numbers.dtype.kind in "if" and (numbers == UNLABELLED).any():
+        y = [None if value == UNLABELLED else value for value in numbers.tolist()]
+    codes, classes = coded_labels(y)
+    if len(codes) != n:
+        raise BadInput(f"X has {n} rows but y has {len(codes)}. Give one label per item, -1 where there is none.")
+    k = len(classes)
+    if k < 2:
+        found = f"one class only, {classes[0]!r}" if k else "no label at all"
+        raise BadInput(f"y has {found}: 2 classes or more are needed.")
+    if k > max(2, n // 2):
+        raise BadInput(f"there are {k} classes but only {n} items: is this a column of labels? Each class needs several items.")
+    return codes, classes
 
 
 def coded_batches(batch: Any, n: int) -> tuple[Codes, npt.NDArray[Any]]:

@@ -18,8 +18,9 @@ from torch import Tensor
 
 from labelproof.data.rows import SparseRows
 from labelproof.errors import BadInput
+from labelproof.generative.assumed_noise import assumed_noise, pseudo_counts
 from labelproof.generative.cells import Cells, is_anndata, write_results
-from labelproof.generative.inputs import Codes, blocks, check_values, coded_batches, known_batches
+from labelproof.generative.inputs import Codes, blocks, check_values, coded_batches, few_labels, known_batches
 from labelproof.generative.likelihoods import LIKELIHOODS
 from labelproof.generative.mislabeled_module import MislabeledModule, Shape
 from labelproof.generative.regime import Regime
@@ -33,12 +34,9 @@ from labelproof.validation import (
     UNLABELLED,
     check_distribution,
     check_labels,
-    check_transition,
     did_you_mean,
 )
-from labelproof.validation.estimator_labels import coded_labels
 
-SMALLEST = 1e-6  # of a noise probability: the logarithm of zero has no gradient
 STEPS, EPOCHS = (400, 150, 150), (20, 10, 10)  # of a phase, at least
 DIAGONAL = 4.0  # pseudo-counts of the right label
 Probs = npt.NDArray[np.float64]
@@ -205,7 +203,7 @@ class MislabeledVAE(ClassifierMixin, TransformerMixin, BaseEstimator):  # type: 
                 raise BadInput("labels_key, unlabeled_category, layer and batch_key belong to an AnnData. Give y and batch.")
             rows = self._array(X, fitting=True)
         self.cells_, self.likelihood_ = cells, self._likelihood(cells is not None)
-        given = self._labels(y, len(rows))
+        given, self.classes_ = few_labels(y, len(rows))
         codes, self.batches_ = coded_batches(batch, len(rows))
         self._scale(rows)
         self._train(self._scaled(rows), given, codes, pretrained)
@@ -226,24 +224,6 @@ class MislabeledVAE(ClassifierMixin, TransformerMixin, BaseEstimator):  # type: 
         """The rows of an array, checked: float32, or sparse as they are."""
         X = validate_data(self, X, accept_sparse="csr", dtype=np.float32, reset=fitting)
         return SparseRows(X) if issparse(X) else torch.from_numpy(np.ascontiguousarray(X))
-
-    def _labels(self, y: Any, n: int) -> Codes:
-        numbers = np.asarray(y)
-        # a class to those who have just -1 and 1, but not here
-        if numbers.dtype.kind in "if" and (numbers == UNLABELLED).any():
-            y = [None if value == UNLABELLED else value for value in numbers.tolist()]
-        codes, self.classes_ = coded_labels(y)
-        if len(codes) != n:
-            raise BadInput(f"X has {n} rows but y has {len(codes)}. Give one label per item, -1 where there is none.")
-        k = len(self.classes_)
-        if k < 2:
-            found = f"one class only, {self.classes_[0]!r}" if k else "no label at all"
-            raise BadInput(f"y has {found}: 2 classes or more are needed.")
-        if k > max(2, n // 2):
-            raise BadInput(
-                f"there are {k} classes but only {n} items: is this a column of labels? Each class needs several items."
-            )
-        return codes
 
     def _scale(self, rows: Any) -> None:
         """Check the values, and how real numbers are standardised."""
@@ -270,33 +250,7 @@ class MislabeledVAE(ClassifierMixin, TransformerMixin, BaseEstimator):  # type: 
         return (dense - torch.from_numpy(self.mean_)) / torch.from_numpy(self.spread_)
 
     def _noise(self) -> tuple[Tensor, bool]:
-        """``log p(y' | y)``, and whether it is to be learned."""
-        k = len(self.classes_)
-        if self.transition is None:
-            matrix = self._concentration()
-            return torch.from_numpy(np.log(matrix / matrix.sum(axis=1, keepdims=True))), True
-        if isinstance(self.transition, int | float):
-            if not 0 < self.transition < 1:
-                raise BadInput(
-                    f"transition is {self.transition!r}. Give a rate between 0 and 1, a matrix, or None to learn it."
-                )
-            matrix = np.full((k, k), self.transition / (k - 1))
-            np.fill_diagonal(matrix, 1 - self.transition)
-        else:
-            own = self.transition.matrix if isinstance(self.transition, TransitionMatrix) else self.transition
-            matrix = check_transition(own)
-        if len(matrix) != k:
-            names = ", ".join(str(c) for c in self.classes_[:8])
-            raise BadInput(f"transition is {len(matrix)} x {len(matrix)} but there are {k} classes: {names}.")
-        return torch.from_numpy(np.log(np.maximum(matrix, SMALLEST))), False
-
-    def _concentration(self) -> Probs:
-        k = len(self.classes_)
-        if not self.concentration > 0:
-            raise BadInput(f"concentration is {self.concentration!r}. Give a number above 0.")
-        matrix = np.full((k, k), 1 / (k - 1))
-        np.fill_diagonal(matrix, self.concentration)
-        return matrix
+        return assumed_noise(self.transition, self.concentration, self.classes_)
 
     def _train(self, x: Any, given: Codes, codes: Codes, pretrained: MislabeledVAE | None) -> None:
         k = len(self.classes_)
@@ -318,7 +272,7 @@ class MislabeledVAE(ClassifierMixin, TransformerMixin, BaseEstimator):  # type: 
         data = TrainingData(x, torch.from_numpy(given))
         regime = Regime(
             self.module_, data, torch.from_numpy(codes), lengths,
-            beta=self.beta, learn_transition=learn, concentration=self._concentration(),
+            beta=self.beta, learn_transition=learn, concentration=pseudo_counts(self.concentration, k),
             prior=self.prior if named and self.prior != "uniform" else "held",
         )  # fmt: skip
         options = Options(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import os
 import warnings
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -19,6 +18,7 @@ from torch import Tensor
 from labelproof.errors import BadInput, CorruptArtifact, LabelproofWarning
 from labelproof.generative.adversarial_regime import LOSSES, AdversarialRegime
 from labelproof.generative.adversaries import Generators, noise
+from labelproof.generative.contest import Contest
 from labelproof.generative.pictures import PictureFormat
 from labelproof.generative.soft_labels import Shares, SoftLabels, shares_of, soft_labels
 from labelproof.training.augmentation import strength_for
@@ -32,30 +32,6 @@ from labelproof.validation.estimator_labels import coded_labels
 LEAST_DIVERSITY = 0.3
 BLOCK = 512  # pictures generated at a time
 Codes = npt.NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class Contest:
-    """Two generators that were trained against one discriminator.
-
-    Attributes
-    ----------
-    generators : Generators
-    soft_labels : SoftLabels
-        δ_P and δ_N, what they were trained towards.
-    shares : Shares
-        π_P and π_N, shares of right labels: as given, or as the estimated δ say.
-    diversity : ndarray of float, shape (epochs, 2)
-        How different the pictures of each generator are, 1 as different as the given ones.
-    outputs : ndarray of float, shape (m,)
-        Of the pre-trained discriminator, for as many given positives as negatives; empty where δ was not estimated.
-    """
-
-    generators: Generators
-    soft_labels: SoftLabels
-    shares: Shares
-    diversity: npt.NDArray[np.float32]
-    outputs: npt.NDArray[np.float32]
 
 
 class NLGAN(BaseEstimator):  # type: ignore[misc]
@@ -356,10 +332,10 @@ class NLGAN(BaseEstimator):  # type: ignore[misc]
 
     def _made(self, code: int, z: Tensor) -> Tensor:
         """Pictures of a class, of numbers (n, 100)."""
-        positive, own = (True, code) if len(self.classes_) > 2 else (code == 1, 1)
-        generators = self.contests_[self.classes_[own].item()].generators.eval()
-        pair: tuple[Tensor, Tensor] = generators(z, z[:0]) if positive else generators(z[:0], z)
-        return pair[0] if positive else pair[1]
+        if len(self.classes_) > 2:
+            return self.contests_[self.classes_[code].item()].made(z, positive=True)
+        (contest,) = self.contests_.values()
+        return contest.made(z, positive=code == 1)
 
     def save(self, folder: str | os.PathLike[str], *, overwrite: bool = False) -> None:
         """Write the generators into a folder, whole or not at all: weights and JSON, no pickle.
@@ -372,8 +348,7 @@ class NLGAN(BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self, "contests_")
         tensors: dict[str, Tensor] = {}
         for number, contest in enumerate(self.contests_.values()):
-            tensors |= {f"generators{number}/{key}": tensor for key, tensor in contest.generators.state_dict().items()}
-            tensors |= {f"figures{number}/{n}": torch.from_numpy(getattr(contest, n)) for n in ("diversity", "outputs")}
+            tensors |= contest.tensors(number)
         meta = {
             "params": {**self.get_params(), "checkpoints": None},
             "classes": self.classes_.tolist(),
@@ -406,13 +381,9 @@ class NLGAN(BaseEstimator):  # type: ignore[misc]
             model.augment_ = float(meta["augment"])
             model.contests_ = {}
             for number, own in enumerate(meta["contests"]):
-                generators = Generators(model.format_.channels_first, model.filters, shared=model.shared).eval()
-                generators.load_state_dict(parts[f"generators{number}"])
-                figures = parts[f"figures{number}"]
-                model.contests_[own["name"]] = Contest(
-                    generators, SoftLabels(*own["soft_labels"]), Shares(*own["shares"]),
-                    figures["diversity"].numpy(), figures["outputs"].numpy(),
-                )  # fmt: skip
+                generators = Generators(model.format_.channels_first, model.filters, shared=model.shared)
+                shares, aims = Shares(*own["shares"]), SoftLabels(*own["soft_labels"])
+                model.contests_[own["name"]] = Contest.read(generators, aims, shares, parts, number)
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise CorruptArtifact(f"{str(folder)!r} does not fit together ({error}). Train again.") from error
         return model

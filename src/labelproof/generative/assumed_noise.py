@@ -1,0 +1,53 @@
+"""What `MislabeledVAE` is told of the noise, or that it is to learn it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from labelproof.errors import BadInput
+from labelproof.noise.transition import TransitionMatrix
+from labelproof.validation import check_transition
+
+SMALLEST = 1e-6  # of a noise probability: the logarithm of zero has no gradient
+
+
+def assumed_noise(transition: Any, concentration: float, classes: npt.NDArray[Any]) -> tuple[Tensor, bool]:
+    """``log p(given | true)``, shape (k, k), and whether it is to be learned.
+
+    Parameters
+    ----------
+    transition : array-like (k, k), TransitionMatrix, float, or None
+        See `labelproof.MislabeledVAE`.
+    concentration : float
+        Pseudo-counts of the right label where the matrix is to be learned, which then begins at the mean of its prior.
+    classes : ndarray, shape (k,)
+    """
+    k = len(classes)
+    if transition is None:
+        matrix = pseudo_counts(concentration, k)
+        return torch.from_numpy(np.log(matrix / matrix.sum(axis=1, keepdims=True))), True
+    if isinstance(transition, int | float):
+        if not 0 < transition < 1:
+            raise BadInput(f"transition is {transition!r}. Give a rate between 0 and 1, a matrix, or None to learn it.")
+        matrix = np.full((k, k), transition / (k - 1))
+        np.fill_diagonal(matrix, 1 - transition)
+    else:
+        matrix = check_transition(transition.matrix if isinstance(transition, TransitionMatrix) else transition)
+    if len(matrix) != k:
+        names = ", ".join(str(c) for c in classes[:8])
+        raise BadInput(f"transition is {len(matrix)} x {len(matrix)} but there are {k} classes: {names}.")
+    return torch.from_numpy(np.log(np.maximum(matrix, SMALLEST))), False
+
+
+def pseudo_counts(concentration: float, k: int) -> npt.NDArray[np.float64]:
+    """Of the Dirichlet prior of each row, shape (k, k): ``concentration`` for the right label, one for all others together."""
+    if not concentration > 0:
+        raise BadInput(f"concentration is {concentration!r}. Give a number above 0.")
+    matrix = np.full((k, k), 1 / (k - 1))
+    np.fill_diagonal(matrix, concentration)
+    return matrix
