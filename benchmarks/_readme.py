@@ -259,11 +259,11 @@ def nl_gan_table() -> str:
     for row in TableRecord.open(ROOT / "docs" / "results", "nl-gan-table-1").summary():
         agreement = f"{row['agreement']:.1%}" if row["agreement"] else "-"
         accuracy = f"{row['accuracy']:.3f}" + (f" ± {row['accuracy_±']:.3f}" if row["runs"] > 1 else "")
-        cells = [row["warped"], str(row["epochs"] or ""), str(row["runs"]), accuracy, f"{row['published']:.3f}", agreement]
+        cells = [row["warped"], str(row["filters"] or "-"), str(row["epochs"] or "-"), str(row["runs"])]
+        cells += [accuracy, f"{row['published']:.3f}", agreement]
         body.append([f"{row['row']}, {row['shares']}: {row['method']}", *cells])
-    return markdown(
-        ["data, π_P/π_N: method", "warped", "epochs", "runs", "accuracy", "published", "generated labels that are right"], body
-    )
+    names = ["warped", "filters", "epochs", "runs", "accuracy", "published", "generated labels that are right"]
+    return markdown(["data, π_P/π_N: method", *names], body)
 
 
 def rank_pruning() -> str:
