@@ -146,6 +146,17 @@ class Regime:
     filters: tuple[int, ...] | None = None
 
 
+@dataclass(frozen=True)
+class Asked:
+    """Which part of a study, and how much of it."""
+
+    seeds: int
+    quick: bool
+    rows: Sequence[str]
+    epochs: int | None
+    filters: tuple[int, ...] | None
+
+
 class TableRecord(Record):
     """Rows averaged over trainings, beside the published ones."""
 
@@ -186,39 +197,33 @@ def run(
     """Table 1, figure 1 or figure 3, by the record's name.
 
     ``rows`` of the table are of ``mnist-1000``, ``mnist-100``, ``cifar10-1000``, ``cifar10-100``, those of figure 3 of
-    ``5 against 7``, ``5, 7 against 2, 4``, ``car against airplane``; ``epochs`` are adversarial ones, ``filters`` those of the discriminator in place of the paper's.
+    ``5 against 7``, ``5, 7 against 2, 4``, ``car against airplane``; ``epochs`` are adversarial ones, ``filters`` those of the discriminator in place of the
+    paper's.
     """
     if data is None:
         raise BadInput(f"{record.path.stem} needs --data: the folder of real data, with mnist.npz and cifar10-jpeg.zip.")
     which = {"nl-gan-table-1": _table, "nl-gan-figure-1": _figure_1, "nl-gan-figure-3": _figure_3}[record.path.stem]
-    return which(record, data, seeds, quick, rows, epochs, filters)
+    return which(record, data, Asked(seeds, quick, rows, epochs, filters))
 
 
-def _table(
-    record: Record,
-    data: Path,
-    seeds: int,
-    quick: bool,
-    rows: Sequence[str],
-    epochs: int | None,
-    filters: tuple[int, ...] | None,
-) -> Record:
+def _table(record: Record, data: Path, asked: Asked) -> Record:
     record = TableRecord(record.path, record.rows, record.skipped)
-    chosen = _chosen(rows, list(PUBLISHED), "the table", quick)
+    chosen = _chosen(asked.rows, list(PUBLISHED), "the table", asked.quick)
     loaded: dict[str, tuple[Pictures, Any]] = {}
-    for number in range(seeds):
+    for number in range(asked.seeds):
         for line in chosen:
             kind, size = line.rsplit("-", 1)
-            length = Regime(1, 1, 500, filters) if quick else Regime(epochs or EPOCHS[kind], filters=filters)
+            whole = Regime(asked.epochs or EPOCHS[kind], filters=asked.filters)
+            length = Regime(1, 1, 500, asked.filters) if asked.quick else whole
             if kind not in loaded:
                 pictures = digits(data) if kind == "mnist" else objects(data)
-                if quick:
+                if asked.quick:
                     pictures = replace(pictures, x_test=pictures.x_test[:400], true_test=pictures.true_test[:400])
-                loaded[kind] = pictures, _judge(pictures, quick)
+                loaded[kind] = pictures, _judge(pictures, asked.quick)
             pictures, judge = loaded[kind]
             own = pictures.first(int(size))
             for method, warps in METHODS:
-                for shares in SHARES[: 1 if method == "PN" or quick else None]:
+                for shares in SHARES[: 1 if method == "PN" or asked.quick else None]:
                     key: Row = {
                         "row": line,
                         "shares": "1/1" if method == "PN" else _name(shares),
@@ -227,7 +232,7 @@ def _table(
                         "run": number,
                     }
                     if method in ("NL-GAN", PLAIN):
-                        used = filters or filters_for(*pictures.x.shape[1:3])
+                        used = asked.filters or filters_for(*pictures.x.shape[1:3])
                         key |= {"epochs": length.adversarial, "filters": ", ".join(str(number) for number in used)}
                     if record.has(**key):
                         continue
@@ -290,25 +295,18 @@ def _measured(
     return {**row, "accuracy": float(model.score(flat_test, pictures.true_test))}
 
 
-def _figure_1(
-    record: Record,
-    data: Path,
-    seeds: int,
-    quick: bool,
-    rows: Sequence[str],
-    epochs: int | None,
-    filters: tuple[int, ...] | None,
-) -> Record:
+def _figure_1(record: Record, data: Path, asked: Asked) -> Record:
     """What a discriminator says of 5 and 7 with 30 % wrong labels each, after 15 epochs; and the mixture's two means."""
     shares, pictures = Shares(0.7, 0.7), digits(data, (5,), (7,))
     shown = None
-    for seed in range(seeds):
+    for seed in range(asked.seeds):
         if record.has(seed=seed):
             continue
         with record.measuring(seed=seed, true_aims=list(soft_labels(shares)), true_shares=list(shares)) as row:
-            length = 2 if quick else epochs or 15
-            gan = NLGAN(epochs=0, pretraining_epochs=length, upsample=1000 if quick else EPOCH, filters=filters, seed=seed)
-            own = pictures.first(1000) if quick else np.arange(len(pictures.x))
+            length = 2 if asked.quick else asked.epochs or 15
+            epoch = 1000 if asked.quick else EPOCH
+            gan = NLGAN(epochs=0, pretraining_epochs=length, upsample=epoch, filters=asked.filters, seed=seed)
+            own = pictures.first(1000) if asked.quick else np.arange(len(pictures.x))
             found = gan.fit(pictures.x[own], pictures.given(shares, seed)[own]).contests_[1]
             row["aims"] = [round(value, 4) for value in found.soft_labels]
             row["shares"] = [round(value, 4) for value in found.shares]
@@ -322,15 +320,7 @@ def _figure_1(
     return record
 
 
-def _figure_3(
-    record: Record,
-    data: Path,
-    seeds: int,
-    quick: bool,
-    rows: Sequence[str],
-    epochs: int | None,
-    filters: tuple[int, ...] | None,
-) -> Record:
+def _figure_3(record: Record, data: Path, asked: Asked) -> Record:
     """Noisy pictures beside generated ones."""
     cases: dict[str, tuple[Callable[[], Pictures], Shares, str]] = {
         "5 against 7": (partial(digits, data, (5,), (7,)), Shares(0.6, 0.65), "mnist"),
@@ -338,20 +328,21 @@ def _figure_3(
         "car against airplane": (partial(objects, data), Shares(0.85, 0.85), "cifar10"),
     }
     grids = {}
-    for name in _chosen(rows, list(cases), "the figure", quick):
+    for name in _chosen(asked.rows, list(cases), "the figure", asked.quick):
         load, shares, kind = cases[name]
-        length = 1 if quick else epochs or EPOCHS[kind]
-        if kind == "cifar10" and not torch.cuda.is_available() and not epochs:
+        length = 1 if asked.quick else asked.epochs or EPOCHS[kind]
+        if kind == "cifar10" and not torch.cuda.is_available() and not asked.epochs:
             record.skipped.append(f"{name}: 500 epochs need a GPU, or give --epochs.")
             continue
         pictures = load()
         own = pictures.first(1000)
         given = pictures.given(shares, 0)[own]
         with record.measuring(case=name, shares=_name(shares), epochs=length) as row:
-            gan = NLGAN(shares.positive, shares.negative, epochs=length, upsample=500 if quick else EPOCH, filters=filters)
+            epoch = 500 if asked.quick else EPOCH
+            gan = NLGAN(shares.positive, shares.negative, epochs=length, upsample=epoch, filters=asked.filters)
             gan.fit(pictures.x[own], given)
             images, labels = gan.generate(EPOCH)
-            row["agreement"] = float((_judge(pictures, quick).predict(images) == labels).mean())
+            row["agreement"] = float((_judge(pictures, asked.quick).predict(images) == labels).mean())
         for label, word in ((1, "positive"), (0, "negative")):
             grids[f"{name}: given {word}"] = pictures.x[own][given == label][:36]
             grids[f"{name}: generated {word}"] = images[labels == label][:36]

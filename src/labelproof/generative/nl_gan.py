@@ -48,7 +48,12 @@ class NLGAN(BaseEstimator):  # type: ignore[misc]
         ``L_GP = E H(D(G_P(z)), δ_P)``, ``L_GN = E H(D(G_N(z)), δ_N)``  (equation 4)
         ``L_D = α L_noisy(D) + β [E H(D(G_P(z)), 1) + E H(D(G_N(z)), 0)]``  (equation 5)
 
-    More than two classes are trained one against the rest, each on its own; this goes beyond the paper.
+    A second output U of the discriminator tells given (1) from generated pictures (0) whatever their labels. By equation 3 as many
+    given positives as negatives hold both classes in known parts, which the generators together must look like:
+
+        ``L_U = E_P̂ H(U, 1) + E_N̂ H(U, 1) + (π_P + 1 - π_N) E H(U(G_P(z)), 0) + (1 - π_P + π_N) E H(U(G_N(z)), 0)``
+
+    This, and that more than two classes are trained one against the rest, each on its own, goes beyond the paper.
 
     Parameters
     ----------
@@ -99,6 +104,7 @@ class NLGAN(BaseEstimator):  # type: ignore[misc]
     ----------
     Chiaroni, Rahal, Hueber, Dufaux (2019), Hallucinating a cleanly labeled augmented dataset from a noisy labeled dataset
     using GAN, ICIP. Zhao, Liu, Lin, Zhu, Han (2020), Differentiable augmentation for data-efficient GAN training (``augment``).
+    Liu, Tuzel (2016), Coupled generative adversarial networks (``shared``).
 
     Examples
     --------
