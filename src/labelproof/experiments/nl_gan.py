@@ -232,8 +232,7 @@ def _table(record: Record, data: Path, asked: Asked) -> Record:
                         "run": number,
                     }
                     if method in ("NL-GAN", PLAIN):
-                        used = asked.filters or filters_for(*pictures.x.shape[1:3])
-                        key |= {"epochs": length.adversarial, "filters": ", ".join(str(number) for number in used)}
+                        key |= {"epochs": length.adversarial, "filters": _filters(asked, pictures)}
                     if record.has(**key):
                         continue
                     with record.measuring(**key) as row:
@@ -248,6 +247,11 @@ def _chosen(rows: Sequence[str], names: list[str], what: str, quick: bool) -> li
         if name not in names:
             raise BadInput(f"{name!r} is no row of {what}. {did_you_mean(name, names)}There are: {'; '.join(names)}.")
     return list(rows) or names[: 1 if quick else None]
+
+
+def _filters(asked: Asked, pictures: Pictures) -> str:
+    """Of the discriminator's convolutions, in words."""
+    return ", ".join(str(number) for number in asked.filters or filters_for(*pictures.x.shape[1:3]))
 
 
 def _judge(pictures: Pictures, quick: bool) -> Any:
@@ -337,7 +341,7 @@ def _figure_3(record: Record, data: Path, asked: Asked) -> Record:
         pictures = load()
         own = pictures.first(1000)
         given = pictures.given(shares, 0)[own]
-        with record.measuring(case=name, shares=_name(shares), epochs=length) as row:
+        with record.measuring(case=name, shares=_name(shares), epochs=length, filters=_filters(asked, pictures)) as row:
             epoch = 500 if asked.quick else EPOCH
             gan = NLGAN(shares.positive, shares.negative, epochs=length, upsample=epoch, filters=asked.filters)
             gan.fit(pictures.x[own], given)
