@@ -65,14 +65,24 @@ def test_a_generator_is_judged_without_dropout_and_without_gradients_of_the_judg
     assert torch.allclose(judged, network(x))
 
 
-HOW = {"loss": "cross-entropy", "augment": 0.0, "filters": (8, 16)}
+WEIGHTS = {"alpha": 5.0, "beta": 0.5, "shared": True}
+
+
+def regime_of(data: TrainingData, shares: Shares, lengths: tuple[int, int], **how: float | bool) -> AdversarialRegime:
+    """Small, of pictures that are seen as they are."""
+    fold = torch.zeros(len(data), dtype=torch.int64)
+    return AdversarialRegime(data, fold, shares, lengths, loss="cross-entropy", augment=0.0, filters=(8, 16), **how)
+
+
+def four_pictures() -> TrainingData:
+    return TrainingData(torch.rand(4, 1, 12, 12), torch.tensor([1, 0, 1, 0]))
 
 
 def gradients(**how: float | bool) -> dict[str, torch.Tensor]:
     """Of each weight, after one step on the same pictures and random numbers."""
     torch.manual_seed(0)
     data = TrainingData(torch.rand(8, 1, 12, 12) * 2 - 1, torch.tensor([1, 0] * 4))
-    regime = AdversarialRegime(data, torch.zeros(8, dtype=torch.int64), Shares(0.8, 0.8), (0, 4), **HOW, **how)
+    regime = regime_of(data, Shares(0.8, 0.8), (0, 4), **how)
     regime.train().epoch_start(0)
     torch.manual_seed(1)
     regime.loss(data.batch(torch.arange(8), lambda t: t)).loss.backward()
@@ -92,23 +102,20 @@ def test_each_network_has_gradients_of_its_own_equation_alone(shared):
 
 
 def test_coverage_counts_more_and_more_for_generators_and_alike_for_the_discriminator():
-    how = {"alpha": 5.0, "beta": 0.5, "shared": True}
-    none, some, more = (gradients(**how, coverage=weight) for weight in (0.0, 0.4, 0.8))
+    none, some, more = (gradients(**WEIGHTS, coverage=weight) for weight in (0.0, 0.4, 0.8))
     for name, gradient in some.items():
         if name.startswith("discriminator"):
             assert torch.allclose(gradient, more[name], atol=1e-6)
         else:
             assert torch.allclose(2 * (gradient - none[name]), more[name] - none[name], atol=1e-6)
     assert not torch.allclose(some["generators.first.0.weight"], none["generators.first.0.weight"], atol=1e-5)
-    data = TrainingData(torch.rand(4, 1, 12, 12), torch.tensor([1, 0, 1, 0]))
-    regime = AdversarialRegime(data, torch.zeros(4, dtype=torch.int64), Shares(0.7, 0.85), (3, 8), **HOW, **how, coverage=0.4)
+    regime, resumed = (regime_of(four_pictures(), Shares(0.7, 0.85), (3, 8), **WEIGHTS, coverage=0.4) for _ in range(2))
     weights = []
     for epoch in (3, 4, 6, 7, 10):
         regime.epoch_start(epoch)
         weights.append(regime.covering)
     assert weights == pytest.approx([0.05, 0.15, 0.35, 0.4, 0.4])
     regime.epoch_start(4)
-    resumed = AdversarialRegime(data, torch.zeros(4, dtype=torch.int64), Shares(0.7, 0.85), (3, 8), **HOW, **how, coverage=0.4)
     resumed.load_state_dict(regime.state_dict())
     assert resumed.covering == regime.covering
 
@@ -118,7 +125,5 @@ def test_both_classes_together_are_the_parts_that_equation_3_says():
     true = np.repeat([1, 0], [40_000, 60_000])
     given = lp.simulate.binary_purity(true, 0.7, 0.85, seed=0).labels
     held = [sum((true[given == label] == one).mean() for label in (1, 0)) for one in (1, 0)]
-    data = TrainingData(torch.rand(4, 1, 12, 12), torch.tensor([1, 0, 1, 0]))
-    how = {"alpha": 5.0, "beta": 0.5, "shared": True, "coverage": 0.4}
-    regime = AdversarialRegime(data, torch.zeros(4, dtype=torch.int64), Shares(0.7, 0.85), (0, 1), **HOW, **how)
+    regime = regime_of(four_pictures(), Shares(0.7, 0.85), (0, 1), **WEIGHTS, coverage=0.4)
     assert regime.parts.tolist() == pytest.approx(held, abs=0.01)

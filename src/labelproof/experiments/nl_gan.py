@@ -27,7 +27,7 @@ from labelproof.errors import BadInput
 from labelproof.experiments.cifar10 import Archive
 from labelproof.experiments.record import Record, Row, averaged
 from labelproof.generative.adversaries import filters_for
-from labelproof.generative.cleaner import MOST_WARPED, second_stage
+from labelproof.generative.cleaner import classifier_of_generated, second_stage
 from labelproof.generative.nl_gan import NLGAN
 from labelproof.generative.soft_labels import Shares, soft_labels
 from labelproof.methods.rank_pruning import RankPruning
@@ -47,9 +47,10 @@ PUBLISHED = {
     "cifar10-100": (0.789, (0.789, 0.761), (0.782, 0.739), (0.687, 0.64)),
 }
 EPOCHS = {"mnist": 40, "cifar10": 500}
-PLAIN = "NL-GAN plain"  # with the paper's losses alone and separate generators
+#: Methods that generate, and how they differ from `labelproof.NLGAN`: plain has the paper's losses alone and separate generators.
+GENERATIVE: dict[str, dict[str, Any]] = {"NL-GAN plain": {"coverage": 0.0, "shared": False}, "NL-GAN": {}}
 #: Methods, and whether what their networks see is warped at random; the paper warps nothing.
-METHODS = (("PN", False), ("PN", True), ("RP", False), ("RP", True), (PLAIN, True), ("NL-GAN", True))
+METHODS = (("PN", False), ("PN", True), ("RP", False), ("RP", True), *((name, True) for name in GENERATIVE))
 Codes = npt.NDArray[np.int64]
 
 
@@ -145,6 +146,11 @@ class Regime:
     epoch: int = EPOCH
     filters: tuple[int, ...] | None = None
 
+    def key(self, pictures: Pictures) -> Row:
+        """What tells a row of NL-GAN from one of another regime: its epochs, and the filters of the discriminator."""
+        used = self.filters or filters_for(*pictures.x.shape[1:3])
+        return {"epochs": self.adversarial, "filters": ", ".join(str(number) for number in used)}
+
 
 @dataclass(frozen=True)
 class Asked:
@@ -155,6 +161,12 @@ class Asked:
     rows: Sequence[str]
     epochs: int | None
     filters: tuple[int, ...] | None
+
+    def regime(self, kind: str) -> Regime:
+        """For pictures of MNIST or CIFAR-10."""
+        if self.quick:
+            return Regime(1, 1, 500, self.filters)
+        return Regime(self.epochs or EPOCHS[kind], filters=self.filters)
 
 
 class TableRecord(Record):
@@ -197,8 +209,8 @@ def run(
     """Table 1, figure 1 or figure 3, by the record's name.
 
     ``rows`` of the table are of ``mnist-1000``, ``mnist-100``, ``cifar10-1000``, ``cifar10-100``, those of figure 3 of
-    ``5 against 7``, ``5, 7 against 2, 4``, ``car against airplane``; ``epochs`` are adversarial ones, ``filters`` those of the discriminator in place of the
-    paper's.
+    ``5 against 7``, ``5, 7 against 2, 4``, ``car against airplane``; ``epochs`` are adversarial ones, ``filters`` the
+    discriminator's in place of the paper's.
     """
     if data is None:
         raise BadInput(f"{record.path.stem} needs --data: the folder of real data, with mnist.npz and cifar10-jpeg.zip.")
@@ -213,8 +225,7 @@ def _table(record: Record, data: Path, asked: Asked) -> Record:
     for number in range(asked.seeds):
         for line in chosen:
             kind, size = line.rsplit("-", 1)
-            whole = Regime(asked.epochs or EPOCHS[kind], filters=asked.filters)
-            length = Regime(1, 1, 500, asked.filters) if asked.quick else whole
+            regime = asked.regime(kind)
             if kind not in loaded:
                 pictures = digits(data) if kind == "mnist" else objects(data)
                 if asked.quick:
@@ -231,13 +242,13 @@ def _table(record: Record, data: Path, asked: Asked) -> Record:
                         "warped": warps,
                         "run": number,
                     }
-                    if method in ("NL-GAN", PLAIN):
-                        key |= {"epochs": length.adversarial, "filters": _filters(asked, pictures)}
+                    if method in GENERATIVE:
+                        key |= regime.key(pictures)
                     if record.has(**key):
                         continue
                     with record.measuring(**key) as row:
                         given = pictures.true[own] if method == "PN" else pictures.given(shares, number)[own]
-                        row |= _measured(method, warps, pictures, own, given, shares, number, length, judge)
+                        row |= _measured(method, warps, pictures, own, given, shares, number, regime, judge)
     return record
 
 
@@ -247,11 +258,6 @@ def _chosen(rows: Sequence[str], names: list[str], what: str, quick: bool) -> li
         if name not in names:
             raise BadInput(f"{name!r} is no row of {what}. {did_you_mean(name, names)}There are: {'; '.join(names)}.")
     return list(rows) or names[: 1 if quick else None]
-
-
-def _filters(asked: Asked, pictures: Pictures) -> str:
-    """Of the discriminator's convolutions, in words."""
-    return ", ".join(str(number) for number in asked.filters or filters_for(*pictures.x.shape[1:3]))
 
 
 def _judge(pictures: Pictures, quick: bool) -> Any:
@@ -271,25 +277,24 @@ def _measured(
     given: Codes,
     shares: Shares,
     seed: int,
-    length: Regime,
+    regime: Regime,
     judge: Any,
 ) -> Row:
     """What one training of one method reaches on the test pictures."""
     x, strength = pictures.x[own], strength_for(len(own)) if warps else 0.0
     row: Row = {}
-    if method in ("NL-GAN", PLAIN):
-        plain: dict[str, Any] = {"coverage": 0.0, "shared": False} if method == PLAIN else {}
+    if method in GENERATIVE:
         gan = NLGAN(
-            shares.positive, shares.negative, epochs=length.adversarial, augment=strength, upsample=length.epoch,
-            filters=length.filters, seed=seed, **plain,
+            shares.positive, shares.negative, epochs=regime.adversarial, augment=strength, upsample=regime.epoch,
+            filters=regime.filters, seed=seed, **GENERATIVE[method],
         ).fit(x, given)  # fmt: skip
-        images, labels = gan.generate(length.epoch)
+        images, labels = gan.generate(regime.epoch)
         row["agreement"] = float((judge.predict(images) == labels).mean())
         row["diversity"] = [round(float(ratio), 3) for ratio in gan.contests_[1].diversity[-1]]
-        model: Any = second_stage(images, seed, length.second, min(MOST_WARPED, strength)).fit(images, labels)
+        model: Any = classifier_of_generated(images, gan, seed, regime.second).fit(images, labels)
         return {**row, "accuracy": float(model.score(pictures.x_test, pictures.true_test))}
-    times = max(1, length.epoch // len(own))
-    model = Repeated(x.shape[1:], times, seed=seed, epochs=length.second, augment=strength)
+    times = max(1, regime.epoch // len(own))
+    model = Repeated(x.shape[1:], times, seed=seed, epochs=regime.second, augment=strength)
     if method == "RP":
         model = RankPruning(model, n_folds=3, seed=seed)
     flat_test = pictures.x_test.reshape(len(pictures.x_test), -1)
@@ -334,17 +339,17 @@ def _figure_3(record: Record, data: Path, asked: Asked) -> Record:
     grids = {}
     for name in _chosen(asked.rows, list(cases), "the figure", asked.quick):
         load, shares, kind = cases[name]
-        length = 1 if asked.quick else asked.epochs or EPOCHS[kind]
+        regime = asked.regime(kind)
         if kind == "cifar10" and not torch.cuda.is_available() and not asked.epochs:
             record.skipped.append(f"{name}: 500 epochs need a GPU, or give --epochs.")
             continue
         pictures = load()
         own = pictures.first(1000)
         given = pictures.given(shares, 0)[own]
-        with record.measuring(case=name, shares=_name(shares), epochs=length, filters=_filters(asked, pictures)) as row:
-            epoch = 500 if asked.quick else EPOCH
-            gan = NLGAN(shares.positive, shares.negative, epochs=length, upsample=epoch, filters=asked.filters)
-            gan.fit(pictures.x[own], given)
+        with record.measuring(case=name, shares=_name(shares), **regime.key(pictures)) as row:
+            gan = NLGAN(
+                shares.positive, shares.negative, epochs=regime.adversarial, upsample=regime.epoch, filters=regime.filters
+            ).fit(pictures.x[own], given)
             images, labels = gan.generate(EPOCH)
             row["agreement"] = float((_judge(pictures, asked.quick).predict(images) == labels).mean())
         for label, word in ((1, "positive"), (0, "negative")):

@@ -109,10 +109,10 @@ def _cell(row: Row, name: str) -> str:
 def averaged(rows: Iterable[Row], name: str) -> Row:
     """Mean of a column, and half of its 95 % interval, over the rows that have it; both ``None`` where no row has."""
     known = np.array([row[name] for row in rows if row.get(name) is not None], float)
+    if not len(known):
+        return {name: None, f"{name}{SPREAD}": None}
     spread = 1.96 * known.std(ddof=1) / np.sqrt(len(known)) if len(known) > 1 else 0.0
-    return (
-        {name: float(known.mean()), f"{name}{SPREAD}": float(spread)} if len(known) else {name: None, f"{name}{SPREAD}": None}
-    )
+    return {name: float(known.mean()), f"{name}{SPREAD}": float(spread)}
 
 
 def gained(rows: Iterable[Row], name: str, base: Mapping[Any, Row]) -> Row:

@@ -69,8 +69,8 @@ class GenerativeCleaner(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             raise BadInput(f"n_generated is {self.n_generated!r}. Give 2 or more.")
         self.generator_ = (NLGAN(seed=self.seed) if self.generator is None else clone(self.generator)).fit(X, y)
         images, labels = self.generator_.generate(self.n_generated, seed=self.seed)
-        strength = min(MOST_WARPED, getattr(self.generator_, "augment_", 0.0))
-        made = second_stage(images, self.seed, augment=strength) if self.classifier is None else clone(self.classifier)
+        own = self.classifier
+        made = classifier_of_generated(images, self.generator_, self.seed) if own is None else clone(own)
         self.classifier_ = made.fit(images, labels)
         self.classes_ = self.classifier_.classes_
         return self
@@ -86,15 +86,23 @@ class GenerativeCleaner(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return np.asarray(self.classifier_.predict_proba(PictureFormat.of(X)[0]))
 
 
+def classifier_of_generated(images: npt.NDArray[Any], generator: Any, seed: int = 0, epochs: int = 25) -> Any:
+    """`second_stage` for pictures that a fitted generator made.
+
+    They are right up to the warps that its discriminator saw (``augment_``), and where they are all alike, a classifier that sees them
+    unwarped learns what they are alike in, and not the class. More than `MOST_WARPED` is too much: a discriminator is warped
+    more to forget wrong labels, of which there are few here.
+    """
+    return second_stage(images, seed, epochs, min(MOST_WARPED, getattr(generator, "augment_", 0.0)))
+
+
 def second_stage(images: npt.NDArray[Any], seed: int = 0, epochs: int = 25, augment: float = 0.0) -> Any:
     """The classifier that the paper trains in the second stage, for pictures of this size.
 
     Parameters
     ----------
     augment : float
-        How strongly it warps what it learns from. Generated pictures are right up to the warps that their discriminator saw, and where
-        they are all alike, a classifier that sees them unwarped learns what they are alike in, and not the class. More than
-        `MOST_WARPED` is too much: a discriminator is warped more to forget wrong labels, of which there are few here.
+        How strongly it warps what it learns from.
     """
     from labelproof.methods.classifier import NoisyLabelClassifier
 

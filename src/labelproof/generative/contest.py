@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,7 @@ class Contest:
     Attributes
     ----------
     generators : Generators
+        In evaluation mode.
     soft_labels : SoftLabels
         δ_P and δ_N, what they were trained towards.
     shares : Shares
@@ -41,24 +42,22 @@ class Contest:
     def made(self, z: Tensor, *, positive: bool) -> Tensor:
         """Pictures (n, channels, height, width) in [-1, 1] of one class, of numbers (n, 100) in [-1, 1]."""
         none = z[:0]
-        positives, negatives = self.generators.eval()(*((z, none) if positive else (none, z)))
-        return positives if positive else negatives  # type: ignore[no-any-return]
+        made: Tensor = self.generators(z, none)[0] if positive else self.generators(none, z)[1]
+        return made
 
     def tensors(self, number: int) -> dict[str, Tensor]:
-        """What `read` needs, named after the contest's number."""
+        """What `read` needs, named after the contest's number; beside `meta`."""
         found = {f"generators{number}/{name}": tensor for name, tensor in self.generators.state_dict().items()}
         return found | {f"figures{number}/{name}": torch.from_numpy(getattr(self, name)) for name in ("diversity", "outputs")}
 
+    @property
+    def meta(self) -> dict[str, Any]:
+        """What `read` needs, as JSON."""
+        return {"soft_labels": self.soft_labels, "shares": self.shares}
+
     @classmethod
-    def read(
-        cls,
-        generators: Generators,
-        soft_labels: SoftLabels,
-        shares: Shares,
-        parts: Mapping[str, dict[str, Tensor]],
-        number: int,
-    ) -> Self:
-        """A contest of these generators, whose weights are not read yet."""
+    def read(cls, generators: Generators, meta: Mapping[str, Any], parts: Mapping[str, dict[str, Tensor]], number: int) -> Self:
+        """A contest of new generators of the right size, which get the weights that were saved."""
         generators.eval().load_state_dict(parts[f"generators{number}"])
-        figures = parts[f"figures{number}"]
-        return cls(generators, soft_labels, shares, figures["diversity"].numpy(), figures["outputs"].numpy())
+        figures = [parts[f"figures{number}"][name].numpy() for name in ("diversity", "outputs")]
+        return cls(generators, SoftLabels(*meta["soft_labels"]), Shares(*meta["shares"]), *figures)

@@ -20,7 +20,7 @@ from labelproof.generative.adversarial_regime import LOSSES, AdversarialRegime
 from labelproof.generative.adversaries import Generators, noise
 from labelproof.generative.contest import Contest
 from labelproof.generative.pictures import PictureFormat
-from labelproof.generative.soft_labels import Shares, SoftLabels, shares_of, soft_labels
+from labelproof.generative.soft_labels import Shares, SoftLabels, check_shares, shares_of, soft_labels
 from labelproof.training.augmentation import strength_for
 from labelproof.training.checkpoint import by_owner, load_model, save_model
 from labelproof.training.loop import fit
@@ -232,11 +232,7 @@ class NLGAN(BaseEstimator):  # type: ignore[misc]
             found.append(share)
         if (found[0] is None) != (found[1] is None):
             raise BadInput("give both pi_p and pi_n, or neither.")
-        if found[0] is None:
-            return None
-        shares = Shares(float(found[0]), float(found[1]))
-        soft_labels(shares)  # refuses shares that say nothing
-        return shares
+        return None if found[0] is None else check_shares(Shares(float(found[0]), float(found[1])))
 
     def _contest(self, pictures: Tensor, given: Codes, code: int, shares: Shares | None) -> Contest:
         rows, fold = self._upsampled(given)
@@ -261,13 +257,9 @@ class NLGAN(BaseEstimator):  # type: ignore[misc]
             "filters": self.filters and list(self.filters),
         }  # fmt: skip
         fit(regime, data, options, folder=folder, identity=identity)
-        if shares is None:
-            found = SoftLabels(*(float(aim) for aim in regime.aims))
-            shares = shares_of(found)
-        else:
-            found = soft_labels(shares)
+        found = SoftLabels(*regime.aims.tolist()) if shares is None else soft_labels(shares)
         contest = Contest(
-            regime.generators, found, shares,
+            regime.generators, found, shares or shares_of(found),
             regime.diversity.numpy(), regime.outputs.numpy() if lengths[0] else np.zeros(0, np.float32),
         )  # fmt: skip
         self._warn_of_collapse(contest, code)
@@ -361,10 +353,7 @@ class NLGAN(BaseEstimator):  # type: ignore[misc]
             "shape": self.format_.shape,
             "whole": self.format_.whole,
             "augment": self.augment_,
-            "contests": [
-                {"name": name, "soft_labels": contest.soft_labels, "shares": contest.shares}
-                for name, contest in self.contests_.items()
-            ],
+            "contests": [{"name": name, **contest.meta} for name, contest in self.contests_.items()],
         }
         save_model(folder, "nl-gan", tensors, meta, overwrite=overwrite)
 
@@ -388,8 +377,7 @@ class NLGAN(BaseEstimator):  # type: ignore[misc]
             model.contests_ = {}
             for number, own in enumerate(meta["contests"]):
                 generators = Generators(model.format_.channels_first, model.filters, shared=model.shared)
-                shares, aims = Shares(*own["shares"]), SoftLabels(*own["soft_labels"])
-                model.contests_[own["name"]] = Contest.read(generators, aims, shares, parts, number)
+                model.contests_[own["name"]] = Contest.read(generators, own, parts, number)
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise CorruptArtifact(f"{str(folder)!r} does not fit together ({error}). Train again.") from error
         return model

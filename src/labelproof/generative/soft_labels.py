@@ -47,6 +47,20 @@ def soft_labels(shares: Shares) -> SoftLabels:
     >>> [round(label, 2) for label in soft_labels(Shares(0.7, 0.7))]
     [0.3, 0.7]
     """
+    positive, negative = check_shares(shares)
+    return SoftLabels(
+        (1 - negative) / (positive + 1 - negative) if positive + 1 - negative else 0.0, negative / (1 - positive + negative)
+    )
+
+
+def check_shares(shares: Shares) -> Shares:
+    """The shares, if labels that are right so often say anything.
+
+    Raises
+    ------
+    BadInput
+        If a share is not in [0, 1], or both together are not above 1.
+    """
     for name, share in zip(("pi_p", "pi_n"), shares, strict=True):
         if not 0 <= share <= 1:
             raise BadInput(f"{name} is {share!r}. Give the share of right labels among the given ones, a number from 0 to 1.")
@@ -56,9 +70,7 @@ def soft_labels(shares: Shares) -> SoftLabels:
             f"pi_p + pi_n is {positive:g} + {negative:g} = {positive + negative:g}. It must be above 1: otherwise the "
             "labels say nothing, or the opposite of what they mean, and positives cannot be told from negatives."
         )
-    return SoftLabels(
-        (1 - negative) / (positive + 1 - negative) if positive + 1 - negative else 0.0, negative / (1 - positive + negative)
-    )
+    return shares
 
 
 def shares_of(labels: SoftLabels) -> Shares:
