@@ -78,7 +78,10 @@ def test_a_damaged_model_says_so(fitted, tmp_path):
     fitted.save(tmp_path / "gan")
     file = tmp_path / "gan" / "weights.safetensors"
     file.write_bytes(file.read_bytes()[:-50])
-    with pytest.raises(lp.CorruptArtifact):
+    with pytest.raises(lp.CorruptArtifact, match="no whole checkpoint"):
+        lp.NLGAN.load(tmp_path / "gan")
+    (tmp_path / "gan" / "summary.json").unlink()
+    with pytest.raises(lp.CorruptArtifact, match="no whole model"):
         lp.NLGAN.load(tmp_path / "gan")
 
 

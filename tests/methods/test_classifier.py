@@ -106,8 +106,12 @@ def test_it_is_saved_whole_and_nothing_else_is_loaded(method, tmp_path, digits):
     with pytest.raises(lp.CorruptArtifact, match="checksum"):
         lp.NoisyLabelClassifier.load(tmp_path / "m")
     (tmp_path / "m" / "summary.json").write_text(json.dumps({"n": 3}))
-    with pytest.raises(lp.CorruptArtifact, match="holds no model"):
+    with pytest.raises(lp.BadInput, match="without a model, not a classifier"):
         lp.NoisyLabelClassifier.load(tmp_path / "m")
+    for damaged in ("", "[]", "{"):
+        (tmp_path / "m" / "summary.json").write_text(damaged)
+        with pytest.raises(lp.CorruptArtifact, match="no whole model"):
+            lp.NoisyLabelClassifier.load(tmp_path / "m")
 
 
 def test_a_network_of_ones_own(tmp_path):

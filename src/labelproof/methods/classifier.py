@@ -375,6 +375,8 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
 
         Raises
         ------
+        BadInput
+            If the folder holds something else.
         CorruptArtifact
             If a file is missing or damaged.
         """

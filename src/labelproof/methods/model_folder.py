@@ -13,9 +13,8 @@ from torch import Tensor
 
 import labelproof
 from labelproof.data.files import MARKER
-from labelproof.errors import CorruptArtifact
 from labelproof.noise.transition import TransitionMatrix
-from labelproof.training.checkpoint import WEIGHTS, by_owner, load_tensors, save_tensors
+from labelproof.training.checkpoint import WEIGHTS, by_owner, load_tensors, model_summary, save_tensors
 
 HISTORY_FOLDER = "history"
 Parts = dict[str, dict[str, Tensor]]
@@ -57,18 +56,13 @@ def read_model(folder: str | os.PathLike[str]) -> tuple[dict[str, Any], Parts]:
 
     Raises
     ------
+    BadInput
+        If the folder holds something else.
     CorruptArtifact
-        If a file is missing or damaged, or the folder holds something else.
+        If a file is missing or damaged.
     """
-    place = Path(folder)
-    try:
-        summary = json.loads((place / MARKER).read_text(encoding="utf-8"))
-        kind = summary.get("kind", "an audit")
-    except (OSError, json.JSONDecodeError, AttributeError) as error:
-        raise CorruptArtifact(f"{str(place)!r} is not a whole model folder ({error}). Train again.") from error
-    if kind != "classifier":
-        raise CorruptArtifact(f"{str(place)!r} holds no model, but {kind}. Name a folder that labelproof train wrote.")
-    tensors, _ = load_tensors(place / WEIGHTS)
+    summary = model_summary(folder, "classifier")
+    tensors, _ = load_tensors(Path(folder) / WEIGHTS)
     return summary, by_owner(tensors, "network", "second", "encoder", "items")
 
 

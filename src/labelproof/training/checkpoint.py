@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
@@ -67,22 +66,29 @@ def save_model(
 
 
 def load_model(folder: str | os.PathLike[str], kind: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Read what `save_model` wrote, as `load_tensors` does.
+    """Read what `save_model` wrote, as `model_summary` and `load_tensors` do."""
+    model_summary(folder, kind)
+    return load_tensors(Path(folder) / WEIGHTS)
+
+
+def model_summary(folder: str | os.PathLike[str], kind: str) -> dict[str, Any]:
+    """What ``summary.json`` of a model's folder holds.
 
     Raises
     ------
     BadInput
-        If it is a model of another kind.
+        If it is the folder of something else.
     CorruptArtifact
+        If it is missing or damaged.
     """
-    marker = Path(folder) / MARKER
-    found = kind
-    if marker.is_file():
-        with contextlib.suppress(json.JSONDecodeError, AttributeError):
-            found = json.loads(marker.read_text(encoding="utf-8")).get("kind", kind)
+    try:
+        summary: dict[str, Any] = json.loads((Path(folder) / MARKER).read_text(encoding="utf-8"))
+        found = summary.get("kind", "folder without a model")
+    except (OSError, ValueError, AttributeError) as error:
+        raise CorruptArtifact(f"{str(folder)!r} is no whole model ({error}). Train again.") from error
     if found != kind:
         raise BadInput(f"{str(folder)!r} is a {found}, not a {kind}. Name the folder of the model that is wanted.")
-    return load_tensors(Path(folder) / WEIGHTS)
+    return summary
 
 
 def by_owner(tensors: Mapping[str, Tensor], *owners: str) -> dict[str, dict[str, Tensor]]:
