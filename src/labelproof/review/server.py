@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 import jinja2
 import uvicorn
-from fastapi import Depends, FastAPI, HTTPException, Request, Response
+from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
@@ -29,6 +29,7 @@ PORTS_TRIED = 50
 TOKEN_VARIABLE = "LABELPROOF_TOKEN"
 COOKIE_SECONDS = 30 * 24 * 3600
 HERE = Path(__file__).parent
+FIGURES = ("reviewed", "wrong", "from_reviews", "errors_left", "next_reviews", "next_yield", "advice")
 
 Uid = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{8,64}$")]
 Text = Annotated[str, StringConstraints(max_length=10_000)]
@@ -66,11 +67,16 @@ class UndoBody(_Body):
     uid: Uid
 
 
+def _reviewer(request: Request) -> str | None:
+    name: str | None = request.scope["labelproof"]["reviewer"] or request.app.state.reviewer
+    return name
+
+
 async def _who(request: Request) -> str:
-    name = request.scope["labelproof"]["reviewer"] or request.app.state.reviewer
+    name = _reviewer(request)
     if name is None:
         raise HTTPException(409, "Say your name first.")
-    return str(name)
+    return name
 
 
 async def _rank(rank: int, request: Request) -> int:
@@ -99,28 +105,39 @@ def create_app(session: ReviewSession, keys: Keys, *, title: str, reviewer: str 
         See `labelproof.review.guard.Guard`.
     """
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
+    app.state.session, app.state.reviewer = session, reviewer
     describer = Describer(session.candidates)
+    app.include_router(_door(session, describer, keys, title))
+    app.include_router(_reviewing(session, describer), prefix="/api")
+    app.include_router(_showing(describer), prefix="/api/items")
+    for kind, handler in ((LabelproofError, _refused), (RequestValidationError, _malformed), (StarletteHTTPException, _failed)):
+        app.add_exception_handler(kind, handler)  # type: ignore[arg-type]  # it asks for a handler of any exception
+    app.mount("/static", StaticFiles(directory=HERE / "static"))
+    return Guard(app, keys, hosts)
+
+
+def _door(session: ReviewSession, describer: Describer, keys: Keys, title: str) -> APIRouter:
+    """The page, and who reviews."""
+    router = APIRouter()
     page = jinja2.Environment(loader=jinja2.PackageLoader("labelproof.review"), autoescape=True).get_template("page.html.jinja")
     body = page.render(title=title, version=labelproof.__version__)
-
-    app.state.session, app.state.reviewer = session, reviewer
 
     def admit(response: Response, name: str | None) -> None:
         response.set_cookie(keys.cookie, keys.sign(name), max_age=COOKIE_SECONDS, httponly=True, samesite="strict")
 
-    @app.get("/")
+    @router.get("/")
     def index(request: Request) -> HTMLResponse:
         response = HTMLResponse(body)
         if request.scope["labelproof"].get("new"):
             admit(response, None)
         return response
 
-    @app.get("/api/start")
+    @router.get("/api/start")
     def start(request: Request) -> dict[str, Any]:
         candidates = session.candidates
         return {
             "title": title,
-            "reviewer": request.scope["labelproof"]["reviewer"] or reviewer,
+            "reviewer": _reviewer(request),
             "classes": candidates.classes,
             "tags": candidates.has_tags,
             "fingerprint": candidates.fingerprint,
@@ -128,34 +145,41 @@ def create_app(session: ReviewSession, keys: Keys, *, title: str, reviewer: str 
             "problem": describer.problem,
         }
 
-    @app.post("/api/reviewer")
+    @router.post("/api/reviewer")
     def name(body: NameBody, response: Response) -> dict[str, str]:
         plain = reviewer_name(body.name)
         admit(response, plain)
         return {"reviewer": plain}
 
-    @app.post("/api/next")
+    return router
+
+
+def _reviewing(session: ReviewSession, describer: Describer) -> APIRouter:
+    """Decisions, and what they say so far."""
+    router = APIRouter()
+
+    @router.post("/next")
     def next_items(body: NextBody, own: Who) -> dict[str, Any]:
         ranks = session.next(own, body.count)
         return {"items": [describer.item(rank) for rank in ranks], "left": session.left(), "budget": session.budget}
 
-    @app.post("/api/decide")
+    @router.post("/decide")
     def decide(body: DecisionBody, own: Who) -> dict[str, Any]:
         session.decide(own, body.rank, body.action, body.label, body.uid, body.seconds)
         return {"saved": body.uid, "left": session.left(), "budget": session.budget}
 
-    @app.post("/api/undo")
+    @router.post("/undo")
     def undo(body: UndoBody, own: Who) -> dict[str, Any]:
         rank = session.undo(own, body.uid)
         item = None if rank is None else describer.item(rank)
         return {"item": item, "left": session.left(), "budget": session.budget}
 
-    @app.get("/api/figures")
+    @router.get("/figures")
     def figures() -> dict[str, Any]:
         session.sync()
         found = session.figures()
         return {
-            "figures": {name: getattr(found, name) for name in _FIGURES} | {"error_rate": found.error_rate._asdict()},
+            "figures": {name: getattr(found, name) for name in FIGURES} | {"error_rate": found.error_rate._asdict()},
             "curve": session.curve(),
             **session.people(),
             "fresh": session.is_fresh,
@@ -163,20 +187,27 @@ def create_app(session: ReviewSession, keys: Keys, *, title: str, reviewer: str 
             "budget": session.budget,
         }
 
-    @app.get("/api/classes")
+    @router.get("/classes")
     def classes() -> dict[str, Any]:
         session.sync()
         return {"classes": session.class_rates()}
 
-    @app.get("/api/items/{rank}")
+    return router
+
+
+def _showing(describer: Describer) -> APIRouter:
+    """One item."""
+    router = APIRouter()
+
+    @router.get("/{rank}")
     def item(rank: Rank) -> dict[str, Any]:
         return describer.item(rank)
 
-    @app.get("/api/items/{rank}/similar")
+    @router.get("/{rank}/similar")
     def similar(rank: Rank) -> dict[str, Any]:
         return describer.similar(rank)
 
-    @app.get("/api/items/{rank}/picture")
+    @router.get("/{rank}/picture")
     def picture(rank: Rank) -> Response:
         image = describer.picture(rank)
         if not image:
@@ -184,27 +215,23 @@ def create_app(session: ReviewSession, keys: Keys, *, title: str, reviewer: str 
         kind = "png" if image.startswith(b"\x89PNG") else "jpeg"
         return Response(image, media_type=f"image/{kind}", headers={"cache-control": "private, max-age=3600"})
 
-    @app.exception_handler(LabelproofError)
-    def refused(request: Request, error: LabelproofError) -> JSONResponse:
-        status = 422 if isinstance(error, BadInput) else 503
-        log_refusal(request.scope, status, type(error).__name__ if status == 422 else str(error))
-        return JSONResponse({"error": str(error)}, status)
-
-    @app.exception_handler(RequestValidationError)
-    def malformed(request: Request, error: RequestValidationError) -> JSONResponse:
-        place = ".".join(str(part) for part in error.errors()[0]["loc"][:3])[:80]
-        log_refusal(request.scope, 422, "the request is malformed")
-        return JSONResponse({"error": f"The request is malformed at {place}."}, 422)
-
-    @app.exception_handler(StarletteHTTPException)
-    def failed(request: Request, error: StarletteHTTPException) -> JSONResponse:
-        return JSONResponse({"error": error.detail}, error.status_code)
-
-    app.mount("/static", StaticFiles(directory=HERE / "static"))
-    return Guard(app, keys, hosts)
+    return router
 
 
-_FIGURES = ("reviewed", "wrong", "from_reviews", "errors_left", "next_reviews", "next_yield", "advice")
+def _refused(request: Request, error: LabelproofError) -> JSONResponse:
+    status = 422 if isinstance(error, BadInput) else 503
+    log_refusal(request.scope, status, type(error).__name__ if status == 422 else str(error))
+    return JSONResponse({"error": str(error)}, status)
+
+
+def _malformed(request: Request, error: RequestValidationError) -> JSONResponse:
+    place = ".".join(str(part) for part in error.errors()[0]["loc"][:3])[:80]
+    log_refusal(request.scope, 422, "the request is malformed")
+    return JSONResponse({"error": f"The request is malformed at {place}."}, 422)
+
+
+def _failed(request: Request, error: StarletteHTTPException) -> JSONResponse:
+    return JSONResponse({"error": error.detail}, error.status_code)
 
 
 def serve(
