@@ -84,6 +84,7 @@ def test_audit_of_tags(tmp_path):
     done = run("audit", *files, "--classes", "sky,sea,sun", "--out", tmp_path / "o")
     assert done.returncode == 0, done.stderr
     assert "tags missing, 0 incorrect" in done.stdout
+    assert "Tag audit of t.npy" in (tmp_path / "o" / "report.html").read_text()
     assert set(pl.read_parquet(tmp_path / "o" / "issues.parquet")["tag"]) <= {"sky", "sea", "sun"}
     alone = run("audit", *files[:2], "--out", tmp_path / "o2")
     assert alone.returncode == 2

@@ -51,9 +51,11 @@ _HOME = {
     "read_tagged": "labelproof.data.tagged",
     "read_text": "labelproof.data.text",
     "short_html": "labelproof.report.html",
+    "short_tag_html": "labelproof.report.tags",
     "simulate": "labelproof.noise",
     "tag_precision": "labelproof.multilabel.precision",
     "write_report": "labelproof.report.html",
+    "write_tag_report": "labelproof.report.tags",
 }
 
 if TYPE_CHECKING:
@@ -99,6 +101,8 @@ if TYPE_CHECKING:
     from labelproof.noise.transition import TransitionMatrix as TransitionMatrix
     from labelproof.report.html import short_html as short_html
     from labelproof.report.html import write_report as write_report
+    from labelproof.report.tags import short_tag_html as short_tag_html
+    from labelproof.report.tags import write_tag_report as write_tag_report
     from labelproof.training.history import History as History
 
 

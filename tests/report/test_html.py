@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 import labelproof as lp
+from browsing import open_report
 from labelproof.data.dataset import Dataset, Shown
-from labelproof.report.html import percent
+from labelproof.report.page import percent
 
 EVIL = "<script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">"
 
@@ -16,15 +17,6 @@ EVIL = "<script>document.title='owned'</script><img src=x onerror=\"document.tit
 def audited(noisy_problem):
     labels, probs, _ = noisy_problem()
     return lp.audit(np.array(list("abcd"))[labels], probs, ids=[f"item{i}" for i in range(600)])
-
-
-def open_report(browser, path, width=1280, scheme="light"):
-    page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
-    problems: list[str] = []
-    page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
-    page.on("request", lambda r: problems.append(r.url) if not r.url.startswith(("file:", "data:")) else None)
-    page.goto(path.as_uri())
-    return page, problems
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])

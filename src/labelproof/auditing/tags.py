@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -19,6 +19,7 @@ import labelproof
 from labelproof.auditing import fold
 from labelproof.auditing.audit import error_rate_of
 from labelproof.auditing.findings import ITEMS_FILE, ErrorRate, verdicts, write_findings
+from labelproof.data.dataset import Shown
 from labelproof.data.files import atomic_folder
 from labelproof.errors import BadInput
 from labelproof.progress import track
@@ -30,7 +31,7 @@ LEAST_PROBABILITY = 1e-3
 Tags = npt.NDArray[np.int8]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class TagAudit:
     """Which tags are missing and which are incorrect.
 
@@ -133,6 +134,22 @@ class TagAudit:
         """Write the files of `save` into a folder that exists."""
         write_findings(folder, self.issues, self.summary)
         self.items.write_parquet(folder / ITEMS_FILE)
+
+    def to_html(
+        self, path: str | os.PathLike[str], *, title: str = "Tag audit", show: Callable[[int], Shown] | None = None
+    ) -> None:
+        """Write the report as one self-contained HTML file; ``show`` says how a row number is shown, a `Shown`."""
+        labelproof.write_tag_report(self, path, title=title, show=show)  # by its public name: the report is a floor up
+
+    def _repr_html_(self) -> str:
+        return labelproof.short_tag_html(self)
+
+    def __repr__(self) -> str:
+        rate, counts = self.error_rate, self.summary["verdicts"]
+        return (
+            f"Audit of {len(self.names)} tags of {len(self.tags):,} items: {rate.estimate:.1%} of the pairs wrong "
+            f"(95 % interval {rate.low:.1%} to {rate.high:.1%}); {counts['obvious']:,} obvious, {counts['possible']:,} possible"
+        )
 
 
 def audit_tags(

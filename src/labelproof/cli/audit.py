@@ -22,6 +22,7 @@ from labelproof.cli.shared import (
     Text,
     app,
     out,
+    print_files,
     print_rows,
     read_dataset,
 )
@@ -174,6 +175,7 @@ def _audit_tags(
     source = arrays_source(tags=tags, features=features, ids=None)
     found = audit_tags(given, from_file(pred_probs, "--pred-probs"), names=names, source=source)
     found.write_into(partial)
+    found.to_html(partial / "report.html", title=f"Tag audit of {tags.name}")
     rate, kinds = (
         found.error_rate,
         dict(found.issues.filter(found.issues["verdict"] != "ok")["kind"].value_counts().iter_rows()),
@@ -185,7 +187,7 @@ def _audit_tags(
     )
     columns = ("id", "tag", "kind", "error_probability", "verdict")
     print_rows(columns, [[row[c] for c in columns] for row in found.issues.head(8).iter_rows(named=True)])
-    out.print(f"\nFindings: [bold]{escape(str(folder / 'issues.parquet'))}[/bold]")
+    print_files(folder)
 
 
 def _as_labels(classes: list[str] | None) -> list[Any] | None:
@@ -215,6 +217,4 @@ def _print_audit(found: Audit, folder: Path) -> None:
         out.print(f"{found.n - found.issues.height:,} items have no label and were not audited.")
     columns = ("id", "given_label", "suggested_label", "error_probability", "verdict")
     print_rows(columns, [[row[c] for c in columns] for row in found.issues.head(8).iter_rows(named=True)])
-    out.print(
-        f"\nFindings: [bold]{escape(str(folder / 'issues.parquet'))}[/bold]   Report: [bold]{escape(str(folder / 'report.html'))}[/bold]"
-    )
+    print_files(folder)

@@ -78,6 +78,12 @@ def print_rows(columns: tuple[str, ...], rows: list[list[Any]]) -> None:
     out.print(table)
 
 
+def print_files(folder: Path) -> None:
+    """Where the findings of an audit are."""
+    report, issues = (escape(str(folder / name)) for name in ("report.html", "issues.parquet"))
+    out.print(f"\nReport: [bold]{report}[/bold]   Findings: [bold]{issues}[/bold]")
+
+
 def main() -> None:
     """Run a command; bad input exits 2 with one message, the unexpected exits 1 and says how to report it."""
     try:

@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from labelproof import __version__
-from labelproof.cli.shared import Overwrite, Seed, app, out
+from labelproof.cli.shared import Overwrite, Seed, app, out, print_files
 
 
 @app.command()
@@ -68,9 +68,7 @@ def demo(
         ("clean labels", result.accuracy_clean),
     ):
         out.print(f"  {name:<16} [bold]{value:.1%}[/bold]")
-    out.print(
-        f"\nReport: [bold]{escape(str(folder / 'report.html'))}[/bold]   Findings: [bold]{escape(str(folder / 'issues.parquet'))}[/bold]"
-    )
+    print_files(folder)
     out.print("Next, on your own data: [bold]labelproof audit your.csv --label COLUMN --out audit/[/bold]")
 
 

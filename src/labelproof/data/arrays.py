@@ -74,7 +74,7 @@ def _path_of(value: Any) -> str | None:
 
 
 def show_array(item: AnyArray) -> Shown:
-    """A picture where the shape is one, else the first features."""
+    """What a person is shown of an item: a picture of shape (h, w) or (h, w, 1 or 3), else its first numbers."""
     if item.ndim == 2 or (item.ndim == 3 and item.shape[-1] in (1, 3)):
         pixels = np.asarray(item, float)
         if item.dtype != np.uint8:

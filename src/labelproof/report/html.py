@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-import base64
 import os
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import numpy as np
 import polars as pl
 
-import labelproof
 from labelproof.auditing.findings import VERDICTS, Audit
-from labelproof.data.dataset import Shown
 from labelproof.data.files import atomic_write
 from labelproof.report.latent import latent_map
+from labelproof.report.page import GALLERY_BYTES, GALLERY_ITEMS, Exhibit, histogram, percent, render
 
-GALLERY_ITEMS = 120
-GALLERY_BYTES = 3_500_000  # keeps the file under 5 MB
 HEAT_MAP_CLASSES = 24
 CONFUSIONS = 15
-BINS = 20
 
 
 @dataclass(frozen=True)
@@ -37,8 +30,7 @@ class Card:
     confidence: float
     verdict: str
     why: str
-    shown: Shown | None
-    picture: str = ""
+    exhibit: Exhibit
 
 
 def write_report(audit: Audit, path: str | os.PathLike[str], *, title: str = "Label audit") -> None:
@@ -57,12 +49,13 @@ def write_report(audit: Audit, path: str | os.PathLike[str], *, title: str = "La
     BadInput
         If the path cannot be written.
     """
-    page = _render(
+    page = render(
         "report.html.jinja",
-        audit,
+        audit=audit,
+        counts=audit.counts,
         title=title,
         cards=_gallery(audit),
-        histogram=_histogram(audit),
+        histogram=histogram(audit.findings.error_probability),
         heat_map=_heat_map(audit),
         confusions=_confusions(audit),
         by_class=_by_class(audit),
@@ -73,53 +66,7 @@ def write_report(audit: Audit, path: str | os.PathLike[str], *, title: str = "La
 
 def short_html(audit: Audit) -> str:
     """Headline and the ten worst labels, for a notebook cell."""
-    return _render("short.html.jinja", audit, worst=list(audit.issues.head(10).iter_rows(named=True)))
-
-
-def _render(template: str, audit: Audit, **values: Any) -> str:
-    return (
-        _environment()
-        .get_template(template)
-        .render(
-            audit=audit,
-            counts=audit.counts,
-            version=labelproof.__version__,
-            **values,
-        )
-    )
-
-
-@cache
-def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("labelproof.report"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-    )
-    environment.filters["percent"] = percent
-    environment.filters["thousands"] = lambda value: f"{value:,}"
-    return environment
-
-
-def percent(share: float, digits: int = 1) -> str:
-    """A share as text, with a space that does not break: ``12.3 %``; what would round to 0 or 100 says so: ``< 0.1 %``."""
-    least = 10.0**-digits
-    if 0 < 100 * share < least:
-        return f"<\u00a0{least:g}\u00a0%"
-    if 100 - least < 100 * share < 100:
-        return f">\u00a0{100 - least:g}\u00a0%"
-    return f"{100 * share:.{digits}f}\u00a0%"
-
-
-def _histogram(audit: Audit) -> list[dict[str, Any]]:
-    """Counts of error probabilities; bars on a logarithmic scale, because most labels are right."""
-    counts, edges = np.histogram(audit.issues["error_probability"].to_numpy(), bins=BINS, range=(0, 1))
-    most = np.log1p(counts.max())
-    return [
-        {"low": low, "high": high, "count": int(count), "height": float(100 * np.log1p(count) / most)}
-        for count, low, high in zip(counts, edges[:-1], edges[1:], strict=True)
-    ]
+    return render("short.html.jinja", audit=audit, counts=audit.counts, worst=list(audit.issues.head(10).iter_rows(named=True)))
 
 
 def _heat_map(audit: Audit) -> list[dict[str, Any]]:
@@ -180,14 +127,13 @@ def _gallery(audit: Audit) -> list[Card]:
     for row in audit.issues.filter(pl.col("verdict") != VERDICTS[2]).head(GALLERY_ITEMS).iter_rows(named=True):
         given, suggested = str(row["given_label"]), str(row["suggested_label"])
         habit = 0.0 if inverse is None else inverse[place[given], place[suggested]]
-        shown = None if audit.dataset is None else audit.dataset.show(row["index"])
-        picture = "" if shown is None else _data_url(shown.image)
-        spent += len(picture) + (0 if shown is None else len(shown.text) + sum(len(v) for _, v in shown.fields))
+        exhibit = Exhibit() if audit.dataset is None else Exhibit.of(audit.dataset.show(row["index"]))
+        spent += exhibit.size
         if spent > GALLERY_BYTES:
             break
         error, confidence, verdict = row["error_probability"], row["confidence"], row["verdict"]
         why = _why(given, suggested, error, confidence, habit)
-        cards.append(Card(str(row["id"]), given, suggested, error, confidence, verdict, why, shown, picture))
+        cards.append(Card(str(row["id"]), given, suggested, error, confidence, verdict, why, exhibit))
     return cards
 
 
@@ -197,10 +143,3 @@ def _why(given: str, suggested: str, error: float, confidence: float, habit: flo
         return f"No class fits well; {own}."
     usual = f" Of all labels “{given}” here, about {percent(habit)} should be “{suggested}”." if habit >= 0.0005 else ""
     return f"A model that never saw this label finds “{suggested}” ({percent(confidence)}); {own}.{usual}"
-
-
-def _data_url(image: bytes) -> str:
-    if not image:
-        return ""
-    kind = "png" if image.startswith(b"\x89PNG") else "jpeg"
-    return f"data:image/{kind};base64,{base64.b64encode(image).decode('ascii')}"
