@@ -142,8 +142,8 @@ def _audit_cells(data: Path, options: dict[str, Any], batch_key: str | None, see
     import labelproof as lp
     from labelproof.data.cells import read_adata
 
-    dataset = read_dataset(data, options)
     adata = read_adata(data)
+    dataset = read_dataset(data, options | {"adata": adata})
     model = lp.MislabeledVAE(seed=seed).fit(
         adata,
         labels_key=options["label"],

@@ -56,7 +56,7 @@ def read_dataset(data: Path, options: dict[str, Any]) -> Dataset:
         existing(data, "file")
         raise BadInput(f"--label is missing: which column of {str(data)!r} holds the labels?")
     if data.suffix.lower() == ".h5ad":
-        return read_cells(data, label, layer=options.get("layer"), unlabeled_category=options.get("unlabeled_category"))
+        return read_cells(data, label, **{name: options.get(name) for name in ("layer", "unlabeled_category", "adata")})
     if text is None:
         return read_table(data, label, id=options["id"])
     return read_text(data, label, text, id=options["id"])

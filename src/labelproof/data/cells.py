@@ -20,7 +20,9 @@ COMPONENTS = 50
 MARKERS = 12
 
 
-def read_cells(path: Path_, label: str, *, layer: str | None = None, unlabeled_category: str | None = None) -> Dataset:
+def read_cells(
+    path: Path_, label: str, *, layer: str | None = None, unlabeled_category: str | None = None, adata: Any = None
+) -> Dataset:
     """Read cells and their annotation from an ``.h5ad`` file (extra ``cells``).
 
     Counts are divided by the cell's total, scaled to the median total, and ``log(1 + ·)`` taken; with more than 50 genes a
@@ -36,6 +38,8 @@ def read_cells(path: Path_, label: str, *, layer: str | None = None, unlabeled_c
         Layer that holds the counts; ``X`` where left out.
     unlabeled_category : str, optional
         Annotation that means unlabelled.
+    adata : AnnData, optional
+        What `read_adata` read of the file, if that was done before.
 
     Returns
     -------
@@ -49,7 +53,7 @@ def read_cells(path: Path_, label: str, *, layer: str | None = None, unlabeled_c
     MissingDependency
         If anndata is not installed.
     """
-    adata, file = read_adata(path), Path(path)
+    adata, file = read_adata(path) if adata is None else adata, Path(path)
     counts = counts_of(adata, layer)
     given = annotation_of(adata, label, unlabeled_category)
     coded = check_labels(given, name=f"obs column {label!r}")
