@@ -9,6 +9,7 @@ import numpy.typing as npt
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.utils.validation import check_is_fitted
 
+import labelproof
 from labelproof.errors import BadInput
 from labelproof.generative.nl_gan import NLGAN
 from labelproof.generative.pictures import PictureFormat
@@ -104,10 +105,8 @@ def second_stage(images: npt.NDArray[Any], seed: int = 0, epochs: int = 25, augm
     augment : float
         How strongly it warps what it learns from.
     """
-    from labelproof.methods.classifier import NoisyLabelClassifier
-
     square = images.shape[1] == images.shape[2]
-    return NoisyLabelClassifier(
+    return labelproof.NoisyLabelClassifier(  # by its public name: methods are on the same floor
         "cross-entropy", backbone="two-stage-convnet" if square else "convnet", epochs=epochs, learning_rate=1e-4,
         batch_size=128, weight_decay=0.0, schedule="constant", augment=augment, seed=seed,
     )  # fmt: skip
