@@ -106,6 +106,12 @@ class TagAudit:
             }
         )
 
+    @cached_property
+    def counts(self) -> dict[str, int]:
+        """Number of pairs of item and tag with each verdict but ``ok``."""
+        found = dict(self.issues["verdict"].value_counts().iter_rows())
+        return {verdict: int(found.get(verdict, 0)) for verdict in ("obvious", "possible")}
+
     @property
     def summary(self) -> dict[str, Any]:
         """What ``summary.json`` holds."""
@@ -113,14 +119,13 @@ class TagAudit:
             name: [None if np.isnan(v) else float(v) for v in getattr(self, name)]
             for name in ("missing_rates", "incorrect_rates")
         }
-        counts = dict(self.issues["verdict"].value_counts().iter_rows())
         return {
             "labelproof": labelproof.__version__,
             "kind": "tags",
             "n": len(self.tags),
             "classes": [str(name) for name in self.names],
             "error_rate": self.error_rate._asdict(),
-            "verdicts": {verdict: int(counts.get(verdict, 0)) for verdict in ("obvious", "possible")},
+            "verdicts": self.counts,
             **rates,
             "source": self.source,
         }
@@ -145,7 +150,7 @@ class TagAudit:
         return labelproof.short_tag_html(self)
 
     def __repr__(self) -> str:
-        rate, counts = self.error_rate, self.summary["verdicts"]
+        rate, counts = self.error_rate, self.counts
         return (
             f"Audit of {len(self.names)} tags of {len(self.tags):,} items: {rate.estimate:.1%} of the pairs wrong "
             f"(95 % interval {rate.low:.1%} to {rate.high:.1%}); {counts['obvious']:,} obvious, {counts['possible']:,} possible"

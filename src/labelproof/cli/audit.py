@@ -21,6 +21,7 @@ from labelproof.cli.shared import (
     Seed,
     Text,
     app,
+    label_of,
     out,
     print_files,
     print_rows,
@@ -142,11 +143,12 @@ def _audit_cells(data: Path, options: dict[str, Any], batch_key: str | None, see
     import labelproof as lp
     from labelproof.data.cells import read_adata
 
+    label = label_of(data, options)  # told before a large file is read
     adata = read_adata(data)
     dataset = read_dataset(data, options | {"adata": adata})
     model = lp.MislabeledVAE(seed=seed).fit(
         adata,
-        labels_key=options["label"],
+        labels_key=label,
         unlabeled_category=options["unlabeled_category"],
         layer=options["layer"],
         batch_key=batch_key,

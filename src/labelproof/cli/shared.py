@@ -47,19 +47,26 @@ def read_dataset(data: Path, options: dict[str, Any]) -> Dataset:
     from labelproof.data.table import read_table
     from labelproof.data.text import read_text
 
-    label, text, image = options["label"], options["text"], options["image"]
+    text, image = options["text"], options["image"]
     if data.is_dir() or image is not None:
-        return read_images(data, label=label, image=image, id=options["id"], embeddings=options["embeddings"])
-    if label is None:
-        from labelproof.data.files import existing
-
-        existing(data, "file")
-        raise BadInput(f"--label is missing: which column of {str(data)!r} holds the labels?")
+        return read_images(data, label=options["label"], image=image, id=options["id"], embeddings=options["embeddings"])
+    label = label_of(data, options)
     if data.suffix.lower() == ".h5ad":
         return read_cells(data, label, **{name: options.get(name) for name in ("layer", "unlabeled_category", "adata")})
     if text is None:
         return read_table(data, label, id=options["id"])
     return read_text(data, label, text, id=options["id"])
+
+
+def label_of(data: Path, options: dict[str, Any]) -> str:
+    """The column of a file that holds the labels, which must be named."""
+    label: str | None = options["label"]
+    if label is None:
+        from labelproof.data.files import existing
+
+        existing(data, "file")
+        raise BadInput(f"--label is missing: which column of {str(data)!r} holds the labels?")
+    return label
 
 
 def running_beside(model: Path) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -31,6 +32,16 @@ class Shown:
     text: str = ""
     fields: tuple[tuple[str, str], ...] = ()
     image: bytes = b""
+
+
+def media_type(image: bytes) -> str:
+    """``image/png`` or ``image/jpeg``, of the bytes of such a file."""
+    return "image/png" if image.startswith(b"\x89PNG") else "image/jpeg"
+
+
+def data_url(image: bytes) -> str:
+    """The file as a URL that holds it whole; empty where there is none."""
+    return f"data:{media_type(image)};base64,{base64.b64encode(image).decode('ascii')}" if image else ""
 
 
 @dataclass(frozen=True)

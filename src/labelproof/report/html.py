@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import polars as pl
 from labelproof.auditing.findings import VERDICTS, Audit
 from labelproof.data.files import atomic_write
 from labelproof.report.latent import latent_map
-from labelproof.report.page import GALLERY_BYTES, GALLERY_ITEMS, Exhibit, histogram, percent, render
+from labelproof.report.page import Exhibit, gallery, histogram, percent, render
 
 HEAT_MAP_CLASSES = 24
 CONFUSIONS = 15
@@ -54,7 +55,7 @@ def write_report(audit: Audit, path: str | os.PathLike[str], *, title: str = "La
         audit=audit,
         counts=audit.counts,
         title=title,
-        cards=_gallery(audit),
+        cards=gallery(_cards(audit)),
         histogram=histogram(audit.findings.error_probability),
         heat_map=_heat_map(audit),
         confusions=_confusions(audit),
@@ -119,22 +120,17 @@ def _by_class(audit: Audit) -> list[dict[str, Any]]:
     return [{**row, "width": 100 * row["rate"] / most} for row in table.head(40).iter_rows(named=True)]
 
 
-def _gallery(audit: Audit) -> list[Card]:
+def _cards(audit: Audit) -> Iterator[Card]:
+    """The labels that are probably wrong, worst first."""
     place = {str(name): i for i, name in enumerate(audit.classes)}
     inverse = audit.noise.inverse if audit.noise.factors is None else None
-    cards: list[Card] = []
-    spent = 0
-    for row in audit.issues.filter(pl.col("verdict") != VERDICTS[2]).head(GALLERY_ITEMS).iter_rows(named=True):
+    for row in audit.issues.filter(pl.col("verdict") != VERDICTS[2]).iter_rows(named=True):
         given, suggested = str(row["given_label"]), str(row["suggested_label"])
         habit = 0.0 if inverse is None else inverse[place[given], place[suggested]]
         exhibit = Exhibit() if audit.dataset is None else Exhibit.of(audit.dataset.show(row["index"]))
-        spent += exhibit.size
-        if spent > GALLERY_BYTES:
-            break
         error, confidence, verdict = row["error_probability"], row["confidence"], row["verdict"]
         why = _why(given, suggested, error, confidence, habit)
-        cards.append(Card(str(row["id"]), given, suggested, error, confidence, verdict, why, exhibit))
-    return cards
+        yield Card(str(row["id"]), given, suggested, error, confidence, verdict, why, exhibit)
 
 
 def _why(given: str, suggested: str, error: float, confidence: float, habit: float) -> str:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import base64
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Self
+from itertools import islice
+from typing import Any, Protocol, Self, TypeVar
 
 import jinja2
 import numpy as np
 import numpy.typing as npt
 
 import labelproof
-from labelproof.data.dataset import Shown
+from labelproof.data.dataset import Shown, data_url
 
 GALLERY_ITEMS = 120
 GALLERY_BYTES = 3_500_000  # keeps the file under 5 MB
@@ -30,12 +31,34 @@ class Exhibit:
     @classmethod
     def of(cls, shown: Shown) -> Self:
         """What a person is shown of an item."""
-        return cls(shown.text, shown.fields, _data_url(shown.image))
+        return cls(shown.text, shown.fields, data_url(shown.image))
 
     @property
     def size(self) -> int:
         """Characters that it adds to a page."""
         return len(self.picture) + len(self.text) + sum(len(value) for _, value in self.fields)
+
+
+class Exhibited(Protocol):
+    """A card that shows an item."""
+
+    @property
+    def exhibit(self) -> Exhibit: ...
+
+
+AnyCard = TypeVar("AnyCard", bound=Exhibited)
+
+
+def gallery(cards: Iterable[AnyCard]) -> list[AnyCard]:
+    """The first cards, as many as a page holds."""
+    kept: list[AnyCard] = []
+    spent = 0
+    for card in islice(cards, GALLERY_ITEMS):
+        spent += card.exhibit.size
+        if spent > GALLERY_BYTES:
+            break
+        kept.append(card)
+    return kept
 
 
 def render(template: str, **values: Any) -> str:
@@ -74,10 +97,3 @@ def histogram(error_probability: npt.NDArray[np.float64]) -> list[dict[str, Any]
         {"low": low, "high": high, "count": int(count), "height": float(100 * np.log1p(count) / most)}
         for count, low, high in zip(counts, edges[:-1], edges[1:], strict=True)
     ]
-
-
-def _data_url(image: bytes) -> str:
-    if not image:
-        return ""
-    kind = "png" if image.startswith(b"\x89PNG") else "jpeg"
-    return f"data:image/{kind};base64,{base64.b64encode(image).decode('ascii')}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,8 @@ from labelproof.data.dataset import Shown
 from labelproof.data.files import atomic_write
 from labelproof.data.reopen import reopen
 from labelproof.errors import LabelproofError
-from labelproof.report.page import GALLERY_BYTES, GALLERY_ITEMS, Exhibit, histogram, percent, render
+from labelproof.report.page import Exhibit, gallery, histogram, percent, render
+from labelproof.validation import FloatArray
 
 LISTED_TAGS = 40
 TAGS_ON_CARD = 24
@@ -61,15 +62,16 @@ def write_tag_report(
     problem = ""
     if show is None:
         show, problem = _reopened(audit)
+    expected = _expected(audit)
     page = render(
         "tags.html.jinja",
         audit=audit,
         title=title,
         problem=problem,
-        cards=_gallery(audit, show),
+        cards=gallery(_cards(audit, show)),
         histogram=histogram(audit.error_probability.ravel()),
-        by_tag=_by_tag(audit)[:LISTED_TAGS],
-        **_counts(audit),
+        by_tag=_by_tag(audit, *expected)[:LISTED_TAGS],
+        **_headline(audit, *expected),
     )
     atomic_write(Path(path), page.encode("utf-8"))
 
@@ -77,7 +79,10 @@ def write_tag_report(
 def short_tag_html(audit: TagAudit) -> str:
     """Headline and the ten worst pairs of item and tag, for a notebook cell."""
     return render(
-        "short_tags.html.jinja", audit=audit, worst=list(audit.issues.head(10).iter_rows(named=True)), **_counts(audit)
+        "short_tags.html.jinja",
+        audit=audit,
+        worst=list(audit.issues.head(10).iter_rows(named=True)),
+        **_headline(audit, *_expected(audit)),
     )
 
 
@@ -92,33 +97,28 @@ def _reopened(audit: TagAudit) -> tuple[Show | None, str]:
     return (None, "") if items is None else (items.show, "")
 
 
-def _counts(audit: TagAudit) -> dict[str, int]:
-    wrong, given = audit.error_probability, audit.tags == 1
-    verdicts = audit.summary["verdicts"]
-    return {
-        "missing": round(float(wrong[~given].sum())),
-        "incorrect": round(float(wrong[given].sum())),
-        "given": int(given.sum()),
-        "obvious": verdicts["obvious"],
-        "possible": verdicts["possible"],
-    }
+def _expected(audit: TagAudit) -> tuple[FloatArray, FloatArray]:
+    """Expected numbers of items that lack each tag, and that have it wrongly, both (k,)."""
+    given, wrong = audit.tags == 1, audit.error_probability
+    return np.where(given, 0, wrong).sum(axis=0), np.where(given, wrong, 0).sum(axis=0)
 
 
-def _by_tag(audit: TagAudit) -> list[dict[str, Any]]:
+def _headline(audit: TagAudit, missing: FloatArray, incorrect: FloatArray) -> dict[str, int]:
+    return {"missing": round(float(missing.sum())), "incorrect": round(float(incorrect.sum())), "given": int(audit.tags.sum())}
+
+
+def _by_tag(audit: TagAudit, missing: FloatArray, incorrect: FloatArray) -> list[dict[str, Any]]:
     """Each tag that varies, the most wrong entries first."""
-    given = audit.tags == 1
-    missing = np.where(given, 0, audit.error_probability).sum(axis=0)
-    incorrect = np.where(given, audit.error_probability, 0).sum(axis=0)
-    wrong = missing + incorrect
+    given, wrong = audit.tags.sum(axis=0), missing + incorrect
     most = max(float(wrong.max()), 1e-12)
     return [
         {
             "name": str(audit.names[j]),
-            "given": int(given[:, j].sum()),
+            "given": int(given[j]),
             "missing": round(float(missing[j])),
             "missing_rate": float(audit.missing_rates[j]),
             "incorrect": round(float(incorrect[j])),
-            "incorrect_share": float(incorrect[j] / given[:, j].sum()),
+            "incorrect_share": float(incorrect[j] / given[j]),
             "width": 100 * float(wrong[j]) / most,
         }
         for j in np.argsort(-wrong, kind="stable")
@@ -126,20 +126,11 @@ def _by_tag(audit: TagAudit) -> list[dict[str, Any]]:
     ]
 
 
-def _gallery(audit: TagAudit, show: Show | None) -> list[Card]:
+def _cards(audit: TagAudit, show: Show | None) -> Iterator[Card]:
     """The items with the most doubtful tags, worst first."""
     doubtful = audit.issues.filter(pl.col("verdict") != VERDICTS[2])
-    cards: list[Card] = []
-    spent = 0
     for (row,), own in doubtful.group_by("index", maintain_order=True):
-        if len(cards) == GALLERY_ITEMS:
-            break
-        exhibit = _exhibit(show, int(row))
-        spent += exhibit.size
-        if spent > GALLERY_BYTES:
-            break
-        cards.append(_card(audit, int(row), own, exhibit))
-    return cards
+        yield _card(audit, int(row), own, _exhibit(show, int(row)))
 
 
 def _exhibit(show: Show | None, row: int) -> Exhibit:

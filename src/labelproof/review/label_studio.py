@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import os
 from typing import Any
 from xml.sax.saxutils import quoteattr
 
 import labelproof
+from labelproof.data.dataset import data_url
 from labelproof.data.files import atomic_folder, existing
 from labelproof.errors import BadInput
 from labelproof.review.describe import Describer
@@ -60,8 +60,7 @@ def _task(session: ReviewSession, describer: Describer, rank: int) -> dict[str, 
     }
     image = describer.picture(rank) if item.get("picture") else b""
     if image:
-        kind = "png" if image.startswith(b"\x89PNG") else "jpeg"
-        data["picture"] = f"data:image/{kind};base64,{base64.b64encode(image).decode('ascii')}"
+        data["picture"] = data_url(image)
     result = {"from_name": LABEL, "to_name": "item", "type": "choices", "value": {"choices": choices}}
     version = f"labelproof {labelproof.__version__}"
     return {"data": data, "predictions": [{"model_version": version, "score": score, "result": [result]}]}

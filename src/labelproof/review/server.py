@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
 import labelproof
+from labelproof.data.dataset import media_type
 from labelproof.errors import BadInput, LabelproofError
 from labelproof.review.describe import Describer
 from labelproof.review.guard import Guard, Keys, log_refusal, reviewer_name
@@ -212,8 +213,7 @@ def _showing(describer: Describer) -> APIRouter:
         image = describer.picture(rank)
         if not image:
             raise HTTPException(404, "There is no picture to show.")
-        kind = "png" if image.startswith(b"\x89PNG") else "jpeg"
-        return Response(image, media_type=f"image/{kind}", headers={"cache-control": "private, max-age=3600"})
+        return Response(image, media_type=media_type(image), headers={"cache-control": "private, max-age=3600"})
 
     return router
 
