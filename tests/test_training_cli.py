@@ -16,7 +16,7 @@ from PIL import Image
 
 import labelproof as lp
 from commands import COMMAND, outside, run
-from labelproof.data.files import MARKER
+from labelproof.data.folders import SUMMARY
 from labelproof.methods import METHODS
 
 QUICK = ("--epochs", 8, "--batch-size", 32, "--accelerator", "cpu")
@@ -87,7 +87,7 @@ def test_train_and_predict_text_pictures_and_arrays(tmp_path, digits):
         assert done.returncode == 0, done.stderr
     assert (pl.read_csv(tmp_path / "t.csv")["prediction"] == words["mood"]).all()
     assert pl.read_csv(tmp_path / "p.csv")["id"][0].startswith("even/")
-    assert json.loads((tmp_path / "p" / MARKER).read_text())["params"]["augment"] == "warp"
+    assert json.loads((tmp_path / "p" / SUMMARY).read_text())["params"]["augment"] == "warp"
     refused = run("train", *cases["a"][0], "--out", tmp_path / "no", "--augment", 2)
     assert refused.returncode == 2
     assert "only pictures can be warped" in refused.stderr

@@ -16,7 +16,7 @@ import polars as pl
 
 import labelproof
 from labelproof.data.dataset import Dataset
-from labelproof.data.files import MARKER, atomic_folder
+from labelproof.data.folders import SUMMARY, atomic_folder
 from labelproof.errors import CorruptArtifact
 from labelproof.noise.transition import TransitionMatrix
 from labelproof.validation import AnyArray, IntArray
@@ -222,7 +222,7 @@ class Audit:
         except (OSError, KeyError, TypeError, ValueError, pl.exceptions.PolarsError) as error:
             raise CorruptArtifact(f"{str(place)!r} is not a whole audit folder ({error}). Run the audit again.") from error
         if damaged:
-            raise CorruptArtifact(f"{str(place)!r}: {ISSUES_FILE} does not belong to {MARKER}. Run the audit again.")
+            raise CorruptArtifact(f"{str(place)!r}: {ISSUES_FILE} does not belong to {SUMMARY}. Run the audit again.")
         return loaded
 
     def to_html(self, path: str | os.PathLike[str], *, title: str = "Label audit") -> None:
@@ -243,7 +243,7 @@ class Audit:
 def write_findings(folder: Path, issues: pl.DataFrame, summary: dict[str, Any]) -> None:
     """Write the two files of an audit, of classes or of tags, into a folder that exists."""
     issues.write_parquet(folder / ISSUES_FILE)
-    (folder / MARKER).write_text(json.dumps(summary, indent=1, ensure_ascii=False), encoding="utf-8")
+    (folder / SUMMARY).write_text(json.dumps(summary, indent=1, ensure_ascii=False), encoding="utf-8")
 
 
 def class_codes(labels: pl.Series, classes: Sequence[Any]) -> pl.Series:
@@ -263,9 +263,9 @@ def read_summary(folder: Path) -> dict[str, Any]:
         If it is missing or damaged.
     """
     try:
-        summary = json.loads((folder / MARKER).read_text(encoding="utf-8"))
+        summary = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))
         if not isinstance(summary, dict) or "classes" not in summary:
-            raise ValueError(f"{MARKER} is not that of an audit")
+            raise ValueError(f"{SUMMARY} is not that of an audit")
     except (OSError, ValueError) as error:
         raise CorruptArtifact(f"{str(folder)!r} is not a whole audit folder ({error}). Run the audit again.") from error
     return summary

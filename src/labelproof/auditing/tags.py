@@ -20,7 +20,7 @@ from labelproof.auditing import fold
 from labelproof.auditing.audit import error_rate_of
 from labelproof.auditing.findings import ITEMS_FILE, ErrorRate, verdicts, write_findings
 from labelproof.data.dataset import Shown
-from labelproof.data.files import atomic_folder
+from labelproof.data.folders import atomic_folder
 from labelproof.errors import BadInput
 from labelproof.progress import track
 from labelproof.validation import AnyArray, FloatArray, check_ids, check_tag_probs, check_tags

@@ -69,7 +69,7 @@ def audit_command(
 
     [bold]labelproof audit reviews.csv --label sentiment --text body --out audit/[/bold]
     """
-    from labelproof.data.files import atomic_folder
+    from labelproof.data.folders import atomic_folder
     from labelproof.report.html import write_report
 
     with atomic_folder(folder, overwrite=overwrite) as partial:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -55,7 +54,8 @@ def concepts(
     [bold]labelproof concepts new-frames/ --model tagger/ --out new.parquet[/bold]
     """
     from labelproof.data.captions import read_captions
-    from labelproof.data.files import check_output_folder, check_table_target
+    from labelproof.data.files import check_table_target
+    from labelproof.data.folders import check_output_folder
     from labelproof.data.tagged import list_items
     from labelproof.multilabel.classifier import NoisyTagClassifier
 
@@ -193,7 +193,8 @@ def caption(
     from labelproof.captioning.captioner import ConceptCaptioner
     from labelproof.captioning.concept_table import ITEM, ConceptTable
     from labelproof.data.captions import read_captions
-    from labelproof.data.files import check_output_folder, check_table_target, write_frame
+    from labelproof.data.files import check_table_target, write_frame
+    from labelproof.data.folders import check_output_folder, claim_running, remove_running
 
     check_table_target(target, overwrite=overwrite, source=table)
     of_frames = ConceptTable.read(table)
@@ -202,14 +203,14 @@ def caption(
     else:
         check_output_folder(model, overwrite=overwrite)
         said = read_captions(captions)
-        running = running_beside(model)
+        running = claim_running(running_beside(model))
         captioner = ConceptCaptioner(
             hidden=hidden, concept_size=hidden, min_count=min_count, epochs=epochs, batch_size=batch_size,
             learning_rate=learning_rate, seed=seed, checkpoints=running,
         )  # fmt: skip
         frames, own, left = of_frames.with_captions(said if split is None else said.split(split))
         captioner.fit(frames, own, names=of_frames.names).save(model, overwrite=overwrite)
-        shutil.rmtree(running, ignore_errors=True)
+        remove_running(running)
         out.print(f"Trained on {len(own):,} items with {sum(map(len, own.captions)):,} captions; {left:,} items have none.")
     _check_concepts(captioner, of_frames, table)
     written = captioner.caption(of_frames.frames, beam=beam)

@@ -80,7 +80,7 @@ def train(
     [bold]labelproof train reviews.csv --label sentiment --text body --method joint-optimization --out model/[/bold]
     """
     from labelproof.auditing.dynamics import audit_dynamics
-    from labelproof.data.files import atomic_folder
+    from labelproof.data.folders import atomic_folder, claim_running, remove_running
     from labelproof.methods.classifier import NoisyLabelClassifier
     from labelproof.review.verified import read_verified, with_verified
 
@@ -89,6 +89,7 @@ def train(
         options = {"label": label, "text": text, "image": image, "id": id_, "embeddings": embeddings}
         dataset = _dataset(data, labels, features, options)
         dataset, verified = with_verified(dataset, {} if reviews is None else read_verified(reviews, database))
+        claim_running(running)
         model = NoisyLabelClassifier(
             method, method_options=_options(option), backbone=backbone, epochs=epochs, batch_size=batch_size,
             learning_rate=learning_rate, augment=_augment(augment), validation_fraction=validation, patience=patience, seed=seed,
@@ -105,7 +106,7 @@ def train(
         found.issues.drop("index").write_parquet(partial / "issues.parquet")
         if logger is not None:
             _keep_logs(running, partial)
-    shutil.rmtree(running, ignore_errors=True)
+    remove_running(running)
     _print_trained(model, found, folder)
 
 
@@ -148,7 +149,7 @@ def _augment(given: str) -> str | float | None:
 
 
 def _keep_logs(running: Path, partial: Path) -> None:
-    from labelproof.training.processes import LOG_FOLDER
+    from labelproof.data.folders import LOG_FOLDER
 
     shutil.copytree(running / LOG_FOLDER, partial / LOG_FOLDER)
 

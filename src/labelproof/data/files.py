@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import io
 import os
-import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +19,6 @@ from labelproof.errors import BadInput
 from labelproof.validation import AnyArray, did_you_mean
 
 CSV_SUFFIXES = {".csv": ",", ".tsv": "\t"}
-MARKER = "summary.json"  # every folder that labelproof writes holds one
 
 
 def existing(path: str | os.PathLike[str], what: str) -> Path:
@@ -205,58 +202,6 @@ def _first_line(error: BaseException) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
 
 
-def check_output_folder(path: str | os.PathLike[str], *, overwrite: bool) -> Path:
-    """Check, before any work is done, that a result can be written to a folder.
-
-    Raises
-    ------
-    BadInput
-        If it exists and ``overwrite`` is false, if it exists and is not a labelproof result, or if it cannot be written.
-    """
-    folder = Path(path)
-    if folder.exists() and not folder.is_dir():
-        raise BadInput(f"output {str(folder)!r} is a file. Choose a folder.")
-    if folder.exists() and any(folder.iterdir()):
-        if not (folder / MARKER).exists():
-            raise BadInput(f"output folder {str(folder)!r} exists and holds no labelproof result. Choose another folder.")
-        if not overwrite:
-            raise BadInput(f"output folder {str(folder)!r} exists. Add --overwrite to replace it, or choose another.")
-    parent = folder.resolve().parent
-    while not parent.exists():
-        parent = parent.parent
-    try:
-        with tempfile.TemporaryDirectory(dir=parent):
-            pass
-    except OSError as error:
-        raise BadInput(
-            f"output folder {str(folder)!r} cannot be written ({error.strerror}). Choose another with --out."
-        ) from error
-    return folder
-
-
-@contextmanager
-def atomic_folder(path: str | os.PathLike[str], *, overwrite: bool = False) -> Iterator[Path]:
-    """A temporary folder beside ``path`` that takes its name when the block ends well, and vanishes when it does not.
-
-    A kill at any time leaves the old folder or the new one. What a killed run left beside it is removed by the next.
-    """
-    folder = check_output_folder(path, overwrite=overwrite).resolve()
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    for left_over in folder.parent.glob(f".{folder.name}.*.partial"):
-        if not _alive(left_over):
-            shutil.rmtree(left_over, ignore_errors=True)
-    partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}.{os.getpid()}.", suffix=".partial", dir=folder.parent))
-    partial.chmod(0o777 & ~_umask())
-    try:
-        yield partial
-        if folder.exists():
-            _exchange(partial, folder)
-        else:
-            partial.rename(folder)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-
-
 def atomic_write(path: Path, data: bytes) -> None:
     """Write a file under a temporary name and rename it into place."""
     try:
@@ -267,39 +212,15 @@ def atomic_write(path: Path, data: bytes) -> None:
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
-        Path(name).chmod(0o666 & ~_umask())
+        Path(name).chmod(permissions(0o666))
         Path(name).replace(path)
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
 
 
-def _umask() -> int:
+def permissions(most: int) -> int:
+    """``most``, less what the user's umask takes away."""
     mask = os.umask(0)
     os.umask(mask)
-    return mask
-
-
-def _alive(partial: Path) -> bool:
-    """Whether the process whose number a partial folder carries still runs."""
-    try:
-        os.kill(int(partial.name.split(".")[-3]), 0)
-    except (ProcessLookupError, ValueError, IndexError):
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
-def _exchange(new: Path, old: Path) -> None:
-    """Swap two folders in one step where the kernel can (Linux), else by two renames."""
-    import ctypes
-
-    here, swap = -100, 2  # AT_FDCWD, RENAME_EXCHANGE
-    renameat2 = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
-    if renameat2 is not None and renameat2(here, os.fsencode(new), here, os.fsencode(old), swap) == 0:
-        return
-    aside = new.with_name(new.name + ".old")
-    old.rename(aside)
-    new.rename(old)
-    shutil.rmtree(aside, ignore_errors=True)
+    return most & ~mask

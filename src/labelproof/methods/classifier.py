@@ -17,7 +17,7 @@ from torch import nn
 from labelproof.backbones import InputShape, network_maker
 from labelproof.data.dataset import Dataset
 from labelproof.data.encoding import ENCODERS, Encoder, RawEncoder, kind_of, n_dims
-from labelproof.data.files import atomic_folder
+from labelproof.data.folders import atomic_folder
 from labelproof.errors import BadInput, CorruptArtifact
 from labelproof.methods import Method, Task, make_method
 from labelproof.methods.model_folder import HISTORY_FOLDER, Parts, plain, read_model, write_model

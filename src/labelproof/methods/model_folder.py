@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 import labelproof
-from labelproof.data.files import MARKER
+from labelproof.data.folders import SUMMARY
 from labelproof.noise.transition import TransitionMatrix
 from labelproof.training.checkpoint import WEIGHTS, by_owner, load_tensors, model_summary, save_tensors
 
@@ -48,7 +48,7 @@ def write_model(model: Any, folder: Path) -> None:
     weights["items/history_index"] = torch.from_numpy(model.history_index_)
     save_tensors(folder / WEIGHTS, weights, {})
     model.history_.save(folder / HISTORY_FOLDER)
-    (folder / MARKER).write_text(json.dumps(summary, indent=1, ensure_ascii=False), encoding="utf-8")
+    (folder / SUMMARY).write_text(json.dumps(summary, indent=1, ensure_ascii=False), encoding="utf-8")
 
 
 def read_model(folder: str | os.PathLike[str]) -> tuple[dict[str, Any], Parts]:

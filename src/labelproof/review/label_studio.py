@@ -9,7 +9,8 @@ from xml.sax.saxutils import quoteattr
 
 import labelproof
 from labelproof.data.dataset import data_url
-from labelproof.data.files import atomic_folder, existing
+from labelproof.data.files import existing
+from labelproof.data.folders import atomic_folder
 from labelproof.errors import BadInput
 from labelproof.review.describe import Describer
 from labelproof.review.exchange import Imported, checked_seconds, checked_time, record_imported, uid_of

@@ -14,7 +14,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from labelproof.data.files import MARKER, atomic_folder, atomic_write
+from labelproof.data.files import atomic_write
+from labelproof.data.folders import SUMMARY, atomic_folder
 from labelproof.errors import BadInput, CorruptArtifact
 
 FORMAT = "labelproof 1"
@@ -62,7 +63,7 @@ def save_model(
     """
     with atomic_folder(folder, overwrite=overwrite) as partial:
         save_tensors(partial / WEIGHTS, tensors, meta)
-        (partial / MARKER).write_text(json.dumps({"kind": kind}) + "\n", encoding="utf-8")
+        (partial / SUMMARY).write_text(json.dumps({"kind": kind}) + "\n", encoding="utf-8")
 
 
 def load_model(folder: str | os.PathLike[str], kind: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -82,7 +83,7 @@ def model_summary(folder: str | os.PathLike[str], kind: str) -> dict[str, Any]:
         If it is missing or damaged.
     """
     try:
-        summary: dict[str, Any] = json.loads((Path(folder) / MARKER).read_text(encoding="utf-8"))
+        summary: dict[str, Any] = json.loads((Path(folder) / SUMMARY).read_text(encoding="utf-8"))
         found = summary.get("kind", "folder without a model")
     except (OSError, ValueError, AttributeError) as error:
         raise CorruptArtifact(f"{str(folder)!r} is no whole model ({error}). Train again.") from error

@@ -14,12 +14,13 @@ import torch
 from torch import Tensor, nn
 
 from labelproof.data.files import read_frame
+from labelproof.data.folders import LOG_FOLDER
 from labelproof.errors import BadInput, CorruptArtifact
 from labelproof.progress import track
 from labelproof.training.checkpoint import by_owner, fingerprint, flat_optimizer, load_tensors, nested_optimizer, save_tensors
 from labelproof.training.history import History
 from labelproof.training.options import Options
-from labelproof.training.processes import LOG_FOLDER, fabric_for, launch
+from labelproof.training.processes import fabric_for, launch
 from labelproof.training.schedule import SCHEDULES
 from labelproof.training.trainable import PlainClassifier, Trainable, TrainingData, as_is, predict_logits
 

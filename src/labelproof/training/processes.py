@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 import numpy as np
 import torch
 
+from labelproof.data.folders import LOG_FOLDER
 from labelproof.errors import BadInput, MissingDependency
 from labelproof.training.checkpoint import load_tensors, save_tensors
 from labelproof.training.history import COLUMNS, History
@@ -19,9 +20,6 @@ from labelproof.training.trainable import Trainable, TrainingData
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric  # two seconds to import, which those who predict are spared
-
-
-LOG_FOLDER = "log"  # inside the folder of a run
 
 
 class Run(Protocol):
