@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pytest
 import torch
 
-from labelproof.errors import BadInput
+from labelproof.errors import BadInput, LabelproofWarning
 from labelproof.validation import (
     check_features,
     check_ids,
@@ -48,7 +49,22 @@ def test_probabilities_of_every_kind_of_container(make):
         ([10, 30, 10], (10, 30), [0, 1, 0]),
         ([True, False, True], (False, True), [1, 0, 1]),
         ([1.0, 0.0, np.nan], (0, 1), [1, 0, -1]),
-        ([1, 0, -1], (0, 1), [1, 0, -1]),
+        ([1, 0, -1], (-1, 0, 1), [2, 1, 0]),
+        ([-1, 1, 1], (-1, 1), [0, 1, 1]),
+        (np.array([2**63 + 5, 1, 2**63 + 5], np.uint64), ("1", str(2**63 + 5)), [1, 0, 1]),
+        (np.array(["2020-01-02", "NaT", "2020-01-01"], "M8[D]"), ("2020-01-01", "2020-01-02"), [1, -1, 0]),
+        (pd.Series(["x", pd.NA, "y"], dtype="string"), ("x", "y"), [0, -1, 1]),
+        (pd.Series([1, pd.NA, 0], dtype="Int64"), (0, 1), [1, -1, 0]),
+        (pd.Series([True, pd.NA, False], dtype="boolean"), (False, True), [1, -1, 0]),
+        (pd.Series(["b", None, "a"], dtype="category"), ("a", "b"), [1, -1, 0]),
+        (pl.Series(["b", None, "a"], dtype=pl.Categorical), ("a", "b"), [1, -1, 0]),
+        (pl.Series(["b", None, "a"], dtype=pl.Enum(["b", "a"])), ("a", "b"), [1, -1, 0]),
+        (pa.array(["b", None, "a"]), ("a", "b"), [1, -1, 0]),
+        (pa.array([1, None, 0]), (0, 1), [1, -1, 0]),
+        (pa.chunked_array([["b"], ["a"]]).dictionary_encode(), ("a", "b"), [1, 0]),
+        (pa.array([True, None, False]), (False, True), [1, -1, 0]),
+        (torch.tensor([1.0, 0.0, 1.0], dtype=torch.bfloat16), (0, 1), [1, 0, 1]),
+        (np.array([1, 0, 1], np.float16), (0, 1), [1, 0, 1]),
         (["a", "", "b"], ("a", "b"), [0, -1, 1]),
         (["a", None, "b"], ("a", "b"), [0, -1, 1]),
         ([1, None, 0], (0, 1), [1, -1, 0]),
@@ -70,6 +86,34 @@ def test_integers_within_the_columns_are_column_numbers_so_a_class_may_be_absent
 def test_minus_one_is_unlabelled_unless_it_is_a_class():
     assert check_labels([0, -1, 1], classes=[0, 1]).codes.tolist() == [0, -1, 1]
     assert check_labels([1, -1, 1], classes=[-1, 1]).codes.tolist() == [1, 0, 1]
+
+
+def test_minus_one_is_unlabelled_where_the_columns_leave_no_other_reading():
+    assert check_labels([-1, 0, 1], n_classes=2).codes.tolist() == [-1, 0, 1]
+    assert check_labels([-1, 0, 1], n_classes=3).classes == (-1, 0, 1)
+    assert check_labels([-1, 0, 1], n_classes=4).codes.tolist() == [-1, 0, 1]
+    assert check_labels([-1, 0, 1], missing=[-1]).classes == (0, 1)
+    with pytest.warns(LabelproofWarning, match="--missing -1"):
+        assert check_labels([-1, 0, 1, 2]).classes == (-1, 0, 1, 2)
+
+
+def test_words_for_a_missing_label_are_told_and_can_be_kept():
+    given = ["a", "NA", "b", "n/a", "Null"]
+    with pytest.warns(LabelproofWarning, match=r"'NA', 'Null', 'n/a' means no label here \(3 items\).*--missing ''"):
+        assert check_labels(given).codes.tolist() == [0, -1, 1, -1, -1]
+    assert check_labels(given, missing=()).classes == ("NA", "Null", "a", "b", "n/a")
+    assert check_labels(given, missing=["b"]).codes.tolist() == [2, 0, -1, 3, 1]
+    with pytest.warns(LabelproofWarning):
+        assert check_labels(given, classes=["NA", "a", "b"]).codes.tolist() == [1, 0, 2, -1, -1]
+
+
+@pytest.mark.parametrize(
+    "make", [lambda v: pa.table({"a": v[:, 0], "b": v[:, 1]}), lambda v: torch.tensor(v).bfloat16(), lambda v: torch.tensor(v).to_sparse(),
+             lambda v: v.astype(np.float16), lambda v: v.astype(np.longdouble)])  # fmt: skip
+def test_probabilities_of_other_libraries_and_precisions(make):
+    probs = check_pred_probs(make(np.array([[0.75, 0.25], [0.0, 1.0]])))
+    assert probs.dtype in (np.float32, np.float64)
+    assert probs.tolist() == [[0.75, 0.25], [0.0, 1.0]]
 
 
 def test_labels_from_one_map_to_columns_from_zero():
@@ -102,7 +146,11 @@ def test_columns_follow_the_names_of_a_frame():
         (np.array([[1, 1, 0], [0, 1, 1]]), "tag matrix"),
         (np.zeros((2, 3, 4)), "shape"),
         ([0.5, 1.0], "row 0 is 0.5"),
-        ([-1, 1, 1], r"classes=\[-1, 1\]"),
+        (np.array([b"a", b"b"]), "holds bytes"),
+        (np.array([b"a", b"b"], object), "row 0 is a bytes"),
+        (np.array([["a"], ["b", "c"]], dtype=object), "row 0 is a list"),
+        (np.arange(24) / 7, "24 different values in 24 items"),
+        ([f"id{i}" for i in range(24)], "24 different values in 24 items"),
         ([[1], [1, 2]], "ragged"),
         ("cat", "not an array"),
     ],

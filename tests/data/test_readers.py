@@ -8,7 +8,8 @@ import pytest
 from PIL import Image
 
 import labelproof as lp
-from labelproof.data.files import load_array, read_frame
+from labelproof.data.files import load_array
+from labelproof.data.frames import read_frame
 
 ROWS = [("007", "red", 1.5, "cat"), ("012", "blue", None, "dog"), ("3", "red", 2.0, "cat"), ("4", "", 3.5, "")]
 
@@ -62,7 +63,7 @@ def test_quotes_and_line_breaks_in_fields(tmp_path):
         (b"a,y\n", "no rows"),
         (b"a,y\n1,x\n1,2,x\n", "line 3 has 3 fields but the header has 2"),
         (b"a,y\n1,x\n1\n", "line 3 has 1 fields"),
-        ("a,y\n1,x\ncafé,z\n".encode("latin1"), "line 3 is not UTF-8 text .byte 0xe9.*iconv"),
+        ("a,y\n1,x\ncafé,z\n".encode("latin1"), "line 3 is not UTF-8 text .byte 0xe9.*--encoding cp1252"),
         ("é,y\n1,x\n".encode("latin1"), "line 1 is not UTF-8"),
         (b"a,a,y\n1,2,x\n", "two columns named 'a'"),
         (b"y\n1\n2\n", "nothing to learn from"),

@@ -15,7 +15,7 @@ import polars as pl
 
 from labelproof.data.bags import Bags
 from labelproof.data.captions import Captions
-from labelproof.data.files import column, read_frame, write_frame
+from labelproof.data.frames import column, read_frame, write_frame
 from labelproof.errors import BadInput
 
 ITEM, FRAME = "item_id", "frame_number"

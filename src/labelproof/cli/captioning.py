@@ -54,8 +54,8 @@ def concepts(
     [bold]labelproof concepts new-frames/ --model tagger/ --out new.parquet[/bold]
     """
     from labelproof.data.captions import read_captions
-    from labelproof.data.files import check_table_target
     from labelproof.data.folders import check_output_folder
+    from labelproof.data.frames import check_table_target
     from labelproof.data.tagged import list_items
     from labelproof.multilabel.classifier import NoisyTagClassifier
 
@@ -193,8 +193,8 @@ def caption(
     from labelproof.captioning.captioner import ConceptCaptioner
     from labelproof.captioning.concept_table import ITEM, ConceptTable
     from labelproof.data.captions import read_captions
-    from labelproof.data.files import check_table_target, write_frame
     from labelproof.data.folders import check_output_folder, claim_running, remove_running
+    from labelproof.data.frames import check_table_target, write_frame
 
     check_table_target(target, overwrite=overwrite, source=table)
     of_frames = ConceptTable.read(table)

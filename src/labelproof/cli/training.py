@@ -182,14 +182,14 @@ def predict(
 
     [bold]labelproof predict model/ new.csv --out predictions.parquet[/bold]
     """
-    from labelproof.data.files import check_table_target, write_frame
+    from labelproof.data.frames import check_table_target, write_frame
     from labelproof.data.inputs import read_inputs
     from labelproof.methods.classifier import NoisyLabelClassifier
     from labelproof.methods.predictions import prediction_table
 
     check_table_target(target, overwrite=overwrite, source=data)
     trained = NoisyLabelClassifier.load(model)
-    x, ids = read_inputs(trained.source_, data)
+    x, ids = read_inputs(trained.source_, data, trained.projection_)
     table = prediction_table(trained, x, ids, sure=sure)
     write_frame(table, target)
     unknown = int(table["dont_know"].sum())

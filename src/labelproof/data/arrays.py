@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.lib import format as npy_format
 from PIL import Image
 
 from labelproof.data.dataset import Dataset, Shown
-from labelproof.data.files import load_array
+from labelproof.data.files import damaged, existing, load_array
 from labelproof.data.images import encode
+from labelproof.data.table import how_read
 from labelproof.errors import BadInput
-from labelproof.validation import AnyArray, check_features, check_ids, check_labels
+from labelproof.validation import AnyArray, IntArray, check_features, check_ids, check_labels
 
 SHOWN_FEATURES = 12
 
@@ -26,6 +28,7 @@ def read_arrays(
     classes: Sequence[Any] | None = None,
     ids: Any | None = None,
     n_classes: int | None = None,
+    missing: Sequence[Any] | None = None,
 ) -> Dataset:
     """Make a `Dataset` of arrays or of paths of ``.npy`` files (``FILE.npz:NAME`` for one array of several).
 
@@ -37,14 +40,15 @@ def read_arrays(
     classes : sequence, optional
     ids : array-like or path, shape (n,), optional
     n_classes : int, optional
-        See `labelproof.validation.check_labels`.
+    missing : sequence, optional
+        Labels that mean unlabelled; see `labelproof.validation.check_labels`.
 
     Raises
     ------
     BadInput
     """
-    source = arrays_source(features=features, labels=labels, ids=ids)
-    coded = check_labels(from_file(labels, "labels"), classes=classes, n_classes=n_classes)
+    source = arrays_source(features=features, labels=labels, ids=ids) | how_read(missing, None)
+    coded = check_labels(from_file(labels, "labels"), classes=classes, n_classes=n_classes, missing=missing)
     n = len(coded.codes)
     x = np.empty((n, 0)) if features is None else check_features(from_file(features, "features"), name="features")
     if len(x) != n:
@@ -67,6 +71,49 @@ def from_file(value: Any, what: str) -> Any:
         return value
     file, _, key = path.rpartition(":") if ".npz:" in path else (path, "", "")
     return load_array(file, what, key=key or None)
+
+
+def rows_of_file(path: str, what: str) -> AnyArray | NpyRows:
+    """The array behind a path, whose rows are read from a ``.npy`` file when they are asked for."""
+    if path.endswith(".npy"):
+        return NpyRows(Path(path), what)
+    return np.asarray(from_file(path, what))
+
+
+class NpyRows:
+    """Rows of a ``.npy`` file, read one by one: neither all in memory nor mapped, which ends the process if the file shrinks.
+
+    Raises
+    ------
+    BadInput
+        For a file that is damaged, holds Python objects, or changes.
+    """
+
+    def __init__(self, path: Path, what: str) -> None:
+        self.path = existing(path, what)
+        with damaged(self.path, ".npy file"), self.path.open("rb") as file:
+            shape, fortran, self.dtype = npy_format.read_array_header_1_0(file) if npy_format.read_magic(file) == (1, 0) else (
+                npy_format.read_array_header_2_0(file))  # fmt: skip
+            self._start = file.tell()
+        if fortran or self.dtype.hasobject or len(shape) < 2:
+            raise BadInput(f"{what} {str(path)!r} cannot be read by rows. Save numpy.ascontiguousarray of it.")
+        self.shape: tuple[int, ...] = shape
+        self._row = int(np.prod(shape[1:])) * self.dtype.itemsize
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, rows: IntArray) -> AnyArray:
+        """Rows by number, shape (m, ...)."""
+        found = np.empty((len(rows), *self.shape[1:]), self.dtype)
+        with damaged(self.path, ".npy file"), self.path.open("rb") as file:
+            for place, row in enumerate(rows.tolist()):
+                file.seek(self._start + int(row) * self._row)
+                data = file.read(self._row)
+                if len(data) < self._row:
+                    raise BadInput(f"{str(self.path)!r} has fewer rows than it had. Write it again, or audit it anew.")
+                found[place] = np.frombuffer(data, self.dtype).reshape(self.shape[1:])
+        return found
 
 
 def _path_of(value: Any) -> str | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from labelproof.data.files import existing
-from labelproof.data.table import Path_
+from labelproof.data.frames import Path_
 from labelproof.errors import BadInput
 from labelproof.validation import Seed, check_rate, rng_from
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import warnings
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import csr_matrix, vstack
+from scipy.sparse import csr_matrix, hstack, vstack
 
 from labelproof.data.dataset import Dataset, Shown
-from labelproof.data.files import existing
-from labelproof.data.table import Path_
-from labelproof.errors import BadInput, MissingDependency
-from labelproof.validation import check_ids, check_labels, did_you_mean
+from labelproof.data.files import damaged, existing
+from labelproof.data.frames import Path_
+from labelproof.errors import BadInput, LabelproofWarning, MissingDependency
+from labelproof.validation import AnyArray, check_ids, check_labels, did_you_mean
 
 BLOCK = 4096  # cells
 COMPONENTS = 50
@@ -57,8 +59,8 @@ def read_cells(
     counts = counts_of(adata, layer)
     given = annotation_of(adata, label, unlabeled_category)
     coded = check_labels(given, name=f"obs column {label!r}")
-    logs = _normalised(counts)
     genes = np.asarray(adata.var_names, dtype=str)
+    projection, logs = Projection.fit(counts, genes)
     mean, spread = _moments(logs)
 
     def show(i: int) -> Shown:
@@ -71,12 +73,13 @@ def read_cells(
         )
 
     return Dataset(
-        x=_components(logs),
+        x=projection.apply(logs),
         given=coded.codes,
         classes=coded.classes,
         ids=check_ids(np.asarray(adata.obs_names, dtype=object), adata.n_obs),
         show_item=show,
         kind="cells",
+        projection=projection,
         source={
             "kind": "cells",
             "path": str(file.resolve()),
@@ -85,6 +88,86 @@ def read_cells(
             "unlabeled_category": unlabeled_category,
         },
     )
+
+
+@dataclass(frozen=True)
+class Projection:
+    """How counts of genes become features, so that cells of another file become the same ones.
+
+    Attributes
+    ----------
+    genes : ndarray of str, shape (g,)
+    total : float
+        What each cell's counts are scaled to: the median total.
+    axes : ndarray of float32, shape (c, g)
+        Components; without rows where the genes themselves are the features.
+    """
+
+    genes: npt.NDArray[np.str_]
+    total: float
+    axes: npt.NDArray[np.float32]
+
+    @classmethod
+    def fit(cls, counts: csr_matrix, genes: npt.NDArray[np.str_]) -> tuple[Projection, csr_matrix]:
+        """The projection of these cells, and their scaled logarithms, sparse of shape (n, g)."""
+        totals = np.asarray(counts.sum(axis=1)).ravel()
+        middle = float(np.median(totals[totals > 0])) if (totals > 0).any() else 1.0
+        logs = _scaled(counts, middle)
+        axes = np.empty((0, len(genes)), np.float32)
+        if len(genes) > COMPONENTS and min(logs.shape) > 1:
+            from sklearn.decomposition import TruncatedSVD
+
+            axes = TruncatedSVD(min(COMPONENTS, len(genes) - 1), random_state=0).fit(logs).components_.astype(np.float32)
+        return cls(genes, middle, axes), logs
+
+    def apply(self, logs: csr_matrix) -> npt.NDArray[np.float32]:
+        """Features of scaled logarithms, shape (n, c), or (n, g) where there are no components."""
+        return np.asarray(logs @ self.axes.T if len(self.axes) else logs.todense(), np.float32)
+
+    def features(self, counts: csr_matrix, genes: npt.NDArray[np.str_], where: str) -> npt.NDArray[np.float32]:
+        """Features of the cells of another file, whose genes may stand in another order.
+
+        Raises
+        ------
+        BadInput
+            If most of the genes are not there.
+        """
+        place = {name: i for i, name in enumerate(genes.tolist())}
+        absent = [name for name in self.genes.tolist() if name not in place]
+        if 2 * len(absent) > len(self.genes):
+            raise BadInput(
+                f"{where} lacks {len(absent):,} of the {len(self.genes):,} genes that the model was trained on, e.g. {absent[0]!r}. "
+                "Name the genes as in the training data."
+            )
+        if absent:
+            warnings.warn(
+                f"{where} lacks {len(absent):,} genes of the training data, e.g. {absent[0]!r}; taken as not expressed.",
+                LabelproofWarning,
+                stacklevel=3,
+            )
+        padded = hstack([counts, csr_matrix((counts.shape[0], 1), dtype=np.float32)], format="csc")
+        return self.apply(_scaled(csr_matrix(padded[:, [place.get(name, counts.shape[1]) for name in self.genes]]), self.total))
+
+
+def new_cells(path: Path_, layer: str | None, projection: Projection) -> tuple[npt.NDArray[np.float32], AnyArray]:
+    """Features and names of cells of another file, which needs no annotation.
+
+    Raises
+    ------
+    BadInput
+    """
+    adata = read_adata(path)
+    genes = np.asarray(adata.var_names, dtype=str)
+    x = projection.features(counts_of(adata, layer), genes, repr(str(path)))
+    return x, check_ids(np.asarray(adata.obs_names, dtype=object), adata.n_obs)
+
+
+def _scaled(counts: csr_matrix, total: float) -> csr_matrix:
+    """``log(1 + counts)``, with each cell's counts scaled to one total."""
+    own = np.asarray(counts.sum(axis=1)).ravel()
+    logs = counts.copy()
+    logs.data = np.log1p(logs.data * np.repeat(total / np.maximum(own, 1e-12), np.diff(counts.indptr)).astype(np.float32))
+    return csr_matrix(logs)
 
 
 def counts_of(adata: Any, layer: str | None = None, *, whole: bool = False) -> csr_matrix:
@@ -182,18 +265,8 @@ def read_adata(path: Path_) -> Any:
         import anndata
     except ImportError as error:
         raise MissingDependency("cells are read by anndata. Install labelproof[cells].") from error
-    try:
+    with damaged(file, ".h5ad file"):
         return anndata.read_h5ad(file)
-    except Exception as error:  # h5py and anndata raise many kinds
-        raise BadInput(f"{str(file)!r} is not a readable .h5ad file ({str(error).splitlines()[0][:160]}).") from error
-
-
-def _normalised(counts: Any) -> Any:
-    total = np.asarray(counts.sum(axis=1)).ravel()
-    middle = float(np.median(total[total > 0])) if (total > 0).any() else 1.0
-    logs = counts.copy()
-    logs.data = np.log1p(logs.data * np.repeat(middle / np.maximum(total, 1e-12), np.diff(counts.indptr)).astype(np.float32))
-    return logs
 
 
 def _moments(logs: Any) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
@@ -201,11 +274,3 @@ def _moments(logs: Any) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64
     mean = np.asarray(logs.mean(axis=0), float).ravel()
     square = np.asarray(logs.multiply(logs).mean(axis=0), float).ravel()
     return mean, np.sqrt(np.maximum(square - mean**2, 0)) + 1e-6
-
-
-def _components(logs: Any) -> npt.NDArray[np.float32]:
-    if logs.shape[1] <= COMPONENTS:
-        return np.asarray(logs.todense(), np.float32)
-    from sklearn.decomposition import TruncatedSVD
-
-    return np.asarray(TruncatedSVD(COMPONENTS, random_state=0).fit_transform(logs), np.float32)

@@ -5,13 +5,16 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from labelproof.errors import BadInput
 from labelproof.validation import AnyArray
+
+if TYPE_CHECKING:
+    from labelproof.data.cells import Projection
 
 Kind = Literal["table", "text", "images", "arrays", "cells"]
 
@@ -66,6 +69,8 @@ class Dataset:
         Items that could not be read.
     source : dict
         Where the data came from, enough to read them again.
+    projection : Projection, optional
+        Of cells: how counts become features.
     """
 
     x: Any
@@ -76,6 +81,7 @@ class Dataset:
     kind: Kind
     skipped: list[tuple[str, str]] = field(default_factory=list)
     source: dict[str, Any] = field(default_factory=dict)
+    projection: Projection | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         sizes = {"x": len(self.x), "given": len(self.given), "ids": len(self.ids)}

@@ -1,24 +1,20 @@
-"""Reading tables with errors that name the line, and writing so that a killed run leaves the old or the new, never half."""
+"""Files: found or named wrongly, read or damaged, and written so that a killed run leaves the old or the new, never half."""
 
 from __future__ import annotations
 
-import io
 import os
+import struct
 import tempfile
-from collections.abc import Sequence
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import polars as pl
-import pyarrow as pa
-import pyarrow.csv
-import pyarrow.parquet
 
-from labelproof.errors import BadInput
+from labelproof.errors import BadInput, LabelproofError
 from labelproof.validation import AnyArray, did_you_mean
-
-CSV_SUFFIXES = {".csv": ",", ".tsv": "\t"}
 
 
 def existing(path: str | os.PathLike[str], what: str) -> Path:
@@ -30,175 +26,74 @@ def existing(path: str | os.PathLike[str], what: str) -> Path:
     return found
 
 
-def read_frame(path: str | os.PathLike[str], *, text_columns: Sequence[str] = ()) -> pl.DataFrame:
-    """Read a CSV, TSV or Parquet file.
+@contextmanager
+def damaged(path: Path, what: str = "file", error: type[LabelproofError] = BadInput) -> Iterator[None]:
+    """Whatever a library raises inside the block over a damaged, half-written or forbidden file, as one error of ours.
 
     Parameters
     ----------
-    path : path
-    text_columns : sequence of str
-        Columns kept as text exactly as they stand in the file ("007" stays "007").
-
-    Raises
-    ------
-    BadInput
-        For a missing, empty, ragged or non-UTF-8 file, with the line, and for an unknown kind of file.
+    path : Path
+    what : str
+        What the file should be.
+    error : type
+        `BadInput`, or `labelproof.CorruptArtifact` for a file that labelproof wrote.
     """
-    file = existing(path, "file")
-    if file.is_dir():
-        raise BadInput(f"{str(file)!r} is a folder, not a table. For pictures in class folders leave out --label.")
-    if file.stat().st_size == 0:
-        raise BadInput(f"{str(file)!r} is empty. Give a table with a header line and one line per item.")
-    if file.suffix.lower() in {".parquet", ".pq"}:
-        try:
-            frame = pl.read_parquet(file)
-        except (pl.exceptions.PolarsError, OSError) as error:
-            raise BadInput(f"{str(file)!r} is not a readable Parquet file ({_first_line(error)}). Write it again.") from error
-    elif file.suffix.lower() in CSV_SUFFIXES:
-        frame = _read_csv(file, text_columns)
-    else:
-        raise BadInput(f"{str(file)!r} ends in {file.suffix!r}. Tables are read from .csv, .tsv, .parquet or .pq.")
-    if frame.height == 0:
-        raise BadInput(f"{str(file)!r} has a header but no rows. Give one line per item.")
-    return frame
-
-
-def _read_csv(file: Path, text_columns: Sequence[str]) -> pl.DataFrame:
-    ragged: list[Any] = []
-
-    def remember(row: Any) -> str:
-        ragged.append(row)
-        return "error"
-
-    convert = pa.csv.ConvertOptions(
-        column_types=dict.fromkeys(text_columns, pa.string()), strings_can_be_null=True, null_values=[""]
-    )
-    parse = pa.csv.ParseOptions(
-        delimiter=CSV_SUFFIXES[file.suffix.lower()], newlines_in_values=True, invalid_row_handler=remember
-    )
     try:
-        table = pa.csv.read_csv(file, parse_options=parse, convert_options=convert)
-        names = table.column_names
-    except UnicodeDecodeError as error:  # in the header
-        raise _not_utf8(file) from error
-    except (pa.ArrowInvalid, pa.ArrowKeyError) as error:
-        if "UTF8" in str(error) or "UTF-8" in str(error):
-            raise _not_utf8(file) from error
-        if ragged:
-            raise _ragged(file, ragged[0]) from error
-        raise BadInput(f"{str(file)!r} cannot be read as CSV: {_first_line(error)}") from error
-    twice = next((n for i, n in enumerate(names) if n in names[:i]), None)
-    if twice is not None:
-        raise BadInput(f"{str(file)!r} has two columns named {twice!r}. Rename one.")
-    frame = pl.from_arrow(table)
-    assert isinstance(frame, pl.DataFrame)
-    _check_utf8(file, frame)
-    return frame
+        yield
+    except (LabelproofError, KeyboardInterrupt, SystemExit, GeneratorExit):
+        raise
+    except PermissionError as problem:
+        raise error(f"{str(path)!r} may not be read ({problem.strerror}). Change its permissions.") from problem
+    except BaseException as problem:  # libraries raise of every kind, panics of compiled ones included
+        raise error(f"{str(path)!r} is not a readable {what} ({first_line(problem)}). Write it again.") from problem
 
 
-def _check_utf8(file: Path, frame: pl.DataFrame) -> None:
-    """Arrow types a column with undecodable bytes as binary instead of failing."""
-    if any(dtype == pl.Binary for dtype in frame.dtypes):
-        raise _not_utf8(file)
+def load_array(path: str | os.PathLike[str], what: str, *, key: str | None = None) -> AnyArray:
+    """Read one array from ``.npy`` or ``.npz`` into memory, never running pickled code.
 
-
-def _not_utf8(file: Path) -> BadInput:
-    with file.open("rb") as lines:
-        for number, line in enumerate(lines, start=1):
-            try:
-                line.decode("utf-8")
-            except UnicodeDecodeError as error:
-                return BadInput(
-                    f"{str(file)!r} line {number} is not UTF-8 text (byte 0x{line[error.start]:02x}). "
-                    f"Convert it, e.g. iconv -f latin1 -t utf-8 {file.name} > utf8.csv"
-                )
-    return BadInput(f"{str(file)!r} is not UTF-8 text. Convert it, e.g. with iconv.")
-
-
-def _ragged(file: Path, row: Any) -> BadInput:
-    wanted = row.text.encode("utf-8", "surrogateescape")
-    with file.open("rb") as lines:  # Arrow reads in parallel and does not know the number
-        number = next((i for i, line in enumerate(lines, start=1) if line.rstrip(b"\r\n") == wanted), None)
-    where = f"line {number}" if number is not None else "a line"
-    text = row.text if len(row.text) < 60 else row.text[:57] + "..."
-    return BadInput(
-        f"{str(file)!r} {where} has {row.actual_columns} fields but the header has {row.expected_columns}: {text!r}. "
-        "Quote fields that hold the separator, or fill in the missing ones."
-    )
-
-
-def check_table_target(path: str | os.PathLike[str], *, overwrite: bool, source: str | os.PathLike[str]) -> Path:
-    """Check, before any work is done, that a table can be written to a path: not the input, a known kind, not there yet."""
-    goal = Path(path)
-    if goal.exists() and not overwrite:
-        raise BadInput(f"{str(goal)!r} exists. Add --overwrite to replace it, or choose another --out.")
-    if goal.exists() and goal.samefile(source):
-        raise BadInput(f"{str(goal)!r} is the input, which is never modified. Choose another --out.")
-    if goal.suffix.lower() not in {*CSV_SUFFIXES, ".parquet", ".pq"}:
-        raise BadInput(f"--out {str(goal)!r} ends in {goal.suffix!r}. Write to .csv, .tsv, .parquet or .pq.")
-    return goal
-
-
-def write_frame(frame: pl.DataFrame, path: Path) -> None:
-    """Write a table by the ending of its name, whole or not at all."""
-    buffer = io.BytesIO()
-    if path.suffix.lower() in CSV_SUFFIXES:
-        frame.write_csv(buffer, separator=CSV_SUFFIXES[path.suffix.lower()])
-    else:
-        frame.write_parquet(buffer)
-    atomic_write(path, buffer.getvalue())
-
-
-def column(frame: pl.DataFrame, name: str, file: str | os.PathLike[str], option: str) -> pl.Series:
-    """A column by name, or `BadInput` that suggests the nearest name."""
-    if name not in frame.columns:
-        raise BadInput(
-            f"{option} {name!r} is not a column of {str(file)!r}. {did_you_mean(name, frame.columns)}"
-            f"Its columns are: {', '.join(frame.columns[:30])}{', …' if frame.width > 30 else ''}."
-        )
-    return frame[name]
-
-
-def plain_values(series: pl.Series) -> AnyArray:
-    """Labels or ids as they should be named: whole numbers as integers where nothing is lost, text otherwise."""
-    if series.dtype.is_integer():
-        return series.to_numpy() if series.null_count() == 0 else np.array(series.to_list(), dtype=object)
-    if series.dtype == pl.Boolean or series.dtype.is_float():
-        return np.array(series.to_list(), dtype=object)
-    text = series.cast(pl.String)
-    numbers = text.cast(pl.Int64, strict=False)
-    if numbers.null_count() == text.null_count() and bool((numbers.cast(pl.String) == text).fill_null(True).all()):
-        return plain_values(numbers)
-    return np.array(text.to_list(), dtype=object)
-
-
-def load_array(path: str | os.PathLike[str], what: str, *, key: str | None = None, mmap: bool = True) -> AnyArray:
-    """Read one array from ``.npy`` (memory-mapped) or ``.npz``, never running pickled code.
+    Nothing is mapped: a file that another program writes meanwhile is an error, where a memory map would end the process.
 
     Raises
     ------
     BadInput
-        For a missing, truncated or pickled file, or an ``.npz`` whose array cannot be told.
+        For a missing, truncated or pickled file, one that changes while it is read, or an ``.npz`` whose array cannot be told.
     """
     file = existing(path, what)
+    before = _stamp(file)
     try:
-        loaded = np.load(file, mmap_mode="r" if mmap else None, allow_pickle=False)
-    except (ValueError, OSError, EOFError) as error:
+        with np.errstate(all="ignore"):
+            loaded = np.load(file, allow_pickle=False)
+            array = loaded if isinstance(loaded, np.ndarray) else _member(loaded, file, what, key)
+    except BadInput:
+        raise
+    except (ValueError, OSError, EOFError, SyntaxError, TypeError, KeyError, AttributeError, OverflowError, MemoryError,
+            NotImplementedError, RuntimeError, struct.error, zipfile.BadZipFile, zlib.error) as error:  # fmt: skip
         raise BadInput(
-            f"{what} {str(file)!r} cannot be read ({_first_line(error)}). "
+            f"{what} {str(file)!r} cannot be read ({first_line(error)}). "
             "It may be truncated or hold Python objects; save it again with numpy.save and a numeric or string dtype."
         ) from error
-    if isinstance(loaded, np.ndarray):
-        return loaded
-    names = loaded.files
-    if key is None and len(names) == 1:
-        key = names[0]
-    if key is None or key not in names:
-        raise BadInput(f"{what} {str(file)!r} holds the arrays {', '.join(names)}. Name one as FILE.npz:NAME.")
-    return np.asarray(loaded[key])
+    if _stamp(file) != before:
+        raise BadInput(f"{what} {str(file)!r} changed while it was read. Run again when it is at rest.")
+    return array
 
 
-def _first_line(error: BaseException) -> str:
+def _member(loaded: np.lib.npyio.NpzFile, file: Path, what: str, key: str | None) -> AnyArray:
+    with loaded:
+        names = loaded.files
+        if key is None and len(names) == 1:
+            key = names[0]
+        if key is None or key not in names:
+            raise BadInput(f"{what} {str(file)!r} holds the arrays {', '.join(names)}. Name one as FILE.npz:NAME.")
+        return np.asarray(loaded[key])
+
+
+def _stamp(file: Path) -> tuple[int, int]:
+    state = file.stat()
+    return state.st_size, state.st_mtime_ns
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of what an error says, or its kind."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
 
 

@@ -13,8 +13,8 @@ import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
 from labelproof.data.dataset import Dataset, Shown
-from labelproof.data.files import column, existing, load_array, plain_values, read_frame
-from labelproof.data.table import Path_
+from labelproof.data.files import existing, load_array
+from labelproof.data.frames import Path_, column, label_values, read_frame
 from labelproof.errors import BadInput
 from labelproof.progress import track
 from labelproof.validation import AnyArray, FloatArray, check_features, check_ids, check_labels
@@ -144,11 +144,11 @@ def _walk(root: Path) -> tuple[Sequence[Path], AnyArray, AnyArray]:
 
 def _manifest(file: Path, label: str, image: str, id: str | None) -> tuple[Sequence[Path], AnyArray, AnyArray]:
     frame = read_frame(file, text_columns=[c for c in (label, image, id) if c is not None])
-    labels = plain_values(column(frame, label, file, "--label"))
+    labels = label_values(column(frame, label, file, "--label"))
     paths = column(frame, image, file, "--image").to_list()
     if None in paths:
         raise BadInput(f"--image {image!r} is empty in row {paths.index(None)} of {str(file)!r}. Fill in the path.")
-    names = np.array(paths, dtype=object) if id is None else plain_values(column(frame, id, file, "--id"))
+    names = np.array(paths, dtype=object) if id is None else label_values(column(frame, id, file, "--id"))
     return [file.parent / p for p in paths], labels, names
 
 

@@ -7,16 +7,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import polars as pl
 
 from labelproof.data.arrays import from_file
-from labelproof.data.files import column, existing, plain_values, read_frame
+from labelproof.data.cells import Projection, new_cells
+from labelproof.data.files import existing
+from labelproof.data.frames import column, label_values, read_frame, read_raw
 from labelproof.data.images import SUFFIXES, decode_each
+from labelproof.data.schema import Schema
+from labelproof.data.text import texts_of
 from labelproof.errors import BadInput
 from labelproof.validation import AnyArray, check_features, check_ids
 
 
-def read_inputs(source: dict[str, Any], path: str | os.PathLike[str]) -> tuple[Any, AnyArray]:
+def read_inputs(
+    source: dict[str, Any], path: str | os.PathLike[str], projection: Projection | None = None
+) -> tuple[Any, AnyArray]:
     """Items and their ids.
 
     Parameters
@@ -24,12 +29,15 @@ def read_inputs(source: dict[str, Any], path: str | os.PathLike[str]) -> tuple[A
     source : dict
         ``Dataset.source`` of the training data: its kind and columns.
     path : path
-        A table with the same columns (the label may be missing), a folder of pictures, or an array.
+        A table with the same columns (the label may be missing), an .h5ad file, a folder of pictures, or an array.
+
+    projection : Projection, optional
+        ``Dataset.projection`` of training data that were cells.
 
     Raises
     ------
     BadInput
-        If a column is missing, or a picture cannot be read.
+        If a column is missing, a value does not fit its type, or a picture cannot be read.
     """
     kind = source.get("kind")
     if kind == "images" and not source.get("embeddings"):
@@ -37,16 +45,24 @@ def read_inputs(source: dict[str, Any], path: str | os.PathLike[str]) -> tuple[A
     if kind in ("arrays", "images"):
         x = check_features(from_file(path, "data"), name="data")
         return x, np.arange(len(x))
+    if kind == "cells":
+        if projection is None:
+            raise BadInput(
+                "the model was trained by a version of labelproof that did not keep how cells become features. Train again."
+            )
+        return new_cells(path, source.get("layer"), projection)
     if kind not in ("table", "text"):
         raise BadInput("the model was not trained from a file, so it is not known how to read one. Use it from Python.")
     name = source.get("id")
-    frame = read_frame(path, text_columns=[c for c in (name, source.get("text")) if c])
-    ids = check_ids(plain_values(frame[name]) if name in frame.columns else None, frame.height)
+    raw = read_raw(path, encoding=source.get("encoding"))
+    ids = check_ids(label_values(raw.frame[name], "the id") if name in raw.frame.columns else None, raw.frame.height)
     if kind == "text":
-        return column(frame, source["text"], path, "the text column").cast(pl.String).fill_null("").to_list(), ids
-    for feature in source["features"]:
-        column(frame, feature, path, "the feature")
-    return frame.select(source["features"]), ids
+        return texts_of(raw.column(source["text"], "the text column")).tolist(), ids
+    if "schema" not in source:
+        raise BadInput(
+            "the model was trained by a version of labelproof that did not keep the types of its columns. Train again."
+        )
+    return Schema.from_json(source["schema"]).convert(raw.frame, repr(str(path))), ids
 
 
 def _pictures(source: dict[str, Any], root: Path) -> tuple[Any, AnyArray]:

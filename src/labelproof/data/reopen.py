@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from labelproof.data.arrays import from_file, show_array
+from labelproof.data.arrays import rows_of_file, show_array
 from labelproof.data.cells import read_cells
 from labelproof.data.dataset import Shown
 from labelproof.data.images import Decoded, decode_all, list_pictures, thumbnail
@@ -66,10 +66,11 @@ def reopen(source: dict[str, Any], skipped: Sequence[str] = ()) -> Items | None:
     if kind == "images":
         return _pictures(source, set(skipped))
     if kind in ("table", "text"):
+        how = {"id": source["id"], "missing": source.get("missing"), "encoding": source.get("encoding")}
         dataset = (
-            read_table(source["path"], source["label"], id=source["id"], features=source["features"])
+            read_table(source["path"], source["label"], features=source["features"], schema=source.get("schema"), **how)
             if kind == "table"
-            else read_text(source["path"], source["label"], source["text"], id=source["id"])
+            else read_text(source["path"], source["label"], source["text"], quiet=True, **how)
         )
         return Items(kind, len(dataset), dataset.show, lambda rows: dataset.x[rows])
     if kind == "cells":
@@ -78,8 +79,8 @@ def reopen(source: dict[str, Any], skipped: Sequence[str] = ()) -> Items | None:
         )
         return Items("cells", len(cells), cells.show, lambda rows: cells.x[rows])
     if kind == "arrays" and source.get("features"):
-        x = from_file(source["features"], "features")
-        return Items("arrays", len(x), lambda i: show_array(np.asarray(x[i])), lambda rows: np.asarray(x[rows]))
+        x = rows_of_file(source["features"], "features")
+        return Items("arrays", len(x), lambda i: show_array(x[np.array([i])][0]), lambda rows: x[rows])
     return None
 
 

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import os
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
 from labelproof.data.dataset import Dataset, Shown
-from labelproof.data.files import column, plain_values, read_frame
-from labelproof.errors import BadInput
+from labelproof.data.frames import Path_, RawTable, label_values, read_raw
+from labelproof.data.schema import Schema
+from labelproof.errors import BadInput, LabelproofWarning
 from labelproof.validation import check_ids, check_labels
+from labelproof.validation.labels import CodedLabels
 
 CLEAN_SUFFIX = "_clean"  # of the column in which simulated noise keeps the clean labels
-Path_ = str | os.PathLike[str]
 
 
 def read_table(
@@ -23,22 +25,34 @@ def read_table(
     *,
     id: str | None = None,
     features: Sequence[str] | None = None,
+    ignore: Sequence[str] = (),
     label_as_text: bool = False,
+    missing: Sequence[Any] | None = None,
+    encoding: str | None = None,
+    schema: Sequence[dict[str, Any]] | None = None,
 ) -> Dataset:
     """Read a table whose other columns are the features.
 
     Parameters
     ----------
-    path : path of a .csv, .tsv or .parquet file
+    path : path of a .csv, .tsv (also gzipped) or .parquet file
     label : str
         The column of given labels; an empty field is unlabelled.
     id : str, optional
         A column of unique names; the row number (from 0) where left out.
     features : sequence of str, optional
         The columns to learn from. Where left out, all but the label, the id, and ``<label>_clean``, in which
-        ``labelproof simulate`` keeps the truth.
+        ``labelproof simulate`` keeps the truth. Columns that are empty, constant, or of bytes or uneven lists are left out.
+    ignore : sequence of str
+        Columns not to learn from.
     label_as_text : bool
         Keep labels such as ``1`` as text.
+    missing : sequence, optional
+        Labels that mean unlabelled; see `labelproof.validation.check_labels`.
+    encoding : str, optional
+        Of a text file that is not UTF-8, e.g. ``"latin-1"``.
+    schema : list of dict, optional
+        The types of the columns, as an earlier reading decided them (``source["schema"]`` of its `Dataset`).
 
     Returns
     -------
@@ -49,28 +63,56 @@ def read_table(
     ------
     BadInput
     """
-    frame = read_frame(path, text_columns=[c for c in (label, id) if c is not None])
-    labels = column(frame, label, path, "--label")
-    ids = None if id is None else plain_values(column(frame, id, path, "--id"))
+    raw = read_raw(path, encoding=encoding, quiet=schema is not None)
+    coded = label_codes(raw, label, missing, as_text=label_as_text)
+    ids = None if id is None else label_values(raw.column(id, "--id"), "--id")
     aside = (label, id, label + CLEAN_SUFFIX)
-    chosen = [c for c in frame.columns if c not in aside] if features is None else list(features)
-    for name in chosen:
-        column(frame, name, path, "--features")
+    for name in (*(features or ()), *ignore):
+        raw.column(name, "--features" if features and name in features else "--ignore")
+    chosen = [c for c in raw.frame.columns if c not in aside and c not in ignore] if features is None else list(features)
     if label in chosen:
         raise BadInput(f"the label column {label!r} is among the features. Leave it out of --features.")
     if not chosen:
         raise BadInput(f"{str(path)!r} has no column besides the label and the id: there is nothing to learn from.")
-    x = frame.select(chosen)
-    coded = check_labels(labels.to_numpy() if label_as_text else plain_values(labels), name=f"label column {label!r}")
+    types = _types(raw, chosen) if schema is None else Schema.from_json(schema)
+    x = types.convert(raw.frame, repr(str(path)))
+    shown = raw.frame.drop([name for name in aside if name in raw.frame.columns])
     return Dataset(
         x=x,
         given=coded.codes,
         classes=coded.classes,
         ids=check_ids(ids, len(x)),
-        show_item=lambda i: show_row(x, i),
+        show_item=lambda i: show_row(shown, i),
         kind="table",
-        source={"kind": "table", "path": str(Path(path).resolve()), "label": label, "id": id, "features": chosen},
-    )
+        source={
+            "kind": "table", "path": str(Path(path).resolve()), "label": label, "id": id, "features": types.names,
+            "schema": types.to_json(), **how_read(missing, encoding),
+        },
+    )  # fmt: skip
+
+
+def label_codes(raw: RawTable, label: str, missing: Sequence[Any] | None, *, as_text: bool = False) -> CodedLabels:
+    """The labels of a table: the one way in which a column becomes classes."""
+    column = raw.column(label, "--label")
+    values = column.to_numpy() if as_text else label_values(column)
+    return check_labels(values, name=f"label column {label!r}", missing=missing)
+
+
+def how_read(missing: Sequence[Any] | None, encoding: str | None) -> dict[str, Any]:
+    """What must be remembered to read the file the same way again."""
+    said = {"missing": None if missing is None else [str(word) for word in missing], "encoding": encoding}
+    return {name: value for name, value in said.items() if value is not None}
+
+
+def _types(raw: RawTable, chosen: list[str]) -> Schema:
+    """The types of the columns to learn from; says what is left out."""
+    frame = raw.frame.select(chosen)
+    types = Schema.infer(frame, raw.separator).for_learning(frame)
+    if not types.columns:
+        raise BadInput(f"{str(raw.path)!r} has nothing to learn from. {types.said()} Name other columns, or mend these.")
+    if types.said():
+        warnings.warn(f"{str(raw.path)!r}: {types.said()}", LabelproofWarning, stacklevel=3)
+    return types
 
 
 def show_row(frame: pl.DataFrame, i: int) -> Shown:

@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from labelproof.data.bags import Bags, evenly
-from labelproof.data.files import column, existing, read_frame
+from labelproof.data.files import existing
+from labelproof.data.frames import Path_, column, read_frame
 from labelproof.data.images import SUFFIXES, Decoded, decode_all, decode_each
-from labelproof.data.table import Path_
 from labelproof.errors import BadInput
 
 

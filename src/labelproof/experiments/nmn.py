@@ -30,7 +30,8 @@ from labelproof.backbones import FCNVGG16, MLP
 from labelproof.captioning.concepts import Concepts, words_of
 from labelproof.data.bags import Bags
 from labelproof.data.captions import Captions, read_captions
-from labelproof.data.files import existing, read_frame
+from labelproof.data.files import existing
+from labelproof.data.frames import read_frame
 from labelproof.data.picture_rows import PictureRows
 from labelproof.data.tagged import frames_of
 from labelproof.errors import BadInput

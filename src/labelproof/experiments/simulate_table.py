@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 import polars.selectors as cs
 
-from labelproof.data.files import check_table_target, column, plain_values, read_frame, write_frame
+from labelproof.data.frames import check_table_target, column, label_values, read_frame, write_frame
 from labelproof.data.table import CLEAN_SUFFIX
 from labelproof.errors import BadInput
 from labelproof.noise import simulate
@@ -49,7 +49,7 @@ def simulate_table(
     """
     goal = check_table_target(target, overwrite=overwrite, source=path)
     frame = read_frame(path, text_columns=[label])
-    coded = check_labels(plain_values(column(frame, label, path, "--label")), name=f"label column {label!r}")
+    coded = check_labels(label_values(column(frame, label, path, "--label")), name=f"label column {label!r}")
     rows = np.flatnonzero(coded.codes >= 0)
     codes, k = coded.codes[rows], len(coded.classes)
     if noise == "symmetric":

@@ -43,7 +43,7 @@ def check_values(block: Tensor, start: int, likelihood: str) -> None:
 def few_labels(y: Any, n: int) -> tuple[Codes, npt.NDArray[Any]]:
     """Codes of the labels of n items, -1 where there is none, and the classes."""
     numbers = np.asarray(y)
-    # a class to those who have just -1 and 1, but not here
+    # a class to others, but not to models of few labels, as in scikit-learn's semi-supervised estimators
     if numbers.dtype.kind in "if" and (numbers == UNLABELLED).any():
         y = [None if value == UNLABELLED else value for value in numbers.tolist()]
     codes, classes = coded_labels(y)

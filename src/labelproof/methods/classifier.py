@@ -20,7 +20,7 @@ from labelproof.data.encoding import ENCODERS, Encoder, RawEncoder, kind_of, n_d
 from labelproof.data.folders import atomic_folder
 from labelproof.errors import BadInput, CorruptArtifact
 from labelproof.methods import Method, Task, make_method
-from labelproof.methods.model_folder import HISTORY_FOLDER, Parts, plain, read_model, write_model
+from labelproof.methods.model_folder import HISTORY_FOLDER, Parts, plain, projection_of, read_model, write_model
 from labelproof.noise.transition import TransitionMatrix
 from labelproof.training.augmentation import augmentation_of
 from labelproof.training.dynamics import error_probability_of
@@ -99,7 +99,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
 
     Notes
     -----
-    ``None``, NaN, "" and -1 mean unlabelled in ``y``, except where the labels are just -1 and 1, which are classes. Methods
+    ``None``, NaN and "" mean unlabelled in ``y``; -1 is a class like any other. Methods
     that cannot use unlabelled items leave them out.
 
     Examples
@@ -249,9 +249,9 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         if isinstance(X, Dataset):
             if y is not None:
                 raise BadInput("y comes from the Dataset. Leave it out.")
-            self.classes_, self.source_ = np.asarray(X.classes), X.source
+            self.classes_, self.source_, self.projection_ = np.asarray(X.classes), X.source, X.projection
             return X.x, X.given, "frame" if X.kind == "table" else self._kind(X.x)
-        kind, self.source_ = self._kind(X), {}
+        kind, self.source_, self.projection_ = self._kind(X), {}, None
         if kind in ("numbers", "raw") and n_dims(X) < 3:
             if has_gaps(y):
                 X = validate_data(self, X)
@@ -394,6 +394,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
 
     def _restore(self, summary: dict[str, Any], parts: Parts) -> None:
         self.classes_, self.source_ = np.array(summary["classes"]), summary["source"]
+        self.projection_ = projection_of(summary, parts)
         scales = dict(summary["encoder"])
         encoder: Encoder = ENCODERS[scales.pop("kind")]()
         encoder.restore(scales, {name: tensor.numpy() for name, tensor in parts["encoder"].items()})

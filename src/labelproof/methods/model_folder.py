@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 import labelproof
+from labelproof.data.cells import Projection
 from labelproof.data.folders import SUMMARY
 from labelproof.noise.transition import TransitionMatrix
 from labelproof.training.checkpoint import WEIGHTS, by_owner, load_tensors, model_summary, save_tensors
@@ -44,6 +45,9 @@ def write_model(model: Any, folder: Path) -> None:
     if second is not None:
         weights |= {f"second/{name}": tensor for name, tensor in second.state_dict().items()}
     weights |= {f"encoder/{name}": torch.from_numpy(np.asarray(array)) for name, array in arrays.items()}
+    if model.projection_ is not None:
+        summary["projection"] = {"genes": model.projection_.genes.tolist(), "total": model.projection_.total}
+        weights["projection/axes"] = torch.from_numpy(model.projection_.axes)
     weights["items/error_probability"] = torch.from_numpy(model.error_probability_)
     weights["items/history_index"] = torch.from_numpy(model.history_index_)
     save_tensors(folder / WEIGHTS, weights, {})
@@ -52,7 +56,7 @@ def write_model(model: Any, folder: Path) -> None:
 
 
 def read_model(folder: str | os.PathLike[str]) -> tuple[dict[str, Any], Parts]:
-    """The summary and the tensors by owner: ``network``, ``second``, ``encoder`` and ``items``.
+    """The summary and the tensors by owner: ``network``, ``second``, ``encoder``, ``items`` and ``projection``.
 
     Raises
     ------
@@ -63,7 +67,15 @@ def read_model(folder: str | os.PathLike[str]) -> tuple[dict[str, Any], Parts]:
     """
     summary = model_summary(folder, "classifier")
     tensors, _ = load_tensors(Path(folder) / WEIGHTS)
-    return summary, by_owner(tensors, "network", "second", "encoder", "items")
+    return summary, by_owner(tensors, "network", "second", "encoder", "items", "projection")
+
+
+def projection_of(summary: dict[str, Any], parts: Parts) -> Projection | None:
+    """How cells become features, where the model was trained on cells."""
+    kept = summary.get("projection")
+    if kept is None:
+        return None
+    return Projection(np.array(kept["genes"], dtype=str), kept["total"], parts["projection"]["axes"].numpy())
 
 
 def plain(value: Any) -> Any:

@@ -14,7 +14,7 @@ from typing import Any
 
 import polars as pl
 
-from labelproof.data.files import column, read_frame, write_frame
+from labelproof.data.frames import column, read_frame, write_frame
 from labelproof.errors import BadInput
 from labelproof.review.describe import Describer
 from labelproof.review.guard import reviewer_name

@@ -15,7 +15,7 @@ import polars as pl
 from labelproof.auditing.findings import verdicts
 from labelproof.data.arrays import from_file
 from labelproof.data.cells import read_cells
-from labelproof.data.files import check_table_target, plain_values, read_frame, write_frame
+from labelproof.data.frames import check_table_target, label_values, read_frame, write_frame
 from labelproof.data.images import list_pictures
 from labelproof.errors import BadInput
 from labelproof.review.candidates import Candidates, tags_text
@@ -91,7 +91,7 @@ def _repaired_labels(
     candidates: Candidates, outcomes: dict[int, Resolved], source: dict[str, Any], obvious: bool
 ) -> tuple[pl.DataFrame, Repaired]:
     frame, label, rows = _original(candidates, source)
-    new = [None if value is None else str(value) for value in plain_values(frame[label]).tolist()]
+    new = [None if value is None else str(value) for value in label_values(frame[label]).tolist()]
     place = rows[candidates.index]  # row of the file, by rank
     given = pl.Series(candidates.classes).gather(candidates.given).to_list()
     differs = next((rank for rank, row in enumerate(place.tolist()) if new[row] != given[rank]), None)

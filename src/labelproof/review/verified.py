@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from labelproof.data.dataset import Dataset
-from labelproof.data.files import column, plain_values, read_frame
+from labelproof.data.frames import column, label_values, read_frame
 from labelproof.errors import BadInput
 from labelproof.review.candidates import open_candidates
 from labelproof.review.resolve import resolve
@@ -39,8 +39,8 @@ def read_verified(path: str | os.PathLike[str], database: str | None = None) -> 
     if Path(path).is_dir():
         return _decided(Path(path), database)
     frame = read_frame(path, text_columns=["id", "label"])
-    ids = plain_values(column(frame, "id", path, "--reviews: the column")).tolist()
-    labels = plain_values(column(frame, "label", path, "--reviews: the column")).tolist()
+    ids = label_values(column(frame, "id", path, "--reviews: the column")).tolist()
+    labels = label_values(column(frame, "label", path, "--reviews: the column")).tolist()
     found: dict[str, Any] = {}
     for row, (key, label) in enumerate(zip(ids, labels, strict=True)):
         if label is None or label == "":

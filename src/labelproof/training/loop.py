@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, cast
 import torch
 from torch import Tensor, nn
 
-from labelproof.data.files import read_frame
 from labelproof.data.folders import LOG_FOLDER
+from labelproof.data.frames import read_frame
 from labelproof.errors import BadInput, CorruptArtifact
 from labelproof.progress import track
 from labelproof.training.checkpoint import by_owner, fingerprint, flat_optimizer, load_tensors, nested_optimizer, save_tensors

@@ -14,6 +14,7 @@ from labelproof.validation.arrays import (
     check_ids,
     check_pandas_index,
     check_rate,
+    check_seed,
     did_you_mean,
     rng_from,
     take_rows,
@@ -24,6 +25,7 @@ from labelproof.validation.labels import (
     CodedLabels,
     check_codes,
     check_labels,
+    is_missing,
 )
 from labelproof.validation.probabilities import (
     ROUNDING,
@@ -61,10 +63,12 @@ __all__ = [
     "check_pred_probs_shape",
     "check_prob_rows",
     "check_rate",
+    "check_seed",
     "check_tag_probs",
     "check_tags",
     "check_transition",
     "did_you_mean",
+    "is_missing",
     "rng_from",
     "take_rows",
     "to_numpy",

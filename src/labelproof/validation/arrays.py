@@ -37,16 +37,47 @@ def to_numpy(values: Any, name: str) -> AnyArray:
         For ragged lists and for things that are no arrays at all.
     """
     if hasattr(values, "detach"):  # torch, on any device
-        values = values.detach().cpu().numpy()
-    elif hasattr(values, "to_numpy"):  # pandas, polars, pyarrow
+        values = _from_torch(values)
+    elif type(values).__module__.startswith("pyarrow"):
+        values = _from_arrow(values)
+    elif hasattr(values, "to_numpy"):  # pandas, polars
         values = values.to_numpy()
     try:
         array: AnyArray = np.asanyarray(values)
     except ValueError as error:
         raise BadInput(f"{name} is ragged: its rows have different lengths. Give one row of equal length per item.") from error
+    except TypeError as error:
+        raise BadInput(f"{name} is {type(values).__name__!r}, which is no array ({error}). Give one entry per item.") from error
     if array.ndim == 0:
         raise BadInput(f"{name} is {type(values).__name__!r}, not an array. Give one entry per item.")
     return array
+
+
+def _from_torch(tensor: Any) -> AnyArray:
+    """A tensor on any device, sparse or dense, of any precision."""
+    dense = tensor.detach().cpu()
+    if str(dense.layout) != "torch.strided":
+        dense = dense.to_dense()
+    if str(dense.dtype) in ("torch.bfloat16", "torch.float8_e4m3fn", "torch.float8_e5m2"):
+        dense = dense.float()
+    return np.asarray(dense.numpy())
+
+
+def _from_arrow(values: Any) -> Any:
+    """An Arrow array, chunked or dictionary-encoded, or a table, with nulls as None or NaN."""
+    if hasattr(values, "to_pandas") and hasattr(values, "schema"):
+        return values.to_pandas().to_numpy()
+    return (
+        np.array(values.to_pylist(), dtype=object)
+        if values.null_count or not _is_number(values)
+        else values.to_numpy(**({} if hasattr(values, "chunks") else {"zero_copy_only": False}))
+    )
+
+
+def _is_number(values: Any) -> bool:
+    import pyarrow.types
+
+    return bool(pyarrow.types.is_integer(values.type)) or bool(pyarrow.types.is_floating(values.type))
 
 
 def check_pandas_index(**named: Any) -> None:
@@ -107,8 +138,16 @@ def rng_from(seed: Seed) -> np.random.Generator:
     caller's ``default_rng(0)`` made the data from.
     """
     if isinstance(seed, int | np.integer):
+        check_seed(int(seed))
         return np.random.default_rng(np.random.SeedSequence(int(seed), spawn_key=(_STREAM,)))
     return np.random.default_rng(seed)
+
+
+def check_seed(seed: int, *, name: str = "seed") -> int:
+    """Check a random seed: 0 or more, below 2 ** 32."""
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or not 0 <= seed < 2**32:
+        raise BadInput(f"{name} is {seed!r}. Give a whole number from 0 to {2**32 - 1}.")
+    return int(seed)
 
 
 def take_rows(x: Any, rows: npt.NDArray[np.int64]) -> Any:

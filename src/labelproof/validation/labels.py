@@ -1,7 +1,8 @@
-"""Class labels as integer codes into sorted classes."""
+"""What a class label is, for arrays, frames and files alike: integer codes into sorted classes."""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,10 +10,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from labelproof.errors import BadInput
+from labelproof.errors import BadInput, LabelproofWarning
 from labelproof.validation.arrays import AnyArray, BoolArray, did_you_mean, to_numpy
 
 UNLABELLED = -1
+MISSING_WORDS = ("nan", "na", "n/a", "null", "none")  # of text, in any case, where nothing else is named
+MANY = 20  # labels from which on it is odd that nearly all differ
+NEARLY_ALL = 0.8
 
 
 @dataclass(frozen=True)
@@ -28,20 +32,27 @@ def check_labels(
     *,
     classes: Sequence[Any] | None = None,
     n_classes: int | None = None,
+    missing: Sequence[Any] | None = None,
     name: str = "labels",
     needed: int = 2,
 ) -> CodedLabels:
     """Code labels as integers into the sorted classes.
 
+    ``None``, NaN, NaT, ``pandas.NA`` and the empty string are always unlabelled. Of text also ``NaN``, ``NA``, ``N/A``, ``null``
+    and ``None`` in any case, with a warning, unless ``missing`` names others or ``classes`` names them. -1 is a class like any
+    other, except where ``missing`` names it, or where the number of columns or the given classes leave no other reading.
+
     Parameters
     ----------
     labels : array-like, shape (n,)
-        Strings, integers (0..k-1, 1..k, or with gaps), booleans. ``None``, NaN, the empty string and -1 mean unlabelled.
+        Strings, integers (0..k-1, 1..k, or with gaps), floats that are whole, booleans.
     classes : sequence, optional
         The allowed classes in any order. Without it they are the distinct labels.
     n_classes : int, optional
         How many classes there must be, e.g. the number of probability columns. Integer labels that all lie in
         ``0..n_classes-1`` are then read as column numbers, so a class may be absent from the labels.
+    missing : sequence, optional
+        The labels that mean unlabelled, instead of the words above; ``()`` for none.
     name : str
         What to call the argument in a message.
     needed : int
@@ -54,30 +65,34 @@ def check_labels(
     Raises
     ------
     BadInput
+
+    Warns
+    -----
+    LabelproofWarning
+        If words were taken as missing.
     """
     array = flat_labels(labels, name)
     if len(array) == 0:
         raise BadInput(f"{name} is empty. Give at least one label for each of two classes.")
-    array, missing = without_missing(array, name)
-    if classes is None and n_classes is not None and array.dtype.kind == "i" and not missing.any():
+    array, absent = without_missing(array, name)
+    if classes is None and n_classes is not None and missing is None and array.dtype.kind == "i" and not absent.any():
         low, high = int(array.min()), int(array.max())
         if low >= 0 and high < n_classes and low < high:  # column numbers already, the commonest case
             return CodedLabels(array, tuple(range(n_classes)))
-    found = sorted_classes(array[~missing])
-    if classes is None and array.dtype.kind == "i" and set(found) <= {-1, 1} and -1 in found:
-        raise BadInput(f"{name} holds -1 and 1: is -1 a class or an unlabelled item? Pass classes=[-1, 1], or 0 and 1.")
-    if classes is not None:
-        allowed = _check_classes(classes, found, name)
-        if array.dtype.kind == "i" and UNLABELLED not in allowed:
-            missing |= array == UNLABELLED
-    else:
-        if array.dtype.kind == "i":
-            missing |= array == UNLABELLED
-            found = tuple(c for c in found if c != UNLABELLED)
-        allowed = _infer_classes(found, n_classes, name)
+    named = None if classes is None else _check_classes(classes)
+    absent = absent | _named_missing(array, absent, missing, named, name)
+    found = sorted_classes(array[~absent])
+    if _minus_one_is_unlabelled(found, named, n_classes):
+        absent |= array == UNLABELLED
+        found = tuple(c for c in found if c != UNLABELLED)
+    elif named is None and missing is None:
+        _tell_minus_one(found, name)
+    allowed = named if named is not None else _infer_classes(found, n_classes, name)
     if n_classes is not None and len(allowed) != n_classes:
         raise BadInput(f"{len(allowed)} classes but {n_classes} probability columns. Give one column per class.")
-    codes = _encode(array, missing, allowed, name) if allowed else np.full(len(array), UNLABELLED)
+    if named is None and n_classes is None:
+        _check_repeats(found, int((~absent).sum()), name)
+    codes = _encode(array, absent, allowed, name) if allowed else np.full(len(array), UNLABELLED)
     occurring = np.unique(codes[codes >= 0])
     if len(occurring) < needed:
         only = f"only {allowed[occurring[0]]!r}" if len(occurring) else "no label at all"
@@ -119,42 +134,137 @@ def flat_labels(labels: Any, name: str) -> AnyArray:
     raise BadInput(f"{name} has shape {array.shape}. Give one label per item, shape (n,).")
 
 
+def is_missing(value: Any) -> bool:
+    """Whether a value stands for no value: ``None``, NaN, NaT, ``pandas.NA``, the empty string."""
+    if value is None or (isinstance(value, str) and value == ""):
+        return True
+    if isinstance(value, str | bytes | int):
+        return False
+    try:
+        return bool(value != value)
+    except (TypeError, ValueError):  # pandas.NA is neither equal nor unequal; of an array it cannot be told
+        return type(value).__name__ == "NAType"
+
+
 def without_missing(array: AnyArray, name: str) -> tuple[AnyArray, BoolArray]:
     """Plain integer, boolean or string labels, and the mask of those that are missing (their value is a filler)."""
     if array.dtype.kind == "f":
-        missing = np.isnan(array)
-        whole = np.where(missing, 0, array)
-        bad = np.flatnonzero(~np.isfinite(whole) | (whole != np.floor(whole)))
-        if len(bad):
-            raise BadInput(
-                f"{name} row {bad[0]} is {array[bad[0]]}: a class must be a whole number or a name. "
-                "Round the labels, or convert them to strings if these really are class names."
-            )
-        return whole.astype(np.int64), missing
+        return _whole_numbers(array, name)
     if array.dtype.kind in "iu":
+        if array.dtype.kind == "u" and array.dtype.itemsize == 8 and len(array) and array.max() > np.iinfo(np.int64).max:
+            return array.astype(str), np.zeros(len(array), bool)  # too large for a signed number: names
         return array.astype(np.int64, copy=False), np.zeros(len(array), bool)
     if array.dtype.kind == "b":
         return array, np.zeros(len(array), bool)
     if array.dtype.kind in "UT":
         text = array.astype(str)
         return text, text == ""
+    if array.dtype.kind in "mM":
+        missing = np.isnat(array)
+        return np.where(missing, "", _dates(array)), missing
     if array.dtype.kind == "O":
-        missing = np.array([v is None or v != v or v == "" for v in array], bool)
-        present = array[~missing]
-        if len(present) and all(isinstance(v, bool | np.bool_) for v in present):
-            return np.array([bool(v) and not m for v, m in zip(array, missing, strict=True)], bool), missing
-        if len(present) and all(isinstance(v, int | float | np.integer | np.floating) for v in present):
-            filled = np.where(missing, 0, array).astype(float)
-            return without_missing(filled, name)[0], missing
-        return np.array(["" if m else str(v) for v, m in zip(array, missing, strict=True)], str), missing
+        return _plain_objects(array, name)
+    if array.dtype.kind == "S":
+        raise BadInput(f"{name} holds bytes. Decode them to text, e.g. {name}.astype(str).")
     raise BadInput(f"{name} has dtype {array.dtype}. Give class names or whole numbers.")
+
+
+def _dates(array: AnyArray) -> AnyArray:
+    text = array.astype("datetime64[us]" if array.dtype.kind == "M" else array.dtype).astype(str)
+    return np.array([t.removesuffix(".000000").removesuffix("T00:00:00") for t in text.tolist()])
+
+
+def _plain_objects(array: AnyArray, name: str) -> tuple[AnyArray, BoolArray]:
+    missing = np.array([is_missing(v) for v in array], bool)
+    present = array[~missing]
+    odd = next((i for i, v in enumerate(array.tolist()) if isinstance(v, bytes | list | tuple | dict | set | np.ndarray)), None)
+    if odd is not None:
+        raise BadInput(
+            f"{name} row {odd} is a {type(array[odd]).__name__}: {str(array[odd])[:60]}. A label is one name or number. "
+            "Decode bytes to text; tags (several names an item) are audited by labelproof.audit_tags."
+        )
+    if len(present) and all(isinstance(v, bool | np.bool_) for v in present):
+        return np.array([not m and bool(v) for v, m in zip(array, missing, strict=True)], bool), missing
+    if len(present) and all(isinstance(v, int | np.integer) and not isinstance(v, bool) for v in present):
+        whole = [0 if m else int(v) for v, m in zip(array, missing, strict=True)]
+        if max(map(abs, whole)) <= np.iinfo(np.int64).max:
+            return np.array(whole, np.int64), missing
+    elif len(present) and all(isinstance(v, int | float | np.integer | np.floating) for v in present):
+        return _whole_numbers(np.where(missing, 0, array).astype(float), name)[0], missing
+    return np.array(["" if m else str(v) for v, m in zip(array, missing, strict=True)], str), missing
+
+
+def _whole_numbers(array: AnyArray, name: str) -> tuple[AnyArray, BoolArray]:
+    missing = np.isnan(array)
+    whole = np.where(missing, 0, array).astype(np.float64)
+    bad = np.flatnonzero(~np.isfinite(whole) | (whole != np.floor(whole)) | (np.abs(whole) >= 2.0**63))
+    if len(bad):
+        _check_repeats(sorted_classes(array[~missing]), int((~missing).sum()), name)
+        raise BadInput(
+            f"{name} row {bad[0]} is {array[bad[0]]}: a class must be a whole number or a name. "
+            "Round the labels, or convert them to strings if these really are class names."
+        )
+    return whole.astype(np.int64), missing
 
 
 def sorted_classes(present: AnyArray) -> tuple[Any, ...]:
     return tuple(np.unique(present).tolist())
 
 
-def _check_classes(classes: Sequence[Any], found: tuple[Any, ...], name: str) -> tuple[Any, ...]:
+def _named_missing(
+    array: AnyArray, absent: BoolArray, missing: Sequence[Any] | None, classes: tuple[Any, ...] | None, name: str
+) -> BoolArray:
+    """Where labels are among those that mean unlabelled."""
+    if missing is not None:
+        wanted = [str(m) for m in ([missing] if isinstance(missing, str) else missing)]
+        return np.asarray(np.isin(array.astype(str), wanted)) if wanted else np.zeros(len(array), bool)
+    if array.dtype.kind != "U":
+        return np.zeros(len(array), bool)
+    values = np.unique(array[~absent])
+    words = [v for v in values.tolist() if v.strip().lower() in MISSING_WORDS and (classes is None or v not in classes)]
+    if not words:
+        return np.zeros(len(array), bool)
+    found = np.isin(array, words)
+    warnings.warn(
+        f"{name}: {', '.join(map(repr, words))} means no label here ({int(found.sum()):,} items). To keep it as a class, name "
+        "what means no label yourself: --missing '' (missing=() in Python).",
+        LabelproofWarning,
+        stacklevel=3,
+    )
+    return np.asarray(found)
+
+
+def _minus_one_is_unlabelled(found: tuple[Any, ...], classes: tuple[Any, ...] | None, n_classes: int | None) -> bool:
+    """Whether -1 among integer labels can be nothing but the mark of an unlabelled item."""
+    if UNLABELLED not in found or isinstance(found[0], str):
+        return False
+    if classes is not None:
+        return UNLABELLED not in classes
+    return n_classes is not None and len(found) != n_classes
+
+
+def _tell_minus_one(found: tuple[Any, ...], name: str) -> None:
+    """Warn where -1 was taken as a class although it does not look like one end of a scale such as -1, 0, 1."""
+    if UNLABELLED in found and not isinstance(found[0], str) and {-c for c in found} != set(found):
+        warnings.warn(
+            f"{name} holds -1, which is taken as a class like any other. If it means no label, say so: --missing -1 "
+            "(missing=[-1], or None in its place, in Python).",
+            LabelproofWarning,
+            stacklevel=4,
+        )
+
+
+def _check_repeats(found: tuple[Any, ...], n: int, name: str) -> None:
+    """Refuse labels of which nearly every one is different."""
+    if n >= MANY and len(found) > NEARLY_ALL * n:
+        raise BadInput(
+            f"{name} has {len(found):,} different values in {n:,} items, e.g. {found[0]!r} and {found[-1]!r}: these are no classes, "
+            "of which each has many items. A number to predict or an id cannot be audited as a class; name the column that "
+            "holds the classes, or make classes of the numbers first (low, medium, high)."
+        )
+
+
+def _check_classes(classes: Sequence[Any]) -> tuple[Any, ...]:
     allowed = to_numpy(classes, "classes")
     unique = sorted_classes(without_missing(allowed, "classes")[0])
     if len(unique) != len(allowed):

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from labelproof.errors import BadInput
 from labelproof.validation.arrays import FloatArray, check_pandas_index, to_numpy
-from labelproof.validation.labels import CodedLabels, check_labels, flat_labels, sorted_classes, without_missing
+from labelproof.validation.labels import MISSING_WORDS, CodedLabels, check_labels, flat_labels, sorted_classes, without_missing
 
 ROW_SUM_TOLERANCE = 1e-3
 ROUNDING = 1e-12  # what rows may be off by and still be taken as they are
@@ -90,7 +90,7 @@ def _check_prob_rows(block: FloatArray, start: int, name: str) -> None:
 
 
 def check_labels_and_probs(
-    labels: Any, pred_probs: Any, *, classes: Sequence[Any] | None = None
+    labels: Any, pred_probs: Any, *, classes: Sequence[Any] | None = None, missing: Sequence[Any] | None = None
 ) -> tuple[CodedLabels, FloatArray]:
     """Check labels and probabilities together; columns are put in sorted class order.
 
@@ -102,6 +102,8 @@ def check_labels_and_probs(
     pred_probs : array-like, shape (n, k)
     classes : sequence of length k, optional
         The class of each column of ``pred_probs``, in column order.
+    missing : sequence, optional
+        Labels that mean unlabelled; see `check_labels`.
 
     Returns
     -------
@@ -113,12 +115,20 @@ def check_labels_and_probs(
     """
     check_pandas_index(labels=labels, pred_probs=pred_probs)
     probs = check_pred_probs(pred_probs)
-    coded, order = check_labels_for_columns(labels, *probs.shape, classes=classes, names=getattr(pred_probs, "columns", None))
+    coded, order = check_labels_for_columns(
+        labels, *probs.shape, classes=classes, names=getattr(pred_probs, "columns", None), missing=missing
+    )
     return coded, probs if order is None else probs[:, order]
 
 
 def check_labels_for_columns(
-    labels: Any, n: int, k: int, *, classes: Sequence[Any] | None = None, names: Any = None
+    labels: Any,
+    n: int,
+    k: int,
+    *,
+    classes: Sequence[Any] | None = None,
+    names: Any = None,
+    missing: Sequence[Any] | None = None,
 ) -> tuple[CodedLabels, list[int] | None]:
     """Check the labels of n rows of k probabilities.
 
@@ -130,18 +140,20 @@ def check_labels_for_columns(
         The class of each column, in column order.
     names : sequence of length k, optional
         Column names; they are the classes if every label is among them.
+    missing : sequence, optional
+        Labels that mean unlabelled; see `check_labels`.
 
     Returns
     -------
     CodedLabels, and the order that sorts the columns by class, or None if they are sorted
     """
-    if classes is None and names is not None and len(names) == k and _names_are_classes(list(names), labels):
+    if classes is None and names is not None and len(names) == k and _names_are_classes(list(names), labels, missing):
         classes = list(names)
     if classes is not None and len(classes) != k:
         raise BadInput(
             f"classes has {len(classes)} entries but pred_probs has {k} columns. Give one class per column, in column order."
         )
-    coded = check_labels(labels, classes=classes, n_classes=k)
+    coded = check_labels(labels, classes=classes, n_classes=k, missing=missing)
     if len(coded.codes) != n:
         raise BadInput(
             f"labels has {len(coded.codes)} rows but pred_probs has {n}. Give one row of each per item, in the same order."
@@ -153,9 +165,11 @@ def check_labels_for_columns(
     return coded, None if order == list(range(k)) else order
 
 
-def _names_are_classes(names: list[Any], labels: Any) -> bool:
-    array, missing = without_missing(flat_labels(labels, "labels"), "labels")
-    return set(map(str, sorted_classes(array[~missing]))) <= set(map(str, names))
+def _names_are_classes(names: list[Any], labels: Any, missing: Sequence[Any] | None) -> bool:
+    array, absent = without_missing(flat_labels(labels, "labels"), "labels")
+    found = set(map(str, sorted_classes(array[~absent]))) - set(map(str, missing or ()))
+    unlabelled = {word for word in found if word.lower() in MISSING_WORDS or (word == "-1" and array.dtype.kind == "i")}
+    return found - unlabelled <= set(map(str, names))
 
 
 def check_transition(matrix: Any, *, name: str = "transition") -> npt.NDArray[np.float64]:

@@ -1,0 +1,396 @@
+"""Delimited text (CSV, TSV): its dialect, and where every record and field lies in its bytes.
+
+Reading and writing back share this map of the bytes, so that a field is changed where it stands and nothing else moves.
+Quotes mean what RFC 4180 says: a field that begins with one ends at the next, two in a row stand for one. A quote elsewhere
+is a character like any other, and so is one that would swallow whole lines but is never closed as it should be.
+"""
+
+from __future__ import annotations
+
+import codecs
+import gzip
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import IO, Any, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from labelproof.errors import BadInput
+
+Positions = npt.NDArray[np.int64]
+SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
+BLOCK = 1 << 24  # bytes
+SAMPLE = 1 << 18
+QUOTE, LF, CR = 34, 10, 13
+BOMS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How a file of delimited text is written.
+
+    Attributes
+    ----------
+    separator : str
+    encoding : str
+        Name of a Python codec, without a byte order mark of its own.
+    bom : bytes
+        The byte order mark at the file's beginning, if any.
+    compressed : bool
+        Whether the file is gzipped.
+    quoted_lines : bool
+        Whether quoted fields may hold line ends; otherwise every line is a record.
+    """
+
+    separator: str
+    encoding: str = "utf-8"
+    bom: bytes = b""
+    compressed: bool = False
+    quoted_lines: bool = True
+
+    @property
+    def is_utf8(self) -> bool:
+        """Whether the bytes of the file are UTF-8 text."""
+        return self.encoding == "utf-8"
+
+    def open(self, path: Path) -> IO[bytes]:
+        """The bytes of the file after its byte order mark, decompressed."""
+        file = cast(IO[bytes], gzip.open(path)) if self.compressed else path.open("rb")  # noqa: SIM115  # the caller closes it
+        file.read(len(self.bom))
+        return file
+
+
+def detect(path: Path, separator: str, encoding: str | None = None) -> Dialect:
+    """The dialect of a file, from its first 256 KiB.
+
+    Parameters
+    ----------
+    path : Path
+    separator : str
+        What the file's name promises; taken unless another fits the lines and this one does not.
+    encoding : str, optional
+        As the user declares it; otherwise a byte order mark tells, or zero bytes give UTF-16 away, or it is UTF-8.
+
+    Raises
+    ------
+    BadInput
+        For an unknown encoding, and for bytes that are no text.
+    """
+    with path.open("rb") as file:
+        compressed = file.read(2) == b"\x1f\x8b"
+    dialect = Dialect(separator, compressed=compressed)
+    with reading(path), dialect.open(path) as stream:
+        start = stream.read(SAMPLE)
+    bom, found = next(((mark, name) for mark, name in BOMS if start.startswith(mark)), (b"", None))
+    dialect = replace(dialect, bom=bom, encoding=_encoding(path, start[len(bom) :], encoding, found))
+    text = codecs.getincrementaldecoder(dialect.encoding)(errors="replace").decode(start[len(bom) :])
+    if "\0" in text:
+        raise BadInput(f"{str(path)!r} holds zero bytes, so it is no text in {dialect.encoding}. Save it as CSV in UTF-8.")
+    return replace(dialect, separator=_separator(text.encode("utf-8", "replace"), separator, len(start) < SAMPLE))
+
+
+def _encoding(path: Path, start: bytes, declared: str | None, found: str | None) -> str:
+    if declared is not None:
+        try:
+            name = codecs.lookup(declared).name
+        except LookupError as error:
+            raise BadInput(
+                f"--encoding {declared!r} is unknown. Give e.g. utf-8, latin-1, cp1252, utf-16 or gb18030."
+            ) from error
+        wide = {"utf-16": "utf-16-le", "utf-32": "utf-32-le", "utf-8-sig": "utf-8"}
+        return found if found is not None and found.startswith(name.removesuffix("-sig")) else wide.get(name, name)
+    if found is not None:
+        return found
+    pairs = np.frombuffer(start[: len(start) // 2 * 2], np.uint8).reshape(-1, 2)
+    zero = (pairs == 0).mean(axis=0) if len(pairs) else np.zeros(2)
+    if zero.max() > 0.3 and zero.min() < 0.05:
+        return "utf-16-le" if zero[1] > zero[0] else "utf-16-be"
+    return "utf-8"
+
+
+def _separator(sample: bytes, promised: str, whole: bool) -> str:
+    """The separator with which the first hundred records have equally many fields, above one."""
+    scores: dict[str, tuple[float, int]] = {}
+    for candidate in (promised, *(s for s in SEPARATORS if s != promised)):
+        found = scan(sample, candidate, final=whole)
+        widths = found.widths[:100]
+        if len(widths) == 0 or widths[0] < 2:
+            continue
+        scores[candidate] = (float((widths == widths[0]).mean()), int(widths[0]))
+        if candidate == promised and scores[candidate][0] == 1.0:
+            return promised
+    best = max(scores, key=lambda s: scores[s], default=promised)
+    return best if promised not in scores or scores[best][0] == 1.0 else promised
+
+
+@dataclass(frozen=True)
+class Records:
+    """The records of a piece of UTF-8 text; positions are bytes from its beginning.
+
+    Attributes
+    ----------
+    text : bytes
+    starts, ends : ndarray of int64, shape (m,)
+        Of each record, without its line end. Empty lines are no records.
+    separators : ndarray of int64
+        Of all records, in order.
+    opens, closes : ndarray of int64
+        Quotes that begin and end a quoted part.
+    literal : list of int
+        Quotes at the beginning of a field that were taken as characters.
+    consumed : int
+        Bytes up to the end of the last whole record.
+    regular : bool
+        Whether each quote is where RFC 4180 wants it.
+    """
+
+    text: bytes
+    starts: Positions
+    ends: Positions
+    separators: Positions
+    opens: Positions
+    closes: Positions
+    literal: list[int]
+    consumed: int
+    regular: bool
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    @cached_property
+    def first(self) -> Positions:
+        """Place in ``separators`` of each record's first, and the end, shape (m + 1,)."""
+        return np.append(np.searchsorted(self.separators, self.starts), len(self.separators))
+
+    @cached_property
+    def widths(self) -> Positions:
+        """Number of fields of each record, shape (m,)."""
+        return np.asarray(np.diff(self.first) + 1)
+
+    @property
+    def spanning(self) -> bool:
+        """Whether a quoted field holds a line end."""
+        marks = np.flatnonzero(np.frombuffer(self.text, np.uint8) == LF)
+        return bool(_inside(marks, self.opens, self.closes).any())
+
+    def bounds(self, record: int, field: int) -> tuple[int, int]:
+        """First byte of a field and the one after its last."""
+        at = int(self.first[record]) + field
+        start = int(self.starts[record]) if field == 0 else int(self.separators[at - 1]) + 1
+        end = int(self.separators[at]) if at < self.first[record + 1] else int(self.ends[record])
+        return start, end
+
+    def value(self, record: int, field: int) -> str:
+        """A field as text, unquoted."""
+        start, end = self.bounds(record, field)
+        at = int(np.searchsorted(self.opens, start))
+        if at == len(self.opens) or self.opens[at] != start:
+            return self.text[start:end].decode("utf-8")
+        close = int(self.closes[at])
+        while at + 1 < len(self.opens) and self.opens[at + 1] == close + 1:  # two quotes in a row: the part goes on
+            at += 1
+            close = int(self.closes[at])
+        inner = self.text[start + 1 : close].replace(b'""', b'"')
+        return (inner + self.text[close + 1 : end]).decode("utf-8")
+
+    def values(self, record: int) -> list[str]:
+        """All fields of a record."""
+        return [self.value(record, field) for field in range(int(self.widths[record]))]
+
+    def line(self, position: int) -> int:
+        """Number of the line, from 1, that a byte is in."""
+        before = self.text[:position]
+        return before.count(b"\n") + before.replace(b"\r\n", b"").count(b"\r") + 1
+
+
+def records(path: Path, dialect: Dialect, block: int = BLOCK) -> Iterator[Records]:
+    """The records of a file, in blocks of about ``block`` bytes (or of one record where that is larger).
+
+    Raises
+    ------
+    BadInput
+        For bytes that are not in the dialect's encoding, naming the line, and for a damaged file.
+    """
+    held, lines, size = b"", 0, block
+    with reading(path), dialect.open(path) as file:
+        decoder = None if dialect.is_utf8 else codecs.getincrementaldecoder(dialect.encoding)()
+        while True:
+            raw = file.read(size)
+            final = len(raw) == 0
+            if decoder is not None:
+                raw = _decoded(path, decoder, raw, final, lines + held.count(b"\n"), dialect)
+            text = held + raw
+            found = scan(text, dialect.separator, final=final, quoted_lines=dialect.quoted_lines)
+            whole = text if final else text[: found.consumed]
+            if decoder is None:
+                _check_utf8(path, whole, lines)
+            if len(found):
+                yield replace(found, text=whole)
+            if final:
+                return
+            held = text[found.consumed :]
+            lines += whole.count(b"\n")
+            size = max(block, len(held))  # a field larger than a block: twice as much each time
+
+
+def scan(text: bytes, separator: str, *, final: bool, quoted_lines: bool = True) -> Records:
+    """Map UTF-8 text.
+
+    Parameters
+    ----------
+    text : bytes
+        From the beginning of a record.
+    separator : str
+        One ASCII character.
+    final : bool
+        Whether the text goes to the end of the file; otherwise what comes after its last line end is left to the next call.
+    quoted_lines : bool
+        See `Dialect`.
+    """
+    data = np.frombuffer(text, np.uint8)
+    separators = np.flatnonzero(data == ord(separator))
+    line_starts, line_stops = _line_ends(text, data, final)
+    opens = closes = np.empty(0, np.int64)
+    literal: list[int] = []
+    regular = True
+    if b'"' in text:
+        quotes = np.flatnonzero(data == QUOTE)
+        border = np.zeros(256, bool)
+        border[[ord(separator), LF, CR]] = True
+        pairs = _pairs(data, quotes, border, final) if quoted_lines else None
+        if pairs is None:
+            regular = False
+            pairs, literal = _lenient(text, quotes, border, final, quoted_lines)
+        opens, closes = pairs
+        separators = separators[~_inside(separators, opens, closes)]
+        outside = ~_inside(line_starts, opens, closes)
+        line_starts, line_stops = line_starts[outside], line_stops[outside]
+    starts, ends, consumed = np.concatenate([[0], line_stops[:-1]]), line_starts, int(line_stops[-1]) if len(line_stops) else 0
+    if len(line_stops) == 0:
+        starts = ends = np.empty(0, np.int64)
+    if final and consumed < len(text):
+        starts, ends, consumed = np.append(starts, consumed), np.append(ends, len(text)), len(text)
+    some = ends > starts
+    separators = separators[: np.searchsorted(separators, consumed)]
+    return Records(text, starts[some], ends[some], separators, opens, closes, literal, consumed, regular)
+
+
+def _line_ends(text: bytes, data: npt.NDArray[np.uint8], final: bool) -> tuple[Positions, Positions]:
+    """First byte of each line end, and the byte after it."""
+    feeds = np.flatnonzero(data == LF)
+    if b"\r" not in text:
+        return feeds, feeds + 1
+    returns = np.flatnonzero(data == CR)
+    if not final and len(returns) and returns[-1] == len(data) - 1:
+        returns = returns[:-1]  # a line feed may follow
+    following = np.append(data, 0)[returns + 1]
+    before = np.concatenate([[0], data])[feeds]  # the byte before each feed
+    starts = np.concatenate([feeds - (before == CR), returns[following != LF]])
+    stops = np.concatenate([feeds + 1, returns[following != LF] + 1])
+    order = np.argsort(stops, kind="stable")
+    return starts[order], stops[order]
+
+
+def _inside(positions: Positions, opens: Positions, closes: Positions) -> npt.NDArray[np.bool_]:
+    if len(opens) == 0:
+        return np.zeros(len(positions), bool)
+    place = np.searchsorted(opens, positions, side="right") - 1
+    return np.asarray((place >= 0) & (positions < closes[place]))
+
+
+def _pairs(
+    data: npt.NDArray[np.uint8], quotes: Positions, border: npt.NDArray[np.bool_], final: bool
+) -> tuple[Positions, Positions] | None:
+    """Opening and closing quotes by turns, or ``None`` where one is not beside a separator, a line end or another quote."""
+    opens, closes = quotes[0::2], quotes[1::2]
+    if len(opens) > len(closes):
+        if final:
+            return None
+        closes = np.append(closes, len(data))
+    before, after = data[np.maximum(opens - 1, 0)], data[np.minimum(closes + 1, len(data) - 1)]
+    doubled = np.append(opens[1:] == closes[:-1] + 1, False)
+    begins = border[before] | (opens == 0) | np.concatenate([[False], doubled[:-1]])
+    ends = border[after] | (closes >= len(data) - 1) | doubled
+    return (opens, closes) if bool(begins.all() and ends.all()) else None
+
+
+def _lenient(
+    text: bytes, quotes: Positions, border: npt.NDArray[np.bool_], final: bool, quoted_lines: bool
+) -> tuple[tuple[Positions, Positions], list[int]]:
+    """Quoted parts where not every quote is where it should be, and the quotes taken as characters."""
+    marks, opens, closes, literal = quotes.tolist(), [], [], []
+    i, n, end = 0, len(quotes), len(text)
+    while i < n:
+        start = marks[i]
+        if start > 0 and not border[text[start - 1]]:
+            i += 1
+            continue
+        j = i + 1
+        while j + 1 < n and marks[j + 1] == marks[j] + 1:
+            j += 2
+        if j >= n or (not final and marks[j] + 1 == end):  # not closed, so far
+            if not final:
+                opens.append(start)
+                closes.append(end)
+                break
+            literal.append(start)
+            i += 1
+            continue
+        close = marks[j]
+        proper = close + 1 == end or border[text[close + 1]]
+        spans = text.find(b"\n", start, close) >= 0 or text.find(b"\r", start, close) >= 0
+        if spans and not (proper and quoted_lines):
+            literal.append(start)
+            i += 1
+            continue
+        opens.append(start)
+        closes.append(close)
+        i = j + 1
+    return (np.array(opens, np.int64), np.array(closes, np.int64)), literal
+
+
+def _decoded(path: Path, decoder: Any, raw: bytes, final: bool, lines: int, dialect: Dialect) -> bytes:
+    try:
+        return str(decoder.decode(raw, final)).encode("utf-8")
+    except UnicodeError as error:
+        near = lines + raw[: getattr(error, "start", 0)].count(b"\n") + 1
+        raise BadInput(
+            f"{str(path)!r} near line {near} is not text in {dialect.encoding}. Name its encoding with --encoding, e.g. cp1252."
+        ) from error
+
+
+def _check_utf8(path: Path, text: bytes, lines: int) -> None:
+    try:
+        text.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = lines + text[: error.start].count(b"\n") + 1
+        raise BadInput(
+            f"{str(path)!r} line {line} is not UTF-8 text (byte 0x{text[error.start]:02x}). Name the encoding that it was saved "
+            "in, e.g. --encoding cp1252 (encoding= in Python), or save it as UTF-8."
+        ) from error
+
+
+class reading:  # a context manager, used like a function
+    """Turns what a damaged or forbidden file raises into `BadInput`."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __enter__(self) -> None:
+        """Nothing to do."""
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        """Raise `BadInput` in place of what the system, or the decompressor, raised."""
+        import zlib
+
+        if isinstance(error, OSError | EOFError | zlib.error):
+            raise BadInput(f"{str(self.path)!r} cannot be read ({error}). Check the file and its permissions.") from error

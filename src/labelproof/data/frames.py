@@ -1,0 +1,325 @@
+"""Tables from CSV, TSV and Parquet files: first as they stand in the file, then, where asked for, with typed columns."""
+
+from __future__ import annotations
+
+import io
+import os
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet
+
+from labelproof.data.delimited import SEPARATORS, Dialect, Records, detect, records
+from labelproof.data.files import atomic_write, damaged, existing
+from labelproof.data.schema import Schema
+from labelproof.errors import BadInput, LabelproofWarning
+from labelproof.validation import AnyArray, did_you_mean
+
+CSV_SUFFIXES = {".csv": ",", ".tsv": "\t"}
+PARQUET_SUFFIXES = {".parquet", ".pq"}
+LARGEST_BLOCK = 2**31 - 1
+Path_ = str | os.PathLike[str]
+
+
+@dataclass(frozen=True)
+class RawTable:
+    """A table as it stands in its file.
+
+    Attributes
+    ----------
+    frame : polars.DataFrame
+        Of delimited text all columns as text, null where a field is empty; of Parquet as typed there.
+    dialect : Dialect or None
+        ``None`` for Parquet.
+    path : Path
+    """
+
+    frame: pl.DataFrame
+    dialect: Dialect | None
+    path: Path
+
+    @property
+    def separator(self) -> str | None:
+        """What separates fields, or ``None`` for Parquet."""
+        return None if self.dialect is None else self.dialect.separator
+
+    def column(self, name: str, option: str) -> pl.Series:
+        """A column by name; see `column`."""
+        return column(self.frame, name, self.path, option)
+
+
+def read_raw(path: Path_, *, encoding: str | None = None, quiet: bool = False) -> RawTable:
+    """Read a table as it stands in its file.
+
+    Parameters
+    ----------
+    path : path of a .csv or .tsv file, which may be gzipped, or of a .parquet file
+    encoding : str, optional
+        Of delimited text; found by its byte order mark or zero bytes otherwise, UTF-8 where there are none.
+    quiet : bool
+        Do not say what was inferred.
+
+    Raises
+    ------
+    BadInput
+        For a missing, empty, ragged, damaged or undecodable file, with the line, and for an unknown kind of file.
+    """
+    file = existing(path, "file")
+    if file.is_dir():
+        raise BadInput(f"{str(file)!r} is a folder, not a table. For pictures in class folders leave out --label.")
+    suffix = table_suffix(file)
+    if suffix is None:
+        raise BadInput(f"{str(file)!r} ends in {file.suffix!r}. Tables are read from .csv, .tsv (also .gz), .parquet or .pq.")
+    with damaged(file):
+        if file.stat().st_size == 0:
+            raise BadInput(f"{str(file)!r} is empty. Give a table with a header line and one line per item.")
+    if suffix in PARQUET_SUFFIXES:
+        table = RawTable(read_parquet(file), None, file)
+    else:
+        table = _read_delimited(file, CSV_SUFFIXES[suffix], encoding, quiet)
+    if table.frame.height == 0:
+        raise BadInput(f"{str(file)!r} has a header but no rows. Give one line per item.")
+    return table
+
+
+def read_frame(path: Path_, *, text_columns: Sequence[str] = ()) -> pl.DataFrame:
+    """Read a table with typed columns, as `Schema.infer` types them.
+
+    Parameters
+    ----------
+    path : path
+    text_columns : sequence of str
+        Columns of delimited text kept exactly as they stand in the file ("007" stays "007").
+
+    Raises
+    ------
+    BadInput
+        As `read_raw`.
+    """
+    raw = read_raw(path)
+    if raw.dialect is None:
+        return raw.frame
+    others = raw.frame.select([name for name in raw.frame.columns if name not in text_columns])
+    typed = Schema.infer(others, raw.separator).convert(others, str(path))
+    return raw.frame.select([typed[name] if name in typed.columns else raw.frame[name] for name in raw.frame.columns])
+
+
+def read_parquet(file: Path, columns: Sequence[str] | None = None) -> pl.DataFrame:
+    """Read a Parquet file by a reader that raises where a bit is flipped.
+
+    Raises
+    ------
+    BadInput
+    """
+    with damaged(file, "Parquet file"), file.open("rb") as stream:
+        whole = pa.parquet.ParquetFile(stream, page_checksum_verification=True)
+        table = whole.read(columns=None if columns is None else list(columns))
+        table.validate(full=True)
+        frame = pl.from_arrow(table)
+    assert isinstance(frame, pl.DataFrame)
+    return frame
+
+
+def table_suffix(path: Path) -> str | None:
+    """The ending that says what kind of table a file is, without ``.gz``; ``None`` where it is no table."""
+    name = path.name.lower().removesuffix(".gz")
+    return next((suffix for suffix in (*CSV_SUFFIXES, *PARQUET_SUFFIXES) if name.endswith(suffix)), None)
+
+
+def _read_delimited(file: Path, promised: str, encoding: str | None, quiet: bool) -> RawTable:
+    dialect = detect(file, promised, encoding)
+    found = _survey(file, dialect)
+    if found.ragged is not None and found.spanning:
+        by_line = _survey(file, replace(dialect, quoted_lines=False))
+        if by_line.ragged is None:
+            dialect, found = replace(dialect, quoted_lines=False), by_line
+    if found.ragged is not None:
+        raise BadInput(f"{str(file)!r} {found.ragged}")
+    if found.header is None:
+        raise BadInput(f"{str(file)!r} is empty. Give a table with a header line and one line per item.")
+    if not quiet:
+        _say(file, dialect, promised, found.literal_line)
+    names = _names(file, found.header)
+    frame = _by_arrow(file, dialect, len(names), found) if found.regular else None
+    if frame is None or frame.height != found.n:
+        frame = _by_positions(file, dialect, len(names))
+    frame.columns = names
+    return RawTable(frame, dialect, file)
+
+
+@dataclass
+class _Survey:
+    """What a look at all records found."""
+
+    header: list[str] | None = None
+    n: int = -1  # records besides the header
+    longest: int = 0  # bytes of the longest record
+    regular: bool = True
+    spanning: bool = False
+    ragged: str | None = None
+    literal_line: int | None = None
+
+
+def _survey(file: Path, dialect: Dialect) -> _Survey:
+    found, lines = _Survey(), 0
+    for part in records(file, dialect):
+        if found.header is None:
+            found.header = part.values(0)
+        found.n += len(part)
+        found.longest = max(found.longest, int((part.ends - part.starts).max()))
+        found.regular &= part.regular
+        found.spanning |= not part.regular or part.spanning
+        if part.literal and found.literal_line is None:
+            found.literal_line = lines + part.line(part.literal[0])
+        wrong = np.flatnonzero(part.widths != len(found.header))
+        if len(wrong):
+            found.ragged = _ragged(part, int(wrong[0]), len(found.header), lines, dialect.separator)
+            return found
+        lines += part.text.count(b"\n")
+    return found
+
+
+def _ragged(part: Records, record: int, wanted: int, lines: int, separator: str) -> str:
+    start, end = int(part.starts[record]), int(part.ends[record])
+    text = part.text[start:end].decode("utf-8", "replace")
+    short = text if len(text) < 60 else text[:57] + "..."
+    return (
+        f"line {lines + part.line(start)} has {part.widths[record]} fields but the header has {wanted}: {short!r}. "
+        f"Quote fields that hold the separator {separator!r}, or fill in the missing ones."
+    )
+
+
+def _say(file: Path, dialect: Dialect, promised: str, literal_line: int | None) -> None:
+    """Tell what was inferred, where it is not what the file's name says."""
+    if not dialect.is_utf8 or dialect.separator != promised:
+        separator = f"{dialect.separator!r} ({SEPARATORS[dialect.separator]})"
+        encoding = dialect.encoding.upper().removesuffix("-LE").removesuffix("-BE")
+        warnings.warn(
+            f"{str(file)!r} was read as {encoding}, fields separated by {separator}.", LabelproofWarning, stacklevel=2
+        )
+    if literal_line is not None:
+        warnings.warn(
+            f"{str(file)!r} line {literal_line} has a quote that is never closed; it was taken as a character, so that every "
+            "line stays a row. Double it, or quote the whole field, if that is wrong.",
+            LabelproofWarning,
+            stacklevel=2,
+        )
+
+
+def _names(file: Path, header: list[str]) -> list[str]:
+    unnamed = [i for i, name in enumerate(header) if name == ""]
+    names = [f"column {i + 1}" if name == "" and len(unnamed) > 1 else name for i, name in enumerate(header)]
+    twice = next((n for i, n in enumerate(names) if n in names[:i]), None)
+    if twice is not None:
+        raise BadInput(f"{str(file)!r} has two columns named {twice!r}. Rename one.")
+    return names
+
+
+def _by_arrow(file: Path, dialect: Dialect, width: int, found: _Survey) -> pl.DataFrame | None:
+    """All columns as text, by a reader in many threads; ``None`` where it reads the file otherwise than we do."""
+    names = [f"f{i}" for i in range(width)]
+    read = pa.csv.ReadOptions(
+        autogenerate_column_names=True, block_size=min(LARGEST_BLOCK, max(1 << 20, 2 * found.longest + 1024))
+    )
+    convert = pa.csv.ConvertOptions(
+        column_types=dict.fromkeys(names, pa.large_string()), strings_can_be_null=True, null_values=[""]
+    )
+    parse = pa.csv.ParseOptions(delimiter=dialect.separator, newlines_in_values=found.spanning)
+    source: Any = file
+    if not dialect.is_utf8 or dialect.compressed:
+        source = io.BytesIO(b"".join(part.text for part in records(file, dialect)))
+    try:
+        table = pa.csv.read_csv(source, read_options=read, parse_options=parse, convert_options=convert)
+    except (pa.ArrowInvalid, pa.ArrowKeyError, UnicodeDecodeError):
+        return None
+    frame = pl.from_arrow(table.slice(1))
+    assert isinstance(frame, pl.DataFrame)
+    return frame
+
+
+def _by_positions(file: Path, dialect: Dialect, width: int) -> pl.DataFrame:
+    """All columns as text, field by field."""
+    columns: list[list[str | None]] = [[] for _ in range(width)]
+    for part in records(file, dialect):
+        for record in range(len(part)):
+            for held, value in zip(columns, part.values(record), strict=True):
+                held.append(value or None)
+    return pl.DataFrame({f"f{i}": pl.Series(held[1:], dtype=pl.String) for i, held in enumerate(columns)})
+
+
+def check_table_target(path: Path_, *, overwrite: bool, source: Path_) -> Path:
+    """Check, before any work is done, that a table can be written to a path: not the input, a known kind, not there yet."""
+    goal = Path(path)
+    check_target(goal, overwrite=overwrite, source=source)
+    if table_suffix(goal) is None:
+        raise BadInput(f"--out {str(goal)!r} ends in {goal.suffix!r}. Write to .csv, .tsv, .parquet or .pq.")
+    return goal
+
+
+def check_target(goal: Path, *, overwrite: bool, source: Path_) -> None:
+    """Check that a file can be written to a path: not the input, not there yet."""
+    if goal.is_dir():
+        raise BadInput(f"--out {str(goal)!r} is a folder. Name a file.")
+    if goal.exists() and not overwrite:
+        raise BadInput(f"{str(goal)!r} exists. Add --overwrite to replace it, or choose another --out.")
+    if goal.exists() and goal.samefile(source):
+        raise BadInput(f"{str(goal)!r} is the input, which is never modified. Choose another --out.")
+
+
+def write_frame(frame: pl.DataFrame, path: Path) -> None:
+    """Write a table by the ending of its name, whole or not at all."""
+    buffer = io.BytesIO()
+    suffix = table_suffix(path)
+    if suffix in CSV_SUFFIXES:
+        frame.write_csv(buffer, separator=CSV_SUFFIXES[suffix])
+    else:
+        frame.write_parquet(buffer)
+    data = buffer.getvalue()
+    if path.suffix.lower() == ".gz":
+        import gzip
+
+        data = gzip.compress(data)
+    atomic_write(path, data)
+
+
+def column(frame: pl.DataFrame, name: str, file: Path_, option: str) -> pl.Series:
+    """A column by name, or `BadInput` that suggests the nearest name."""
+    if name not in frame.columns:
+        raise BadInput(
+            f"{option} {name!r} is not a column of {str(file)!r}. {did_you_mean(name, frame.columns)}"
+            f"Its columns are: {', '.join(frame.columns[:30])}{', …' if frame.width > 30 else ''}."
+        )
+    return frame[name]
+
+
+def label_values(series: pl.Series, option: str = "--label") -> AnyArray:
+    """Labels or ids as they should be named: whole numbers as integers where nothing is lost, text otherwise.
+
+    Raises
+    ------
+    BadInput
+        For a column of lists, of bytes or of structures.
+    """
+    dtype = series.dtype
+    if dtype.is_nested() or dtype == pl.Binary or dtype == pl.Object:
+        kind = "bytes" if dtype == pl.Binary else "lists" if isinstance(dtype, pl.List | pl.Array) else "structures"
+        raise BadInput(
+            f"{option} {series.name!r} holds {kind}, and a label is one name or number. "
+            + ("Tags are audited by --tags with a 0/1 matrix." if kind == "lists" else "Name the column of labels.")
+        )
+    if dtype.is_integer():
+        return series.to_numpy() if series.null_count() == 0 else np.array(series.to_list(), dtype=object)
+    if dtype == pl.Boolean or dtype.is_float():
+        return np.array(series.to_list(), dtype=object)
+    text = series.cast(pl.String)
+    numbers = text.cast(pl.Int64, strict=False)
+    if numbers.null_count() == text.null_count() and bool((numbers.cast(pl.String) == text).fill_null(True).all()):
+        return label_values(numbers, option)
+    return np.array(text.to_list(), dtype=object)
