@@ -119,7 +119,7 @@ def test_the_repaired_table(table_audit, session_of, tmp_path):
     for rank in ranks[1:]:
         session.decide("Ann", rank, "relabel", str(true[ids[rank]]), f"uid-{rank}")
     session.decide("Ann", ranks[0], "none", None, "uid-none")
-    done = repair(session.candidates, session.store, tmp_path / "clean.csv", obvious=True)
+    done = repair(session.candidates, session.store, tmp_path / "clean.csv", obvious=True, explain=True)
     clean = pl.read_csv(tmp_path / "clean.csv")
     original = pl.read_csv(tmp_path / "t.csv")
     assert clean.columns == [*original.columns, "kind_given", "kind_change"]

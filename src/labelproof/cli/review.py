@@ -76,14 +76,19 @@ def review(
 @app.command("apply")
 def apply_command(
     folder: Folder,
-    target: Annotated[Path, typer.Option("--out", help="Table to write (.csv .tsv .parquet).")] = Path("clean.csv"),
+    target: Annotated[
+        Path, typer.Option("--out", help="Table to write (.csv .tsv .parquet), or a folder where the data are one.")
+    ] = Path("clean.csv"),
     obvious: Annotated[
         bool, typer.Option("--obvious", help="Also replace obvious errors that nobody reviewed by the suggestion.")
+    ] = False,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Add two columns: what each label was, and why it changed.")
     ] = False,
     database: Database = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """Write the data set with repaired labels, and why each changed; the original is not touched.
+    """Write the data set with repaired labels: a copy in which nothing else differs. The original is not touched.
 
     [bold]labelproof apply audit/ --out clean.csv[/bold]
     """
@@ -93,7 +98,7 @@ def apply_command(
 
     candidates = open_candidates(folder)
     store = open_store(folder, database, must_exist=not obvious)
-    done = repair(candidates, store, target, obvious=obvious, overwrite=overwrite)
+    done = repair(candidates, store, target, obvious=obvious, explain=explain, overwrite=overwrite)
     store.close()
     out.print(
         f"{done.reviewed:,} labels changed because a person said so"

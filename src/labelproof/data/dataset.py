@@ -71,6 +71,8 @@ class Dataset:
         Where the data came from, enough to read them again.
     projection : Projection, optional
         Of cells: how counts become features.
+    split : ndarray of str, shape (n,), optional
+        Of pictures in folders ``train``, ``val`` …: which one.
     """
 
     x: Any
@@ -82,6 +84,7 @@ class Dataset:
     skipped: list[tuple[str, str]] = field(default_factory=list)
     source: dict[str, Any] = field(default_factory=dict)
     projection: Projection | None = field(default=None, repr=False, compare=False)
+    split: AnyArray | None = None
 
     def __post_init__(self) -> None:
         sizes = {"x": len(self.x), "given": len(self.given), "ids": len(self.ids)}

@@ -233,7 +233,7 @@ def records(path: Path, dialect: Dialect, block: int = BLOCK) -> Iterator[Record
             whole = text if final else text[: found.consumed]
             if decoder is None:
                 _check_utf8(path, whole, lines)
-            if len(found):
+            if whole:
                 yield replace(found, text=whole)
             if final:
                 return

@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 
@@ -97,8 +98,9 @@ def first_line(error: BaseException) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
 
 
-def atomic_write(path: Path, data: bytes) -> None:
-    """Write a file under a temporary name and rename it into place."""
+@contextmanager
+def atomic_stream(path: Path) -> Iterator[IO[bytes]]:
+    """A file to write into under a temporary name, renamed into place when the block ends well, removed when it does not."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
@@ -106,12 +108,18 @@ def atomic_write(path: Path, data: bytes) -> None:
         raise BadInput(f"output {str(path)!r} cannot be written ({error.strerror}). Choose another path.") from error
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(data)
+            yield file
         Path(name).chmod(permissions(0o666))
         Path(name).replace(path)
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def atomic_write(path: Path, data: bytes) -> None:
+    """Write a file under a temporary name and rename it into place."""
+    with atomic_stream(path) as file:
+        file.write(data)
 
 
 def permissions(most: int) -> int:

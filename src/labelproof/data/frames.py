@@ -170,6 +170,9 @@ class _Survey:
 def _survey(file: Path, dialect: Dialect) -> _Survey:
     found, lines = _Survey(), 0
     for part in records(file, dialect):
+        if len(part) == 0:  # nothing but empty lines
+            lines += part.text.count(b"\n")
+            continue
         if found.header is None:
             found.header = part.values(0)
         found.n += len(part)

@@ -13,13 +13,14 @@ import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
 from labelproof.data.dataset import Dataset, Shown
-from labelproof.data.files import existing, load_array
-from labelproof.data.frames import Path_, column, label_values, read_frame
+from labelproof.data.files import load_array
+from labelproof.data.frames import Path_
+from labelproof.data.picture_files import list_pictures
+from labelproof.data.table import how_read
 from labelproof.errors import BadInput
 from labelproof.progress import track
 from labelproof.validation import AnyArray, FloatArray, check_features, check_ids, check_labels
 
-SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp"}
 SHOWN_PIXELS = 192
 Decoded = npt.NDArray[np.uint8]
 
@@ -32,6 +33,8 @@ def read_images(
     id: str | None = None,
     embeddings: Any | None = None,
     size: int = 32,
+    missing: Sequence[Any] | None = None,
+    encoding: str | None = None,
 ) -> Dataset:
     """Read pictures from ``root/class/file.jpg``, or from a manifest with a column of paths and a column of labels.
 
@@ -41,7 +44,8 @@ def read_images(
     Parameters
     ----------
     path : path
-        A folder with one folder per class, or a .csv, .tsv or .parquet manifest.
+        A folder with one folder per class, or with folders ``train``, ``val`` … that hold those; or a .csv, .tsv or
+        .parquet manifest. Hidden folders and ``__MACOSX`` are no classes.
     label, image : str, optional
         Columns of the manifest; paths are relative to the manifest's folder.
     id : str, optional
@@ -50,6 +54,10 @@ def read_images(
         One row per picture, in the order of the manifest or of the sorted paths; learned from instead of pixels.
     size : int
         Pictures are scaled to ``size`` x ``size`` for the model; a person is shown the original.
+    missing : sequence, optional
+        Labels that mean unlabelled; see `labelproof.validation.check_labels`.
+    encoding : str, optional
+        Of a manifest that is not UTF-8.
 
     Returns
     -------
@@ -61,12 +69,14 @@ def read_images(
     BadInput
     """
     root = Path(path)
-    files, labels, names = list_pictures(root, label, image, id)
+    found = list_pictures(root, label, image, id, encoding=encoding)
+    files, names = found.files, found.names
     vectors = None if embeddings is None else _vectors(embeddings, len(files))
     pixels, kept, skipped = decode_all(files, names, size)
     if not kept:
         raise BadInput(f"none of the {len(files)} pictures in {str(root)!r} can be read; the first: {skipped[0][1]}.")
-    coded = check_labels(labels[kept], name="labels of the pictures")
+    what = "labels of the pictures" if label is None else f"label column {label!r}"
+    coded = check_labels(found.labels[kept], name=what, missing=missing)
     shown = [files[i] for i in kept]
     return Dataset(
         x=pixels[: len(kept)] if vectors is None else vectors[kept],
@@ -76,6 +86,7 @@ def read_images(
         show_item=lambda i: Shown(image=thumbnail(shown[i])),
         kind="images" if vectors is None else "arrays",
         skipped=skipped,
+        split=None if found.splits is None else found.splits[kept],
         source={
             "kind": "images",
             "path": str(root.resolve()),
@@ -84,20 +95,9 @@ def read_images(
             "id": id,
             "size": size,
             "embeddings": vectors is not None,
+            **how_read(missing, encoding),
         },
     )
-
-
-def list_pictures(
-    root: Path, label: str | None, image: str | None, id: str | None
-) -> tuple[Sequence[Path], AnyArray, AnyArray]:
-    """Files, labels and names of a folder of class folders or of a manifest, before any is opened."""
-    existing(root, "image folder" if label is None else "manifest")
-    if root.is_dir():
-        return _walk(root)
-    if label is None or image is None:
-        raise BadInput(f"{str(root)!r} is a file: give --label and --image, its columns of labels and of picture paths.")
-    return _manifest(root, label, image, id)
 
 
 def decode_all(
@@ -128,28 +128,6 @@ def decode_each(files: Sequence[Path], names: Sequence[Any] | AnyArray, size: in
     if skipped:
         raise BadInput(f"picture {skipped[0][0]!r} {skipped[0][1]}. Repair or remove it; {len(skipped)} in all.")
     return pixels
-
-
-def _walk(root: Path) -> tuple[Sequence[Path], AnyArray, AnyArray]:
-    files = sorted(p for p in root.glob("*/**/*") if p.suffix.lower() in SUFFIXES and p.is_file())
-    if not files:
-        raise BadInput(
-            f"no pictures in {str(root)!r}: expected one folder per class, e.g. {root.name}/cat/1.jpg "
-            f"({', '.join(sorted(SUFFIXES))})."
-        )
-    inside = [p.relative_to(root) for p in files]
-    labels = np.array([p.parts[0] for p in inside], dtype=object)
-    return files, labels, np.array([p.as_posix() for p in inside], dtype=object)
-
-
-def _manifest(file: Path, label: str, image: str, id: str | None) -> tuple[Sequence[Path], AnyArray, AnyArray]:
-    frame = read_frame(file, text_columns=[c for c in (label, image, id) if c is not None])
-    labels = label_values(column(frame, label, file, "--label"))
-    paths = column(frame, image, file, "--image").to_list()
-    if None in paths:
-        raise BadInput(f"--image {image!r} is empty in row {paths.index(None)} of {str(file)!r}. Fill in the path.")
-    names = np.array(paths, dtype=object) if id is None else label_values(column(frame, id, file, "--id"))
-    return [file.parent / p for p in paths], labels, names
 
 
 def _vectors(embeddings: Any, n: int) -> FloatArray:

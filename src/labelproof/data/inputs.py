@@ -11,8 +11,9 @@ import numpy as np
 from labelproof.data.arrays import from_file
 from labelproof.data.cells import Projection, new_cells
 from labelproof.data.files import existing
-from labelproof.data.frames import column, label_values, read_frame, read_raw
-from labelproof.data.images import SUFFIXES, decode_each
+from labelproof.data.frames import label_values, read_raw
+from labelproof.data.images import decode_each
+from labelproof.data.picture_files import SUFFIXES, pictures_below
 from labelproof.data.schema import Schema
 from labelproof.data.text import texts_of
 from labelproof.errors import BadInput
@@ -68,15 +69,14 @@ def read_inputs(
 def _pictures(source: dict[str, Any], root: Path) -> tuple[Any, AnyArray]:
     existing(root, "pictures")
     if root.is_dir():
-        files = sorted(p for p in root.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
+        files = pictures_below(root)
         names = [p.relative_to(root).as_posix() for p in files]
     elif root.suffix.lower() in SUFFIXES:
         files, names = [root], [root.name]
     else:
         if source.get("image") is None:
             raise BadInput(f"{str(root)!r} is no folder of pictures. Give one.")
-        frame = read_frame(root, text_columns=[source["image"]])
-        names = column(frame, source["image"], root, "the picture column").to_list()
+        names = read_raw(root, encoding=source.get("encoding")).column(source["image"], "the picture column").to_list()
         files = [root.parent / name for name in names]
     if not files:
         raise BadInput(f"no pictures in {str(root)!r} ({', '.join(sorted(SUFFIXES))}).")

@@ -12,7 +12,8 @@ import numpy as np
 from labelproof.data.arrays import rows_of_file, show_array
 from labelproof.data.cells import read_cells
 from labelproof.data.dataset import Shown
-from labelproof.data.images import Decoded, decode_all, list_pictures, thumbnail
+from labelproof.data.images import Decoded, decode_all, thumbnail
+from labelproof.data.picture_files import list_pictures
 from labelproof.data.table import read_table
 from labelproof.data.text import read_text
 from labelproof.errors import BadInput
@@ -85,25 +86,21 @@ def reopen(source: dict[str, Any], skipped: Sequence[str] = ()) -> Items | None:
 
 
 def _pictures(source: dict[str, Any], skipped: set[str]) -> Items:
-    path = Path(source["path"])
-    all_files, _, names = list_pictures(path, source["label"], source["image"], source["id"])
-    files = [file for file, name in zip(all_files, names, strict=True) if str(name) not in skipped]
-    root = (path if path.is_dir() else path.parent).resolve()
+    """Pictures wherever their manifest says they are, inside its folder or not, as the audit read them."""
+    found = list_pictures(
+        Path(source["path"]), source["label"], source["image"], source["id"], encoding=source.get("encoding"), quiet=True
+    )
+    files = [file for file, name in zip(found.files, found.names, strict=True) if str(name) not in skipped]
 
     def show(i: int) -> Shown:
-        if not files[i].resolve().is_relative_to(root):
-            raise BadInput(f"picture {i} lies outside the folder of the data and is not shown.")
         try:
             return Shown(image=thumbnail(files[i], PICTURE_PIXELS))
         except (OSError, ValueError, SyntaxError) as error:
             raise BadInput(f"picture {i} cannot be read any more ({type(error).__name__}).") from error
 
     def take(rows: IntArray) -> Decoded:
-        inside = [files[i] for i in rows if files[i].resolve().is_relative_to(root)]
-        if len(inside) < len(rows):
-            raise BadInput("some pictures lie outside the folder of the data.")
-        pixels, kept, _ = decode_all(inside, [str(i) for i in rows], source["size"])
-        if len(kept) < len(inside):
+        pixels, kept, _ = decode_all([files[i] for i in rows], [str(i) for i in rows], source["size"])
+        if len(kept) < len(rows):
             raise BadInput("some pictures cannot be read any more.")
         return pixels
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 
 import numpy as np
 import polars as pl
 import polars.selectors as cs
 
-from labelproof.data.frames import check_table_target, column, label_values, read_frame, write_frame
-from labelproof.data.table import CLEAN_SUFFIX
+from labelproof.data.copies import copy_table, edits
+from labelproof.data.frames import check_table_target, read_raw
+from labelproof.data.schema import Schema
+from labelproof.data.table import CLEAN_SUFFIX, label_codes
 from labelproof.errors import BadInput
 from labelproof.noise import simulate
-from labelproof.validation import check_labels, did_you_mean
+from labelproof.validation import did_you_mean
 
 NOISES = ("symmetric", "pair", "instance")
 
@@ -25,6 +28,8 @@ def simulate_table(
     target: str | os.PathLike[str],
     *,
     seed: int = 0,
+    missing: Sequence[str] | None = None,
+    encoding: str | None = None,
     overwrite: bool = False,
 ) -> tuple[int, int]:
     """Write a copy of a table whose labels are noisy, with the clean ones in a column ``<label>_clean``.
@@ -37,6 +42,10 @@ def simulate_table(
     rate : float in [0, 1]
     target : path of a .csv, .tsv or .parquet file
     seed : int
+    missing : sequence of str, optional
+        Labels that mean unlabelled; see `labelproof.validation.check_labels`.
+    encoding : str, optional
+        Of a text file that is not UTF-8.
     overwrite : bool
 
     Returns
@@ -48,8 +57,8 @@ def simulate_table(
     BadInput
     """
     goal = check_table_target(target, overwrite=overwrite, source=path)
-    frame = read_frame(path, text_columns=[label])
-    coded = check_labels(label_values(column(frame, label, path, "--label")), name=f"label column {label!r}")
+    raw = read_raw(path, encoding=encoding)
+    coded = label_codes(raw, label, missing)
     rows = np.flatnonzero(coded.codes >= 0)
     codes, k = coded.codes[rows], len(coded.classes)
     if noise == "symmetric":
@@ -57,19 +66,15 @@ def simulate_table(
     elif noise == "pair":
         noisy = simulate.pair(codes, rate, n_classes=k, seed=seed)
     elif noise == "instance":
-        numbers = frame.drop(label).select(cs.numeric().fill_null(strategy="mean").cast(pl.Float64))
+        others = raw.frame.drop(label)
+        typed = Schema.infer(others, raw.separator).for_learning(others).convert(others, repr(str(path)))
+        numbers = typed.select(cs.numeric().fill_null(strategy="mean").cast(pl.Float64))
         if numbers.width == 0:
             raise BadInput(f"--noise instance needs numeric columns, and {str(path)!r} has none. Use symmetric or pair.")
         noisy = simulate.instance_dependent(codes, numbers.to_numpy()[rows], rate, n_classes=k, seed=seed)
     else:
         raise BadInput(f"--noise is {noise!r}. {did_you_mean(noise, NOISES)}Choose from {', '.join(NOISES)}.")
-    old = frame[label].to_list()
-    new = list(old)
-    for row, code in zip(rows.tolist(), noisy.labels.tolist(), strict=True):
-        new[row] = str(coded.classes[code])
-    clean_name = label + CLEAN_SUFFIX
-    if clean_name in frame.columns:
-        raise BadInput(f"{str(path)!r} already has a column {clean_name!r}. Rename it first.")
-    dirty = frame.with_columns(pl.Series(label, new, dtype=pl.String), pl.Series(clean_name, old, dtype=pl.String))
-    write_frame(dirty, goal)
+    new = {int(rows[i]): str(coded.classes[noisy.labels[i]]) for i in np.flatnonzero(noisy.changed)}
+    clean = {label + CLEAN_SUFFIX: raw.frame[label].cast(pl.String).to_list()}
+    copy_table(raw, goal, edits(label, coded.codes, coded.classes, new, clean))
     return int(noisy.changed.sum()), len(rows)

@@ -1,0 +1,282 @@
+"""Copies of a file in which only the cells that were decided differ, and columns are added at the end where asked for.
+
+Delimited text is copied byte for byte: separator, quotes, line ends, byte order mark, encoding and a missing last line end stay
+as they are. Parquet keeps its schema, metadata, dictionaries, compression and row groups.
+"""
+
+from __future__ import annotations
+
+import gzip
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any, cast
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import pyarrow.compute
+import pyarrow.parquet
+
+from labelproof.data.delimited import Dialect, Records, records
+from labelproof.data.files import atomic_stream, damaged
+from labelproof.data.frames import CSV_SUFFIXES, PARQUET_SUFFIXES, RawTable, table_suffix, write_frame
+from labelproof.errors import BadInput
+
+
+@dataclass(frozen=True)
+class Edits:
+    """What is different in the copy.
+
+    Attributes
+    ----------
+    column : str
+        The column whose cells change.
+    rows : ndarray of int64, shape (m,)
+        Rows that change, rising.
+    sources : ndarray of int64, shape (m,)
+        For each, a row of the same column that holds the new value; -1: see ``names``.
+    names : mapping of row to str or None
+        New values that stand in no row of the file; ``None`` empties the cell.
+    added : mapping of str to sequence of str or None
+        Columns of text to add at the end, one entry a row of the file.
+    """
+
+    column: str
+    rows: np.ndarray[Any, np.dtype[np.int64]]
+    sources: np.ndarray[Any, np.dtype[np.int64]]
+    names: Mapping[int, str | None] = field(default_factory=dict)
+    added: Mapping[str, Sequence[str | None]] = field(default_factory=dict)
+
+    @property
+    def nothing(self) -> bool:
+        """Whether the copy is the file as it is."""
+        return len(self.rows) == 0 and not self.added
+
+
+def edits(
+    column: str,
+    codes: np.ndarray[Any, np.dtype[np.int64]],
+    classes: Sequence[Any],
+    new: Mapping[int, str | None],
+    added: Mapping[str, Sequence[str | None]] | None = None,
+) -> Edits:
+    """Edits that write class names as the file itself writes them.
+
+    Parameters
+    ----------
+    column : str
+    codes : ndarray of int64, shape (n,)
+        Of the labels of all rows of the file, into ``classes``.
+    classes : sequence
+    new : mapping of row to name or None
+        New classes, as text.
+    added : mapping, optional
+        See `Edits`.
+    """
+    code_of = {str(name): code for code, name in enumerate(classes)}
+    present, first = np.unique(codes, return_index=True)
+    row_of = dict(zip(present.tolist(), first.tolist(), strict=True))
+    rows = sorted(new)
+    sources = [row_of.get(code_of.get(str(new[row]), -2), -1) if new[row] is not None else -1 for row in rows]
+    names = {row: new[row] for row, source in zip(rows, sources, strict=True) if source < 0}
+    return Edits(column, np.array(rows, np.int64), np.array(sources, np.int64), names, added or {})
+
+
+def copy_table(raw: RawTable, target: Path, change: Edits) -> None:
+    """Write a copy of a table; into another kind of file with the same values as far as that kind can hold them.
+
+    Raises
+    ------
+    BadInput
+        If an added column is there already, or the target cannot be written.
+    """
+    for name in change.added:
+        if name in raw.frame.columns:
+            raise BadInput(f"{str(raw.path)!r} already has a column {name!r}, which would be written. Rename it first.")
+    kind, goal = table_suffix(raw.path), table_suffix(target)
+    if kind in PARQUET_SUFFIXES and goal in PARQUET_SUFFIXES:
+        _copy_parquet(raw.path, target, change)
+    elif raw.dialect is not None and kind == goal:
+        _copy_delimited(raw, raw.dialect, target, change)
+    else:
+        _convert(raw, target, change)
+
+
+def _copy_delimited(raw: RawTable, dialect: Dialect, target: Path, change: Edits) -> None:
+    zipped = target.suffix.lower() == ".gz"
+    if change.nothing and zipped == dialect.compressed:
+        with atomic_stream(target) as out, raw.path.open("rb") as source:
+            shutil.copyfileobj(source, out, 1 << 22)
+        return
+    field_number = raw.frame.columns.index(change.column)
+    texts = raw.frame[change.column].gather(np.maximum(change.sources, 0)).to_list()
+    values = [
+        text if at >= 0 else change.names[row]
+        for row, at, text in zip(change.rows.tolist(), change.sources, texts, strict=True)
+    ]
+    added = [(name, [*column]) for name, column in change.added.items()]
+    with atomic_stream(target) as out:
+        sink = cast(IO[bytes], gzip.GzipFile(fileobj=out, mode="wb", mtime=0, filename="")) if zipped else out
+        sink.write(dialect.bom)
+        done = -1  # rows written; the header comes first
+        for part in records(raw.path, dialect):
+            first, last = np.searchsorted(change.rows, [done, done + len(part)])
+            cells = [
+                (part.bounds(int(row) - done, field_number), value)
+                for row, value in zip(change.rows[first:last], values[first:last], strict=True)
+            ]
+            sink.write(_encoded(_edited(part, dialect, cells, added, done), dialect, raw.path))
+            done += len(part)
+        if zipped:
+            sink.close()
+
+
+def _edited(
+    part: Records,
+    dialect: Dialect,
+    cells: Sequence[tuple[tuple[int, int], str | None]],
+    added: Sequence[tuple[str, Sequence[str | None]]],
+    done: int,
+) -> bytes:
+    """The text of some records with cells changed and columns added."""
+    separator = dialect.separator.encode()
+    changes: list[tuple[int, int, bytes]] = [
+        (start, end, _field(value, separator, quoted=part.text[start : start + 1] == b'"')) for (start, end), value in cells
+    ]
+    if added:
+        for record, end in enumerate(part.ends.tolist()):
+            row = done + record
+            values = [name if row < 0 else column[row] for name, column in added]
+            changes.append((end, end, b"".join(separator + _field(value, separator) for value in values)))
+        changes.sort(key=lambda change: change[:2])
+    pieces, at = [], 0
+    for start, end, text in changes:
+        pieces += [part.text[at:start], text]
+        at = end
+    return b"".join([*pieces, part.text[at:]])
+
+
+def _field(value: str | None, separator: bytes, quoted: bool = False) -> bytes:
+    """A field as it is written, quoted where the old one was or the value needs it."""
+    text = ("" if value is None else str(value)).encode("utf-8")
+    if quoted or any(mark in text for mark in (separator, b'"', b"\n", b"\r")):
+        return b'"' + text.replace(b'"', b'""') + b'"'
+    return text
+
+
+def _encoded(text: bytes, dialect: Dialect, path: Path) -> bytes:
+    if dialect.is_utf8:
+        return text
+    try:
+        return text.decode("utf-8").encode(dialect.encoding)
+    except UnicodeEncodeError as error:
+        raise BadInput(
+            f"{error.object[error.start : error.end]!r} cannot be written in {dialect.encoding}, as {str(path)!r} is. Write to .parquet."
+        ) from error
+
+
+def _copy_parquet(path: Path, target: Path, change: Edits) -> None:
+    with damaged(path, "Parquet file"), path.open("rb") as source:
+        if change.nothing:
+            with atomic_stream(target) as out:
+                shutil.copyfileobj(source, out, 1 << 22)
+            return
+        file = pa.parquet.ParquetFile(source)
+        schema = file.schema_arrow
+        for name in change.added:
+            schema = schema.append(pa.field(name, pa.string()))
+        values = _new_values(file.read(columns=[change.column]).column(0), change)
+        with atomic_stream(target) as out, pa.parquet.ParquetWriter(out, schema, **_as_written(file)) as writer:
+            for group in _groups(file, change, values, schema):
+                writer.write_table(group, row_group_size=max(1, group.num_rows))
+
+
+def _groups(file: Any, change: Edits, values: Any, schema: Any) -> Iterator[Any]:
+    """The row groups, with cells changed and columns added."""
+    place, done = file.schema_arrow.get_field_index(change.column), 0
+    for number in range(file.num_row_groups):
+        group = file.read_row_group(number)
+        first, last = np.searchsorted(change.rows, [done, done + group.num_rows])
+        if last > first:
+            mask = np.zeros(group.num_rows, bool)
+            mask[change.rows[first:last] - done] = True
+            old = _decoded(group.column(place)).combine_chunks()
+            new = pa.compute.replace_with_mask(old, pa.array(mask), values.slice(first, last - first))
+            group = group.set_column(place, schema.field(place), _like(new, schema.field(place).type))
+        for name, column in change.added.items():
+            group = group.append_column(schema.field(name), pa.array(list(column[done : done + group.num_rows]), pa.string()))
+        done += group.num_rows
+        yield group.cast(schema) if group.schema != schema else group
+
+
+def _decoded(column: Any) -> Any:
+    return column.cast(column.type.value_type) if pa.types.is_dictionary(column.type) else column
+
+
+def _like(array: Any, wanted: Any) -> Any:
+    if pa.types.is_dictionary(wanted):
+        encoded = array.dictionary_encode()
+        return pa.DictionaryArray.from_arrays(
+            encoded.indices.cast(wanted.index_type), encoded.dictionary.cast(wanted.value_type)
+        )
+    return array.cast(wanted)
+
+
+def _new_values(column: Any, change: Edits) -> Any:
+    """The new values in the type of the column, in the order of ``change.rows``."""
+    plain = _decoded(column).combine_chunks()
+    if isinstance(plain, pa.ChunkedArray):
+        plain = plain.chunk(0) if plain.num_chunks else pa.array([], plain.type)
+    index = pa.array([int(s) if s >= 0 else None for s in change.sources], pa.int64())
+    found = plain.take(index)
+    if not change.names or all(name is None for name in change.names.values()):
+        return found
+    typed = found.to_pylist()
+    for place, row in enumerate(change.rows.tolist()):
+        if row in change.names:
+            name = change.names[row]
+            typed[place] = None if name is None else pa.scalar(name).cast(plain.type).as_py()
+    return pa.array(typed, plain.type)
+
+
+def _as_written(file: Any) -> dict[str, Any]:
+    """Options that write a file as this one was: version, compression and dictionaries of each column."""
+    meta = file.metadata
+    options: dict[str, Any] = {"version": "1.0" if meta.format_version == "1.0" else "2.6", "store_schema": True}
+    if meta.num_row_groups:
+        columns = [meta.row_group(0).column(i) for i in range(meta.num_columns)]
+        options["compression"] = {c.path_in_schema: c.compression.replace("UNCOMPRESSED", "NONE") for c in columns}
+        options["use_dictionary"] = [c.path_in_schema for c in columns if c.dictionary_page_offset is not None]
+        options["write_statistics"] = [c.path_in_schema for c in columns if c.statistics is not None]
+    return options
+
+
+def _convert(raw: RawTable, target: Path, change: Edits) -> None:
+    """The same values in another kind of file."""
+    frame = raw.frame
+    held = frame[change.column].to_list()
+    for row, source in zip(change.rows.tolist(), change.sources.tolist(), strict=True):
+        held[row] = frame[change.column][source] if source >= 0 else change.names[row]
+    new = pl.Series(change.column, held, dtype=frame.schema[change.column], strict=False)
+    frame = frame.with_columns(new, *(pl.Series(name, list(column), dtype=pl.String) for name, column in change.added.items()))
+    if raw.dialect is not None and table_suffix(target) in PARQUET_SUFFIXES:
+        frame = pl.DataFrame([lossless(series) for series in frame.get_columns()])
+    nested = next((s.name for s in frame.get_columns() if s.dtype.is_nested() or s.dtype == pl.Binary), None)
+    if nested is not None and table_suffix(target) in CSV_SUFFIXES:
+        raise BadInput(
+            f"the column {nested!r} holds {frame.schema[nested]}, which delimited text cannot hold. Write to .parquet."
+        )
+    write_frame(frame, target)
+
+
+def lossless(text: pl.Series) -> pl.Series:
+    """A column of text as whole numbers or floats where turning them into text gives every character back, else as it is."""
+    if text.dtype != pl.String:
+        return text
+    for dtype in (pl.Int64, pl.Float64):
+        numbers = text.cast(dtype, strict=False)
+        if numbers.null_count() == text.null_count() and bool((numbers.cast(pl.String) == text).fill_null(True).all()):
+            return numbers
+    return text

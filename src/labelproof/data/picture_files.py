@@ -1,0 +1,175 @@
+"""Which files of a folder are pictures of which class, before any is opened; and the folder copied with pictures moved."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import warnings
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from labelproof.data.files import existing
+from labelproof.data.folders import atomic_folder
+from labelproof.data.frames import label_values, read_raw
+from labelproof.errors import BadInput, LabelproofWarning
+from labelproof.validation import AnyArray
+
+SUFFIXES = {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pbm"}
+SPLITS = {"train", "training", "val", "valid", "validation", "dev", "test", "testing"}
+NO_CLASSES = {"__MACOSX"}
+UNLABELLED = ".unlabelled"  # hidden, so that it is no class when the copy is read
+
+
+@dataclass(frozen=True)
+class PictureFiles:
+    """Pictures by path.
+
+    Attributes
+    ----------
+    files : sequence of n paths
+    labels : ndarray, shape (n,)
+        As they stand in the manifest, or the names of the class folders.
+    names : ndarray, shape (n,)
+        Ids; paths as in the manifest, or relative to the folder.
+    splits : ndarray of str, shape (n,), optional
+        ``train``, ``val`` … where the class folders are inside of such.
+    """
+
+    files: Sequence[Path]
+    labels: AnyArray
+    names: AnyArray
+    splits: AnyArray | None = None
+
+
+def list_pictures(
+    root: Path, label: str | None, image: str | None, id: str | None, *, encoding: str | None = None, quiet: bool = False
+) -> PictureFiles:
+    """The pictures of a folder of class folders, or of a manifest.
+
+    Raises
+    ------
+    BadInput
+
+    Warns
+    -----
+    LabelproofWarning
+        Naming the endings of files in class folders that are no pictures, and how many there are.
+    """
+    existing(root, "image folder" if label is None else "manifest")
+    if root.is_dir():
+        return _walk(root, quiet)
+    if label is None or image is None:
+        raise BadInput(f"{str(root)!r} is a file: give --label and --image, its columns of labels and of picture paths.")
+    return _manifest(root, label, image, id, encoding, quiet)
+
+
+def pictures_below(root: Path) -> list[Path]:
+    """All pictures of a folder by their endings, sorted; none in hidden folders."""
+    return sorted(file for file in _visible_files(root) if file.suffix.lower() in SUFFIXES)
+
+
+def _visible_files(root: Path) -> Iterator[Path]:
+    for folder, inside, files in os.walk(root, followlinks=True):
+        inside[:] = sorted(name for name in inside if not name.startswith(".") and name not in NO_CLASSES)
+        yield from (Path(folder) / name for name in files if not name.startswith("."))
+
+
+def _walk(root: Path, quiet: bool) -> PictureFiles:
+    every = sorted(_visible_files(root))
+    depth = class_depth(root, every)
+    inside = [(file, file.relative_to(root)) for file in every]
+    inside = [(file, path) for file, path in inside if len(path.parts) > depth + 1]
+    others = Counter(file.suffix.lower() or "no ending" for file, _ in inside if file.suffix.lower() not in SUFFIXES)
+    if others and not quiet:
+        named = ", ".join(f"{ending} ({count:,})" for ending, count in others.most_common(8))
+        warnings.warn(
+            f"{sum(others.values()):,} files in the class folders of {str(root)!r} are no pictures that are read, by their "
+            f"endings: {named}.",
+            LabelproofWarning,
+            stacklevel=4,
+        )
+    inside = [(file, path) for file, path in inside if file.suffix.lower() in SUFFIXES]
+    if not inside:
+        raise BadInput(
+            f"no pictures in {str(root)!r}: expected one folder per class, e.g. {root.name}/cat/1.jpg "
+            f"({', '.join(sorted(SUFFIXES))})."
+        )
+    paths = [path for _, path in inside]
+    return PictureFiles(
+        [file for file, _ in inside],
+        np.array([path.parts[depth] for path in paths], dtype=object),
+        np.array([path.as_posix() for path in paths], dtype=object),
+        np.array([path.parts[0] for path in paths], dtype=object) if depth else None,
+    )
+
+
+def class_depth(root: Path, files: Sequence[Path]) -> int:
+    """1 where all folders of the root are splits (``train``, ``val`` …) with class folders inside, else 0."""
+    paths = [file.relative_to(root).parts for file in files if file.suffix.lower() in SUFFIXES]
+    tops = {parts[0] for parts in paths if len(parts) > 1}
+    splits = bool(tops) and all(top.lower() in SPLITS for top in tops)
+    return int(splits and all(len(parts) > 2 for parts in paths if len(parts) > 1))
+
+
+def _manifest(file: Path, label: str, image: str, id: str | None, encoding: str | None, quiet: bool) -> PictureFiles:
+    raw = read_raw(file, encoding=encoding, quiet=quiet)
+    labels = label_values(raw.column(label, "--label"))
+    paths = raw.column(image, "--image").to_list()
+    if None in paths:
+        raise BadInput(f"--image {image!r} is empty in row {paths.index(None)} of {str(file)!r}. Fill in the path.")
+    odd = next((i for i, path in enumerate(paths) if not isinstance(path, str)), None)
+    if odd is not None:
+        raise BadInput(f"--image {image!r} holds {type(paths[odd]).__name__}s, not paths. Name the column of picture paths.")
+    names = np.array(paths, dtype=object) if id is None else label_values(raw.column(id, "--id"), "--id")
+    return PictureFiles([file.parent / p for p in paths], labels, names)
+
+
+def copy_pictures(root: Path, target: Path, moved: Mapping[str, str | None], *, overwrite: bool) -> None:
+    """Copy a folder of class folders, with some pictures in the folder of another class.
+
+    Every file is copied as it is, those that are no pictures included. A picture that is none of the classes goes into the
+    hidden folder ``.unlabelled``.
+
+    Parameters
+    ----------
+    root, target : Path
+    moved : mapping of name to class
+        By the name that `list_pictures` gives.
+    overwrite : bool
+
+    Raises
+    ------
+    BadInput
+        If the target is inside the folder, or is there already and not ours.
+    """
+    if target.resolve().is_relative_to(root.resolve()):
+        raise BadInput(
+            f"--out {str(target)!r} is inside the input {str(root)!r}, which is never modified. Choose another folder."
+        )
+    every = [file for file in sorted(root.rglob("*")) if file.is_file()]
+    depth = class_depth(root, list(_visible_files(root)))
+    taken = {file.relative_to(root).as_posix() for file in every} - set(moved)
+    with atomic_folder(target, overwrite=overwrite) as partial:
+        for file in every:
+            path = file.relative_to(root)
+            name = path.as_posix()
+            if name in moved:
+                folder = UNLABELLED if moved[name] is None else str(moved[name])
+                name = _free(Path(*path.parts[:depth], folder, *path.parts[depth + 1 :]), path.parts[depth], taken)
+                taken.add(name)
+            goal = partial / name
+            goal.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(file, goal)
+
+
+def _free(path: Path, was: str, taken: set[str]) -> str:
+    """A name that no other picture has: with the former class in it where need be."""
+    number, name = 1, path.as_posix()
+    while name in taken:
+        name = path.with_name(f"{path.stem} (was {was}{'' if number == 1 else f' {number}'}){path.suffix}").as_posix()
+        number += 1
+    return name
