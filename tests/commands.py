@@ -9,7 +9,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
 from labelproof import cli
 
@@ -26,7 +25,7 @@ def run(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProc
         for module in MODULES:
             for name, text in zip(("out", "err"), texts, strict=True):
                 if hasattr(module, name):
-                    patch.setattr(module, name, Console(file=text, width=200))
+                    patch.setattr(module, name, cli.shared.SafeConsole(file=text, width=200))
         if cwd is not None:
             patch.chdir(cwd)
         try:

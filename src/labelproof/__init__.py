@@ -30,6 +30,8 @@ _HOME = {
     "BadInput": "labelproof.errors",
     "CorruptArtifact": "labelproof.errors",
     "Dataset": "labelproof.data.dataset",
+    "Doubt": "labelproof.auditing.doubts",
+    "DoubtWarning": "labelproof.auditing.doubts",
     "LabelproofError": "labelproof.errors",
     "LabelproofWarning": "labelproof.errors",
     "GenerativeCleaner": "labelproof.generative.cleaner",
@@ -61,6 +63,8 @@ _HOME = {
 if TYPE_CHECKING:
     from labelproof.auditing.audit import audit as audit
     from labelproof.auditing.default_models import default_model as default_model
+    from labelproof.auditing.doubts import Doubt as Doubt
+    from labelproof.auditing.doubts import DoubtWarning as DoubtWarning
     from labelproof.auditing.dynamics import audit_dynamics as audit_dynamics
     from labelproof.auditing.findings import Audit as Audit
     from labelproof.auditing.from_posterior import audit_posterior as audit_posterior

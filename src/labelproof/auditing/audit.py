@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from labelproof.auditing import fold
+from labelproof.auditing import doubts, fold
 from labelproof.auditing.calibrate import fit_calibration
 from labelproof.auditing.findings import Audit, ErrorRate, Findings
 from labelproof.auditing.out_of_sample import out_of_sample_probs
@@ -37,6 +38,7 @@ def audit(
     *,
     classes: Sequence[Any] | None = None,
     ids: Any = None,
+    missing: Sequence[Any] | None = None,
     transition: Any = None,
     strength: float | None = None,
     ambiguity: float = AMBIGUITY,
@@ -54,7 +56,8 @@ def audit(
     Parameters
     ----------
     labels : array-like, shape (n,), or Dataset
-        Given labels, as names or integers; ``None``, NaN, "" and -1 mean unlabelled.
+        Given labels, as names or integers. ``None``, NaN and "" mean unlabelled, and so do words such as "NA", with a warning;
+        -1 does where the columns leave no other reading (`labelproof.validation.check_labels`).
     pred_probs : array-like or path, shape (n, k), optional
         Out-of-sample class probabilities, e.g. from cross-validation: an array, a memory-mapped one, the path of a
         ``.npy`` file, of a Parquet file or of a folder of them (a column for each class, or one of lists), a scipy sparse
@@ -64,6 +67,8 @@ def audit(
         The class of each column of ``pred_probs``, if not sorted order.
     ids : array-like, shape (n,), optional
         Unique names of the items; row numbers where left out.
+    missing : sequence, optional
+        The labels that mean unlabelled, instead of those words; ``()`` for none.
     transition : TransitionMatrix or array-like, shape (k, k), optional
         Known noise, used as it is instead of being fitted.
     strength : float, optional
@@ -86,6 +91,11 @@ def audit(
     ------
     BadInput
 
+    Warns
+    -----
+    DoubtWarning
+        For each of the audit's ``doubts``.
+
     Examples
     --------
     >>> import numpy as np, labelproof as lp
@@ -103,20 +113,26 @@ def audit(
             raise BadInput("ids and classes come from the Dataset. Leave them out.")
         if pred_probs is None:
             pred_probs = out_of_sample_probs(dataset, estimator=estimator, seed=seed)
-        labels, classes, ids = dataset.given, range(len(dataset.classes)), dataset.ids
+        labels, classes, ids, missing = dataset.given, range(len(dataset.classes)), dataset.ids, None
     elif pred_probs is None:
         raise BadInput("pred_probs is missing. Give out-of-sample probabilities, or a Dataset to have them made.")
-    coded, source = matched(labels, pred_probs, classes)
+    coded, source = matched(labels, pred_probs, classes, missing)
     names = coded.classes if dataset is None else dataset.classes
     given = coded.codes
+    rows = collect(source, given)
+    found = doubts.of_columns(rows, names)
+    if dataset is not None:
+        found += doubts.of_leaks(dataset.leaks)
     if transition is None:
-        noise = fold.fit(collect(source, given), names, strength=strength, ambiguity=ambiguity)
+        noise = fold.fit(rows, names, strength=strength, ambiguity=ambiguity)
     else:
         noise = known_noise(transition, given, names)
     findings, expected = assemble(score_all(source, given, noise), given, None if ids is None else check_ids(ids, source.n))
     rate = error_rate_of(findings.error_probability, expected)
     if reviews is not None:
         findings, rate = _reviewed(findings, names, reviews, ids, source.n)
+    if dataset is not None and dataset.split is not None:
+        findings = dataclasses.replace(findings, split=dataset.split[findings.index])
     return Audit(
         findings=findings,
         noise=noise.transition,
@@ -125,14 +141,17 @@ def audit(
         skipped=[] if dataset is None else dataset.skipped,
         source={} if dataset is None else dataset.source,
         dataset=dataset,
+        doubts=doubts.say(found),
     )
 
 
-def matched(labels: Any, pred_probs: Any, classes: Sequence[Any] | None) -> tuple[CodedLabels, Source]:
+def matched(
+    labels: Any, pred_probs: Any, classes: Sequence[Any] | None, missing: Sequence[Any] | None = None
+) -> tuple[CodedLabels, Source]:
     """Coded labels, and the source of their probabilities with its columns in sorted class order."""
     check_pandas_index(labels=labels, pred_probs=pred_probs)
     source = open_source(pred_probs)
-    coded, order = check_labels_for_columns(labels, source.n, source.k, classes=classes, names=source.columns)
+    coded, order = check_labels_for_columns(labels, source.n, source.k, classes=classes, names=source.columns, missing=missing)
     return coded, source if order is None else Ordered(source, order)
 
 

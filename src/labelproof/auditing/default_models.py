@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
+from sklearn.base import clone
 from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import labelproof
+from labelproof.auditing.centroids import CentroidClassifier
 from labelproof.data.dataset import Dataset
+from labelproof.data.words import vectorizer_for
+from labelproof.errors import LabelproofWarning
+
+MOST_WEIGHTS = 6_000_000  # of logistic regression, whose solver holds some twenty copies
+FEW_CLASSES = 30
 
 
 def default_model(dataset: Dataset, *, seed: int = 0) -> Any:
@@ -21,7 +28,8 @@ def default_model(dataset: Dataset, *, seed: int = 0) -> Any:
     kind      model
     ========  ==========================================================================
     table     skrub's table vectorizer and gradient boosting
-    text      TF-IDF of words and pairs of words, logistic regression
+    text      TF-IDF of words and pairs of words (of characters where there are no words that recur), logistic regression;
+              with very many classes the nearest mean of a class
     images    a small convolutional network
     cells     standardised expression, logistic regression
     arrays    standardised features, logistic regression; the network where items are pictures
@@ -32,8 +40,22 @@ def default_model(dataset: Dataset, *, seed: int = 0) -> Any:
 
         return skrub.tabular_pipeline(HistGradientBoostingClassifier(learning_rate=0.06, max_iter=120, random_state=seed))
     if dataset.kind == "text":
-        words = TfidfVectorizer(sublinear_tf=True, ngram_range=(1, 2), token_pattern=r"(?u)\b\w+\b|\?")
+        words = vectorizer_for(dataset.x)
+        if _weights(dataset, words) > MOST_WEIGHTS:
+            warnings.warn(
+                f"{len(dataset.classes):,} classes are too many for logistic regression on texts; each is told by the mean of its "
+                "texts.",
+                LabelproofWarning,
+                stacklevel=3,
+            )
+            return make_pipeline(words, CentroidClassifier())
         return make_pipeline(words, LogisticRegression(C=5.0, max_iter=1000))
     if getattr(dataset.x, "ndim", 2) > 2:
         return labelproof.NoisyLabelClassifier("cross-entropy", epochs=14, seed=seed)  # a neighbour, by its public name
     return make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
+
+
+def _weights(dataset: Dataset, words: Any) -> int:
+    """Weights that logistic regression would have: classes times words."""
+    k = len(dataset.classes)
+    return 0 if k <= FEW_CLASSES else k * len(clone(words).fit(dataset.x).vocabulary_)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,8 +15,10 @@ import numpy.typing as npt
 import polars as pl
 
 import labelproof
+from labelproof.auditing.doubts import Doubt
 from labelproof.data.dataset import Dataset
 from labelproof.data.folders import SUMMARY, atomic_folder
+from labelproof.data.frames import read_parquet
 from labelproof.errors import CorruptArtifact
 from labelproof.noise.transition import TransitionMatrix
 from labelproof.validation import AnyArray, IntArray
@@ -27,6 +29,7 @@ OBVIOUS_PRECISION = 0.95
 POSSIBLE_PROBABILITY = 0.5
 ISSUES_FILE = "issues.parquet"
 ITEMS_FILE = "items.parquet"  # of tags: one row per item
+SPLIT = "split"  # a further column, of pictures in folders train, val …
 ISSUE_COLUMNS = ("index", "id", "given_label", "suggested_label", "error_probability", "verdict", "confidence")
 
 
@@ -48,6 +51,7 @@ class Findings:
     suggested: npt.NDArray[np.int32]  # (m,) codes
     error_probability: npt.NDArray[np.float64]  # (m,)
     confidence: npt.NDArray[np.float32]  # (m,)
+    split: AnyArray | None = None  # (m,), of pictures in folders train, val …
 
     def table(self, classes: Sequence[Any]) -> pl.DataFrame:
         """The findings worst first; ties stay in the order of the input."""
@@ -64,6 +68,7 @@ class Findings:
                 "error_probability": error,
                 "verdict": verdicts(error),
                 "confidence": self.confidence[order],
+                **({} if self.split is None else {SPLIT: self.split[order]}),
             }
         )
 
@@ -73,7 +78,8 @@ class Findings:
         rows = table.sort("index")
         given, suggested = (class_codes(rows[name], classes).to_numpy() for name in ("given_label", "suggested_label"))
         numbers = (rows["index"].to_numpy(), rows["id"].to_numpy(), given.astype(np.int64), suggested)
-        return cls(*numbers, rows["error_probability"].to_numpy(), rows["confidence"].to_numpy())
+        split = rows[SPLIT].to_numpy() if SPLIT in rows.columns else None
+        return cls(*numbers, rows["error_probability"].to_numpy(), rows["confidence"].to_numpy(), split)
 
 
 @dataclass(frozen=True)
@@ -98,6 +104,8 @@ class Audit:
         The items, for the report's gallery.
     latent : ndarray of float32, shape (n, d), optional
         A space in which like items are near, for the report's map.
+    doubts : list of Doubt
+        What makes the figures doubtful, with the evidence.
     """
 
     findings: Findings
@@ -108,6 +116,7 @@ class Audit:
     source: dict[str, Any] = field(default_factory=dict)
     dataset: Dataset | None = field(default=None, repr=False, compare=False)
     latent: npt.NDArray[np.float32] | None = field(default=None, repr=False, compare=False)
+    doubts: list[Doubt] = field(default_factory=list)
 
     @property
     def classes(self) -> tuple[Any, ...]:
@@ -178,6 +187,7 @@ class Audit:
             **noise,
             "prior": self.noise.prior.tolist(),
             "skipped": [{"id": i, "reason": reason} for i, reason in self.skipped],
+            "doubts": [asdict(doubt) for doubt in self.doubts],
             "source": self.source,
         }
 
@@ -208,7 +218,7 @@ class Audit:
         place = Path(folder)
         summary = read_summary(place)
         try:
-            issues = pl.read_parquet(place / ISSUES_FILE)
+            issues = read_parquet(place / ISSUES_FILE)
             known = {"prior": summary["prior"], "classes": summary["classes"]}
             if summary["transition"] is None:
                 noise = TransitionMatrix.pooled(summary["error_rates"], summary["given_prior"], **known)
@@ -217,8 +227,9 @@ class Audit:
             findings = Findings.from_table(issues, noise.classes)
             skipped = [(row["id"], row["reason"]) for row in summary["skipped"]]
             rate = ErrorRate(**summary["error_rate"])
-            loaded = cls(findings, noise, rate, summary["n"], skipped, summary["source"])
-            damaged = issues.height != summary["labelled"] or set(issues.columns) != set(ISSUE_COLUMNS)
+            doubts = [Doubt(**doubt) for doubt in summary.get("doubts", [])]
+            loaded = cls(findings, noise, rate, summary["n"], skipped, summary["source"], doubts=doubts)
+            damaged = issues.height != summary["labelled"] or set(issues.columns) - {SPLIT} != set(ISSUE_COLUMNS)
         except (OSError, KeyError, TypeError, ValueError, pl.exceptions.PolarsError) as error:
             raise CorruptArtifact(f"{str(place)!r} is not a whole audit folder ({error}). Run the audit again.") from error
         if damaged:

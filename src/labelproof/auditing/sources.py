@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import mmap
 import os
+import struct
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -67,15 +68,17 @@ class NpyFile:
                 reader = npy_format.read_array_header_1_0 if version == (1, 0) else npy_format.read_array_header_2_0
                 shape, fortran, self.dtype = reader(file)
                 self._start = file.tell()
-        except (ValueError, EOFError, OSError) as error:
+        except (ValueError, EOFError, OSError, SyntaxError, TypeError, KeyError, struct.error) as error:
             raise BadInput(f"{name} {str(path)!r} is no .npy file ({error}). Save it with numpy.save.") from error
-        if len(shape) != 2 or fortran or self.dtype.kind != "f":
-            # other layouts are rare: let numpy and the checks deal with them
-            array = np.load(self.path, mmap_mode="r", allow_pickle=False)
-            check_pred_probs_shape(array, name=name)
+        if len(shape) != 2 or self.dtype.kind not in "fiub":
+            check_pred_probs_shape(np.empty((min(1, *shape), *shape[1:]) if shape else (), self.dtype), name=name)
+            raise BadInput(f"{name} {str(path)!r} has shape {shape} and dtype {self.dtype}. Give floats, shape (n, k).")
+        if fortran:
             raise BadInput(f"{name} {str(path)!r} is in column order. Save numpy.ascontiguousarray of it.")
         self.n, self.k = shape
         check_pred_probs_shape(np.empty((min(self.n, 1), self.k), self.dtype), name=name)
+        native = self.dtype.newbyteorder("=")
+        self._given_as = native if native in (np.float32, np.float64) else np.float32 if native == np.float16 else np.float64
         self._stamp = self._look()
         expected = self._start + self.n * self.k * self.dtype.itemsize
         if self._stamp[0] != expected:
@@ -98,7 +101,7 @@ class NpyFile:
                 got = _read_fully(file, memoryview(block.data).cast("B"))
                 if got < block.nbytes or self._look() != self._stamp:
                     raise BadInput(f"{self.name} {str(self.path)!r} changed while it was read. Run again when it is at rest.")
-                yield block.astype(self.dtype.newbyteorder("="), copy=False)
+                yield np.asarray(block.astype(self._given_as, copy=False))
 
 
 class ParquetFiles:

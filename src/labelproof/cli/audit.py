@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,11 +13,15 @@ from rich.markup import escape
 from labelproof.cli.shared import (
     Data,
     Embeddings,
+    Encoding,
     Features,
     Id,
+    Ignore,
     Image,
+    Keep,
     Label,
     Labels,
+    Missing,
     Overwrite,
     Seed,
     Text,
@@ -26,6 +31,7 @@ from labelproof.cli.shared import (
     print_files,
     print_rows,
     read_dataset,
+    words,
 )
 from labelproof.errors import BadInput
 
@@ -52,6 +58,10 @@ def audit_command(
     ] = None,
     features: Features = None,
     embeddings: Embeddings = None,
+    ignore: Ignore = None,
+    keep: Keep = None,
+    missing: Missing = None,
+    encoding: Encoding = None,
     classes: Annotated[str | None, typer.Option(help="Class of each probability column, comma-separated.")] = None,
     folds: Annotated[int, typer.Option(min=2, help="Folds of the cross-validation.")] = 5,
     ray: Annotated[str | None, typer.Option(help="Run on a Ray cluster: host:port of its head, or local.")] = None,
@@ -73,9 +83,10 @@ def audit_command(
     from labelproof.report.html import write_report
 
     with atomic_folder(folder, overwrite=overwrite) as partial:
-        options = {"label": label, "text": text, "image": image, "id": id_, "embeddings": embeddings}
+        options: dict[str, Any] = {"label": label, "text": text, "image": image, "id": id_, "embeddings": embeddings}
         _check_cells(data, layer=layer, unlabeled=unlabeled, batch_key=batch_key, model=model)
         options |= {"layer": layer, "unlabeled_category": unlabeled}
+        options |= {"ignore": ignore, "keep": keep, "missing": words(missing), "encoding": encoding}
         names = None if classes is None else [name.strip() for name in classes.split(",")]
         if tags is not None:
             _audit_tags(tags, pred_probs, features, names, partial, folder)
@@ -104,6 +115,7 @@ def _audit(
     from labelproof.auditing.out_of_sample import out_of_sample_probs
     from labelproof.auditing.sources import Ordered, open_source
     from labelproof.data.arrays import arrays_source, from_file, read_arrays
+    from labelproof.data.table import how_read
 
     if data is None and labels is None:
         raise BadInput("nothing to audit. Name a table or an image folder, or give --labels with --pred-probs or --features.")
@@ -118,9 +130,15 @@ def _audit(
             raise BadInput("--labels alone is not enough. Add --pred-probs or --features.")
         given = from_file(labels, "labels")
         run = audit if ray is None else audit_on_ray
-        found = run(given, _probs(pred_probs), classes=_as_labels(classes))
-        return dataclasses.replace(found, source=arrays_source(labels=labels, features=None, ids=None))
-    dataset = read_arrays(features, labels, classes=_as_labels(classes)) if data is None else read_dataset(data, options)
+        found = run(given, _probs(pred_probs), classes=_as_labels(classes), missing=options["missing"])
+        return dataclasses.replace(
+            found, source=arrays_source(labels=labels, features=None, ids=None) | how_read(options["missing"], None)
+        )
+    dataset = (
+        read_arrays(features, labels, classes=_as_labels(classes), missing=options["missing"])
+        if data is None
+        else read_dataset(data, options)
+    )
     if pred_probs is None:
         made = out_of_sample_probs(dataset, n_folds=folds, seed=seed, map_folds=map if ray is None else ray_map)
         return audit(dataset, made)
@@ -193,7 +211,7 @@ def _audit_tags(
 
 
 def _as_labels(classes: list[str] | None) -> list[Any] | None:
-    return [int(c) for c in classes] if classes is not None and all(c.lstrip("-").isdigit() for c in classes) else classes
+    return [int(c) for c in classes] if classes is not None and all(re.fullmatch(r"-?[0-9]+", c) for c in classes) else classes
 
 
 def _class_order(classes: list[str], dataset: Dataset) -> list[int]:
@@ -206,6 +224,8 @@ def _class_order(classes: list[str], dataset: Dataset) -> list[int]:
 
 def _print_audit(found: Audit, folder: Path) -> None:
     rate, counts = found.error_rate, found.counts
+    for doubt in found.doubts:
+        out.print(f"\n[bold yellow]Read this first.[/bold yellow] {escape(doubt.text)}", highlight=False)
     out.print(
         f"\n[bold]{rate.estimate:.1%}[/bold] of {found.issues.height:,} labels look wrong "
         f"(95 % interval {rate.low:.1%} to {rate.high:.1%}): "

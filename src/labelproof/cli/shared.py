@@ -3,18 +3,38 @@
 from __future__ import annotations
 
 import sys
+import warnings
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.markup import escape
+from rich.segment import Segment
 from rich.table import Table
 
-from labelproof.errors import BadInput, LabelproofError
+from labelproof.errors import BadInput, LabelproofError, LabelproofWarning
 
 if TYPE_CHECKING:
     from labelproof.data.dataset import Dataset
+
+CONTROL = dict.fromkeys([*range(32), *range(127, 160), *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2066, 0x206A)])
+PRINTED = {code: f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}" for code in CONTROL if chr(code) not in "\n\t"}
+
+
+class SafeConsole(Console):
+    """A console that prints control characters of what it is given as ``\\x1b`` and the like.
+
+    Ids, labels and file names are a stranger's: as they are they could rewrite the screen, or worse.
+    """
+
+    def _render_buffer(self, buffer: Iterable[Segment]) -> str:
+        """Every text on its way to the terminal, styles apart."""
+        return super()._render_buffer(
+            [part if part.control else Segment(part.text.translate(PRINTED), part.style) for part in buffer]
+        )
+
 
 app = typer.Typer(
     help="Proof-read the labels of a data set: find the wrong ones, see how they go wrong, repair them.",
@@ -23,11 +43,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-out = Console()
-err = Console(stderr=True)
+out = SafeConsole()
+err = SafeConsole(stderr=True)
 
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace a result that is already there.")]
-Seed = Annotated[int, typer.Option(help="Random seed: the same seed gives the same result.")]
+Seed = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Random seed: the same seed gives the same result.")]
 Data = Annotated[
     Path | None, typer.Argument(help="Table (.csv .tsv .parquet), picture manifest, folder of class folders, or cells (.h5ad).")
 ]
@@ -39,6 +59,19 @@ Labels = Annotated[Path | None, typer.Option(help="Given labels as .npy.")]
 Features = Annotated[Path | None, typer.Option(help="Features (n, d) or pictures (n, h, w) as .npy, or FILE.npz:NAME.")]
 Embeddings = Annotated[Path | None, typer.Option(help="Embeddings of the pictures (n, d), in order of their paths.")]
 
+Missing = Annotated[
+    str | None,
+    typer.Option(help="Labels that mean no label, comma-separated, instead of NaN, NA, N/A, null, None; '' for none of these."),
+]
+Encoding = Annotated[str | None, typer.Option(help="Encoding of a text file that is not UTF-8, e.g. latin-1 or cp1252.")]
+Ignore = Annotated[list[str] | None, typer.Option(help="Column not to learn from; may be repeated.")]
+Keep = Annotated[list[str] | None, typer.Option(help="Column to learn from although it gives the label away; may be repeated.")]
+
+
+def words(given: str | None) -> list[str] | None:
+    """The labels that an option names."""
+    return None if given is None else [word.strip() for word in given.split(",") if word.strip()]
+
 
 def read_dataset(data: Path, options: dict[str, Any]) -> Dataset:
     """The file or folder by the reader that the options call for."""
@@ -48,14 +81,18 @@ def read_dataset(data: Path, options: dict[str, Any]) -> Dataset:
     from labelproof.data.text import read_text
 
     text, image = options["text"], options["image"]
+    how = {"id": options["id"], "missing": options.get("missing"), "encoding": options.get("encoding")}
+    ignore, keep = options.get("ignore") or [], options.get("keep") or []
+    if (ignore or keep) and (text is not None or image is not None or data.is_dir() or data.suffix.lower() == ".h5ad"):
+        raise BadInput("--ignore and --keep name columns of a table to learn from or not. Leave them out here.")
     if data.is_dir() or image is not None:
-        return read_images(data, label=options["label"], image=image, id=options["id"], embeddings=options["embeddings"])
+        return read_images(data, label=options["label"], image=image, embeddings=options["embeddings"], **how)
     label = label_of(data, options)
     if data.suffix.lower() == ".h5ad":
         return read_cells(data, label, **{name: options.get(name) for name in ("layer", "unlabeled_category", "adata")})
     if text is None:
-        return read_table(data, label, id=options["id"])
-    return read_text(data, label, text, id=options["id"])
+        return read_table(data, label, ignore=ignore, keep=keep, **how)
+    return read_text(data, label, text, **how)
 
 
 def label_of(data: Path, options: dict[str, Any]) -> str:
@@ -91,10 +128,19 @@ def print_files(folder: Path) -> None:
     out.print(f"\nReport: [bold]{report}[/bold]   Findings: [bold]{issues}[/bold]")
 
 
+def print_warning(message: Warning | str, category: type[Warning], *place: Any, **options: Any) -> None:
+    """What labelproof has to say of the data, in one line; what libraries say among themselves is not shown."""
+    if issubclass(category, LabelproofWarning) and category.__name__ != "DoubtWarning":  # doubts stand with the figures
+        err.print(f"[yellow]note:[/yellow] {escape(str(message))}", soft_wrap=True, highlight=False)
+
+
 def main() -> None:
     """Run a command; bad input exits 2 with one message, the unexpected exits 1 and says how to report it."""
     try:
-        app(standalone_mode=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("always", LabelproofWarning)
+            warnings.showwarning = print_warning
+            app(standalone_mode=True)
     except LabelproofError as error:
         err.print(f"[bold red]error:[/bold red] {escape(str(error))}", soft_wrap=True, highlight=False)
         sys.exit(2)

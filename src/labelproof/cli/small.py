@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from labelproof import __version__
-from labelproof.cli.shared import Overwrite, Seed, app, out, print_files
+from labelproof.cli.shared import Encoding, Missing, Overwrite, Seed, app, out, print_files, words
 
 
 @app.command()
@@ -20,16 +20,20 @@ def simulate(
     noise: Annotated[str, typer.Option(help="symmetric, pair, or instance (needs numeric columns).")] = "symmetric",
     rate: Annotated[float, typer.Option(min=0.0, max=1.0, help="Share of labels that go wrong.")] = 0.2,
     target: Annotated[Path, typer.Option("--out", help="Table to write (.csv .tsv .parquet).")] = Path("dirty.csv"),
+    missing: Missing = None,
+    encoding: Encoding = None,
     overwrite: Overwrite = False,
     seed: Seed = 0,
 ) -> None:
     """Make clean labels dirty, to try an audit where the truth is known.
 
-    The new table has the columns of the old one with noisy labels, and "<label>_clean" with the old ones.
+    The new table is a copy of the old one with noisy labels, and "<label>_clean" at the end with the old ones.
     """
     from labelproof.experiments.simulate_table import simulate_table
 
-    changed, total = simulate_table(data, label, noise, rate, target, seed=seed, overwrite=overwrite)
+    changed, total = simulate_table(
+        data, label, noise, rate, target, seed=seed, missing=words(missing), encoding=encoding, overwrite=overwrite
+    )
     out.print(f"{changed:,} of {total:,} labels changed ({changed / total:.1%}). Written to [bold]{escape(str(target))}[/bold]")
     out.print(f"Next: [bold]labelproof audit {escape(str(target))} --label {escape(label)} --out audit/[/bold]")
 

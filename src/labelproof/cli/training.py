@@ -13,11 +13,15 @@ from rich.table import Table
 from labelproof.cli.shared import (
     Data,
     Embeddings,
+    Encoding,
     Features,
     Id,
+    Ignore,
     Image,
+    Keep,
     Label,
     Labels,
+    Missing,
     Overwrite,
     Seed,
     Text,
@@ -26,6 +30,7 @@ from labelproof.cli.shared import (
     print_rows,
     read_dataset,
     running_beside,
+    words,
 )
 from labelproof.errors import BadInput
 
@@ -44,6 +49,10 @@ def train(
     labels: Labels = None,
     features: Features = None,
     embeddings: Embeddings = None,
+    ignore: Ignore = None,
+    keep: Keep = None,
+    missing: Missing = None,
+    encoding: Encoding = None,
     method: Annotated[str, typer.Option(help="How to train; see labelproof methods.")] = "elr",
     option: Annotated[list[str] | None, typer.Option(help="An option of the method, as name=value; may be repeated.")] = None,
     backbone: Annotated[str, typer.Option(help="auto, mlp, convnet, resnet18, two-stage-convnet or fcn-vgg16.")] = "auto",
@@ -86,8 +95,11 @@ def train(
 
     running = running_beside(folder)
     with atomic_folder(folder, overwrite=overwrite) as partial:
-        options = {"label": label, "text": text, "image": image, "id": id_, "embeddings": embeddings}
+        options: dict[str, Any] = {"label": label, "text": text, "image": image, "id": id_, "embeddings": embeddings}
+        options |= {"ignore": ignore, "keep": keep, "missing": words(missing), "encoding": encoding}
         dataset = _dataset(data, labels, features, options)
+        for leak in dataset.leaks:
+            out.print(f"[yellow]note:[/yellow] {escape(leak.text)}", highlight=False)
         dataset, verified = with_verified(dataset, {} if reviews is None else read_verified(reviews, database))
         claim_running(running)
         model = NoisyLabelClassifier(
@@ -119,7 +131,7 @@ def _dataset(data: Path | None, labels: Path | None, features: Path | None, opti
         return read_dataset(data, options)
     if labels is None or features is None:
         raise BadInput("nothing to train on. Name a table or an image folder, or give --features with --labels.")
-    return read_arrays(features, labels)
+    return read_arrays(features, labels, missing=options["missing"])
 
 
 def _options(given: list[str] | None) -> dict[str, Any] | None:

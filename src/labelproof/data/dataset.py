@@ -15,6 +15,7 @@ from labelproof.validation import AnyArray
 
 if TYPE_CHECKING:
     from labelproof.data.cells import Projection
+    from labelproof.data.leaks import Leak
 
 Kind = Literal["table", "text", "images", "arrays", "cells"]
 
@@ -73,6 +74,8 @@ class Dataset:
         Of cells: how counts become features.
     split : ndarray of str, shape (n,), optional
         Of pictures in folders ``train``, ``val`` …: which one.
+    leaks : tuple of Leak
+        Columns of a table that give the label away.
     """
 
     x: Any
@@ -85,6 +88,7 @@ class Dataset:
     source: dict[str, Any] = field(default_factory=dict)
     projection: Projection | None = field(default=None, repr=False, compare=False)
     split: AnyArray | None = None
+    leaks: tuple[Leak, ...] = ()
 
     def __post_init__(self) -> None:
         sizes = {"x": len(self.x), "given": len(self.given), "ids": len(self.ids)}

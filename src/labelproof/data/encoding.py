@@ -10,8 +10,8 @@ import numpy.typing as npt
 import polars as pl
 import polars.selectors as cs
 from sklearn.decomposition import TruncatedSVD
-from sklearn.feature_extraction.text import TfidfVectorizer
 
+from labelproof.data.words import vectorizer, vectorizer_for
 from labelproof.errors import BadInput
 from labelproof.validation import check_features
 
@@ -131,7 +131,10 @@ class PicturesEncoder(Encoder):
 
 
 class TextEncoder(Encoder):
-    """TF-IDF of words and pairs of words, brought to ``size`` dimensions by singular value decomposition, unit length."""
+    """TF-IDF brought to ``size`` dimensions by singular value decomposition, unit length.
+
+    Of words and pairs of words, or of groups of characters where the texts need it (`labelproof.data.words.unit_of`).
+    """
 
     kind = "text"
 
@@ -141,7 +144,7 @@ class TextEncoder(Encoder):
     def fit(self, x: Any) -> Encoder:
         """Vocabulary, weights and axes."""
         texts = _texts(x)
-        self.words = self._vectorizer(min_df=min(2, max(1, len(texts) // 50)), max_features=self.most_words)
+        self.words = vectorizer_for(texts, min_df=min(2, max(1, len(texts) // 50)), max_features=self.most_words)
         try:
             counts = self.words.fit_transform(texts)
         except ValueError as error:
@@ -162,18 +165,17 @@ class TextEncoder(Encoder):
     def state(self) -> tuple[dict[str, Any], Arrays]:
         """Words in their order, their weights, and the axes."""
         terms = sorted(self.words.vocabulary_, key=self.words.vocabulary_.get)
-        return {"words": terms}, {"idf": self.words.idf_, "axes": self.axes}
+        return {"words": terms, "unit": "char" if self.words.analyzer == "char" else "word"}, {
+            "idf": self.words.idf_,
+            "axes": self.axes,
+        }
 
     def restore(self, plain: dict[str, Any], arrays: Arrays) -> None:
         """Words, weights and axes."""
-        self.words = self._vectorizer(vocabulary=plain["words"])
+        self.words = vectorizer(plain.get("unit", "word"), vocabulary=plain["words"], max_features=None)
         self.words.idf_ = arrays["idf"]
         self.axes = arrays["axes"]
         self.shape = (len(self.axes),)
-
-    @staticmethod
-    def _vectorizer(**kwargs: Any) -> Any:
-        return TfidfVectorizer(sublinear_tf=True, ngram_range=(1, 2), token_pattern=r"(?u)\b\w+\b|\?", **kwargs)
 
 
 class FrameEncoder(Encoder):

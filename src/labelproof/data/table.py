@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import polars as pl
 
 from labelproof.data.dataset import Dataset, Shown
 from labelproof.data.frames import Path_, RawTable, label_values, read_raw
+from labelproof.data.leaks import find_leaks
 from labelproof.data.schema import Schema
 from labelproof.errors import BadInput, LabelproofWarning
 from labelproof.validation import check_ids, check_labels
@@ -26,6 +28,7 @@ def read_table(
     id: str | None = None,
     features: Sequence[str] | None = None,
     ignore: Sequence[str] = (),
+    keep: Sequence[str] = (),
     label_as_text: bool = False,
     missing: Sequence[Any] | None = None,
     encoding: str | None = None,
@@ -42,9 +45,12 @@ def read_table(
         A column of unique names; the row number (from 0) where left out.
     features : sequence of str, optional
         The columns to learn from. Where left out, all but the label, the id, and ``<label>_clean``, in which
-        ``labelproof simulate`` keeps the truth. Columns that are empty, constant, or of bytes or uneven lists are left out.
+        ``labelproof simulate`` keeps the truth, a copy of the label, and the row number of a file that is sorted by label.
+        Columns that are empty, constant, or of bytes or uneven lists are left out in any case.
     ignore : sequence of str
         Columns not to learn from.
+    keep : sequence of str
+        Columns to learn from although they give the label away.
     label_as_text : bool
         Keep labels such as ``1`` as text.
     missing : sequence, optional
@@ -67,8 +73,9 @@ def read_table(
     coded = label_codes(raw, label, missing, as_text=label_as_text)
     ids = None if id is None else label_values(raw.column(id, "--id"), "--id")
     aside = (label, id, label + CLEAN_SUFFIX)
-    for name in (*(features or ()), *ignore):
-        raw.column(name, "--features" if features and name in features else "--ignore")
+    for option, named in (("--features", features or ()), ("--ignore", ignore), ("--keep", keep)):
+        for name in named:
+            raw.column(name, option)
     chosen = [c for c in raw.frame.columns if c not in aside and c not in ignore] if features is None else list(features)
     if label in chosen:
         raise BadInput(f"the label column {label!r} is among the features. Leave it out of --features.")
@@ -76,6 +83,12 @@ def read_table(
         raise BadInput(f"{str(path)!r} has no column besides the label and the id: there is nothing to learn from.")
     types = _types(raw, chosen) if schema is None else Schema.from_json(schema)
     x = types.convert(raw.frame, repr(str(path)))
+    leaks = [] if schema is not None else find_leaks(x, coded.codes)
+    if features is None:
+        apart = {leak.column for leak in leaks if leak.kind != "tells"} & set(types.names) - set(keep)
+        if apart < set(x.columns):  # something is left to learn from
+            leaks = [replace(leak, left_out=leak.column in apart) for leak in leaks]
+            types, x = Schema(tuple(c for c in types.columns if c.name not in apart), types.left_out), x.drop(apart)
     shown = raw.frame.drop([name for name in aside if name in raw.frame.columns])
     return Dataset(
         x=x,
@@ -84,6 +97,7 @@ def read_table(
         ids=check_ids(ids, len(x)),
         show_item=lambda i: show_row(shown, i),
         kind="table",
+        leaks=tuple(leaks),
         source={
             "kind": "table", "path": str(Path(path).resolve()), "label": label, "id": id, "features": types.names,
             "schema": types.to_json(), **how_read(missing, encoding),

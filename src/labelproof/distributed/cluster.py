@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from labelproof.auditing import fold
+from labelproof.auditing import doubts, fold
 from labelproof.auditing.audit import assemble, error_rate_of, matched
 from labelproof.auditing.findings import Audit
 from labelproof.auditing.sources import NpyFile, Ordered, ParquetFiles, Source, rows_of_block
@@ -87,6 +87,7 @@ def audit_on_ray(
     *,
     classes: Sequence[Any] | None = None,
     ids: Any = None,
+    missing: Sequence[Any] | None = None,
     strength: float | None = None,
     ambiguity: float = AMBIGUITY,
     shards: Sequence[Shard] | None = None,
@@ -95,7 +96,7 @@ def audit_on_ray(
 
     Parameters
     ----------
-    labels, pred_probs, classes, ids, strength, ambiguity
+    labels, pred_probs, classes, ids, missing, strength, ambiguity
         As in `labelproof.audit`. Paths of ``.npy`` and Parquet files must be readable on every node.
     shards : sequence of Shard, optional
         How the rows are cut and loaded; by blocks of the file, or one for each Parquet file, where left out.
@@ -107,7 +108,7 @@ def audit_on_ray(
     _ray()
     import ray.data
 
-    coded, source = matched(labels, pred_probs, classes)
+    coded, source = matched(labels, pred_probs, classes, missing)
     cut = list(shards_of(source) if shards is None else _in_order_of(source, shards))
     items = [{"shard": shard, "given": coded.codes[shard.start : shard.stop]} for shard in cut]
     ray.data.DataContext.get_current().enable_progress_bars = False
@@ -118,7 +119,9 @@ def audit_on_ray(
     scored = dataset.map(partial(_score, noise=noise)).take_all()
     parts = [row["scores"] for row in sorted(scored, key=lambda row: row["start"])]
     findings, expected = assemble(parts, coded.codes, None if ids is None else check_ids(ids, source.n))
-    return Audit(findings, noise.transition, error_rate_of(findings.error_probability, expected), source.n)
+    found = doubts.say(doubts.of_columns(rows, coded.classes))
+    rate = error_rate_of(findings.error_probability, expected)
+    return Audit(findings, noise.transition, rate, source.n, doubts=found)
 
 
 def shards_of(source: Source) -> Iterator[Shard]:

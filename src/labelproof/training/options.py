@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+import torch
+
 from labelproof.errors import BadInput
 from labelproof.training.schedule import SCHEDULES
-from labelproof.validation import did_you_mean
+from labelproof.validation import check_seed, did_you_mean
+
+ACCELERATORS: dict[str, Callable[[], bool]] = {
+    "cpu": lambda: True,
+    "gpu": torch.cuda.is_available,
+    "cuda": torch.cuda.is_available,
+    "mps": torch.backends.mps.is_available,
+}
+PRECISIONS = [
+    "32-true", "bf16-mixed", "16-mixed", "bf16-true", "16-true", "64-true", "32", "16", "64", "bf16", 32, 16, 64
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -63,10 +76,18 @@ class Options:
                 raise BadInput(f"{name} is {value}. Give 1 or more.")
         if not self.learning_rate > 0:
             raise BadInput(f"learning_rate is {self.learning_rate!r}. Give a number above 0.")
-        for name, known in (("schedule", list(SCHEDULES)), ("optimizer", ["adamw", "sgd"]), ("logger", ["csv", "tensorboard"])):
+        check_seed(self.seed)
+        choices: dict[str, Sequence[Any]] = {
+            "schedule": list(SCHEDULES), "optimizer": ["adamw", "sgd"], "logger": ["csv", "tensorboard"],
+            "accelerator": ["auto", *ACCELERATORS], "precision": PRECISIONS,
+        }  # fmt: skip
+        for name, known in choices.items():
             value = getattr(self, name)
             if value is not None and value not in known:
-                raise BadInput(f"{name} is {value!r}. {did_you_mean(value, known)}Give one of {', '.join(known)}.")
+                raise BadInput(f"{name} is {value!r}. {did_you_mean(value, known)}Give one of {', '.join(map(str, known))}.")
+
+        if self.accelerator != "auto" and not ACCELERATORS[self.accelerator]():
+            raise BadInput(f"accelerator is {self.accelerator!r}, but there is none that torch can use. Give auto or cpu.")
 
     def batches(self, n: int) -> int:
         """Batches of an epoch over n items; the rest is spread over them, so that none has a single item."""

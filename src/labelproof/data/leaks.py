@@ -1,0 +1,101 @@
+"""Columns of a table that give the label away: a copy of it under another name, or the number of the row in a sorted file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import polars as pl
+
+from labelproof.validation import IntArray
+
+FEWEST = 20  # labels
+SORTED = 0.1  # changes of the label from row to row, as a share of what chance gives
+VALUES_A_ROW = 0.2  # most different values of a column, as a share of the rows, for it to stand for the label
+
+
+@dataclass(frozen=True)
+class Leak:
+    """A column that gives the label away.
+
+    Attributes
+    ----------
+    column : str
+    kind : {"equals", "tells", "counts rows"}
+        One value for each class, one class for each value, or the row of a file that is sorted by label.
+    evidence : dict
+        The numbers behind it, as JSON holds them.
+    left_out : bool
+        Whether it is not learned from: a copy, and a row number, unless the caller chose the columns.
+    """
+
+    column: str
+    kind: Literal["equals", "tells", "counts rows"]
+    evidence: dict[str, Any] = field(default_factory=dict)
+    left_out: bool = False
+
+    @property
+    def text(self) -> str:
+        """For a person: what was seen, and what to do."""
+        name = repr(self.column) if self.column else "without a name"
+        if self.kind == "counts rows":
+            seen = (
+                f"The column {name} counts the rows, and the file is sorted by label: the label changes "
+                f"{self.evidence['changes']:,} times from row to row, about {self.evidence['changes_by_chance']:,.0f} times if rows "
+                "were mixed. A model learns the place in the file from it"
+            )
+        elif self.kind == "equals":
+            seen = (
+                f"The column {name} equals the label under other names. A model copies the labels from it, wrong ones included"
+            )
+        else:
+            seen = (
+                f"Each of the {self.evidence['values']:,} values of the column {name} has one label only. If it is made from the "
+                "label, a model copies the labels from it, wrong ones included"
+            )
+        if self.left_out:
+            return f"{seen}, so it was left out. To learn from it all the same: --keep {self.column!r} (keep= in Python)."
+        return f"{seen}, and next to no error is found. Leave it out: --ignore {self.column!r} (ignore= in Python)."
+
+
+def find_leaks(frame: pl.DataFrame, given: IntArray) -> list[Leak]:
+    """The columns of a frame that give the label away.
+
+    Parameters
+    ----------
+    frame : polars.DataFrame, n rows
+    given : ndarray of int, shape (n,)
+        Codes, -1 where unlabelled.
+    """
+    rows = np.flatnonzero(given >= 0)
+    if len(rows) < FEWEST:
+        return []
+    codes = pl.Series("given", given[rows])
+    labelled = frame[rows].get_columns() if len(rows) < frame.height else frame.get_columns()
+    found = (_tells_the_label(series, codes) or _counts_rows(series, codes) for series in labelled)
+    return [leak for leak in found if leak is not None]
+
+
+def _tells_the_label(series: pl.Series, codes: pl.Series) -> Leak | None:
+    values, classes = series.n_unique(), codes.n_unique()
+    if values < 2 or values > max(2 * classes, VALUES_A_ROW * len(codes)):
+        return None
+    if pl.DataFrame([series.rename("value"), codes]).n_unique() != values:  # a value with two labels
+        return None
+    return Leak(series.name, "equals" if values == classes else "tells", {"values": values})
+
+
+def _counts_rows(series: pl.Series, codes: pl.Series) -> Leak | None:
+    if not series.dtype.is_integer() or series.null_count():
+        return None
+    steps = np.diff(series.to_numpy())
+    if not (bool((steps > 0).all()) or bool((steps < 0).all())):
+        return None
+    labels = codes.to_numpy()
+    shares = np.bincount(labels) / len(labels)
+    by_chance = (len(labels) - 1) * (1 - float((shares**2).sum()))
+    changes = int((np.diff(labels) != 0).sum())
+    if changes > SORTED * by_chance:
+        return None
+    return Leak(series.name, "counts rows", {"changes": changes, "changes_by_chance": by_chance})
