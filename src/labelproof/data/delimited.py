@@ -24,6 +24,7 @@ Positions = npt.NDArray[np.int64]
 SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 BLOCK = 1 << 24  # bytes
 SAMPLE = 1 << 18
+SWALLOWED = 4  # line ends in a quoted part, from which on it may be rows that a stray quote swallows
 QUOTE, LF, CR = 34, 10, 13
 BOMS = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -49,6 +50,8 @@ class Dialect:
         Whether the file is gzipped.
     quoted_lines : bool
         Whether quoted fields may hold line ends; otherwise every line is a record.
+    width : int
+        Number of fields of the header: a quoted field that would hold several whole lines with as many fields each is none.
     """
 
     separator: str
@@ -56,6 +59,7 @@ class Dialect:
     bom: bytes = b""
     compressed: bool = False
     quoted_lines: bool = True
+    width: int = 0
 
     @property
     def is_utf8(self) -> bool:
@@ -95,7 +99,10 @@ def detect(path: Path, separator: str, encoding: str | None = None) -> Dialect:
     text = codecs.getincrementaldecoder(dialect.encoding)(errors="replace").decode(start[len(bom) :])
     if "\0" in text:
         raise BadInput(f"{str(path)!r} holds zero bytes, so it is no text in {dialect.encoding}. Save it as CSV in UTF-8.")
-    return replace(dialect, separator=_separator(text.encode("utf-8", "replace"), separator, len(start) < SAMPLE))
+    sample, whole = text.encode("utf-8", "replace"), len(start) < SAMPLE
+    chosen = _separator(sample, separator, whole)
+    header = scan(sample, chosen, final=True)
+    return replace(dialect, separator=chosen, width=int(header.widths[0]) if len(header) else 0)
 
 
 def _encoding(path: Path, start: bytes, declared: str | None, found: str | None) -> str:
@@ -229,7 +236,7 @@ def records(path: Path, dialect: Dialect, block: int = BLOCK) -> Iterator[Record
             if decoder is not None:
                 raw = _decoded(path, decoder, raw, final, lines + held.count(b"\n"), dialect)
             text = held + raw
-            found = scan(text, dialect.separator, final=final, quoted_lines=dialect.quoted_lines)
+            found = scan(text, dialect.separator, final=final, quoted_lines=dialect.quoted_lines, width=dialect.width)
             whole = text if final else text[: found.consumed]
             if decoder is None:
                 _check_utf8(path, whole, lines)
@@ -242,7 +249,7 @@ def records(path: Path, dialect: Dialect, block: int = BLOCK) -> Iterator[Record
             size = max(block, len(held))  # a field larger than a block: twice as much each time
 
 
-def scan(text: bytes, separator: str, *, final: bool, quoted_lines: bool = True) -> Records:
+def scan(text: bytes, separator: str, *, final: bool, quoted_lines: bool = True, width: int = 0) -> Records:
     """Map UTF-8 text.
 
     Parameters
@@ -253,7 +260,7 @@ def scan(text: bytes, separator: str, *, final: bool, quoted_lines: bool = True)
         One ASCII character.
     final : bool
         Whether the text goes to the end of the file; otherwise what comes after its last line end is left to the next call.
-    quoted_lines : bool
+    quoted_lines, width : bool, int
         See `Dialect`.
     """
     data = np.frombuffer(text, np.uint8)
@@ -267,9 +274,9 @@ def scan(text: bytes, separator: str, *, final: bool, quoted_lines: bool = True)
         border = np.zeros(256, bool)
         border[[ord(separator), LF, CR]] = True
         pairs = _pairs(data, quotes, border, final) if quoted_lines else None
-        if pairs is None:
+        if pairs is None or _may_swallow(text, line_starts, *pairs, separator, width):
             regular = False
-            pairs, literal = _lenient(text, quotes, border, final, quoted_lines)
+            pairs, literal = _lenient(text, quotes, border, final, quoted_lines, (separator, width))
         opens, closes = pairs
         separators = separators[~_inside(separators, opens, closes)]
         outside = ~_inside(line_starts, opens, closes)
@@ -323,8 +330,31 @@ def _pairs(
     return (opens, closes) if bool(begins.all() and ends.all()) else None
 
 
+def _may_swallow(text: bytes, line_starts: Positions, opens: Positions, closes: Positions, separator: str, width: int) -> bool:
+    """Whether a quoted part holds whole rows."""
+    if width < 2:
+        return False
+    lines = np.searchsorted(line_starts, closes) - np.searchsorted(line_starts, opens)
+    several = np.flatnonzero((lines >= SWALLOWED) & (closes < len(text)))
+    return any(_swallows(text, int(opens[i]), int(closes[i]), separator, width) for i in several)
+
+
+def _swallows(text: bytes, start: int, close: int, separator: str, width: int) -> bool:
+    """Whether all lines that a quoted part goes over have as many fields as the header, taken by themselves."""
+    first = max(text.rfind(b"\n", 0, start), text.rfind(b"\r", 0, start)) + 1
+    ends = [end for end in (text.find(b"\n", close), text.find(b"\r", close)) if end >= 0]
+    lines = text[first : min(ends, default=len(text))].splitlines()
+    wanted, mark = width - 1, separator.encode()
+    return len(lines) > SWALLOWED and all(line.count(mark) == wanted for line in lines)
+
+
 def _lenient(
-    text: bytes, quotes: Positions, border: npt.NDArray[np.bool_], final: bool, quoted_lines: bool
+    text: bytes,
+    quotes: Positions,
+    border: npt.NDArray[np.bool_],
+    final: bool,
+    quoted_lines: bool,
+    shape: tuple[str, int],
 ) -> tuple[tuple[Positions, Positions], list[int]]:
     """Quoted parts where not every quote is where it should be, and the quotes taken as characters."""
     marks, opens, closes, literal = quotes.tolist(), [], [], []
@@ -348,7 +378,7 @@ def _lenient(
         close = marks[j]
         proper = close + 1 == end or border[text[close + 1]]
         spans = text.find(b"\n", start, close) >= 0 or text.find(b"\r", start, close) >= 0
-        if spans and not (proper and quoted_lines):
+        if spans and not (proper and quoted_lines and not (shape[1] > 1 and _swallows(text, start, close, *shape))):
             literal.append(start)
             i += 1
             continue
