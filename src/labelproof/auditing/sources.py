@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import mmap
 import os
-import struct
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -68,7 +67,7 @@ class NpyFile:
                 reader = npy_format.read_array_header_1_0 if version == (1, 0) else npy_format.read_array_header_2_0
                 shape, fortran, self.dtype = reader(file)
                 self._start = file.tell()
-        except (ValueError, EOFError, OSError, SyntaxError, TypeError, KeyError, struct.error) as error:
+        except Exception as error:  # a damaged header is parsed as Python
             raise BadInput(f"{name} {str(path)!r} is no .npy file ({error}). Save it with numpy.save.") from error
         if len(shape) != 2 or self.dtype.kind not in "fiub":
             check_pred_probs_shape(np.empty((min(1, *shape), *shape[1:]) if shape else (), self.dtype), name=name)

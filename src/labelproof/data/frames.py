@@ -235,12 +235,11 @@ def _by_arrow(file: Path, dialect: Dialect, width: int, found: _Survey) -> pl.Da
         column_types=dict.fromkeys(names, pa.large_string()), strings_can_be_null=True, null_values=[""]
     )
     parse = pa.csv.ParseOptions(delimiter=dialect.separator, newlines_in_values=found.spanning)
-    source: Any = file
-    if not dialect.is_utf8 or dialect.compressed:
-        source = io.BytesIO(b"".join(part.text for part in records(file, dialect)))
+    plain = dialect.is_utf8 and not dialect.compressed
+    source: Any = pa.OSFile(str(file)) if plain else io.BytesIO(b"".join(part.text for part in records(file, dialect)))
     try:
         table = pa.csv.read_csv(source, read_options=read, parse_options=parse, convert_options=convert)
-    except (pa.ArrowInvalid, pa.ArrowKeyError, UnicodeDecodeError):
+    except (pa.ArrowInvalid, pa.ArrowKeyError, OSError, UnicodeDecodeError):
         return None
     frame = pl.from_arrow(table.slice(1))
     assert isinstance(frame, pl.DataFrame)
