@@ -1,0 +1,73 @@
+"""Columns that give the label away are found, left out where they are copies, and told in everything that shows figures."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+import pytest
+
+import labelproof as lp
+from labelproof.data.leaks import find_leaks
+
+CODES = np.array([0, 1, 2] * 20)
+
+
+def kinds(frame, codes=CODES):
+    return [(leak.column, leak.kind) for leak in find_leaks(frame, codes)]
+
+
+def test_copies_row_numbers_and_columns_with_one_label_a_value():
+    rows = np.arange(60)
+    frame = pl.DataFrame(
+        {"copy": np.array(["x", "y", "z"])[CODES], "finer": CODES * 2 + rows % 2, "row": rows, "other": rows % 7}
+    )
+    assert kinds(frame) == [("copy", "equals"), ("finer", "tells")]
+    by_label = np.argsort(CODES, kind="stable")
+    assert kinds(pl.DataFrame({"row": rows, "down": -rows, "mixed": rows[::-1] % 50}), CODES[by_label]) == [
+        ("row", "counts rows"), ("down", "counts rows")]  # fmt: skip
+
+
+def test_what_only_goes_with_the_label_is_no_copy():
+    noisy = CODES.copy()
+    noisy[:3] = (noisy[:3] + 1) % 3
+    assert kinds(pl.DataFrame({"a": noisy})) == []
+    assert kinds(pl.DataFrame({"name": [f"n{i}" for i in range(60)]})) == []
+    assert kinds(pl.DataFrame({"copy": CODES[:10]}), CODES[:10]) == []
+    some = np.where(np.arange(60) < 6, -1, CODES)
+    assert kinds(pl.DataFrame({"copy": np.where(some < 0, 0, CODES)}), some) == [("copy", "equals")]
+
+
+@pytest.fixture
+def table(tmp_path):
+    rng = np.random.default_rng(0)
+    y = np.sort(rng.integers(0, 2, 200))
+    path = tmp_path / "t.csv"
+    pl.DataFrame({"": np.arange(200), "a": y + rng.normal(0, 0.4, 200), "copy": y + 5, "y": np.array(["n", "p"])[y]}).write_csv(
+        path
+    )
+    return path
+
+
+def test_copies_are_left_out_unless_the_caller_keeps_them(table):
+    data = lp.read_table(table, "y")
+    assert data.x.columns == ["a"]
+    assert [(leak.column, leak.left_out) for leak in data.leaks] == [("", True), ("copy", True)]
+    assert lp.read_table(table, "y", keep=["copy"]).x.columns == ["a", "copy"]
+    assert lp.read_table(table, "y", features=["a", "copy"]).x.columns == ["a", "copy"]
+    assert lp.read_table(table, "y", ignore=["a", ""], keep=["copy"]).x.columns == ["copy"]
+    with pytest.raises(lp.BadInput, match="--ignore 'cpy' is not a column"):
+        lp.read_table(table, "y", ignore=["cpy"])
+
+
+def test_the_audit_says_so_wherever_it_shows_figures(table, tmp_path):
+    data = lp.read_table(table, "y", features=["a", "copy"])
+    with pytest.warns(lp.DoubtWarning, match="'copy' equals the label"):
+        audit = lp.audit(data, np.eye(2)[data.given] * 0.8 + 0.1)
+    assert [doubt.kind for doubt in audit.doubts] == ["a column equals the label"]
+    assert audit.doubts[0].evidence == {"column": "copy", "left_out": False, "values": 2}
+    audit.save(tmp_path / "audit")
+    assert lp.Audit.load(tmp_path / "audit").doubts == audit.doubts
+    audit.to_html(tmp_path / "r.html")
+    page = (tmp_path / "r.html").read_text()
+    assert page.index("equals the label") < page.index('class="headline"')
+    assert "equals the label" in audit._repr_html_()
