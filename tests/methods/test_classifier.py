@@ -248,12 +248,15 @@ def test_a_class_is_never_lost_to_the_validation_items(digits):
 
 def test_missing_labels_are_unlabelled():
     x = np.array([[0.0], [1.0], [0.1], [0.9], [0.5]])
-    model = quick().fit(x, [0, 1, 0, 1, -1])
+    model = quick().fit(x, [0, 1, 0, 1, None])
     assert model.classes_.tolist() == [0, 1]
     assert np.isnan(model.error_probability_).tolist() == [False] * 4 + [True]
     named = quick().fit(x, np.array(["a", "b", "a", None, "b"], dtype=object))
     assert named.classes_.tolist() == ["a", "b"]
     assert quick().fit(x, [-1, 1, -1, 1, 1]).classes_.tolist() == [-1, 1]
+    assert quick().fit(x, [-1, 1, 0, 1, 1]).classes_.tolist() == [-1, 0, 1]
+    with pytest.warns(lp.LabelproofWarning, match="-1, which is taken as a class"):
+        assert quick().fit(x, [-1, 3, 0, 3, 0]).classes_.tolist() == [-1, 0, 3]
 
 
 @parametrize_with_checks([lp.BootstrapEnsemble(LogisticRegression(), n=3)])
