@@ -33,7 +33,12 @@ def test_audit_of_a_table(table, tmp_path):
     done = run("audit", table, "--label", "kind", "--id", "name", "--out", tmp_path / "audit")
     assert done.returncode == 0, done.stderr
     assert "labels look wrong" in done.stdout
-    assert sorted(p.name for p in (tmp_path / "audit").iterdir()) == ["issues.parquet", "report.html", "summary.json"]
+    assert sorted(p.name for p in (tmp_path / "audit").iterdir()) == [
+        ".labelproof",
+        "issues.parquet",
+        "report.html",
+        "summary.json",
+    ]
     found = lp.Audit.load(tmp_path / "audit")
     assert found.classes == ("cat", "dog")
     assert found.issues["id"].str.starts_with("r").all()
@@ -291,3 +296,68 @@ def test_every_public_name_exists():
         assert getattr(lp, name) is not None or name.startswith("__")
     with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
         lp.nonsense  # noqa: B018
+
+
+def test_control_characters_of_ids_and_labels_never_reach_the_terminal(tmp_path):
+    rows = [f"id{i}\x1b[31m\x07,{v + i / 100},{'no' if v else 'y' + chr(0x9B) + '2Jes'}" for i, v in enumerate([0, 1] * 30)]
+    (tmp_path / "t.csv").write_text("\n".join(["id,a,label", *rows]) + "\n")
+    done = run("audit", tmp_path / "t.csv", "--label", "label", "--id", "id", "--out", tmp_path / "audit\x1b]0;owned\x07")
+    assert done.returncode == 0, done.stderr
+    assert not set(done.stdout + done.stderr) & set("\x1b\x07\x9b\u202e")
+    assert "\\x1b[31m" in done.stdout
+    wrong = run("audit", tmp_path / "t\x1b[2J.csv", "--label", "label")
+    assert wrong.returncode == 2
+    assert "\x1b" not in wrong.stderr
+
+
+def test_what_was_inferred_of_a_file_is_said_in_one_line(tmp_path):
+    rows = [f"{i},{v}5;{'NA' if i < 3 else 'ny'[v]}" for i, v in enumerate([0, 1] * 30)]
+    (tmp_path / "t.csv").write_bytes("\n".join(["a;label", *rows]).encode("utf-16"))
+    done = run("audit", tmp_path / "t.csv", "--label", "label", "--out", tmp_path / "audit")
+    assert done.returncode == 0
+    notes = [line for line in done.stderr.splitlines() if line.startswith("note: ")]
+    assert "read as UTF-16, fields separated by ';' (semicolon)" in notes[0]
+    assert "'NA' means no label here (3 items)" in notes[1]
+    assert "decimal commas: 'a'" in notes[2]
+    kept = run("audit", tmp_path / "t.csv", "--label", "label", "--missing", "", "--out", tmp_path / "kept")
+    assert "means no label" not in kept.stderr
+    assert json.loads((tmp_path / "kept" / "summary.json").read_text())["classes"] == ["NA", "n", "y"]
+
+
+def test_copies_of_the_label_are_told_before_the_figures(tmp_path):
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 2, 120)
+    pl.DataFrame({"a": y + rng.normal(0, 0.4, 120), "copy": y + 3, "label": np.array(["n", "y"])[y]}).write_csv(
+        tmp_path / "t.csv"
+    )
+    done = run("audit", tmp_path / "t.csv", "--label", "label", "--out", tmp_path / "audit")
+    assert done.stdout.index("'copy' equals the label") < done.stdout.index("labels look wrong")
+    assert "so it was left out" in done.stdout
+    kept = run("audit", tmp_path / "t.csv", "--label", "label", "--keep", "copy", "--out", tmp_path / "kept")
+    assert "Leave it out: --ignore 'copy'" in kept.stdout
+    without = run("audit", tmp_path / "t.csv", "--label", "label", "--ignore", "copy", "--out", tmp_path / "without")
+    assert "copy" not in without.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("simulate", "t.csv", "--label", "label", "--seed", "-5"), ""),  # typer's own words
+        (("train", "t.csv", "--label", "label", "--accelerator", "gpu"), "there is none that torch can use"),
+        (("train", "t.csv", "--label", "label", "--accelerator", "warp"), "accelerator is 'warp'"),
+        (("train", "t.csv", "--label", "label", "--precision", "8"), "precision is '8'"),
+        (("audit", "--labels", "y.npy", "--pred-probs", "p.npy", "--classes", "²,1"), "not one of"),
+        (("audit", "t.csv", "--label", "label", "--encoding", "klingon"), "'klingon' is unknown"),
+        (("audit", "empty.csv", "--label", "label"), "is empty"),
+        (("audit", "t.csv", "--label", "a"), "different values in"),
+    ],
+)
+def test_options_that_cannot_be_used_end_in_one_message(tmp_path, arguments, message):
+    (tmp_path / "t.csv").write_text("a,label\n" + "".join(f"{v + i / 97},{'ny'[v]}\n" for i, v in enumerate([0, 1] * 30)))
+    (tmp_path / "empty.csv").write_bytes(b"")
+    np.save(tmp_path / "y.npy", [0, 1] * 30)
+    np.save(tmp_path / "p.npy", np.full((60, 2), 0.5))
+    done = run(*arguments, "--out", "new.csv" if arguments[0] == "simulate" else "new", cwd=tmp_path)
+    assert done.returncode == 2
+    assert message in done.stdout + done.stderr
+    assert not (tmp_path / "new").exists()

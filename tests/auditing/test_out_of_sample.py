@@ -42,8 +42,8 @@ def test_a_class_with_one_example_is_refused_with_its_row():
 def test_unlabelled_items_are_predicted_too_and_seeds_repeat():
     rng = np.random.default_rng(0)
     x = np.vstack([rng.normal(-2, 1, (60, 2)), rng.normal(2, 1, (60, 2))])
-    y = np.repeat([0, 1], 60)
-    y[[0, 119]] = -1
+    y = np.repeat([0.0, 1.0], 60)
+    y[[0, 119]] = np.nan
     probs = lp.out_of_sample_probs(x, y, estimator=LogisticRegression())
     assert np.allclose(probs.sum(axis=1), 1)
     whole = LogisticRegression().fit(x[1:119], y[1:119]).predict_proba(x[[0, 119]])
