@@ -47,12 +47,13 @@ def review(
     import sys
     import webbrowser
 
+    from labelproof.review.desk import Desk
     from labelproof.review.guard import reviewer_name
     from labelproof.review.server import serve
 
     name = None if reviewer is None else reviewer_name(reviewer)
     session = _session(folder, database, budget, measure=measure, overlap=overlap, seed=seed)
-    done = session.figures()
+    desk, done = Desk(session), session.figures()
 
     def ready(link: str) -> None:
         out.print(f"{session.left():,} of {budget:,} reviews to do, {done.reviewed:,} labels reviewed. Open\n")
@@ -61,7 +62,8 @@ def review(
         if browser and sys.stdout.isatty():
             webbrowser.open(link)
 
-    serve(session, title=folder.resolve().name, host=host, port=port, reviewer=name, ready=ready)
+    serve(desk, title=folder.resolve().name, host=host, port=port, reviewer=name, ready=ready)
+    session = desk.now().session
     session.sync()
     figures = session.figures()
     rate = figures.error_rate

@@ -19,6 +19,7 @@ from labelproof.data.files import check_table_target, plain_values, read_frame, 
 from labelproof.data.images import list_pictures
 from labelproof.errors import BadInput
 from labelproof.review.candidates import Candidates, tags_text
+from labelproof.review.identity import standing
 from labelproof.review.resolve import Resolved, resolve
 from labelproof.review.store import Store
 
@@ -76,7 +77,7 @@ def repair(
     if original is None:
         raise BadInput("the audit does not say which file its labels came from. Audit the file with labelproof audit.")
     goal = check_table_target(target, overwrite=overwrite, source=original)
-    resolved = resolve(store.current(candidates.fingerprint))
+    resolved = resolve(standing(candidates, store))
     ranks = candidates.ranks_of(list(resolved))
     outcomes = {ranks[item]: found for item, found in resolved.items() if item in ranks}
     if candidates.has_tags:
