@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 from typing import Any
+
+SCREENSHOTS = os.environ.get("LABELPROOF_SCREENSHOTS")  # a folder: the pictures of the documentation are made here
 
 
 def open_report(browser: Any, path: Path, width: int = 1280, scheme: str = "light") -> tuple[Any, list[str]]:
@@ -20,9 +23,18 @@ def open_report(browser: Any, path: Path, width: int = 1280, scheme: str = "ligh
 def until(page: Any, expression: str, argument: Any = None) -> None:
     """Wait for an expression to be true; Playwright's own waiting is forbidden by the page's content security policy."""
     ends = time.monotonic() + 30
-    while not page.evaluate(expression, argument):
+    while not _holds(page, expression, argument):
         assert time.monotonic() < ends, f"not within 30 s: {expression}"
         time.sleep(0.01)
+
+
+def _holds(page: Any, expression: str, argument: Any) -> bool:
+    try:
+        return bool(page.evaluate(expression, argument))
+    except Exception as error:
+        if "Execution context was destroyed" in str(error):  # the page is being loaded anew
+            return False
+        raise
 
 
 def shown_item(page: Any, not_this: str | None = None) -> str:
@@ -50,3 +62,9 @@ def decide_by_keyboard(page: Any, true: Any) -> str:
         page.keyboard.press(label)
     shown_item(page, item)
     return item
+
+
+def picture_of(page: Any, name: str) -> None:
+    """Take a picture of the page for the documentation, where one is wanted."""
+    if SCREENSHOTS:
+        page.screenshot(path=str(Path(SCREENSHOTS) / f"{name}.png"))

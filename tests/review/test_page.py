@@ -12,22 +12,16 @@ import pytest
 from PIL import Image
 
 import labelproof as lp
-from browsing import decide_by_keyboard, shown_item, until, wait_until_saved
+from browsing import decide_by_keyboard, picture_of, shown_item, until, wait_until_saved
 from commands import run
 
 EVIL = "<script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">"
-SCREENSHOTS = os.environ.get("LABELPROOF_SCREENSHOTS")  # a folder: the pictures of the documentation are made here
 
 
 def command(*arguments):
     done = run(*arguments)
     assert done.returncode == 0, done.stderr
     return done.stdout
-
-
-def picture_of(page, name):
-    if SCREENSHOTS:
-        page.screenshot(path=str(Path(SCREENSHOTS) / f"{name}.png"))
 
 
 @pytest.fixture(scope="module")
