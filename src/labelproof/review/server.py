@@ -1,16 +1,9 @@
 """The review page and what it asks for over HTTP."""
 
-import logging
-import os
-import secrets
-import socket
-from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import jinja2
-import uvicorn
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse
@@ -26,9 +19,7 @@ from labelproof.review.desk import Desk
 from labelproof.review.guard import Guard, Keys, log_refusal, reviewer_name
 from labelproof.review.session import ReviewSession
 
-PORT = 8765
-PORTS_TRIED = 50
-TOKEN_VARIABLE = "LABELPROOF_TOKEN"
+ENTERED = '<!doctype html><html lang="en"><title>labelproof review</title><meta http-equiv="refresh" content="0;url=/"></html>'
 COOKIE_SECONDS = 30 * 24 * 3600
 HERE = Path(__file__).parent
 FIGURES = ("reviewed", "wrong", "from_reviews", "errors_left", "next_reviews", "next_yield", "advice")
@@ -144,6 +135,12 @@ def _door(desk: Desk, keys: Keys, title: str) -> APIRouter:
             admit(response, None)
         return response
 
+    @router.post("/")
+    def enter() -> HTMLResponse:
+        response = HTMLResponse(ENTERED)  # the browser sends a strict cookie only to where our own page leads
+        admit(response, None)
+        return response
+
     @router.get("/api/start")
     def start(request: Request) -> dict[str, Any]:
         session, describer = desk.now()
@@ -257,67 +254,3 @@ def _malformed(request: Request, error: RequestValidationError) -> JSONResponse:
 
 def _failed(request: Request, error: StarletteHTTPException) -> JSONResponse:
     return JSONResponse({"error": error.detail, "stale": isinstance(error, Stale)}, error.status_code)
-
-
-def serve(
-    desk: Desk,
-    *,
-    title: str,
-    host: str = "127.0.0.1",
-    port: int | None = None,
-    reviewer: str | None = None,
-    ready: Callable[[str], None] = print,
-) -> None:
-    """Serve the page until interrupted.
-
-    Parameters
-    ----------
-    host : str
-        Address to listen on; others than loopback let other machines in, if they have the token.
-    port : int, optional
-        8765 or the first free one after it where left out; 0 is any free one.
-    ready : callable
-        Is given the link, with the token in it, when the page answers. The token is new at each start, or that of the
-        environment variable ``LABELPROOF_TOKEN``.
-
-    Raises
-    ------
-    BadInput
-        If the address cannot be listened on.
-    """
-    listening = _listen(host, port)
-    own_port = listening.getsockname()[1]
-    shown = host if host not in ("0.0.0.0", "::") else socket.gethostname()
-    shown = f"[{shown}]" if ":" in shown else shown
-    token = os.environ.get(TOKEN_VARIABLE) or secrets.token_urlsafe(32)
-    if len(token) < 16:
-        raise BadInput(f"{TOKEN_VARIABLE} has {len(token)} characters. Give a secret of at least 16.")
-    loopback = host in ("127.0.0.1", "::1", "localhost")
-    hosts = {f"{name}:{own_port}" for name in ("127.0.0.1", "localhost", "[::1]")} if loopback else None
-    keys = Keys(token, f"labelproof-{own_port}")
-    app = create_app(desk, keys, title=title, reviewer=reviewer, hosts=hosts)
-    config = uvicorn.Config(app, log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=3)
-    server = _Server(config)
-    server.ready = lambda: ready(f"http://{shown}:{own_port}/?token={token}")
-    logging.getLogger("labelproof.review").addHandler(logging.StreamHandler())
-    with suppress(KeyboardInterrupt):  # how a person ends it
-        server.run(sockets=[listening])
-
-
-class _Server(uvicorn.Server):
-    ready: Callable[[], None]
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self.ready()
-
-
-def _listen(host: str, port: int | None) -> socket.socket:
-    tried = [port] if port is not None else [*range(PORT, PORT + PORTS_TRIED), 0]
-    problem: OSError | None = None
-    for number in tried:
-        try:
-            return socket.create_server((host, number), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
-        except OSError as error:
-            problem = error
-    raise BadInput(f"cannot listen on {host} port {tried[0]} ({problem}). Choose another --host or --port.")
