@@ -113,3 +113,31 @@ def test_a_picture_is_never_that_of_another_audit(audit_of, open_page, serve):
     status = "async address => (await fetch(address)).status"
     assert page.evaluate(status, addresses[0]) == 200
     assert page.evaluate(status, addresses[0].replace(edition, "0" * 16)) == 409
+
+
+def test_two_pages_of_one_reviewer_keep_each_others_decisions(make_audit, open_page, serve):
+    folder = make_audit(1)
+    served = serve(folder, "--reviewer", "Ann", "--port", 0)
+    page = open_page(served.link)
+    shown_item(page)
+    until(page, "ahead.length >= 3")
+    context = page.context
+    other = context.new_page()
+    other.goto(served.link)
+    shown_item(other)
+    until(other, "ahead.length >= 3")
+    served.kill()
+    decided = set()
+    for one in (page, other, page, other):
+        item = shown_item(one)
+        decided.add(item)
+        one.keyboard.press("k")
+        shown_item(one, item)
+    page.close()
+    other.close()  # neither could send
+    served = serve(folder, "--reviewer", "Ann", "--port", served.port)
+    again = context.new_page()
+    again.goto(served.link)
+    shown_item(again)
+    wait_until_saved(again)
+    assert set(decisions(folder)) == decided

@@ -80,11 +80,13 @@ def test_a_store_replaced_by_an_older_copy_of_it(reviewed, tmp_path, in_place):
     assert client.get("/api/figures").json()["figures"]["reviewed"] == 4
 
 
+@pytest.mark.parametrize("in_place", [True, False])
 @pytest.mark.parametrize("content", [b"", b"broken" * 4000, None], ids=["empty", "no database", "a folder"])
-def test_nothing_is_acknowledged_that_is_not_in_the_file(reviewed, content):
+def test_nothing_is_acknowledged_that_is_not_in_the_file(reviewed, content, in_place):
     _, client, file = reviewed
     body = client.body(2, uid="uid-000002")
-    file.unlink()
+    if not in_place or content is None:
+        file.unlink()
     if content is None:
         file.mkdir()
     else:

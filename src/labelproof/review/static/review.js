@@ -16,6 +16,7 @@ let current = null;
 let shownAt = 0;
 let hiddenAt = 0;
 let outbox = []; // decisions that the server has not acknowledged, oldest first
+const settled = new Set(); // uids that the server has acknowledged or refused
 const decided = []; // ids, in the order of the decisions
 let news = ""; // said until the next decision
 let leaving = false; // the page is about to be loaded anew
@@ -83,7 +84,18 @@ function explain(error) {
 
 const outboxName = () => `labelproof:${start.fingerprint}:${start.reviewer}`;
 
-function keepOutbox(name = outboxName(), kept = outbox) {
+// Another page of this reviewer may keep its own there.
+function keepOutbox() {
+  const own = new Set([...outbox.map((sent) => sent.uid), ...settled]);
+  keep(outboxName(), [...readOutbox().filter((sent) => !own.has(sent.uid)), ...outbox]);
+}
+
+function settle() {
+  settled.add(outbox.shift().uid);
+  keepOutbox();
+}
+
+function keep(name, kept) {
   try {
     if (kept.length) localStorage.setItem(name, JSON.stringify(kept));
     else localStorage.removeItem(name);
@@ -120,7 +132,7 @@ async function sendEarlier() {
         if (error instanceof Refused && (error.stale || error.status === 422)) others += 1;
       }
     }
-    keepOutbox(name, left);
+    keep(name, left);
   }
   return others;
 }
@@ -166,8 +178,7 @@ async function sendAll() {
   while (outbox.length) {
     try {
       const answer = await call("/api/decide", outbox[0]);
-      outbox.shift();
-      keepOutbox();
+      settle();
       showCount(answer);
       renewed = isRenewed(answer);
       notice("");
@@ -178,8 +189,7 @@ async function sendAll() {
         return;
       }
       if (error instanceof Refused && error.status === 422) {
-        outbox.shift();
-        keepOutbox();
+        settle();
         notice(`A decision was refused: ${error.message}`);
         continue;
       }
