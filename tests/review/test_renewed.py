@@ -72,6 +72,8 @@ def test_a_page_goes_on_with_the_new_audit(make_audit, open_page, serve, restart
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert first not in (item, second)
     wait_until_saved(page)
+    done = 1 + (second is not None)  # of the 80 items that there are, though the budget is 200
+    until(page, "done => document.getElementById('count').textContent === `${done} of 80 reviewed`", done)
     expected = {item: ("keep", label)} | ({} if second is None else {second: ("keep", other)})
     assert decisions(folder) == expected
     page.keyboard.press("k")

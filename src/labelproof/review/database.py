@@ -66,10 +66,15 @@ def explained(error: sa.exc.DBAPIError, engine: Engine, where: str) -> Labelproo
         if not Path(where).exists():
             return _gone(where)
         if (getattr(error.orig, "sqlite_errorcode", 0) or 0) & 0xFF in LOCKED:
-            return Unavailable(f"the reviews in {where!r} are locked by another program. Close it; nothing is lost meanwhile.")
+            return locked(where)
     place = where if engine.dialect.name == "sqlite" else engine.url.render_as_string(hide_password=True)
     kind = Unavailable if isinstance(error, sa.exc.OperationalError) else CorruptArtifact
     return kind(f"the reviews in {place!r} cannot be read or written: {reason}.")
+
+
+def locked(where: str) -> Unavailable:
+    """What is told when others hold a SQLite file for too long."""
+    return Unavailable(f"the reviews in {where!r} are locked by another program. Close it; nothing is lost meanwhile.")
 
 
 def _sqlite(path: Path) -> Engine:

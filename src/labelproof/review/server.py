@@ -170,7 +170,7 @@ def _reviewing(desk: Desk) -> APIRouter:
     router = APIRouter()
 
     def state(session: ReviewSession) -> dict[str, Any]:
-        return {"left": session.left(), "budget": session.budget, "edition": session.candidates.edition}
+        return {"left": session.left(), "budget": session.asked, "edition": session.candidates.edition}
 
     @router.post("/next")
     def next_items(body: NextBody, own: Who) -> dict[str, Any]:

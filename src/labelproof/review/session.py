@@ -165,6 +165,11 @@ class ReviewSession:
             raise BadInput(f"label {str(label)[:80]!r} is none of the classes.")
         return label
 
+    @property
+    def asked(self) -> int:
+        """Reviews in all: the budget, or fewer where there are not as many items."""
+        return int(self.queue.wanted.sum())
+
     def left(self) -> int:
         """Reviews left of the budget."""
         open_ = 0

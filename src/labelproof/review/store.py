@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -15,8 +16,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Engine
 
-from labelproof.errors import BadInput, CorruptArtifact
-from labelproof.review.database import BUSY_SECONDS, check_in_place, explained, open_engine
+from labelproof.errors import BadInput, CorruptArtifact, LabelproofError
+from labelproof.review.database import BUSY_SECONDS, check_in_place, explained, locked, open_engine
 from labelproof.review.schema import AUDITS, CURRENT, EVENTS, LEASES, MIGRATIONS, VERSION
 
 Action = Literal["keep", "relabel", "none", "unsure", "skip", "undo"]
@@ -84,12 +85,12 @@ class Store:
 
     def __init__(self, where: str | os.PathLike[str]) -> None:
         self.where = where if isinstance(where, str) and "://" in where else str(Path(where).resolve())
-        self._engine = open_engine(self.where)
+        self._engine, self._lock = open_engine(self.where), threading.Lock()
         try:
             self._migrate()
-        except sa.exc.DBAPIError as error:
+        except LabelproofError:
             self._engine.dispose()
-            raise explained(error, self._engine, self.where) from error
+            raise
 
     def close(self) -> None:
         """Let go of all connections."""
@@ -290,24 +291,32 @@ class Store:
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
-        try:
-            with self._engine.connect().execution_options(labelproof_writes=True) as connection:
-                with connection.begin():
-                    if self._engine.dialect.name == "postgresql":
-                        connection.execute(sa.text(f"SET LOCAL lock_timeout = '{BUSY_SECONDS}s'"))
-                        connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK})
-                    yield connection
-                check_in_place(connection)
-        except sa.exc.DBAPIError as error:
-            raise explained(error, self._engine, self.where) from error
+        with self._turn(), self._engine.connect().execution_options(labelproof_writes=True) as connection:
+            with connection.begin():
+                if self._engine.dialect.name == "postgresql":
+                    connection.execute(sa.text(f"SET LOCAL lock_timeout = '{BUSY_SECONDS}s'"))
+                    connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK})
+                yield connection
+            check_in_place(connection)
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:
+        with self._turn(), self._engine.connect() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Threads take turns at a SQLite file, because SQLite lets those that wait for one another sleep for too long."""
+        alone = self._engine.dialect.name == "sqlite"
+        if alone and not self._lock.acquire(timeout=BUSY_SECONDS):
+            raise locked(self.where)  # another thread waits for it as well
         try:
-            with self._engine.connect() as connection, connection.begin():
-                yield connection
+            yield
         except sa.exc.DBAPIError as error:
             raise explained(error, self._engine, self.where) from error
+        finally:
+            if alone:
+                self._lock.release()
 
     def _migrate(self) -> None:
         with self._writing() as connection:

@@ -76,7 +76,7 @@ function notice(text) {
 
 function explain(error) {
   if (error instanceof Refused && error.status === 403) return "The server was started anew: open the link that it printed. Nothing is lost.";
-  if (error instanceof Refused) return error.message;
+  if (error instanceof Refused) return error.message.charAt(0).toUpperCase() + error.message.slice(1);
   return "The server does not answer.";
 }
 
