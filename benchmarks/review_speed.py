@@ -121,6 +121,7 @@ def work_through(address: str, name: str, waits: list[float], nexts: list[float]
     http = httpx.Client(base_url=address, headers={"origin": address}, timeout=60)
     http.get("/", params={"token": TOKEN})
     http.post("/api/reviewer", json={"name": name})
+    audit = http.get("/api/start").json()["fingerprint"]
     rng = np.random.default_rng(int(name[1:]))
     for _ in range(EACH):
         began = time.perf_counter()
@@ -129,7 +130,8 @@ def work_through(address: str, name: str, waits: list[float], nexts: list[float]
         time.sleep(THINK_SECONDS * (0.5 + float(rng.random())))
         body = {
             "uid": uuid.uuid4().hex,
-            "rank": item["rank"],
+            "audit": audit,
+            "item": item["id"],
             "action": "relabel",
             "label": str(rng.integers(CLASSES)),
             "seconds": 1.0,

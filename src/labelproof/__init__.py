@@ -42,6 +42,7 @@ _HOME = {
     "NotFitted": "labelproof.errors",
     "TopK": "labelproof.auditing.sources",
     "TransitionMatrix": "labelproof.noise.transition",
+    "Unavailable": "labelproof.errors",
     "caption_scores": "labelproof.captioning.scores",
     "default_model": "labelproof.auditing.default_models",
     "out_of_sample_probs": "labelproof.auditing.out_of_sample",
@@ -92,6 +93,7 @@ if TYPE_CHECKING:
     from labelproof.errors import LabelproofWarning as LabelproofWarning
     from labelproof.errors import MissingDependency as MissingDependency
     from labelproof.errors import NotFitted as NotFitted
+    from labelproof.errors import Unavailable as Unavailable
     from labelproof.generative.cleaner import GenerativeCleaner as GenerativeCleaner
     from labelproof.generative.m1m2 import M1M2 as M1M2
     from labelproof.generative.mislabeled_vae import MislabeledVAE as MislabeledVAE

@@ -23,5 +23,9 @@ class CorruptArtifact(LabelproofError):
     """A file that labelproof wrote (audit folder, checkpoint) is damaged or not what it claims to be."""
 
 
+class Unavailable(LabelproofError):
+    """Something else is needed now (a server, a database, a cluster) and does not answer, is locked or has gone."""
+
+
 class LabelproofWarning(UserWarning):
     """Something was handled that the caller should know about."""

@@ -26,7 +26,7 @@ class Reviewer(threading.Thread):
     def __init__(self, name, place, each):
         super().__init__()
         self.reviewer, self.place, self.each = name, place, each
-        self.acknowledged: list[tuple[str, int]] = []
+        self.acknowledged: list[tuple[str, str]] = []
         self.http = httpx.Client(timeout=10)
         self.problems: list[str] = []
 
@@ -57,9 +57,9 @@ class Reviewer(threading.Thread):
                 if len(self.acknowledged) == self.each:
                     return
                 uid = uuid.UUID(int=rng.getrandbits(128)).hex
-                body = {"uid": uid, "rank": item["rank"], "action": "relabel", "label": str(rng.randrange(10)), "seconds": 0.1}
-                if self.post("decide", body) is not None:
-                    self.acknowledged.append((uid, item["rank"]))
+                body = {"uid": uid, "audit": self.place["audit"], "item": item["id"], "action": "relabel", "seconds": 0.1}
+                if self.post("decide", body | {"label": str(rng.randrange(10))}) is not None:
+                    self.acknowledged.append((uid, item["id"]))
 
 
 @pytest.mark.slow
@@ -72,7 +72,8 @@ def test_every_acknowledged_decision_is_in_the_store_once(kind, request, serve, 
     options = ["--budget", 2500, *(["--database", where] if kind == "postgres" else [])]
 
     served = serve(tmp_path / "audit", *options, "--port", 0)
-    place = {"address": served.address}
+    fingerprint = open_candidates(tmp_path / "audit").fingerprint
+    place = {"address": served.address, "audit": fingerprint}
     reviewers = [Reviewer(f"r{i}", place, DECISIONS // REVIEWERS) for i in range(REVIEWERS)]
     for reviewer in reviewers:
         reviewer.start()
@@ -89,7 +90,7 @@ def test_every_acknowledged_decision_is_in_the_store_once(kind, request, serve, 
     assert kills == KILLS
     assert [problem for reviewer in reviewers for problem in reviewer.problems] == []
     store = Store(where)
-    events = store.events(open_candidates(tmp_path / "audit").fingerprint)
+    events = store.events(fingerprint)
     store.close()
     recorded = Counter(event["uid"] for event in events)
     acknowledged = [uid for reviewer in reviewers for uid, _ in reviewer.acknowledged]

@@ -12,76 +12,16 @@ import pytest
 from PIL import Image
 
 import labelproof as lp
+from browsing import decide_by_keyboard, picture_of, shown_item, until, wait_until_saved
 from commands import run
 
 EVIL = "<script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">"
-SCREENSHOTS = os.environ.get("LABELPROOF_SCREENSHOTS")  # a folder: the pictures of the documentation are made here
 
 
 def command(*arguments):
     done = run(*arguments)
     assert done.returncode == 0, done.stderr
     return done.stdout
-
-
-@pytest.fixture
-def open_page(browser):
-    contexts = []
-
-    def open_(link, width=1280, scheme="light", **options):
-        contexts.append(
-            browser.new_context(
-                viewport={"width": width, "height": 860 if width > 600 else 844}, color_scheme=scheme, **options
-            )
-        )
-        page = contexts[-1].new_page()
-        page.problems = []
-        page.on("console", lambda m: page.problems.append(m.text) if m.type == "error" else None)
-        page.on("pageerror", lambda e: page.problems.append(str(e)))
-        page.goto(link)
-        return page
-
-    yield open_
-    for context in contexts:
-        context.close()
-
-
-def until(page, expression, argument=None):
-    """Wait for an expression to be true; Playwright's own waiting is forbidden by the page's content security policy."""
-    ends = time.monotonic() + 30
-    while not page.evaluate(expression, argument):
-        assert time.monotonic() < ends, f"not within 30 s: {expression}"
-        time.sleep(0.01)
-
-
-def shown_item(page, not_this=None):
-    until(
-        page, "before => { const id = document.getElementById('item-id').textContent; return id && id !== before; }", not_this
-    )
-    return page.locator("#item-id").inner_text()
-
-
-def wait_until_saved(page):
-    until(page, "outbox.length === 0 && sending === null")
-
-
-def picture_of(page, name):
-    if SCREENSHOTS:
-        page.screenshot(path=str(Path(SCREENSHOTS) / f"{name}.png"))
-
-
-def decide_by_keyboard(page, true):
-    """Answer one item as a person who knows would; its id."""
-    item = shown_item(page)
-    label = str(true[int(item)])
-    if page.locator("#keep strong").inner_text() == label:
-        page.keyboard.press("k")
-    elif page.locator("#accept").count() and page.locator("#accept strong").inner_text() == label:
-        page.keyboard.press("Enter")
-    else:
-        page.keyboard.press(label)
-    shown_item(page, item)
-    return item
 
 
 @pytest.fixture(scope="module")

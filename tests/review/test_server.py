@@ -33,8 +33,14 @@ class Client:
     def get(self, path):
         return self.http.get(path)
 
-    def decide(self, rank=0, action="keep", label=None, uid="uid-000001", **more):
-        return self.post("decide", uid=uid, rank=rank, action=action, label=label, **more)
+    def body(self, rank=0, action="keep", label=None, uid="uid-000001", **more):
+        """A decision about the item of a rank, as the page makes it."""
+        shown = self.get(f"/api/items/{rank}").json()
+        audit = self.get("/api/start").json()["fingerprint"]
+        return {"uid": uid, "audit": audit, "item": shown["id"], "action": action, "label": label, **more}
+
+    def decide(self, *what, **more):
+        return self.http.post("/api/decide", json=self.body(*what, **more))
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +99,7 @@ def test_the_token_opens_the_door_and_a_strict_cookie_keeps_it_open(served):
 
 def test_writes_from_other_pages_are_refused(served):
     client = Client(served, "Ann")
-    body = {"uid": "uid-000001", "rank": 0, "action": "keep"}
+    body = client.body()
     for origin in (
         "http://evil.example",
         "null",
@@ -115,27 +121,34 @@ def test_writes_from_other_pages_are_refused(served):
 @pytest.mark.parametrize(
     "body",
     [
-        {"rank": 0, "action": "keep"},
-        {"uid": "short", "rank": 0, "action": "keep"},
-        {"uid": SQL, "rank": 0, "action": "keep"},
-        {"uid": "../../etc/passwd", "rank": 0, "action": "keep"},
-        {"uid": "uid-000001", "rank": -1, "action": "keep"},
-        {"uid": "uid-000001", "rank": 10**9, "action": "keep"},
-        {"uid": "uid-000001", "rank": "0", "action": "keep"},
-        {"uid": "uid-000001", "rank": True, "action": "keep"},
-        {"uid": "uid-000001", "rank": 0, "action": "undo"},
-        {"uid": "uid-000001", "rank": 0, "action": SCRIPT},
-        {"uid": "uid-000001", "rank": 0, "action": "relabel", "label": SCRIPT},
-        {"uid": "uid-000001", "rank": 0, "action": "relabel", "label": SQL},
-        {"uid": "uid-000001", "rank": 0, "action": "relabel", "label": "x" * 20_000},
-        {"uid": "uid-000001", "rank": 0, "action": "keep", "seconds": -1},
-        {"uid": "uid-000001", "rank": 0, "action": "keep", "reviewer": "somebody else"},
+        {"uid": None},
+        {"uid": "short"},
+        {"uid": SQL},
+        {"uid": "../../etc/passwd"},
+        {"audit": None},
+        {"item": None},
+        {"item": "-1"},
+        {"item": str(10**9)},
+        {"item": 0},
+        {"item": True},
+        {"item": SQL},
+        {"rank": 0},
+        {"action": "undo"},
+        {"action": SCRIPT},
+        {"action": "relabel", "label": SCRIPT},
+        {"action": "relabel", "label": SQL},
+        {"action": "relabel", "label": "x" * 20_000},
+        {"action": "keep", "label": SCRIPT},
+        {"seconds": -1},
+        {"reviewer": "somebody else"},
         [1, 2],
         "text",
     ],
-    ids=range(17),
+    ids=range(22),
 )
 def test_malformed_decisions_are_refused_and_leave_nothing(shared_client, body):
+    if isinstance(body, dict):
+        body = {name: value for name, value in (shared_client.body() | body).items() if value is not None or name == "label"}
     answer = shared_client.http.post("/api/decide", json=body)
     assert answer.status_code == 422
     assert answer.headers["content-type"] == "application/json"

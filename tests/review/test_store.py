@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import labelproof as lp
 from labelproof.review import store as module
-from labelproof.review.store import Decision, Store
+from labelproof.review.store import BEGINNING, Decision, Store
 
 NUMBER = itertools.count()
 
@@ -105,11 +105,13 @@ def test_quotes_and_other_alphabets_are_only_text(store):
 
 def test_changes_since_a_place(store):
     store.record("A", [decision("i1"), decision("i2")])
-    seq, items = store.changed_since("A", 0)
+    place, items = store.changed_since("A", BEGINNING)
     assert items == ["i1", "i2"]
-    assert store.changed_since("A", seq) == (seq, [])
+    assert store.changed_since("A", place) == (place, [])
     store.undo("A", "ann", "undo-1")
-    assert store.changed_since("A", seq)[1] == ["i2"]
+    assert store.changed_since("A", place)[1] == ["i2"]
+    with pytest.raises(LookupError):
+        store.changed_since("A", (place[0], "of another log"))
 
 
 def test_an_item_goes_to_one_reviewer_unless_overlap_is_asked_for(store):
@@ -178,13 +180,14 @@ def test_migrations_run_once_each_and_whole_or_not_at_all(database, monkeypatch)
     monkeypatch.setattr(module, "MIGRATIONS", [*module.MIGRATIONS, broken])
     with pytest.raises(lp.BadInput, match="on purpose"):
         Store(database)
-    monkeypatch.setattr(module, "MIGRATIONS", [module.MIGRATIONS[0], mended])
+    shipped = module.MIGRATIONS[:-1]
+    monkeypatch.setattr(module, "MIGRATIONS", [*shipped, mended])
     for _ in range(2):
         opened = Store(database)
         assert standing(opened) == {("i1", "ann"): ("keep", "a")}
         opened.close()
-    monkeypatch.setattr(module, "MIGRATIONS", module.MIGRATIONS[:1])
-    with pytest.raises(lp.CorruptArtifact, match="schema version 2; this labelproof knows 1"):
+    monkeypatch.setattr(module, "MIGRATIONS", shipped)
+    with pytest.raises(lp.CorruptArtifact, match=f"schema version {len(shipped) + 1}; this labelproof knows {len(shipped)}"):
         Store(database)
 
 

@@ -45,23 +45,27 @@ def review(
     [bold]labelproof review audit/ --budget 200[/bold]
     """
     import sys
-    import webbrowser
+    from contextlib import ExitStack
 
+    from labelproof.review.desk import Desk
     from labelproof.review.guard import reviewer_name
-    from labelproof.review.server import serve
+    from labelproof.review.opening import open_browser
+    from labelproof.review.serving import serve
 
     name = None if reviewer is None else reviewer_name(reviewer)
     session = _session(folder, database, budget, measure=measure, overlap=overlap, seed=seed)
-    done = session.figures()
+    desk, done = Desk(session), session.figures()
 
-    def ready(link: str) -> None:
+    def ready(address: str, token: str) -> None:
         out.print(f"{session.left():,} of {budget:,} reviews to do, {done.reviewed:,} labels reviewed. Open\n")
-        out.print(f"  {link}\n", soft_wrap=True, highlight=False, markup=False)
+        out.print(f"  {address}/?token={token}\n", soft_wrap=True, highlight=False, markup=False)
         out.print("Every decision is saved at once; stop with Ctrl-C and go on with the same command.")
         if browser and sys.stdout.isatty():
-            webbrowser.open(link)
+            open_browser(held, address, token)
 
-    serve(session, title=folder.resolve().name, host=host, port=port, reviewer=name, ready=ready)
+    with ExitStack() as held:
+        serve(desk, title=folder.resolve().name, host=host, port=port, reviewer=name, ready=ready)
+    session = desk.now().session
     session.sync()
     figures = session.figures()
     rate = figures.error_rate

@@ -150,7 +150,11 @@ class Schema:
             warnings.warn(
                 f"{where}: values of another type were taken as missing: {_some(filled)}.", LabelproofWarning, stacklevel=2
             )
-        return pl.DataFrame({series.name: series for series in made}) if made else pl.DataFrame({"": pl.Series([None] * frame.height)}).select([])
+        return (
+            pl.DataFrame({series.name: series for series in made})
+            if made
+            else pl.DataFrame({"": pl.Series([None] * frame.height)}).select([])
+        )
 
     def to_json(self) -> list[dict[str, Any]]:
         """As JSON holds it."""

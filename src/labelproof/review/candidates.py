@@ -19,6 +19,7 @@ from labelproof.auditing.findings import ISSUES_FILE, ITEMS_FILE, class_codes, r
 from labelproof.data.files import existing
 from labelproof.errors import BadInput, CorruptArtifact
 
+WITH_IDS = ("images", "cells")  # kinds of data whose items always have names
 BLOCK = 100_000  # rows whose text is held at once
 
 
@@ -38,7 +39,7 @@ class Candidates:
     classes : list of str
         Names of the classes, or of the tags, as text.
     fingerprint : str
-        Of ids and given labels: reviews belong to the labels that were reviewed, whichever audit put them in order.
+        Of ids and given labels, whichever audit put them in order. Which decisions count: `labelproof.review.identity`.
     """
 
     folder: Path
@@ -69,6 +70,22 @@ class Candidates:
     def given(self) -> npt.NDArray[np.int64]:
         """Code of the given class by rank, shape (n,)."""
         return self.table["given_label"].to_numpy()
+
+    @cached_property
+    def has_ids(self) -> bool:
+        """Whether ids come from the data, so that they name the same items in another audit; otherwise they are row numbers."""
+        source = self.summary.get("source") or {}
+        if source.get("id") or source.get("ids") or source.get("kind") in WITH_IDS:
+            return True
+        return bool((self.table["id"] != self.table["index"].cast(pl.String)).any())
+
+    @cached_property
+    def edition(self) -> str:
+        """Of the audit itself: another order or other figures make another one. Ranks mean nothing in another edition."""
+        digest = hashlib.sha256(self.fingerprint.encode())
+        digest.update(self.index.tobytes())
+        digest.update(self.error_probability.tobytes())
+        return digest.hexdigest()[:16]
 
     def ranks_of(self, ids: Sequence[str]) -> dict[str, int]:
         """Ranks of items by id; ids that the audit has not are left out."""

@@ -49,7 +49,7 @@ def record_imported(session: ReviewSession, decisions: Iterable[Decision], empty
     """Record decisions from elsewhere, but those that stand in the log already: importing twice changes nothing."""
     session.sync()
     standing = {(d.item, d.reviewer): d for d in session.decisions}
-    logged = {event["uid"] for event in session.store.events(session.candidates.fingerprint)}
+    logged = {event["uid"] for event in session.store.events(session.data)}
     fresh, known = [], 0
     for decision in sorted(decisions, key=lambda d: d.decided_at):
         own = standing.get((decision.item, decision.reviewer))
@@ -57,7 +57,7 @@ def record_imported(session: ReviewSession, decisions: Iterable[Decision], empty
             known += 1
         else:
             fresh.append(decision)
-    session.store.record(session.candidates.fingerprint, fresh)
+    session.store.record(session.data, fresh)
     session.sync()
     return Imported(len(fresh), known, empty)
 
@@ -124,6 +124,7 @@ def write_csv(session: ReviewSession, target: str | os.PathLike[str], overwrite:
                     "reviewer": "" if decision is None else _guarded(decision.reviewer),
                     "decided_at": "" if decision is None else decision.decided_at,
                     "seconds": None if decision is None else decision.seconds,
+                    "audit": candidates.fingerprint,
                 }
             )
     write_frame(pl.DataFrame(rows, infer_schema_length=None), goal)
@@ -134,20 +135,22 @@ def read_csv(session: ReviewSession, path: str | os.PathLike[str], reviewer: str
     """Record the decisions of a table with the columns ``id`` and ``label``, as `write_csv` made it or a person.
 
     ``decision``, ``reviewer``, ``decided_at`` and ``seconds`` are read where present. An empty ``label`` without a decision is an
-    item not reviewed. A label wins over a ``decision`` of keep or relabel.
+    item not reviewed. A label wins over a ``decision`` of keep or relabel. ``audit``, where present, says which labels the table was
+    made of; where items have no ids, ``given_label`` does as well.
 
     Raises
     ------
     BadInput
-        For an unknown id, class, decision, time or number, with its line; nothing is recorded then.
+        For a table made of other data, for an unknown id, class, decision, time or number, with its line; nothing is recorded then.
     """
-    known = ("id", "label", "decision", "reviewer", "decided_at", "seconds", "given_label", "suggested_label", "item")
+    known = ("id", "label", "decision", "reviewer", "decided_at", "seconds", "audit", "given_label", "suggested_label", "item")
     frame = read_frame(path, text_columns=known)
     column(frame, "id", path, "the column")
     column(frame, "label", path, "the column")
-    rows = frame.select([name for name in known[:6] if name in frame.columns]).cast(pl.String).to_dicts()
+    rows = frame.select([name for name in known[:8] if name in frame.columns]).cast(pl.String).to_dicts()
     ids = [_bare(row["id"] or "") for row in rows]
     ranks = session.candidates.ranks_of(ids)
+    about = {audit: not audit or session.is_about(audit) for audit in {row.get("audit") for row in rows}}
     decisions, empty = [], 0
     for line, (row, item) in enumerate(zip(rows, ids, strict=True), start=2):
         where = f"{str(path)!r} line {line}"
@@ -158,6 +161,11 @@ def read_csv(session: ReviewSession, path: str | os.PathLike[str], reviewer: str
         if item not in ranks:
             raise BadInput(
                 f"{where}: the audit has no item {item!r}. {did_you_mean(item, session.candidates.table['id'].head(10_000).to_list())}"
+            )
+        given = None if session.candidates.has_ids or row.get("audit") else _bare(row.get("given_label") or "")
+        if not about[row.get("audit")] or (given and given != _cell(session, session.candidates.given_name(ranks[item]))):
+            raise BadInput(
+                f"{where} is about other data, or their labels have changed since. Export the audit anew and fill that in."
             )
         if not label and action in ("keep", "relabel") and not session.candidates.has_tags:
             raise BadInput(f"{where}: the decision is {action!r} but the label is empty. Fill in the label.")
@@ -172,7 +180,7 @@ def read_csv(session: ReviewSession, path: str | os.PathLike[str], reviewer: str
         seconds = checked_seconds(row.get("seconds"), where)
         named = action not in ("none", "unsure", "skip")
         value: Any = [tag.strip() for tag in label.split(";") if tag.strip()] if session.candidates.has_tags else label
-        uid = uid_of(session.candidates.fingerprint, "csv", item, name, label, action, when)
+        uid = uid_of(session.data, "csv", item, name, label, action, when)
         try:
             made = session.checked(reviewer_name(name), ranks[item], "relabel" if named else action, value, uid, seconds)  # type: ignore[arg-type]
         except BadInput as error:

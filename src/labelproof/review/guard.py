@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 import hashlib
@@ -11,14 +12,17 @@ import logging
 import secrets
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from dataclasses import dataclass
-from http.cookies import CookieError, SimpleCookie
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from labelproof.errors import BadInput
 
 MOST_BYTES = 256 * 1024  # of a request's body
+BODY_SECONDS = 10.0  # within which it must be here
+FORM = "application/x-www-form-urlencoded"
 LONGEST_NAME = 80
+MOST_FIELDS = 20  # of a form or a query
+NO_TOKEN = "Open the page by the link that labelproof review printed: it holds the token."
 LOG = logging.getLogger("labelproof.review")
 HEADERS = {
     "content-security-policy": (
@@ -67,7 +71,7 @@ class Keys:
 
     def admits(self, token: str) -> bool:
         """Whether this is the token of the link."""
-        return hmac.compare_digest(token.encode(), self.token.encode())
+        return hmac.compare_digest(token.encode(errors="replace"), self.token.encode())
 
     def sign(self, reviewer: str | None) -> str:
         """A new cookie for a reviewer, whose name may not be known yet."""
@@ -93,9 +97,10 @@ class Keys:
 class Guard:
     """ASGI middleware around the page.
 
-    Every request needs the cookie, or the token in the address of the page; only style sheet and script are free. Requests that
-    write must come from the page's own origin and carry JSON. A body over 256 KiB is refused before it is read whole, and so is
-    any name of this host that it does not have (a page elsewhere whose name was pointed here).
+    Every request needs the cookie, or the token: in the address of the page, or posted to it; only style sheet and script are free.
+    Other requests that write must come from the page's own origin and carry JSON. A body over 256 KiB is refused before it is read
+    whole, one that is not here after ten seconds as well, and so is any name of this host that it does not have (a page elsewhere
+    whose name was pointed here).
 
     Parameters
     ----------
@@ -115,16 +120,28 @@ class Guard:
             return
         if scope["type"] != "http":
             return
-        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+        headers: dict[str, str] = {}
+        for name, value in scope["headers"]:
+            key, text = name.decode("latin-1").lower(), value.decode("latin-1")
+            headers[key] = f"{headers[key]}; {text}" if key == "cookie" and key in headers else text
         reason, status = self._refusal(scope, headers)
         if reason:
             log_refusal(scope, status, reason)
             await _answer(send, status, reason, plain=scope["path"] == "/")
             return
-        body = await _body(receive)
-        if body is None:
-            log_refusal(scope, 413, "the body is too large")
-            await _answer(send, 413, "the body is too large", plain=False)
+        try:
+            async with asyncio.timeout(BODY_SECONDS):
+                body = await _body(receive)
+        except TimeoutError:
+            body, reason, status = None, "the body did not come", 408
+        else:
+            if body is None:
+                reason, status = "the body is too large", 413
+            elif _enters(scope) and not self._let_in(scope, body):
+                reason, status = NO_TOKEN, 403
+        if body is None or reason:
+            log_refusal(scope, status, reason)
+            await _answer(send, status, reason, plain=_enters(scope))
             return
         given = iter([{"type": "http.request", "body": body, "more_body": False}])
 
@@ -153,28 +170,49 @@ class Guard:
             return "the body is too large", 413
         if scope["path"].startswith("/static/") and scope["method"] in ("GET", "HEAD"):
             return "", 0
+        kind = headers.get("content-type", "").split(";")[0].strip().lower()
+        if _enters(scope):  # from a file, hence of no origin; the token in the body decides
+            return ("", 0) if kind == FORM else ("the body is no form", 415)
         scope["labelproof"] = self._who(scope, headers)
         if scope["labelproof"] is None:
-            return "Open the page by the link that labelproof review printed: it holds the token.", 403
+            return NO_TOKEN, 403
         if scope["method"] not in ("GET", "HEAD"):
             if urlsplit(headers.get("origin", "")).netloc.lower() != host:
                 return "the request comes from another page", 403
-            if headers.get("content-type", "").split(";")[0].strip().lower() != "application/json":
+            if kind != "application/json":
                 return "the body is not JSON", 415
         return "", 0
 
     def _who(self, scope: Scope, headers: dict[str, str]) -> dict[str, Any] | None:
         """What the cookie or the token of a request says of its sender."""
-        try:
-            cookie = SimpleCookie(headers.get("cookie", "")).get(self.keys.cookie)
-        except CookieError:
-            cookie = None
-        known = None if cookie is None else self.keys.read(cookie.value)
+        known = next(filter(None, map(self.keys.read, _cookies(headers.get("cookie", ""), self.keys.cookie))), None)
         if known is None and scope["path"] == "/" and scope["method"] == "GET":
-            tokens = parse_qs(scope["query_string"].decode("latin-1")).get("token", [])
-            if len(tokens) == 1 and self.keys.admits(tokens[0]):
-                return {"reviewer": None, "new": True}
+            return self._by_token(scope["query_string"])
         return known
+
+    def _let_in(self, scope: Scope, body: bytes) -> bool:
+        """Whether a form holds the token; what the scope says of its sender, then."""
+        scope["labelproof"] = self._by_token(body)
+        return scope["labelproof"] is not None
+
+    def _by_token(self, encoded: bytes) -> dict[str, Any] | None:
+        """Who comes with a query or a form, if it holds the token."""
+        try:
+            tokens = parse_qs(encoded.decode("latin-1"), max_num_fields=MOST_FIELDS).get("token", [])
+        except ValueError:
+            return None
+        return {"reviewer": None, "new": True} if len(tokens) == 1 and self.keys.admits(tokens[0]) else None
+
+
+def _enters(scope: Scope) -> bool:
+    """Whether a request posts the token to the page."""
+    return (scope["path"], scope["method"]) == ("/", "POST")
+
+
+def _cookies(header: str, name: str) -> list[str]:
+    """The values of the cookies of a name; browsers send those of every application on this host, however they are written."""
+    pairs = (pair.strip().partition("=") for pair in header.split(";"))
+    return [value.strip().strip('"') for key, _, value in pairs if key.strip() == name]
 
 
 async def _body(receive: Receive) -> bytes | None:

@@ -108,11 +108,12 @@ def read_label_studio(session: ReviewSession, path: str | os.PathLike[str]) -> I
         raise BadInput(f"{str(file)!r} is no list of Label Studio tasks. Export as JSON, not as JSON-MIN or CSV.")
     ids = [str(task["data"].get("labelproof_id", "")) for task in tasks]
     ranks = session.candidates.ranks_of(ids)
+    about = {audit: session.is_about(audit) for audit in {str(task["data"].get("labelproof_audit")) for task in tasks}}
     decisions: list[Decision] = []
     empty = 0
     for number, (task, item) in enumerate(zip(tasks, ids, strict=True)):
         where = f"{str(file)!r} task {task.get('id', number)}"
-        if task["data"].get("labelproof_audit") != session.candidates.fingerprint:
+        if not about[str(task["data"].get("labelproof_audit"))]:
             raise BadInput(f"{where} belongs to another audit, or its labels have changed since. Import it into its own.")
         if item not in ranks:
             raise BadInput(f"{where}: the audit has no item {item!r}.")
@@ -147,9 +148,7 @@ def _decision(session: ReviewSession, rank: int, annotation: Any, where: str) ->
         return None
     when = checked_time(annotation.get("updated_at") or annotation.get("created_at"), where)
     seconds = checked_seconds(annotation.get("lead_time"), where)
-    uid = uid_of(
-        session.candidates.fingerprint, "label-studio", annotation.get("id"), annotation.get("unique_id"), when, action, label
-    )
+    uid = uid_of(session.data, "label-studio", annotation.get("id"), annotation.get("unique_id"), when, action, label)
     try:
         made = session.checked(_reviewer(annotation.get("completed_by")), rank, action, label, uid, seconds)
     except BadInput as error:

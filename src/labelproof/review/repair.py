@@ -15,6 +15,7 @@ from labelproof.data.frames import check_table_target, check_target, table_suffi
 from labelproof.data.originals import Original, originals
 from labelproof.errors import BadInput
 from labelproof.review.candidates import Candidates, tags_text
+from labelproof.review.identity import standing
 from labelproof.review.resolve import Resolved, resolve
 from labelproof.review.store import Store
 
@@ -80,7 +81,7 @@ def repair(
         check_table_target(goal, overwrite=overwrite, source=original)
     elif not folder:
         check_target(goal, overwrite=overwrite, source=original)
-    resolved = resolve(store.current(candidates.fingerprint))
+    resolved = resolve(standing(candidates, store))
     ranks = candidates.ranks_of(list(resolved))
     outcomes = {ranks[item]: found for item, found in resolved.items() if item in ranks}
     if candidates.has_tags:

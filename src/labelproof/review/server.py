@@ -1,16 +1,9 @@
 """The review page and what it asks for over HTTP."""
 
-import logging
-import os
-import secrets
-import socket
-from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import jinja2
-import uvicorn
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse
@@ -22,18 +15,24 @@ import labelproof
 from labelproof.data.dataset import media_type
 from labelproof.errors import BadInput, LabelproofError
 from labelproof.review.describe import Describer
+from labelproof.review.desk import Desk
 from labelproof.review.guard import Guard, Keys, log_refusal, reviewer_name
 from labelproof.review.session import ReviewSession
 
-PORT = 8765
-PORTS_TRIED = 50
-TOKEN_VARIABLE = "LABELPROOF_TOKEN"
+ENTERED = '<!doctype html><html lang="en"><title>labelproof review</title><meta http-equiv="refresh" content="0;url=/"></html>'
 COOKIE_SECONDS = 30 * 24 * 3600
 HERE = Path(__file__).parent
 FIGURES = ("reviewed", "wrong", "from_reviews", "errors_left", "next_reviews", "next_yield", "advice")
 
 Uid = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{8,64}$")]
 Text = Annotated[str, StringConstraints(max_length=10_000)]
+
+
+class Stale(HTTPException):
+    """What was asked is about another audit than this one."""
+
+    def __init__(self) -> None:
+        super().__init__(409, "The audit was made anew, of other labels: the decision is not recorded. Reload the page.")
 
 
 class _Body(BaseModel):
@@ -56,7 +55,8 @@ class DecisionBody(_Body):
     """A decision, as `labelproof.review.session.ReviewSession.decide` takes it."""
 
     uid: Uid
-    rank: int = Field(ge=0)
+    audit: Annotated[str, StringConstraints(max_length=64)]  # fingerprint of the labels that the reviewer saw
+    item: Text  # id
     action: Literal["keep", "relabel", "none", "unsure", "skip"]
     label: Text | list[Text] | None = None
     seconds: float | None = Field(default=None, ge=0, le=86_400, allow_inf_nan=False)
@@ -80,22 +80,25 @@ async def _who(request: Request) -> str:
     return name
 
 
-async def _rank(rank: int, request: Request) -> int:
-    if not 0 <= rank < len(request.app.state.session.candidates):
+def _item(rank: int, request: Request, edition: str | None = None) -> tuple[Describer, int]:
+    session, describer = request.app.state.desk.now()
+    if edition is not None and edition != session.candidates.edition:
+        raise Stale
+    if not 0 <= rank < len(session.candidates):
         raise HTTPException(404, "There is no such item.")
-    return rank
+    return describer, rank
 
 
 Who = Annotated[str, Depends(_who)]
-Rank = Annotated[int, Depends(_rank)]
+Item = Annotated[tuple[Describer, int], Depends(_item)]  # by its rank
 
 
-def create_app(session: ReviewSession, keys: Keys, *, title: str, reviewer: str | None = None, hosts: Any = None) -> Guard:
+def create_app(desk: Desk, keys: Keys, *, title: str, reviewer: str | None = None, hosts: Any = None) -> Guard:
     """The review page of a session, behind its guard.
 
     Parameters
     ----------
-    session : ReviewSession
+    desk : Desk
     keys : Keys
         Of the door.
     title : str
@@ -106,18 +109,17 @@ def create_app(session: ReviewSession, keys: Keys, *, title: str, reviewer: str 
         See `labelproof.review.guard.Guard`.
     """
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
-    app.state.session, app.state.reviewer = session, reviewer
-    describer = Describer(session.candidates)
-    app.include_router(_door(session, describer, keys, title))
-    app.include_router(_reviewing(session, describer), prefix="/api")
-    app.include_router(_showing(describer), prefix="/api/items")
+    app.state.desk, app.state.reviewer = desk, reviewer
+    app.include_router(_door(desk, keys, title))
+    app.include_router(_reviewing(desk), prefix="/api")
+    app.include_router(_showing(), prefix="/api/items")
     for kind, handler in ((LabelproofError, _refused), (RequestValidationError, _malformed), (StarletteHTTPException, _failed)):
         app.add_exception_handler(kind, handler)  # type: ignore[arg-type]  # it asks for a handler of any exception
     app.mount("/static", StaticFiles(directory=HERE / "static"))
     return Guard(app, keys, hosts)
 
 
-def _door(session: ReviewSession, describer: Describer, keys: Keys, title: str) -> APIRouter:
+def _door(desk: Desk, keys: Keys, title: str) -> APIRouter:
     """The page, and who reviews."""
     router = APIRouter()
     page = jinja2.Environment(loader=jinja2.PackageLoader("labelproof.review"), autoescape=True).get_template("page.html.jinja")
@@ -133,8 +135,15 @@ def _door(session: ReviewSession, describer: Describer, keys: Keys, title: str) 
             admit(response, None)
         return response
 
+    @router.post("/")
+    def enter() -> HTMLResponse:
+        response = HTMLResponse(ENTERED)  # the browser sends a strict cookie only to where our own page leads
+        admit(response, None)
+        return response
+
     @router.get("/api/start")
     def start(request: Request) -> dict[str, Any]:
+        session, describer = desk.now()
         candidates = session.candidates
         return {
             "title": title,
@@ -142,6 +151,7 @@ def _door(session: ReviewSession, describer: Describer, keys: Keys, title: str) 
             "classes": candidates.classes,
             "tags": candidates.has_tags,
             "fingerprint": candidates.fingerprint,
+            "edition": candidates.edition,
             "labels": len(candidates),
             "problem": describer.problem,
         }
@@ -155,28 +165,37 @@ def _door(session: ReviewSession, describer: Describer, keys: Keys, title: str) 
     return router
 
 
-def _reviewing(session: ReviewSession, describer: Describer) -> APIRouter:
+def _reviewing(desk: Desk) -> APIRouter:
     """Decisions, and what they say so far."""
     router = APIRouter()
 
+    def state(session: ReviewSession) -> dict[str, Any]:
+        return {"left": session.left(), "budget": session.asked, "edition": session.candidates.edition}
+
     @router.post("/next")
     def next_items(body: NextBody, own: Who) -> dict[str, Any]:
+        session, describer = desk.now()
         ranks = session.next(own, body.count)
-        return {"items": [describer.item(rank) for rank in ranks], "left": session.left(), "budget": session.budget}
+        return {"items": [describer.item(rank) for rank in ranks], **state(session)}
 
     @router.post("/decide")
     def decide(body: DecisionBody, own: Who) -> dict[str, Any]:
-        session.decide(own, body.rank, body.action, body.label, body.uid, body.seconds)
-        return {"saved": body.uid, "left": session.left(), "budget": session.budget}
+        session = desk.now().session
+        if not session.is_about(body.audit):
+            raise Stale
+        session.decide(own, session.rank_of(body.item), body.action, body.label, body.uid, body.seconds)
+        return {"saved": body.uid, **state(session)}
 
     @router.post("/undo")
     def undo(body: UndoBody, own: Who) -> dict[str, Any]:
+        session, describer = desk.now()
         rank = session.undo(own, body.uid)
         item = None if rank is None else describer.item(rank)
-        return {"item": item, "left": session.left(), "budget": session.budget}
+        return {"item": item, **state(session)}
 
     @router.get("/figures")
     def figures() -> dict[str, Any]:
+        session = desk.now().session
         session.sync()
         found = session.figures()
         return {
@@ -184,32 +203,35 @@ def _reviewing(session: ReviewSession, describer: Describer) -> APIRouter:
             "curve": session.curve(),
             **session.people(),
             "fresh": session.is_fresh,
-            "left": session.left(),
-            "budget": session.budget,
+            **state(session),
         }
 
     @router.get("/classes")
     def classes() -> dict[str, Any]:
+        session = desk.now().session
         session.sync()
         return {"classes": session.class_rates()}
 
     return router
 
 
-def _showing(describer: Describer) -> APIRouter:
+def _showing() -> APIRouter:
     """One item."""
     router = APIRouter()
 
     @router.get("/{rank}")
-    def item(rank: Rank) -> dict[str, Any]:
+    def item(found: Item) -> dict[str, Any]:
+        describer, rank = found
         return describer.item(rank)
 
     @router.get("/{rank}/similar")
-    def similar(rank: Rank) -> dict[str, Any]:
+    def similar(found: Item) -> dict[str, Any]:
+        describer, rank = found
         return describer.similar(rank)
 
     @router.get("/{rank}/picture")
-    def picture(rank: Rank) -> Response:
+    def picture(found: Item) -> Response:
+        describer, rank = found
         image = describer.picture(rank)
         if not image:
             raise HTTPException(404, "There is no picture to show.")
@@ -231,68 +253,4 @@ def _malformed(request: Request, error: RequestValidationError) -> JSONResponse:
 
 
 def _failed(request: Request, error: StarletteHTTPException) -> JSONResponse:
-    return JSONResponse({"error": error.detail}, error.status_code)
-
-
-def serve(
-    session: ReviewSession,
-    *,
-    title: str,
-    host: str = "127.0.0.1",
-    port: int | None = None,
-    reviewer: str | None = None,
-    ready: Callable[[str], None] = print,
-) -> None:
-    """Serve the page until interrupted.
-
-    Parameters
-    ----------
-    host : str
-        Address to listen on; others than loopback let other machines in, if they have the token.
-    port : int, optional
-        8765 or the first free one after it where left out; 0 is any free one.
-    ready : callable
-        Is given the link, with the token in it, when the page answers. The token is new at each start, or that of the
-        environment variable ``LABELPROOF_TOKEN``.
-
-    Raises
-    ------
-    BadInput
-        If the address cannot be listened on.
-    """
-    listening = _listen(host, port)
-    own_port = listening.getsockname()[1]
-    shown = host if host not in ("0.0.0.0", "::") else socket.gethostname()
-    shown = f"[{shown}]" if ":" in shown else shown
-    token = os.environ.get(TOKEN_VARIABLE) or secrets.token_urlsafe(32)
-    if len(token) < 16:
-        raise BadInput(f"{TOKEN_VARIABLE} has {len(token)} characters. Give a secret of at least 16.")
-    loopback = host in ("127.0.0.1", "::1", "localhost")
-    hosts = {f"{name}:{own_port}" for name in ("127.0.0.1", "localhost", "[::1]")} if loopback else None
-    keys = Keys(token, f"labelproof-{own_port}")
-    app = create_app(session, keys, title=title, reviewer=reviewer, hosts=hosts)
-    config = uvicorn.Config(app, log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=3)
-    server = _Server(config)
-    server.ready = lambda: ready(f"http://{shown}:{own_port}/?token={token}")
-    logging.getLogger("labelproof.review").addHandler(logging.StreamHandler())
-    with suppress(KeyboardInterrupt):  # how a person ends it
-        server.run(sockets=[listening])
-
-
-class _Server(uvicorn.Server):
-    ready: Callable[[], None]
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self.ready()
-
-
-def _listen(host: str, port: int | None) -> socket.socket:
-    tried = [port] if port is not None else [*range(PORT, PORT + PORTS_TRIED), 0]
-    problem: OSError | None = None
-    for number in tried:
-        try:
-            return socket.create_server((host, number), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
-        except OSError as error:
-            problem = error
-    raise BadInput(f"cannot listen on {host} port {tried[0]} ({problem}). Choose another --host or --port.")
+    return JSONResponse({"error": error.detail, "stale": isinstance(error, Stale)}, error.status_code)

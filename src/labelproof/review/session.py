@@ -10,11 +10,12 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 
 from labelproof.errors import BadInput
-from labelproof.review.candidates import Candidates, tags_text
+from labelproof.review.candidates import Candidates, open_candidates, tags_text
 from labelproof.review.figures import Figures, class_rates, people, work_out
+from labelproof.review.identity import data_of, is_about, known_class
 from labelproof.review.queue import MEASURE, make_queue
 from labelproof.review.resolve import Resolved, resolve
-from labelproof.review.store import DECISIONS, Action, Decision, Store
+from labelproof.review.store import BEGINNING, DECISIONS, Action, Decision, Store
 
 STALE_SECONDS = 2.0  # age at which what is slow to work out is worked out again
 SMALL = 50_000  # items whose figures are quick
@@ -47,34 +48,63 @@ class ReviewSession:
         seed: int = 0,
     ) -> None:
         self.candidates, self.store, self.budget = candidates, store, budget
+        self.data = data_of(candidates, store)  # what the store knows these data as
+        self._options = {"budget": budget, "measure": measure, "overlap": overlap, "seed": seed}
         self.queue = make_queue(candidates.error_probability, budget, measure=measure, overlap=overlap, seed=seed)
         ids = candidates.table["id"]
         self._plan: list[tuple[str, int]] = [
             (ids[row], wanted) for row, wanted in zip(self.queue.rows.tolist(), self.queue.wanted.tolist(), strict=True)
         ]
-        self._rank_of = {item: row for (item, _), row in zip(self._plan, self.queue.rows.tolist(), strict=True)}
+        self._rank_of: dict[str, int] = {item: row for (item, _), row in zip(self._plan, self.queue.rows.tolist(), strict=True)}
         self._standing: dict[str, dict[str, Decision]] = {}
-        self._seq = 0
+        self._place = BEGINNING  # in the log
+        self._fits = known_class(candidates)
         self._lock = threading.Lock()
         self._curve: list[dict[str, float]] | None = None
         self._figures = _Cached(self._work_out, STALE_SECONDS if len(candidates) > SMALL else 0.0)
         self._people = _Cached(lambda: people(self.decisions), STALE_SECONDS)
         self.sync()
 
+    def renewed(self) -> ReviewSession:
+        """The same review of the audit that is in the folder now."""
+        return ReviewSession(open_candidates(self.candidates.folder), self.store, **self._options)  # type: ignore[arg-type]
+
     def sync(self) -> None:
         """Take in what was recorded since, by this process or another."""
         with self._lock:
-            audit = self.candidates.fingerprint
-            seq, items = self.store.changed_since(audit, self._seq)
+            try:
+                place, items = self.store.changed_since(self.data, self._place)
+            except LookupError:  # another log than before
+                place, items = self.store.changed_since(self.data, BEGINNING)
+                self._standing = {}
             if not items:
+                self._place = place
                 return
             fresh: dict[str, dict[str, Decision]] = {item: {} for item in items}
-            for decision in self.store.current(audit, items):
+            for decision in filter(self._fits, self.store.current(self.data, items)):
                 fresh[decision.item][decision.reviewer] = decision
             self._standing |= fresh
             unknown = [item for item in items if item not in self._rank_of]
             self._rank_of |= self.candidates.ranks_of(unknown)
-            self._seq = seq
+            self._place = place
+
+    def is_about(self, audit: str) -> bool:
+        """Whether a decision made in an audit, named by its fingerprint, is about these data."""
+        return is_about(self.candidates, self.store, audit)
+
+    def rank_of(self, item: str) -> int:
+        """The rank of an item.
+
+        Raises
+        ------
+        BadInput
+            If the audit has no such item.
+        """
+        if item not in self._rank_of:
+            self._rank_of |= self.candidates.ranks_of([item])
+        if item not in self._rank_of:
+            raise BadInput(f"the audit has no item {item[:80]!r}.")
+        return self._rank_of[item]
 
     def next(self, reviewer: str, count: int) -> list[int]:
         """Ranks of the next items for a reviewer, leased; skipped ones come back when nothing else is left."""
@@ -90,7 +120,7 @@ class ReviewSession:
                 (fresh if own is None else skipped).append((item, wanted))
                 if len(fresh) >= LOOK_AHEAD:
                     break
-        taken = self.store.claim(self.candidates.fingerprint, reviewer, [*fresh, *skipped], count)
+        taken = self.store.claim(self.data, reviewer, [*fresh, *skipped], count)
         return [self._rank_of[item] for item in taken]
 
     def decide(self, reviewer: str, rank: int, action: Action, label: Any, uid: str, seconds: float | None = None) -> Decision:
@@ -102,27 +132,25 @@ class ReviewSession:
             For an unknown item, action or label.
         """
         decision = self.checked(reviewer, rank, action, label, uid, seconds)
-        self.store.record(self.candidates.fingerprint, [decision])
+        self.store.record(self.data, [decision])
         self.sync()
         return decision
 
     def checked(self, reviewer: str, rank: int, action: Action, label: Any, uid: str, seconds: float | None = None) -> Decision:
-        """The decision, if it is one that can be made of this item."""
+        """The decision, if it is one that can be made of this item; *keep* may say which label it is that the reviewer kept."""
         if not 0 <= rank < len(self.candidates):
             raise BadInput(f"item {rank} does not exist; there are {len(self.candidates)}.")
         if action not in (*DECISIONS, "skip"):
             raise BadInput(f"decision {str(action)[:40]!r} is unknown. Choose keep, relabel, none, unsure or skip.")
         given, name = self.candidates.given_name(rank), None
-        if action == "keep":
-            name = given
-        elif action == "relabel":
-            name = self._label(label)
-            action = "keep" if name == given else action
+        if action in ("keep", "relabel"):
+            name = given if action == "keep" and label is None else self._label(label)
+            action = "keep" if name == given else "relabel"
         return Decision(self.candidates.table["id"][rank], reviewer, action, name, uid, seconds=seconds)
 
     def undo(self, reviewer: str, uid: str) -> int | None:
         """Take back a reviewer's last decision; the rank of its item, or ``None`` where there is none."""
-        undone = self.store.undo(self.candidates.fingerprint, reviewer, uid)
+        undone = self.store.undo(self.data, reviewer, uid)
         self.sync()
         return None if undone is None else self._rank_of.get(undone.item)
 
@@ -136,6 +164,11 @@ class ReviewSession:
         if not isinstance(label, str) or label not in known:
             raise BadInput(f"label {str(label)[:80]!r} is none of the classes.")
         return label
+
+    @property
+    def asked(self) -> int:
+        """Reviews in all: the budget, or fewer where there are not as many items."""
+        return int(self.queue.wanted.sum())
 
     def left(self) -> int:
         """Reviews left of the budget."""
@@ -154,16 +187,16 @@ class ReviewSession:
 
     def figures(self) -> Figures:
         """What the reviews so far say; of a large audit, as of at most two seconds ago."""
-        return self._figures.at(self._seq)
+        return self._figures.at(self._place[0])
 
     def people(self) -> dict[str, Any]:
         """`labelproof.review.figures.people` of the decisions, as of at most two seconds ago."""
-        return self._people.at(self._seq)
+        return self._people.at(self._place[0])
 
     @property
     def is_fresh(self) -> bool:
         """Whether figures and people took in the last decision."""
-        return self._figures.made_at == self._people.made_at == self._seq
+        return self._figures.made_at == self._people.made_at == self._place[0]
 
     def curve(self) -> list[dict[str, float]]:
         """The estimated error rate as reviews came in: ``reviewed``, ``estimate``, ``low``, ``high``."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,67 +16,18 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Engine
 
-from labelproof.errors import BadInput, CorruptArtifact, MissingDependency
+from labelproof.errors import BadInput, CorruptArtifact, LabelproofError
+from labelproof.review.database import BUSY_SECONDS, check_in_place, explained, locked, open_engine
+from labelproof.review.schema import AUDITS, CURRENT, EVENTS, LEASES, MIGRATIONS, VERSION
 
 Action = Literal["keep", "relabel", "none", "unsure", "skip", "undo"]
 DECISIONS = ("keep", "relabel", "none", "unsure")  # what ends an item; skip and undo do not
 LEASE_SECONDS = 180.0
+Place = tuple[int, str]  # in the log: number and uid of an event
+BEGINNING: Place = (0, "")
 LOCK = 7_246_015  # of PostgreSQL's advisory locks, ours
 CHUNK = 400  # items in one IN clause
 CLAIM_CHUNK = 48  # items looked at together for a claim: mostly the first are free
-
-_metadata = sa.MetaData()
-EVENTS = sa.Table(
-    "labelproof_events",
-    _metadata,
-    sa.Column("seq", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=True),
-    sa.Column("uid", sa.Text, nullable=False, unique=True),  # made by whoever decides: sending twice records once
-    sa.Column("audit", sa.Text, nullable=False),  # fingerprint of the labels under review
-    sa.Column("item", sa.Text, nullable=False),  # id
-    sa.Column("reviewer", sa.Text, nullable=False),
-    sa.Column("action", sa.Text, nullable=False),
-    sa.Column("label", sa.Text),  # of keep and relabel
-    sa.Column("decided_at", sa.Text, nullable=False),  # ISO 8601, UTC
-    sa.Column("seconds", sa.Float),
-    sa.Column("source", sa.Text, nullable=False),  # page, csv, label-studio
-    sa.Column("undoes", sa.BigInteger().with_variant(sa.Integer, "sqlite"), unique=True),
-    sa.Index("labelproof_events_item", "audit", "item", "reviewer", "seq"),
-    sa.Index("labelproof_events_audit", "audit", "seq"),
-)
-LEASES = sa.Table(
-    "labelproof_leases",
-    _metadata,
-    sa.Column("audit", sa.Text, primary_key=True),
-    sa.Column("item", sa.Text, primary_key=True),
-    sa.Column("reviewer", sa.Text, primary_key=True),
-    sa.Column("until", sa.Float, nullable=False),  # seconds since 1970
-)
-VERSION = sa.Table("labelproof_version", sa.MetaData(), sa.Column("version", sa.Integer, primary_key=True))
-CURRENT = sa.table("labelproof_current", *(sa.column(c.name, c.type) for c in EVENTS.columns))
-
-_VIEW = """
-CREATE VIEW labelproof_current AS
-SELECT e.* FROM labelproof_events e
-WHERE e.action <> 'undo'
-  AND NOT EXISTS (SELECT 1 FROM labelproof_events u WHERE u.undoes = e.seq)
-  AND NOT EXISTS (
-    SELECT 1 FROM labelproof_events l
-    WHERE l.audit = e.audit AND l.item = e.item AND l.reviewer = e.reviewer AND l.seq > e.seq AND l.action <> 'undo'
-      AND NOT EXISTS (SELECT 1 FROM labelproof_events u WHERE u.undoes = l.seq))
-"""
-_APPEND_ONLY = {
-    "sqlite": [
-        f"CREATE TRIGGER labelproof_no_{verb.lower()} BEFORE {verb} ON labelproof_events "
-        "BEGIN SELECT RAISE(ABORT, 'the log of decisions is append-only'); END"
-        for verb in ("UPDATE", "DELETE")
-    ],
-    "postgresql": [
-        "CREATE FUNCTION labelproof_refuse() RETURNS trigger LANGUAGE plpgsql AS "
-        "$$ BEGIN RAISE EXCEPTION 'the log of decisions is append-only'; END $$",
-        "CREATE TRIGGER labelproof_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON labelproof_events "
-        "FOR EACH STATEMENT EXECUTE FUNCTION labelproof_refuse()",
-    ],
-}
 
 
 @dataclass(frozen=True)
@@ -133,12 +85,12 @@ class Store:
 
     def __init__(self, where: str | os.PathLike[str]) -> None:
         self.where = where if isinstance(where, str) and "://" in where else str(Path(where).resolve())
-        self._engine = _engine(self.where)
+        self._engine, self._lock = open_engine(self.where), threading.Lock()
         try:
             self._migrate()
-        except sa.exc.DBAPIError as error:
+        except LabelproofError:
             self._engine.dispose()
-            raise self._broken(error) from error
+            raise
 
     def close(self) -> None:
         """Let go of all connections."""
@@ -195,12 +147,22 @@ class Store:
             ]
         return sorted(found, key=lambda d: d.seq)
 
-    def changed_since(self, audit: str, seq: int) -> tuple[int, list[str]]:
-        """The last place in the log, and the items of an audit with events after a place."""
-        query = sa.select(EVENTS.c.seq, EVENTS.c.item).where(EVENTS.c.audit == audit, EVENTS.c.seq > seq)
+    def changed_since(self, audit: str, place: Place) -> tuple[Place, list[str]]:
+        """The last place in the log, and the items of an audit with events after a place.
+
+        Raises
+        ------
+        LookupError
+            If the log has no such place: another file was put in place of it.
+        """
+        query = sa.select(EVENTS.c.seq, EVENTS.c.uid, EVENTS.c.item).where(EVENTS.c.audit == audit, EVENTS.c.seq > place[0])
         with self._reading() as connection:
-            rows = connection.execute(query).all()
-        return max((row.seq for row in rows), default=seq), sorted({row.item for row in rows})
+            if place != BEGINNING:
+                known = connection.execute(sa.select(EVENTS.c.uid).where(EVENTS.c.seq == place[0])).scalar_one_or_none()
+                if known != place[1]:
+                    raise LookupError(place)
+            rows = connection.execute(query.order_by(EVENTS.c.seq)).all()
+        return (rows[-1].seq, rows[-1].uid) if rows else place, sorted({row.item for row in rows})
 
     def events(self, audit: str) -> list[dict[str, Any]]:
         """The whole log of an audit, undone decisions and undos included."""
@@ -209,10 +171,44 @@ class Store:
             return [row._asdict() for row in rows]
 
     def audits(self) -> dict[str, int]:
-        """Number of events of each audit in the log."""
+        """Number of events by the data that they are about."""
         with self._reading() as connection:
             rows = connection.execute(sa.select(EVENTS.c.audit, sa.func.count()).group_by(EVENTS.c.audit))
             return {row[0]: row[1] for row in rows}
+
+    def known_as(self, audit: str) -> str | None:
+        """Under which data an audit was entered, if it was."""
+        with self._reading() as connection:
+            return connection.execute(sa.select(AUDITS.c.data).where(AUDITS.c.audit == audit)).scalar_one_or_none()
+
+    def enter(self, audit: str, scope: str, sample: str, choose: Callable[[Sequence[tuple[str, str]]], str | None]) -> str:
+        """Enter an audit and find out which data it is of.
+
+        Parameters
+        ----------
+        audit : str
+            Fingerprint of its ids and labels.
+        scope : str
+            Only audits of the same scope can be of the same data.
+        sample : str
+            JSON of the labels of some of its items.
+        choose : callable
+            Is given (data, sample) of the earlier audits, latest first; returns the data that this audit is of, or ``None``.
+
+        Returns
+        -------
+        str
+            Under which the decisions about the data are kept: the first of its audits.
+        """
+        with self._writing() as connection:
+            known = connection.execute(sa.select(AUDITS.c.data).where(AUDITS.c.audit == audit)).scalar_one_or_none()
+            if known is not None:
+                return str(known)
+            earlier = sa.select(AUDITS.c.data, AUDITS.c.sample).where(AUDITS.c.scope == scope).order_by(AUDITS.c.seen_at.desc())
+            data = choose([(row.data, row.sample) for row in connection.execute(earlier)]) or audit
+            row = {"audit": audit, "data": data, "scope": scope, "sample": sample, "seen_at": utc_now()}
+            connection.execute(sa.insert(AUDITS).values(row))
+            return data
 
     def claim(
         self, audit: str, reviewer: str, wanted: Sequence[tuple[str, int]], count: int, seconds: float = LEASE_SECONDS
@@ -227,16 +223,18 @@ class Store:
         count : int
             How many to lease at most; those that the reviewer holds already count, and are leased anew.
         seconds : float
-            After which a lease ends by itself.
+            After which a lease ends by itself, whatever the clock said by which it was set.
 
         Returns
         -------
         list of str
             The items, in the order of ``wanted``.
         """
-        now = time.time()
         taken: list[str] = []
         with self._writing() as connection:
+            now = self._now(connection)
+            late = (LEASES.c.audit == audit, LEASES.c.until > now + seconds)  # set by a clock that runs ahead
+            connection.execute(sa.update(LEASES).where(*late).values(until=now + seconds))
             connection.execute(sa.delete(LEASES).where(LEASES.c.audit == audit, LEASES.c.until < now))
             for start in range(0, len(wanted), CLAIM_CHUNK):
                 part = wanted[start : start + CLAIM_CHUNK]
@@ -261,6 +259,12 @@ class Store:
         with self._writing() as connection:
             connection.execute(sa.delete(LEASES).where(LEASES.c.audit == audit, LEASES.c.reviewer == reviewer))
 
+    def _now(self, connection: Connection) -> float:
+        """The time by which leases end: of the database where several machines share one."""
+        if self._engine.dialect.name == "postgresql":
+            return float(connection.execute(sa.text("SELECT extract(epoch FROM clock_timestamp())")).scalar_one())
+        return time.time()
+
     def _busy(self, connection: Connection, audit: str, items: list[str]) -> dict[str, tuple[set[str], set[str]]]:
         """Who holds and who has decided each item."""
         found: dict[str, tuple[set[str], set[str]]] = {}
@@ -279,33 +283,40 @@ class Store:
             connection.execute(sa.delete(LEASES).where(*ended))
             return 1
         known = connection.execute(sa.select(EVENTS).where(EVENTS.c.uid == row["uid"])).one()._asdict()
-        same = ("audit", "item", "reviewer", "action", "label")
-        if any(known[name] != row[name] for name in same):
+        named = ("keep", "relabel")  # which of the two it is depends on the label given at the time
+        same = known["action"] == row["action"] or (known["action"] in named and row["action"] in named)
+        if not same or any(known[name] != row[name] for name in ("audit", "item", "reviewer", "label")):
             raise BadInput(f"the uid {row['uid']!r} stands for another decision already. Make a new one for each decision.")
         return 0
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
-        try:
-            with self._engine.connect().execution_options(labelproof_writes=True) as connection, connection.begin():
+        with self._turn(), self._engine.connect().execution_options(labelproof_writes=True) as connection:
+            with connection.begin():
                 if self._engine.dialect.name == "postgresql":
+                    connection.execute(sa.text(f"SET LOCAL lock_timeout = '{BUSY_SECONDS}s'"))
                     connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK})
                 yield connection
-        except sa.exc.DBAPIError as error:
-            raise self._broken(error) from error
+            check_in_place(connection)
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:
-        try:
-            with self._engine.connect() as connection, connection.begin():
-                yield connection
-        except sa.exc.DBAPIError as error:
-            raise self._broken(error) from error
+        with self._turn(), self._engine.connect() as connection, connection.begin():
+            yield connection
 
-    def _broken(self, error: sa.exc.DBAPIError) -> CorruptArtifact:
-        place = self._engine.url.render_as_string(hide_password=True)
-        reason = (str(error.orig).strip().splitlines() or [type(error).__name__])[0]
-        return CorruptArtifact(f"the reviews in {place!r} cannot be read or written: {reason}.")
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Threads take turns at a SQLite file, because SQLite lets those that wait for one another sleep for too long."""
+        alone = self._engine.dialect.name == "sqlite"
+        if alone and not self._lock.acquire(timeout=BUSY_SECONDS):
+            raise locked(self.where)  # another thread waits for it as well
+        try:
+            yield
+        except sa.exc.DBAPIError as error:
+            raise explained(error, self._engine, self.where) from error
+        finally:
+            if alone:
+                self._lock.release()
 
     def _migrate(self) -> None:
         with self._writing() as connection:
@@ -321,15 +332,6 @@ class Store:
                 connection.execute(sa.insert(VERSION).values(version=number))
 
 
-def _first_schema(connection: Connection) -> None:
-    _metadata.create_all(connection)
-    for statement in (_VIEW, *_APPEND_ONLY[connection.dialect.name]):
-        connection.execute(sa.text(statement))
-
-
-MIGRATIONS = [_first_schema]  # the k-th brings a store of version k - 1 to version k; a step that has shipped never changes
-
-
 def _decision(row: Any) -> Decision:
     return Decision(
         item=row.item, reviewer=row.reviewer, action=row.action, label=row.label, uid=row.uid, decided_at=row.decided_at,
@@ -339,35 +341,3 @@ def _decision(row: Any) -> Decision:
 
 def _insert(engine: Engine) -> Any:
     return postgresql.insert if engine.dialect.name == "postgresql" else sqlite.insert
-
-
-def _engine(where: str) -> Engine:
-    if "://" not in where:
-        engine = sa.create_engine(f"sqlite:///{where}", connect_args={"timeout": 30, "check_same_thread": False}, pool_size=16)
-        sa.event.listen(engine, "connect", _prepare_sqlite)
-        sa.event.listen(engine, "begin", _begin_sqlite)
-        return engine
-    try:
-        url = sa.make_url(where)
-    except sa.exc.ArgumentError as error:
-        raise BadInput("--database is no database URL. Write it as postgresql://user@host/name.") from error
-    if url.get_backend_name() != "postgresql":
-        raise BadInput(
-            f"--database is of kind {url.get_backend_name()!r}. Give a postgresql:// URL, or leave it out for SQLite."
-        )
-    try:
-        import psycopg  # noqa: F401
-    except ImportError as error:
-        raise MissingDependency("reviews in PostgreSQL need psycopg. Install labelproof[postgres].") from error
-    return sa.create_engine(url.set(drivername="postgresql+psycopg"), pool_size=16, pool_pre_ping=True)
-
-
-def _prepare_sqlite(connection: Any, _record: Any) -> None:
-    connection.isolation_level = None  # transactions are begun below, not by the driver
-    for setting in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=30000"):
-        connection.execute(f"PRAGMA {setting}")
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    writes = connection.get_execution_options().get("labelproof_writes")
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

@@ -15,6 +15,7 @@ from labelproof.data.dataset import Dataset
 from labelproof.data.frames import column, label_values, read_frame
 from labelproof.errors import BadInput
 from labelproof.review.candidates import open_candidates
+from labelproof.review.identity import standing
 from labelproof.review.resolve import resolve
 from labelproof.review.store import Store
 from labelproof.validation import check_labels, did_you_mean
@@ -57,7 +58,7 @@ def _decided(folder: Path, database: str | None) -> dict[str, Any]:
         raise BadInput(f"--reviews {str(folder)!r} is an audit of tags. Give one of classes.")
     store = open_store(folder, database, must_exist=True)
     typed = {str(value): value for value in candidates.summary["classes"]}
-    found = resolve(store.current(candidates.fingerprint))
+    found = resolve(standing(candidates, store))
     store.close()
     if not found:
         raise BadInput(f"--reviews {str(folder)!r} has no decision yet. Review some labels with labelproof review first.")

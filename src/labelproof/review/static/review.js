@@ -16,7 +16,10 @@ let current = null;
 let shownAt = 0;
 let hiddenAt = 0;
 let outbox = []; // decisions that the server has not acknowledged, oldest first
-const decided = []; // ranks, in the order of the decisions
+const settled = new Set(); // uids that the server has acknowledged or refused
+const decided = []; // ids, in the order of the decisions
+let news = ""; // said until the next decision
+let leaving = false; // the page is about to be loaded anew
 let sending = null;
 let filling = null;
 let undoing = false;
@@ -48,9 +51,10 @@ const percent = (share) => {
 };
 
 class Refused extends Error {
-  constructor(status, message) {
+  constructor(status, message, stale) {
     super(message);
     this.status = status;
+    this.stale = stale; // it was about the labels of another audit
   }
 }
 
@@ -58,20 +62,21 @@ async function call(path, body) {
   const options = body === undefined ? {} : { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) };
   const response = await fetch(path, { credentials: "same-origin", ...options });
   const content = await response.json().catch(() => ({}));
-  if (!response.ok) throw new Refused(response.status, content.error || `The server answered ${response.status}.`);
+  if (!response.ok) throw new Refused(response.status, content.error || `The server answered ${response.status}.`, content.stale === true);
   return content;
 }
 
 // ---- notices
 
 function notice(text) {
-  $("notice").textContent = text;
-  $("notice").hidden = !text;
+  const said = [news, text].filter(Boolean).join(" ");
+  $("notice").textContent = said;
+  $("notice").hidden = !said;
 }
 
 function explain(error) {
   if (error instanceof Refused && error.status === 403) return "The server was started anew: open the link that it printed. Nothing is lost.";
-  if (error instanceof Refused) return error.message;
+  if (error instanceof Refused) return error.message.charAt(0).toUpperCase() + error.message.slice(1);
   return "The server does not answer.";
 }
 
@@ -79,20 +84,85 @@ function explain(error) {
 
 const outboxName = () => `labelproof:${start.fingerprint}:${start.reviewer}`;
 
+// Another page of this reviewer may keep its own there.
 function keepOutbox() {
+  const own = new Set([...outbox.map((sent) => sent.uid), ...settled]);
+  keep(outboxName(), [...readOutbox().filter((sent) => !own.has(sent.uid)), ...outbox]);
+}
+
+function settle() {
+  settled.add(outbox.shift().uid);
+  keepOutbox();
+}
+
+function keep(name, kept) {
   try {
-    localStorage.setItem(outboxName(), JSON.stringify(outbox));
+    if (kept.length) localStorage.setItem(name, JSON.stringify(kept));
+    else localStorage.removeItem(name);
   } catch {
     // a full or forbidden storage: they are still in memory
   }
 }
 
-function readOutbox() {
+function readOutbox(name = outboxName()) {
   try {
-    return JSON.parse(localStorage.getItem(outboxName())) || [];
+    return JSON.parse(localStorage.getItem(name)) || [];
   } catch {
     return [];
   }
+}
+
+// Decisions made in an earlier audit: the server records those about the same data, the others wait for their own.
+async function sendEarlier() {
+  let names = [];
+  try {
+    const prefix = /^labelproof:[0-9a-f]{32}:/;
+    names = Object.keys(localStorage).filter((name) => prefix.test(name) && name.replace(prefix, "") === start.reviewer && name !== outboxName());
+  } catch {
+    // a forbidden storage
+  }
+  let others = 0;
+  for (const name of names) {
+    const left = [];
+    for (const sent of readOutbox(name)) {
+      try {
+        await call("/api/decide", sent);
+      } catch (error) {
+        left.push(sent);
+        if (error instanceof Refused && (error.stale || error.status === 422)) others += 1;
+      }
+    }
+    keep(name, left);
+  }
+  return others;
+}
+
+// The audit was made anew: ranks, figures and perhaps classes are others now.
+function leave() {
+  leaving = true;
+  try {
+    sessionStorage.setItem("labelproof:renewed", "yes");
+  } catch {
+    // then it is not said
+  }
+  location.reload();
+}
+
+function sayWhatIsNew(others) {
+  const parts = [];
+  try {
+    if (sessionStorage.getItem("labelproof:renewed")) parts.push("The audit was made anew, so the page was reloaded.");
+    sessionStorage.removeItem("labelproof:renewed");
+  } catch {
+    // a forbidden storage
+  }
+  if (others) parts.push(`${others === 1 ? "1 decision was" : `${others} decisions were`} made of other labels than these and ${others === 1 ? "is" : "are"} not recorded.`);
+  news = parts.join(" ");
+  notice("");
+}
+
+function isRenewed(answer) {
+  return answer.edition !== start.edition;
 }
 
 function flush() {
@@ -104,18 +174,22 @@ function flush() {
 
 async function sendAll() {
   let wait = 500;
+  let renewed = false;
   while (outbox.length) {
     try {
       const answer = await call("/api/decide", outbox[0]);
-      outbox.shift();
-      keepOutbox();
+      settle();
       showCount(answer);
+      renewed = isRenewed(answer);
       notice("");
       wait = 500;
     } catch (error) {
+      if (error instanceof Refused && error.stale) {
+        leave();
+        return;
+      }
       if (error instanceof Refused && error.status === 422) {
-        outbox.shift();
-        keepOutbox();
+        settle();
         notice(`A decision was refused: ${error.message}`);
         continue;
       }
@@ -125,22 +199,25 @@ async function sendAll() {
       wait = Math.min(2 * wait, 8000);
     }
   }
+  if (renewed) leave();
 }
 
 // ---- items
+
+const pictureOf = (rank) => `/api/items/${rank}/picture?edition=${start.edition}`;
 
 function preload(item) {
   if (item.picture && !pictures.has(item.rank)) {
     const image = new Image();
     image.decoding = "async";
-    image.src = `/api/items/${item.rank}/picture`;
+    image.src = pictureOf(item.rank);
     image.decode().catch(() => {});
     pictures.set(item.rank, image);
   }
 }
 
 function likeItem(rank) {
-  if (!similar.has(rank)) similar.set(rank, call(`/api/items/${rank}/similar`).catch(() => ({})));
+  if (!similar.has(rank)) similar.set(rank, call(`/api/items/${rank}/similar?edition=${start.edition}`).catch(() => ({})));
   return similar.get(rank);
 }
 
@@ -152,13 +229,17 @@ function fill() {
 }
 
 async function fetchAhead() {
-  const unsaved = outbox.map((sent) => sent.rank); // the server may not know these yet when it answers
+  const unsaved = outbox.map((sent) => sent.item); // the server may not know these yet when it answers
   const before = decided.length;
   try {
     const answer = await call("/api/next", { count: AHEAD });
-    const known = new Set([...ahead.map((item) => item.rank), ...unsaved, ...decided.slice(before), current?.rank]);
+    if (isRenewed(answer)) {
+      leave();
+      return;
+    }
+    const known = new Set([...ahead.map((item) => item.id), ...unsaved, ...decided.slice(before), current?.id]);
     for (const item of answer.items) {
-      if (!known.has(item.rank)) ahead.push(item);
+      if (!known.has(item.id)) ahead.push(item);
     }
     ahead.forEach(preload);
     finished = answer.items.length === 0;
@@ -191,10 +272,12 @@ async function advance() {
 }
 
 function decide(action, label = null) {
-  if (!current || undoing) return;
+  if (!current || undoing || leaving) return;
+  news = "";
   const seconds = Math.min(Math.round((performance.now() - shownAt) / 10) / 100, LONGEST_LOOK_S);
-  outbox.push({ uid: newUid(), rank: current.rank, action, label, seconds });
-  decided.push(current.rank);
+  const seen = action === "keep" ? givenTo(current) : label; // what was kept is what was seen, whatever is given by then
+  outbox.push({ uid: newUid(), audit: start.fingerprint, item: current.id, action, label: seen, seconds });
+  decided.push(current.id);
   keepOutbox();
   pictures.delete(current.rank);
   similar.delete(current.rank);
@@ -203,17 +286,23 @@ function decide(action, label = null) {
   advance();
 }
 
+const givenTo = (item) => (start.tags ? item.tags.filter((tag) => tag.given).map((tag) => tag.name) : start.classes[item.given]);
+
 async function undo() {
-  if (undoing) return;
+  if (undoing || leaving) return;
   undoing = true;
   const uid = newUid();
   try {
     await flush();
     const answer = await call("/api/undo", { uid });
+    if (isRenewed(answer)) {
+      leave();
+      return;
+    }
     showCount(answer);
     if (answer.item) {
-      ahead = ahead.filter((item) => item.rank !== answer.item.rank);
-      if (current && current.rank !== answer.item.rank) ahead.unshift(current);
+      ahead = ahead.filter((item) => item.id !== answer.item.id);
+      if (current && current.id !== answer.item.id) ahead.unshift(current);
       preload(answer.item);
       current = answer.item;
       show(current, "Taken back. ");
@@ -255,7 +344,7 @@ function shownOf(item) {
     const scale = () => image.classList.toggle("small", image.naturalWidth < SMALL_PIXELS);
     image.onload = scale;
     image.onerror = () => image.replaceWith(element("p", { className: "soft", textContent: "The picture cannot be shown." }));
-    if (!image.src) image.src = `/api/items/${item.rank}/picture`;
+    if (!image.src) image.src = pictureOf(item.rank);
     else if (image.complete) scale();
     return image;
   }
@@ -339,7 +428,7 @@ async function showSimilar(item) {
     const list = element("ul", words ? { className: "words" } : {});
     for (const other of words ? others.slice(0, 2) : others) {
       const content = other.picture
-        ? element("img", { src: `/api/items/${other.rank}/picture`, alt: `Item ${other.id ?? other.rank}`, loading: "lazy" })
+        ? element("img", { src: pictureOf(other.rank), alt: `Item ${other.id ?? other.rank}`, loading: "lazy" })
         : element("p", { textContent: other.text ?? (other.fields || []).map((field) => `${field.name}: ${field.value}`).join(" · ") });
       list.append(element("li", {}, content));
     }
@@ -583,6 +672,7 @@ async function begin() {
   if (!start.reviewer) await askName();
   outbox = readOutbox();
   await flush();
+  sayWhatIsNew(await sendEarlier());
   document.addEventListener("keydown", pressed);
   $("search").addEventListener("keydown", searchKey);
   $("search").addEventListener("input", () => showMatches(findClasses($("search").value)));

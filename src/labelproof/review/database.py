@@ -1,0 +1,121 @@
+"""Connections to the store of decisions: a SQLite file that must stay where it is, or a PostgreSQL server."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
+
+from labelproof.errors import BadInput, CorruptArtifact, LabelproofError, MissingDependency, Unavailable
+
+BUSY_SECONDS = 5  # how long a write waits for others
+CONNECTIONS = 16
+LOCKED = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+FILE = "labelproof_file"  # which file a connection writes to
+PATH = "labelproof_path"
+
+
+def open_engine(where: str) -> Engine:
+    """Connections to a SQLite file, made where there is none, or to a ``postgresql://`` URL; nothing is read yet.
+
+    Raises
+    ------
+    BadInput
+        For another kind of URL.
+    MissingDependency
+        For PostgreSQL without psycopg.
+    """
+    if "://" not in where:
+        return _sqlite(Path(where))
+    try:
+        url = sa.make_url(where)
+    except sa.exc.ArgumentError as error:
+        raise BadInput("--database is no database URL. Write it as postgresql://user@host/name.") from error
+    if url.get_backend_name() != "postgresql":
+        raise BadInput(
+            f"--database is of kind {url.get_backend_name()!r}. Give a postgresql:// URL, or leave it out for SQLite."
+        )
+    try:
+        import psycopg  # noqa: F401
+    except ImportError as error:
+        raise MissingDependency("reviews in PostgreSQL need psycopg. Install labelproof[postgres].") from error
+    return sa.create_engine(url.set(drivername="postgresql+psycopg"), pool_size=CONNECTIONS, pool_pre_ping=True)
+
+
+def check_in_place(connection: Connection) -> None:
+    """Check that what was just committed is in the file of that name; a deleted file can be written to for a long time.
+
+    Raises
+    ------
+    Unavailable
+        If the file of a SQLite store was deleted or replaced.
+    """
+    info = connection.connection.info
+    if FILE in info and _file(info[PATH]) != info[FILE]:
+        raise _gone(info[PATH])
+
+
+def explained(error: sa.exc.DBAPIError, engine: Engine, where: str) -> LabelproofError:
+    """What went wrong, without a password."""
+    reason = (str(error.orig).strip().splitlines() or [type(error).__name__])[0]
+    if engine.dialect.name == "sqlite":
+        if not Path(where).exists():
+            return _gone(where)
+        if (getattr(error.orig, "sqlite_errorcode", 0) or 0) & 0xFF in LOCKED:
+            return locked(where)
+    place = where if engine.dialect.name == "sqlite" else engine.url.render_as_string(hide_password=True)
+    kind = Unavailable if isinstance(error, sa.exc.OperationalError) else CorruptArtifact
+    return kind(f"the reviews in {place!r} cannot be read or written: {reason}.")
+
+
+def locked(where: str) -> Unavailable:
+    """What is told when others hold a SQLite file for too long."""
+    return Unavailable(f"the reviews in {where!r} are locked by another program. Close it; nothing is lost meanwhile.")
+
+
+def _sqlite(path: Path) -> Engine:
+    with suppress(OSError):  # if it cannot be made, opening says why
+        path.touch()
+
+    def connect() -> sqlite3.Connection:  # never makes a file: one that has vanished must not come back empty
+        address = f"{path.as_uri()}?mode=rw"
+        return sqlite3.connect(address, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+
+    def prepare(connection: sqlite3.Connection, record: Any) -> None:
+        record.info[PATH], record.info[FILE] = str(path), _file(str(path))
+        # After a commit all is in the one file: whoever copies it has every decision, which a write-ahead log would not give.
+        for setting in ("journal_mode=TRUNCATE", "synchronous=FULL"):
+            connection.execute(f"PRAGMA {setting}")
+
+    def check(_connection: Any, record: Any, _proxy: Any) -> None:
+        if _file(str(path)) != record.info[FILE]:
+            raise sa.exc.InvalidatePoolError("the file was replaced")  # the pool opens it anew
+
+    engine = sa.create_engine("sqlite://", creator=connect, poolclass=sa.pool.QueuePool, pool_size=CONNECTIONS)
+    sa.event.listen(engine, "connect", prepare)
+    sa.event.listen(engine, "checkout", check)
+    sa.event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _begin(connection: Connection) -> None:
+    writes = connection.get_execution_options().get("labelproof_writes")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _file(path: str) -> tuple[int, int] | None:
+    try:
+        found = Path(path).stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _gone(path: str) -> Unavailable:
+    return Unavailable(
+        f"the file of reviews {path!r} was deleted or replaced while it was in use. Put it back, or start labelproof review again."
+    )

@@ -1,0 +1,64 @@
+"""The review that a page shows: of the audit that is in its folder now."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import NamedTuple
+
+from labelproof.auditing.findings import ISSUES_FILE
+from labelproof.errors import LabelproofError
+from labelproof.review.describe import Describer
+from labelproof.review.session import ReviewSession
+
+LOG = logging.getLogger("labelproof.review")
+
+
+class Open(NamedTuple):
+    """A review, and what shows its items."""
+
+    session: ReviewSession
+    describer: Describer
+
+
+class Desk:
+    """Opens the review anew when another audit was put into the folder.
+
+    Parameters
+    ----------
+    session : ReviewSession
+        Of the audit that is there at first.
+    """
+
+    def __init__(self, session: ReviewSession) -> None:
+        self._file = session.candidates.folder / ISSUES_FILE
+        self._lock = threading.Lock()
+        self._mark = self._look()
+        self._open = Open(session, Describer(session.candidates))
+
+    def now(self) -> Open:
+        """The review of the audit as it is; one that cannot be read leaves that of before."""
+        mark = self._look()
+        if mark is not None and mark != self._mark:
+            with self._lock:
+                if mark != self._mark:
+                    self._mark = mark
+                    self._renew()
+        return self._open
+
+    def _renew(self) -> None:
+        try:
+            session = self._open.session.renewed()
+            self._open = Open(session, Describer(session.candidates))
+        except LabelproofError as error:
+            LOG.warning("the audit was made anew but cannot be reviewed: %s", str(error).encode("unicode_escape").decode())
+        else:
+            LOG.warning("the audit was made anew: the review goes on with it")
+
+    def _look(self) -> tuple[int, int] | None:
+        """Tells one audit from another that replaced it."""
+        try:
+            found = self._file.stat()
+        except OSError:
+            return None
+        return found.st_ino, found.st_mtime_ns
