@@ -100,7 +100,7 @@ def main() -> None:
             process.start()
             rows.append(results.get())
             process.join()
-    publish("apply_speed", rows, rows=ROWS, decided=DECIDED)
+    publish("apply_speed", rows, f"{ROWS:,} rows, {DECIDED:,} labels changed; the shortest of three runs")
 
 
 if __name__ == "__main__":

@@ -92,7 +92,7 @@ def test_same_words_same_place_and_other_words_elsewhere():
 
 
 def test_what_does_not_fit_is_refused():
-    with pytest.raises(lp.BadInput, match="hold no words"):
+    with pytest.warns(lp.LabelproofWarning), pytest.raises(lp.BadInput, match="2 texts with 1 different words are too few"):
         TextEncoder().fit(["", "!"])
     with pytest.raises(lp.BadInput, match="row 1 is 3, but the model reads text"):
         TextEncoder().fit(EXAMPLES["text"]).transform(["a", 3])

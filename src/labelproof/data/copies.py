@@ -19,10 +19,12 @@ import pyarrow as pa
 import pyarrow.compute
 import pyarrow.parquet
 
-from labelproof.data.delimited import Dialect, Records, records
-from labelproof.data.files import atomic_stream, damaged
+from labelproof.data.delimited import Dialect, Records, reading, records, scan
+from labelproof.data.files import atomic_stream, damaged, stamp_of
 from labelproof.data.frames import CSV_SUFFIXES, PARQUET_SUFFIXES, RawTable, table_suffix, write_frame
 from labelproof.errors import BadInput
+
+PIECE = 1 << 22  # bytes copied at once
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,7 @@ def _copy_delimited(raw: RawTable, dialect: Dialect, target: Path, change: Edits
     zipped = target.suffix.lower() == ".gz"
     if change.nothing and zipped == dialect.compressed:
         with atomic_stream(target) as out, raw.path.open("rb") as source:
-            shutil.copyfileobj(source, out, 1 << 22)
+            shutil.copyfileobj(source, out, PIECE)
         return
     field_number = raw.frame.columns.index(change.column)
     texts = raw.frame[change.column].gather(np.maximum(change.sources, 0)).to_list()
@@ -117,6 +119,9 @@ def _copy_delimited(raw: RawTable, dialect: Dialect, target: Path, change: Edits
         for row, at, text in zip(change.rows.tolist(), change.sources, texts, strict=True)
     ]
     added = [(name, [*column]) for name, column in change.added.items()]
+    if raw.starts is not None and dialect.is_utf8 and not dialect.compressed and not zipped and not added:
+        _patch(raw, dialect, target, field_number, list(zip(change.rows.tolist(), values, strict=True)))
+        return
     with atomic_stream(target) as out:
         sink = cast(IO[bytes], gzip.GzipFile(fileobj=out, mode="wb", mtime=0, filename="")) if zipped else out
         sink.write(dialect.bom)
@@ -131,6 +136,35 @@ def _copy_delimited(raw: RawTable, dialect: Dialect, target: Path, change: Edits
             done += len(part)
         if zipped:
             sink.close()
+
+
+def _patch(raw: RawTable, dialect: Dialect, target: Path, field_number: int, cells: Sequence[tuple[int, str | None]]) -> None:
+    """Copy a file, looking at no more of it than the records that change."""
+    assert raw.starts is not None
+    before = len(dialect.bom)
+    with reading(raw.path), raw.path.open("rb") as source, atomic_stream(target) as out:
+        at = 0
+        for row, value in cells:
+            start, stop = int(raw.starts[row]) + before, int(raw.starts[row + 1]) + before
+            _copy_bytes(source, out, start - at)
+            record = source.read(stop - start)
+            found = scan(record, dialect.separator, final=True, quoted_lines=dialect.quoted_lines, width=dialect.width)
+            first, last = found.bounds(0, field_number)
+            text = _field(value, dialect.separator.encode(), quoted=record[first : first + 1] == b'"')
+            out.write(record[:first] + text + record[last:])
+            at = stop
+        shutil.copyfileobj(source, out, PIECE)
+        if stamp_of(raw.path) != raw.stamp:
+            raise BadInput(f"{str(raw.path)!r} changed while it was copied. Run again when it is at rest.")
+
+
+def _copy_bytes(source: IO[bytes], out: IO[bytes], count: int) -> None:
+    while count > 0:
+        data = source.read(min(count, PIECE))
+        if not data:
+            return
+        out.write(data)
+        count -= len(data)
 
 
 def _edited(
@@ -181,7 +215,7 @@ def _copy_parquet(path: Path, target: Path, change: Edits) -> None:
     with damaged(path, "Parquet file"), path.open("rb") as source:
         if change.nothing:
             with atomic_stream(target) as out:
-                shutil.copyfileobj(source, out, 1 << 22)
+                shutil.copyfileobj(source, out, PIECE)
             return
         file = pa.parquet.ParquetFile(source)
         schema = file.schema_arrow

@@ -278,8 +278,11 @@ def scan(text: bytes, separator: str, *, final: bool, quoted_lines: bool = True,
             regular = False
             pairs, literal = _lenient(text, quotes, border, final, quoted_lines, (separator, width))
         opens, closes = pairs
-        separators = separators[~_inside(separators, opens, closes)]
-        outside = ~_inside(line_starts, opens, closes)
+        if regular:  # quotes open and close by turns: an odd number before a place means that it is inside
+            odd = np.cumsum(data == QUOTE, dtype=np.uint8) & 1
+            separators, outside = separators[odd[separators] == 0], odd[line_starts] == 0
+        else:
+            separators, outside = separators[~_inside(separators, opens, closes)], ~_inside(line_starts, opens, closes)
         line_starts, line_stops = line_starts[outside], line_stops[outside]
     starts, ends, consumed = np.concatenate([[0], line_stops[:-1]]), line_starts, int(line_stops[-1]) if len(line_stops) else 0
     if len(line_stops) == 0:

@@ -57,7 +57,7 @@ def load_array(path: str | os.PathLike[str], what: str, *, key: str | None = Non
         For a missing, truncated or pickled file, one that changes while it is read, or an ``.npz`` whose array cannot be told.
     """
     file = existing(path, what)
-    before = _stamp(file)
+    before = stamp_of(file)
     try:
         with np.errstate(all="ignore"):
             loaded = np.load(file, allow_pickle=False)
@@ -69,7 +69,7 @@ def load_array(path: str | os.PathLike[str], what: str, *, key: str | None = Non
             f"{what} {str(file)!r} cannot be read ({first_line(error)}). "
             "It may be truncated or hold Python objects; save it again with numpy.save and a numeric or string dtype."
         ) from error
-    if _stamp(file) != before:
+    if stamp_of(file) != before:
         raise BadInput(f"{what} {str(file)!r} changed while it was read. Run again when it is at rest.")
     return array
 
@@ -84,7 +84,8 @@ def _member(loaded: np.lib.npyio.NpzFile, file: Path, what: str, key: str | None
         return np.asarray(loaded[key])
 
 
-def _stamp(file: Path) -> tuple[int, int]:
+def stamp_of(file: Path) -> tuple[int, int]:
+    """Size and time of a file, by which a change is noticed."""
     state = file.stat()
     return state.st_size, state.st_mtime_ns
 

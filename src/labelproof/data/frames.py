@@ -6,18 +6,19 @@ import io
 import os
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
 from labelproof.data.delimited import SEPARATORS, Dialect, Records, detect, records
-from labelproof.data.files import atomic_write, damaged, existing
+from labelproof.data.files import atomic_write, damaged, existing, stamp_of
 from labelproof.data.schema import Schema
 from labelproof.errors import BadInput, LabelproofWarning
 from labelproof.validation import AnyArray, did_you_mean
@@ -39,11 +40,17 @@ class RawTable:
     dialect : Dialect or None
         ``None`` for Parquet.
     path : Path
+    starts : ndarray of int64, shape (n + 1,), optional
+        Of delimited text: the byte of the file's UTF-8 text, after its byte order mark, at which each row begins, and its end.
+    stamp : tuple
+        Size and time of the file when it was read.
     """
 
     frame: pl.DataFrame
     dialect: Dialect | None
     path: Path
+    starts: npt.NDArray[np.int64] | None = None
+    stamp: tuple[int, int] = (0, 0)
 
     @property
     def separator(self) -> str | None:
@@ -134,6 +141,7 @@ def table_suffix(path: Path) -> str | None:
 
 
 def _read_delimited(file: Path, promised: str, encoding: str | None, quiet: bool) -> RawTable:
+    stamp = stamp_of(file)
     dialect = detect(file, promised, encoding)
     found = _survey(file, dialect)
     if found.ragged is not None and found.spanning:
@@ -150,8 +158,10 @@ def _read_delimited(file: Path, promised: str, encoding: str | None, quiet: bool
     frame = _by_arrow(file, dialect, len(names), found) if found.regular else None
     if frame is None or frame.height != found.n:
         frame = _by_positions(file, dialect, len(names))
+    if stamp_of(file) != stamp:
+        raise BadInput(f"{str(file)!r} changed while it was read. Run again when it is at rest.")
     frame.columns = names
-    return RawTable(frame, dialect, file)
+    return RawTable(frame, dialect, file, np.concatenate([*found.starts, [found.end]])[1:], stamp)
 
 
 @dataclass
@@ -165,6 +175,8 @@ class _Survey:
     spanning: bool = False
     ragged: str | None = None
     literal_line: int | None = None
+    starts: list[npt.NDArray[np.int64]] = field(default_factory=list)
+    end: int = 0
 
 
 def _survey(file: Path, dialect: Dialect) -> _Survey:
@@ -172,10 +184,13 @@ def _survey(file: Path, dialect: Dialect) -> _Survey:
     for part in records(file, dialect):
         if len(part) == 0:  # nothing but empty lines
             lines += part.text.count(b"\n")
+            found.end += len(part.text)
             continue
         if found.header is None:
             found.header = part.values(0)
         found.n += len(part)
+        found.starts.append(part.starts + found.end)
+        found.end += len(part.text)
         found.longest = max(found.longest, int((part.ends - part.starts).max()))
         found.regular &= part.regular
         found.spanning |= not part.regular or part.spanning

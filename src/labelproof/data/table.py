@@ -8,6 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from labelproof.data.dataset import Dataset, Shown
@@ -16,7 +18,7 @@ from labelproof.data.leaks import find_leaks
 from labelproof.data.schema import Schema
 from labelproof.errors import BadInput, LabelproofWarning
 from labelproof.validation import check_ids, check_labels
-from labelproof.validation.labels import CodedLabels
+from labelproof.validation.labels import CodedLabels, Repeated
 
 CLEAN_SUFFIX = "_clean"  # of the column in which simulated noise keeps the clean labels
 
@@ -108,8 +110,20 @@ def read_table(
 def label_codes(raw: RawTable, label: str, missing: Sequence[Any] | None, *, as_text: bool = False) -> CodedLabels:
     """The labels of a table: the one way in which a column becomes classes."""
     column = raw.column(label, "--label")
-    values = column.to_numpy() if as_text else label_values(column)
-    return check_labels(values, name=f"label column {label!r}", missing=missing)
+    values, index = (column, None) if column.dtype.is_nested() or column.dtype.is_float() else _different(column)
+    plain = values.to_numpy() if as_text else label_values(values)
+    labels = plain if index is None else Repeated(plain, index)
+    return check_labels(labels, name=f"label column {label!r}", missing=missing)
+
+
+def _different(column: pl.Series) -> tuple[pl.Series, npt.NDArray[np.int64] | None]:
+    """The different values of a column and which one each row has, where that spares work."""
+    values = column.unique(maintain_order=True)
+    if len(values) > column.len() // 2:
+        return column, None
+    numbered = values.rename("value").to_frame().with_row_index("place")
+    found = column.rename("value").to_frame().join(numbered, on="value", how="left", nulls_equal=True, maintain_order="left")
+    return values, found["place"].to_numpy().astype(np.int64)
 
 
 def how_read(missing: Sequence[Any] | None, encoding: str | None) -> dict[str, Any]:

@@ -88,8 +88,11 @@ def _sqlite(path: Path) -> Engine:
     def prepare(connection: sqlite3.Connection, record: Any) -> None:
         record.info[PATH], record.info[FILE] = str(path), _file(str(path))
         # After a commit all is in the one file: whoever copies it has every decision, which a write-ahead log would not give.
-        for setting in ("journal_mode=TRUNCATE", "synchronous=FULL"):
-            connection.execute(f"PRAGMA {setting}")
+        try:
+            for setting in ("journal_mode=TRUNCATE", "synchronous=FULL"):
+                connection.execute(f"PRAGMA {setting}")
+        except UnicodeDecodeError as error:  # sqlite3 quotes what it cannot read, and that is no text
+            raise sqlite3.DatabaseError("the file is damaged") from error
 
     def check(_connection: Any, record: Any, _proxy: Any) -> None:
         if _file(str(path)) != record.info[FILE]:

@@ -27,6 +27,14 @@ class CodedLabels:
     classes: tuple[Any, ...]
 
 
+@dataclass(frozen=True)
+class Repeated:
+    """Many labels by their different values, which spares looking at each: ``values[index]`` are the labels."""
+
+    values: AnyArray  # (u,)
+    index: npt.NDArray[np.int64]  # (n,)
+
+
 def check_labels(
     labels: Any,
     *,
@@ -44,7 +52,7 @@ def check_labels(
 
     Parameters
     ----------
-    labels : array-like, shape (n,)
+    labels : array-like, shape (n,), or Repeated
         Strings, integers (0..k-1, 1..k, or with gaps), floats that are whole, booleans.
     classes : sequence, optional
         The allowed classes in any order. Without it they are the distinct labels.
@@ -71,7 +79,33 @@ def check_labels(
     LabelproofWarning
         If words were taken as missing.
     """
-    array = flat_labels(labels, name)
+    if isinstance(labels, Repeated):
+        return _check_repeated(labels, classes=classes, n_classes=n_classes, missing=missing, name=name, needed=needed)
+    return _check(flat_labels(labels, name), None, classes, n_classes, missing, name, needed)
+
+
+def _check_repeated(labels: Repeated, **options: Any) -> CodedLabels:
+    counts = np.bincount(labels.index, minlength=len(labels.values))
+    try:
+        coded = _check(
+            labels.values, counts, *(options[name] for name in ("classes", "n_classes", "missing", "name", "needed"))
+        )
+    except BadInput:
+        check_labels(labels.values[labels.index], **options)  # names the row
+        raise
+    return CodedLabels(coded.codes[labels.index], coded.classes)
+
+
+def _check(
+    array: AnyArray,
+    counts: npt.NDArray[np.int64] | None,
+    classes: Sequence[Any] | None,
+    n_classes: int | None,
+    missing: Sequence[Any] | None,
+    name: str,
+    needed: int,
+) -> CodedLabels:
+    """What `check_labels` does, where each label stands ``counts`` times, or once."""
     if len(array) == 0:
         raise BadInput(f"{name} is empty. Give at least one label for each of two classes.")
     array, absent = without_missing(array, name)
@@ -80,7 +114,7 @@ def check_labels(
         if low >= 0 and high < n_classes and low < high:  # column numbers already, the commonest case
             return CodedLabels(array, tuple(range(n_classes)))
     named = None if classes is None else _check_classes(classes)
-    absent = absent | _named_missing(array, absent, missing, named, name)
+    absent = absent | _named_missing(array, absent, counts, missing, named, name)
     found = sorted_classes(array[~absent])
     if _minus_one_is_unlabelled(found, named, n_classes):
         absent |= array == UNLABELLED
@@ -91,13 +125,13 @@ def check_labels(
     if n_classes is not None and len(allowed) != n_classes:
         raise BadInput(f"{len(allowed)} classes but {n_classes} probability columns. Give one column per class.")
     if named is None and n_classes is None:
-        _check_repeats(found, int((~absent).sum()), name)
+        _check_repeats(found, _total(~absent, counts), name)
     codes = _encode(array, absent, allowed, name) if allowed else np.full(len(array), UNLABELLED)
     occurring = np.unique(codes[codes >= 0])
     if len(occurring) < needed:
         only = f"only {allowed[occurring[0]]!r}" if len(occurring) else "no label at all"
         raise BadInput(
-            f"{name} has {only} in {len(codes)} items: with one class there is nothing to compare. "
+            f"{name} has {only} in {len(codes) if counts is None else counts.sum()} items: with one class there is nothing to compare. "
             "Give labels of two classes or more."
         )
     return CodedLabels(codes, allowed)
@@ -212,7 +246,12 @@ def sorted_classes(present: AnyArray) -> tuple[Any, ...]:
 
 
 def _named_missing(
-    array: AnyArray, absent: BoolArray, missing: Sequence[Any] | None, classes: tuple[Any, ...] | None, name: str
+    array: AnyArray,
+    absent: BoolArray,
+    counts: npt.NDArray[np.int64] | None,
+    missing: Sequence[Any] | None,
+    classes: tuple[Any, ...] | None,
+    name: str,
 ) -> BoolArray:
     """Where labels are among those that mean unlabelled."""
     if missing is not None:
@@ -226,12 +265,16 @@ def _named_missing(
         return np.zeros(len(array), bool)
     found = np.isin(array, words)
     warnings.warn(
-        f"{name}: {', '.join(map(repr, words))} means no label here ({int(found.sum()):,} items). To keep it as a class, name "
+        f"{name}: {', '.join(map(repr, words))} means no label here ({_total(found, counts):,} items). To keep it as a class, name "
         "what means no label yourself: --missing '' (missing=() in Python).",
         LabelproofWarning,
-        stacklevel=3,
+        stacklevel=5,
     )
     return np.asarray(found)
+
+
+def _total(chosen: BoolArray, counts: npt.NDArray[np.int64] | None) -> int:
+    return int(chosen.sum() if counts is None else counts[chosen].sum())
 
 
 def _minus_one_is_unlabelled(found: tuple[Any, ...], classes: tuple[Any, ...] | None, n_classes: int | None) -> bool:
@@ -250,7 +293,7 @@ def _tell_minus_one(found: tuple[Any, ...], name: str) -> None:
             f"{name} holds -1, which is taken as a class like any other. If it means no label, say so: --missing -1 "
             "(missing=[-1], or None in its place, in Python).",
             LabelproofWarning,
-            stacklevel=4,
+            stacklevel=5,
         )
 
 
