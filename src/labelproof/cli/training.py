@@ -188,6 +188,7 @@ def predict(
     sure: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="Below this probability the answer is marked: I don't know.")
     ] = 0.5,
+    encoding: Encoding = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Predict labels, with probability, entropy, and a mark where the model does not know.
@@ -201,7 +202,7 @@ def predict(
 
     check_table_target(target, overwrite=overwrite, source=data)
     trained = NoisyLabelClassifier.load(model)
-    x, ids = read_inputs(trained.source_, data, trained.projection_)
+    x, ids = read_inputs(trained.source_, data, trained.projection_, encoding=encoding)
     table = prediction_table(trained, x, ids, sure=sure)
     write_frame(table, target)
     unknown = int(table["dont_know"].sum())

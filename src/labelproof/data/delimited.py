@@ -397,7 +397,7 @@ def _decoded(path: Path, decoder: Any, raw: bytes, final: bool, lines: int, dial
     except UnicodeError as error:
         near = lines + raw[: getattr(error, "start", 0)].count(b"\n") + 1
         raise BadInput(
-            f"{str(path)!r} near line {near} is not text in {dialect.encoding}. Name its encoding with --encoding, e.g. cp1252."
+            f"{str(path)!r} near line {near} is not text in {dialect.encoding}. Name the encoding that it was saved in, or save it as UTF-8."
         ) from error
 
 
@@ -407,8 +407,8 @@ def _check_utf8(path: Path, text: bytes, lines: int) -> None:
     except UnicodeDecodeError as error:
         line = lines + text[: error.start].count(b"\n") + 1
         raise BadInput(
-            f"{str(path)!r} line {line} is not UTF-8 text (byte 0x{text[error.start]:02x}). Name the encoding that it was saved "
-            "in, e.g. --encoding cp1252 (encoding= in Python), or save it as UTF-8."
+            f"{str(path)!r} line {line} is not UTF-8 text (byte 0x{text[error.start]:02x}). Save it as UTF-8; audit, train, "
+            "predict and simulate also take its encoding, e.g. --encoding cp1252 (encoding= in Python)."
         ) from error
 
 

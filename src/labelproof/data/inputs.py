@@ -21,7 +21,11 @@ from labelproof.validation import AnyArray, check_features, check_ids
 
 
 def read_inputs(
-    source: dict[str, Any], path: str | os.PathLike[str], projection: Projection | None = None
+    source: dict[str, Any],
+    path: str | os.PathLike[str],
+    projection: Projection | None = None,
+    *,
+    encoding: str | None = None,
 ) -> tuple[Any, AnyArray]:
     """Items and their ids.
 
@@ -34,15 +38,17 @@ def read_inputs(
 
     projection : Projection, optional
         ``Dataset.projection`` of training data that were cells.
+    encoding : str, optional
+        Of a text file; that of the training data where left out.
 
     Raises
     ------
     BadInput
         If a column is missing, a value does not fit its type, or a picture cannot be read.
     """
-    kind = source.get("kind")
+    kind, encoding = source.get("kind"), encoding or source.get("encoding")
     if kind == "images" and not source.get("embeddings"):
-        return _pictures(source, Path(path))
+        return _pictures(source, Path(path), encoding)
     if kind in ("arrays", "images"):
         x = check_features(from_file(path, "data"), name="data")
         return x, np.arange(len(x))
@@ -55,7 +61,7 @@ def read_inputs(
     if kind not in ("table", "text"):
         raise BadInput("the model was not trained from a file, so it is not known how to read one. Use it from Python.")
     name = source.get("id")
-    raw = read_raw(path, encoding=source.get("encoding"))
+    raw = read_raw(path, encoding=encoding)
     ids = check_ids(label_values(raw.frame[name], "the id") if name in raw.frame.columns else None, raw.frame.height)
     if kind == "text":
         return texts_of(raw.column(source["text"], "the text column")).tolist(), ids
@@ -66,7 +72,7 @@ def read_inputs(
     return Schema.from_json(source["schema"]).convert(raw.frame, repr(str(path))), ids
 
 
-def _pictures(source: dict[str, Any], root: Path) -> tuple[Any, AnyArray]:
+def _pictures(source: dict[str, Any], root: Path, encoding: str | None) -> tuple[Any, AnyArray]:
     existing(root, "pictures")
     if root.is_dir():
         files = pictures_below(root)
@@ -76,7 +82,7 @@ def _pictures(source: dict[str, Any], root: Path) -> tuple[Any, AnyArray]:
     else:
         if source.get("image") is None:
             raise BadInput(f"{str(root)!r} is no folder of pictures. Give one.")
-        names = read_raw(root, encoding=source.get("encoding")).column(source["image"], "the picture column").to_list()
+        names = read_raw(root, encoding=encoding).column(source["image"], "the picture column").to_list()
         files = [root.parent / name for name in names]
     if not files:
         raise BadInput(f"no pictures in {str(root)!r} ({', '.join(sorted(SUFFIXES))}).")
