@@ -59,7 +59,7 @@ def test_a_value_that_does_not_fit_is_named_or_missing_where_there_were_gaps():
 
 def test_columns_that_are_absent_empty_or_new():
     types = Schema.infer(pl.DataFrame({"a": ["1", "2"], "b": ["1", None]}), ",")
-    with pytest.raises(lp.BadInput, match=r"'a' is not in new\.csv"):
+    with pytest.raises(lp.BadInput, match=r"'a' is not a column of new\.csv"):
         types.convert(pl.DataFrame({"b": ["1"]}), "new.csv")
     with pytest.warns(LabelproofWarning, match="no column b; taken as missing"):
         frame = types.convert(pl.DataFrame({"z": ["?"], "a": [None]}, schema={"z": pl.String, "a": pl.String}), "new.csv")

@@ -46,10 +46,11 @@ def damaged(path: Path, what: str = "file", error: type[LabelproofError] = BadIn
         raise error(f"{str(path)!r} is not a readable {what} ({first_line(problem)}). Write it again.") from problem
 
 
-def load_array(path: str | os.PathLike[str], what: str, *, key: str | None = None) -> AnyArray:
+def load_array(path: str | os.PathLike[str], what: str, *, key: str | None = None, mmap: bool = False) -> AnyArray:
     """Read one array from ``.npy`` or ``.npz`` into memory, never running pickled code.
 
-    Nothing is mapped: a file that another program writes meanwhile is an error, where a memory map would end the process.
+    Files of others are not mapped: one that another program writes meanwhile is an error, where a memory map would end the
+    process. ``mmap`` maps a file that only labelproof writes.
 
     Raises
     ------
@@ -60,7 +61,7 @@ def load_array(path: str | os.PathLike[str], what: str, *, key: str | None = Non
     before = stamp_of(file)
     try:
         with np.errstate(all="ignore"):
-            loaded = np.load(file, allow_pickle=False)
+            loaded = np.load(file, mmap_mode="r" if mmap else None, allow_pickle=False)
             array = loaded if isinstance(loaded, np.ndarray) else _member(loaded, file, what, key)
     except BadInput:
         raise

@@ -14,6 +14,7 @@ from typing import Any
 import polars as pl
 
 from labelproof.errors import BadInput, LabelproofWarning
+from labelproof.validation import did_you_mean
 from labelproof.validation.labels import MISSING_WORDS
 
 SAMPLE = 1000
@@ -133,8 +134,8 @@ class Schema:
             if column.name not in frame.columns:
                 if not column.gaps:
                     raise BadInput(
-                        f"the column {column.name!r} is not in {where}, and it was never empty in the data that its type was "
-                        f"decided on. It has: {', '.join(frame.columns[:30])}."
+                        f"{column.name!r} is not a column of {where}, and it was never empty in the data that its type was decided "
+                        f"on. {did_you_mean(column.name, frame.columns)}Its columns are: {', '.join(frame.columns[:30])}."
                     )
                 absent.append(column.name)
                 source = pl.Series(column.name, [None] * frame.height, dtype=pl.String)

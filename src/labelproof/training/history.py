@@ -125,7 +125,7 @@ class History:
         history = cls.__new__(cls)
         history.folder, history._temporary = Path(folder), None
         try:
-            arrays = {name: load_array(history.folder / f"{name}.npy", "history") for name in COLUMNS}
+            arrays = {name: load_array(history.folder / f"{name}.npy", "history", mmap=True) for name in COLUMNS}
         except BadInput as error:
             raise CorruptArtifact(f"{str(folder)!r} holds no whole training history: {error}") from error
         shapes = {array.shape for array in arrays.values()}
