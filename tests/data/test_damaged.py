@@ -17,6 +17,7 @@ from labelproof.data.arrays import rows_of_file
 from labelproof.data.files import load_array
 from labelproof.data.folders import foreign_file
 from labelproof.data.frames import read_raw
+from labelproof.data.inputs import read_inputs
 from labelproof.review.candidates import open_candidates
 from labelproof.review.store import Store
 from labelproof.training.checkpoint import load_tensors, save_tensors
@@ -219,3 +220,32 @@ def test_an_array_that_shrinks_under_a_reader_is_an_error_and_not_the_end(tmp_pa
     (tmp_path / "x.npy").write_bytes((tmp_path / "x.npy").read_bytes()[:500])
     with pytest.raises(lp.BadInput, match="fewer rows than it had"):
         held[np.array([900])]
+
+
+def test_a_damaged_model_or_caption_file_is_refused(tmp_path):
+    pl.DataFrame({"a": Y + np.arange(30) / 50, "y": Y}).write_csv(tmp_path / "t.csv")
+    data = lp.read_table(tmp_path / "t.csv", "y")
+    lp.NoisyLabelClassifier("cross-entropy", epochs=1).fit(data).save(tmp_path / "model")
+    captions = tmp_path / "c.json"
+    captions.write_text(
+        '{"images": [{"id": 1}, {"id": 2}], "annotations": [{"image_id": 1, "caption": "a"}, {"image_id": 2, "caption": "b"}]}'
+    )
+
+    def predicted() -> None:
+        model = lp.NoisyLabelClassifier.load(tmp_path / "model")
+        model.predict_proba(read_inputs(model.source_, tmp_path / "t.csv")[0])
+
+    for path, look in ((tmp_path / "model" / "summary.json", predicted), (captions, lambda: lp.read_captions(captions))):
+        whole = path.read_bytes()
+        look()
+        refused = 0
+        for number, changed in enumerate(mutations(whole, 100)):
+            path.write_bytes(changed)
+            try:
+                look()
+            except lp.LabelproofError:
+                refused += 1
+            except Exception as error:
+                raise AssertionError(f"mutation {number} of {path.name}: {type(error).__name__}: {error}") from error
+        path.write_bytes(whole)
+        assert refused > 0

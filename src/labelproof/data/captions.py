@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from labelproof.data.files import existing
+from labelproof.data.files import damaged, existing, first_line
 from labelproof.data.frames import Path_
 from labelproof.errors import BadInput
 from labelproof.validation import Seed, check_rate, rng_from
@@ -109,6 +109,11 @@ def read_captions(path: Path_, *, folder: Path_ | None = None) -> Captions:
     """
     file = existing(path, "caption file")
     content = _json(file)
+    with damaged(file, "caption file"):
+        return _captions_of(content, file, folder)
+
+
+def _captions_of(content: Any, file: Path, folder: Path_ | None) -> Captions:
     if isinstance(content, dict) and {"images", "annotations"} <= content.keys():
         items, sentences, id_, of = content["images"], content["annotations"], "id", "image_id"
     elif isinstance(content, dict) and {"videos", "sentences"} <= content.keys():
@@ -157,6 +162,8 @@ def _json(file: Path) -> Any:
         ) from error
     except UnicodeDecodeError as error:
         raise BadInput(f"{str(file)!r} is not JSON: byte {error.start} is not UTF-8. Is the download whole?") from error
+    except (OSError, RecursionError) as error:
+        raise BadInput(f"{str(file)!r} cannot be read ({first_line(error)}).") from error
 
 
 def _of(entry: Any, name: str, file: Path, what: str, number: int) -> Any:

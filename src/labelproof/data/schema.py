@@ -13,7 +13,7 @@ from typing import Any
 
 import polars as pl
 
-from labelproof.errors import BadInput, LabelproofWarning
+from labelproof.errors import BadInput, CorruptArtifact, LabelproofWarning
 from labelproof.validation import did_you_mean
 from labelproof.validation.labels import MISSING_WORDS
 
@@ -163,8 +163,17 @@ class Schema:
 
     @classmethod
     def from_json(cls, columns: Sequence[dict[str, Any]]) -> Schema:
-        """What `to_json` made."""
-        return cls(tuple(Column(**column) for column in columns))
+        """What `to_json` made.
+
+        Raises
+        ------
+        CorruptArtifact
+            If it is something else.
+        """
+        try:
+            return cls(tuple(Column(**column) for column in columns))
+        except TypeError as error:
+            raise CorruptArtifact(f"the types of the columns are damaged ({error}). Audit, or train, again.") from error
 
 
 def _some(names: Sequence[str], most: int = 8) -> str:

@@ -381,13 +381,13 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
             If a file is missing or damaged.
         """
         summary, parts = read_model(folder)
-        params = {**summary["params"], "checkpoints": None, "logger": None}
-        if params["backbone"] is None and backbone is None:
-            raise BadInput("this model was trained with a network of its own kind. Pass backbone= to load it.")
-        model = cls(**{**params, "backbone": params["backbone"] if backbone is None else backbone})
         try:
+            params = {**summary["params"], "checkpoints": None, "logger": None}
+            if params["backbone"] is None and backbone is None:
+                raise BadInput("this model was trained with a network of its own kind. Pass backbone= to load it.")
+            model = cls(**{**params, "backbone": params["backbone"] if backbone is None else backbone})
             model._restore(summary, parts)
-        except (KeyError, TypeError, RuntimeError) as error:
+        except (KeyError, TypeError, AttributeError, IndexError, RuntimeError) as error:
             raise CorruptArtifact(f"{str(folder)!r} does not fit together ({error}). Train again.") from error
         model.history_ = History.load(Path(folder) / HISTORY_FOLDER)
         return model
