@@ -18,6 +18,7 @@ from labelproof.validation import check_features
 Arrays = dict[str, npt.NDArray[Any]]
 MOST_CATEGORIES = 40  # columns of text with more values are hashed
 HASHED = 16
+FRAME_NAMES, FRAME_ARRAYS = ("columns", "categories", "hashed", "dates", "numbers"), ("mean", "scale", "marked")  # kept
 SOFT_LIMIT = 4.0  # standard deviations beyond which numbers are bent
 
 
@@ -230,14 +231,14 @@ class FrameEncoder(Encoder):
 
     def state(self) -> tuple[dict[str, Any], Arrays]:
         """Columns by kind, categories; means and scales."""
-        names = ("columns", "categories", "hashed", "dates", "numbers")
-        arrays = {"mean": self.mean, "scale": self.scale, "marked": self.marked}
-        return {name: getattr(self, name) for name in names}, arrays
+        return {name: getattr(self, name) for name in FRAME_NAMES}, {name: getattr(self, name) for name in FRAME_ARRAYS}
 
     def restore(self, plain: dict[str, Any], arrays: Arrays) -> None:
         """Columns by kind, categories; means and scales."""
-        for name, value in {**plain, **arrays}.items():
-            setattr(self, name, value)
+        for name in FRAME_NAMES:
+            setattr(self, name, plain[name])
+        for name in FRAME_ARRAYS:
+            setattr(self, name, arrays[name])
         self._sizes()
 
     def _sizes(self) -> None:

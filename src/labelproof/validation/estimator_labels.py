@@ -37,7 +37,8 @@ def coded_labels(y: Any) -> tuple[npt.NDArray[np.int64], AnyArray]:
 
 def has_gaps(y: Any) -> bool:
     """Whether labels are missing as ``None`` or NaN, which scikit-learn's own checks refuse."""
-    if y is None or np.ndim(y) == 0:
+    try:
+        array = to_numpy(y, "y")
+    except BadInput:  # told by scikit-learn in its own words
         return False
-    array = to_numpy(y, "y")
     return array.dtype.kind in "fO" and any(is_missing(value) for value in array.reshape(-1).tolist())
