@@ -140,6 +140,22 @@ def review_speed() -> str:
     return markdown(["decisions in", "page opens", "decision acknowledged, median", "99th percentile", "memory"], body)
 
 
+def apply_speed() -> str:
+    body = [
+        [
+            {".csv": "CSV", ".parquet": "Parquet"}[row["file"]],
+            f"{row['MB']:.0f} MB",
+            f"{row['copy s']:.2f} s",
+            f"{row['written, copies']:.1f} times",
+            f"{row['whole apply s']:.1f} s",
+            f"{row['more memory MB']:.0f} MB",
+        ]
+        for row in rows_of("apply_speed")
+    ]
+    header = ["file", "size", "a copy of it", "the repaired copy", "apply with reading and checking all labels", "memory for that"]
+    return markdown(header, body)
+
+
 def methods_rows() -> dict[tuple[str, str], dict[str, Rows]]:
     """Rows of the study by data and noise, then by method."""
     content = json.loads((ROOT / "docs" / "results" / "methods-benchmark.json").read_text(encoding="utf-8"))
@@ -343,6 +359,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "m_vae_pairs": m_vae_pairs,
     "m_vae_scale": m_vae_scale,
     "m_vae_speed": m_vae_speed,
+    "apply_speed": apply_speed,
     "audit_quality": audit_quality,
     "audit_files": audit_files,
     "audit_speed": audit_speed,
