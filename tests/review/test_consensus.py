@@ -139,10 +139,61 @@ def test_kappas_by_hand():
     assert abs(fleiss_kappa(np.random.default_rng(0).integers(0, 3, (3000, 4)))) < 0.03
 
 
+def test_cohen_by_hand():
+    """Three classes, observed 4 of 6, by chance (2 · 3 + 2 · 2 + 2 · 1) / 36; items with a gap do not count."""
+    first, second = ["a", "a", "b", "b", "c", "c", None, "b"], ["a", "a", "b", "a", "c", "b", "a", None]
+    assert cohen_kappa(first, second) == pytest.approx((4 / 6 - 12 / 36) / (1 - 12 / 36))
+    assert cohen_kappa(["a", "a", "b"], ["a", "a", None]) == 1.0  # one class only where both answered
+    assert cohen_kappa(["a", "a", "a"], ["a", "b", "b"]) == pytest.approx(0.0)  # one never varies: by chance alone
+    assert cohen_kappa([0, 1], [1, 0]) == pytest.approx(-1.0)
+
+
+def pairs(table):
+    """Agreeing pairs and all pairs of answers to the same item."""
+    found = [
+        (one == two)
+        for row in table
+        for i, one in enumerate(row)
+        for two in row[i + 1 :]
+        if one is not None and two is not None
+    ]
+    return sum(found), len(found)
+
+
+def test_fleiss_counts_pairs_whatever_the_number_of_answers():
+    table = [
+        ["a", "a", "b", None],
+        ["b", "b", None, None],
+        ["a", "b", "c", "c"],
+        [None, "c", None, None],
+        ["a", None, "a", "a"],
+    ]
+    agreeing, every = pairs(table)
+    assert (agreeing, every) == (1 + 1 + 1 + 3, 3 + 1 + 6 + 3)
+    chance = (6**2 + 4**2 + 2**2) / 12**2  # a, b and c of the items with two answers or more
+    assert fleiss_kappa(table) == pytest.approx((agreeing / every - chance) / (1 - chance))
+    assert fleiss_kappa([["a", "a"], ["a", "a"]]) == 1.0
+    assert fleiss_kappa([["a", "b"], ["b", "a"]]) == pytest.approx(-1.0)
+
+
+def test_labels_of_any_kind_come_back_as_they_were():
+    found = dawid_skene([[3, 3, 7], [7, 7, 7], [3, None, 3]])
+    assert found.classes == (3, 7)
+    assert found.labels.tolist() == [3, 7, 3]
+    assert found.reviewers[0].classes == (3, 7)
+    assert found.reviewers[0].prior.tolist() == found.prior.tolist()
+    assert dawid_skene([["b", "b"], ["a", "a"]], classes=["c", "a", "b"]).classes == ("a", "b", "c")
+
+
 def test_bad_input():
     for call, message in (
         (lambda: dawid_skene([1, 0, 1]), "one row per item and one column per reviewer"),
         (lambda: dawid_skene([[1, 0], [None, None]]), "row 1 has no label"),
+        (lambda: dawid_skene([[1, 0], [0, None], [None, None], [None, None]]), "row 2 has no label"),
+        (lambda: dawid_skene(np.zeros((0, 3))), "one row per item and one column per reviewer"),
+        (lambda: dawid_skene(np.zeros((3, 0))), "one row per item and one column per reviewer"),
+        (lambda: dawid_skene([[1, 1], [1, 1]]), "only 1"),
+        (lambda: dawid_skene([[1, 0]], strength=-1.0), "strength"),
         (lambda: dawid_skene([[1, 0]], strength=0), "strength"),
         (lambda: cohen_kappa([1, None], [None, 0]), "no item in common"),
         (lambda: fleiss_kappa([[1, None], [0, None]]), "no item has two labels"),
