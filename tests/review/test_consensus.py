@@ -190,6 +190,7 @@ def test_bad_input():
         (lambda: dawid_skene([1, 0, 1]), "one row per item and one column per reviewer"),
         (lambda: dawid_skene([[1, 0], [None, None]]), "row 1 has no label"),
         (lambda: dawid_skene([[1, 0], [0, None], [None, None], [None, None]]), "row 2 has no label"),
+        (lambda: dawid_skene(np.zeros((2, 2, 2))), "one row per item and one column per reviewer"),
         (lambda: dawid_skene(np.zeros((0, 3))), "one row per item and one column per reviewer"),
         (lambda: dawid_skene(np.zeros((3, 0))), "one row per item and one column per reviewer"),
         (lambda: dawid_skene([[1, 1], [1, 1]]), "only 1"),

@@ -113,7 +113,22 @@ def test_what_has_been_found_is_there_and_no_rate_is_beyond_one():
     assert many.high == 1.0
     low = of_one_stratum([0.9, 0.8, 0.1, 0.1], [True, False])
     assert low.estimate == low.low == pytest.approx(0.25)  # the formula alone says 0.475 - 0.35
-    assert of_one_stratum([1.0, 0.0, 1.0, 0.0], [True, True]).estimate == 1.0
+    assert of_one_stratum([0.0, 0.0, 1.0, 1.0], [True, True]).estimate == 1.0  # the formula alone says 1.5
+
+
+def test_a_stratum_without_items_needs_no_review():
+    plan = MeasurementPlan(np.array([0, 2]), np.array([0, 0, 2, 2]))
+    found = estimate_error_rate(np.array([0.2, 0.4, 0.6, 0.8]), plan, [False, True])
+    assert found.estimate == pytest.approx(0.5 + (-0.2 + 0.4) / 2)
+
+
+def test_a_domain_without_an_item_in_a_stratum():
+    plan = MeasurementPlan(np.array([0, 2]), np.array([0, 0, 1, 1]))
+    among = np.array([False, False, True, True])
+    e = np.array([0.2, 0.4, 0.6, 0.8])
+    found = estimate_error_rate(e, plan, [True, False], among=among)
+    assert found.estimate == pytest.approx(0.7 - 0.6)
+    assert found == pytest.approx(by_hand(e, plan, [True, False], among))
 
 
 def test_strata_by_hand():
@@ -193,6 +208,8 @@ def test_bad_input():
             call()
     assert len(plan_measurement(e, 10).index) == 10
     assert len(plan_measurement(e, 100).index) == 100
-    first = plan.stratum[plan.index[0]]
-    with pytest.raises(lp.BadInput, match=f"no item of stratum {1 if first == 0 else 0} is reviewed yet"):
-        estimate_error_rate(e, plan, [True])
+    two = MeasurementPlan(np.array([0, 2]), np.array([0, 0, 1, 1]))
+    with pytest.raises(lp.BadInput, match=r"no item of stratum 1 is reviewed yet \(1 reviews in all\)"):
+        estimate_error_rate(np.full(4, 0.5), two, [True])
+    with pytest.raises(lp.BadInput, match="no item of stratum 1 is reviewed yet"):
+        estimate_error_rate(np.full(3, 0.5), MeasurementPlan(np.array([0]), np.array([0, 0, 1])), [True])

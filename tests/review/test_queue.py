@@ -65,6 +65,14 @@ def test_a_queue_of_twelve_by_hand():
     assert np.array_equal(both.rows, make_queue(e, 12, seed=0).rows)
 
 
+def test_a_queue_is_the_same_in_every_release():
+    """A review that goes on plans its queue anew: another draw would give a reviewer other items."""
+    e = np.array([0.1, 0.9, 0.3, 0.5, 0.9, 0.2, 0.7, 0.05, 0.6, 0.4, 0.8, 0.0])
+    queue = make_queue(e, 18, overlap=0.5, seed=3)
+    assert queue.rows.tolist() == [1, 4, 11, 10, 2, 6, 8, 9, 3, 7, 5, 0]
+    assert queue.wanted.tolist() == [2, 1, 2, 1, 2, 2, 1, 1, 2, 1, 1, 2]
+
+
 def test_budgets_count_second_reviews():
     e, _ = problem(100)
     for budget in (1, 2, 7, 10):
