@@ -156,6 +156,45 @@ def test_scores_of_rows_without_a_label_and_of_impossible_labels():
     assert np.allclose(scores.expected_errors, [0.7])
 
 
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ([0.5, 0.4985], "sums to 0.9985"),
+        ([0.5, 0.5015], "sums to 1.0015"),
+        ([1.00001, -1e-5], "between 0 and 1"),
+        ([np.nan, 0.5], "column 0 is nan"),
+        ([0.5, np.inf], "column 1 is inf"),
+    ],
+)
+def test_a_row_that_is_no_distribution_is_named(row, message):
+    noise = NoiseParams(np.array([[0.9, 0.1], [0.2, 0.8]]), np.array([0.6, 0.4]), np.ones(2), 1.0, 0.5)
+    fit = NoiseFit(TransitionMatrix(noise.matrix), (noise,))
+    probs = np.full((130, 2), 0.5)
+    probs[[77, 101]] = row
+    with pytest.raises(lp.BadInput, match=f"row 1077.*{message}"):
+        fold.score(probs, np.arange(130) % 2, fit, 1000)
+    probs[[77, 101]] = [0.5, 0.5009]  # within the tolerance
+    assert np.isfinite(fold.score(probs, np.arange(130) % 2, fit).error_probability).all()
+    probs[77], probs[101] = [1.0000009, -9e-7], [0.5, 0.4991]
+    assert np.isfinite(fold.score(probs, np.arange(130) % 2, fit).error_probability).all()
+
+
+@pytest.mark.parametrize("pooled", [False, True])
+def test_a_label_that_the_noise_rules_out_counts_as_kept(pooled):
+    """The item is surely of class 0, which is never given 2: it is no evidence of anything, nor a reason to divide by zero."""
+    noise = np.array([[1.0, 0.0]] * 3) if pooled else np.eye(3)
+    params = NoiseParams(noise, np.array([0.5, 0.3, 0.2]), np.ones(3), 1.0, 0.0)
+    probs, given = np.array([[1.0, 0.0, 0.0], [0.0, 0.75, 0.25]]), np.array([2, 1])
+    found = fold.CompiledEStep(sample_of(probs, given))(params)
+    assert found.systematic.tolist() == ([[0, 0], [1, 0], [1, 0]] if pooled else [[0, 0, 0], [0, 1, 0], [0, 0, 1]])
+    assert found.random.tolist() == [0, 0, 0]
+    assert np.allclose(found.classifier, [1.0, 0.75, 0.25])
+    assert found.log_likelihood == pytest.approx(np.log(0.75))
+    scores = fold.score(probs, given, NoiseFit(TransitionMatrix(params.matrix), (params,)))
+    assert np.allclose(scores.error_probability, [0.0, 0.0])
+    assert scores.suggested.tolist() == [2, 1]
+
+
 THREADS = """
 import numpy as np, torch, labelproof as lp
 rng = np.random.default_rng(0)

@@ -45,7 +45,8 @@ def test_an_error_probability_is_what_the_posterior_leaves_to_others():
     found = error_probability(PROBS, np.array([0, 2, -1, 2]))
     assert found[[0, 1, 3]].tolist() == pytest.approx([0.3, 0.6, 1.0])
     assert np.isnan(found[2])
-    assert error_probability(np.array([[1 + 1e-15, -1e-15]]), np.array([0])).tolist() == [0.0]  # rounding is not let through
+    rounded = np.array([[1 + 1e-15, -1e-15]] * 2)
+    assert error_probability(rounded, np.array([0, 1])).tolist() == [0.0, 1.0]  # nothing beyond the ends
 
 
 def test_noisy_probabilities_by_enumeration():
