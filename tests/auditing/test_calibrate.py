@@ -122,6 +122,17 @@ def test_reviews_in_an_audit(noisy_problem, as_mapping):
     assert after.error_rate.low <= wrong.mean() <= after.error_rate.high
 
 
+def test_certain_probabilities_are_one_in_a_milliard_from_the_end():
+    stated = np.array([0.0, 1.0, 0.0, 1.0, 0.4])
+    wrong = np.array([False, True, True, False, False])
+    found, held = fit_calibration(stated, wrong), fit_calibration(np.clip(stated, 1e-9, 1 - 1e-9), wrong)
+    assert (found.intercept, found.log_slope) == (held.intercept, held.log_slope)
+    assert np.array_equal(found.covariance, held.covariance)
+    assert found.log_slope < -1  # two sure ones were wrong
+    flat = Calibration(0.0, 0.0, np.zeros((2, 2)))
+    assert np.allclose(flat.sample_means(np.array([0.0, 1.0, 1.0]), draws=1), (2 - 1e-9) / 3, rtol=1e-12)
+
+
 def test_no_reviews_or_too_few_are_refused():
     for stated, wrong in ((np.zeros(0), np.zeros(0, bool)), (FEW, FEW_WRONG[:-1])):
         with pytest.raises(lp.BadInput, match="one of each per reviewed item"):

@@ -12,6 +12,7 @@ import argparse
 import compileall
 import difflib
 import fcntl
+import gc
 import json
 import os
 import py_compile
@@ -30,7 +31,7 @@ WORK = ROOT / ".mutants"
 TREE = WORK / "tree"
 RESULTS = ROOT / "benchmarks" / "results" / "mutants.json"
 PRELOADED = "numpy scipy.stats scipy.optimize scipy.sparse sklearn.linear_model sklearn.model_selection sklearn.metrics sklearn.datasets"
-PRELOADED += " numba torch polars pyarrow.parquet sqlalchemy joblib pytest hypothesis.extra.numpy hypothesis.strategies"
+PRELOADED += " numba _hypothesis_pytestplugin pytest_timeout xdist.plugin torch polars pyarrow.parquet sqlalchemy joblib pytest hypothesis.extra.numpy hypothesis.strategies"
 
 
 def main() -> None:
@@ -61,6 +62,7 @@ def main() -> None:
                 "NUMBA_DISABLE_JIT": str(int(name in config["interpreted"])),
                 "OMP_NUM_THREADS": "1",
                 "NUMBA_NUM_THREADS": "1",
+                "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
             }
             command = [sys.executable, __file__, "--one", name, *(["--again"] if options.again else [])]
             subprocess.run(command, env=environment, cwd=TREE, check=True)
@@ -86,6 +88,7 @@ def run_module(name: str, config: dict, *, again: bool) -> None:
 
     for library in PRELOADED.split():
         __import__(library)
+    gc.freeze()  # what is loaded need not be gone through again in each fork
     tests = list(config["modules"][name])
     if chosen := config["interpreted"].get(name):
         tests += ["-k", chosen]
@@ -150,7 +153,16 @@ def run_tests(tests: list[str], *, first: bool) -> int:
         "mutants", derandomize=True, database=None, phases=phases, deadline=None, max_examples=20
     )
     hypothesis.settings.load_profile("mutants")
-    return int(pytest.main([*shlex.split("-x -q --no-header --tb=short -p no:cacheprovider -n 0"), *tests]))
+    return int(
+        pytest.main(
+            [
+                *shlex.split(
+                    "-x -q --no-header --tb=line -p no:cacheprovider -p xdist.plugin -p pytest_timeout -p _hypothesis_pytestplugin -n 0"
+                ),
+                *tests,
+            ]
+        )
+    )
 
 
 def session_of(name: str) -> Path:

@@ -138,12 +138,23 @@ def evidence(counts, strength):
     return total
 
 
-@pytest.mark.parametrize("spread", [0.0, 0.5, 1.0, 3.0])
-def test_the_strength_is_that_of_the_highest_evidence(spread):
-    """Rows that err at one rate are drawn hard to it, rows that differ less: (1 - spread) to (1 + spread) times the rate."""
-    rates = np.array([[0.03], [0.1], [0.1 + 0.2 * spread]]) if spread else np.full((3, 1), 0.1)
-    counts = np.array([[900.0], [500.0], [400.0]]) * ((1 - rates) * np.eye(3) + rates * (one_rate(1.0)))
-    best = max((3.0, 10.0, 30.0, 100.0, 300.0, 1000.0, 3000.0), key=lambda strength: evidence(counts, strength))
+@pytest.mark.parametrize(
+    ("rates", "best"),
+    [
+        ((0.1, 0.1, 0.1), 3000.0),
+        ((0.076, 0.12, 0.124), 1000.0),
+        ((0.07, 0.12, 0.13), 300.0),
+        ((0.05, 0.1, 0.2), 100.0),
+        ((0.03, 0.1, 0.3), 30.0),
+        ((0.02, 0.1, 0.5), 10.0),
+        ((0.01, 0.1, 0.8), 3.0),
+    ],
+)
+def test_the_strength_is_that_of_the_highest_evidence(rates, best):
+    """Classes that err at one rate are drawn hard to it, classes that differ less."""
+    rate = np.array(rates)[:, None]
+    counts = np.array([[900.0], [500.0], [400.0]]) * ((1 - rate) * np.eye(3) + rate * one_rate(1.0))
+    assert best == max((3.0, 10.0, 30.0, 100.0, 300.0, 1000.0, 3000.0), key=lambda strength: evidence(counts, strength))
     fit = fit_noise(Answers(counts), GIVEN, "abc", sharpness=1.0, max_iter=6)
     total = counts + best * one_rate(1 - np.trace(counts) / counts.sum())
     assert np.allclose(fit.components[0].systematic, total / total.sum(axis=1, keepdims=True), rtol=1e-7)
