@@ -156,3 +156,18 @@ def test_sampled_warp_never_draws_the_given_class():
         logits[:, z] = 0.5
         loss = losses.warp_sampled(logits, torch.full((300,), z))
         assert loss.tolist() == pytest.approx([1.5 * 0.5] * 300)  # rank 2 // 1, L(2) = 3/2, hinge 1/2
+
+
+@pytest.mark.parametrize("z", range(4))
+def test_sampled_warp_draws_every_other_class_alike(z):
+    scores = torch.tensor([0.1, 0.2, 0.3, 0.4], dtype=torch.float64)
+    loss = losses.warp_sampled(scores.repeat(9000, 1), torch.full((9000,), z), generator=torch.Generator().manual_seed(0))
+    costs = [11 / 6 * (1 - scores[z] + scores[i]).item() for i in range(4) if i != z]  # found at once: rank 3
+    shares = [torch.isclose(loss, torch.tensor(cost, dtype=torch.float64), rtol=1e-6).double().mean().item() for cost in costs]
+    assert shares == pytest.approx([1 / 3] * 3, abs=0.025)
+
+
+def test_sampled_warp_without_a_violator_is_zero():
+    logits = torch.tensor([[5.0, 0.0, 1.0], [9.0, 2.0, 0.0]])
+    for known_rank in (False, True):
+        assert losses.warp_sampled(logits, torch.tensor([0, 0]), known_rank=known_rank).tolist() == [0.0, 0.0]
