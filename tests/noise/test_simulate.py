@@ -135,8 +135,9 @@ def test_each_true_class_has_a_projection_of_its_own():
     noisy = simulate.instance_dependent(labels, features, 0.9, n_classes=4, seed=0)
     towards = [(noisy.labels[(labels == y) & (features[:, 0] == 1)] == 3).mean() for y in (0, 1)]
     assert abs(towards[0] - towards[1]) > 0.05
-    with pytest.raises(BadInput, match="spread"):
-        simulate.instance_dependent(labels, features, 0.1, spread=0.0)
+    for spread in (0.0, -0.1):
+        with pytest.raises(BadInput, match="spread"):
+            simulate.instance_dependent(labels, features, 0.1, spread=spread)
     with pytest.raises(BadInput, match="rate"):
         simulate.instance_dependent(labels, features, 1.1)
 
@@ -244,7 +245,7 @@ def test_caption_replacement_takes_words_of_other_images():
 
 
 def test_labels_must_be_codes():
-    for bad in (["a", "b"], [0.5, 1.0], [], [[0, 1]]):
+    for bad in (["a", "b"], [0.5, 1.0], [], np.zeros(0, int), [[0, 1]]):
         with pytest.raises(BadInput, match="integer codes"):
             simulate.symmetric(bad, 0.1)
 

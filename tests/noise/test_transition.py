@@ -140,6 +140,12 @@ def test_bad_arguments():
             make()
 
 
+def test_counts_of_nothing_are_named():
+    for counts in (np.zeros((2, 2)), -np.eye(2), np.ones((2, 3)), np.ones(4)):
+        with pytest.raises(lp.BadInput, match="square matrix of counts, none negative, not all zero"):
+            TransitionMatrix.from_counts(counts)
+
+
 def test_it_is_an_array_where_one_is_wanted():
     assert np.asarray(TransitionMatrix(np.eye(2))).shape == (2, 2)
     assert TransitionMatrix(np.eye(2)) == TransitionMatrix(np.eye(2))
