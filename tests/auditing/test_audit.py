@@ -16,7 +16,7 @@ import labelproof as lp
 from labelproof.auditing import fold
 from labelproof.auditing.audit import assemble, error_rate_of, known_noise, true_codes
 from labelproof.auditing.calibrate import fit_calibration
-from labelproof.auditing.findings import ISSUE_COLUMNS, ErrorRate, Findings, verdicts
+from labelproof.auditing.findings import ISSUE_COLUMNS, ErrorRate, Findings, read_summary, verdicts
 from labelproof.noise import expectation_maximization
 
 
@@ -171,6 +171,43 @@ def test_a_table_of_findings_by_hand():
     again = Findings.from_table(found.issues, noise.classes)
     for name in ("index", "given", "suggested", "error_probability", "confidence"):
         assert getattr(again, name).tolist() == getattr(findings, name).tolist()
+
+
+def few_findings(noise):
+    findings = Findings(
+        np.arange(3), None, np.array([0, 1, 2]), np.array([0, 0, 2], np.int32),
+        np.array([0.2, 0.96, 0.3]), np.array([0.8, 0.9, 0.7], np.float32),
+    )  # fmt: skip
+    return lp.Audit(findings, noise, ErrorRate(0.5, 0.4, 0.6), n=3)
+
+
+def test_pooled_noise_is_saved_in_its_factors(tmp_path):
+    noise = lp.TransitionMatrix.pooled([0.1, 0.2, 0.0], [0.5, 0.3, 0.2], prior=[0.2, 0.2, 0.6], classes=["a", "b", "c"])
+    few_findings(noise).save(tmp_path / "audit")
+    again = lp.Audit.load(tmp_path / "audit")
+    assert again.summary["transition"] is None
+    assert again.noise == noise
+    assert [factor.tolist() for factor in again.noise.factors] == [[0.1, 0.2, 0.0], [0.5, 0.3, 0.2]]
+
+
+def test_a_folder_with_other_columns_or_another_summary_is_damaged(tmp_path):
+    audit = few_findings(lp.TransitionMatrix(np.eye(3), classes=["a", "b", "c"]))
+    audit.save(tmp_path / "audit")
+    for issues in (audit.issues.with_columns(more=1), audit.issues[:2]):
+        issues.write_parquet(tmp_path / "audit" / "issues.parquet")
+        with pytest.raises(lp.CorruptArtifact, match="does not belong to"):
+            lp.Audit.load(tmp_path / "audit")
+    for summary in ({"n": 3}, ["classes"], []):
+        (tmp_path / "audit" / "summary.json").write_text(json.dumps(summary))
+        with pytest.raises(lp.CorruptArtifact, match="is not that of an audit"):
+            read_summary(tmp_path / "audit")
+
+
+def test_ids_keep_their_type(noisy_problem):
+    labels, probs, _ = noisy_problem(n=60)
+    text = np.array([f"i{i}" for i in range(60)], dtype=object)
+    for ids, kind in ((text, pl.String), (text.astype(str), pl.String), (np.arange(60, 120), pl.Int64), (None, pl.Int64)):
+        assert lp.audit(labels, probs, ids=ids).issues["id"].dtype == kind
 
 
 def test_known_noise_takes_the_prior_of_the_matrix_or_the_frequencies():
