@@ -228,6 +228,9 @@ def test_true_labels_by_row_or_by_id():
     assert true_codes({2: "b"}, ["a", "b"], None, 4).tolist() == [-1, -1, 1, -1]
     assert true_codes({"y": "b", "w": "a"}, ["a", "b"], ["w", "x", "y"], 3).tolist() == [0, -1, 1]
     assert true_codes({}, ["a", "b"], None, 2).tolist() == [-1, -1]
+    for nothing in ({1: None}, [None, None]):
+        with pytest.raises(lp.BadInput, match="reviews has no label at all"):
+            true_codes(nothing, ["a", "b"], None, 2)
 
 
 def test_the_rate_after_reviews_by_hand(noisy_problem):
