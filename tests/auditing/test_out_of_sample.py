@@ -10,6 +10,7 @@ from sklearn.linear_model import LogisticRegression, RidgeClassifier
 from sklearn.neighbors import KNeighborsClassifier
 
 import labelproof as lp
+from labelproof.data.dataset import Dataset
 
 
 def test_no_item_is_predicted_by_a_model_that_saw_it():
@@ -96,6 +97,50 @@ def test_a_class_that_a_fold_did_not_see_has_no_probability_there():
 
     probs = lp.out_of_sample_probs(np.zeros((20, 1)), ["a"] * 10 + ["b"] * 4 + ["c"] * 4 + [None] * 2, estimator=Binary())
     assert np.allclose(probs, [0.25, 0.0, 0.75])
+
+
+def test_five_folds_unless_asked_otherwise_and_rows_of_one():
+    class Twice(Told):
+        def predict_proba(self, x):
+            return 2 * super().predict_proba(x)
+
+    Told.fits.clear()
+    y = np.arange(40) % 2
+    assert np.allclose(lp.out_of_sample_probs(np.zeros((40, 1)), y, estimator=Twice()), 0.5)
+    assert len(Told.fits) == 5
+
+
+def test_a_frame_is_given_to_the_model_as_a_frame_and_a_list_as_an_array():
+    kinds = set()
+
+    class Kind(Told):
+        def fit(self, x, y):
+            kinds.add(type(x))
+            return super().fit(x, y)
+
+    y = np.arange(20) % 2
+    lp.out_of_sample_probs(pl.DataFrame({"a": np.arange(20.0)}), y, estimator=Kind())
+    lp.out_of_sample_probs([[float(i)] for i in range(20)], y, estimator=Kind())
+    assert kinds == {pl.DataFrame, np.ndarray}
+
+
+def test_a_class_without_an_item_is_no_class_with_one():
+    data = Dataset(
+        np.arange(12.0)[:, None],
+        np.array([1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2]),
+        ("none", "b", "c"),
+        np.arange(12),
+        str,
+        "arrays",
+    )
+    probs = lp.out_of_sample_probs(data, estimator=Told())
+    assert np.allclose(probs, [0.0, 0.5, 0.5], atol=0.1)
+    assert (probs[:, 0] == 0).all()
+    data = Dataset(
+        np.arange(7.0)[:, None], np.array([1, 1, 1, 3, 3, 2, 3]), ("none", "b", "lonely", "d"), np.arange(7), str, "arrays"
+    )
+    with pytest.raises(lp.BadInput, match=r"class 'lonely' has one example \(row 5\)"):
+        lp.out_of_sample_probs(data, estimator=Told())
 
 
 def test_folds_run_where_the_caller_says():

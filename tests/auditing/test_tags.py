@@ -127,6 +127,12 @@ def test_a_tag_listens_to_the_others_by_cross_validated_regression():
     assert not np.allclose(averaged, sharp, atol=1e-3)
 
 
+def test_a_single_tag_has_no_other_to_listen_to():
+    given, probs, _, _ = problem(n=400, k=1)
+    alone, listening = (lp.audit_tags(given, probs, dependence=d) for d in (False, True))
+    assert np.array_equal(alone.error_probability, listening.error_probability)
+
+
 def test_only_the_twenty_likest_tags_are_listened_to_and_rare_tags_to_none():
     rng = np.random.default_rng(0)
     given = (rng.random((400, 24)) < 0.5).astype(np.int8)
