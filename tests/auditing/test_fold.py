@@ -13,6 +13,7 @@ import pytest
 
 import labelproof as lp
 from labelproof.auditing import fold
+from labelproof.auditing.kernels import sharpened_rows
 from labelproof.noise.em import NoiseFit, NoiseParams, expected
 from labelproof.noise.transition import TransitionMatrix
 
@@ -51,6 +52,14 @@ def test_the_e_step_equals_the_reference(k, pooled, dtype, power):
     assert np.allclose(found.classifier, reference.classifier, atol=1e-6)
     assert np.isclose(found.log_likelihood, reference.log_likelihood, rtol=1e-6)
     assert found.n == reference.n
+
+
+@pytest.mark.parametrize("power", [0.25, 0.75, 1.0, 2.5, 6.0, 24.0])
+def test_sharpened_rows_e_step_equals_the_power_and_sums_to_one(power):
+    probs, _, _ = problem(30, 4)
+    sharp, rate = sharpened_rows(probs, np.array([round(4 * power)]), 0.3)
+    assert np.allclose(sharp, probs**power / (probs**power).sum(axis=1, keepdims=True), rtol=1e-6, atol=1e-12)
+    assert np.allclose(rate, 0.3 * (1 - probs.max(axis=1)), atol=1e-12)
 
 
 @pytest.mark.parametrize(("k", "pooled"), [(2, False), (3, False), (10, False), (3, True), (5000, True)])
@@ -173,6 +182,8 @@ def test_a_row_that_is_no_distribution_is_named(row, message):
     probs[[77, 101]] = row
     with pytest.raises(lp.BadInput, match=f"row 1077.*{message}"):
         fold.score(probs, np.arange(130) % 2, fit, 1000)
+    with pytest.raises(lp.BadInput, match=f"row 77.*{message}"):
+        fold.score(probs, np.arange(130) % 2, fit)
     probs[[77, 101]] = [0.5, 0.5009]  # within the tolerance
     assert np.isfinite(fold.score(probs, np.arange(130) % 2, fit).error_probability).all()
     probs[77], probs[101] = [1.0000009, -9e-7], [0.5, 0.4991]
