@@ -206,7 +206,15 @@ def test_a_folder_with_other_columns_or_another_summary_is_damaged(tmp_path):
 def test_ids_keep_their_type(noisy_problem):
     labels, probs, _ = noisy_problem(n=60)
     text = np.array([f"i{i}" for i in range(60)], dtype=object)
-    for ids, kind in ((text, pl.String), (text.astype(str), pl.String), (np.arange(60, 120), pl.Int64), (None, pl.Int64)):
+    numbers = np.arange(60, 120)
+    kinds = [
+        (text, pl.String),
+        (text.astype(str), pl.String),
+        (numbers, pl.Int64),
+        (numbers.astype(object), pl.Int64),
+        (None, pl.Int64),
+    ]
+    for ids, kind in kinds:
         assert lp.audit(labels, probs, ids=ids).issues["id"].dtype == kind
 
 
