@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INPUTS := pyproject.toml constraints.txt
 
-.PHONY: demo test lint bench docs clean
+.PHONY: demo test lint bench mutants docs clean
 
 demo: $(VENV)/.installed
 	$(BIN)/labelproof demo --overwrite
@@ -21,13 +21,16 @@ bench: $(VENV)/.installed-dev
 	for script in benchmarks/[a-z]*.py; do $(BIN)/python $$script || exit 1; done
 	$(BIN)/python benchmarks/_readme.py
 
+mutants: $(VENV)/.installed-dev
+	$(BIN)/python tests/mutants/run.py
+
 docs: $(VENV)/.installed-dev
 	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
 	$(BIN)/python -m sphinx -W -q -b doctest docs docs/_build/doctest
 	@echo "docs/_build/html/index.html"
 
 clean:
-	rm -rf $(VENV) docs/_build docs/api labelproof-demo
+	rm -rf $(VENV) docs/_build docs/api labelproof-demo .mutants
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

@@ -13,7 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import labelproof as lp
-from labelproof.auditing.findings import ISSUE_COLUMNS, verdicts
+from labelproof.auditing import fold
+from labelproof.auditing.audit import assemble, error_rate_of, known_noise, true_codes
+from labelproof.auditing.calibrate import fit_calibration
+from labelproof.auditing.findings import ISSUE_COLUMNS, ErrorRate, Findings, read_summary, verdicts
 from labelproof.noise import expectation_maximization
 
 
@@ -104,6 +107,161 @@ def test_obvious_is_the_longest_head_of_expected_precision():
     assert verdicts(error).to_list() == ["obvious"] * 3 + ["possible"] * 3 + ["ok"]
     assert verdicts(np.array([0.9])).to_list() == ["possible"]
     assert verdicts(np.array([])).to_list() == []
+
+
+def test_the_limits_of_the_verdicts():
+    assert verdicts(np.array([0.95, 0.95, 0.5, 0.4999])).to_list() == ["obvious", "obvious", "possible", "ok"]
+    assert verdicts(np.array([1.0, 0.8, 0.3])).to_list() == ["obvious", "possible", "ok"]
+
+
+def test_the_interval_of_the_error_rate_by_hand():
+    e = np.array([0.1, 0.5, 0.9, 0.0, 1.0, 0.2])
+    half = 1.96 * np.sqrt(0.09 + 0.25 + 0.09 + 0.16) / 6
+    assert error_rate_of(e, np.array([2.0, 2.8, 3.0])) == pytest.approx((2.7 / 6, 2.0 / 6 - half, 3.0 / 6 + half))
+    assert error_rate_of(e, np.array([1.0, 5.0])) == pytest.approx((2.7 / 6, 0.0, 1.0))
+    assert isinstance(error_rate_of(e, np.array([2.0])), ErrorRate)
+
+
+def test_findings_of_blocks_are_joined_in_order():
+    def scores(*rows):
+        error, suggested, confidence, expected = zip(*rows, strict=True)
+        return fold.Scores(
+            np.array(error), np.array(suggested, np.int32), np.array(confidence, np.float32), np.sum(expected, axis=0)
+        )
+
+    first = scores((0.1, 0, 0.9, (0.2, 0.0)), (np.nan, -1, np.nan, (0.0, 0.0)))
+    second = scores((0.7, 2, 0.6, (0.8, 0.6)), (0.4, 1, 0.6, (0.3, 0.5)))
+    given_ = np.array([0, -1, 1, 1])
+    found, expected = assemble([first, second], given_, np.array(list("wxyz")))
+    assert expected.tolist() == pytest.approx([1.3, 1.1])
+    assert found.index.tolist() == [0, 2, 3]
+    assert found.ids.tolist() == ["w", "y", "z"]
+    assert found.given.tolist() == [0, 1, 1]
+    assert found.suggested.tolist() == [0, 2, 1]
+    assert found.error_probability.tolist() == [0.1, 0.7, 0.4]
+    assert found.confidence.tolist() == pytest.approx([0.9, 0.6, 0.6])
+    whole, expected = assemble([second], given_[2:], None)
+    assert (whole.index.tolist(), whole.ids, whole.given.tolist()) == ([0, 1], None, [1, 1])
+    assert expected.tolist() == pytest.approx([1.1, 1.1])
+
+
+def test_a_table_of_findings_by_hand():
+    findings = Findings(
+        np.array([0, 2, 3, 5]), np.array(["p", "q", "r", "s"], dtype=object), np.array([0, 1, 1, 0]), np.array([0, 0, 2, 1], np.int32),
+        np.array([0.2, 0.96, 0.2, 0.6]), np.array([0.8, 0.9, 0.7, 0.6], np.float32),
+    )  # fmt: skip
+    noise = lp.TransitionMatrix(np.eye(3), classes=["a", "b", "c"])
+    found = lp.Audit(findings, noise, ErrorRate(0.5, 0.4, 0.6), n=7, skipped=[("t", "broken")])
+    assert found.issues["index"].to_list() == [2, 5, 0, 3]  # ties in the order of the input
+    assert found.issues["id"].to_list() == ["q", "s", "p", "r"]
+    assert found.issues["given_label"].to_list() == ["b", "a", "a", "b"]
+    assert found.issues["suggested_label"].to_list() == ["a", "b", "a", "c"]
+    assert found.issues["verdict"].to_list() == ["obvious", "possible", "ok", "ok"]
+    assert found.issues["confidence"].to_list() == pytest.approx([0.9, 0.6, 0.8, 0.7])
+    assert found.counts == {"obvious": 1, "possible": 1, "ok": 2}
+    assert found.suggested.tolist() == ["a", None, "a", "c", None, "b", None]
+    assert np.array_equal(found.error_probability, [0.2, np.nan, 0.96, 0.2, np.nan, 0.6, np.nan], equal_nan=True)
+    theirs = found.cleanlab_table()
+    assert theirs["is_label_issue"].to_list() == [False, True, False, True]
+    assert theirs["label_quality"].to_list() == pytest.approx([0.8, 0.04, 0.8, 0.4])
+    assert theirs["predicted_label"].to_list() == ["a", "a", "c", "b"]
+    assert theirs["given_label"].to_list() == ["a", "b", "b", "a"]
+    summary = found.summary
+    assert (summary["n"], summary["labelled"], summary["skipped"]) == (7, 4, [{"id": "t", "reason": "broken"}])
+    again = Findings.from_table(found.issues, noise.classes)
+    for name in ("index", "given", "suggested", "error_probability", "confidence"):
+        assert getattr(again, name).tolist() == getattr(findings, name).tolist()
+
+
+def few_findings(noise):
+    findings = Findings(
+        np.arange(3), None, np.array([0, 1, 2]), np.array([0, 0, 2], np.int32),
+        np.array([0.2, 0.96, 0.3]), np.array([0.8, 0.9, 0.7], np.float32),
+    )  # fmt: skip
+    return lp.Audit(findings, noise, ErrorRate(0.5, 0.4, 0.6), n=3)
+
+
+def test_pooled_noise_is_saved_in_its_factors(tmp_path):
+    noise = lp.TransitionMatrix.pooled([0.1, 0.2, 0.0], [0.5, 0.3, 0.2], prior=[0.2, 0.2, 0.6], classes=["a", "b", "c"])
+    few_findings(noise).save(tmp_path / "audit")
+    again = lp.Audit.load(tmp_path / "audit")
+    assert again.summary["transition"] is None
+    assert again.noise == noise
+    assert [factor.tolist() for factor in again.noise.factors] == [[0.1, 0.2, 0.0], [0.5, 0.3, 0.2]]
+
+
+def test_a_folder_with_other_columns_or_another_summary_is_damaged(tmp_path):
+    audit = few_findings(lp.TransitionMatrix(np.eye(3), classes=["a", "b", "c"]))
+    audit.save(tmp_path / "audit")
+    for issues in (audit.issues.with_columns(more=1), audit.issues[:2]):
+        issues.write_parquet(tmp_path / "audit" / "issues.parquet")
+        with pytest.raises(lp.CorruptArtifact, match="does not belong to"):
+            lp.Audit.load(tmp_path / "audit")
+    for summary in ({"n": 3}, ["classes"], []):
+        (tmp_path / "audit" / "summary.json").write_text(json.dumps(summary))
+        with pytest.raises(lp.CorruptArtifact, match="is not that of an audit"):
+            read_summary(tmp_path / "audit")
+
+
+def test_ids_keep_their_type(noisy_problem):
+    labels, probs, _ = noisy_problem(n=60)
+    text = np.array([f"i{i}" for i in range(60)], dtype=object)
+    numbers = np.arange(60, 120)
+    kinds = [
+        (text, pl.String),
+        (text.astype(str), pl.String),
+        (numbers, pl.Int64),
+        (numbers.astype(object), pl.Int64),
+        (None, pl.Int64),
+    ]
+    for ids, kind in kinds:
+        assert lp.audit(labels, probs, ids=ids).issues["id"].dtype == kind
+
+
+def test_known_noise_takes_the_prior_of_the_matrix_or_the_frequencies():
+    given_ = np.array([0, 0, 0, 1, -1])
+    matrix = [[0.9, 0.1, 0.0], [0.2, 0.8, 0.0], [0.0, 0.0, 1.0]]
+    fit = known_noise(matrix, given_, "abc")
+    assert fit.transition.prior.tolist() == [0.75, 0.25, 0.0]
+    (params,) = fit.components
+    assert params.given_prior == pytest.approx([0.75, 0.25, 0.0])
+    assert params.given_prior[2] > 0  # never given, but no division by zero
+    assert (params.sharpness, params.ambiguity, params.class_weights.tolist()) == (1.0, 0.0, [1.0, 1.0, 1.0])
+    own = known_noise(lp.TransitionMatrix(matrix, prior=[0.2, 0.3, 0.5]), given_, "abc")
+    assert own.transition.prior.tolist() == [0.2, 0.3, 0.5]
+
+
+def test_true_labels_by_row_or_by_id():
+    assert true_codes(["b", None, "a"], ["a", "b"], None, 3).tolist() == [1, -1, 0]
+    assert true_codes({2: "b"}, ["a", "b"], None, 4).tolist() == [-1, -1, 1, -1]
+    assert true_codes({"y": "b", "w": "a"}, ["a", "b"], ["w", "x", "y"], 3).tolist() == [0, -1, 1]
+    assert true_codes({}, ["a", "b"], None, 2).tolist() == [-1, -1]
+    for nothing in ({1: None}, [None, None]):
+        with pytest.raises(lp.BadInput, match="reviews has no label at all"):
+            true_codes(nothing, ["a", "b"], None, 2)
+
+
+def test_the_rate_after_reviews_by_hand(noisy_problem):
+    """Reviewed labels are certain; of the others the mean of the recalibrated probabilities, with 95 % of its draws and chance."""
+    labels, probs, wrong = noisy_problem(n=400)
+    before = lp.audit(labels, probs).error_probability
+    rows = np.argsort(-before)[::7][:50]
+    true = np.full(400, -1)
+    true[rows] = np.where(wrong[rows], (labels[rows] - 1) % 4, labels[rows])
+    after = lp.audit(labels, probs, reviews=true)
+    calibration = fit_calibration(before[rows], wrong[rows])
+    rest = np.setdiff1d(np.arange(400), rows)
+    left = calibration(before[rest])
+    assert np.allclose(after.error_probability[rest], left)
+    assert after.error_rate.estimate == pytest.approx((wrong[rows].sum() + left.sum()) / 400)
+    low, high = np.quantile(calibration.sample_means(before[rest]), [0.025, 0.975])
+    half = 1.96 * np.sqrt((left * (1 - left)).sum())
+    assert after.error_rate.low == pytest.approx((wrong[rows].sum() + 350 * low - half) / 400)
+    assert after.error_rate.high == pytest.approx((wrong[rows].sum() + 350 * high + half) / 400)
+    assert (after.findings.confidence[rows] == 1).all()
+    all_true = np.where(wrong, (labels - 1) % 4, labels)
+    exact = lp.audit(labels, probs, reviews=all_true).error_rate
+    assert exact == pytest.approx((wrong.mean(),) * 3)
 
 
 def test_clean_labels_raise_few_alarms(noisy_problem):

@@ -13,6 +13,7 @@ import pytest
 
 import labelproof as lp
 from labelproof.auditing import fold
+from labelproof.auditing.kernels import sharpened_rows
 from labelproof.noise.em import NoiseFit, NoiseParams, expected
 from labelproof.noise.transition import TransitionMatrix
 
@@ -51,6 +52,14 @@ def test_the_e_step_equals_the_reference(k, pooled, dtype, power):
     assert np.allclose(found.classifier, reference.classifier, atol=1e-6)
     assert np.isclose(found.log_likelihood, reference.log_likelihood, rtol=1e-6)
     assert found.n == reference.n
+
+
+@pytest.mark.parametrize("power", [0.25, 0.75, 1.0, 2.5, 6.0, 24.0])
+def test_sharpened_rows_e_step_equals_the_power_and_sums_to_one(power):
+    probs, _, _ = problem(30, 4)
+    sharp, rate = sharpened_rows(probs, np.array([round(4 * power)]), 0.3)
+    assert np.allclose(sharp, probs**power / (probs**power).sum(axis=1, keepdims=True), rtol=1e-6, atol=1e-12)
+    assert np.allclose(rate, 0.3 * (1 - probs.max(axis=1)), atol=1e-12)
 
 
 @pytest.mark.parametrize(("k", "pooled"), [(2, False), (3, False), (10, False), (3, True), (5000, True)])
@@ -92,6 +101,109 @@ def test_any_cut_into_blocks_in_any_order_is_the_same_sample():
         assert np.array_equal(total.index, whole.index)
         assert np.array_equal(total.probs, whole.probs)
         assert np.array_equal(total.given_counts, whole.given_counts)
+
+
+def test_how_many_rows_the_fit_takes():
+    for n, k, size in (
+        (10**9, 2, 1_000_000), (10**9, 3, 666_666), (10**9, 10, 200_000), (10**9, 400, 5_000), (10**9, 401, 5_000), (10**9, 1000, 5_000),
+        (10**9, 4_000, 5_000), (10**9, 5_000, 4_000), (10**9, 20_000, 1_000), (300, 2, 300), (5_001, 1000, 5_000),
+    ):  # fmt: skip
+        assert fold.sample_size(n, k) == size
+
+
+@pytest.mark.parametrize("step", [1, 2, 7, 64, 1000, 4096])
+def test_rows_are_drawn_by_their_number_alike(step):
+    """As many as asked for, of every residue, of rows beyond four milliards too, and independent of the neighbour."""
+    for start in (0, 2**33):
+        rows = start + step * np.arange(40_000)
+        for share in (0.01, 0.3):
+            drawn = fold.in_sample(rows, 10**6, int(share * 10**6))
+            spread = np.sqrt(share * (1 - share) / 40_000)
+            assert abs(drawn.mean() - share) < 5 * spread
+            assert abs((drawn[1:] & drawn[:-1]).mean() - share**2) < 5 * np.sqrt(share**2 / 40_000) + 0.002
+    assert fold.in_sample(np.arange(10), 10, 10).all()
+    assert fold.in_sample(np.arange(10), 10, 11).all()
+    assert not fold.in_sample(np.arange(10), 10**12, 1).any()
+
+
+def test_the_drawn_rows_are_the_same_in_every_release():
+    """An audit that is made again of the same data must be fitted to the same rows."""
+    drawn = np.flatnonzero(fold.in_sample(np.arange(1000), 1000, 20))
+    assert drawn.tolist() == [
+        0, 118, 160, 196, 209, 216, 237, 258, 308, 441, 519, 602, 617, 639, 669, 745, 796, 833, 879, 912, 954,
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("unlabelled", [False, True])
+def test_a_sample_by_hand(monkeypatch, unlabelled):
+    monkeypatch.setattr(fold, "SAMPLE_CELLS", 300)
+    monkeypatch.setattr(fold, "FEWEST_ROWS", 10)
+    rng = np.random.default_rng(0)
+    n, probs, given = 400, rng.dirichlet(np.ones(3), 400), rng.integers(0, 3, 400)
+    if unlabelled:
+        given[::4] = -1
+    drawn = [i for i in range(n) if fold.in_sample(np.array([i]), n, 100)[0] and given[i] >= 0]
+    parts = [fold.sample(probs[a:b], given[a:b], a, n) for a, b in ((0, 150), (150, 151), (151, 400))]
+    for found in (fold.sample(probs, given, 0, n), fold.together(parts), parts[2] + parts[0] + parts[1]):
+        assert found.index.tolist() == drawn
+        assert np.array_equal(found.probs, probs[drawn])
+        assert np.array_equal(found.given, given[drawn])
+        assert found.given_counts.tolist() == [(given == y).sum() for y in range(3)]
+    few = fold.sample(probs[:100], given[:100], 0, 100)
+    assert few.index.tolist() == [i for i in range(100) if given[i] >= 0]
+    assert np.shares_memory(few.probs, probs) == (not unlabelled)
+
+
+def test_scores_of_rows_without_a_label_and_of_impossible_labels():
+    noise = NoiseParams(np.array([[1.0, 0.0], [0.25, 0.75]]), np.array([0.6, 0.4]), np.ones(2), 1.0, 0.0)
+    probs = np.array([[0.5, 0.5], [0.9, 0.1], [1.0, 0.0], [0.2, 0.8]])
+    scores = fold.score(probs, np.array([0, -1, 1, 0]), NoiseFit(TransitionMatrix(noise.matrix), (noise,)))
+    assert np.allclose(scores.error_probability, [0.2, np.nan, 0.0, 0.5], equal_nan=True)
+    assert scores.suggested[[0, 1]].tolist() == [0, -1]
+    assert np.allclose(scores.confidence[[0, 3]], [0.8, 0.5])
+    assert np.isnan(scores.confidence[1])
+    assert np.allclose(scores.expected_errors, [0.7])
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ([0.5, 0.4985], "sums to 0.9985"),
+        ([0.5, 0.5015], "sums to 1.0015"),
+        ([1.00001, -1e-5], "between 0 and 1"),
+        ([np.nan, 0.5], "column 0 is nan"),
+        ([0.5, np.inf], "column 1 is inf"),
+    ],
+)
+def test_a_row_that_is_no_distribution_is_named(row, message):
+    noise = NoiseParams(np.array([[0.9, 0.1], [0.2, 0.8]]), np.array([0.6, 0.4]), np.ones(2), 1.0, 0.5)
+    fit = NoiseFit(TransitionMatrix(noise.matrix), (noise,))
+    probs = np.full((130, 2), 0.5)
+    probs[[77, 101]] = row
+    with pytest.raises(lp.BadInput, match=f"row 1077.*{message}"):
+        fold.score(probs, np.arange(130) % 2, fit, 1000)
+    with pytest.raises(lp.BadInput, match=f"row 77.*{message}"):
+        fold.score(probs, np.arange(130) % 2, fit)
+    probs[[77, 101]] = [0.5, 0.5009]  # within the tolerance
+    assert np.isfinite(fold.score(probs, np.arange(130) % 2, fit).error_probability).all()
+    probs[77], probs[101] = [1.0000009, -9e-7], [0.5, 0.4991]
+    assert np.isfinite(fold.score(probs, np.arange(130) % 2, fit).error_probability).all()
+
+
+@pytest.mark.parametrize("pooled", [False, True])
+def test_a_label_that_the_noise_rules_out_counts_as_kept(pooled):
+    """The item is surely of class 0, which is never given 2: it is no evidence of anything, nor a reason to divide by zero."""
+    noise = np.array([[1.0, 0.0]] * 3) if pooled else np.eye(3)
+    params = NoiseParams(noise, np.array([0.5, 0.3, 0.2]), np.ones(3), 1.0, 0.0)
+    probs, given = np.array([[1.0, 0.0, 0.0], [0.0, 0.75, 0.25]]), np.array([2, 1])
+    found = fold.CompiledEStep(sample_of(probs, given))(params)
+    assert found.systematic.tolist() == ([[0, 0], [1, 0], [1, 0]] if pooled else [[0, 0, 0], [0, 1, 0], [0, 0, 1]])
+    assert found.random.tolist() == [0, 0, 0]
+    assert np.allclose(found.classifier, [1.0, 0.75, 0.25])
+    assert found.log_likelihood == pytest.approx(np.log(0.75))
+    scores = fold.score(probs, given, NoiseFit(TransitionMatrix(params.matrix), (params,)))
+    assert np.allclose(scores.error_probability, [0.0, 0.0])
+    assert scores.suggested.tolist() == [2, 1]
 
 
 THREADS = """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -10,6 +11,7 @@ import pytest
 
 import labelproof as lp
 from commands import run
+from labelproof.data.dataset import Dataset
 
 
 def test_it_is_the_posterior(noisy_problem):
@@ -31,10 +33,46 @@ def test_it_is_the_posterior(noisy_problem):
     assert found.noise is noise
 
 
+def test_findings_by_hand():
+    noise = lp.TransitionMatrix([[0.9, 0.1], [0.2, 0.8]], classes=["b", "a"])  # in the order of the model
+    probs = [[0.97, 0.03], [0.6, 0.4], [0.5, 0.5], [0.3, 0.7]]
+    found = lp.audit_posterior(["a", "b", None, "a"], probs, noise, ids=list("wxyz"), latent=[[0], [1], [2], [3]])
+    assert found.findings.index.tolist() == [0, 1, 3]
+    assert found.findings.error_probability.tolist() == pytest.approx([0.97, 0.4, 0.3])
+    assert found.findings.given.tolist() == [1, 0, 1]
+    assert found.suggested.tolist() == ["b", "b", None, "a"]
+    assert found.findings.confidence.tolist() == pytest.approx([0.97, 0.6, 0.7])
+    assert found.issues["id"].to_list() == ["w", "x", "z"]
+    assert found.n == 4
+    half = 1.96 * np.sqrt(0.97 * 0.03 + 0.24 + 0.21) / 3
+    assert found.error_rate == pytest.approx((1.67 / 3, max(0.0, 1.67 / 3 - half), min(1.0, 1.67 / 3 + half)))
+    assert found.latent.tolist() == [[0.0], [1.0], [2.0], [3.0]]
+    for wrong, message in (
+        ({"latent": [[0.0]] * 5}, "latent has 5 rows but there are 4 labels"),
+        ({"latent": [[0.0]]}, "latent has 1 rows but there are 4 labels"),
+        ({"ids": ["w"]}, "ids"),
+    ):
+        with pytest.raises(lp.BadInput, match=message):
+            lp.audit_posterior(["a", "b", None, "a"], probs, noise, **wrong)
+
+
+@pytest.mark.parametrize("classes", [("a", "c"), ("a", "b", "c"), ("A", "b")])
+def test_data_of_other_classes_are_refused(classes):
+    noise = lp.TransitionMatrix([[0.9, 0.1], [0.2, 0.8]], classes=["a", "b"])
+    given = np.array([0, 1])
+    data = Dataset(np.zeros((2, 1)), given, classes, np.arange(2), str, "arrays")
+    with pytest.raises(lp.BadInput, match="Give those of one model"):
+        lp.audit_posterior(data, [[0.9, 0.1], [0.5, 0.5]], noise)
+    found = lp.audit_posterior(replace(data, classes=("a", "b")), [[0.9, 0.1], [0.5, 0.5]], noise)
+    assert found.error_probability.tolist() == pytest.approx([0.1, 0.5])
+
+
 def test_what_does_not_fit_is_refused():
     noise = lp.TransitionMatrix.symmetric(2, 0.2)
     with pytest.raises(lp.BadInput, match="posterior is 2 x 2 but there are 3 labels of 2 classes"):
         lp.audit_posterior([0, 1, 1], np.full((2, 2), 0.5), noise)
+    with pytest.raises(lp.BadInput, match="posterior is 2 x 3 but there are 2 labels of 2 classes"):
+        lp.audit_posterior([0, 1], np.full((2, 3), 1 / 3), noise)
     with pytest.raises(lp.BadInput, match="row 1 sums to"):
         lp.audit_posterior([0, 1], [[0.5, 0.5], [0.5, 0.4]], noise)
     with pytest.raises(lp.BadInput, match="no label"):

@@ -7,9 +7,13 @@ import json
 import numpy as np
 import polars as pl
 import pytest
+from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import cross_val_predict
 
 import labelproof as lp
+from labelproof.auditing.findings import ErrorRate
+from labelproof.auditing.tags import TagAudit, with_dependence
 
 
 def problem(
@@ -47,6 +51,104 @@ def test_an_entry_is_the_posterior_of_a_noise_model_of_two_states():
     found = lp.audit_tags(given, probs, dependence=False)
     pair = np.stack([1 - probs[:, 2], probs[:, 2]], axis=1)
     assert np.allclose(found.error_probability[:, 2], lp.audit(given[:, 2], pair).error_probability)
+
+
+def small(error, tags, **more):
+    n, k = np.shape(error)
+    rate, none = ErrorRate(0.1, 0.0, 0.2), np.full(k, np.nan)
+    return TagAudit(
+        np.array(error), np.array(tags, np.int8), none, none, rate, tuple("abc"[:k]), np.array(list("wxyz")[:n]), **more
+    )
+
+
+def test_a_table_of_tags_by_hand():
+    found = small([[0.1, 0.99, 0.5], [0.0999, 0.97, 0.7]], [[1, 0, 1], [0, 1, 0]])
+    assert found.issues["index"].to_list() == [0, 1, 1, 0, 0]
+    assert found.issues["tag"].to_list() == ["b", "b", "c", "c", "a"]
+    assert found.issues["id"].to_list() == ["w", "x", "x", "w", "w"]
+    assert found.issues["kind"].to_list() == ["missing", "incorrect", "missing", "incorrect", "incorrect"]
+    assert found.issues["given_label"].to_list() == [0, 1, 0, 1, 1]
+    assert found.issues["suggested_label"].to_list() == [1, 0, 1, 1, 1]
+    assert found.issues["verdict"].to_list() == ["obvious", "obvious", "possible", "possible", "ok"]
+    assert found.issues["confidence"].to_list() == pytest.approx([0.99, 0.97, 0.7, 0.5, 0.9])
+    assert found.counts == {"obvious": 2, "possible": 2}
+    assert found.item_score.tolist() == [0.99, 0.97]
+    assert found.items["tags"].to_list() == [["a", "c"], ["b"]]
+    assert found.items["index"].to_list() == [0, 1]
+    assert found.items["error_probability"].to_list() == pytest.approx([1 - 0.9 * 0.01 * 0.5, 1 - 0.9001 * 0.03 * 0.3])
+    assert small([[0.0]], [[1]]).counts == {"obvious": 0, "possible": 0}
+    summary = small([[0.0, 0.0]], [[1, 0]], source={"kind": "arrays"}).summary
+    assert (summary["n"], summary["classes"], summary["missing_rates"]) == (1, ["a", "b"], [None, None])
+
+
+def test_rates_are_those_of_each_tags_own_noise():
+    given, probs, _, _ = problem(n=600)
+    found = lp.audit_tags(given, probs, dependence=False)
+    for j in range(4):
+        both = np.stack([1 - probs[:, j], probs[:, j]], axis=1)
+        matrix = lp.audit(given[:, j], both).noise.matrix
+        assert found.missing_rates[j] == pytest.approx(matrix[1, 0])
+        assert found.incorrect_rates[j] == pytest.approx(matrix[0, 1])
+    alone = [lp.audit(given[:, j], np.stack([1 - probs[:, j], probs[:, j]], axis=1)).error_rate for j in range(4)]
+    e = found.error_probability
+    assert found.error_rate.estimate == pytest.approx(np.mean([rate.estimate for rate in alone]))
+    half = 1.96 * np.sqrt((e * (1 - e)).sum()) / e.size
+    halves = [1.96 * np.sqrt((e[:, j] * (1 - e[:, j])).sum()) / 600 for j in range(4)]
+    assert found.error_rate.low == pytest.approx(
+        np.mean([r.low + h for r, h in zip(alone, halves, strict=True)]) - half, abs=2e-3
+    )
+    assert found.error_rate.high == pytest.approx(
+        np.mean([r.high - h for r, h in zip(alone, halves, strict=True)]) + half, abs=2e-3
+    )
+
+
+def test_a_tag_listens_to_the_others_by_cross_validated_regression():
+    """Of three tags, the second repeats the first and the third is its own: what an equal logistic regression says out of fold."""
+    rng = np.random.default_rng(0)
+    one = (rng.random(300) < 0.4).astype(np.int8)
+    given = np.stack([one, np.where(rng.random(300) < 0.05, 1 - one, one), (rng.random(300) < 0.5).astype(np.int8)], axis=1)
+    probs = np.clip(0.5 + 0.2 * (given - 0.5) + rng.normal(0, 0.1, given.shape), 0.0, 1.0)
+    probs[0] = 0.0, 1.0, 0.5
+
+    def held(p):
+        return np.maximum(p, 1e-3)
+
+    expected = np.empty(given.shape)
+    for j, others in enumerate(([1, 2], [0, 2], [0, 1])):  # the order of the others does not matter to a regression
+        logits = np.log(held(probs)) - np.log(held(1 - probs))
+        model = LogisticRegression(C=0.1, max_iter=500)
+        features = np.column_stack([logits[:, j], logits[:, others], given[:, others]])
+        expected[:, j] = cross_val_predict(model, features, given[:, j], cv=5, method="predict_proba")[:, 1]
+    assert np.allclose(with_dependence(given, probs), expected, atol=1e-3)  # better than the blurred ones: they replace them
+    sharp = np.where(given == 1, 0.999, 0.001)
+    averaged = with_dependence(given, sharp)
+    assert ((2 * averaged - sharp)[given == 1] < 0.999).all()  # worse than the sharp ones: the mean of both
+    assert ((2 * averaged - sharp)[given == 0] > 0.001).all()
+    assert not np.allclose(averaged, sharp, atol=1e-3)
+
+
+def test_a_single_tag_has_no_other_to_listen_to():
+    given, probs, _, _ = problem(n=400, k=1)
+    alone, listening = (lp.audit_tags(given, probs, dependence=d) for d in (False, True))
+    assert np.array_equal(alone.error_probability, listening.error_probability)
+
+
+def test_only_the_twenty_likest_tags_are_listened_to_and_rare_tags_to_none():
+    rng = np.random.default_rng(0)
+    given = (rng.random((400, 24)) < 0.5).astype(np.int8)
+    given[:, 23] = 0
+    given[0, 23] = 1  # once: no two folds
+    probs = np.clip(rng.normal(0.5, 0.1, given.shape), 0.01, 0.99)
+    found = with_dependence(given, probs)
+    assert np.allclose(found[:, 23], probs[:, 23])  # as it is, also in a mean
+    centred = given - given.mean(axis=0)
+    likeness = np.abs(np.corrcoef(centred.T))
+    others = [j for j in np.argsort(-likeness[0], kind="stable") if j != 0][:20]
+    logits = np.log(probs) - np.log(1 - probs)
+    model = LogisticRegression(C=0.1, max_iter=500)
+    features = np.hstack([logits[:, [0, *others]], given[:, others]])
+    listening = cross_val_predict(model, features, given[:, 0], cv=5, method="predict_proba")[:, 1]
+    assert min(np.abs(found[:, 0] - listening).max(), np.abs(found[:, 0] - (listening + probs[:, 0]) / 2).max()) < 1e-6
 
 
 def test_tags_that_belong_together_speak_for_one_another():

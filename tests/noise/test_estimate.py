@@ -78,6 +78,71 @@ def test_strength_draws_rows_to_one_error_rate():
     assert np.ptp(np.diag(tight)) < 0.001 < np.ptp(np.diag(loose))
 
 
+def confident_by_hand(labels, probs, calibrate):
+    """The definition, an item at a time."""
+    n, k = len(probs), len(probs[0])
+    limits = [np.mean([probs[i][j] for i in range(n) if labels[i] == j]) if j in labels else np.inf for j in range(k)]
+    counts = np.zeros((k, k))  # (given, true)
+    for p, z in zip(probs, labels, strict=True):
+        passed = [j for j in range(k) if p[j] >= limits[j] - 1e-9]
+        if z >= 0 and passed:
+            counts[z, max(passed, key=lambda j: p[j])] += 1
+    if calibrate:
+        for z in range(k):
+            counts[z] = (
+                counts[z] / counts[z].sum() * list(labels).count(z) if counts[z].sum() else list(labels).count(z) * np.eye(k)[z]
+            )
+    return counts.T
+
+
+@pytest.mark.parametrize("calibrate", [True, False])
+def test_the_confident_joint_equals_its_definition(calibrate):
+    rng = np.random.default_rng(3)
+    probs, labels = rng.dirichlet(np.full(4, 0.4), 80), rng.integers(0, 3, 80)  # 3 is never given
+    labels[:4] = -1
+    probs[labels == 2] = [0.3, 0.3, 0.1, 0.3]  # all at their own average
+    counts = confident_by_hand(labels, probs, calibrate)
+    found = confident_joint(labels, probs, calibrate=calibrate)
+    joint = counts / counts.sum()
+    assert np.allclose(found.joint, joint, atol=1e-12)
+    assert found.k == 4
+
+
+def test_a_small_confident_joint_by_hand():
+    """Averages 0.65, 0.7: the last item given 0 counts for 1, the second passes nothing, the one at its average counts."""
+    probs = [[0.9, 0.1], [0.6, 0.4], [0.25, 0.75], [0.85, 0.15], [0.3, 0.7], [0.4, 0.6], [0.2, 0.8]]
+    labels = ["a", "a", "a", "a", "b", "b", "b"]
+    plain = confident_joint(labels, probs, calibrate=False)
+    assert np.allclose(plain.matrix, [[1.0, 0.0], [1 / 3, 2 / 3]])
+    assert np.allclose(plain.prior, [2 / 5, 3 / 5])
+    found = confident_joint(labels, probs)  # 4 items given a in the proportion 2 : 1, 3 given b
+    assert np.allclose(found.joint, np.array([[8 / 3, 0], [4 / 3, 3]]) / 7)
+    assert found.classes == ("a", "b")
+    none = confident_joint([0, 0, 1, 1, 1], [[0.6, 0.4], [0.6, 0.4], [0.61, 0.39], [0.62, 0.38], [0.63, 0.37]])
+    assert np.allclose(none.joint, np.array([[2, 3], [0, 0]]) / 5)
+
+
+def test_a_given_class_of_which_nothing_is_confident_keeps_itself():
+    """All of 2 are below the averages of 0 and 1 and, but for one item in three, of 2; that one is surer of nothing else."""
+    probs = [[0.9, 0.05, 0.05], [0.05, 0.9, 0.05], [0.5, 0.45, 0.05], [0.45, 0.5, 0.05]]
+    found = confident_joint([0, 1, -1, -1], probs, classes=[0, 1, 2])
+    assert np.allclose(found.matrix, np.eye(3))
+    assert np.allclose(found.prior, [0.5, 0.5, 0.0])
+
+
+def test_an_anchor_is_the_item_at_the_quantile_of_its_column():
+    rng = np.random.default_rng(0)
+    probs = rng.dirichlet(np.ones(3), 101)
+    for quantile, rank in ((0.97, 97), (0.5, 50), (1.0, 100), (0.0, 0), (0.123, 12)):
+        rows = [sorted(probs.tolist(), key=lambda p, j=j: p[j])[rank] for j in range(3)]
+        assert np.allclose(anchor_points(probs, quantile=quantile, classes="abc").matrix, rows)
+    assert np.array_equal(anchor_points(probs).matrix, anchor_points(probs, quantile=0.97).matrix)
+    assert anchor_points(probs, classes="abc").classes == ("a", "b", "c")
+    for quantile in (-0.01, 1.01):
+        with pytest.raises(BadInput, match="quantile"):
+            anchor_points(probs, quantile=quantile)
+
+
 def test_the_confident_joint_recovers_well_separated_noise():
     given, probs = problem()
     found = confident_joint(given, probs @ NOISE.matrix)

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.sparse import csr_matrix
 
 from labelproof.errors import BadInput
-from labelproof.noise.posterior import posterior
+from labelproof.noise.posterior import TINY
 from labelproof.noise.transition import TransitionMatrix
 from labelproof.validation import UNLABELLED, AnyArray, check_labels, to_numpy
 
@@ -84,32 +85,40 @@ def dawid_skene(
     ['a', 'b', 'a', 'b', 'a']
     """
     codes, names = _codes(annotations, classes)
-    n, k = len(codes), len(names)
+    (n, m), k = codes.shape, len(names)
     if not strength > 0:
         raise BadInput(f"strength is {strength!r}. Give a number of pseudo-items above 0.")
     if (codes == UNLABELLED).all(axis=1).any():
         row = int(np.argmax((codes == UNLABELLED).all(axis=1)))
         raise BadInput(f"annotations row {row} has no label at all. Leave such items out.")
-    votes = np.stack([(codes == y).sum(axis=1) for y in range(k)], axis=1).astype(float)  # (n, k)
-    belief = votes / votes.sum(axis=1, keepdims=True)
+    votes = _votes(codes, k)
+    belief = votes @ np.tile(np.eye(k), (m, 1))  # (n, k), how many said each class
+    belief /= belief.sum(axis=1, keepdims=True)
     pull = strength * (0.8 * np.eye(k) + 0.2 * (1 - np.eye(k)) / (k - 1))
     for _ in range(max_iter):
         prior = (belief.sum(axis=0) + 1 / k) / (n + 1)
-        reviewers = [_matrix(belief, said, pull) for said in codes.T]
-        before, belief = belief, np.repeat(prior[None], n, axis=0)
-        for said, matrix in zip(codes.T, reviewers, strict=True):
-            belief = posterior(belief, said, matrix)  # Bayes' rule, one reviewer after the other
+        counts = (votes.T @ belief).reshape(m, k, k).swapaxes(1, 2) + pull  # [reviewer, true, said]
+        reviewers = counts / counts.sum(axis=2, keepdims=True)
+        before, belief = belief, _posterior(prior, reviewers, votes)
         if np.abs(belief - before).max() < tol:
             break
     noises = tuple(TransitionMatrix(matrix, prior=prior, classes=names) for matrix in reviewers)
     return Consensus(belief, noises, prior, names)
 
 
-def _matrix(belief: Matrix, said: npt.NDArray[np.int64], pull: Matrix) -> Matrix:
-    counts = pull.copy()
-    seen = said != UNLABELLED
-    np.add.at(counts.T, said[seen], belief[seen])
-    return np.asarray(counts / counts.sum(axis=1, keepdims=True))
+def _votes(codes: npt.NDArray[np.int64], k: int) -> csr_matrix:
+    """Shape (n, m k): a one in row i at column ``r k + z`` where reviewer r said z of item i, so that time goes with the votes."""
+    item, reviewer = np.nonzero(codes != UNLABELLED)
+    column = reviewer * k + codes[item, reviewer]
+    return csr_matrix((np.ones(len(item)), (item, column)), shape=(len(codes), codes.shape[1] * k))
+
+
+def _posterior(prior: Matrix, reviewers: Matrix, votes: csr_matrix) -> Matrix:
+    """Bayes' rule over all reviewers at once, in log space: ``log p(y) + Σ_r log p(z_r | y)``, rows scaled to sum to one."""
+    said = reviewers.swapaxes(1, 2).reshape(votes.shape[1], -1)  # one row for each reviewer and class said
+    log_joint = np.log(prior) + votes @ np.log(np.maximum(said, TINY))
+    joint = np.exp(log_joint - log_joint.max(axis=1, keepdims=True))
+    return np.asarray(joint / joint.sum(axis=1, keepdims=True))
 
 
 def cohen_kappa(first: Any, second: Any) -> float:

@@ -7,12 +7,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from labelproof.review.consensus import Consensus, dawid_skene, fleiss_kappa
 from labelproof.review.store import Decision
 
 NO_CLASS = "\x00"  # stands for "none of these" among labels
 MOST_LABELS = 200  # distinct answers that a reviewer's matrix is fitted to
+Answers = Mapping[str, Mapping[str, Decision]]  # by item and reviewer
 
 
 @dataclass(frozen=True)
@@ -61,10 +63,10 @@ def resolve(decisions: Iterable[Decision]) -> dict[str, Resolved]:
         else:
             disputed.append(item)
     if disputed:
-        fitted, items = _fit(answers)
-        place = {item: row for row, item in enumerate(items)}
+        names, fitted = _distinct(answers), _fit(answers)
+        place = {item: row for row, item in enumerate(answers)}
         for item in disputed:
-            answer = _commonest(answers[item]) if fitted is None else str(fitted.labels[place[item]])
+            answer = _commonest(answers[item]) if fitted is None else names[fitted.labels[place[item]]]
             found[item] = _resolved(answer, answers[item], agreed=False)
     return found
 
@@ -94,11 +96,9 @@ def agreement(decisions: Iterable[Decision]) -> Agreement:
     shared = {item: by for item, by in answers.items() if len(by) > 1}
     if not shared:
         return Agreement(0, None, {})
-    reviewers = sorted({name for by in shared.values() for name in by})
-    table = _table(shared, reviewers)
-    fitted, _ = _fit(shared)
-    accuracies = {} if fitted is None else dict(zip(reviewers, fitted.accuracies.tolist(), strict=True))
-    return Agreement(len(shared), fleiss_kappa(table), accuracies)
+    fitted = _fit(shared)
+    accuracies = {} if fitted is None else dict(zip(_reviewers(shared), fitted.accuracies.tolist(), strict=True))
+    return Agreement(len(shared), fleiss_kappa(_table(shared)), accuracies)
 
 
 def _answer(decision: Decision) -> str:
@@ -112,17 +112,25 @@ def _resolved(answer: str, by_reviewer: Mapping[str, Decision], agreed: bool) ->
 
 def _commonest(by_reviewer: Mapping[str, Decision]) -> str:
     counts = Counter(_answer(d) for d in by_reviewer.values())
-    return max(by_reviewer.values(), key=lambda d: (counts[_answer(d)], d.seq)).label or NO_CLASS
+    return _answer(max(by_reviewer.values(), key=lambda d: (counts[_answer(d)], d.seq)))
 
 
-def _table(answers: Mapping[str, Mapping[str, Decision]], reviewers: list[str]) -> list[list[str | None]]:
-    return [[_answer(by[name]) if name in by else None for name in reviewers] for by in answers.values()]
+def _reviewers(answers: Answers) -> list[str]:
+    return sorted({name for by in answers.values() for name in by})
 
 
-def _fit(answers: Mapping[str, Mapping[str, Decision]]) -> tuple[Consensus | None, list[str]]:
-    reviewers = sorted({name for by in answers.values() for name in by})
-    table = _table(answers, reviewers)
-    distinct = {cell for row in table for cell in row if cell is not None}
-    if not 2 <= len(distinct) <= MOST_LABELS:
-        return None, []
-    return dawid_skene(np.array(table, dtype=object), classes=sorted(distinct)), list(answers)
+def _distinct(answers: Answers) -> list[str]:
+    return sorted({_answer(decision) for by in answers.values() for decision in by.values()})
+
+
+def _table(answers: Answers) -> npt.NDArray[np.float64]:
+    """Answers as places in `_distinct`, NaN where a reviewer gave none: no name of a class may be taken for a missing one."""
+    code = {answer: place for place, answer in enumerate(_distinct(answers))}
+    reviewers = _reviewers(answers)
+    return np.array([[code[_answer(by[name])] if name in by else np.nan for name in reviewers] for by in answers.values()])
+
+
+def _fit(answers: Answers) -> Consensus | None:
+    """Dawid and Skene over all items, its classes the places in `_distinct`; ``None`` with one answer or very many."""
+    k = len(_distinct(answers))
+    return dawid_skene(_table(answers), classes=range(k)) if 2 <= k <= MOST_LABELS else None
