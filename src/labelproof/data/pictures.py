@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
+import traceback
 import warnings
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
@@ -19,7 +20,7 @@ MOST_PIXELS = 100_000_000
 MOST_BYTES = 200_000_000  # of memory, for all pictures that are being decoded at a time
 AT_A_TIME = 2
 GAP = 2  # decoded or reduced to no less than so many times the wanted size, then resampled
-ORIENTATION = 0x0112
+ORIENTATION, COMPRESSION, BITS_PER_SAMPLE, ROWS_PER_STRIP, TILE_WIDTH, TILE_LENGTH = 274, 259, 258, 278, 322, 323
 TURNS = dict(enumerate(
     ("FLIP_LEFT_RIGHT", "ROTATE_180", "FLIP_TOP_BOTTOM", "TRANSPOSE", "ROTATE_270", "TRANSVERSE", "ROTATE_90"), start=2
 ))  # fmt: skip
@@ -74,20 +75,25 @@ def read_picture(file: Path, size: int, *, square: bool = False) -> Image.Image:
     BadInput
         Whatever is wrong with the file. The message is the reason alone, "cannot be decoded (…)", to stand after its name.
     """
-    try:
-        with _turns, warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the limit here is another
-            return _read(file, size, square)
-    except BadInput:
-        raise
-    except FileNotFoundError as error:
-        raise BadInput("file not found") from error
-    except UnidentifiedImageError as error:
-        raise BadInput(f"cannot be decoded (by its content it is none of {', '.join(FORMATS)})") from error
-    except Image.DecompressionBombError as error:
-        raise BadInput(f"has over {MOST_PIXELS // 10**6} megapixels, and is not decoded") from error
-    except Exception as error:  # decoders raise anything: struct.error, MemoryError, IndexError, OverflowError …
-        raise BadInput(f"cannot be decoded ({_one_line(error)})") from error
+    with _turns, warnings.catch_warnings(), ExitStack() as held:
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the limit here is another
+        try:
+            return _read(file, size, square, held)
+        except Exception as error:  # decoders raise anything: struct.error, MemoryError, IndexError, OverflowError …
+            traceback.clear_frames(error.__traceback__)  # which hold the picture
+            if isinstance(error, BadInput):
+                raise
+            raise BadInput(_reason(error)) from error
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, FileNotFoundError):
+        return "file not found"
+    if isinstance(error, UnidentifiedImageError):
+        return f"cannot be decoded (by its content it is none of {', '.join(FORMATS)})"
+    if isinstance(error, Image.DecompressionBombError):
+        return f"has over {MOST_PIXELS // 10**6} megapixels, and is not decoded"
+    return f"cannot be decoded ({_one_line(error)})"
 
 
 def _one_line(error: Exception) -> str:
@@ -95,7 +101,7 @@ def _one_line(error: Exception) -> str:
     return "".join(c if c.isprintable() else "?" for c in text)[:120]
 
 
-def _read(file: Path, size: int, square: bool) -> Image.Image:
+def _read(file: Path, size: int, square: bool, held: ExitStack) -> Image.Image:
     if not file.is_file():
         raise BadInput("is not a file" if file.exists() else "file not found")
     with closing(_opened(file)) as picture:
@@ -113,12 +119,11 @@ def _read(file: Path, size: int, square: bool) -> Image.Image:
                 f"has {width:,} x {height:,} pixels, which take {needed // 10**6:,} MB of memory to decode, "
                 f"over {MOST_BYTES // 10**6}, and is not decoded"
             )
-        with _memory.taken(needed):
-            picture.load()
-            width, height = picture.size  # of a drafted JPEG, and of a TIFF that lay on its side
-            small, factors, ground = reduced(picture, least)
-            turn = TURNS.get(picture.getexif().get(ORIENTATION, 1))
-            picture.close()  # frees its pixels before another may be decoded
+        held.enter_context(_memory.taken(needed))  # until this function is left, and the picture with it
+        picture.load()
+        width, height = picture.size  # of a drafted JPEG, and of a TIFF that lay on its side
+        small, factors, ground = reduced(picture, least)
+        turn = TURNS.get(picture.getexif().get(ORIENTATION, 1))
     kernel = Image.Resampling.BOX if square else Image.Resampling.BICUBIC
     small = laid(small.resize(wanted, kernel, box=(0, 0, width / factors[0], height / factors[1])), ground)
     return small.transpose(Image.Transpose[turn]) if turn else small
@@ -138,15 +143,24 @@ def _decoded_bytes(picture: ImageFile) -> int:
     match picture.format:
         case "WEBP":  # two canvases, their copy, and the picture
             return 4 * 4 * pixels
-        case "TIFF":  # the picture, itself turned, and a strip or a tile
-            tags = picture.tag_v2  # type: ignore[attr-defined]
-            across, down = tags.get(322, picture.width), tags.get(323, min(tags.get(278, picture.height), picture.height))
-            return int(
-                (2 if tags.get(ORIENTATION, 1) != 1 else 1) * held + across * down * max(4, sum(tags.get(258, (1,))) / 8)
-            )
-        case "GIF" | "BMP":  # a frame that is put aside; rows that are unpacked first
-            return 2 * held
+        case "GIF" if picture.dispose is not None:  # type: ignore[attr-defined]  # what the next frame begins with
+            return 3 * held
+        case "BMP":  # rows may be unpacked before they are decoded
+            return held + pixels
+        case "TIFF":
+            return _tiff_bytes(picture, held)
     return held
+
+
+def _tiff_bytes(picture: ImageFile, held: int) -> int:
+    """The picture, itself turned, and a strip or a tile."""
+    tags = picture.tag_v2  # type: ignore[attr-defined]
+    turned = 1 if tags.get(ORIENTATION, 1) == 1 else 2
+    if tags.get(COMPRESSION, 1) == 1:
+        return turned * held
+    across = tags.get(TILE_WIDTH, picture.width)
+    down = tags.get(TILE_LENGTH, min(tags.get(ROWS_PER_STRIP, picture.height), picture.height))
+    return int(turned * held + across * down * max(4, sum(tags.get(BITS_PER_SAMPLE, (1,))) / 8))
 
 
 def _scans_bytes(picture: ImageFile) -> int:

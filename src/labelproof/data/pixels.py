@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-BLOCK = 1024  # pixels wide and high; a picture of no more pixels is not reduced
+BLOCK = 512  # pixels wide and high; a picture of no more pixels is not reduced
 FAINT = 24  # of 255; a picture that differs less from white is laid on black
 BITS, PHOTOMETRIC, SAMPLE_FORMAT = 258, 262, 339  # tags of TIFF
 Ground = tuple[int, int, int]
