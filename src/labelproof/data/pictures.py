@@ -19,7 +19,7 @@ FORMATS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP", "PPM")  # decoded in thi
 MOST_PIXELS = 100_000_000
 MOST_BYTES = 200_000_000  # of memory, for all pictures that are being decoded at a time
 AT_A_TIME = 2
-GAP = 2  # decoded or reduced to no less than so many times the wanted size, then resampled
+GAP, LEAST = 2, 256  # decoded or reduced to no less than so many times the wanted size, and so many pixels, then resampled
 ORIENTATION, COMPRESSION, BITS_PER_SAMPLE, ROWS_PER_STRIP, TILE_WIDTH, TILE_LENGTH = 274, 259, 258, 278, 322, 323
 TURNS = dict(enumerate(
     ("FLIP_LEFT_RIGHT", "ROTATE_180", "FLIP_TOP_BOTTOM", "TRANSPOSE", "ROTATE_270", "TRANSVERSE", "ROTATE_90"), start=2
@@ -110,7 +110,7 @@ def _read(file: Path, size: int, square: bool, held: ExitStack) -> Image.Image:
             raise BadInput(f"has {width:,} x {height:,} pixels, over {MOST_PIXELS // 10**6} megapixels, and is not decoded")
         shrink = 1.0 if square else min(1.0, size / max(width, height))
         wanted = (size, size) if square else (max(1, round(width * shrink)), max(1, round(height * shrink)))
-        least = (GAP * wanted[0], GAP * wanted[1])
+        least = (max(LEAST, GAP * wanted[0]), max(LEAST, GAP * wanted[1]))
         scans = _scans_bytes(picture)
         picture.draft(None, least)  # JPEGs are decoded at a half, a quarter or an eighth of their size
         needed = scans + _decoded_bytes(picture)
