@@ -152,7 +152,14 @@ def apply_speed() -> str:
         ]
         for row in rows_of("apply_speed")
     ]
-    header = ["file", "size", "a copy of it", "the repaired copy", "apply with reading and checking all labels", "memory for that"]
+    header = [
+        "file",
+        "size",
+        "a copy of it",
+        "the repaired copy",
+        "apply with reading and checking all labels",
+        "memory for that",
+    ]
     return markdown(header, body)
 
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from labelproof.auditing.fold import Sample
 from labelproof.data.leaks import Leak
 from labelproof.errors import LabelproofWarning
+
+if TYPE_CHECKING:  # numba, which it brings, is 56 MB that a server of reviews has no use for
+    from labelproof.auditing.fold import Sample
 
 FEWEST = 20  # labels
 MOST_CLASSES = 1000

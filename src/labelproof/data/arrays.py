@@ -123,11 +123,12 @@ def _path_of(value: Any) -> str | None:
 def show_array(item: AnyArray) -> Shown:
     """What a person is shown of an item: a picture of shape (h, w) or (h, w, 1 or 3), else its first numbers."""
     if item.ndim == 2 or (item.ndim == 3 and item.shape[-1] in (1, 3)):
-        pixels = np.asarray(item, float)
+        pixels = np.asarray(item, float).reshape(*item.shape[:2], *(item.shape[2:] if item.shape[2:] != (1,) else ()))
         if item.dtype != np.uint8:
-            low, high = pixels.min(), pixels.max()
-            pixels = 255 * (pixels - low) / (high - low) if high > low else np.zeros_like(pixels)
-        picture = Image.fromarray(pixels.astype(np.uint8).squeeze())
+            known = pixels[np.isfinite(pixels)]
+            low, high = (known.min(), known.max()) if known.size else (0.0, 0.0)
+            pixels = np.nan_to_num(255 * (np.clip(pixels, low, high) - low) / (high - low if high > low else 1.0))
+        picture = Image.fromarray(pixels.astype(np.uint8))
         scale = max(1, 96 // max(picture.size))
         return Shown(image=encode(picture.resize((picture.width * scale, picture.height * scale), Image.Resampling.NEAREST)))
     flat = item.reshape(-1)

@@ -10,12 +10,13 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from labelproof.data.dataset import Dataset, Shown
 from labelproof.data.files import load_array
 from labelproof.data.frames import Path_
 from labelproof.data.picture_files import list_pictures
+from labelproof.data.pictures import read_picture
 from labelproof.data.table import how_read
 from labelproof.errors import BadInput
 from labelproof.progress import track
@@ -38,8 +39,8 @@ def read_images(
 ) -> Dataset:
     """Read pictures from ``root/class/file.jpg``, or from a manifest with a column of paths and a column of labels.
 
-    Pictures are decoded one by one straight into the array; one that cannot be decoded is skipped and listed in
-    ``skipped``.
+    Pictures are decoded one by one straight into the array, as `labelproof.data.pictures.read_picture` opens them; one that
+    cannot be decoded is skipped and listed in ``skipped``.
 
     Parameters
     ----------
@@ -108,9 +109,10 @@ def decode_all(
     kept: list[int] = []
     skipped: list[tuple[str, str]] = []
     for i, file in enumerate(files if quiet else track(files, "reading pictures")):
-        problem = _decode(file, size, pixels[len(kept)])
-        if problem:
-            skipped.append((str(names[i]), problem))
+        try:
+            pixels[len(kept)] = np.asarray(read_picture(file, size, square=True))
+        except BadInput as problem:
+            skipped.append((str(names[i]), str(problem)))
         else:
             kept.append(i)
     return pixels, kept, skipped
@@ -140,24 +142,15 @@ def _vectors(embeddings: Any, n: int) -> FloatArray:
     return vectors
 
 
-def _decode(file: Path, size: int, into: Decoded) -> str:
-    """Fill ``into`` (size, size, 3); return what is wrong with the file, or the empty string."""
-    try:
-        with Image.open(file) as picture:
-            into[:] = np.asarray(picture.convert("RGB").resize((size, size), Image.Resampling.BOX))
-    except FileNotFoundError:
-        return "file not found"
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        return f"cannot be decoded ({str(error).splitlines()[0][:120] if str(error) else type(error).__name__})"
-    return ""
-
-
 def thumbnail(file: Path, pixels: int = SHOWN_PIXELS) -> bytes:
-    """A picture file at most so many pixels wide or high, as PNG or JPEG, whichever is the smaller."""
-    with Image.open(file) as picture:
-        small = picture.convert("RGB")
-        small.thumbnail((pixels, pixels))
-        return encode(small)
+    """A picture file at most so many pixels wide or high, as PNG or JPEG, whichever is the smaller.
+
+    Raises
+    ------
+    BadInput
+        If it cannot be read, with the reason alone.
+    """
+    return encode(read_picture(file, pixels))
 
 
 def encode(picture: Image.Image) -> bytes:

@@ -95,8 +95,8 @@ def _pictures(source: dict[str, Any], skipped: set[str]) -> Items:
     def show(i: int) -> Shown:
         try:
             return Shown(image=thumbnail(files[i], PICTURE_PIXELS))
-        except (OSError, ValueError, SyntaxError) as error:
-            raise BadInput(f"picture {i} cannot be read any more ({type(error).__name__}).") from error
+        except BadInput as reason:
+            raise BadInput(f"picture {files[i].name!r} {reason}.") from reason
 
     def take(rows: IntArray) -> Decoded:
         pixels, kept, _ = decode_all([files[i] for i in rows], [str(i) for i in rows], source["size"])

@@ -181,5 +181,6 @@ def _codes(annotations: Any, classes: Sequence[Any] | None, needed: int = 2) -> 
     table = to_numpy(annotations, "annotations")
     if table.ndim != 2 or 0 in table.shape:
         raise BadInput(f"annotations has shape {table.shape}. Give one row per item and one column per reviewer.")
-    coded = check_labels(table.ravel(), classes=classes, name="annotations", needed=needed)
+    missing = [UNLABELLED] if table.dtype.kind in "iuf" else None
+    coded = check_labels(table.ravel(), classes=classes, missing=missing, name="annotations", needed=needed)
     return coded.codes.reshape(table.shape), coded.classes

@@ -1,0 +1,179 @@
+"""The one place where a picture file is opened, so that a model, a report and a reviewer see the same."""
+
+from __future__ import annotations
+
+import threading
+import traceback
+import warnings
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+
+from PIL import Image, UnidentifiedImageError
+from PIL.ImageFile import ImageFile
+
+from labelproof.data.pixels import laid, reduced
+from labelproof.errors import BadInput
+
+FORMATS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP", "PPM")  # decoded in this process; EPS, say, starts another program
+MOST_PIXELS = 100_000_000
+MOST_BYTES = 200_000_000  # of memory, for all pictures that are being decoded at a time
+AT_A_TIME = 2
+GAP, LEAST = 2, 256  # decoded or reduced to no less than so many times the wanted size, and so many pixels, then resampled
+ORIENTATION, COMPRESSION, BITS_PER_SAMPLE, ROWS_PER_STRIP, TILE_WIDTH, TILE_LENGTH = 274, 259, 258, 278, 322, 323
+TURNS = dict(enumerate(
+    ("FLIP_LEFT_RIGHT", "ROTATE_180", "FLIP_TOP_BOTTOM", "TRANSPOSE", "ROTATE_270", "TRANSVERSE", "ROTATE_90"), start=2
+))  # fmt: skip
+
+
+class _Memory:
+    """Bytes that all threads share."""
+
+    def __init__(self, most: int) -> None:
+        self._most, self._used, self._changed = most, 0, threading.Condition()
+
+    @contextmanager
+    def taken(self, wanted: int) -> Iterator[None]:
+        """Wait until so much is free, and hold it."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._used + wanted <= self._most)
+            self._used += wanted
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._used -= wanted
+                self._changed.notify_all()
+
+
+_turns, _memory = threading.BoundedSemaphore(AT_A_TIME), _Memory(MOST_BYTES)
+
+
+def read_picture(file: Path, size: int, *, square: bool = False) -> Image.Image:
+    """Open a picture as everyone sees it: RGB, upright, 8 bits a channel, its first frame.
+
+    16-bit integers are scaled by 65,535; 32-bit integers too where they fit, else by the file's own range; floats by 1 or
+    by 255 where they are within, else by the file's own range. What is transparent is white, or black where nothing of the
+    picture would be seen on white.
+
+    Parameters
+    ----------
+    file : Path
+        JPEG, PNG, GIF, BMP, TIFF, WebP or PPM, PGM, PBM by its content, whatever its name.
+    size : int
+        Pixels. The picture is scaled down to be at most so wide and high.
+    square : bool, default=False
+        Scale to ``size`` x ``size`` instead, up or down, each pixel the mean of what it covers.
+
+    Returns
+    -------
+    PIL.Image.Image
+        Of mode RGB.
+
+    Raises
+    ------
+    BadInput
+        Whatever is wrong with the file. The message is the reason alone, "cannot be decoded (…)", to stand after its name.
+    """
+    with _turns, warnings.catch_warnings(), ExitStack() as held:
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the limit here is another
+        try:
+            return _read(file, size, square, held)
+        except Exception as error:  # decoders raise anything: struct.error, MemoryError, IndexError, OverflowError …
+            traceback.clear_frames(error.__traceback__)  # which hold the picture
+            if isinstance(error, BadInput):
+                raise
+            raise BadInput(_reason(error)) from error
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, FileNotFoundError):
+        return "file not found"
+    if isinstance(error, UnidentifiedImageError):
+        return f"cannot be decoded (by its content it is none of {', '.join(FORMATS)})"
+    if isinstance(error, Image.DecompressionBombError):
+        return f"has over {MOST_PIXELS // 10**6} megapixels, and is not decoded"
+    return f"cannot be decoded ({_one_line(error)})"
+
+
+def _one_line(error: Exception) -> str:
+    text = getattr(error, "strerror", None) or next(iter(str(error).splitlines()), "") or type(error).__name__
+    return "".join(c if c.isprintable() else "?" for c in text)[:120]
+
+
+def _read(file: Path, size: int, square: bool, held: ExitStack) -> Image.Image:
+    if not file.is_file():
+        raise BadInput("is not a file" if file.exists() else "file not found")
+    with closing(_opened(file)) as picture:
+        width, height = picture.size
+        if width * height > MOST_PIXELS:
+            raise BadInput(f"has {width:,} x {height:,} pixels, over {MOST_PIXELS // 10**6} megapixels, and is not decoded")
+        shrink = 1.0 if square else min(1.0, size / max(width, height))
+        wanted = (size, size) if square else (max(1, round(width * shrink)), max(1, round(height * shrink)))
+        least = (max(LEAST, GAP * wanted[0]), max(LEAST, GAP * wanted[1]))
+        scans = _scans_bytes(picture)
+        picture.draft(None, least)  # JPEGs are decoded at a half, a quarter or an eighth of their size
+        needed = scans + _decoded_bytes(picture)
+        if needed > MOST_BYTES:
+            raise BadInput(
+                f"has {width:,} x {height:,} pixels, which take {needed // 10**6:,} MB of memory to decode, "
+                f"over {MOST_BYTES // 10**6}, and is not decoded"
+            )
+        held.enter_context(_memory.taken(needed))  # until this function is left, and the picture with it
+        picture.load()
+        width, height = picture.size  # of a drafted JPEG, and of a TIFF that lay on its side
+        small, factors, ground = reduced(picture, least)
+        turn = TURNS.get(picture.getexif().get(ORIENTATION, 1))
+    kernel = Image.Resampling.BOX if square else Image.Resampling.BICUBIC
+    small = laid(small.resize(wanted, kernel, box=(0, 0, width / factors[0], height / factors[1])), ground)
+    return small.transpose(Image.Transpose[turn]) if turn else small
+
+
+def _opened(file: Path) -> ImageFile:
+    with file.open("rb") as opened:
+        early = MOST_BYTES if opened.read(3) == b"GIF" else 0  # its decoder fills a frame before the size is known
+    with _memory.taken(early):
+        return Image.open(file, formats=FORMATS)
+
+
+def _decoded_bytes(picture: ImageFile) -> int:
+    """About what decoding takes, by how each decoder works."""
+    pixels = picture.width * picture.height
+    held = pixels * {"1": 1, "L": 1, "P": 1, "I": 4, "F": 4}.get(picture.mode, 2 if picture.mode.startswith("I;16") else 4)
+    match picture.format:
+        case "WEBP":  # two canvases, their copy, and the picture
+            return 4 * 4 * pixels
+        case "GIF" if picture.dispose is not None:  # type: ignore[attr-defined]  # what the next frame begins with
+            return 3 * held
+        case "BMP":  # rows may be unpacked before they are decoded
+            return held + pixels
+        case "TIFF":
+            return _tiff_bytes(picture, held)
+    return held
+
+
+def _tiff_bytes(picture: ImageFile, held: int) -> int:
+    """The picture, itself turned, and a strip or a tile."""
+    tags = picture.tag_v2  # type: ignore[attr-defined]
+    turned = 1 if tags.get(ORIENTATION, 1) == 1 else 2
+    if tags.get(COMPRESSION, 1) == 1:
+        return turned * held
+    across = tags.get(TILE_WIDTH, picture.width)
+    down = tags.get(TILE_LENGTH, min(tags.get(ROWS_PER_STRIP, picture.height), picture.height))
+    return int(turned * held + across * down * max(4, sum(tags.get(BITS_PER_SAMPLE, (1,))) / 8))
+
+
+def _scans_bytes(picture: ImageFile) -> int:
+    """What a JPEG of several scans takes whatever the size it is decoded at: 2 bytes for each coefficient."""
+    if picture.format not in ("JPEG", "MPO"):
+        return 0
+    layers = picture.layer  # type: ignore[attr-defined]
+    assert picture.fp is not None
+    place, length = picture.fp.tell(), 6 + 2 * len(layers)
+    picture.fp.seek(max(0, place - length))
+    in_one = picture.fp.read(3) == bytes([0, length, len(layers)])  # the header of the first scan names every layer
+    picture.fp.seek(place)
+    if in_one and not picture.info.get("progressive"):
+        return 0
+    most = max((layer[1] * layer[2] for layer in layers), default=1)
+    return int(2 * picture.width * picture.height * sum(layer[1] * layer[2] for layer in layers) / max(1, most))
