@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 
 import httpx
@@ -251,29 +252,37 @@ def test_hostile_labels_and_names_go_through_the_store_as_text(tmp_path, serve):
     assert len(client.get("/api/items/0/similar").json()["given"]) > 0
 
 
-def test_pictures_outside_the_folder_of_the_data_are_not_served(tmp_path, serve):
+def test_pictures_are_served_wherever_the_manifest_names_them_written_anew_and_no_other_file_is(tmp_path, serve):
     rng = np.random.default_rng(0)
     for place in ("data/pics", "secret"):
         (tmp_path / place).mkdir(parents=True)
     for i in range(40):
         Image.fromarray(rng.integers(0, 255, (8, 8, 3), dtype=np.uint8)).save(tmp_path / "data" / "pics" / f"{i}.png")
     Image.new("RGB", (8, 8), "red").save(tmp_path / "secret" / "0.png")
+    hidden = b"the end of a file that is no picture"
+    (tmp_path / "secret" / "0.png").write_bytes((tmp_path / "secret" / "0.png").read_bytes() + hidden)
+    (tmp_path / "secret" / "key.pem").write_bytes(hidden)
     (tmp_path / "data" / "pics" / "1.png").unlink()
     (tmp_path / "data" / "pics" / "1.png").symlink_to(tmp_path / "secret" / "0.png")
     paths = [f"pics/{i}.png" for i in range(40)]
     paths[0] = "../secret/0.png"
     paths[2] = str(tmp_path / "secret" / "0.png")
+    paths[3] = "../secret/key.pem"
     pl.DataFrame({"name": [f"n{i}" for i in range(40)], "path": paths, "kind": ["x", "y"] * 20}).write_csv(
         tmp_path / "data" / "m.csv"
     )
     data = lp.read_images(tmp_path / "data" / "m.csv", label="kind", image="path", id="name")
-    lp.audit(data, np.full((40, 2), 0.5)).save(tmp_path / "audit")
+    assert [name for name, _ in data.skipped] == ["n3"]
+    lp.audit(data, np.full((39, 2), 0.5)).save(tmp_path / "audit")
     client = Client(serve(tmp_path / "audit", "--port", 0), "Ann")
-    status = {}
-    for rank in range(40):
-        status[client.get(f"/api/items/{rank}").json()["id"]] = client.get(f"/api/items/{rank}/picture").status_code
-    assert {name for name, code in status.items() if code != 200} == {"n0", "n1", "n2"}
-    assert {status[name] for name in ("n0", "n1", "n2")} == {404}
+    for rank in range(39):
+        shown = client.get(f"/api/items/{rank}/picture")
+        assert shown.status_code == 200
+        assert hidden not in shown.content
+        if client.get(f"/api/items/{rank}").json()["id"] in ("n0", "n1", "n2"):
+            assert Image.open(io.BytesIO(shown.content)).convert("RGB").getpixel((4, 4))[1:] < (40, 40)
+    for path in ("../secret/key.pem", "..%2fsecret%2fkey.pem", "-1", "40"):
+        assert client.get(f"/api/items/{path}/picture").status_code in (400, 404, 422)
 
 
 def test_the_log_of_refusals_cannot_be_written_into(served):
