@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import labelproof as lp
-from labelproof.data.delimited import Dialect, detect, records, scan
+from labelproof.data.delimited import Dialect, detect, records
 from labelproof.data.frames import read_raw
+from labelproof.data.records import scan
 from labelproof.errors import LabelproofWarning
 
 CELLS = st.text(alphabet="ab,\"\n\r;' é0", max_size=5)

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import warnings
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import csr_matrix, hstack, vstack
+from scipy.sparse import csr_matrix, vstack
 
 from labelproof.data.dataset import Dataset, Shown
 from labelproof.data.files import damaged, existing
 from labelproof.data.frames import Path_
-from labelproof.errors import BadInput, LabelproofWarning, MissingDependency
+from labelproof.data.projection import Projection
+from labelproof.errors import BadInput, MissingDependency
 from labelproof.validation import AnyArray, check_ids, check_labels, did_you_mean
 
 BLOCK = 4096  # cells
-COMPONENTS = 50
 MARKERS = 12
 
 
@@ -90,65 +88,6 @@ def read_cells(
     )
 
 
-@dataclass(frozen=True)
-class Projection:
-    """How counts of genes become features, so that cells of another file become the same ones.
-
-    Attributes
-    ----------
-    genes : ndarray of str, shape (g,)
-    total : float
-        What each cell's counts are scaled to: the median total.
-    axes : ndarray of float32, shape (c, g)
-        Components; without rows where the genes themselves are the features.
-    """
-
-    genes: npt.NDArray[np.str_]
-    total: float
-    axes: npt.NDArray[np.float32]
-
-    @classmethod
-    def fit(cls, counts: csr_matrix, genes: npt.NDArray[np.str_]) -> tuple[Projection, csr_matrix]:
-        """The projection of these cells, and their scaled logarithms, sparse of shape (n, g)."""
-        totals = np.asarray(counts.sum(axis=1)).ravel()
-        middle = float(np.median(totals[totals > 0])) if (totals > 0).any() else 1.0
-        logs = _scaled(counts, middle)
-        axes = np.empty((0, len(genes)), np.float32)
-        if len(genes) > COMPONENTS and min(logs.shape) > 1:
-            from sklearn.decomposition import TruncatedSVD
-
-            axes = TruncatedSVD(min(COMPONENTS, len(genes) - 1), random_state=0).fit(logs).components_.astype(np.float32)
-        return cls(genes, middle, axes), logs
-
-    def apply(self, logs: csr_matrix) -> npt.NDArray[np.float32]:
-        """Features of scaled logarithms, shape (n, c), or (n, g) where there are no components."""
-        return np.asarray(logs @ self.axes.T if len(self.axes) else logs.todense(), np.float32)
-
-    def features(self, counts: csr_matrix, genes: npt.NDArray[np.str_], where: str) -> npt.NDArray[np.float32]:
-        """Features of the cells of another file, whose genes may stand in another order.
-
-        Raises
-        ------
-        BadInput
-            If most of the genes are not there.
-        """
-        place = {name: i for i, name in enumerate(genes.tolist())}
-        absent = [name for name in self.genes.tolist() if name not in place]
-        if 2 * len(absent) > len(self.genes):
-            raise BadInput(
-                f"{where} lacks {len(absent):,} of the {len(self.genes):,} genes that the model was trained on, e.g. {absent[0]!r}. "
-                "Name the genes as in the training data."
-            )
-        if absent:
-            warnings.warn(
-                f"{where} lacks {len(absent):,} genes of the training data, e.g. {absent[0]!r}; taken as not expressed.",
-                LabelproofWarning,
-                stacklevel=3,
-            )
-        padded = hstack([counts, csr_matrix((counts.shape[0], 1), dtype=np.float32)], format="csc")
-        return self.apply(_scaled(csr_matrix(padded[:, [place.get(name, counts.shape[1]) for name in self.genes]]), self.total))
-
-
 def new_cells(path: Path_, layer: str | None, projection: Projection) -> tuple[npt.NDArray[np.float32], AnyArray]:
     """Features and names of cells of another file, which needs no annotation.
 
@@ -160,14 +99,6 @@ def new_cells(path: Path_, layer: str | None, projection: Projection) -> tuple[n
     genes = np.asarray(adata.var_names, dtype=str)
     x = projection.features(counts_of(adata, layer), genes, repr(str(path)))
     return x, check_ids(np.asarray(adata.obs_names, dtype=object), adata.n_obs)
-
-
-def _scaled(counts: csr_matrix, total: float) -> csr_matrix:
-    """``log(1 + counts)``, with each cell's counts scaled to one total."""
-    own = np.asarray(counts.sum(axis=1)).ravel()
-    logs = counts.copy()
-    logs.data = np.log1p(logs.data * np.repeat(total / np.maximum(own, 1e-12), np.diff(counts.indptr)).astype(np.float32))
-    return csr_matrix(logs)
 
 
 def counts_of(adata: Any, layer: str | None = None, *, whole: bool = False) -> csr_matrix:

@@ -5,17 +5,15 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from labelproof.data.leaks import Leak
+from labelproof.data.projection import Projection
 from labelproof.errors import BadInput
 from labelproof.validation import AnyArray
-
-if TYPE_CHECKING:
-    from labelproof.data.cells import Projection
-    from labelproof.data.leaks import Leak
 
 Kind = Literal["table", "text", "images", "arrays", "cells"]
 

@@ -17,8 +17,9 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
-from labelproof.data.delimited import SEPARATORS, Dialect, Records, detect, records
+from labelproof.data.delimited import SEPARATORS, Dialect, detect, records
 from labelproof.data.files import atomic_write, damaged, existing, stamp_of
+from labelproof.data.records import Records
 from labelproof.data.schema import Schema
 from labelproof.errors import BadInput, LabelproofWarning
 from labelproof.validation import AnyArray, did_you_mean

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 
 from labelproof.data.arrays import from_file
-from labelproof.data.cells import Projection, new_cells
+from labelproof.data.cells import new_cells
 from labelproof.data.files import existing
 from labelproof.data.frames import label_values, read_raw
 from labelproof.data.images import decode_each
 from labelproof.data.picture_files import SUFFIXES, pictures_below
+from labelproof.data.projection import Projection
 from labelproof.data.schema import Schema
 from labelproof.data.text import texts_of
 from labelproof.errors import BadInput

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 import labelproof
-from labelproof.data.cells import Projection
 from labelproof.data.folders import SUMMARY
+from labelproof.data.projection import Projection
 from labelproof.noise.transition import TransitionMatrix
 from labelproof.training.checkpoint import WEIGHTS, by_owner, load_tensors, model_summary, save_tensors
 
