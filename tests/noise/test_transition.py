@@ -134,6 +134,7 @@ def test_bad_arguments():
         lambda: TransitionMatrix.from_counts(np.ones(4)),
         lambda: TransitionMatrix(np.eye(2), prior=[0.5, 0.6]),
         lambda: TransitionMatrix(np.eye(2), classes=["a"]),
+        lambda: TransitionMatrix(np.eye(2), classes=["a", "b", "c"]),
         lambda: TransitionMatrix(np.eye(2)).sample([0, 2]),
     ):
         with pytest.raises(lp.BadInput):
