@@ -89,7 +89,9 @@ def read_dataset(data: Path, options: dict[str, Any]) -> Dataset:
         return read_images(data, label=options["label"], image=image, embeddings=options["embeddings"], **how)
     label = label_of(data, options)
     if data.suffix.lower() == ".h5ad":
-        return read_cells(data, label, **{name: options.get(name) for name in ("layer", "unlabeled_category", "adata")})
+        return read_cells(
+            data, label, **{name: options.get(name) for name in ("layer", "unlabeled_category", "missing", "adata")}
+        )
     if text is None:
         return read_table(data, label, ignore=ignore, keep=keep, **how)
     return read_text(data, label, text, **how)

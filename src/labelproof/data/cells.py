@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from labelproof.data.dataset import Dataset, Shown
 from labelproof.data.files import damaged, existing
 from labelproof.data.frames import Path_
 from labelproof.data.projection import Projection
+from labelproof.data.table import how_read
 from labelproof.errors import BadInput, MissingDependency
 from labelproof.validation import AnyArray, check_ids, check_labels, did_you_mean
 
@@ -21,7 +23,13 @@ MARKERS = 12
 
 
 def read_cells(
-    path: Path_, label: str, *, layer: str | None = None, unlabeled_category: str | None = None, adata: Any = None
+    path: Path_,
+    label: str,
+    *,
+    layer: str | None = None,
+    unlabeled_category: str | None = None,
+    missing: Sequence[Any] | None = None,
+    adata: Any = None,
 ) -> Dataset:
     """Read cells and their annotation from an ``.h5ad`` file (extra ``cells``).
 
@@ -38,6 +46,8 @@ def read_cells(
         Layer that holds the counts; ``X`` where left out.
     unlabeled_category : str, optional
         Annotation that means unlabelled.
+    missing : sequence, optional
+        Annotations that mean unlabelled; see `labelproof.validation.check_labels`.
     adata : AnnData, optional
         What `read_adata` read of the file, if that was done before.
 
@@ -56,7 +66,7 @@ def read_cells(
     adata, file = read_adata(path) if adata is None else adata, Path(path)
     counts = counts_of(adata, layer)
     given = annotation_of(adata, label, unlabeled_category)
-    coded = check_labels(given, name=f"obs column {label!r}")
+    coded = check_labels(given, name=f"obs column {label!r}", missing=missing)
     genes = np.asarray(adata.var_names, dtype=str)
     projection, logs = Projection.fit(counts, genes)
     mean, spread = _moments(logs)
@@ -84,6 +94,7 @@ def read_cells(
             "label": label,
             "layer": layer,
             "unlabeled_category": unlabeled_category,
+            **how_read(missing, None),
         },
     )
 

@@ -161,7 +161,11 @@ def originals(source: Mapping[str, Any], skipped: set[str], classes: Sequence[An
         return TableOriginal(coded.codes, coded.classes, rows, raw, source["label"])
     if kind == "cells":
         cells = read_cells(
-            source["path"], source["label"], layer=source["layer"], unlabeled_category=source["unlabeled_category"]
+            source["path"],
+            source["label"],
+            layer=source["layer"],
+            unlabeled_category=source["unlabeled_category"],
+            missing=source.get("missing"),
         )
         return ListOriginal(cells.given, cells.classes, np.arange(len(cells)), cells.ids.tolist(), source["label"])
     array = to_numpy(from_file(source["labels"], "labels"), "labels").reshape(-1)

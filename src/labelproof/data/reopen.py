@@ -76,7 +76,11 @@ def reopen(source: dict[str, Any], skipped: Sequence[str] = ()) -> Items | None:
         return Items(kind, len(dataset), dataset.show, lambda rows: dataset.x[rows])
     if kind == "cells":
         cells = read_cells(
-            source["path"], source["label"], layer=source["layer"], unlabeled_category=source["unlabeled_category"]
+            source["path"],
+            source["label"],
+            layer=source["layer"],
+            unlabeled_category=source["unlabeled_category"],
+            missing=source.get("missing"),
         )
         return Items("cells", len(cells), cells.show, lambda rows: cells.x[rows])
     if kind == "arrays" and source.get("features"):

@@ -266,7 +266,7 @@ def _named_missing(
     found = np.isin(array, words)
     warnings.warn(
         f"{name}: {', '.join(map(repr, words))} means no label here ({_total(found, counts):,} items). To keep it as a class, name "
-        "what means no label yourself: --missing '' (missing=() in Python).",
+        "what means no label yourself: --missing '' (missing=() in Python), or give the class another name.",
         LabelproofWarning,
         stacklevel=5,
     )
