@@ -44,7 +44,7 @@ def by_votes(history, given, error):
 def test_the_true_class_is_what_the_network_said(monkeypatch, block):
     monkeypatch.setattr(dynamics, "BLOCK", block)
     history, given = made()
-    found = lp.audit_dynamics(history, given)
+    found = lp.audit_dynamics(history, given, missing=[-1])
     error = error_probability_of(history, given)
     rows = np.flatnonzero(given >= 0)
     assert np.allclose(found.error_probability[rows], error[rows])
@@ -67,7 +67,7 @@ def test_names_and_ids():
     found = lp.audit_dynamics(history, names, ids=[f"i{i}" for i in range(N)])
     assert found.classes == ("a", "b", "c")
     assert found.issues["id"].to_list() == [f"i{i}" for i in found.issues["index"]]
-    plain = lp.audit_dynamics(history, given)
+    plain = lp.audit_dynamics(history, given, missing=[-1])
     assert [None if s is None else "abc"[s] for s in plain.suggested] == found.suggested.tolist()
 
 
@@ -77,14 +77,14 @@ def test_probabilities_are_heard_as_much_as_training():
     probs = rng.dirichlet(np.full(K, 0.2), N)
     probs[:3] = np.eye(K)
     rows = np.flatnonzero(given >= 0)
-    error, other = error_probability_of(history, given)[rows], lp.audit(given, probs)
+    error, other = error_probability_of(history, given)[rows], lp.audit(given, probs, missing=[-1])
 
     def odds(p):
         p = np.clip(p, 1e-4, 1 - 1e-4)
         return p / (1 - p)
 
     both = np.sqrt(odds(error) * odds(other.error_probability[rows]))
-    found = lp.audit_dynamics(history, given, pred_probs=probs)
+    found = lp.audit_dynamics(history, given, missing=[-1], pred_probs=probs)
     fused = found.error_probability[rows]
     assert np.allclose(fused, both / (1 + both))
     theirs = other.suggested[rows].astype(int)
@@ -101,7 +101,7 @@ def test_reviews_are_certain_and_teach_a_detector():
     reviews = np.full(N, -1)
     reviews[:55] = true[:55]
     reviews[3] = -1
-    found = lp.audit_dynamics(history, given, reviews=reviews)
+    found = lp.audit_dynamics(history, given, missing=[-1], reviews=reviews)
     reduced = dynamics_of(history, given)
     learned = wrong_by_reviews(reduced, reviews >= 0, reviews != given, wrong_by_mixture(reduced))
     assert not np.allclose(learned[55:], wrong_by_mixture(reduced)[55:], atol=1e-3)
@@ -111,7 +111,9 @@ def test_reviews_are_certain_and_teach_a_detector():
     assert found.suggested[seen].tolist() == true[seen].tolist()
     at = {row: place for place, row in enumerate(found.findings.index.tolist())}
     assert all(found.findings.confidence[at[row]] == 1.0 for row in seen)
-    some = lp.audit_dynamics(history, given, ids=[f"i{i}" for i in range(N)], reviews={"i5": int(true[5]), "i6": int(true[6])})
+    some = lp.audit_dynamics(
+        history, given, missing=[-1], ids=[f"i{i}" for i in range(N)], reviews={"i5": int(true[5]), "i6": int(true[6])}
+    )
     assert some.error_probability[[5, 6]].tolist() == [1.0, 0.0]
     assert np.allclose(np.delete(some.error_probability, [3, 5, 6]), np.delete(error_probability_of(history, given), [3, 5, 6]))
 
@@ -121,4 +123,4 @@ def test_a_history_of_nothing_labelled_is_refused():
     history, given = made()
     history.own_probability[:] = np.nan
     with pytest.raises(lp.BadInput, match="no labelled item"):
-        lp.audit_dynamics(history, given)
+        lp.audit_dynamics(history, given, missing=[-1])

@@ -26,6 +26,7 @@ def audit_dynamics(
     *,
     pred_probs: Any = None,
     classes: Sequence[Any] | None = None,
+    missing: Sequence[Any] | None = None,
     ids: Any = None,
     reviews: Any = None,
 ) -> Audit:
@@ -44,6 +45,8 @@ def audit_dynamics(
     pred_probs : array-like, shape (n, k), optional
         Out-of-sample probabilities, to be heard as well.
     classes : sequence of length k, optional
+    missing : sequence, optional
+        Labels that mean unlabelled; see `labelproof.validation.check_labels`.
     ids : array-like, shape (n,), optional
     reviews : array-like, shape (n,), or mapping of id to label, optional
         True labels that a person has verified; missing where not.
@@ -68,7 +71,7 @@ def audit_dynamics(
     >>> bool(noisy.changed[found.issues["index"][:200]].mean() > 0.95)
     True
     """
-    coded = check_labels(given, classes=classes, name="given")
+    coded = check_labels(given, classes=classes, missing=missing, name="given")
     codes, k = coded.codes, len(coded.classes)
     found = dynamics_of(history, codes)
     error = wrong_by_mixture(found)
@@ -76,7 +79,7 @@ def audit_dynamics(
     if reviews is not None:
         true = true_codes(reviews, coded.classes, ids, len(codes))
         error = wrong_by_reviews(found, true >= 0, true != codes, error)
-    other = None if pred_probs is None else audit(given, pred_probs, classes=classes)
+    other = None if pred_probs is None else audit(given, pred_probs, classes=classes, missing=missing)
     if other is not None:
         both = [logit(np.clip(part, CLIP, 1 - CLIP)) for part in (error, other.error_probability)]
         error = expit(np.mean(both, axis=0))
