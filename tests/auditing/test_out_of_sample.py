@@ -72,7 +72,7 @@ def test_each_fold_is_predicted_from_the_others_and_the_unlabelled_by_all(n_fold
     y = np.array([0] * 12 + [1] * 10 + [-1] * 3)
     Told.fits.clear()
     x = np.arange(25.0)[:, None]
-    probs = lp.out_of_sample_probs(x, y, estimator=Told(), n_folds=n_folds)
+    probs = lp.out_of_sample_probs(x, y, estimator=Told(), missing=[-1], n_folds=n_folds)
     assert len(Told.fits) == folds  # no more than the largest class has items
     left_out = [sorted(set(range(22)) - set(map(int, rows))) for rows, _ in Told.fits]
     assert sorted(row for rows in left_out for row in rows) == list(range(22))
@@ -81,7 +81,7 @@ def test_each_fold_is_predicted_from_the_others_and_the_unlabelled_by_all(n_fold
         assert np.allclose(probs[rows], [share, 1 - share])
     mean = np.mean([labels.count(0) / len(labels) for _, labels in Told.fits])
     assert np.allclose(probs[22:], [mean, 1 - mean])
-    other = lp.out_of_sample_probs(x, y, estimator=Told(), n_folds=n_folds, seed=1)
+    other = lp.out_of_sample_probs(x, y, estimator=Told(), missing=[-1], n_folds=n_folds, seed=1)
     assert folds == 12 or not np.array_equal(Told.fits[0], Told.fits[folds])
     assert other.shape == probs.shape
 

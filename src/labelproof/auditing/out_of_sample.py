@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from itertools import repeat
 from typing import Any
 
@@ -19,7 +20,14 @@ from labelproof.validation import UNLABELLED, check_labels, take_rows
 
 
 def out_of_sample_probs(
-    x: Any, labels: Any = None, *, estimator: Any = None, n_folds: int = 5, seed: int = 0, map_folds: Any = map
+    x: Any,
+    labels: Any = None,
+    *,
+    estimator: Any = None,
+    missing: Sequence[Any] | None = None,
+    n_folds: int = 5,
+    seed: int = 0,
+    map_folds: Any = map,
 ) -> npt.NDArray[np.float64]:
     """Class probabilities by stratified K-fold cross-validation.
 
@@ -34,6 +42,8 @@ def out_of_sample_probs(
         Given labels; not needed with a `Dataset`.
     estimator : scikit-learn classifier, optional
         With ``predict_proba``. For a `Dataset`, a model that suits its kind where left out.
+    missing : sequence, optional
+        Labels that mean unlabelled; see `labelproof.validation.check_labels`.
     n_folds : int
         Number of folds, at least 2. Classes with fewer items than folds are handled: each model is still fitted on at
         least one item of every class.
@@ -66,7 +76,7 @@ def out_of_sample_probs(
     else:
         if labels is None or estimator is None:
             raise BadInput("labels and estimator are needed where x is not a Dataset.")
-        coded = check_labels(labels)
+        coded = check_labels(labels, missing=missing)
         given, classes = coded.codes, coded.classes
         x = np.asarray(x) if isinstance(x, list) else x
     if not hasattr(estimator, "predict_proba"):
