@@ -89,7 +89,7 @@ def test_columns_that_tell_nothing_are_left_out_and_named(tmp_path):
         data = lp.read_table(tmp_path / "t.parquet", "y")
     assert data.x.columns == ["emb[0]", "emb[1]", "a"]
     assert data.x["emb[1]"].to_list() == [1.0, 2.0, 1.0, 4.0]
-    assert [name for name, _ in data.show(0).fields] == ["e", "c", "raw", "emb", "uneven", "a"]
+    assert [name for name, _ in data.show(0).fields] == ["emb", "a", "e", "c", "raw", "uneven"]
     frame.select("e", "c", "y").write_parquet(tmp_path / "n.parquet")
     with pytest.raises(lp.BadInput, match=r"nothing to learn from.*'e' \(empty\)"):
         lp.read_table(tmp_path / "n.parquet", "y")

@@ -142,7 +142,7 @@ def test_real_numbers_come_back_as_real_numbers(noisy):
 def test_unlabelled_pictures_are_left_out(noisy):
     images, given, _ = noisy
     how = {**SMALL, "epochs": 1}
-    part = np.where(np.arange(len(given)) < 100, given, -1)
+    part = np.where(np.arange(len(given)) < 100, given, np.nan)
     few = lp.NLGAN(0.75, 0.75, **how).fit(images, part).generate(4)[0]
     assert np.array_equal(few, lp.NLGAN(0.75, 0.75, **how).fit(images[:100], given[:100]).generate(4)[0])
 
@@ -191,9 +191,9 @@ def test_a_classifier_of_generated_pictures_beats_the_given_labels():
     rows = FunctionTransformer(lambda x: x.reshape(len(x), -1))
     classifier = make_pipeline(rows, StandardScaler(), LogisticRegression(max_iter=1000))
     plain = clone(classifier).fit(images[:200], given[:200]).score(images[200:], true[200:])
-    gan = lp.NLGAN(0.7, 0.7, **SMALL)
+    gan = lp.NLGAN(0.7, 0.7, **{**SMALL, "epochs": 24})
     cleaner = lp.GenerativeCleaner(gan, classifier, n_generated=1000).fit(images[:200], given[:200])
-    assert cleaner.score(images[200:], true[200:]) > max(0.8, plain + 0.03)
+    assert cleaner.score(images[200:], true[200:]) > max(0.93, plain + 0.05)  # .975 to .994 in four draws, plain .67 to .86
     assert np.allclose(cleaner.predict_proba(images[200:]).sum(axis=1), 1)
     assert cleaner.classes_.tolist() == [0, 1]
 

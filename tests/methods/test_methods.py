@@ -202,8 +202,8 @@ def test_oversampling_draws_classes_alike():
 
 
 def test_unlabelled_items_help_where_the_method_can_use_them(digits):
-    given = digits.target[:1200].copy()
-    given[30:] = -1
+    given = digits.target[:1200].astype(float)
+    given[30:] = np.nan
     test = digits.images[1200:], digits.target[1200:]
     alone = classifier("cross-entropy").fit(digits.images[:1200], given)
     both = classifier("dividemix").fit(digits.images[:1200], given)

@@ -91,7 +91,8 @@ def read_table(
         if apart < set(x.columns):  # something is left to learn from
             leaks = [replace(leak, left_out=leak.column in apart) for leak in leaks]
             types, x = Schema(tuple(c for c in types.columns if c.name not in apart), types.left_out), x.drop(apart)
-    shown = raw.frame.drop([name for name in aside if name in raw.frame.columns])
+    others = [name for name in raw.frame.columns if name not in types.names and name not in aside]
+    shown = raw.frame.select([*types.names, *others])  # what is learned from first, as it stands in the file
     return Dataset(
         x=x,
         given=coded.codes,
