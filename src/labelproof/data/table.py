@@ -92,7 +92,8 @@ def read_table(
             leaks = [replace(leak, left_out=leak.column in apart) for leak in leaks]
             types, x = Schema(tuple(c for c in types.columns if c.name not in apart), types.left_out), x.drop(apart)
     others = [name for name in raw.frame.columns if name not in types.names and name not in aside]
-    shown = raw.frame.select([*types.names, *others])  # what is learned from first, as it stands in the file
+    learned = [name for name in types.names if name in raw.frame.columns]
+    shown = raw.frame.select([*learned, *others])  # what is learned from first, as it stands in the file
     return Dataset(
         x=x,
         given=coded.codes,
