@@ -32,7 +32,8 @@ def _holds(page: Any, expression: str, argument: Any) -> bool:
     try:
         return bool(page.evaluate(expression, argument))
     except Exception as error:
-        if "Execution context was destroyed" in str(error):  # the page is being loaded anew
+        loading = ("Execution context was destroyed", "Cannot read properties of null")  # the page is being loaded anew
+        if any(words in str(error) for words in loading):
             return False
         raise
 

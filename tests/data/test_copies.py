@@ -17,8 +17,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import labelproof as lp
-from labelproof.data.copies import Edits, copy_table, edits
+from labelproof.data.copies import Edits, _plain_bounds, copy_table, edits
 from labelproof.data.frames import read_raw
+from labelproof.data.records import scan
 from labelproof.data.table import label_codes
 
 NOTHING = np.empty(0, np.int64)
@@ -161,3 +162,13 @@ def test_lists_and_bytes_are_no_labels(tmp_path):
         lp.read_table(tmp_path / "t.parquet", "label")
     with pytest.raises(lp.BadInput, match="'raw' holds bytes"):
         lp.read_table(tmp_path / "t.parquet", "raw")
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(CELLS, min_size=3, max_size=3), st.sampled_from([0, 1, 2]), st.sampled_from(["\n", "\r\n"]), st.integers(0, 2))
+def test_the_quick_way_to_a_field_is_that_of_the_map(cells, quoting, end, field):
+    buffer = io.StringIO(newline="")
+    csv.writer(buffer, lineterminator=end, quoting=quoting).writerow(cells)
+    record = buffer.getvalue().encode()
+    quick = _plain_bounds(record, b",", field)
+    assert quick is None or quick == scan(record, ",", final=True).bounds(0, field)
