@@ -144,8 +144,9 @@ def apply_speed() -> str:
     body = [
         [
             {".csv": "CSV", ".parquet": "Parquet"}[row["file"]],
+            f"{row['decided']:,}",
             f"{row['MB']:.0f} MB",
-            f"{row['copy s']:.2f} s",
+            f"{1000 * row['copy s']:.0f} ms",
             f"{row['written, copies']:.1f} times",
             f"{row['whole apply s']:.1f} s",
             f"{row['more memory MB']:.0f} MB",
