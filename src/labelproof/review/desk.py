@@ -7,7 +7,7 @@ import threading
 from typing import NamedTuple
 
 from labelproof.auditing.findings import ISSUES_FILE
-from labelproof.errors import LabelproofError
+from labelproof.errors import LabelproofError, Unavailable
 from labelproof.review.describe import Describer
 from labelproof.review.session import ReviewSession
 
@@ -37,19 +37,27 @@ class Desk:
         self._open = Open(session, Describer(session.candidates))
 
     def now(self) -> Open:
-        """The review of the audit as it is; one that cannot be read leaves that of before."""
+        """The review of the audit as it is; one that cannot be read leaves that of before.
+
+        Raises
+        ------
+        Unavailable
+            If the store cannot be reached; the next call tries again.
+        """
         mark = self._look()
         if mark is not None and mark != self._mark:
-            with self._lock:
+            with self._lock:  # whoever asks meanwhile waits for the new review
                 if mark != self._mark:
-                    self._mark = mark
                     self._renew()
+                    self._mark = mark
         return self._open
 
     def _renew(self) -> None:
         try:
             session = self._open.session.renewed()
             self._open = Open(session, Describer(session.candidates))
+        except Unavailable:
+            raise
         except LabelproofError as error:
             LOG.warning("the audit was made anew but cannot be reviewed: %s", str(error).encode("unicode_escape").decode())
         else:
