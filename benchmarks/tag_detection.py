@@ -16,7 +16,7 @@ from sklearn.model_selection import KFold
 import labelproof as lp
 from _table import data_folder, publish
 from audit_tags import NOISES, kinds
-from labelproof.backbones import MLP
+from labelproof.networks import MLP
 
 SEEDS = 3
 OPTIONS: dict[str, Any] = {"learning_rate": 1e-3, "batch_size": 64, "accelerator": "cpu", "missing": 0.2, "incorrect": 0.1}

@@ -14,9 +14,9 @@ from torch import nn
 from torch.nn import functional
 
 from _table import publish
-from labelproof.backbones import FCNVGG16, MLP, SmallConvNet
-from labelproof.multilabel.network import TagNetwork
-from labelproof.multilabel.noise_network import NoiseNetwork, noisy_cross_entropy
+from labelproof.estimators.tagger.network import TagNetwork
+from labelproof.estimators.tagger.noise_network import NoiseNetwork, noisy_cross_entropy
+from labelproof.networks import FCNVGG16, MLP, SmallConvNet
 
 TAGS, ROUNDS = 1_000, 25
 CASES: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...], str, int]] = {

@@ -14,8 +14,8 @@ import torch
 
 import labelproof as lp
 from _table import data_folder, publish
-from labelproof.backbones import SmallConvNet
 from labelproof.methods import Task, make_method
+from labelproof.networks import SmallConvNet
 from labelproof.training import History, Options, TrainingData, fit
 
 N, BATCH, EPOCHS, ROUNDS = 2_560, 128, 2, 4

@@ -10,9 +10,9 @@ import pytest
 from PIL import Image
 
 from commands import run
-from labelproof.captioning.concept_table import ConceptTable
 from labelproof.data.bags import Bags
 from labelproof.errors import BadInput
+from labelproof.estimators.captioner.concept_table import ConceptTable
 
 COLOURS = {"red": (220, 30, 30), "green": (30, 200, 40), "blue": (30, 40, 220)}
 LEARN = ("--size", 16, "--epochs", 12, "--noise-epochs", 2, "--batch-size", 8, "--seed", 1)

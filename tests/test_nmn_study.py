@@ -11,10 +11,10 @@ import pytest
 from PIL import Image
 
 from commands import run
-from labelproof.backbones import SmallConvNet
 from labelproof.experiments import Record, nmn, nmn_captions
 from labelproof.experiments.nmn import TableRecord, problems
 from labelproof.experiments.nmn_captions import BLIND, CLEAN, COMMONEST, TAGGERS, CaptionRecord
+from labelproof.networks import SmallConvNet
 
 
 @pytest.mark.slow

@@ -16,8 +16,8 @@ from PIL import Image
 
 import labelproof as lp
 from commands import COMMAND, outside, run
-from labelproof.data.folders import SUMMARY
 from labelproof.methods import METHODS
+from labelproof.saving.folders import SUMMARY
 
 QUICK = ("--epochs", 8, "--batch-size", 32, "--accelerator", "cpu")
 

@@ -8,20 +8,22 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from labelproof.saving.version import VERSION
+
+__version__ = VERSION
 
 _HOME = {
     "Audit": "labelproof.auditing.findings",
-    "BootstrapEnsemble": "labelproof.methods.ensemble",
+    "BootstrapEnsemble": "labelproof.estimators.bootstrap",
     "History": "labelproof.training.history",
-    "NoisyLabelClassifier": "labelproof.methods.classifier",
-    "RankPruning": "labelproof.methods.rank_pruning",
+    "NoisyLabelClassifier": "labelproof.estimators.noisy_label_classifier.noisy_label_classifier",
+    "RankPruning": "labelproof.estimators.rank_pruning",
     "TagAudit": "labelproof.auditing.tags",
     "Bags": "labelproof.data.bags",
     "Captions": "labelproof.data.captions",
-    "ConceptCaptioner": "labelproof.captioning.captioner",
-    "Concepts": "labelproof.captioning.concepts",
-    "NoisyTagClassifier": "labelproof.multilabel.classifier",
+    "ConceptCaptioner": "labelproof.estimators.captioner.concept_captioner",
+    "Concepts": "labelproof.estimators.captioner.concepts",
+    "NoisyTagClassifier": "labelproof.estimators.tagger.noisy_tag_classifier",
     "audit": "labelproof.auditing.audit",
     "audit_dynamics": "labelproof.auditing.dynamics",
     "audit_posterior": "labelproof.auditing.from_posterior",
@@ -34,16 +36,16 @@ _HOME = {
     "DoubtWarning": "labelproof.auditing.doubts",
     "LabelproofError": "labelproof.errors",
     "LabelproofWarning": "labelproof.errors",
-    "GenerativeCleaner": "labelproof.generative.cleaner",
-    "M1M2": "labelproof.generative.m1m2",
-    "MislabeledVAE": "labelproof.generative.mislabeled_vae",
+    "GenerativeCleaner": "labelproof.estimators.nl_gan.generative_cleaner",
+    "M1M2": "labelproof.estimators.mislabeled_vae.m1m2",
+    "MislabeledVAE": "labelproof.estimators.mislabeled_vae.mislabeled_vae",
     "MissingDependency": "labelproof.errors",
-    "NLGAN": "labelproof.generative.nl_gan",
+    "NLGAN": "labelproof.estimators.nl_gan.nl_gan",
     "NotFitted": "labelproof.errors",
     "TopK": "labelproof.auditing.sources",
     "TransitionMatrix": "labelproof.noise.transition",
     "Unavailable": "labelproof.errors",
-    "caption_scores": "labelproof.captioning.scores",
+    "caption_scores": "labelproof.estimators.captioner.scores",
     "default_model": "labelproof.auditing.default_models",
     "out_of_sample_probs": "labelproof.auditing.out_of_sample",
     "read_arrays": "labelproof.data.arrays",
@@ -56,7 +58,7 @@ _HOME = {
     "short_html": "labelproof.report.html",
     "short_tag_html": "labelproof.report.tags",
     "simulate": "labelproof.noise",
-    "tag_precision": "labelproof.multilabel.precision",
+    "tag_precision": "labelproof.estimators.tagger.precision",
     "write_report": "labelproof.report.html",
     "write_tag_report": "labelproof.report.tags",
 }
@@ -73,9 +75,6 @@ if TYPE_CHECKING:
     from labelproof.auditing.sources import TopK as TopK
     from labelproof.auditing.tags import TagAudit as TagAudit
     from labelproof.auditing.tags import audit_tags as audit_tags
-    from labelproof.captioning.captioner import ConceptCaptioner as ConceptCaptioner
-    from labelproof.captioning.concepts import Concepts as Concepts
-    from labelproof.captioning.scores import caption_scores as caption_scores
     from labelproof.data.arrays import read_arrays as read_arrays
     from labelproof.data.bags import Bags as Bags
     from labelproof.data.captions import Captions as Captions
@@ -94,15 +93,18 @@ if TYPE_CHECKING:
     from labelproof.errors import MissingDependency as MissingDependency
     from labelproof.errors import NotFitted as NotFitted
     from labelproof.errors import Unavailable as Unavailable
-    from labelproof.generative.cleaner import GenerativeCleaner as GenerativeCleaner
-    from labelproof.generative.m1m2 import M1M2 as M1M2
-    from labelproof.generative.mislabeled_vae import MislabeledVAE as MislabeledVAE
-    from labelproof.generative.nl_gan import NLGAN as NLGAN
-    from labelproof.methods.classifier import NoisyLabelClassifier as NoisyLabelClassifier
-    from labelproof.methods.ensemble import BootstrapEnsemble as BootstrapEnsemble
-    from labelproof.methods.rank_pruning import RankPruning as RankPruning
-    from labelproof.multilabel.classifier import NoisyTagClassifier as NoisyTagClassifier
-    from labelproof.multilabel.precision import tag_precision as tag_precision
+    from labelproof.estimators.bootstrap import BootstrapEnsemble as BootstrapEnsemble
+    from labelproof.estimators.captioner.concept_captioner import ConceptCaptioner as ConceptCaptioner
+    from labelproof.estimators.captioner.concepts import Concepts as Concepts
+    from labelproof.estimators.captioner.scores import caption_scores as caption_scores
+    from labelproof.estimators.mislabeled_vae.m1m2 import M1M2 as M1M2
+    from labelproof.estimators.mislabeled_vae.mislabeled_vae import MislabeledVAE as MislabeledVAE
+    from labelproof.estimators.nl_gan.generative_cleaner import GenerativeCleaner as GenerativeCleaner
+    from labelproof.estimators.nl_gan.nl_gan import NLGAN as NLGAN
+    from labelproof.estimators.noisy_label_classifier.noisy_label_classifier import NoisyLabelClassifier as NoisyLabelClassifier
+    from labelproof.estimators.rank_pruning import RankPruning as RankPruning
+    from labelproof.estimators.tagger.noisy_tag_classifier import NoisyTagClassifier as NoisyTagClassifier
+    from labelproof.estimators.tagger.precision import tag_precision as tag_precision
     from labelproof.noise import simulate as simulate
     from labelproof.noise.transition import TransitionMatrix as TransitionMatrix
     from labelproof.report.html import short_html as short_html

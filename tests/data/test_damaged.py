@@ -14,12 +14,12 @@ import pytest
 
 import labelproof as lp
 from labelproof.data.arrays import rows_of_file
-from labelproof.data.files import load_array
-from labelproof.data.folders import foreign_file
 from labelproof.data.frames import read_raw
 from labelproof.data.inputs import read_inputs
 from labelproof.review.candidates import open_candidates
 from labelproof.review.store import Store
+from labelproof.saving.files import load_array
+from labelproof.saving.folders import foreign_file
 from labelproof.training.checkpoint import load_tensors, save_tensors
 
 pytestmark = pytest.mark.filterwarnings("ignore")

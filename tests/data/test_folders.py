@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 import labelproof as lp
-from labelproof.data.files import atomic_write
-from labelproof.data.folders import SUMMARY, atomic_folder, check_output_folder, claim_running, remove_running
+from labelproof.saving.files import atomic_write
+from labelproof.saving.folders import SUMMARY, atomic_folder, check_output_folder, claim_running, remove_running
 
 
 def test_a_folder_appears_whole_or_not_at_all(tmp_path):
@@ -59,7 +59,7 @@ def test_an_unwritable_place_is_found_before_any_work():
 
 KILLED = """
 import sys, time
-from labelproof.data.folders import SUMMARY, atomic_folder
+from labelproof.saving.folders import SUMMARY, atomic_folder
 with atomic_folder(sys.argv[1]) as partial:
     (partial / SUMMARY).write_text("half")
     print("writing", flush=True)

@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 
 import labelproof as lp
-from labelproof.data.files import load_array
 from labelproof.data.frames import read_frame
+from labelproof.saving.files import load_array
 
 ROWS = [("007", "red", 1.5, "cat"), ("012", "blue", None, "dog"), ("3", "red", 2.0, "cat"), ("4", "", 3.5, "")]
 

@@ -12,9 +12,9 @@ import torch
 from sklearn.metrics import roc_auc_score
 
 import labelproof as lp
-from labelproof.backbones import MLP
 from labelproof.methods import METHODS, Task, make_method
 from labelproof.methods.noise_layer import projected
+from labelproof.networks import MLP
 from labelproof.training import History, Options, TrainingData, fit, predict_logits
 
 # Their loss resists noise less than it fits it once the network has seen every item often enough; nothing else holds them.

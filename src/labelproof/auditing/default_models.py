@@ -11,7 +11,6 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-import labelproof
 from labelproof.auditing.centroids import CentroidClassifier
 from labelproof.data.dataset import Dataset
 from labelproof.data.words import vectorizer_for
@@ -51,7 +50,11 @@ def default_model(dataset: Dataset, *, seed: int = 0) -> Any:
             return make_pipeline(words, CentroidClassifier())
         return make_pipeline(words, LogisticRegression(C=5.0, max_iter=1000))
     if getattr(dataset.x, "ndim", 2) > 2:
-        return labelproof.NoisyLabelClassifier("cross-entropy", epochs=14, seed=seed)  # a neighbour, by its public name
+        from labelproof.estimators.noisy_label_classifier.noisy_label_classifier import (
+            NoisyLabelClassifier,  # torch, of which other data have no need
+        )
+
+        return NoisyLabelClassifier("cross-entropy", epochs=14, seed=seed)
     return make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -14,13 +14,14 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-import labelproof
 from labelproof.auditing.doubts import Doubt
 from labelproof.data.dataset import Dataset
-from labelproof.data.folders import SUMMARY, atomic_folder
 from labelproof.data.frames import read_parquet
 from labelproof.errors import CorruptArtifact
+from labelproof.labels.registry import Registry
 from labelproof.noise.transition import TransitionMatrix
+from labelproof.saving.folders import SUMMARY, atomic_folder
+from labelproof.saving.version import VERSION
 from labelproof.validation import AnyArray, IntArray
 
 VERDICTS = ("obvious", "possible", "ok")
@@ -30,6 +31,16 @@ POSSIBLE_PROBABILITY = 0.5
 ISSUES_FILE = "issues.parquet"
 ITEMS_FILE = "items.parquet"  # of tags: one row per item
 SPLIT = "split"  # a further column, of pictures in folders train, val …
+# what shows an audit is a floor up: it is named here, and nothing here imports it
+SHOWN: Registry[Callable[..., Any]] = Registry(
+    "way to show an audit",
+    {
+        "report": "labelproof.report.html:write_report",
+        "notebook": "labelproof.report.html:short_html",
+        "tag report": "labelproof.report.tags:write_tag_report",
+        "tag notebook": "labelproof.report.tags:short_tag_html",
+    },
+)
 ISSUE_COLUMNS = ("index", "id", "given_label", "suggested_label", "error_probability", "verdict", "confidence")
 
 
@@ -178,7 +189,7 @@ class Audit:
         else:
             noise = {"transition": None, "error_rates": factors[0].tolist(), "given_prior": factors[1].tolist()}
         return {
-            "labelproof": labelproof.__version__,
+            "labelproof": VERSION,
             "n": self.n,
             "labelled": len(self.findings.index),
             "classes": list(self.classes),
@@ -238,10 +249,10 @@ class Audit:
 
     def to_html(self, path: str | os.PathLike[str], *, title: str = "Label audit") -> None:
         """Write the report as one self-contained HTML file."""
-        labelproof.write_report(self, path, title=title)  # by its public name: the report is a floor up
+        SHOWN["report"](self, path, title=title)
 
     def _repr_html_(self) -> str:
-        return labelproof.short_html(self)
+        return str(SHOWN["notebook"](self))
 
     def __repr__(self) -> str:
         rate, counts = self.error_rate, self.counts

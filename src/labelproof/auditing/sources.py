@@ -16,8 +16,8 @@ import pyarrow as pa
 import pyarrow.dataset
 from numpy.lib import format as npy_format
 
-from labelproof.data.files import existing
 from labelproof.errors import BadInput
+from labelproof.saving.files import existing
 from labelproof.validation import AnyArray, FloatArray, check_pred_probs_shape, to_numpy
 
 BLOCK_BYTES = 32 * 2**20

@@ -15,14 +15,14 @@ import polars as pl
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import cross_val_predict
 
-import labelproof
 from labelproof.auditing import fold
 from labelproof.auditing.audit import error_rate_of
-from labelproof.auditing.findings import ITEMS_FILE, ErrorRate, verdicts, write_findings
+from labelproof.auditing.findings import ITEMS_FILE, SHOWN, ErrorRate, verdicts, write_findings
 from labelproof.data.dataset import Shown
-from labelproof.data.folders import atomic_folder
 from labelproof.errors import BadInput
 from labelproof.progress import track
+from labelproof.saving.folders import atomic_folder
+from labelproof.saving.version import VERSION
 from labelproof.validation import AnyArray, FloatArray, check_ids, check_tag_probs, check_tags
 
 LISTED = 0.1  # least error probability of a pair in the table of issues
@@ -120,7 +120,7 @@ class TagAudit:
             for name in ("missing_rates", "incorrect_rates")
         }
         return {
-            "labelproof": labelproof.__version__,
+            "labelproof": VERSION,
             "kind": "tags",
             "n": len(self.tags),
             "classes": [str(name) for name in self.names],
@@ -144,10 +144,10 @@ class TagAudit:
         self, path: str | os.PathLike[str], *, title: str = "Tag audit", show: Callable[[int], Shown] | None = None
     ) -> None:
         """Write the report as one self-contained HTML file; ``show`` says how a row number is shown, a `Shown`."""
-        labelproof.write_tag_report(self, path, title=title, show=show)  # by its public name: the report is a floor up
+        SHOWN["tag report"](self, path, title=title, show=show)
 
     def _repr_html_(self) -> str:
-        return labelproof.short_tag_html(self)
+        return str(SHOWN["tag notebook"](self))
 
     def __repr__(self) -> str:
         rate, counts = self.error_rate, self.counts

@@ -79,8 +79,8 @@ def audit_command(
 
     [bold]labelproof audit reviews.csv --label sentiment --text body --out audit/[/bold]
     """
-    from labelproof.data.folders import atomic_folder
     from labelproof.report.html import write_report
+    from labelproof.saving.folders import atomic_folder
 
     with atomic_folder(folder, overwrite=overwrite) as partial:
         options: dict[str, Any] = {"label": label, "text": text, "image": image, "id": id_, "embeddings": embeddings}

@@ -12,10 +12,10 @@ from labelproof.cli.shared import Overwrite, Seed, app, out, print_rows, running
 from labelproof.errors import BadInput
 
 if TYPE_CHECKING:
-    from labelproof.captioning.captioner import ConceptCaptioner
-    from labelproof.captioning.concept_table import ConceptTable
     from labelproof.data.captions import Captions
-    from labelproof.multilabel.classifier import NoisyTagClassifier
+    from labelproof.estimators.captioner.concept_captioner import ConceptCaptioner
+    from labelproof.estimators.captioner.concept_table import ConceptTable
+    from labelproof.estimators.tagger.noisy_tag_classifier import NoisyTagClassifier
 
 CaptionFile = Annotated[Path | None, typer.Option(help="Captions to learn from: JSON of COCO's or MSR-VTT's form.")]
 Split = Annotated[str | None, typer.Option(help="Only this split of the caption file, e.g. train.")]
@@ -54,10 +54,10 @@ def concepts(
     [bold]labelproof concepts new-frames/ --model tagger/ --out new.parquet[/bold]
     """
     from labelproof.data.captions import read_captions
-    from labelproof.data.folders import check_output_folder
     from labelproof.data.frames import check_table_target
     from labelproof.data.tagged import list_items
-    from labelproof.multilabel.classifier import NoisyTagClassifier
+    from labelproof.estimators.tagger.noisy_tag_classifier import NoisyTagClassifier
+    from labelproof.saving.folders import check_output_folder
 
     names, files = list_items(data)
     check_table_target(target, overwrite=overwrite, source=data)
@@ -96,8 +96,8 @@ def _train_tagger(
     """Tags are the words of the captions; what has no picture or no caption is left out, and said."""
     import numpy as np
 
-    from labelproof.captioning.concepts import Concepts, words_of
     from labelproof.data.bags import evenly
+    from labelproof.estimators.captioner.concepts import Concepts, words_of
 
     k, words = vocabulary
     if words is None:
@@ -147,9 +147,9 @@ def _instances(chosen: list[list[Path]], size: int, *, decoded: bool) -> Any:
 def _concept_table(tagger: NoisyTagClassifier, names: list[str], files: list[list[Path]], frames: int) -> ConceptTable:
     import numpy as np
 
-    from labelproof.captioning.concept_table import ConceptTable
     from labelproof.data.bags import Bags, evenly
     from labelproof.data.encoding import RawEncoder
+    from labelproof.estimators.captioner.concept_table import ConceptTable
 
     numbers = [evenly(len(own), frames) for own in files]
     chosen = [[own[i] for i in at] for own, at in zip(files, numbers, strict=True)]
@@ -190,11 +190,11 @@ def caption(
     """
     import polars as pl
 
-    from labelproof.captioning.captioner import ConceptCaptioner
-    from labelproof.captioning.concept_table import ITEM, ConceptTable
     from labelproof.data.captions import read_captions
-    from labelproof.data.folders import check_output_folder, claim_running, remove_running
     from labelproof.data.frames import check_table_target, write_frame
+    from labelproof.estimators.captioner.concept_captioner import ConceptCaptioner
+    from labelproof.estimators.captioner.concept_table import ITEM, ConceptTable
+    from labelproof.saving.folders import check_output_folder, claim_running, remove_running
 
     check_table_target(target, overwrite=overwrite, source=table)
     of_frames = ConceptTable.read(table)
@@ -233,8 +233,8 @@ def _check_concepts(captioner: ConceptCaptioner, table: ConceptTable, path: Path
 
 
 def _print_scores(table: ConceptTable, written: list[str], references: Captions) -> None:
-    from labelproof.captioning.concept_table import named
-    from labelproof.captioning.scores import caption_scores
+    from labelproof.estimators.captioner.concept_table import named
+    from labelproof.estimators.captioner.scores import caption_scores
 
     _, own, _ = table.with_captions(references)
     kept = set(named(own))

@@ -150,9 +150,9 @@ def import_command(
 
     [bold]labelproof import audit/ export.json[/bold]
     """
-    from labelproof.data.files import existing
     from labelproof.review.exchange import read_csv
     from labelproof.review.label_studio import read_label_studio
+    from labelproof.saving.files import existing
 
     existing(answers, "file")
     session = _session(folder, database, 1)

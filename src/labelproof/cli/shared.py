@@ -101,7 +101,7 @@ def label_of(data: Path, options: dict[str, Any]) -> str:
     """The column of a file that holds the labels, which must be named."""
     label: str | None = options["label"]
     if label is None:
-        from labelproof.data.files import existing
+        from labelproof.saving.files import existing
 
         existing(data, "file")
         raise BadInput(f"--label is missing: which column of {str(data)!r} holds the labels?")

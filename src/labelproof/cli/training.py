@@ -89,9 +89,9 @@ def train(
     [bold]labelproof train reviews.csv --label sentiment --text body --method joint-optimization --out model/[/bold]
     """
     from labelproof.auditing.dynamics import audit_dynamics
-    from labelproof.data.folders import atomic_folder, claim_running, remove_running
-    from labelproof.methods.classifier import NoisyLabelClassifier
+    from labelproof.estimators.noisy_label_classifier.noisy_label_classifier import NoisyLabelClassifier
     from labelproof.review.verified import read_verified, with_verified
+    from labelproof.saving.folders import atomic_folder, claim_running, remove_running
 
     running = running_beside(folder)
     with atomic_folder(folder, overwrite=overwrite) as partial:
@@ -161,7 +161,7 @@ def _augment(given: str) -> str | float | None:
 
 
 def _keep_logs(running: Path, partial: Path) -> None:
-    from labelproof.data.folders import LOG_FOLDER
+    from labelproof.saving.folders import LOG_FOLDER
 
     shutil.copytree(running / LOG_FOLDER, partial / LOG_FOLDER)
 
@@ -197,8 +197,8 @@ def predict(
     """
     from labelproof.data.frames import check_table_target, write_frame
     from labelproof.data.inputs import read_inputs
-    from labelproof.methods.classifier import NoisyLabelClassifier
-    from labelproof.methods.predictions import prediction_table
+    from labelproof.estimators.noisy_label_classifier.noisy_label_classifier import NoisyLabelClassifier
+    from labelproof.estimators.noisy_label_classifier.predictions import prediction_table
 
     check_table_target(target, overwrite=overwrite, source=data)
     trained = NoisyLabelClassifier.load(model)

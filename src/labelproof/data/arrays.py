@@ -12,10 +12,10 @@ from numpy.lib import format as npy_format
 from PIL import Image
 
 from labelproof.data.dataset import Dataset, Shown
-from labelproof.data.files import damaged, existing, load_array
 from labelproof.data.images import encode
 from labelproof.data.table import how_read
 from labelproof.errors import BadInput
+from labelproof.saving.files import damaged, existing, load_array
 from labelproof.validation import AnyArray, IntArray, check_features, check_ids, check_labels
 
 SHOWN_FEATURES = 12

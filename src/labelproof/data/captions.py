@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from labelproof.data.files import damaged, existing, first_line
 from labelproof.data.frames import Path_
 from labelproof.errors import BadInput
+from labelproof.saving.files import damaged, existing, first_line
 from labelproof.validation import Seed, check_rate, rng_from
 
 

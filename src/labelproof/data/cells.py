@@ -11,11 +11,11 @@ import numpy.typing as npt
 from scipy.sparse import csr_matrix, vstack
 
 from labelproof.data.dataset import Dataset, Shown
-from labelproof.data.files import damaged, existing
 from labelproof.data.frames import Path_
 from labelproof.data.projection import Projection
 from labelproof.data.table import how_read
 from labelproof.errors import BadInput, MissingDependency
+from labelproof.saving.files import damaged, existing
 from labelproof.validation import AnyArray, check_ids, check_labels, did_you_mean
 
 BLOCK = 4096  # cells

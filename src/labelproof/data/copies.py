@@ -20,10 +20,10 @@ import pyarrow.compute
 import pyarrow.parquet
 
 from labelproof.data.delimited import Dialect, reading, records
-from labelproof.data.files import atomic_stream, damaged, stamp_of
 from labelproof.data.frames import CSV_SUFFIXES, PARQUET_SUFFIXES, RawTable, table_suffix, write_frame
 from labelproof.data.records import Records, scan
 from labelproof.errors import BadInput
+from labelproof.saving.files import atomic_stream, damaged, stamp_of
 
 PIECE = 1 << 22  # bytes copied at once
 

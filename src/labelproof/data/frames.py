@@ -18,10 +18,10 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from labelproof.data.delimited import SEPARATORS, Dialect, detect, records
-from labelproof.data.files import atomic_write, damaged, existing, stamp_of
 from labelproof.data.records import Records
 from labelproof.data.schema import Schema
 from labelproof.errors import BadInput, LabelproofWarning
+from labelproof.saving.files import atomic_write, damaged, existing, stamp_of
 from labelproof.validation import AnyArray, did_you_mean
 
 CSV_SUFFIXES = {".csv": ",", ".tsv": "\t"}

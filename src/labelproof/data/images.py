@@ -13,13 +13,13 @@ import numpy.typing as npt
 from PIL import Image
 
 from labelproof.data.dataset import Dataset, Shown
-from labelproof.data.files import load_array
 from labelproof.data.frames import Path_
 from labelproof.data.picture_files import list_pictures
 from labelproof.data.pictures import read_picture
 from labelproof.data.table import how_read
 from labelproof.errors import BadInput
 from labelproof.progress import track
+from labelproof.saving.files import load_array
 from labelproof.validation import AnyArray, FloatArray, check_features, check_ids, check_labels
 
 SHOWN_PIXELS = 192

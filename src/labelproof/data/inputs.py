@@ -10,7 +10,6 @@ import numpy as np
 
 from labelproof.data.arrays import from_file
 from labelproof.data.cells import new_cells
-from labelproof.data.files import existing
 from labelproof.data.frames import label_values, read_raw
 from labelproof.data.images import decode_each
 from labelproof.data.picture_files import SUFFIXES, pictures_below
@@ -18,6 +17,7 @@ from labelproof.data.projection import Projection
 from labelproof.data.schema import Schema
 from labelproof.data.text import texts_of
 from labelproof.errors import BadInput
+from labelproof.saving.files import existing
 from labelproof.validation import AnyArray, check_features, check_ids
 
 

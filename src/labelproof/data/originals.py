@@ -14,11 +14,11 @@ import polars as pl
 from labelproof.data.arrays import from_file
 from labelproof.data.cells import read_cells
 from labelproof.data.copies import copy_table, edits
-from labelproof.data.files import atomic_stream
 from labelproof.data.frames import RawTable, column, read_raw, table_suffix, write_frame
 from labelproof.data.picture_files import copy_pictures, list_pictures
 from labelproof.data.table import label_codes
 from labelproof.errors import BadInput
+from labelproof.saving.files import atomic_stream
 from labelproof.validation import AnyArray, check_labels, to_numpy
 
 New = Mapping[int, tuple[str | None, str]]  # row of the source to the new class and why

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
-from labelproof.data.files import existing
-from labelproof.data.folders import atomic_folder
 from labelproof.data.frames import label_values, read_raw
 from labelproof.errors import BadInput, LabelproofWarning
+from labelproof.saving.files import existing
+from labelproof.saving.folders import atomic_folder
 from labelproof.validation import AnyArray
 
 SUFFIXES = {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pbm"}

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from labelproof.data.files import existing
+from labelproof.saving.files import existing
 
 SIZES = {"train": 5000, "test": 1000}  # pictures of a class
 

@@ -19,12 +19,12 @@ import torch
 from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
-from labelproof.data.files import existing
 from labelproof.errors import BadInput
+from labelproof.estimators.noisy_label_classifier.noisy_label_classifier import NoisyLabelClassifier
 from labelproof.experiments.cifar10 import Archive
 from labelproof.experiments.record import Record
-from labelproof.methods.classifier import NoisyLabelClassifier
 from labelproof.report.plots import dots
+from labelproof.saving.files import existing
 from labelproof.training.augmentation import shifted
 
 METHODS = ("cross-entropy", "elr", "sop", "dividemix")

@@ -29,9 +29,9 @@ from sklearn.metrics import balanced_accuracy_score
 
 from labelproof.data.cells import counts_of, read_adata
 from labelproof.errors import BadInput
+from labelproof.estimators.mislabeled_vae.m1m2 import M1M2
+from labelproof.estimators.mislabeled_vae.mislabeled_vae import MislabeledVAE
 from labelproof.experiments.record import Record, Row, averaged
-from labelproof.generative.m1m2 import M1M2
-from labelproof.generative.mislabeled_vae import MislabeledVAE
 from labelproof.noise.transition import TransitionMatrix
 from labelproof.report.plots import lines
 

@@ -17,10 +17,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from labelproof.backbones import MLP
 from labelproof.experiments.problems import Problem, digits, mnist
 from labelproof.experiments.record import Record
 from labelproof.methods import Task, make_method
+from labelproof.networks import MLP
 from labelproof.noise import simulate
 from labelproof.report.plots import lines
 from labelproof.training import History, Options, TrainingData, fit, predict_logits

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import average_precision_score, roc_auc_score
 
+from labelproof.estimators.noisy_label_classifier.noisy_label_classifier import NoisyLabelClassifier
 from labelproof.experiments.problems import Problem, adult, digits, mnist, noises
 from labelproof.experiments.record import Record, Row
 from labelproof.methods import METHODS
-from labelproof.methods.classifier import NoisyLabelClassifier
 from labelproof.report.plots import dots
 
 EPOCHS = 30

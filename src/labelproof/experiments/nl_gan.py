@@ -22,17 +22,17 @@ import numpy.typing as npt
 import torch
 from sklearn.base import BaseEstimator, ClassifierMixin
 
-from labelproof.data.files import existing
 from labelproof.errors import BadInput
+from labelproof.estimators.nl_gan.adversaries import filters_for
+from labelproof.estimators.nl_gan.generative_cleaner import classifier_of_generated, second_stage
+from labelproof.estimators.nl_gan.nl_gan import NLGAN
+from labelproof.estimators.nl_gan.soft_labels import Shares, soft_labels
+from labelproof.estimators.rank_pruning import RankPruning
 from labelproof.experiments.cifar10 import Archive
 from labelproof.experiments.record import Record, Row, averaged
-from labelproof.generative.adversaries import filters_for
-from labelproof.generative.cleaner import classifier_of_generated, second_stage
-from labelproof.generative.nl_gan import NLGAN
-from labelproof.generative.soft_labels import Shares, soft_labels
-from labelproof.methods.rank_pruning import RankPruning
 from labelproof.noise.simulate import binary_purity
 from labelproof.report.plots import histogram, picture_grids
+from labelproof.saving.files import existing
 from labelproof.training.augmentation import strength_for
 from labelproof.validation import did_you_mean
 
@@ -262,7 +262,7 @@ def _chosen(rows: Sequence[str], names: list[str], what: str, quick: bool) -> li
 
 def _judge(pictures: Pictures, quick: bool) -> Any:
     """A classifier of all clean training pictures, to say which of the generated ones have the right label."""
-    from labelproof.methods.classifier import NoisyLabelClassifier
+    from labelproof.estimators.noisy_label_classifier.noisy_label_classifier import NoisyLabelClassifier
 
     own = pictures.first(500) if quick else slice(None)
     model = NoisyLabelClassifier("cross-entropy", backbone="convnet", epochs=2 if quick else 4)

@@ -26,21 +26,21 @@ import numpy.typing as npt
 import torch
 from sklearn.metrics import roc_auc_score
 
-from labelproof.backbones import FCNVGG16, MLP
-from labelproof.captioning.concepts import Concepts, words_of
 from labelproof.data.bags import Bags
 from labelproof.data.captions import Captions, read_captions
-from labelproof.data.files import existing
 from labelproof.data.frames import read_frame
 from labelproof.data.picture_rows import PictureRows
 from labelproof.data.tagged import frames_of
 from labelproof.errors import BadInput
+from labelproof.estimators.captioner.concepts import Concepts, words_of
+from labelproof.estimators.tagger.noisy_tag_classifier import NoisyTagClassifier
+from labelproof.estimators.tagger.precision import tag_precision
 from labelproof.experiments.record import Record, Row, averaged, gained
 from labelproof.experiments.scenes import SIDE, Scenes, compose, scene_network
-from labelproof.multilabel.classifier import NoisyTagClassifier
-from labelproof.multilabel.precision import tag_precision
+from labelproof.networks import FCNVGG16, MLP
 from labelproof.noise.simulate import caption_replacement
 from labelproof.report.plots import dots
+from labelproof.saving.files import existing
 
 CAPTIONS, FRAMES = 5, 26
 REPLACED = {"nmn-table-1": (0,), "nmn-table-2": (1, 2, 3, 4), "nmn-table-3": (0,)}

@@ -21,15 +21,15 @@ from typing import Any
 import numpy as np
 import torch
 
-from labelproof.captioning.captioner import ConceptCaptioner
-from labelproof.captioning.concepts import Concepts
-from labelproof.captioning.scores import caption_scores
 from labelproof.data.captions import Captions
 from labelproof.errors import BadInput
+from labelproof.estimators.captioner.concept_captioner import ConceptCaptioner
+from labelproof.estimators.captioner.concepts import Concepts
+from labelproof.estimators.captioner.scores import caption_scores
+from labelproof.estimators.tagger.noisy_tag_classifier import NoisyTagClassifier
 from labelproof.experiments.nmn import SECOND, filmed_scenes, msr_vtt_films, published
 from labelproof.experiments.record import Record, Row, averaged, gained
 from labelproof.experiments.scenes import CONTENT, SPEECH, Scenes, compose, scene_network
-from labelproof.multilabel.classifier import NoisyTagClassifier
 from labelproof.report.plots import dots
 
 REPLACED = 1

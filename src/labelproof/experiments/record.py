@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 from rich.table import Table
 
-from labelproof.data.files import atomic_write
 from labelproof.errors import CorruptArtifact
+from labelproof.saving.files import atomic_write
 
 PACKAGES = ("labelproof", "torch", "numpy", "scikit-learn")
 SPREAD = "_±"  # ends the name of a column that is the spread of another

@@ -11,7 +11,7 @@ from PIL import Image
 from torch import nn
 
 from labelproof.data.bags import Bags
-from labelproof.data.files import existing
+from labelproof.saving.files import existing
 
 SIDE, FRAMES, CAPTIONS = 48, 6, 5
 SIZES = (10, 20)  # pixels

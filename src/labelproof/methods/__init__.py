@@ -16,7 +16,6 @@ from labelproof.methods.nnaqc import NNAQC
 from labelproof.methods.noise_adaptation import NoiseAdaptation
 from labelproof.methods.noise_layer import DropoutNoiseLayer, NoiseLayer
 from labelproof.methods.pruning import ConfidentLearning, RankPruningNetwork
-from labelproof.methods.rank_pruning import RankPruning
 from labelproof.methods.robust_loss import GCE, MAE, MSE, SCE, Bootstrap, CrossEntropy, Ramp, Unhinged
 from labelproof.methods.sample_overparametrization import SampleOverparametrization
 from labelproof.validation import did_you_mean
@@ -63,4 +62,4 @@ def make_method(name: str, options: dict[str, Any] | None = None) -> Method:
         raise BadInput(f"method {name!r} does not take these options ({error}).") from error
 
 
-__all__ = ["METHODS", "Method", "RankPruning", "Task", "make_method"]
+__all__ = ["METHODS", "Method", "Task", "make_method"]

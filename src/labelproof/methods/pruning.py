@@ -10,8 +10,8 @@ from torch import Tensor
 from labelproof.losses import cross_entropy
 from labelproof.methods.base import Method, Task, scaled
 from labelproof.methods.cross_fit import CrossFit
-from labelproof.methods.rank_pruning import inverse_noise_rates, noise_rates, rank_pruned
 from labelproof.noise.estimate import confident_joint
+from labelproof.noise.rank_pruning import inverse_noise_rates, noise_rates, rank_pruned
 from labelproof.noise.transition import TransitionMatrix
 from labelproof.training.trainable import Batch, Step
 

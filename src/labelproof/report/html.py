@@ -12,9 +12,9 @@ import numpy as np
 import polars as pl
 
 from labelproof.auditing.findings import VERDICTS, Audit
-from labelproof.data.files import atomic_write
 from labelproof.report.latent import latent_map
 from labelproof.report.page import Exhibit, gallery, histogram, percent, render
+from labelproof.saving.files import atomic_write
 
 HEAT_MAP_CLASSES = 24
 CONFUSIONS = 15

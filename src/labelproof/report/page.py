@@ -12,8 +12,8 @@ import jinja2
 import numpy as np
 import numpy.typing as npt
 
-import labelproof
 from labelproof.data.dataset import Shown, data_url
+from labelproof.saving.version import VERSION
 
 GALLERY_ITEMS = 120
 GALLERY_BYTES = 3_500_000  # keeps the file under 5 MB
@@ -63,7 +63,7 @@ def gallery(cards: Iterable[AnyCard]) -> list[AnyCard]:
 
 def render(template: str, **values: Any) -> str:
     """A page of `labelproof.report` by the name of its template."""
-    return _environment().get_template(template).render(version=labelproof.__version__, **values)
+    return _environment().get_template(template).render(version=VERSION, **values)
 
 
 @cache

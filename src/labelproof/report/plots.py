@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from labelproof.data.files import atomic_write
+from labelproof.saving.files import atomic_write
 
 INK, MUTED, LINE = "#1f2430", "#6b7280", "#e5e7eb"
 COLOURS = ("#2563eb", "#dc2626", "#d97706", "#059669", "#7c3aed")

@@ -14,10 +14,10 @@ import polars as pl
 from labelproof.auditing.findings import VERDICTS
 from labelproof.auditing.tags import TagAudit
 from labelproof.data.dataset import Shown
-from labelproof.data.files import atomic_write
 from labelproof.data.reopen import reopen
 from labelproof.errors import LabelproofError
 from labelproof.report.page import Exhibit, gallery, histogram, percent, render
+from labelproof.saving.files import atomic_write
 from labelproof.validation import FloatArray
 
 LISTED_TAGS = 40

@@ -16,8 +16,8 @@ import numpy.typing as npt
 import polars as pl
 
 from labelproof.auditing.findings import ISSUES_FILE, ITEMS_FILE, class_codes, read_summary
-from labelproof.data.files import existing
 from labelproof.errors import BadInput, CorruptArtifact
+from labelproof.saving.files import existing
 
 WITH_IDS = ("images", "cells")  # kinds of data whose items always have names
 BLOCK = 100_000  # rows whose text is held at once

@@ -7,16 +7,16 @@ import os
 from typing import Any
 from xml.sax.saxutils import quoteattr
 
-import labelproof
 from labelproof.data.dataset import data_url
-from labelproof.data.files import existing
-from labelproof.data.folders import atomic_folder
 from labelproof.errors import BadInput
 from labelproof.review.describe import Describer
 from labelproof.review.exchange import Imported, checked_seconds, checked_time, record_imported, uid_of
 from labelproof.review.guard import reviewer_name
 from labelproof.review.session import ReviewSession
 from labelproof.review.store import Decision
+from labelproof.saving.files import existing
+from labelproof.saving.folders import atomic_folder
+from labelproof.saving.version import VERSION
 
 TASKS_FILE, CONFIG_FILE = "tasks.json", "config.xml"
 LABEL, DOUBT = "label", "doubt"  # the two questions of the configuration
@@ -40,7 +40,7 @@ def write_label_studio(session: ReviewSession, folder: str | os.PathLike[str], o
     with atomic_folder(folder, overwrite=overwrite) as partial:
         (partial / TASKS_FILE).write_text(json.dumps(tasks, ensure_ascii=False, indent=1), encoding="utf-8")
         (partial / CONFIG_FILE).write_text(_config(session, picture), encoding="utf-8")
-        about = {"labelproof": labelproof.__version__, "kind": "label-studio", "tasks": len(tasks)}
+        about = {"labelproof": VERSION, "kind": "label-studio", "tasks": len(tasks)}
         (partial / "summary.json").write_text(json.dumps(about, indent=1), encoding="utf-8")
     return len(tasks)
 
@@ -63,7 +63,7 @@ def _task(session: ReviewSession, describer: Describer, rank: int) -> dict[str, 
     if image:
         data["picture"] = data_url(image)
     result = {"from_name": LABEL, "to_name": "item", "type": "choices", "value": {"choices": choices}}
-    version = f"labelproof {labelproof.__version__}"
+    version = f"labelproof {VERSION}"
     return {"data": data, "predictions": [{"model_version": version, "score": score, "result": [result]}]}
 
 

@@ -11,13 +11,13 @@ from fastapi.staticfiles import StaticFiles
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
-import labelproof
 from labelproof.data.dataset import media_type
 from labelproof.errors import BadInput, LabelproofError
 from labelproof.review.describe import Describer
 from labelproof.review.desk import Desk
 from labelproof.review.guard import Guard, Keys, log_refusal, reviewer_name
 from labelproof.review.session import ReviewSession
+from labelproof.saving.version import VERSION
 
 ENTERED = '<!doctype html><html lang="en"><title>labelproof review</title><meta http-equiv="refresh" content="0;url=/"></html>'
 COOKIE_SECONDS = 30 * 24 * 3600
@@ -123,7 +123,7 @@ def _door(desk: Desk, keys: Keys, title: str) -> APIRouter:
     """The page, and who reviews."""
     router = APIRouter()
     page = jinja2.Environment(loader=jinja2.PackageLoader("labelproof.review"), autoescape=True).get_template("page.html.jinja")
-    body = page.render(title=title, version=labelproof.__version__)
+    body = page.render(title=title, version=VERSION)
 
     def admit(response: Response, name: str | None) -> None:
         response.set_cookie(keys.cookie, keys.sign(name), max_age=COOKIE_SECONDS, httponly=True, samesite="strict")

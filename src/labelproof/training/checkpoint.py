@@ -14,9 +14,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from labelproof.data.files import atomic_write
-from labelproof.data.folders import SUMMARY, atomic_folder
 from labelproof.errors import BadInput, CorruptArtifact
+from labelproof.saving.files import atomic_write
+from labelproof.saving.folders import SUMMARY, atomic_folder
 
 FORMAT = "labelproof 1"
 WEIGHTS = "weights.safetensors"  # in the folder of a model

@@ -12,8 +12,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from labelproof.data.files import load_array
 from labelproof.errors import BadInput, CorruptArtifact
+from labelproof.saving.files import load_array
 
 IN_MEMORY_BYTES = 64 * 2**20
 COLUMNS = {"own_probability": np.float16, "loss": np.float16, "margin": np.float16, "predicted": np.uint16}

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, cast
 import torch
 from torch import Tensor, nn
 
-from labelproof.data.folders import LOG_FOLDER
 from labelproof.data.frames import read_frame
 from labelproof.errors import BadInput, CorruptArtifact
 from labelproof.progress import track
+from labelproof.saving.folders import LOG_FOLDER
 from labelproof.training.checkpoint import by_owner, fingerprint, flat_optimizer, load_tensors, nested_optimizer, save_tensors
 from labelproof.training.history import History
 from labelproof.training.options import Options

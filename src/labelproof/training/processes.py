@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 import numpy as np
 import torch
 
-from labelproof.data.folders import LOG_FOLDER
 from labelproof.errors import BadInput, MissingDependency
+from labelproof.saving.folders import LOG_FOLDER
 from labelproof.training.checkpoint import load_tensors, save_tensors
 from labelproof.training.history import COLUMNS, History
 from labelproof.training.options import Options

@@ -1,1 +1,0 @@
-"""Captions: the concepts they name."""

@@ -1,0 +1,1 @@
+"""Captions, and the concepts that they name."""

@@ -1,0 +1,289 @@
+"""`ConceptCaptioner`: captions of videos and pictures, from what a tag classifier sees in each frame."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted
+from torch import Tensor
+from torch.nn import functional
+
+from labelproof.data.bags import Bags
+from labelproof.data.captions import Captions
+from labelproof.errors import BadInput, CorruptArtifact
+from labelproof.estimators.captioner.s2vt import S2VT
+from labelproof.estimators.captioner.vocabulary import PAD, Vocabulary
+from labelproof.training.checkpoint import load_model, save_model
+from labelproof.training.loop import fit
+from labelproof.training.options import Options
+from labelproof.training.trainable import Batch, Step, Trainable, TrainingData
+
+BLOCK = 128  # videos that are captioned at a time
+
+
+class ConceptCaptioner(BaseEstimator):  # type: ignore[misc]
+    """Writes what is to be seen: concept probabilities of each frame in, a sentence out, by S2VT.
+
+    Parameters
+    ----------
+    hidden, concept_size, word_size : int
+        Units of both LSTMs, and sizes of the embeddings.
+    min_count : int
+        Words of fewer captions are unknown.
+    max_words : int
+        Longer captions are cut.
+    dropout : float
+    epochs, batch_size : int
+        An epoch has every caption once, with its video.
+    learning_rate : float
+    seed : int
+    accelerator, precision
+        As Lightning Fabric names them.
+    checkpoints : path, optional
+        A folder: a killed `fit` with the same data and options goes on from there.
+
+    Attributes
+    ----------
+    vocabulary_ : Vocabulary
+    n_concepts_ : int
+    concepts_ : tuple of str
+        Names of the concepts; empty where `fit` was not told.
+    network_ : S2VT
+
+    References
+    ----------
+    Venugopalan et al. (2015), Sequence to sequence - video to text; Jiang et al. (2019), Learning from noisy labels with noise
+    modeling network, section 3.4.
+
+    Examples
+    --------
+    >>> import numpy as np, labelproof as lp
+    >>> concepts = np.eye(3)[[[0, 1], [1, 2], [2, 0]]]               # three videos of two frames, three concepts
+    >>> said = [["a dog then a cat"], ["a cat then a bird"], ["a bird then a dog"]]
+    >>> sizes = {"hidden": 32, "concept_size": 16, "word_size": 16}
+    >>> captioner = lp.ConceptCaptioner(**sizes, min_count=1, dropout=0, learning_rate=0.02, epochs=150)
+    >>> captioner.fit(concepts, said).caption(concepts)
+    ['a dog then a cat', 'a cat then a bird', 'a bird then a dog']
+    """
+
+    def __init__(
+        self,
+        *,
+        hidden: int = 700,
+        concept_size: int = 700,
+        word_size: int = 300,
+        min_count: int = 2,
+        max_words: int = 20,
+        dropout: float = 0.5,
+        epochs: int = 30,
+        batch_size: int = 64,
+        learning_rate: float = 2e-3,
+        seed: int = 0,
+        accelerator: str = "auto",
+        precision: Any = "32-true",
+        checkpoints: str | os.PathLike[str] | None = None,
+    ) -> None:
+        self.hidden = hidden
+        self.concept_size = concept_size
+        self.word_size = word_size
+        self.min_count = min_count
+        self.max_words = max_words
+        self.dropout = dropout
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.seed = seed
+        self.accelerator = accelerator
+        self.precision = precision
+        self.checkpoints = checkpoints
+
+    def fit(
+        self, concepts: Any, captions: Captions | Sequence[Sequence[str]], *, names: Sequence[str] | None = None
+    ) -> ConceptCaptioner:
+        """Train on videos and their captions.
+
+        Parameters
+        ----------
+        concepts : array (n, frames, k), sequence of arrays (frames_i, k), or Bags
+            Concept probabilities of each frame; a picture is a video of one frame.
+        captions : Captions, or sequence of length n of sequences of str
+            One or more for each video.
+        names : sequence of length k, optional
+            Of the concepts: kept, so that those who have other concepts can be told.
+
+        Returns
+        -------
+        ConceptCaptioner
+
+        Raises
+        ------
+        BadInput
+            For a video without frames or without a caption, or of whose captions no word is known, naming it.
+        """
+        frames, (videos, said) = self._frames(concepts), _named(captions)
+        if len(frames) != len(said):
+            raise BadInput(f"there are {len(frames)} videos but captions of {len(said)}. Give each video its captions.")
+        for name, own in zip(videos, said, strict=True):
+            if isinstance(own, str) or not any(text.strip() for text in own):
+                raise BadInput(f"video {name!r} has no caption: {own!r}. Give a list of one or more, or leave the video out.")
+        self.n_concepts_ = int(frames.shape[2])
+        self.concepts_ = tuple(map(str, names or ()))
+        if self.concepts_ and len(self.concepts_) != self.n_concepts_:
+            raise BadInput(
+                f"there are {len(self.concepts_)} names but a frame has {self.n_concepts_} concepts. Give one name each."
+            )
+        self.vocabulary_ = Vocabulary.of((text for own in said for text in own), min_count=self.min_count)
+        video = np.repeat(np.arange(len(said)), [len(own) for own in said])
+        words = self.vocabulary_.encoded([text for own in said for text in own], self.max_words)
+        known = (words != PAD).any(axis=1)
+        unknown = np.setdiff1d(np.arange(len(said)), video[known])
+        if len(unknown):
+            raise BadInput(
+                f"the captions of video {videos[unknown[0]]!r} have unknown words only ({len(unknown)} such videos): {said[unknown[0]]!r}. "
+                f"Lower min_count, now {self.min_count}, or leave them out."
+            )
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.seed)
+            self.network_ = self._network()
+        flat = frames.reshape(-1, self.n_concepts_)
+        self.network_.standardise(torch.from_numpy(flat[~np.isnan(flat).any(axis=1)]))
+        data: Any = TrainingData(_OfVideos(frames, video[known]), torch.from_numpy(words[known]))  # type: ignore[arg-type]
+        options = Options(
+            epochs=self.epochs, batch_size=min(self.batch_size, len(data)), learning_rate=self.learning_rate, weight_decay=0.0,
+            schedule="cosine", clip_norm=5.0, seed=self.seed, accelerator=self.accelerator, precision=self.precision,
+        )  # fmt: skip
+        folder = None if self.checkpoints is None else Path(self.checkpoints)
+        elsewhere = ("checkpoints", "accelerator", "precision")
+        sizes = {name: value for name, value in self.get_params().items() if name not in elsewhere}
+        identity = {"model": "concept-captioner", **sizes, "words": len(self.vocabulary_)}
+        fit(_Captioning(self.network_), data, options, folder=folder, identity=identity)
+        return self
+
+    def _network(self) -> S2VT:
+        return S2VT(
+            self.n_concepts_, len(self.vocabulary_),
+            hidden=self.hidden, concept_size=self.concept_size, word_size=self.word_size, dropout=self.dropout,
+        )  # fmt: skip
+
+    def _frames(self, concepts: Any) -> npt.NDArray[np.float32]:
+        """Padded with NaN, shape (n, frames, k)."""
+        bags = concepts if isinstance(concepts, Bags) else Bags.of(concepts)
+        if bags.instances.ndim != 2:
+            raise BadInput(f"a frame has shape {bags.instances.shape[1:]}. Give one vector of concept probabilities a frame.")
+        return bags.padded()
+
+    def caption(self, concepts: Any, *, beam: int = 5, length_penalty: float = 1.0) -> list[str]:
+        """A caption of each video.
+
+        Parameters
+        ----------
+        concepts : array (n, frames, k), sequence of arrays (frames_i, k), or Bags
+        beam : int
+            Captions pursued at once; 1 takes the best word each time.
+        length_penalty : float
+            Captions are ranked by ``log p / words ** length_penalty``.
+
+        Returns
+        -------
+        list of str, length n
+        """
+        check_is_fitted(self, "network_")
+        if beam < 1:
+            raise BadInput(f"beam is {beam!r}. Give 1 or more.")
+        frames = self._frames(concepts)
+        if frames.shape[2] != self.n_concepts_:
+            raise BadInput(f"a frame has {frames.shape[2]} concepts, but the captioner was trained with {self.n_concepts_}.")
+        network, found = self.network_.eval(), []
+        for start in range(0, len(frames), BLOCK):
+            part = torch.from_numpy(frames[start : start + BLOCK])
+            written = network.write(
+                part, beam=min(beam, len(self.vocabulary_)), most=self.max_words, length_penalty=length_penalty
+            )
+            found += [self.vocabulary_.text(row) for row in written.tolist()]
+        return found
+
+    def save(self, folder: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+        """Write the model into a folder, whole or not at all: weights and JSON, no pickle.
+
+        Raises
+        ------
+        BadInput
+            If the folder exists and ``overwrite`` is false.
+        """
+        check_is_fitted(self, "network_")
+        meta = {
+            "params": {**self.get_params(), "checkpoints": None},
+            "words": list(self.vocabulary_.words),
+            "n_concepts": self.n_concepts_,
+            "concepts": list(self.concepts_),
+        }
+        save_model(folder, "concept-captioner", self.network_.state_dict(), meta, overwrite=overwrite)
+
+    @classmethod
+    def load(cls, folder: str | os.PathLike[str]) -> Self:
+        """Read what `save` wrote.
+
+        Raises
+        ------
+        CorruptArtifact
+            If the file is missing or damaged, or vocabulary and weights are not of the same model.
+        """
+        tensors, meta = load_model(folder, "concept-captioner")
+        try:
+            model = cls(**meta["params"])
+            model.vocabulary_, model.n_concepts_ = Vocabulary(tuple(meta["words"])), meta["n_concepts"]
+            model.concepts_ = tuple(meta["concepts"])
+            if len(tensors["head.bias"]) != len(model.vocabulary_):
+                raise CorruptArtifact(
+                    f"{str(folder)!r} has a vocabulary of {len(model.vocabulary_)} but weights for {len(tensors['head.bias'])}. Train again."
+                )
+            model.network_ = model._network().eval()
+            model.network_.load_state_dict(tensors)
+        except (KeyError, TypeError, RuntimeError) as error:
+            raise CorruptArtifact(f"{str(folder)!r} does not fit together ({error}). Train again.") from error
+        return model
+
+
+class _Captioning(Trainable):
+    """Cross-entropy of every next word, an average over words."""
+
+    def __init__(self, network: S2VT) -> None:
+        super().__init__()
+        self.network = network
+
+    def loss(self, batch: Batch) -> Step:
+        """``-log p(word | frames, words before)``."""
+        words = batch.given[:, : int((batch.given != PAD).sum(dim=1).max())]
+        logits = self.network(batch.x, words[:, :-1])
+        cost = functional.cross_entropy(logits.flatten(0, 1), words[:, 1:].flatten(), ignore_index=PAD)
+        return Step(cost, logits[:, 0])
+
+
+class _OfVideos:
+    """Frames of the video that each caption is of: rows of a tensor, without a copy for every caption."""
+
+    dtype = torch.float32
+
+    def __init__(self, frames: npt.NDArray[np.float32], video: npt.NDArray[np.int64]) -> None:
+        self.frames, self.video = torch.from_numpy(frames), torch.from_numpy(video)
+        self.shape = torch.Size((len(video), *frames.shape[1:]))
+
+    def __len__(self) -> int:
+        return len(self.video)
+
+    def __getitem__(self, rows: Tensor | slice) -> Tensor:
+        return self.frames[self.video[rows]]
+
+
+def _named(captions: Any) -> tuple[list[Any], list[Sequence[str]]]:
+    """Names of the videos, and their captions."""
+    if isinstance(captions, Captions):
+        return list(captions.ids), list(captions.captions)
+    return list(range(len(captions))), list(captions)

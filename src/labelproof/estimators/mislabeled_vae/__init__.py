@@ -1,0 +1,1 @@
+"""Deep generative models of data and their noisy labels."""

@@ -1,0 +1,81 @@
+"""Items of generative models: rows in blocks, values that a likelihood can have, labels and batches as codes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from torch import Tensor
+
+from labelproof.errors import BadInput
+from labelproof.estimators.mislabeled_vae.likelihoods import LIKELIHOODS
+from labelproof.validation import UNLABELLED
+from labelproof.validation.estimator_labels import coded_labels
+
+BLOCK = 4096
+Codes = npt.NDArray[np.int64]
+
+
+def blocks(rows: Any) -> Iterator[tuple[int, Tensor]]:
+    """First row and rows of each block."""
+    for start in range(0, len(rows), BLOCK):
+        yield start, rows[start : start + BLOCK]
+
+
+def check_values(block: Tensor, start: int, likelihood: str) -> None:
+    """Refuse what the likelihood cannot have said."""
+    if LIKELIHOODS[likelihood].counts:
+        bad, allowed = (block < 0) | (block != block.floor()), "whole numbers, 0 or more"
+    elif likelihood == "bernoulli":
+        bad, allowed = (block < 0) | (block > 1), "numbers from 0 to 1"
+    else:
+        return
+    if bad.any():
+        row, column = (int(i) for i in bad.nonzero()[0])
+        raise BadInput(
+            f"X has {float(block[row, column]):g} in row {start + row}, column {column}, but likelihood {likelihood!r} "
+            f"is of {allowed}. Give counts, or likelihood='gaussian'."
+        )
+
+
+def few_labels(y: Any, n: int) -> tuple[Codes, npt.NDArray[Any]]:
+    """Codes of the labels of n items, -1 where there is none, and the classes."""
+    numbers = np.asarray(y)
+    # a class to others, but not to models of few labels, as in scikit-learn's semi-supervised estimators
+    if numbers.dtype.kind in "if" and (numbers == UNLABELLED).any():
+        y = [None if value == UNLABELLED else value for value in numbers.tolist()]
+    codes, classes = coded_labels(y)
+    if len(codes) != n:
+        raise BadInput(f"X has {n} rows but y has {len(codes)}. Give one label per item, -1 where there is none.")
+    k = len(classes)
+    if k < 2:
+        found = f"one class only, {classes[0]!r}" if k else "no label at all"
+        raise BadInput(f"y has {found}: 2 classes or more are needed.")
+    if k > max(2, n // 2):
+        raise BadInput(f"there are {k} classes but only {n} items: is this a column of labels? Each class needs several items.")
+    return codes, classes
+
+
+def coded_batches(batch: Any, n: int) -> tuple[Codes, npt.NDArray[Any]]:
+    """Codes of the batches and their names, one name where there are none."""
+    if batch is None:
+        return np.zeros(n, np.int64), np.array(["all"])
+    names, codes = np.unique(np.asarray(batch).astype(str), return_inverse=True)
+    if len(codes) != n:
+        raise BadInput(f"X has {n} rows but batch has {len(codes)}. Give one batch per item.")
+    return codes.astype(np.int64), names
+
+
+def known_batches(batch: Any, n: int, names: npt.NDArray[Any]) -> Codes:
+    """Codes of the batches of new items."""
+    if len(names) < 2:
+        return np.zeros(n, np.int64)
+    if batch is None:
+        raise BadInput(f"the model was trained with batches {', '.join(names[:8])}. Give batch, one of them per item.")
+    own = np.asarray(batch).astype(str)
+    unknown = np.flatnonzero(~np.isin(own, names))
+    if len(unknown):
+        raise BadInput(f"batch is {str(own[unknown[0]])!r} in row {unknown[0]}; the model knows {', '.join(names[:8])}.")
+    return np.searchsorted(names, own).astype(np.int64)

@@ -1,0 +1,1 @@
+"""Pictures of the right class, generated from noisy labels."""

@@ -1,0 +1,63 @@
+"""`Contest`: what a training of NL-GAN leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from labelproof.estimators.nl_gan.adversaries import Generators
+from labelproof.estimators.nl_gan.soft_labels import Shares, SoftLabels
+
+
+@dataclass(frozen=True)
+class Contest:
+    """Two generators that were trained against one discriminator.
+
+    Attributes
+    ----------
+    generators : Generators
+        In evaluation mode.
+    soft_labels : SoftLabels
+        δ_P and δ_N, what they were trained towards.
+    shares : Shares
+        π_P and π_N, shares of right labels: as given, or as the estimated δ say.
+    diversity : ndarray of float, shape (epochs, 2)
+        How different the pictures of each generator are, 1 as different as the given ones.
+    outputs : ndarray of float, shape (m,)
+        Of the pre-trained discriminator, for as many given positives as negatives; empty where δ was not estimated.
+    """
+
+    generators: Generators
+    soft_labels: SoftLabels
+    shares: Shares
+    diversity: npt.NDArray[np.float32]
+    outputs: npt.NDArray[np.float32]
+
+    def made(self, z: Tensor, *, positive: bool) -> Tensor:
+        """Pictures (n, channels, height, width) in [-1, 1] of one class, of numbers (n, 100) in [-1, 1]."""
+        none = z[:0]
+        made: Tensor = self.generators(z, none)[0] if positive else self.generators(none, z)[1]
+        return made
+
+    def tensors(self, number: int) -> dict[str, Tensor]:
+        """What `read` needs, named after the contest's number; beside `meta`."""
+        found = {f"generators{number}/{name}": tensor for name, tensor in self.generators.state_dict().items()}
+        return found | {f"figures{number}/{name}": torch.from_numpy(getattr(self, name)) for name in ("diversity", "outputs")}
+
+    @property
+    def meta(self) -> dict[str, Any]:
+        """What `read` needs, as JSON."""
+        return {"soft_labels": self.soft_labels, "shares": self.shares}
+
+    @classmethod
+    def read(cls, generators: Generators, meta: Mapping[str, Any], parts: Mapping[str, dict[str, Tensor]], number: int) -> Self:
+        """A contest of new generators of the right size, which get the weights that were saved."""
+        generators.eval().load_state_dict(parts[f"generators{number}"])
+        figures = [parts[f"figures{number}"][name].numpy() for name in ("diversity", "outputs")]
+        return cls(generators, SoftLabels(*meta["soft_labels"]), Shares(*meta["shares"]), *figures)

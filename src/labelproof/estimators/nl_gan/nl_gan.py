@@ -1,0 +1,383 @@
+"""`NLGAN`: pictures with clean labels, generated from few pictures with noisy ones."""
+
+from __future__ import annotations
+
+import math
+import os
+import warnings
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted
+from torch import Tensor
+
+from labelproof.errors import BadInput, CorruptArtifact, LabelproofWarning
+from labelproof.estimators.nl_gan.adversaries import Generators, noise
+from labelproof.estimators.nl_gan.contest import Contest
+from labelproof.estimators.nl_gan.pictures import PictureFormat
+from labelproof.estimators.nl_gan.regime import LOSSES, AdversarialRegime
+from labelproof.estimators.nl_gan.soft_labels import Shares, SoftLabels, check_shares, shares_of, soft_labels
+from labelproof.training.augmentation import strength_for
+from labelproof.training.checkpoint import by_owner, load_model, save_model
+from labelproof.training.loop import fit
+from labelproof.training.options import Options
+from labelproof.training.trainable import TrainingData
+from labelproof.validation import UNLABELLED
+from labelproof.validation.estimator_labels import coded_labels
+
+LEAST_DIVERSITY = 0.3
+BLOCK = 512  # pictures generated at a time
+Codes = npt.NDArray[np.int64]
+
+
+class NLGAN(BaseEstimator):  # type: ignore[misc]
+    r"""NL-GAN: two generators that hallucinate cleanly labelled pictures from a small data set with noisy labels.
+
+    A discriminator D learns to tell given positives (0) from given negatives (1). With cross-entropy H that is the same as
+    learning clean labels softened to δ_P and δ_N,
+
+        ``L_noisy(D) = E_P̂ H(D, 0) + E_N̂ H(D, 1)``  (equation 2)
+        ``= (π_P + 1 - π_N) E_P H(D, δ_P) + (1 - π_P + π_N) E_N H(D, δ_N)``  (equation 3)
+
+    so generators that are trained towards δ_P and δ_N make true positives and true negatives:
+
+        ``L_GP = E H(D(G_P(z)), δ_P)``, ``L_GN = E H(D(G_N(z)), δ_N)``  (equation 4)
+        ``L_D = α L_noisy(D) + β [E H(D(G_P(z)), 1) + E H(D(G_N(z)), 0)]``  (equation 5)
+
+    A second output U of the discriminator tells given (1) from generated pictures (0) whatever their labels. By equation 3 as many
+    given positives as negatives hold both classes in known parts, which the generators together must look like:
+
+        ``L_U = E_P̂ H(U, 1) + E_N̂ H(U, 1) + (π_P + 1 - π_N) E H(U(G_P(z)), 0) + (1 - π_P + π_N) E H(U(G_N(z)), 0)``
+
+    This, and that more than two classes are trained one against the rest, each on its own, goes beyond the paper.
+
+    Parameters
+    ----------
+    pi_p, pi_n : float or mapping of class to float, optional
+        Shares π_P and π_N of right labels among the items given the positive class, and among the others. Left out, δ is
+        estimated: a discriminator is trained on the noisy labels alone, and a mixture of two Gaussians fitted to its outputs.
+        Of two classes the second in sorted order is the positive one.
+    epochs : int
+        Of adversarial training; the paper takes 40 for MNIST, 500 for CIFAR-10. With 0 only δ is estimated.
+    pretraining_epochs : int
+        Of the noisy training that estimates δ.
+    alpha, beta : float
+        Weights of equation 5.
+    loss : {"cross-entropy", "squared"}
+        H; squared error has the same optimum.
+    augment : float, optional
+        How much each picture that a discriminator sees is moved, turned, sheared and scaled at random, so that it does not learn
+        few pictures and their wrong labels by heart; 0 as the paper has it. Left out, 1 for a thousand pictures and 2 for a hundred.
+        See `labelproof.training.augmentation.warped`.
+    coverage : float
+        Weight of a second output of the discriminator, which tells given from generated pictures whatever their labels, in what
+        generators learn: so that they make all kinds of pictures there are of a class. 0 as the paper has it.
+    shared : bool
+        Whether the two generators share all layers but the first, so that their pictures do not differ in things that have
+        nothing to do with the class; false as the paper has it.
+    upsample : int
+        Items of an epoch: smaller data sets are repeated, larger ones are taken whole, classes alike.
+    filters : tuple of int, optional
+        Of the discriminator's convolutions, those of the generators mirrored; by the pictures' size where left out.
+    batch_size : int
+        Real pictures of a step; as many are generated.
+    learning_rate : float
+    seed : int
+    accelerator, precision
+        As Lightning Fabric names them.
+    checkpoints : path, optional
+        A folder: a killed `fit` with the same data and options goes on from there.
+
+    Attributes
+    ----------
+    classes_ : ndarray, shape (k,)
+    augment_ : float
+        Of this number of pictures.
+    contests_ : dict of class to Contest
+        One for two classes, named after the positive class; one for each of several.
+
+    References
+    ----------
+    Chiaroni, Rahal, Hueber, Dufaux (2019), Hallucinating a cleanly labeled augmented dataset from a noisy labeled dataset
+    using GAN, ICIP. Zhao, Liu, Lin, Zhu, Han (2020), Differentiable augmentation for data-efficient GAN training (``augment``).
+    Liu, Tuzel (2016), Coupled generative adversarial networks (``shared``).
+
+    Examples
+    --------
+    >>> import warnings, labelproof as lp
+    >>> from sklearn.datasets import load_digits
+    >>> warnings.simplefilter("ignore")                     # two epochs are too short for variety
+    >>> digits = load_digits()
+    >>> rows = digits.target < 2
+    >>> noisy = lp.simulate.symmetric(digits.target[rows], 0.2, seed=0)
+    >>> gan = lp.NLGAN(0.8, 0.8, epochs=2, upsample=640)
+    >>> images, labels = gan.fit(digits.images[rows] / 16, noisy.labels).generate(10)
+    >>> images.shape, labels.tolist()
+    ((10, 8, 8), [0, 1, 0, 1, 0, 1, 0, 1, 0, 1])
+    """
+
+    def __init__(
+        self,
+        pi_p: Any = None,
+        pi_n: Any = None,
+        *,
+        epochs: int = 40,
+        pretraining_epochs: int = 15,
+        alpha: float = 5.0,
+        beta: float = 0.5,
+        loss: str = "cross-entropy",
+        augment: float | None = None,
+        coverage: float = 0.4,
+        shared: bool = True,
+        upsample: int = 10_000,
+        filters: tuple[int, ...] | None = None,
+        batch_size: int = 64,
+        learning_rate: float = 2e-4,
+        seed: int = 0,
+        accelerator: str = "auto",
+        precision: Any = "32-true",
+        checkpoints: str | os.PathLike[str] | None = None,
+    ) -> None:
+        self.pi_p = pi_p
+        self.pi_n = pi_n
+        self.epochs = epochs
+        self.pretraining_epochs = pretraining_epochs
+        self.alpha = alpha
+        self.beta = beta
+        self.loss = loss
+        self.augment = augment
+        self.coverage = coverage
+        self.shared = shared
+        self.upsample = upsample
+        self.filters = filters
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.seed = seed
+        self.accelerator = accelerator
+        self.precision = precision
+        self.checkpoints = checkpoints
+
+    def fit(self, images: Any, y: Any) -> NLGAN:
+        """Train discriminators and generators.
+
+        Parameters
+        ----------
+        images : array-like, shape (n, height, width) or (n, height, width, channels)
+            Whole numbers from 0 to 255, or real numbers from 0 to 1.
+        y : array-like, shape (n,)
+            Given labels of two classes or more; unlabelled items (-1, ``None``, NaN) are left out.
+
+        Returns
+        -------
+        NLGAN
+
+        Raises
+        ------
+        BadInput
+            For shares that sum to 1 or less, a class with fewer than two items, pictures of several sizes, values out of range.
+
+        Warns
+        -----
+        LabelproofWarning
+            If a generator's pictures are too much alike (mode collapse).
+        """
+        array, self.format_ = PictureFormat.of(images)
+        codes, self.classes_ = coded_labels(y)
+        if len(codes) != len(array):
+            raise BadInput(f"there are {len(array)} images but {len(codes)} labels. Give one label per image.")
+        self._check_options(codes)
+        pictures = self.format_.tensor(array[codes != UNLABELLED])
+        codes = codes[codes != UNLABELLED]
+        self.augment_ = strength_for(len(codes)) if self.augment is None else float(self.augment)
+        positives = range(1, 2) if len(self.classes_) == 2 else range(len(self.classes_))
+        shares = {code: self._shares(code) for code in positives}
+        self.contests_ = {
+            self.classes_[code].item(): self._contest(pictures, (codes == code).astype(np.int64), code, shares[code])
+            for code in positives
+        }
+        return self
+
+    def _check_options(self, codes: Codes) -> None:
+        counts = np.bincount(codes[codes >= 0], minlength=len(self.classes_))
+        if len(counts) < 2:
+            raise BadInput(f"y has one class only, {self.classes_.tolist()}: positives and negatives are both needed.")
+        if counts.min() < 2:
+            name = self.classes_[counts.argmin()].item()
+            raise BadInput(f"class {name!r} has {counts.min()} image. Give two or more images of each class.")
+        if self.loss not in LOSSES:
+            raise BadInput(f"loss is {self.loss!r}. Give one of {', '.join(LOSSES)}.")
+        for name, least in (("epochs", 0), ("pretraining_epochs", 1), ("upsample", 2), ("batch_size", 2)):
+            if getattr(self, name) < least:
+                raise BadInput(f"{name} is {getattr(self, name)!r}. Give {least} or more.")
+        if self.augment is not None and not 0 <= self.augment <= 2:
+            raise BadInput(f"augment is {self.augment!r}. Give a number from 0 (pictures as they are) to 2.")
+        for name in ("alpha", "beta"):
+            if not getattr(self, name) > 0:
+                raise BadInput(f"{name} is {getattr(self, name)!r}. Give a number above 0.")
+        if not 0 <= self.coverage < math.inf:
+            raise BadInput(f"coverage is {self.coverage!r}. Give a number from 0.")
+
+    def _shares(self, code: int) -> Shares | None:
+        """π of a class and the rest, or nothing if they are to be estimated."""
+        name, found = self.classes_[code].item(), []
+        for share in (self.pi_p, self.pi_n):
+            if hasattr(share, "keys"):
+                if name not in share:
+                    raise BadInput(f"pi_p or pi_n has no entry for class {name!r}. It has: {list(share)}.")
+                share = share[name]
+            found.append(share)
+        if (found[0] is None) != (found[1] is None):
+            raise BadInput("give both pi_p and pi_n, or neither.")
+        return None if found[0] is None else check_shares(Shares(float(found[0]), float(found[1])))
+
+    def _contest(self, pictures: Tensor, given: Codes, code: int, shares: Shares | None) -> Contest:
+        rows, fold = self._upsampled(given)
+        data = TrainingData(pictures[rows], torch.from_numpy(given)[rows])
+        lengths = (self.pretraining_epochs if shares is None else 0), self.epochs
+        if not sum(lengths):
+            raise BadInput("epochs is 0 and the shares are given: there is nothing to train.")
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.seed)
+            regime = AdversarialRegime(
+                data, fold, shares, lengths, alpha=self.alpha, beta=self.beta, loss=self.loss, augment=self.augment_,
+                coverage=self.coverage, shared=self.shared, filters=self.filters,
+            )  # fmt: skip
+        options = Options(
+            epochs=sum(lengths), batch_size=self.batch_size, learning_rate=self.learning_rate, weight_decay=0.0,
+            schedule="constant", seed=self.seed, accelerator=self.accelerator, precision=self.precision,
+        )  # fmt: skip
+        folder = None if self.checkpoints is None else Path(self.checkpoints) / str(code)
+        identity = {
+            "model": "nl-gan", "shares": shares and list(shares), "pretraining": lengths[0], "alpha": self.alpha,
+            "beta": self.beta, "loss": self.loss, "augment": self.augment_, "coverage": self.coverage, "shared": self.shared,
+            "filters": self.filters and list(self.filters),
+        }  # fmt: skip
+        fit(regime, data, options, folder=folder, identity=identity)
+        found = SoftLabels(*regime.aims.tolist()) if shares is None else soft_labels(shares)
+        contest = Contest(
+            regime.generators, found, shares or shares_of(found),
+            regime.diversity.numpy(), regime.outputs.numpy() if lengths[0] else np.zeros(0, np.float32),
+        )  # fmt: skip
+        self._warn_of_collapse(contest, code)
+        return contest
+
+    def _upsampled(self, given: Codes) -> tuple[Tensor, Tensor]:
+        """Rows of an epoch, as many of each label, each item as often as the others of its label; and a half for each item."""
+        rng = np.random.default_rng(self.seed)
+        each = max(self.upsample // 2, int(np.bincount(given).max()))
+        rows, halves = [], np.zeros(len(given), np.int64)
+        for label in (0, 1):
+            own = rng.permutation(np.flatnonzero(given == label))
+            halves[own[len(own) // 2 :]] = 1
+            rows.append(np.resize(own, each))
+        chosen = np.concatenate(rows)
+        return torch.from_numpy(chosen), torch.from_numpy(halves[chosen])
+
+    def _warn_of_collapse(self, contest: Contest, code: int) -> None:
+        names = [str(self.classes_[code])]
+        if not self.epochs:
+            return
+        names.append(str(self.classes_[1 - code]) if len(self.classes_) == 2 else f"not {names[0]}")
+        for name, ratio in zip(names, contest.diversity[-1], strict=True):
+            if ratio < LEAST_DIVERSITY:
+                warnings.warn(
+                    f"the generator of class {name} makes images that differ from each other only {ratio:.0%} as much as the given "
+                    "ones do (mode collapse). Train with another seed, fewer epochs, or more data.",
+                    LabelproofWarning,
+                    stacklevel=4,
+                )
+
+    @torch.inference_mode()
+    def generate(self, n: int, *, label: Any = None, seed: int | None = None) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+        """Generated pictures and their labels.
+
+        Parameters
+        ----------
+        n : int
+        label : class, optional
+            Of all pictures; classes take turns where left out.
+        seed : int, optional
+            The model's own where left out.
+
+        Returns
+        -------
+        images : ndarray, shape (n, ...)
+            Bytes, or float32 from 0 to 1, as the training images were.
+        labels : ndarray, shape (n,)
+        """
+        check_is_fitted(self, "contests_")
+        if n < 1:
+            raise BadInput(f"n is {n}. Give 1 or more.")
+        if not self.epochs:
+            raise BadInput("epochs is 0: δ was estimated, but no generator trained. Fit with more.")
+        known = self.classes_.tolist()
+        if label is not None and label not in known:
+            raise BadInput(f"label is {label!r}. The classes are {known}.")
+        codes = np.arange(n) % len(known) if label is None else np.full(n, known.index(label))
+        made = np.empty((n, *self.format_.shape), np.uint8 if self.format_.whole else np.float32)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.seed if seed is None else seed)
+            for code in np.unique(codes):
+                rows = np.flatnonzero(codes == code)
+                for start in range(0, len(rows), BLOCK):
+                    block = rows[start : start + BLOCK]
+                    made[block] = self.format_.array(self._made(code, noise(len(block), torch.device("cpu"))))
+        return made, self.classes_[codes]
+
+    def _made(self, code: int, z: Tensor) -> Tensor:
+        """Pictures of a class, of numbers (n, 100)."""
+        if len(self.classes_) > 2:
+            return self.contests_[self.classes_[code].item()].made(z, positive=True)
+        (contest,) = self.contests_.values()
+        return contest.made(z, positive=code == 1)
+
+    def save(self, folder: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+        """Write the generators into a folder, whole or not at all: weights and JSON, no pickle.
+
+        Raises
+        ------
+        BadInput
+            If the folder exists and ``overwrite`` is false.
+        """
+        check_is_fitted(self, "contests_")
+        tensors: dict[str, Tensor] = {}
+        for number, contest in enumerate(self.contests_.values()):
+            tensors |= contest.tensors(number)
+        meta = {
+            "params": {**self.get_params(), "checkpoints": None},
+            "classes": self.classes_.tolist(),
+            "shape": self.format_.shape,
+            "whole": self.format_.whole,
+            "augment": self.augment_,
+            "contests": [{"name": name, **contest.meta} for name, contest in self.contests_.items()],
+        }
+        save_model(folder, "nl-gan", tensors, meta, overwrite=overwrite)
+
+    @classmethod
+    def load(cls, folder: str | os.PathLike[str]) -> Self:
+        """Read what `save` wrote.
+
+        Raises
+        ------
+        CorruptArtifact
+            If the file is missing or damaged.
+        """
+        tensors, meta = load_model(folder, "nl-gan")
+        parts = by_owner(tensors)
+        try:
+            params = meta["params"]
+            model = cls(**{**params, "filters": params["filters"] and tuple(params["filters"])})
+            model.classes_ = np.array(meta["classes"])
+            model.format_ = PictureFormat(tuple(meta["shape"]), meta["whole"])
+            model.augment_ = float(meta["augment"])
+            model.contests_ = {}
+            for number, own in enumerate(meta["contests"]):
+                generators = Generators(model.format_.channels_first, model.filters, shared=model.shared)
+                model.contests_[own["name"]] = Contest.read(generators, own, parts, number)
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            raise CorruptArtifact(f"{str(folder)!r} does not fit together ({error}). Train again.") from error
+        return model

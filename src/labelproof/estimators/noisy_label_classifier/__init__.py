@@ -1,0 +1,1 @@
+"""The network classifier of the methods against noisy labels."""

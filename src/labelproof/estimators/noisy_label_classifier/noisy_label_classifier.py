@@ -1,0 +1,432 @@
+"""`NoisyLabelClassifier`: any method, any backbone, behind the interface of scikit-learn."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from torch import nn
+
+from labelproof.data.dataset import Dataset
+from labelproof.data.encoding import ENCODERS, Encoder, RawEncoder, kind_of, n_dims
+from labelproof.errors import BadInput, CorruptArtifact
+from labelproof.estimators.noisy_label_classifier.saved import (
+    HISTORY_FOLDER,
+    Parts,
+    plain,
+    projection_of,
+    read_model,
+    write_model,
+)
+from labelproof.methods import Method, Task, make_method
+from labelproof.networks import InputShape, network_maker
+from labelproof.noise.transition import TransitionMatrix
+from labelproof.saving.folders import atomic_folder
+from labelproof.training.augmentation import augmentation_of
+from labelproof.training.dynamics import error_probability_of
+from labelproof.training.history import History
+from labelproof.training.loop import fit
+from labelproof.training.options import Options
+from labelproof.training.temperature import entropy_of, fit_temperature
+from labelproof.training.trainable import TrainingData, predict_logits
+from labelproof.validation import UNLABELLED, take_rows
+from labelproof.validation.estimator_labels import coded_labels, has_gaps
+
+LOOP_OPTIONS = (
+    "epochs", "batch_size", "learning_rate", "optimizer", "weight_decay", "schedule", "clip_norm", "patience", "seed",
+    "accelerator", "devices", "precision",
+)  # fmt: skip
+
+
+class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    r"""A neural network trained on labels of which some are wrong, by any method of `labelproof.methods.METHODS`.
+
+    Most methods model the given label z by a noise model on top of a classifier, ``p(z | x) = sum of p(z | y) p(y | x)``, or
+    weigh the items; all predict the true label ``p(y | x)``, and record what training said of each item, from which
+    ``error_probability_`` is read.
+
+    Parameters
+    ----------
+    method : str
+        ``"cross-entropy"``, ``"gce"``, ``"forward"``, ``"elr"``, ``"co-teaching"``, ``"dividemix"`` …; see
+        ``labelproof methods``.
+    method_options : dict, optional
+        Options of the method, e.g. ``{"transition": matrix}``.
+    backbone : str, torch Module or callable
+        ``"auto"``: a multilayer perceptron for rows, frames and text, a small convolutional network for pictures. A module of
+        your own is copied, and given arrays of numbers as they are, as float32. A callable ``(InputShape, k) -> Module``
+        makes fresh networks, which methods with several networks prefer.
+    epochs : int
+    batch_size : int, optional
+        128 where left out, less for fewer than 2,560 items.
+    learning_rate : float
+    optimizer : {"adamw", "sgd"}
+    weight_decay : float
+    schedule : {"one-cycle", "cosine", "constant", "step"}, optional
+        What suits the method where left out.
+    clip_norm : float, optional
+    augment : "auto", "warp", float, callable or None
+        What networks see of the items while they train. ``"auto"`` moves pictures by up to two pixels. ``"warp"`` moves, turns,
+        shears and scales each on its own, which keeps a few hundred pictures and their wrong labels from being learned by heart;
+        a number says how strongly, 1 for a thousand pictures and 2 for a hundred. A callable takes and returns a batch (b, ...).
+    validation_fraction : float in [0, 1)
+        Share of the labelled items that is not trained on, for ``patience`` and for the temperature.
+    patience : int, optional
+        Epochs without a better accuracy on these before training stops.
+    seed : int
+    accelerator, devices, precision
+        As Lightning Fabric names them.
+    checkpoints : path, optional
+        A folder: a killed `fit` with the same data and options goes on from there, and checkpoints and logs stay in it.
+    logger : {"csv", "tensorboard"}, optional
+        Needs ``checkpoints``.
+
+    Attributes
+    ----------
+    classes_ : ndarray, shape (k,)
+    error_probability_ : ndarray, shape (n,)
+        Probability that the label of each training item is wrong; NaN where unlabelled.
+    transition_ : TransitionMatrix or None
+        ``p(given | true)`` as the method has it.
+    history_ : History
+        Per item and epoch, in the order of the training items.
+    temperature_ : float
+        By which logits are divided; 1 without validation items.
+    module_ : Method
+        The trained networks.
+    source_ : dict
+        Where the data of a Dataset came from.
+
+    Notes
+    -----
+    ``None``, NaN and "" mean unlabelled in ``y``; -1 is a class like any other. Methods
+    that cannot use unlabelled items leave them out.
+
+    Examples
+    --------
+    >>> import labelproof as lp
+    >>> from sklearn.datasets import load_iris
+    >>> x, true = load_iris(return_X_y=True)
+    >>> noisy = lp.simulate.symmetric(true, 0.2, seed=0)
+    >>> model = lp.NoisyLabelClassifier("elr", epochs=40, batch_size=32).fit(x, noisy.labels)
+    >>> bool(model.score(x, true) > 0.93)
+    True
+    >>> model.error_probability_.shape
+    (150,)
+    """
+
+    def __init__(
+        self,
+        method: str = "elr",
+        *,
+        method_options: dict[str, Any] | None = None,
+        backbone: Any = "auto",
+        epochs: int = 30,
+        batch_size: int | None = None,
+        learning_rate: float = 3e-3,
+        optimizer: str = "adamw",
+        weight_decay: float = 5e-3,
+        schedule: str | None = None,
+        clip_norm: float | None = None,
+        augment: Any = "auto",
+        validation_fraction: float = 0.0,
+        patience: int | None = None,
+        seed: int = 0,
+        accelerator: str = "auto",
+        devices: int = 1,
+        precision: Any = "32-true",
+        checkpoints: str | os.PathLike[str] | None = None,
+        logger: str | None = None,
+    ) -> None:
+        self.method = method
+        self.method_options = method_options
+        self.backbone = backbone
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.optimizer = optimizer
+        self.weight_decay = weight_decay
+        self.schedule = schedule
+        self.clip_norm = clip_norm
+        self.augment = augment
+        self.validation_fraction = validation_fraction
+        self.patience = patience
+        self.seed = seed
+        self.accelerator = accelerator
+        self.devices = devices
+        self.precision = precision
+        self.checkpoints = checkpoints
+        self.logger = logger
+
+    def fit(self, X: Any, y: Any = None, *, sample_weight: Any = None, verified: Any = None) -> NoisyLabelClassifier:
+        """Train.
+
+        Parameters
+        ----------
+        X : array-like (n, d), pictures (n, h, w) or (n, h, w, c), frame, texts (n,), or Dataset
+        y : array-like, shape (n,)
+            Given labels; not with a Dataset.
+        sample_weight : array-like, shape (n,), optional
+            Items of weight 0 are left out.
+        verified : array-like of bool, shape (n,), optional
+            Labels that a person has re-checked; they are taken as true.
+
+        Returns
+        -------
+        NoisyLabelClassifier
+
+        Raises
+        ------
+        BadInput
+            For NaN or infinite features, labels that are no classes, an unknown method (with the nearest names), a loss that
+            is no number.
+        """
+        method = make_method(self.method, self.method_options)
+        options = self._options(method)
+        X, given, kind = self._checked(X, y)
+        used = (given != UNLABELLED) | method.uses_unlabelled
+        weight = None
+        if sample_weight is not None:
+            weight = _check_sample_weight(sample_weight, np.empty(len(given)), dtype=np.float64, ensure_non_negative=True)
+            used &= weight > 0
+        known = None if verified is None else np.asarray(verified, bool)
+        if known is not None and len(known) != len(given):
+            raise BadInput(f"verified has {len(known)} rows but there are {len(given)} items. Give one entry per item.")
+        self._check_classes(given[used])
+        encoder = RawEncoder() if kind == "raw" else ENCODERS[kind]()
+        self.encoder_ = encoder.fit(X if used.all() else take_rows(X, np.flatnonzero(used)))
+        if kind not in ("numbers", "raw") or not hasattr(self, "n_features_in_"):
+            self.n_features_in_ = int(np.prod(self.encoder_.shape))
+        held = self._held_out(given, used, known)
+        rows = np.flatnonzero(used & ~held)
+        whole = TrainingData(
+            torch.from_numpy(self.encoder_.transform(X)),
+            torch.from_numpy(given),
+            None if weight is None else torch.from_numpy(weight / weight[rows].mean()).float(),
+            None if known is None else torch.from_numpy(known & (given != UNLABELLED)),
+        )
+        validation = _part(whole, np.flatnonzero(held)) if held.any() else None
+        self._train(method, options, _part(whole, rows), validation)
+        self.history_index_ = rows
+        self._finish(method, given, rows, known, validation)
+        return self
+
+    def _train(self, method: Method, options: Options, data: TrainingData, validation: TrainingData | None) -> None:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.seed)
+            method.build(self._task(data))
+        folder = None if self.checkpoints is None else Path(self.checkpoints)
+        epochs = sum(method.phases(self.epochs))
+        self.history_ = History(len(data), epochs, None if folder is None else folder / HISTORY_FOLDER)
+        fit(method, data, options, validation=validation, history=self.history_, folder=folder, identity=self._identity())
+
+    def _check_classes(self, given: npt.NDArray[np.int64]) -> None:
+        occurring = np.unique(given[given >= 0])
+        if len(occurring) < 2:
+            name = f"only {self.classes_[occurring[0]]!r}" if len(occurring) else "no label"
+            raise BadInput(f"the classifier needs 2 classes or more, but y has {name}: only one class can be learned of that.")
+
+    def _options(self, method: Method) -> Options:
+        chosen = {name: getattr(self, name) for name in LOOP_OPTIONS}
+        if self.schedule is None:
+            chosen["schedule"] = method.suggested.get("schedule", "one-cycle")
+        if self.patience is not None and not self.validation_fraction:
+            raise BadInput("patience needs items that are not trained on. Give validation_fraction, e.g. 0.1.")
+        if not 0 <= self.validation_fraction < 1:
+            raise BadInput(f"validation_fraction is {self.validation_fraction!r}. Give a number from 0 to below 1.")
+        return Options(**chosen, logger=cast(Any, self.logger))
+
+    def _identity(self) -> dict[str, Any]:
+        own = {"method": self.method, "validation_fraction": self.validation_fraction, "classes": self.classes_.tolist()}
+        own["method_options"] = {name: plain(value) for name, value in sorted((self.method_options or {}).items())}
+        own["backbone"] = self.backbone if isinstance(self.backbone, str) else type(self.backbone).__name__
+        own["augment"] = "callable" if callable(self.augment) else self.augment
+        return own
+
+    def _checked(self, X: Any, y: Any) -> tuple[Any, npt.NDArray[np.int64], str]:
+        """Items, codes, and the kind of encoder; sets ``classes_`` and ``source_``."""
+        self.__dict__.pop("n_features_in_", None)  # of an earlier fit
+        if isinstance(X, Dataset):
+            if y is not None:
+                raise BadInput("y comes from the Dataset. Leave it out.")
+            self.classes_, self.source_, self.projection_ = np.asarray(X.classes), X.source, X.projection
+            return X.x, X.given, "frame" if X.kind == "table" else self._kind(X.x)
+        kind, self.source_, self.projection_ = self._kind(X), {}, None
+        if kind in ("numbers", "raw") and n_dims(X) < 3:
+            if has_gaps(y):
+                X = validate_data(self, X)
+            else:
+                X, y = validate_data(self, X, y)
+        given, self.classes_ = coded_labels(y)
+        if len(X) != len(given):
+            raise BadInput(f"X has {len(X)} rows but y has {len(given)}. Give one label per item.")
+        return X, given, kind
+
+    def _kind(self, X: Any) -> str:
+        kind = kind_of(X)
+        return "raw" if not isinstance(self.backbone, str) and kind in ("numbers", "pictures") else kind
+
+    def _held_out(self, given: Any, used: Any, verified: Any) -> npt.NDArray[np.bool_]:
+        """Items for validation: labelled ones, classes alike, never the last of a class; verified ones are trained on."""
+        held = np.zeros(len(given), bool)
+        if self.validation_fraction:
+            rng = np.random.default_rng(self.seed)
+            for code in np.unique(given[given >= 0]):
+                rows = np.flatnonzero((given == code) & used & (True if verified is None else ~verified))
+                held[rng.permutation(rows)[: min(round(self.validation_fraction * len(rows)), len(rows) - 1)]] = True
+        return held
+
+    def _task(self, data: TrainingData) -> Task:
+        return Task(
+            data, len(self.classes_), self.epochs, self._network_maker(),
+            augmentation_of(self.augment, self.encoder_.shape, len(data), pictures=self.encoder_.kind == "pictures"),
+            n_codes=len(self.encoder_.cardinalities),
+        )  # fmt: skip
+
+    def _network_maker(self) -> Callable[[], nn.Module]:
+        spec = InputShape(self.encoder_.shape, self.encoder_.cardinalities)
+        return network_maker(self.backbone, spec, len(self.classes_))
+
+    def _finish(self, method: Method, given: Any, rows: Any, verified: Any, validation: TrainingData | None) -> None:
+        """Read noise, error probabilities and temperature off what was trained."""
+        matrix, own = method.transition(), given[rows]
+        self.transition_ = None
+        if matrix is not None:
+            exact = matrix.detach().cpu().double().numpy()
+            prior = method.training_probs().mean(axis=0)
+            self.transition_ = TransitionMatrix(
+                exact / exact.sum(axis=1, keepdims=True), prior=prior / prior.sum(), classes=self.classes_.tolist()
+            )
+        self.error_probability_ = np.full(len(given), np.nan)
+        labelled = own >= 0
+        self.error_probability_[rows[labelled]] = error_probability_of(self.history_, own)[labelled]
+        if verified is not None:
+            self.error_probability_[verified & (given >= 0)] = 0.0
+        self.temperature_ = 1.0
+        if validation is not None and len(validation) >= 2 * len(self.classes_):
+            logits = predict_logits(method, validation.x).double().numpy()
+            self.temperature_ = fit_temperature(logits, validation.given.numpy(), self.transition_)
+        del method.task  # it holds the training items
+        self._settle(method)
+
+    def _settle(self, method: Method) -> None:
+        """Rows are predicted in double precision, in which a prediction does not depend on the items beside it."""
+        if isinstance(self.backbone, str) and len(self.encoder_.shape) == 1:
+            method.network.double()
+            if hasattr(method, "second"):
+                method.second.double()
+        self.module_ = method
+
+    def decision_function(self, X: Any) -> npt.NDArray[np.float64]:
+        """Logits divided by the temperature, shape (n, k); of two classes their difference, shape (n,)."""
+        logits = self._logits(X)
+        return np.asarray(logits[:, 1] - logits[:, 0] if logits.shape[1] == 2 else logits)
+
+    def predict_proba(self, X: Any) -> npt.NDArray[np.float64]:
+        """Probabilities of the true label, shape (n, k); rows sum to one."""
+        logits = self._logits(X)
+        exact = np.exp(logits - logits.max(axis=1, keepdims=True))
+        return np.asarray(exact / exact.sum(axis=1, keepdims=True))
+
+    def predict(self, X: Any) -> npt.NDArray[Any]:
+        """The most probable class of each item, shape (n,)."""
+        best = self._logits(X).argmax(axis=1)
+        return np.asarray(self.classes_[best])
+
+    def entropy(self, X: Any) -> npt.NDArray[np.float64]:
+        """Predictive entropy in nats, shape (n,), from 0 (sure) to log k."""
+        return entropy_of(self.predict_proba(X))
+
+    def _logits(self, X: Any) -> npt.NDArray[np.float64]:
+        check_is_fitted(self)
+        X = X.x if isinstance(X, Dataset) else X
+        if self.encoder_.kind in ("numbers", "raw") and n_dims(X) < 3:
+            X = validate_data(self, X, reset=False)
+        encoded = torch.from_numpy(self.encoder_.transform(X))
+        if next(self.module_.network.parameters()).dtype == torch.float64:
+            encoded = encoded.double()
+        return np.asarray(predict_logits(self.module_, encoded).double().numpy() / self.temperature_)
+
+    def save(self, folder: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+        """Write the model into a folder, whole or not at all: ``summary.json``, ``weights.safetensors``, ``history/``.
+
+        Raises
+        ------
+        BadInput
+            If the folder exists and ``overwrite`` is false, or a parameter is a callable, which JSON cannot hold.
+        """
+        check_is_fitted(self)
+        with atomic_folder(folder, overwrite=overwrite) as partial:
+            self.write_into(partial)
+
+    def write_into(self, folder: Path) -> None:
+        """Write the files of `save` into a folder that exists."""
+        write_model(self, folder)
+
+    @classmethod
+    def load(cls, folder: str | os.PathLike[str], *, backbone: Any = None) -> NoisyLabelClassifier:
+        """Read what `save` wrote.
+
+        Parameters
+        ----------
+        folder : path
+        backbone : Module or callable, optional
+            Needed where the model was trained with one: only its weights are in the folder.
+
+        Raises
+        ------
+        BadInput
+            If the folder holds something else.
+        CorruptArtifact
+            If a file is missing or damaged.
+        """
+        summary, parts = read_model(folder)
+        try:
+            params = {**summary["params"], "checkpoints": None, "logger": None}
+            if params["backbone"] is None and backbone is None:
+                raise BadInput("this model was trained with a network of its own kind. Pass backbone= to load it.")
+            model = cls(**{**params, "backbone": params["backbone"] if backbone is None else backbone})
+            model._restore(summary, parts)
+        except (KeyError, TypeError, AttributeError, IndexError, RuntimeError) as error:
+            raise CorruptArtifact(f"{str(folder)!r} does not fit together ({error}). Train again.") from error
+        model.history_ = History.load(Path(folder) / HISTORY_FOLDER)
+        return model
+
+    def _restore(self, summary: dict[str, Any], parts: Parts) -> None:
+        self.classes_, self.source_ = np.array(summary["classes"]), summary["source"]
+        self.projection_ = projection_of(summary, parts)
+        scales = dict(summary["encoder"])
+        encoder: Encoder = ENCODERS[scales.pop("kind")]()
+        encoder.restore(scales, {name: tensor.numpy() for name, tensor in parts["encoder"].items()})
+        self.encoder_, self.temperature_, self.n_features_in_ = encoder, summary["temperature"], summary["n_features_in"]
+        if summary["feature_names_in"]:
+            self.feature_names_in_ = np.array(summary["feature_names_in"], dtype=object)
+        noise = summary["transition"]
+        self.transition_ = None if noise is None else TransitionMatrix(**noise, classes=summary["classes"])
+        maker = self._network_maker()
+        method = make_method(self.method, self.method_options)
+        method.network = maker()
+        method.network.load_state_dict(parts["network"])
+        if parts["second"]:
+            method.second = maker()
+            method.second.load_state_dict(parts["second"])
+        self._settle(method.eval())
+        self.error_probability_ = parts["items"]["error_probability"].numpy()
+        self.history_index_ = parts["items"]["history_index"].numpy()
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.non_deterministic = False
+        return tags
+
+
+def _part(data: TrainingData, rows: npt.NDArray[np.int64]) -> TrainingData:
+    chosen = torch.from_numpy(rows)
+    return TrainingData(*(None if part is None else part[chosen] for part in (data.x, data.given, data.weight, data.verified)))  # type: ignore[arg-type]

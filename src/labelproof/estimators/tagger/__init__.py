@@ -1,0 +1,1 @@
+"""Tags of which some are missing or incorrect, learned by a noise modeling network."""

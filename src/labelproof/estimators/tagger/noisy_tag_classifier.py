@@ -1,0 +1,400 @@
+"""`NoisyTagClassifier`: a multi-label classifier that learns how tags go missing and are added, from the noisy tags alone."""
+
+from __future__ import annotations
+
+import copy
+import math
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from scipy.special import expit
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils.validation import check_is_fitted
+from torch import Tensor, nn
+
+from labelproof.data.bags import Bags
+from labelproof.data.encoding import ENCODERS, Encoder, RawEncoder, kind_of
+from labelproof.data.picture_rows import PictureRows
+from labelproof.errors import BadInput
+from labelproof.estimators.tagger.network import TagNetwork, WithHead, begin_at
+from labelproof.estimators.tagger.noise_network import NoiseNetwork, posterior_logits
+from labelproof.estimators.tagger.saved import read_model, write_model
+from labelproof.estimators.tagger.stages import Stages
+from labelproof.networks import FCNVGG16, InputShape, make_backbone
+from labelproof.training.loop import fit
+from labelproof.training.options import Options
+from labelproof.training.trainable import TrainingData
+from labelproof.validation import did_you_mean
+
+NOISES = ("feature-independent", "feature-dependent", "em")
+LOSSES = ("cross-entropy", "warp")
+SPLITTING = ("encode", "score")  # what a backbone in two parts has
+BLOCK = 256
+UNKNOWN = -1
+CERTAIN = 30.0  # logit of a tag that is given always
+Probs = npt.NDArray[np.float64]
+
+
+class NoisyTagClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    r"""A multi-label neural network with a noise modeling network (NMN) for missing and incorrect tags.
+
+    Each given tag z is an observation of a hidden true tag y, ``p(z | x) = sum over y of p(z | y, x) p(y | x)``. The classifier
+    ``p(y | x)`` is trained alone, then together with ``p(z | y, x)``; the gradient at its logit is ``p(y = 1 | x)`` less the
+    posterior of the true tag. Only the classifier predicts.
+
+    Parameters
+    ----------
+    backbone : str or torch Module
+        ``"auto"``: a multilayer perceptron for vectors, a small convolutional network for pictures; ``"fcn-vgg16"``,
+        ``"resnet18"``. A module of your own goes from instances to vectors (b, c) or maps (b, c, h, w), and is copied; if it has
+        ``encode`` and ``score`` it is taken whole, else it gets a linear head.
+    weights : path, optional
+        Published weights that ``"fcn-vgg16"`` begins with, torchvision's ``vgg16-397923af.pth``.
+    noise : {"feature-dependent", "feature-independent", "em"} or None
+        ``p(z | y, x)`` (equation 3), ``p(z | y)`` (equation 4), the latter by expectation-maximisation (the appendix), or none:
+        then the second stage is more of the first.
+    pooling : {"none", "noisy-or", "mean", "max"}
+        How places of a picture and instances of a bag make an item (multiple instance learning). ``"none"`` averages places, and
+        trains every instance of a bag as an item with the bag's tags, of which the most certain one counts in predictions.
+    stages : (int, int)
+        Epochs of the classifier alone, and of both.
+    loss : {"cross-entropy", "warp"}
+        Of the first stage; WARP ranks tags, and has no noise network.
+    missing, incorrect : float
+        What the noise network begins with: the share of true tags that were not given, ``p(z = 0 | y = 1)``, and the share of
+        given tags that are wrong, ``p(y = 0 | z = 1)``. From the latter and from how often a tag is given follows its
+        ``p(z = 1 | y = 0)``: one rate for all would drown the rare tags.
+    noise_lr : float
+        Learning rate of the noise network, as a multiple of the classifier's.
+    batch_size : int, optional
+    learning_rate : float
+        Highest rate, in each stage.
+    weight_decay : float
+    seed : int
+    accelerator, devices, precision
+        As Lightning Fabric names them.
+
+    Attributes
+    ----------
+    classes_ : ndarray, shape (k,)
+        Names of the tags; numbers for a matrix without names.
+    error_probability_ : ndarray, shape (n, k)
+        Probability that each given tag, or its absence, is wrong; NaN where unknown. Read from the networks that were trained
+        on it: cross-validate with `labelproof.audit_tags` where they fit the tags too well.
+    missing_, incorrect_ : ndarray, shape (k,)
+        ``p(z = 0 | y = 1)`` and ``p(z = 1 | y = 0)`` of each tag over the training items.
+    constant_ : list
+        Tags that are given always or never: nothing can be learned of them, and they are predicted so.
+    module_ : Stages
+
+    References
+    ----------
+    Jiang et al. (2019), Learning from noisy labels with noise modeling network.
+
+    Examples
+    --------
+    >>> import numpy as np, labelproof as lp
+    >>> rng = np.random.default_rng(0)
+    >>> x = rng.normal(size=(400, 5))
+    >>> true = (x[:, :3] > 0).astype(int)
+    >>> noisy = lp.simulate.missing_tags(true, 0.3, seed=0)
+    >>> model = lp.NoisyTagClassifier("auto", noise="feature-independent", stages=(10, 20), noise_lr=10).fit(x, noisy.labels)
+    >>> bool((model.predict(x) == true).mean() > 0.9)
+    True
+    """
+
+    def __init__(
+        self,
+        backbone: Any = "auto",
+        *,
+        weights: str | os.PathLike[str] | None = None,
+        noise: str | None = "feature-dependent",
+        pooling: str = "none",
+        stages: tuple[int, int] = (20, 10),
+        loss: str = "cross-entropy",
+        missing: float = 0.05,
+        incorrect: float = 0.05,
+        noise_lr: float = 1.0,
+        batch_size: int | None = None,
+        learning_rate: float = 3e-3,
+        weight_decay: float = 5e-3,
+        seed: int = 0,
+        accelerator: str = "auto",
+        devices: int = 1,
+        precision: Any = "32-true",
+    ) -> None:
+        self.backbone = backbone
+        self.weights = weights
+        self.noise = noise
+        self.pooling = pooling
+        self.stages = stages
+        self.loss = loss
+        self.missing = missing
+        self.incorrect = incorrect
+        self.noise_lr = noise_lr
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.weight_decay = weight_decay
+        self.seed = seed
+        self.accelerator = accelerator
+        self.devices = devices
+        self.precision = precision
+
+    def fit(
+        self, X: Any, y: Any = None, *, names: Any = None, pretrained: NoisyTagClassifier | None = None
+    ) -> NoisyTagClassifier:
+        """Train.
+
+        Parameters
+        ----------
+        X : array-like (n, d), pictures (n, h, w) or (n, h, w, c), frame, texts (n,), Bags of vectors or pictures, or PictureRows
+        y : array-like of 0/1, shape (n, k)
+            Given tags; -1 or NaN where it is not known whether a tag was given.
+        names : sequence of length k, optional
+            Of the tags.
+        pretrained : NoisyTagClassifier, optional
+            A model fitted to the same items and tags, with ``stages[1] = 0``, whose network is taken in place of the first stage:
+            so may several second stages be compared.
+
+        Returns
+        -------
+        NoisyTagClassifier
+
+        Raises
+        ------
+        BadInput
+        """
+        self._check_options()
+        given = self._tags(y, names)
+        self.encoder_ = self._encoder(X)
+        x = self._encoded(X)
+        if len(x) != len(given):
+            raise BadInput(f"X has {len(x)} items but y has {len(given)} rows. Give one row of tags per item.")
+        self._said(given)
+        data = TrainingData(x, torch.from_numpy(given))
+        lengths = [int(epochs) for epochs in self.stages]
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.seed)
+            network = TagNetwork(self._backbone(given.shape[1]), len(self.encoder_.shape), self.pooling)
+            frequency = ((given == 1).sum(axis=0) + 0.5) / ((given != UNKNOWN).sum(axis=0) + 1)
+            features = begin_at(network, x[:64], torch.from_numpy(frequency).float())
+            noise = self._noise_network(features, frequency)
+        if pretrained is not None:
+            lengths[0] = 0
+            _take_over(network, pretrained)
+        self.module_ = Stages(
+            network, noise, data, lengths, em=self.noise == "em", ranking=self.loss == "warp", noise_lr=self.noise_lr
+        )
+        options = Options(
+            epochs=sum(lengths), batch_size=self.batch_size, learning_rate=self.learning_rate, weight_decay=self.weight_decay,
+            seed=self.seed, accelerator=self.accelerator, devices=self.devices, precision=self.precision,
+        )  # fmt: skip
+        fit(self.module_, data, options)
+        self._finish(x, given)
+        del self.module_.data  # the training items
+        return self
+
+    def _check_options(self) -> None:
+        for name, value, known in (("noise", self.noise, NOISES), ("loss", self.loss, LOSSES)):
+            if value not in known and not (name == "noise" and value is None):
+                raise BadInput(f"{name} is {value!r}. {did_you_mean(value, list(known))}Give one of {', '.join(known)}.")
+        if self.loss == "warp" and self.noise is not None:
+            raise BadInput("loss 'warp' ranks tags and has no probabilities that noise could change. Give noise=None.")
+        if len(self.stages) != 2 or min(self.stages) < 0 or not sum(self.stages):
+            raise BadInput(f"stages is {self.stages!r}. Give two numbers of epochs, 0 or more.")
+        if not self.noise_lr > 0:
+            raise BadInput(f"noise_lr is {self.noise_lr!r}. Give a number above 0.")
+
+    def _tags(self, y: Any, names: Any) -> npt.NDArray[np.int64]:
+        """0, 1, or -1 where unknown, shape (n, k); sets ``classes_``."""
+        if names is None and hasattr(y, "columns"):
+            names = list(y.columns)
+        given = np.asarray(y.toarray() if hasattr(y, "toarray") else y)
+        if given.ndim != 2 or 0 in given.shape or given.dtype.kind not in "biuf":
+            raise BadInput(f"y has shape {given.shape}. Give 0/1 of shape (n, k), a row per item and a column per tag.")
+        given = np.where(np.isnan(given), UNKNOWN, given) if given.dtype.kind == "f" else given
+        bad = np.argwhere(~np.isin(given, (0, 1, UNKNOWN)))
+        if len(bad):
+            row, column = bad[0]
+            raise BadInput(f"y is {given[row, column]!r} in row {row}, column {column}. Give 0, 1, or -1 where unknown.")
+        self.classes_ = np.arange(given.shape[1]) if names is None else np.asarray(list(names))
+        if self.classes_.shape != (given.shape[1],):
+            raise BadInput(f"names has {self.classes_.size} entries but y has {given.shape[1]} columns. Give one name per tag.")
+        return given.astype(np.int64)
+
+    def _said(self, given: npt.NDArray[np.int64]) -> None:
+        never, always = ~(given == 1).any(axis=0), ~(given == 0).any(axis=0)
+        self.constant_ = self.classes_[never | always].tolist()
+        if len(self.constant_) == len(self.classes_):
+            raise BadInput("every tag is given always or never: nothing can be learned. Give tags that vary.")
+        self._varying, self._always = ~(never | always), always
+
+    def _encoder(self, X: Any) -> Encoder:
+        if isinstance(X, PictureRows):
+            return RawEncoder().fit(np.zeros((1, *X.shape[-3:]), np.float32))
+        items = X.instances if isinstance(X, Bags) else X
+        kind = kind_of(items)
+        if not isinstance(self.backbone, str) and kind in ("numbers", "pictures"):
+            return RawEncoder().fit(items)
+        return ENCODERS[kind]().fit(items)
+
+    def _encoded(self, X: Any) -> Any:
+        """A tensor, or what gives rows as one does."""
+        if isinstance(X, PictureRows):
+            return X
+        if isinstance(X, Bags):
+            return torch.from_numpy(X.padded(self.encoder_.transform))
+        return torch.from_numpy(self.encoder_.transform(X))
+
+    def _backbone(self, tags: int) -> nn.Module:
+        if isinstance(self.backbone, str):
+            made = make_backbone(self.backbone, InputShape(self.encoder_.shape, self.encoder_.cardinalities), tags)
+            if not all(hasattr(made, part) for part in SPLITTING):
+                raise BadInput(f"backbone {self.backbone!r} cannot be used for tags. Give mlp, convnet, resnet18 or fcn-vgg16.")
+            if self.weights is not None:
+                if not isinstance(made, FCNVGG16):
+                    raise BadInput(f"there are no published weights for backbone {self.backbone!r}. Give fcn-vgg16.")
+                made.load_vgg16(self.weights)
+            return made
+        own = copy.deepcopy(self.backbone)
+        return own if all(hasattr(own, part) for part in SPLITTING) else WithHead(own, tags)
+
+    def _noise_network(self, features: int, frequency: Probs) -> NoiseNetwork | None:
+        if self.noise is None:
+            return None
+        for name in ("missing", "incorrect"):
+            if not 0 < getattr(self, name) < 1:
+                raise BadInput(f"{name} is {getattr(self, name)!r}. Give a share above 0 and below 1.")
+        true = np.minimum((1 - self.incorrect) * frequency / (1 - self.missing), 0.99)
+        incorrect = np.clip(self.incorrect * frequency / (1 - true), 1e-6, 0.5)
+        return NoiseNetwork(
+            features, len(frequency), feature_dependent=self.noise == "feature-dependent",
+            missing=self.missing, incorrect=torch.from_numpy(incorrect).float(),
+        )  # fmt: skip
+
+    def _finish(self, x: Any, given: npt.NDArray[np.int64]) -> None:
+        """Error probabilities, and the rates of each tag over the training items."""
+        error = np.full(given.shape, np.nan)
+        changed, present = np.zeros((2, given.shape[1])), np.zeros((2, given.shape[1]))
+        start = 0
+        for logits, odds in self._parts(x):
+            own = torch.from_numpy(given[start : start + len(logits)])
+            rho = posterior_logits(logits, own, odds).sigmoid().numpy()
+            error[start : start + len(logits)] = np.where(own == 1, 1 - rho, rho)
+            true = np.stack([1 - logits.sigmoid().numpy(), logits.sigmoid().numpy()])  # (2 true, b, k)
+            off = np.stack([odds[..., 0].sigmoid().numpy(), (-odds[..., 1]).sigmoid().numpy()])
+            changed += (true * off).sum(axis=1)
+            present += true.sum(axis=1)
+            start += len(logits)
+        error[:, ~self._varying] = 0.0
+        error[given == UNKNOWN] = np.nan
+        self.error_probability_ = error
+        self.incorrect_, self.missing_ = np.where(self._varying, changed / np.maximum(present, 1e-12), np.nan)
+
+    @torch.no_grad()
+    def _parts(self, x: Any) -> Iterator[tuple[Tensor, Tensor]]:
+        """Logits of the true tags, (b, k), and log-odds of the noise, (b, k, 2), of some items after others, float64."""
+        self.module_.eval()
+        for start in range(0, len(x), BLOCK):
+            found = self.module_.network(x[start : start + BLOCK])
+            noise = self.module_.noise
+            odds = torch.tensor([-math.inf, math.inf]) if noise is None else noise(found.features)
+            yield found.logits.double(), odds.double().expand(*found.logits.shape, 2)
+
+    def decision_function(self, X: Any) -> Probs:
+        """Logits of the true tags, shape (n, k)."""
+        check_is_fitted(self, "module_")
+        logits = torch.cat([logits for logits, _ in self._parts(self._encoded(X))]).numpy()
+        logits[:, ~self._varying] = np.where(self._always[~self._varying], CERTAIN, -CERTAIN)
+        return np.asarray(logits)
+
+    def predict_proba(self, X: Any) -> Probs:
+        """``p(y = 1 | x)``, the probability of each true tag, shape (n, k)."""
+        return np.asarray(expit(self.decision_function(X)))
+
+    def predict_instance_proba(self, X: Any) -> Bags:
+        """Probability of each true tag in every instance on its own, e.g. of each frame of a video.
+
+        Parameters
+        ----------
+        X : Bags, or PictureRows of videos
+
+        Returns
+        -------
+        Bags
+            Of vectors (k,), as many a bag as it has instances.
+
+        Raises
+        ------
+        BadInput
+            If X has no instances.
+        """
+        if isinstance(X, PictureRows) and X.frames:
+            own: list[list[Path]] = [list(files) for files in X.files]  # type: ignore[arg-type]
+            each = PictureRows([file for files in own for file in files], X.size)
+            return Bags(self.predict_proba(each), np.array([len(files) for files in own]))
+        if not isinstance(X, Bags):
+            raise BadInput(f"X is {type(X).__name__}. Give Bags, whose instances are wanted.")
+        return Bags(self.predict_proba(X.instances), X.sizes)
+
+    def predict(self, X: Any) -> npt.NDArray[np.int64]:
+        """Tags that are more likely than not, 0/1 of shape (n, k)."""
+        return (self.decision_function(X) > 0).astype(np.int64)
+
+    def predict_given_proba(self, X: Any) -> Probs:
+        """``p(z = 1 | x)``, the probability that people would give each tag (human-centric prediction), shape (n, k)."""
+        check_is_fitted(self, "module_")
+        found = []
+        for logits, odds in self._parts(self._encoded(X)):
+            true = logits.sigmoid()
+            found.append((1 - true) * odds[..., 0].sigmoid() + true * odds[..., 1].sigmoid())
+        return torch.cat(found).numpy()
+
+    def save(self, folder: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+        """Write the model into a folder, whole or not at all: weights and JSON, no pickle.
+
+        Raises
+        ------
+        BadInput
+            If the folder exists and ``overwrite`` is false.
+        """
+        check_is_fitted(self, "module_")
+        write_model(self, folder, overwrite=overwrite)
+
+    @classmethod
+    def load(cls, folder: str | os.PathLike[str], *, backbone: Any = None) -> Self:
+        """Read what `save` wrote.
+
+        Parameters
+        ----------
+        folder : path
+        backbone : Module, optional
+            Needed where the model was trained with one: only its weights are in the folder.
+
+        Raises
+        ------
+        CorruptArtifact
+            If the file is missing or damaged, or the network is another.
+        """
+        model: Self = read_model(cls, folder, backbone)
+        return model
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        tags.classifier_tags.multi_class = False
+        tags.input_tags.three_d_array = True
+        return tags
+
+
+def _take_over(network: TagNetwork, other: NoisyTagClassifier) -> None:
+    check_is_fitted(other, "module_")
+    try:
+        network.load_state_dict(other.module_.network.state_dict())
+    except RuntimeError as error:
+        raise BadInput("pretrained has another network. Give both the same backbone, items and tags.") from error

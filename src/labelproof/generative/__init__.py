@@ -1,1 +1,0 @@
-"""Generative models of data and their noisy labels."""
