@@ -18,7 +18,6 @@ _HOME = {
     "History": "labelproof.training.history",
     "NoisyLabelClassifier": "labelproof.estimators.noisy_label_classifier.noisy_label_classifier",
     "RankPruning": "labelproof.estimators.rank_pruning",
-    "TagAudit": "labelproof.auditing.tags",
     "Bags": "labelproof.data.bags",
     "Captions": "labelproof.data.captions",
     "ConceptCaptioner": "labelproof.estimators.captioner.concept_captioner",
@@ -28,7 +27,7 @@ _HOME = {
     "audit_dynamics": "labelproof.auditing.dynamics",
     "audit_posterior": "labelproof.auditing.from_posterior",
     "audit_on_ray": "labelproof.distributed.cluster",
-    "audit_tags": "labelproof.auditing.tags",
+    "audit_tags": "labelproof.auditing.audit",
     "BadInput": "labelproof.errors",
     "CorruptArtifact": "labelproof.errors",
     "Dataset": "labelproof.data.dataset",
@@ -45,6 +44,9 @@ _HOME = {
     "TopK": "labelproof.auditing.sources",
     "TransitionMatrix": "labelproof.noise.transition",
     "Unavailable": "labelproof.errors",
+    "Tags": "labelproof.labels.tags",
+    "TagRates": "labelproof.noise.tag_rates",
+    "Classes": "labelproof.labels.classes",
     "caption_scores": "labelproof.estimators.captioner.scores",
     "default_model": "labelproof.auditing.default_models",
     "out_of_sample_probs": "labelproof.auditing.out_of_sample",
@@ -56,15 +58,14 @@ _HOME = {
     "read_tagged": "labelproof.data.tagged",
     "read_text": "labelproof.data.text",
     "short_html": "labelproof.report.html",
-    "short_tag_html": "labelproof.report.tags",
     "simulate": "labelproof.noise",
     "tag_precision": "labelproof.estimators.tagger.precision",
     "write_report": "labelproof.report.html",
-    "write_tag_report": "labelproof.report.tags",
 }
 
 if TYPE_CHECKING:
     from labelproof.auditing.audit import audit as audit
+    from labelproof.auditing.audit import audit_tags as audit_tags
     from labelproof.auditing.default_models import default_model as default_model
     from labelproof.auditing.doubts import Doubt as Doubt
     from labelproof.auditing.doubts import DoubtWarning as DoubtWarning
@@ -73,8 +74,6 @@ if TYPE_CHECKING:
     from labelproof.auditing.from_posterior import audit_posterior as audit_posterior
     from labelproof.auditing.out_of_sample import out_of_sample_probs as out_of_sample_probs
     from labelproof.auditing.sources import TopK as TopK
-    from labelproof.auditing.tags import TagAudit as TagAudit
-    from labelproof.auditing.tags import audit_tags as audit_tags
     from labelproof.data.arrays import read_arrays as read_arrays
     from labelproof.data.bags import Bags as Bags
     from labelproof.data.captions import Captions as Captions
@@ -105,12 +104,13 @@ if TYPE_CHECKING:
     from labelproof.estimators.rank_pruning import RankPruning as RankPruning
     from labelproof.estimators.tagger.noisy_tag_classifier import NoisyTagClassifier as NoisyTagClassifier
     from labelproof.estimators.tagger.precision import tag_precision as tag_precision
+    from labelproof.labels.classes import Classes as Classes
+    from labelproof.labels.tags import Tags as Tags
     from labelproof.noise import simulate as simulate
+    from labelproof.noise.tag_rates import TagRates as TagRates
     from labelproof.noise.transition import TransitionMatrix as TransitionMatrix
     from labelproof.report.html import short_html as short_html
     from labelproof.report.html import write_report as write_report
-    from labelproof.report.tags import short_tag_html as short_tag_html
-    from labelproof.report.tags import write_tag_report as write_tag_report
     from labelproof.training.history import History as History
 
 

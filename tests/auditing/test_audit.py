@@ -14,9 +14,11 @@ from hypothesis import strategies as st
 
 import labelproof as lp
 from labelproof.auditing import fold
-from labelproof.auditing.audit import assemble, error_rate_of, known_noise, true_codes
 from labelproof.auditing.calibrate import fit_calibration
-from labelproof.auditing.findings import ISSUE_COLUMNS, ErrorRate, Findings, read_summary, verdicts
+from labelproof.auditing.findings import ErrorRate, Findings, read_summary, verdicts
+from labelproof.auditing.kinds.base import error_rate_of
+from labelproof.auditing.kinds.classes import judged_from, known_noise, true_codes
+from labelproof.labels.classes import Classes
 from labelproof.noise import expectation_maximization
 
 
@@ -34,7 +36,9 @@ def test_it_finds_wrong_labels_and_suggests_the_right_ones(noisy_problem):
 def test_the_table_is_worst_first_and_complete(noisy_problem):
     labels, probs, _ = noisy_problem()
     table = lp.audit(labels, probs, ids=[f"item{i}" for i in range(600)]).issues
-    assert table.columns == list(ISSUE_COLUMNS)
+    assert table.columns == [
+        "index", "id", "given_label", "suggested_label", "error_probability", "verdict", "confidence"
+    ]  # fmt: skip
     assert table["error_probability"].is_sorted(descending=True)
     assert table["error_probability"].is_between(0, 1).all()
     assert sorted(table["index"].to_list()) == list(range(600))
@@ -132,26 +136,27 @@ def test_findings_of_blocks_are_joined_in_order():
     first = scores((0.1, 0, 0.9, (0.2, 0.0)), (np.nan, -1, np.nan, (0.0, 0.0)))
     second = scores((0.7, 2, 0.6, (0.8, 0.6)), (0.4, 1, 0.6, (0.3, 0.5)))
     given_ = np.array([0, -1, 1, 1])
-    found, expected = assemble([first, second], given_, np.array(list("wxyz")))
-    assert expected.tolist() == pytest.approx([1.3, 1.1])
-    assert found.index.tolist() == [0, 2, 3]
-    assert found.ids.tolist() == ["w", "y", "z"]
-    assert found.given.tolist() == [0, 1, 1]
+    labels, noise = Classes.of_codes(given_, "abc"), known_noise(np.eye(3), given_, "abc")
+    few = fold.Sample(np.arange(2), np.eye(3)[:2], np.array([0, 1]), np.ones(3))
+    judged = judged_from([first, second], labels, noise, few)
+    found = judged.findings
+    assert judged.error_rate == error_rate_of(found.error_probability, np.array([1.3, 1.1]))
     assert found.suggested.tolist() == [0, 2, 1]
     assert found.error_probability.tolist() == [0.1, 0.7, 0.4]
     assert found.confidence.tolist() == pytest.approx([0.9, 0.6, 0.6])
-    whole, expected = assemble([second], given_[2:], None)
-    assert (whole.index.tolist(), whole.ids, whole.given.tolist()) == ([0, 1], None, [1, 1])
-    assert expected.tolist() == pytest.approx([1.1, 1.1])
+    whole = judged_from([second], Classes.of_codes(given_[2:], "abc"), noise, few)
+    assert whole.findings.error_probability.tolist() == [0.7, 0.4]
+    assert whole.error_rate == error_rate_of(whole.findings.error_probability, np.array([1.1, 1.1]))
 
 
-def test_a_table_of_findings_by_hand():
+def test_a_table_of_findings_by_hand(tmp_path):
+    labels = Classes.of_codes(np.array([0, -1, 1, 1, -1, 0, -1]), ["a", "b", "c"])
     findings = Findings(
-        np.array([0, 2, 3, 5]), np.array(["p", "q", "r", "s"], dtype=object), np.array([0, 1, 1, 0]), np.array([0, 0, 2, 1], np.int32),
-        np.array([0.2, 0.96, 0.2, 0.6]), np.array([0.8, 0.9, 0.7, 0.6], np.float32),
-    )  # fmt: skip
+        np.array([0.2, 0.96, 0.2, 0.6]), np.array([0, 0, 2, 1], np.int32), np.array([0.8, 0.9, 0.7, 0.6], np.float32)
+    )
     noise = lp.TransitionMatrix(np.eye(3), classes=["a", "b", "c"])
-    found = lp.Audit(findings, noise, ErrorRate(0.5, 0.4, 0.6), n=7, skipped=[("t", "broken")])
+    ids = np.array(list("pxqryst"), dtype=object)
+    found = lp.Audit(labels, findings, noise, ErrorRate(0.5, 0.4, 0.6), ids, skipped=[("t", "broken")])
     assert found.issues["index"].to_list() == [2, 5, 0, 3]  # ties in the order of the input
     assert found.issues["id"].to_list() == ["q", "s", "p", "r"]
     assert found.issues["given_label"].to_list() == ["b", "a", "a", "b"]
@@ -168,17 +173,21 @@ def test_a_table_of_findings_by_hand():
     assert theirs["given_label"].to_list() == ["a", "b", "b", "a"]
     summary = found.summary
     assert (summary["n"], summary["labelled"], summary["skipped"]) == (7, 4, [{"id": "t", "reason": "broken"}])
-    again = Findings.from_table(found.issues, noise.classes)
-    for name in ("index", "given", "suggested", "error_probability", "confidence"):
-        assert getattr(again, name).tolist() == getattr(findings, name).tolist()
+    assert found.items["index"].to_list() == list(range(7))
+    assert found.items["id"].to_list() == list("pxqryst")
+    assert np.array_equal(found.items["error_probability"], found.error_probability, equal_nan=True)
+    assert found.noise.to_frame().filter(true="b")["probability"].to_list() == [0, 1, 0]
+    found.save(tmp_path / "audit")
+    again = lp.Audit.load(tmp_path / "audit")
+    assert again.labels == labels
+    assert again.issues.equals(found.issues)
+    for name, values in findings._asdict().items():
+        assert getattr(again.findings, name).tolist() == values.tolist()
 
 
 def few_findings(noise):
-    findings = Findings(
-        np.arange(3), None, np.array([0, 1, 2]), np.array([0, 0, 2], np.int32),
-        np.array([0.2, 0.96, 0.3]), np.array([0.8, 0.9, 0.7], np.float32),
-    )  # fmt: skip
-    return lp.Audit(findings, noise, ErrorRate(0.5, 0.4, 0.6), n=3)
+    findings = Findings(np.array([0.2, 0.96, 0.3]), np.array([0, 0, 2], np.int32), np.array([0.8, 0.9, 0.7], np.float32))
+    return lp.Audit(Classes(["a", "b", "c"]), findings, noise, ErrorRate(0.5, 0.4, 0.6))
 
 
 def test_pooled_noise_is_saved_in_its_factors(tmp_path):

@@ -10,6 +10,7 @@ from labelproof.auditing.centroids import CentroidClassifier
 from labelproof.auditing.default_models import default_model
 from labelproof.data.dataset import Dataset, Shown
 from labelproof.errors import LabelproofWarning
+from labelproof.labels.classes import Classes
 
 
 def test_probabilities_by_hand():
@@ -45,7 +46,11 @@ def test_texts_of_very_many_classes_are_told_by_means_and_it_is_said():
         [f"topic{c} " + " ".join(f"w{v}" for v in rng.integers(0, 30_000, 8)) for c in range(k) for _ in range(each)], object
     )
     data = Dataset(
-        texts, np.repeat(np.arange(k), each), tuple(range(k)), np.arange(k * each), lambda i: Shown(text=texts[i]), "text"
+        texts,
+        Classes.of_codes(np.repeat(np.arange(k), each), range(k)),
+        np.arange(k * each),
+        lambda i: Shown(text=texts[i]),
+        "text",
     )
     with pytest.warns(LabelproofWarning, match="400 classes are too many for logistic regression"):
         model = default_model(data)

@@ -12,6 +12,7 @@ import pytest
 import labelproof as lp
 from commands import run
 from labelproof.data.dataset import Dataset
+from labelproof.labels.classes import Classes
 
 
 def test_it_is_the_posterior(noisy_problem):
@@ -37,9 +38,9 @@ def test_findings_by_hand():
     noise = lp.TransitionMatrix([[0.9, 0.1], [0.2, 0.8]], classes=["b", "a"])  # in the order of the model
     probs = [[0.97, 0.03], [0.6, 0.4], [0.5, 0.5], [0.3, 0.7]]
     found = lp.audit_posterior(["a", "b", None, "a"], probs, noise, ids=list("wxyz"), latent=[[0], [1], [2], [3]])
-    assert found.findings.index.tolist() == [0, 1, 3]
+    assert found.labels.owner.tolist() == [0, 1, 3]
     assert found.findings.error_probability.tolist() == pytest.approx([0.97, 0.4, 0.3])
-    assert found.findings.given.tolist() == [1, 0, 1]
+    assert found.labels.values.tolist() == [1, 0, 1]
     assert found.suggested.tolist() == ["b", "b", None, "a"]
     assert found.findings.confidence.tolist() == pytest.approx([0.97, 0.6, 0.7])
     assert found.issues["id"].to_list() == ["w", "x", "z"]
@@ -60,10 +61,10 @@ def test_findings_by_hand():
 def test_data_of_other_classes_are_refused(classes):
     noise = lp.TransitionMatrix([[0.9, 0.1], [0.2, 0.8]], classes=["a", "b"])
     given = np.array([0, 1])
-    data = Dataset(np.zeros((2, 1)), given, classes, np.arange(2), str, "arrays")
+    data = Dataset(np.zeros((2, 1)), Classes.of_codes(given, classes), np.arange(2), str, "arrays")
     with pytest.raises(lp.BadInput, match="Give those of one model"):
         lp.audit_posterior(data, [[0.9, 0.1], [0.5, 0.5]], noise)
-    found = lp.audit_posterior(replace(data, classes=("a", "b")), [[0.9, 0.1], [0.5, 0.5]], noise)
+    found = lp.audit_posterior(replace(data, labels=Classes.of_codes(given, ("a", "b"))), [[0.9, 0.1], [0.5, 0.5]], noise)
     assert found.error_probability.tolist() == pytest.approx([0.1, 0.5])
 
 

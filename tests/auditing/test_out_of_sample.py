@@ -11,6 +11,7 @@ from sklearn.neighbors import KNeighborsClassifier
 
 import labelproof as lp
 from labelproof.data.dataset import Dataset
+from labelproof.labels.classes import Classes
 
 
 def test_no_item_is_predicted_by_a_model_that_saw_it():
@@ -127,8 +128,7 @@ def test_a_frame_is_given_to_the_model_as_a_frame_and_a_list_as_an_array():
 def test_a_class_without_an_item_is_no_class_with_one():
     data = Dataset(
         np.arange(12.0)[:, None],
-        np.array([1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2]),
-        ("none", "b", "c"),
+        Classes.of_codes(np.array([1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2]), ("none", "b", "c")),
         np.arange(12),
         str,
         "arrays",
@@ -137,7 +137,11 @@ def test_a_class_without_an_item_is_no_class_with_one():
     assert np.allclose(probs, [0.0, 0.5, 0.5], atol=0.1)
     assert (probs[:, 0] == 0).all()
     data = Dataset(
-        np.arange(7.0)[:, None], np.array([1, 1, 1, 3, 3, 2, 3]), ("none", "b", "lonely", "d"), np.arange(7), str, "arrays"
+        np.arange(7.0)[:, None],
+        Classes.of_codes(np.array([1, 1, 1, 3, 3, 2, 3]), ("none", "b", "lonely", "d")),
+        np.arange(7),
+        str,
+        "arrays",
     )
     with pytest.raises(lp.BadInput, match=r"class 'lonely' has one example \(row 5\)"):
         lp.out_of_sample_probs(data, estimator=Told())

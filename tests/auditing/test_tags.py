@@ -12,8 +12,8 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import cross_val_predict
 
 import labelproof as lp
-from labelproof.auditing.findings import ErrorRate
-from labelproof.auditing.tags import TagAudit, with_dependence
+from labelproof.auditing.findings import ErrorRate, Findings
+from labelproof.auditing.kinds.tags import with_dependence
 
 
 def problem(
@@ -34,8 +34,8 @@ def test_both_kinds_are_found_with_their_rates():
     for changed in (gone, wrong):
         assert flagged[changed].mean() > 0.85
     assert (gone | wrong)[flagged].mean() > 0.85
-    assert np.abs(found.missing_rates - 0.2).max() < 0.1
-    assert np.abs(found.incorrect_rates - 0.1).max() < 0.06
+    assert np.abs(found.noise.missing_rates - 0.2).max() < 0.1
+    assert np.abs(found.noise.incorrect_rates - 0.1).max() < 0.06
     assert abs(found.error_rate.estimate - (gone | wrong).mean()) < 0.05
     table = found.issues
     assert table["error_probability"].is_sorted(descending=True)
@@ -55,28 +55,28 @@ def test_an_entry_is_the_posterior_of_a_noise_model_of_two_states():
 
 def small(error, tags, **more):
     n, k = np.shape(error)
-    rate, none = ErrorRate(0.1, 0.0, 0.2), np.full(k, np.nan)
-    return TagAudit(
-        np.array(error), np.array(tags, np.int8), none, none, rate, tuple("abc"[:k]), np.array(list("wxyz")[:n]), **more
-    )
+    labels, e, none = lp.Tags(tags, names="abc"[:k]), np.ravel(error), np.full(k, np.nan)
+    suggested = np.where(e > 0.5, 1 - labels.values, labels.values)
+    findings, noise = Findings(e, suggested, np.maximum(e, 1 - e)), lp.TagRates(none, none, labels.classes)
+    return lp.Audit(labels, findings, noise, ErrorRate(0.1, 0.0, 0.2), np.array(list("wxyz")[:n]), **more)
 
 
 def test_a_table_of_tags_by_hand():
     found = small([[0.1, 0.99, 0.5], [0.0999, 0.97, 0.7]], [[1, 0, 1], [0, 1, 0]])
-    assert found.issues["index"].to_list() == [0, 1, 1, 0, 0]
-    assert found.issues["tag"].to_list() == ["b", "b", "c", "c", "a"]
-    assert found.issues["id"].to_list() == ["w", "x", "x", "w", "w"]
-    assert found.issues["kind"].to_list() == ["missing", "incorrect", "missing", "incorrect", "incorrect"]
-    assert found.issues["given_label"].to_list() == [0, 1, 0, 1, 1]
-    assert found.issues["suggested_label"].to_list() == [1, 0, 1, 1, 1]
-    assert found.issues["verdict"].to_list() == ["obvious", "obvious", "possible", "possible", "ok"]
-    assert found.issues["confidence"].to_list() == pytest.approx([0.99, 0.97, 0.7, 0.5, 0.9])
-    assert found.counts == {"obvious": 2, "possible": 2}
-    assert found.item_score.tolist() == [0.99, 0.97]
+    assert found.issues["index"].to_list() == [0, 1, 1, 0, 0, 1]
+    assert found.issues["tag"].to_list() == ["b", "b", "c", "c", "a", "a"]
+    assert found.issues["id"].to_list() == ["w", "x", "x", "w", "w", "x"]
+    assert found.issues["kind"].to_list() == ["missing", "incorrect", "missing", "incorrect", "incorrect", "missing"]
+    assert found.issues["given_label"].to_list() == [0, 1, 0, 1, 1, 0]
+    assert found.issues["suggested_label"].to_list() == [1, 0, 1, 1, 1, 0]
+    assert found.issues["verdict"].to_list() == ["obvious", "obvious", "possible", "possible", "ok", "ok"]
+    assert found.issues["confidence"].to_list() == pytest.approx([0.99, 0.97, 0.7, 0.5, 0.9, 0.9001])
+    assert found.counts == {"obvious": 2, "possible": 2, "ok": 2}
+    assert found.error_probability.shape == (2, 3)
     assert found.items["tags"].to_list() == [["a", "c"], ["b"]]
     assert found.items["index"].to_list() == [0, 1]
     assert found.items["error_probability"].to_list() == pytest.approx([1 - 0.9 * 0.01 * 0.5, 1 - 0.9001 * 0.03 * 0.3])
-    assert small([[0.0]], [[1]]).counts == {"obvious": 0, "possible": 0}
+    assert small([[0.0]], [[1]]).counts == {"obvious": 0, "possible": 0, "ok": 1}
     summary = small([[0.0, 0.0]], [[1, 0]], source={"kind": "arrays"}).summary
     assert (summary["n"], summary["classes"], summary["missing_rates"]) == (1, ["a", "b"], [None, None])
 
@@ -87,8 +87,8 @@ def test_rates_are_those_of_each_tags_own_noise():
     for j in range(4):
         both = np.stack([1 - probs[:, j], probs[:, j]], axis=1)
         matrix = lp.audit(given[:, j], both).noise.matrix
-        assert found.missing_rates[j] == pytest.approx(matrix[1, 0])
-        assert found.incorrect_rates[j] == pytest.approx(matrix[0, 1])
+        assert found.noise.missing_rates[j] == pytest.approx(matrix[1, 0])
+        assert found.noise.incorrect_rates[j] == pytest.approx(matrix[0, 1])
     alone = [lp.audit(given[:, j], np.stack([1 - probs[:, j], probs[:, j]], axis=1)).error_rate for j in range(4)]
     e = found.error_probability
     assert found.error_rate.estimate == pytest.approx(np.mean([rate.estimate for rate in alone]))
@@ -167,18 +167,37 @@ def test_a_tag_that_never_varies_is_left_alone():
     given[:, 1] = 0
     found = lp.audit_tags(given, probs)
     assert not found.error_probability[:, 1].any()
-    assert np.isnan(found.missing_rates[1])
+    assert np.isnan(found.noise.missing_rates[1])
     with pytest.raises(lp.BadInput, match="nothing to compare"):
         lp.audit_tags(np.zeros((5, 2), int), np.full((5, 2), 0.5))
 
 
-def test_the_item_score_is_its_most_doubtful_tag(tmp_path):
+def test_an_audit_of_tags_is_saved_and_loaded(tmp_path):
     given, probs, _, _ = problem(n=300)
-    found = lp.audit_tags(pl.DataFrame(given), probs)
-    assert np.array_equal(found.item_score, found.error_probability.max(axis=1))
+    found = lp.audit_tags(pl.DataFrame(given), probs, names=["sky", "sea", "sand", "sun"], ids=[f"i{i}" for i in range(300)])
     found.save(tmp_path / "tags")
     assert pl.read_parquet(tmp_path / "tags" / "issues.parquet").equals(found.issues)
+    assert pl.read_parquet(tmp_path / "tags" / "items.parquet").equals(found.items)
     assert json.loads((tmp_path / "tags" / "summary.json").read_text())["kind"] == "tags"
+    again = lp.Audit.load(tmp_path / "tags")
+    assert again.labels == found.labels
+    assert again.issues.equals(found.issues)
+    assert again.items.equals(found.items)
+    assert again.noise.to_frame().equals(found.noise.to_frame())
+    assert np.array_equal(again.error_probability, found.error_probability)
+    assert again.summary == found.summary
+
+
+def test_the_rates_of_tags_are_a_table():
+    frame = lp.TagRates(np.array([0.2, np.nan]), np.array([0.1, np.nan]), ("sky", "sea")).to_frame()
+    assert frame.filter(tag="sky")["probability"].to_list() == [0.9, 0.1, 0.2, 0.8]
+    assert frame.columns == ["tag", "true", "given", "probability"]
+
+
+def test_an_option_of_another_kind_is_refused():
+    given, probs, _, _ = problem(n=300)
+    with pytest.raises(lp.BadInput, match=r"audit of tags takes no 'reviews'. .*It takes dependence"):
+        lp.audit(lp.Tags(given), probs, reviews=[0])
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ def test_table_round_trip(table):
     assert data.ids.tolist() == ["007", "012", "3", "4"]
     assert data.classes == ("cat", "dog")
     assert data.given.tolist() == [0, 1, 0, -1]
-    assert data.labels.tolist() == ["cat", "dog", "cat", None]
+    assert data.given_names.tolist() == ["cat", "dog", "cat", None]
     assert data.x.columns == ["colour", "size"]
     assert data.show(0).fields == (("colour", "red"), ("size", "1.5"))
     assert data.show(1).fields[1] == ("size", "")
@@ -128,7 +128,7 @@ def test_a_manifest_of_pictures(pictures):
     path = pictures.parent / "manifest.csv"
     path.write_text("file,y\npictures/red/0.png,warm\npictures/blue/0.png,cold\npictures/none.png,cold\n")
     data = lp.read_images(path, label="y", image="file")
-    assert data.labels.tolist() == ["warm", "cold"]
+    assert data.given_names.tolist() == ["warm", "cold"]
     assert data.skipped == [("pictures/none.png", "file not found")]
 
 

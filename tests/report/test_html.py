@@ -8,6 +8,7 @@ import pytest
 import labelproof as lp
 from browsing import open_report
 from labelproof.data.dataset import Dataset, Shown
+from labelproof.labels.classes import Classes
 from labelproof.report.page import percent
 
 EVIL = "<script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">"
@@ -38,8 +39,7 @@ def test_everything_of_the_user_is_escaped(browser, noisy_problem, tmp_path):
     classes = (EVIL, "<b>fine</b>")
     data = Dataset(
         x=probs,
-        given=labels,
-        classes=classes,
+        labels=Classes.of_codes(labels, classes),
         ids=np.array([f"{EVIL}{i}" for i in range(600)], dtype=object),
         show_item=lambda i: Shown(text=EVIL) if i % 2 else Shown(fields=((EVIL, EVIL),)),
         kind="text",

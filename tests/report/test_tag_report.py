@@ -33,7 +33,7 @@ def test_cards_say_which_tags_should_go_and_which_should_be_there(browser, audit
     assert problems == []
     assert page.title() == f"T {EVIL}"
     assert page.evaluate("document.documentElement.scrollWidth") <= width
-    wrong, given = audited.error_probability >= 0.5, audited.tags == 1
+    wrong, given = audited.error_probability >= 0.5, audited.labels.matrix == 1
     assert wrong[given].any()
     assert wrong[~given].any()
     cards = page.locator(".card")

@@ -9,9 +9,12 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import expit, logit
 
-from labelproof.auditing.audit import audit, error_rate_of, true_codes
+from labelproof.auditing.audit import audit
 from labelproof.auditing.findings import Audit, ErrorRate, Findings
+from labelproof.auditing.kinds.base import error_rate_of
+from labelproof.auditing.kinds.classes import true_codes
 from labelproof.errors import BadInput
+from labelproof.labels.classes import Classes
 from labelproof.noise.transition import TransitionMatrix
 from labelproof.training.dynamics import BLOCK, dynamics_of, wrong_by_mixture, wrong_by_reviews
 from labelproof.training.history import History
@@ -92,14 +95,15 @@ def audit_dynamics(
         error[seen] = (true != codes)[rows][seen]
     suggested, confidence, counts = _suggested(history, codes, rows, error, k)
     if other is not None:
-        theirs = other.findings.suggested[np.searchsorted(other.findings.index, rows)]
+        theirs = other.findings.suggested[np.searchsorted(other.labels.owner, rows)]
         suggested = np.where((error > 0.5) & (theirs != codes[rows]), theirs, suggested)
     if true is not None:
         suggested[seen], confidence[seen] = true[rows][seen], 1.0
-    names = None if ids is None else check_ids(ids, len(codes))[rows]
-    findings = Findings(rows, names, codes[rows], suggested, error, confidence)
+    names = None if ids is None else check_ids(ids, len(codes))
+    labels = Classes.of_sites(codes[rows], rows, len(codes), coded.classes)
     rate: ErrorRate = error_rate_of(error, np.array([error.sum()]))
-    return Audit(findings, TransitionMatrix.from_counts(counts, classes=coded.classes), rate, n=len(codes))
+    noise = TransitionMatrix.from_counts(counts, classes=coded.classes)
+    return Audit(labels, Findings(error, suggested, confidence), noise, rate, names)
 
 
 def _suggested(

@@ -4,44 +4,40 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
 from labelproof.auditing.doubts import Doubt
+from labelproof.auditing.kinds import AUDITORS
 from labelproof.data.dataset import Dataset
 from labelproof.data.frames import read_parquet
 from labelproof.errors import CorruptArtifact
+from labelproof.labels import KINDS
+from labelproof.labels.base import Labels
 from labelproof.labels.registry import Registry
-from labelproof.noise.transition import TransitionMatrix
 from labelproof.saving.folders import SUMMARY, atomic_folder
 from labelproof.saving.version import VERSION
-from labelproof.validation import AnyArray, IntArray
+from labelproof.validation import AnyArray
 
 VERDICTS = ("obvious", "possible", "ok")
 VERDICT = pl.Enum(VERDICTS)
 OBVIOUS_PRECISION = 0.95
 POSSIBLE_PROBABILITY = 0.5
 ISSUES_FILE = "issues.parquet"
-ITEMS_FILE = "items.parquet"  # of tags: one row per item
+ITEMS_FILE = "items.parquet"  # where an item has more sites than one
 SPLIT = "split"  # a further column, of pictures in folders train, val …
 # what shows an audit is a floor up: it is named here, and nothing here imports it
 SHOWN: Registry[Callable[..., Any]] = Registry(
     "way to show an audit",
-    {
-        "report": "labelproof.report.html:write_report",
-        "notebook": "labelproof.report.html:short_html",
-        "tag report": "labelproof.report.tags:write_tag_report",
-        "tag notebook": "labelproof.report.tags:short_tag_html",
-    },
+    {"report": "labelproof.report.html:write_report", "notebook": "labelproof.report.html:short_html"},
 )
-ISSUE_COLUMNS = ("index", "id", "given_label", "suggested_label", "error_probability", "verdict", "confidence")
 
 
 class ErrorRate(NamedTuple):
@@ -52,61 +48,43 @@ class ErrorRate(NamedTuple):
     high: float
 
 
-@dataclass(frozen=True)
-class Findings:
-    """One entry per labelled item, in the order of the input."""
+class Findings(NamedTuple):
+    """What is found of the sites, in the order of the labels."""
 
-    index: npt.NDArray[np.int64]  # (m,) row numbers
-    ids: AnyArray | None  # (m,), None: the row numbers
-    given: IntArray  # (m,) codes
-    suggested: npt.NDArray[np.int32]  # (m,) codes
-    error_probability: npt.NDArray[np.float64]  # (m,)
-    confidence: npt.NDArray[np.float32]  # (m,)
-    split: AnyArray | None = None  # (m,), of pictures in folders train, val …
-
-    def table(self, classes: Sequence[Any]) -> pl.DataFrame:
-        """The findings worst first; ties stay in the order of the input."""
-        order = np.argsort(-self.error_probability, kind="stable")
-        error = self.error_probability[order]
-        names = pl.Series(list(classes))
-        index = self.index[order]
-        return pl.DataFrame(
-            {
-                "index": index,
-                "id": index if self.ids is None else _series(self.ids[order]),
-                "given_label": names.gather(self.given[order]),
-                "suggested_label": names.gather(self.suggested[order]),
-                "error_probability": error,
-                "verdict": verdicts(error),
-                "confidence": self.confidence[order],
-                **({} if self.split is None else {SPLIT: self.split[order]}),
-            }
-        )
-
-    @classmethod
-    def from_table(cls, table: pl.DataFrame, classes: Sequence[Any]) -> Findings:
-        """What `table` was made from."""
-        rows = table.sort("index")
-        given, suggested = (class_codes(rows[name], classes).to_numpy() for name in ("given_label", "suggested_label"))
-        numbers = (rows["index"].to_numpy(), rows["id"].to_numpy(), given.astype(np.int64), suggested)
-        split = rows[SPLIT].to_numpy() if SPLIT in rows.columns else None
-        return cls(*numbers, rows["error_probability"].to_numpy(), rows["confidence"].to_numpy(), split)
+    error_probability: npt.NDArray[np.float64]  # (s,)
+    suggested: npt.NDArray[np.integer[Any]]  # (s,), as Labels.values
+    confidence: npt.NDArray[np.float32]  # (s,)
 
 
-@dataclass(frozen=True)
+class Noise(Protocol):
+    """How the labels of an audit go wrong."""
+
+    @property
+    def classes(self) -> tuple[Any, ...]: ...
+
+    def to_frame(self) -> pl.DataFrame:
+        """One row a rate, with ``true``, ``given`` and ``probability``."""
+        ...
+
+    def to_json(self) -> dict[str, Any]: ...
+
+
+@dataclass(frozen=True, repr=False)
 class Audit:
-    """Which labels are wrong, and how labels go wrong in this data set.
+    """Which labels are wrong, and how labels go wrong in this data set; of any kind of label.
 
     Attributes
     ----------
+    labels : Labels
+        What was given. A *site* is one label decision: the class of an item, one of its tags …
     findings : Findings
-        Arrays in the order of the input.
-    noise : TransitionMatrix
-        ``p(given | true)`` and, as its prior, ``p(true)``.
+        Arrays in the order of the sites.
+    noise : TransitionMatrix, TagRates …
+        Of classes ``p(given | true)`` and, as its prior, ``p(true)``; of tags two rates for each. ``to_frame()`` is a table.
     error_rate : ErrorRate
-        Estimate, low and high end of a 95 % interval.
-    n : int
-        Number of items, unlabelled ones included.
+        Of the sites: estimate, low and high end of a 95 % interval.
+    ids : ndarray, shape (n,), optional
+        Names of the items; row numbers where left out.
     skipped : list of (id, reason)
         Items that could not be read.
     source : dict
@@ -117,52 +95,94 @@ class Audit:
         A space in which like items are near, for the report's map.
     doubts : list of Doubt
         What makes the figures doubtful, with the evidence.
+    split : ndarray of str, shape (n,), optional
+        Of pictures in folders ``train``, ``val`` …: which one.
     """
 
+    labels: Labels
     findings: Findings
-    noise: TransitionMatrix
+    noise: Noise
     error_rate: ErrorRate
-    n: int
+    ids: AnyArray | None = None
     skipped: list[tuple[str, str]] = field(default_factory=list)
     source: dict[str, Any] = field(default_factory=dict)
-    dataset: Dataset | None = field(default=None, repr=False, compare=False)
-    latent: npt.NDArray[np.float32] | None = field(default=None, repr=False, compare=False)
+    dataset: Dataset | None = field(default=None, compare=False)
+    latent: npt.NDArray[np.float32] | None = field(default=None, compare=False)
     doubts: list[Doubt] = field(default_factory=list)
+    split: AnyArray | None = None
+
+    @property
+    def n(self) -> int:
+        """Number of items, unlabelled ones included."""
+        return self.labels.n
+
+    @property
+    def labelled(self) -> int:
+        """Number of items with a site."""
+        return int((np.bincount(self.labels.owner, minlength=self.n) > 0).sum())
 
     @property
     def classes(self) -> tuple[Any, ...]:
-        """Class names in sorted order, as rows and columns of ``noise`` are."""
-        return self.noise.classes
+        """Names of the classes (of tags: the tags), as the noise has them."""
+        return self.labels.classes
 
     @cached_property
     def issues(self) -> pl.DataFrame:
-        """One row per labelled item, worst first.
+        """One row per site, worst first; ties stay in the order of the input.
 
-        ``index`` (row number), ``id``, ``given_label``, ``suggested_label`` (the posterior's argmax, which may be the given
-        label), ``error_probability``, ``verdict`` (``obvious``, ``possible`` or ``ok``), ``confidence`` of the suggestion.
+        ``index`` (row number), ``id``, the columns of the kind (of tags ``tag``, and ``kind``: ``missing`` or ``incorrect``),
+        ``given_label``, ``suggested_label`` (the posterior's argmax, which may be the given label), ``error_probability``,
+        ``verdict`` (``obvious``, ``possible`` or ``ok``), ``confidence`` of the suggestion.
         """
-        return self.findings.table(self.classes)
+        order = np.argsort(-self.findings.error_probability, kind="stable")
+        error, index = self.findings.error_probability[order], self.labels.owner[order]
+        return pl.DataFrame(
+            {
+                "index": index,
+                "id": index if self.ids is None else _series(self.ids[index]),
+                **self.labels.own_frame(order),
+                "given_label": self.labels.named(self.labels.values[order]),
+                "suggested_label": self.labels.named(self.findings.suggested[order]),
+                "error_probability": error,
+                "verdict": verdicts(error),
+                "confidence": self.findings.confidence[order],
+                **({} if self.split is None else {SPLIT: self.split[index]}),
+            }
+        )
+
+    @cached_property
+    def items(self) -> pl.DataFrame:
+        """One row per item, in the order of the input, also those without a site.
+
+        ``index``, ``id``, ``error_probability`` that any of its sites is wrong (NaN without one); of tags also ``tags``, the given
+        ones by name.
+        """
+        index = np.arange(self.n)
+        return pl.DataFrame(
+            {
+                "index": index,
+                "id": index if self.ids is None else _series(self.ids),
+                **self.labels.items_frame(),
+                "error_probability": self.labels.rollup(self.findings.error_probability),
+            }
+        )
 
     @cached_property
     def error_probability(self) -> npt.NDArray[np.float64]:
-        """Probability that the given label is wrong, in the order of the input, shape (n,); NaN where unlabelled."""
-        if len(self.findings.index) == self.n:
-            return self.findings.error_probability
-        out = np.full(self.n, np.nan)
-        out[self.findings.index] = self.findings.error_probability
-        return out
+        """Probability that what was given is wrong, in the shape of the labels; NaN where unlabelled.
+
+        Of classes shape (n,), of tags (n, k).
+        """
+        return self.labels.as_given(self.findings.error_probability, np.nan)
 
     @cached_property
     def suggested(self) -> AnyArray:
-        """Suggested class in the order of the input, shape (n,) of objects; ``None`` where unlabelled."""
-        names = np.array([*self.classes, None], dtype=object)[:-1]
-        out = np.full(self.n, None, dtype=object)
-        out[self.findings.index] = names[self.findings.suggested]
-        return out
+        """What should stand there, by name, in the shape of the labels, of objects; ``None`` where unlabelled."""
+        return self.labels.as_given(np.array(self.labels.named(self.findings.suggested).to_list(), dtype=object), None)
 
     @cached_property
     def counts(self) -> dict[str, int]:
-        """Number of items with each verdict."""
+        """Number of sites with each verdict."""
         error = np.sort(self.findings.error_probability)[::-1]
         found = dict(verdicts(error).value_counts().iter_rows())
         return {verdict: int(found.get(verdict, 0)) for verdict in VERDICTS}
@@ -182,28 +202,24 @@ class Audit:
 
     @property
     def summary(self) -> dict[str, Any]:
-        """What ``summary.json`` holds. Noise of very many classes is kept in factors: ``error_rates`` and ``given_prior``."""
-        factors = self.noise.factors
-        if factors is None:
-            noise = {"transition": self.noise.matrix.tolist()}
-        else:
-            noise = {"transition": None, "error_rates": factors[0].tolist(), "given_prior": factors[1].tolist()}
+        """What ``summary.json`` holds."""
         return {
             "labelproof": VERSION,
+            "kind": self.labels.kind,
             "n": self.n,
-            "labelled": len(self.findings.index),
+            "labelled": self.labelled,
+            "sites": len(self.labels.values),
             "classes": list(self.classes),
             "error_rate": self.error_rate._asdict(),
             "verdicts": self.counts,
-            **noise,
-            "prior": self.noise.prior.tolist(),
+            **self.noise.to_json(),
             "skipped": [{"id": i, "reason": reason} for i, reason in self.skipped],
             "doubts": [asdict(doubt) for doubt in self.doubts],
             "source": self.source,
         }
 
     def save(self, folder: str | os.PathLike[str], *, overwrite: bool = False) -> None:
-        """Write ``issues.parquet`` and ``summary.json`` into a folder, whole or not at all.
+        """Write ``issues.parquet`` and ``summary.json`` into a folder, whole or not at all; of tags also ``items.parquet``.
 
         Raises
         ------
@@ -215,7 +231,10 @@ class Audit:
 
     def write_into(self, folder: Path) -> None:
         """Write the files of `save` into a folder that exists."""
-        write_findings(folder, self.issues, self.summary)
+        self.issues.write_parquet(folder / ISSUES_FILE)
+        if self.labels.many_sites:
+            self.items.write_parquet(folder / ITEMS_FILE)
+        (folder / SUMMARY).write_text(json.dumps(self.summary, indent=1, ensure_ascii=False), encoding="utf-8")
 
     @classmethod
     def load(cls, folder: str | os.PathLike[str]) -> Audit:
@@ -229,27 +248,42 @@ class Audit:
         place = Path(folder)
         summary = read_summary(place)
         try:
+            kind = KINDS[summary.get("kind", "classes")]
             issues = read_parquet(place / ISSUES_FILE)
-            known = {"prior": summary["prior"], "classes": summary["classes"]}
-            if summary["transition"] is None:
-                noise = TransitionMatrix.pooled(summary["error_rates"], summary["given_prior"], **known)
-            else:
-                noise = TransitionMatrix(summary["transition"], **known)
-            findings = Findings.from_table(issues, noise.classes)
-            skipped = [(row["id"], row["reason"]) for row in summary["skipped"]]
-            rate = ErrorRate(**summary["error_rate"])
-            doubts = [Doubt(**doubt) for doubt in summary.get("doubts", [])]
-            loaded = cls(findings, noise, rate, summary["n"], skipped, summary["source"], doubts=doubts)
-            damaged = issues.height != summary["labelled"] or set(issues.columns) - {SPLIT} != set(ISSUE_COLUMNS)
+            damaged = issues.height != summary.get("sites", summary.get("labelled")) or (
+                {*issues.columns} - {SPLIT} != {*_COLUMNS, *kind.own_columns}
+            )
+            loaded = None if damaged else cls._of_files(kind, issues, summary, place)
         except (OSError, KeyError, TypeError, ValueError, pl.exceptions.PolarsError) as error:
             raise CorruptArtifact(f"{str(place)!r} is not a whole audit folder ({error}). Run the audit again.") from error
-        if damaged:
+        if loaded is None:
             raise CorruptArtifact(f"{str(place)!r}: {ISSUES_FILE} does not belong to {SUMMARY}. Run the audit again.")
         return loaded
 
-    def to_html(self, path: str | os.PathLike[str], *, title: str = "Label audit") -> None:
-        """Write the report as one self-contained HTML file."""
-        SHOWN["report"](self, path, title=title)
+    @classmethod
+    def _of_files(cls, kind: type[Labels], issues: pl.DataFrame, summary: dict[str, Any], place: Path) -> Audit:
+        noise = AUDITORS[kind.kind].noise_of(summary)
+        sites = kind.sites_of(issues, noise.classes)
+        labels = kind.from_issues(sites, summary["n"], noise.classes)
+        suggested = kind.codes_of(sites["suggested_label"], noise.classes)
+        findings = Findings(sites["error_probability"].to_numpy(), suggested, sites["confidence"].to_numpy())
+        return cls(
+            labels,
+            findings,
+            noise,
+            ErrorRate(**summary["error_rate"]),
+            ids=_of_items(labels, sites["id"].to_numpy()),
+            skipped=[(row["id"], row["reason"]) for row in summary["skipped"]],
+            source=summary["source"],
+            doubts=[Doubt(**doubt) for doubt in summary.get("doubts", [])],
+            split=_of_items(labels, sites[SPLIT].to_numpy()) if SPLIT in sites.columns else None,
+        )
+
+    def to_html(
+        self, path: str | os.PathLike[str], *, title: str = "Label audit", show: Callable[[int], Any] | None = None
+    ) -> None:
+        """Write the report as one self-contained HTML file; ``show`` says how a row number is shown, a `Shown`."""
+        SHOWN["report"](self, path, title=title, show=show)
 
     def _repr_html_(self) -> str:
         return str(SHOWN["notebook"](self))
@@ -257,23 +291,12 @@ class Audit:
     def __repr__(self) -> str:
         rate, counts = self.error_rate, self.counts
         return (
-            f"Audit of {len(self.findings.index):,} labels in {len(self.classes)} classes: {rate.estimate:.1%} wrong "
+            f"Audit of {self.labels.described}: {rate.estimate:.1%} wrong "
             f"(95 % interval {rate.low:.1%} to {rate.high:.1%}); {counts['obvious']:,} obvious, {counts['possible']:,} possible"
         )
 
 
-def write_findings(folder: Path, issues: pl.DataFrame, summary: dict[str, Any]) -> None:
-    """Write the two files of an audit, of classes or of tags, into a folder that exists."""
-    issues.write_parquet(folder / ISSUES_FILE)
-    (folder / SUMMARY).write_text(json.dumps(summary, indent=1, ensure_ascii=False), encoding="utf-8")
-
-
-def class_codes(labels: pl.Series, classes: Sequence[Any]) -> pl.Series:
-    """Codes of a column of class names, int32."""
-    names = labels.cast(pl.String)
-    if labels.dtype == pl.Boolean:
-        names = names.str.to_titlecase()  # as Python writes it
-    return names.cast(pl.Enum([str(name) for name in classes])).to_physical().cast(pl.Int32)
+_COLUMNS = ("index", "id", "given_label", "suggested_label", "error_probability", "verdict", "confidence")
 
 
 def read_summary(folder: Path) -> dict[str, Any]:
@@ -304,6 +327,15 @@ def verdicts(sorted_error: npt.NDArray[np.float64]) -> pl.Series:
     codes = np.where(sorted_error >= POSSIBLE_PROBABILITY, 1, 2)
     codes[:head] = 0
     return pl.Series(list(VERDICTS), dtype=VERDICT).gather(codes)
+
+
+def _of_items(labels: Labels, of_sites: AnyArray) -> AnyArray | None:
+    """What is said at each site of its item, by item, shape (n,): ``None`` for an item without a site, or if it is the row number."""
+    if np.array_equal(of_sites, labels.owner):
+        return None
+    whole = np.full(labels.n, None, dtype=object) if len(of_sites) < labels.n else np.empty(labels.n, of_sites.dtype)
+    whole[labels.owner] = of_sites
+    return whole
 
 
 def _series(values: AnyArray) -> pl.Series:

@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from labelproof.auditing.audit import error_rate_of
 from labelproof.auditing.findings import Audit, Findings
+from labelproof.auditing.kinds.base import error_rate_of
 from labelproof.data.dataset import Dataset
 from labelproof.errors import BadInput
+from labelproof.labels.classes import Classes
 from labelproof.noise.posterior import error_probability
 from labelproof.noise.transition import TransitionMatrix
 from labelproof.validation import UNLABELLED, check_features, check_ids, check_labels, check_pred_probs
@@ -70,13 +71,13 @@ def audit_posterior(given: Any, posterior: Any, noise: TransitionMatrix, *, ids:
     space = None if latent is None else check_features(latent, name="latent").astype(np.float32)
     if space is not None and len(space) != len(codes):
         raise BadInput(f"latent has {len(space)} rows but there are {len(codes)} labels. Give one row per item.")
-    rows = np.flatnonzero(codes != UNLABELLED)
+    labels = Classes.of_codes(codes, noise.classes)
+    rows = labels.owner
     if not len(rows):
         raise BadInput("given has no label at all: there is nothing to audit.")
     error, own = error_probability(probs, codes)[rows], probs[rows]
-    suggested, confidence = own.argmax(axis=1).astype(np.int32), own.max(axis=1).astype(np.float32)
-    findings = Findings(rows, None if names is None else names[rows], codes[rows], suggested, error, confidence)
+    findings = Findings(error, own.argmax(axis=1).astype(np.int32), own.max(axis=1).astype(np.float32))
     rate = error_rate_of(error, np.array([error.sum()]))
     source = {} if dataset is None else dataset.source
     skipped = [] if dataset is None else list(dataset.skipped)
-    return Audit(findings, noise, rate, len(codes), skipped, source, dataset, space)
+    return Audit(labels, findings, noise, rate, names, skipped, source, dataset, space)

@@ -89,14 +89,13 @@ def audit_command(
         options |= {"ignore": ignore, "keep": keep, "missing": words(missing), "encoding": encoding}
         names = None if classes is None else [name.strip() for name in classes.split(",")]
         if tags is not None:
-            _audit_tags(tags, pred_probs, features, names, partial, folder)
-            return
-        if model is not None and data is not None:
+            found = _audit_tags(tags, pred_probs, features, names)
+        elif model is not None and data is not None:
             found = _audit_cells(data, options, batch_key, seed)
         else:
             found = _audit(data, options, labels, pred_probs, features, names, folds, ray, seed)
         found.write_into(partial)
-        write_report(found, partial / "report.html", title=f"Label audit of {(data or labels or folder).name}")
+        write_report(found, partial / "report.html", title=f"Label audit of {(data or labels or tags or folder).name}")
     _print_audit(found, folder)
 
 
@@ -181,33 +180,18 @@ def _probs(path: Path) -> Any:
     return from_file(path, "--pred-probs") if ".npz" in path.name else path
 
 
-def _audit_tags(
-    tags: Path, pred_probs: Path | None, features: Path | None, names: list[str] | None, partial: Path, folder: Path
-) -> None:
-    from labelproof.auditing.tags import audit_tags
+def _audit_tags(tags: Path, pred_probs: Path | None, features: Path | None, names: list[str] | None) -> Audit:
+    from labelproof.auditing.audit import audit
     from labelproof.data.arrays import arrays_source, from_file
+    from labelproof.labels.tags import Tags
 
     if pred_probs is None:
         raise BadInput("--tags needs --pred-probs, the out-of-sample probability of each tag as .npy.")
     given = from_file(tags, "--tags")
     if features is not None and len(from_file(features, "--features")) != len(given):
         raise BadInput("--features and --tags have different numbers of rows. Give one row of each per item.")
-    source = arrays_source(tags=tags, features=features, ids=None)
-    found = audit_tags(given, from_file(pred_probs, "--pred-probs"), names=names, source=source)
-    found.write_into(partial)
-    found.to_html(partial / "report.html", title=f"Tag audit of {tags.name}")
-    rate, kinds = (
-        found.error_rate,
-        dict(found.issues.filter(found.issues["verdict"] != "ok")["kind"].value_counts().iter_rows()),
-    )
-    out.print(
-        f"\n[bold]{rate.estimate:.1%}[/bold] of {found.tags.size:,} entries look wrong "
-        f"(95 % interval {rate.low:.1%} to {rate.high:.1%}): "
-        f"{kinds.get('missing', 0):,} tags missing, {kinds.get('incorrect', 0):,} incorrect."
-    )
-    columns = ("id", "tag", "kind", "error_probability", "verdict")
-    print_rows(columns, [[row[c] for c in columns] for row in found.issues.head(8).iter_rows(named=True)])
-    print_files(folder)
+    found = audit(Tags(given, names=names), from_file(pred_probs, "--pred-probs"))
+    return dataclasses.replace(found, source=arrays_source(tags=tags, features=features, ids=None))
 
 
 def _as_labels(classes: list[str] | None) -> list[Any] | None:
@@ -223,20 +207,21 @@ def _class_order(classes: list[str], dataset: Dataset) -> list[int]:
 
 
 def _print_audit(found: Audit, folder: Path) -> None:
-    rate, counts = found.error_rate, found.counts
+    from labelproof.report.html import part_of
+
+    rate, part = found.error_rate, part_of(found)
     for doubt in found.doubts:
         out.print(f"\n[bold yellow]Read this first.[/bold yellow] {escape(doubt.text)}", highlight=False)
     out.print(
-        f"\n[bold]{rate.estimate:.1%}[/bold] of {found.issues.height:,} labels look wrong "
-        f"(95 % interval {rate.low:.1%} to {rate.high:.1%}): "
-        f"[bold red]{counts['obvious']:,} obvious[/bold red], [yellow]{counts['possible']:,} possible[/yellow]."
+        f"\n[bold]{rate.estimate:.1%}[/bold] of {found.issues.height:,} {part.units} look wrong "
+        f"(95 % interval {rate.low:.1%} to {rate.high:.1%}): {part.counts(found)}."
     )
     if found.skipped:
         out.print(
             f"[yellow]{len(found.skipped):,} items could not be read[/yellow] and are listed in summary.json, e.g. {escape(found.skipped[0][0])}."
         )
-    if found.n > found.issues.height:
-        out.print(f"{found.n - found.issues.height:,} items have no label and were not audited.")
-    columns = ("id", "given_label", "suggested_label", "error_probability", "verdict")
-    print_rows(columns, [[row[c] for c in columns] for row in found.issues.head(8).iter_rows(named=True)])
+    unlabelled = found.n - found.labelled
+    if unlabelled:
+        out.print(f"{unlabelled:,} items have no label and were not audited.")
+    print_rows(tuple(part.columns), [list(row) for row in found.issues.head(8).select(part.columns.keys()).iter_rows()])
     print_files(folder)

@@ -110,8 +110,8 @@ def train(
         model.fit(dataset, verified=verified if reviews is not None else None)
         seen = model.history_index_
         found = audit_dynamics(
-            model.history_, dataset.labels[seen], classes=dataset.classes, ids=dataset.ids[seen],
-            reviews=[name if yes else None for name, yes in zip(dataset.labels[seen], verified[seen], strict=True)]
+            model.history_, dataset.given_names[seen], classes=dataset.classes, ids=dataset.ids[seen],
+            reviews=[name if yes else None for name, yes in zip(dataset.given_names[seen], verified[seen], strict=True)]
             if verified.any() else None,
         )  # fmt: skip
         model.write_into(partial)

@@ -15,6 +15,7 @@ from labelproof.data.dataset import Dataset, Shown
 from labelproof.data.images import encode
 from labelproof.data.table import how_read
 from labelproof.errors import BadInput
+from labelproof.labels.classes import Classes
 from labelproof.saving.files import damaged, existing, load_array
 from labelproof.validation import AnyArray, IntArray, check_features, check_ids, check_labels
 
@@ -54,7 +55,7 @@ def read_arrays(
     if len(x) != n:
         raise BadInput(f"features has {len(x)} rows but labels has {n}. Give one row of each per item, in the same order.")
     names = check_ids(None if ids is None else from_file(ids, "ids"), n)
-    return Dataset(x, coded.codes, coded.classes, names, lambda i: show_array(x[i]), "arrays", source=source)
+    return Dataset(x, Classes.of_codes(coded.codes, coded.classes), names, lambda i: show_array(x[i]), "arrays", source=source)
 
 
 def arrays_source(**files: Any) -> dict[str, Any]:

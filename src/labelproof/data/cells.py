@@ -15,6 +15,7 @@ from labelproof.data.frames import Path_
 from labelproof.data.projection import Projection
 from labelproof.data.table import how_read
 from labelproof.errors import BadInput, MissingDependency
+from labelproof.labels.classes import Classes
 from labelproof.saving.files import damaged, existing
 from labelproof.validation import AnyArray, check_ids, check_labels, did_you_mean
 
@@ -82,8 +83,7 @@ def read_cells(
 
     return Dataset(
         x=projection.apply(logs),
-        given=coded.codes,
-        classes=coded.classes,
+        labels=Classes.of_codes(coded.codes, coded.classes),
         ids=check_ids(np.asarray(adata.obs_names, dtype=object), adata.n_obs),
         show_item=show,
         kind="cells",

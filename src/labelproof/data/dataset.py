@@ -13,7 +13,8 @@ import numpy.typing as npt
 from labelproof.data.leaks import Leak
 from labelproof.data.projection import Projection
 from labelproof.errors import BadInput
-from labelproof.validation import AnyArray
+from labelproof.labels.base import Labels
+from labelproof.validation import UNLABELLED, AnyArray
 
 Kind = Literal["table", "text", "images", "arrays", "cells"]
 
@@ -54,10 +55,8 @@ class Dataset:
     ----------
     x : array, frame or sequence with n rows
         What a model learns from.
-    given : ndarray of int64, shape (n,)
-        Codes into ``classes``; -1 marks an unlabelled item.
-    classes : tuple of length k
-        Sorted class names.
+    labels : Labels
+        What was given.
     ids : ndarray, shape (n,)
         Stable names of the items, from the file.
     show_item : callable
@@ -77,8 +76,7 @@ class Dataset:
     """
 
     x: Any
-    given: npt.NDArray[np.int64]
-    classes: tuple[Any, ...]
+    labels: Labels
     ids: AnyArray
     show_item: Callable[[int], Shown]
     kind: Kind
@@ -89,19 +87,28 @@ class Dataset:
     leaks: tuple[Leak, ...] = ()
 
     def __post_init__(self) -> None:
-        sizes = {"x": len(self.x), "given": len(self.given), "ids": len(self.ids)}
+        sizes = {"x": len(self.x), "labels": len(self.labels), "ids": len(self.ids)}
         if len(set(sizes.values())) != 1:
             raise BadInput(f"a Dataset needs one row of each per item, got {sizes}.")
 
     def __len__(self) -> int:
-        return len(self.given)
+        return len(self.labels)
 
     def show(self, i: int) -> Shown:
         """What a person is shown of item ``i``, by row number."""
         return self.show_item(i)
 
     @property
-    def labels(self) -> AnyArray:
-        """The given labels by name, shape (n,); ``None`` where unlabelled."""
-        names = np.array([*self.classes, None], dtype=object)
-        return np.asarray(names[self.given])
+    def classes(self) -> tuple[Any, ...]:
+        """Sorted class names."""
+        return self.labels.classes
+
+    @property
+    def given(self) -> npt.NDArray[np.int64]:
+        """Codes of the given classes, -1 where unlabelled, shape (n,)."""
+        return self.labels.as_given(self.labels.values, UNLABELLED).astype(np.int64, copy=False)
+
+    @property
+    def given_names(self) -> AnyArray:
+        """The given classes by name, shape (n,); ``None`` where unlabelled."""
+        return np.asarray(np.array([*self.classes, None], dtype=object)[self.given])

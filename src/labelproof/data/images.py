@@ -18,6 +18,7 @@ from labelproof.data.picture_files import list_pictures
 from labelproof.data.pictures import read_picture
 from labelproof.data.table import how_read
 from labelproof.errors import BadInput
+from labelproof.labels.classes import Classes
 from labelproof.progress import track
 from labelproof.saving.files import load_array
 from labelproof.validation import AnyArray, FloatArray, check_features, check_ids, check_labels
@@ -81,8 +82,7 @@ def read_images(
     shown = [files[i] for i in kept]
     return Dataset(
         x=pixels[: len(kept)] if vectors is None else vectors[kept],
-        given=coded.codes,
-        classes=coded.classes,
+        labels=Classes.of_codes(coded.codes, coded.classes),
         ids=check_ids(names[kept], len(kept)),
         show_item=lambda i: Shown(image=thumbnail(shown[i])),
         kind="images" if vectors is None else "arrays",

@@ -17,6 +17,7 @@ from labelproof.data.frames import Path_, RawTable, label_values, read_raw
 from labelproof.data.leaks import find_leaks
 from labelproof.data.schema import Schema
 from labelproof.errors import BadInput, LabelproofWarning
+from labelproof.labels.classes import Classes
 from labelproof.validation import check_ids, check_labels
 from labelproof.validation.labels import CodedLabels, Repeated
 
@@ -96,8 +97,7 @@ def read_table(
     shown = raw.frame.select([*learned, *others])  # what is learned from first, as it stands in the file
     return Dataset(
         x=x,
-        given=coded.codes,
-        classes=coded.classes,
+        labels=Classes.of_codes(coded.codes, coded.classes),
         ids=check_ids(ids, len(x)),
         show_item=lambda i: show_row(shown, i),
         kind="table",

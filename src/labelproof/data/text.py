@@ -13,6 +13,7 @@ from labelproof.data.dataset import Dataset, Shown
 from labelproof.data.frames import Path_, label_values, read_raw
 from labelproof.data.table import how_read, label_codes
 from labelproof.errors import BadInput
+from labelproof.labels.classes import Classes
 from labelproof.validation import AnyArray, check_ids
 
 
@@ -64,8 +65,7 @@ def read_text(
     ids = None if id is None else label_values(raw.column(id, "--id"), "--id")
     return Dataset(
         x=body,
-        given=coded.codes,
-        classes=coded.classes,
+        labels=Classes.of_codes(coded.codes, coded.classes),
         ids=check_ids(ids, len(body)),
         show_item=lambda i: Shown(text=str(body[i])),
         kind="text",

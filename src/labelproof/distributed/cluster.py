@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from labelproof.auditing import doubts, fold
-from labelproof.auditing.audit import assemble, error_rate_of, matched
 from labelproof.auditing.findings import Audit
+from labelproof.auditing.kinds.classes import judged_from, matched
 from labelproof.auditing.sources import NpyFile, Ordered, ParquetFiles, Source, rows_of_block
 from labelproof.errors import BadInput, MissingDependency
 from labelproof.noise.em import AMBIGUITY, NoiseFit
@@ -108,20 +108,20 @@ def audit_on_ray(
     _ray()
     import ray.data
 
-    coded, source = matched(labels, pred_probs, classes, missing)
+    checked, source = matched(labels, pred_probs, classes, missing)
+    given = checked.codes
     cut = list(shards_of(source) if shards is None else _in_order_of(source, shards))
-    items = [{"shard": shard, "given": coded.codes[shard.start : shard.stop]} for shard in cut]
+    items = [{"shard": shard, "given": given[shard.start : shard.stop]} for shard in cut]
     ray.data.DataContext.get_current().enable_progress_bars = False
     dataset = ray.data.from_items(items, override_num_blocks=len(items))
     samples = dataset.map(partial(_sample, n=source.n)).take_all()
     rows = fold.together(row["sample"] for row in samples)
-    noise = fold.fit(rows, coded.classes, strength=strength, ambiguity=ambiguity)
+    noise = fold.fit(rows, checked.classes, strength=strength, ambiguity=ambiguity)
     scored = dataset.map(partial(_score, noise=noise)).take_all()
     parts = [row["scores"] for row in sorted(scored, key=lambda row: row["start"])]
-    findings, expected = assemble(parts, coded.codes, None if ids is None else check_ids(ids, source.n))
-    found = doubts.say(doubts.of_columns(rows, coded.classes))
-    rate = error_rate_of(findings.error_probability, expected)
-    return Audit(findings, noise.transition, rate, source.n, doubts=found)
+    judged = judged_from(parts, checked, noise, rows)
+    names = None if ids is None else check_ids(ids, source.n)
+    return Audit(checked, judged.findings, judged.noise, judged.error_rate, names, doubts=doubts.say(judged.doubts))
 
 
 def shards_of(source: Source) -> Iterator[Shard]:

@@ -1,1 +1,18 @@
-"""Kinds of label: one file a kind."""
+"""Kinds of label: one file a kind, one line here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from labelproof.labels.registry import Registry
+
+if TYPE_CHECKING:
+    from labelproof.labels.base import Labels
+
+KINDS: Registry[type[Labels]] = Registry(
+    "kind of label",
+    {
+        "classes": "labelproof.labels.classes:Classes",
+        "tags": "labelproof.labels.tags:Tags",
+    },
+)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 
 from labelproof.errors import BadInput
 from labelproof.validation import (
@@ -100,6 +101,34 @@ class TransitionMatrix:
         np.fill_diagonal(matrix, 1 - rates)
         return matrix
 
+    def to_frame(self) -> pl.DataFrame:
+        """``k * k`` rows: ``true`` and ``given`` class by name, and ``probability``, ``p(given | true)``."""
+        names = pl.Series(list(self.classes))
+        place = np.arange(self.k)
+        return pl.DataFrame(
+            {
+                "true": names.gather(np.repeat(place, self.k)),
+                "given": names.gather(np.tile(place, self.k)),
+                "probability": self.matrix.ravel(),
+            }
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """What ``summary.json`` holds of it. Noise of very many classes is kept in factors: ``error_rates`` and ``given_prior``."""
+        prior = {"prior": self.prior.tolist()}
+        if self._factors is None:
+            return {"transition": self.matrix.tolist(), **prior}
+        rates, given_prior = self._factors
+        return {"transition": None, "error_rates": rates.tolist(), "given_prior": given_prior.tolist(), **prior}
+
+    @classmethod
+    def from_json(cls, summary: Mapping[str, Any]) -> TransitionMatrix:
+        """From ``summary.json``."""
+        known = {"prior": summary["prior"], "classes": summary["classes"]}
+        if summary["transition"] is None:
+            return cls.pooled(summary["error_rates"], summary["given_prior"], **known)
+        return cls(summary["transition"], **known)
+
     @classmethod
     def symmetric(cls, k: int, rate: float, **kwargs: Any) -> TransitionMatrix:
         """A label is wrong with probability ``rate`` and then any of the other k - 1 classes alike."""
@@ -162,7 +191,7 @@ class TransitionMatrix:
         """``p(given = j)``, shape (k,)."""
         return self.prior @ self.matrix
 
-    @property
+    @cached_property
     def inverse(self) -> Matrix:
         """``inverse[j, i] = p(true = i | given = j)``, shape (k, k). A class never given keeps itself."""
         marginal = self.given_prior

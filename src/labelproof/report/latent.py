@@ -59,13 +59,12 @@ def latent_map(audit: Audit) -> LatentMap | None:
     space = _space(audit)
     if space is None or len(space) < 3:
         return None
-    given = np.full(audit.n, -1)
-    given[audit.findings.index] = audit.findings.given
+    given = audit.labels.as_given(audit.labels.values, -1)
     error = audit.findings.error_probability
     order = np.argsort(-error, kind="stable")
     verdict = verdicts(error[order]).to_numpy()
     worst = order[verdict != VERDICTS[2]][:SUSPECTS]
-    suspect = audit.findings.index[worst]
+    suspect = audit.labels.owner[worst]
     rest = np.setdiff1d(np.arange(audit.n), suspect)
     rng = np.random.default_rng(0)
     rest = np.sort(rng.choice(rest, min(POINTS, len(rest)), replace=False))
@@ -76,11 +75,11 @@ def latent_map(audit: Audit) -> LatentMap | None:
         for code in [-1, *range(len(audit.classes))]
         if (given[rest] == code).any()
     ]  # fmt: skip
-    ids = audit.findings.ids
+    ids = audit.ids
     suspects = [
         Suspect(
-            float(x), float(y), colours(int(audit.findings.given[i])), colours(int(audit.findings.suggested[i])),
-            f"{row if ids is None else ids[i]}: {audit.classes[audit.findings.given[i]]}, rather "
+            float(x), float(y), colours(int(audit.labels.values[i])), colours(int(audit.findings.suggested[i])),
+            f"{row if ids is None else ids[row]}: {audit.classes[audit.labels.values[i]]}, rather "
             f"{audit.classes[audit.findings.suggested[i]]} ({100 * error[i]:.0f} % wrong)",
         )
         for i, row, (x, y) in zip(worst, suspect, place[len(rest) :], strict=True)
@@ -115,7 +114,7 @@ def _plane(space: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.float64], str
 
 def _colours(audit: Audit) -> Any:
     """Colour of a class: the commonest given labels have their own."""
-    commonest = np.argsort(-np.bincount(audit.findings.given, minlength=len(audit.classes)), kind="stable")[: len(COLOURS)]
+    commonest = np.argsort(-np.bincount(audit.labels.values, minlength=len(audit.classes)), kind="stable")[: len(COLOURS)]
     own = {int(code): colour for code, colour in zip(np.sort(commonest), COLOURS, strict=False)}
     return lambda code: own.get(code, OTHER)
 

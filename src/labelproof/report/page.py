@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from itertools import islice
-from typing import Any, Protocol, Self, TypeVar
+from typing import Any, Self
 
 import jinja2
 import numpy as np
@@ -39,19 +39,20 @@ class Exhibit:
         return len(self.picture) + len(self.text) + sum(len(value) for _, value in self.fields)
 
 
-class Exhibited(Protocol):
-    """A card that shows an item."""
+@dataclass(frozen=True)
+class Card:
+    """One entry of the gallery."""
 
-    @property
-    def exhibit(self) -> Exhibit: ...
+    id: str
+    error: float
+    verdict: str
+    why: str
+    exhibit: Exhibit
 
 
-AnyCard = TypeVar("AnyCard", bound=Exhibited)
-
-
-def gallery(cards: Iterable[AnyCard]) -> list[AnyCard]:
+def gallery(cards: Iterable[Card]) -> list[Card]:
     """The first cards, as many as a page holds."""
-    kept: list[AnyCard] = []
+    kept: list[Card] = []
     spent = 0
     for card in islice(cards, GALLERY_ITEMS):
         spent += card.exhibit.size

@@ -15,8 +15,9 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from labelproof.auditing.findings import ISSUES_FILE, ITEMS_FILE, class_codes, read_summary
+from labelproof.auditing.findings import ISSUES_FILE, ITEMS_FILE, read_summary
 from labelproof.errors import BadInput, CorruptArtifact
+from labelproof.labels.classes import class_codes
 from labelproof.saving.files import existing
 
 WITH_IDS = ("images", "cells")  # kinds of data whose items always have names

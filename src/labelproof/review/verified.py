@@ -14,6 +14,7 @@ import numpy.typing as npt
 from labelproof.data.dataset import Dataset
 from labelproof.data.frames import column, label_values, read_frame
 from labelproof.errors import BadInput
+from labelproof.labels.classes import Classes
 from labelproof.review.candidates import open_candidates
 from labelproof.review.identity import standing
 from labelproof.review.resolve import resolve
@@ -88,7 +89,7 @@ def with_verified(dataset: Dataset, labels: Mapping[str, Any]) -> tuple[Dataset,
     given, rows = dataset.given.copy(), np.array([places[key] for key in labels])
     given[rows] = check_labels(list(labels.values()), classes=dataset.classes, name="reviews", needed=0).codes
     verified[rows] = given[rows] >= 0
-    return dataclasses.replace(dataset, given=given), verified
+    return dataclasses.replace(dataset, labels=Classes.of_codes(given, dataset.classes)), verified
 
 
 def open_store(folder: str | os.PathLike[str], database: str | None = None, *, must_exist: bool = False) -> Store:

@@ -1,0 +1,20 @@
+"""How labels of each kind are audited: one file a kind, one line here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from labelproof.labels.registry import Registry
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from labelproof.auditing.kinds.base import Auditor
+
+AUDITORS: Registry[Auditor[Any]] = Registry(
+    "kind of label that is audited",
+    {
+        "classes": "labelproof.auditing.kinds.classes:AUDITOR",
+        "tags": "labelproof.auditing.kinds.tags:AUDITOR",
+    },
+)

@@ -1,0 +1,78 @@
+"""What an auditor of a kind of label does."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+
+from labelproof.auditing.doubts import Doubt
+from labelproof.auditing.findings import ErrorRate, Findings, Noise
+from labelproof.labels.base import Labels
+from labelproof.validation import AnyArray, FloatArray
+
+L = TypeVar("L", bound=Labels)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What is found of the sites of labels, and of how they go wrong."""
+
+    findings: Findings
+    noise: Noise
+    error_rate: ErrorRate
+    doubts: list[Doubt] = field(default_factory=list)
+
+
+class Auditor(ABC, Generic[L]):
+    """Audits labels of one kind."""
+
+    @abstractmethod
+    def judge(self, labels: L, pred_probs: Any, ids: AnyArray | None) -> Judged:
+        """Find the sites that are wrong.
+
+        A kind adds options of its own as keyword arguments; `labelproof.audit` hands them on.
+
+        Parameters
+        ----------
+        labels : Labels
+        pred_probs : array-like, path …
+            What the kind takes for predictions.
+        ids : ndarray, shape (n,), optional
+            Names of the items.
+
+        Raises
+        ------
+        BadInput
+        """
+
+    @abstractmethod
+    def noise_of(self, summary: Mapping[str, Any]) -> Noise:
+        """The noise of an audit, from its ``summary.json``."""
+
+
+def error_rate_of(error_probability: FloatArray, expected_errors: FloatArray) -> ErrorRate:
+    """Mean error probability, with an interval that spans the readings of the classifier's sharpness.
+
+    If the probabilities of one reading are right, the number of wrong labels has variance ``sum e (1 - e)``. The interval
+    reaches from the lowest reading less 1.96 standard deviations to the highest plus as much. What no reading can see,
+    a model that has learned the annotators' own mistakes, is not in it; only reviews can tell.
+
+    Parameters
+    ----------
+    error_probability : ndarray, shape (s,)
+    expected_errors : ndarray, shape (c,)
+        Expected number of errors under each reading.
+    """
+    e = error_probability
+    half = half_width(e, len(e))
+    readings = expected_errors / len(e)
+    return ErrorRate(float(e.mean()), max(0.0, float(readings.min()) - half), min(1.0, float(readings.max()) + half))
+
+
+def half_width(error_probability: FloatArray, n: int) -> float:
+    """1.96 standard deviations of the number of wrong labels among n, if each probability is right, as a share of n."""
+    return 1.96 * float(np.sqrt(np.dot(error_probability, 1 - error_probability))) / n

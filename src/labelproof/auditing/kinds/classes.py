@@ -1,0 +1,174 @@
+"""Auditing classes: a noise model by EM, then the posterior of every label."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from labelproof.auditing import doubts, fold
+from labelproof.auditing.calibrate import fit_calibration
+from labelproof.auditing.findings import ErrorRate, Findings
+from labelproof.auditing.kinds.base import Auditor, Judged, error_rate_of, half_width
+from labelproof.auditing.sources import Ordered, Source, open_source
+from labelproof.errors import BadInput
+from labelproof.labels.classes import Classes
+from labelproof.noise.em import AMBIGUITY, NoiseFit, NoiseParams
+from labelproof.noise.posterior import matrix_of
+from labelproof.noise.transition import TransitionMatrix
+from labelproof.progress import track
+from labelproof.validation import (
+    UNLABELLED,
+    AnyArray,
+    FloatArray,
+    IntArray,
+    check_ids,
+    check_labels,
+    check_labels_for_columns,
+    check_pandas_index,
+)
+
+
+class AuditorOfClasses(Auditor[Classes]):
+    """The noise is a transition matrix."""
+
+    def judge(
+        self,
+        labels: Classes,
+        pred_probs: Any,
+        ids: AnyArray | None = None,
+        *,
+        transition: Any = None,
+        strength: float | None = None,
+        ambiguity: float = AMBIGUITY,
+        reviews: Any = None,
+    ) -> Judged:
+        """Fit the noise to a sample of the rows, then score all of them, block by block."""
+        given, source = labels.codes, open_source(pred_probs)
+        k = len(labels.classes)
+        if source.k != k:
+            raise BadInput(f"pred_probs has {source.k} columns but there are {k} classes. Give one column per class, sorted.")
+        if source.n != labels.n:
+            raise BadInput(
+                f"labels has {labels.n} rows but pred_probs has {source.n}. Give one row of each per item, in the same order."
+            )
+        rows = collect(source, given)
+        if transition is None:
+            noise = fold.fit(rows, labels.classes, strength=strength, ambiguity=ambiguity)
+        else:
+            noise = known_noise(transition, given, labels.classes)
+        judged = judged_from(score_all(source, given, noise), labels, noise, rows)
+        return judged if reviews is None else reviewed(judged, labels, reviews, ids)
+
+    def noise_of(self, summary: Mapping[str, Any]) -> TransitionMatrix:
+        """The transition matrix, in full or in factors."""
+        return TransitionMatrix.from_json(summary)
+
+
+AUDITOR = AuditorOfClasses()
+
+
+def matched(
+    labels: Any, pred_probs: Any, classes: Sequence[Any] | None, missing: Sequence[Any] | None = None
+) -> tuple[Classes, Source]:
+    """Checked labels, and the source of their probabilities with its columns in sorted class order."""
+    check_pandas_index(labels=labels, pred_probs=pred_probs)
+    source = open_source(pred_probs)
+    coded, order = check_labels_for_columns(labels, source.n, source.k, classes=classes, names=source.columns, missing=missing)
+    return Classes.of_codes(coded.codes, coded.classes), source if order is None else Ordered(source, order)
+
+
+def collect(source: Source, given: IntArray) -> fold.Sample:
+    """The first pass: the rows that the noise model is fitted to."""
+    return fold.together(
+        fold.sample(block, part, start, source.n) for start, block, part in _numbered(source, given, "sampling")
+    )
+
+
+def score_all(source: Source, given: IntArray, noise: NoiseFit) -> Iterator[fold.Scores]:
+    """The second pass: findings block by block."""
+    for start, block, part in _numbered(source, given, "scoring"):
+        yield fold.score(block, part, noise, start)
+
+
+def _numbered(source: Source, given: IntArray, doing: str) -> Iterator[tuple[int, FloatArray, IntArray]]:
+    start = 0
+    for block in track(source.blocks(), doing):
+        yield start, block, given[start : start + len(block)]
+        start += len(block)
+    if start != source.n:
+        raise BadInput(
+            f"pred_probs had {source.n:,} rows at first and {start:,} when read. It changed; run again when it is at rest."
+        )
+
+
+def known_noise(transition: Any, given: IntArray, names: Sequence[Any]) -> NoiseFit:
+    """A noise model with a transition that the caller knows, and predictions taken as they are."""
+    matrix = matrix_of(transition)
+    if len(matrix) != len(names):
+        raise BadInput(
+            f"transition is {len(matrix)} x {len(matrix)} but there are {len(names)} classes. Give one row per class."
+        )
+    counts = np.bincount(given[given >= 0], minlength=len(names))
+    frequency = counts / counts.sum()
+    prior = transition.prior if isinstance(transition, TransitionMatrix) else frequency
+    given_prior = np.maximum(frequency, np.finfo(float).tiny)
+    params = NoiseParams(matrix, given_prior, np.ones(len(names)), sharpness=1.0, ambiguity=0.0)
+    return NoiseFit(TransitionMatrix(matrix, prior=prior, classes=names), (params,))
+
+
+def judged_from(scores: Iterable[fold.Scores], labels: Classes, noise: NoiseFit, rows: fold.Sample) -> Judged:
+    """Findings of all blocks in the order of the input, the error rate, and what is doubtful about the sample."""
+    parts = list(scores)
+    labelled = slice(None) if len(labels.values) == labels.n else labels.owner
+    error, suggested, confidence = (
+        _joined([getattr(part, name) for part in parts])[labelled] for name in ("error_probability", "suggested", "confidence")
+    )
+    rate = error_rate_of(error, np.sum([part.expected_errors for part in parts], axis=0))
+    return Judged(Findings(error, suggested, confidence), noise.transition, rate, doubts.of_columns(rows, labels.classes))
+
+
+def _joined(parts: list[Any]) -> Any:
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+
+def reviewed(judged: Judged, labels: Classes, reviews: Any, ids: Any) -> Judged:
+    """Findings recalibrated from verified labels, and the error rate with the uncertainty of the calibration."""
+    found = judged.findings
+    true = true_codes(reviews, labels.classes, ids, labels.n)[labels.owner]
+    seen = true >= 0
+    if not seen.any():
+        raise BadInput("reviews has no verified label. Leave it out, or give the true label of at least one item.")
+    wrong = true[seen] != labels.values[seen]
+    calibration = fit_calibration(found.error_probability[seen], wrong)
+    error = calibration(found.error_probability)
+    means = calibration.sample_means(found.error_probability[~seen]) if not seen.all() else np.zeros(1)
+    share, certain = float((~seen).mean()), float(wrong.sum()) / len(seen)
+    half = half_width(error[~seen], len(seen))
+    low, high = (certain + share * float(q) for q in np.quantile(means, [0.025, 0.975]))
+    error[seen] = wrong
+    rate = ErrorRate(float(error.mean()), max(0.0, low - half), min(1.0, high + half))
+    suggested, confidence = found.suggested.copy(), found.confidence.copy()
+    suggested[seen], confidence[seen] = true[seen], 1.0
+    return Judged(Findings(error, suggested, confidence), judged.noise, rate, judged.doubts)
+
+
+def true_codes(reviews: Any, names: Sequence[Any], ids: Any | None, n: int) -> IntArray:
+    """Codes of the verified labels by row, -1 where there is none."""
+    if not isinstance(reviews, Mapping):
+        coded = check_labels(reviews, classes=names, name="reviews", needed=1)
+        if len(coded.codes) != n:
+            raise BadInput(
+                f"reviews has {len(coded.codes)} rows but there are {n} items. Give one entry per item, or a mapping of ids."
+            )
+        return coded.codes
+    places = {str(name): row for row, name in enumerate(check_ids(ids, n).tolist())}
+    unknown = next((key for key in reviews if str(key) not in places), None)
+    if unknown is not None:
+        raise BadInput(f"reviews names the item {unknown!r}, which is not among the ids.")
+    codes = np.full(n, UNLABELLED)
+    if reviews:
+        rows = [places[str(key)] for key in reviews]
+        codes[rows] = check_labels(list(reviews.values()), classes=names, name="reviews", needed=1).codes
+    return codes

@@ -1,0 +1,139 @@
+"""What was given, of any kind of label: a *site* is one label decision, owned by an item."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from labelproof.validation import IntArray
+
+Probabilities = npt.NDArray[np.float64]
+
+
+class Labels(ABC):
+    """Given labels of one kind: a subclass is a kind.
+
+    The constructor of a kind checks raw labels. A kind knows no page and no model: what audits it, reports it and has it
+    reviewed is registered under its name in ``auditing/kinds``, ``report/kinds`` and ``review/kinds``.
+
+    Attributes
+    ----------
+    kind : str
+        The name under which the kind is registered in `labelproof.labels.KINDS`.
+    own_columns : tuple of str
+        Columns of its issues beside those of every kind.
+    many_sites : bool
+        Whether an item may have more than one site.
+    values : ndarray of int, shape (s,)
+        What was given at each site.
+    owner : ndarray of int64, shape (s,), ascending
+        The item of each site.
+    n : int
+        Number of items, those without a site included.
+    classes : tuple
+        Names of what a label can be, in sorted order; of tags the tags.
+    """
+
+    kind: ClassVar[str]
+    own_columns: ClassVar[tuple[str, ...]] = ()
+    many_sites: ClassVar[bool] = True
+    values: IntArray
+    owner: IntArray
+    n: int
+    classes: tuple[Any, ...]
+
+    @classmethod
+    def of_sites(cls, values: IntArray, owner: IntArray, n: int, classes: Sequence[Any]) -> Self:
+        """Labels that were checked before."""
+        made = cls.__new__(cls)
+        made.values, made.owner, made.n, made.classes = values, owner, n, tuple(classes)
+        return made
+
+    def __len__(self) -> int:
+        return self.n
+
+    def __eq__(self, other: object) -> bool:
+        """Whether the same was given: of one kind, in the same classes, at the same sites."""
+        return (
+            isinstance(other, Labels)
+            and (self.kind, self.n, self.classes) == (other.kind, other.n, other.classes)
+            and np.array_equal(self.values, other.values)
+            and np.array_equal(self.owner, other.owner)
+        )
+
+    __hash__ = None  # type: ignore[assignment]  # arrays have none
+
+    @property
+    def described(self) -> str:
+        """How many of what, for a person."""
+        return f"{len(self.values):,} labels in {len(self.classes)} {self.kind}"
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}: {self.described}"
+
+    def rollup(self, error_probability: Probabilities) -> Probabilities:
+        """Probability of each item that any of its sites is wrong, ``1 - Π (1 - error_probability)``, shape (n,).
+
+        NaN for an item without a site.
+        """
+        with np.errstate(divide="ignore"):
+            right = np.bincount(self.owner, np.log1p(-error_probability), minlength=self.n)
+        return np.where(np.bincount(self.owner, minlength=self.n) > 0, -np.expm1(right), np.nan)
+
+    def as_given(self, values: npt.NDArray[Any], empty: object) -> npt.NDArray[Any]:
+        """Values of the sites in the shape in which the labels were given, here (s,); ``empty`` where there is no site."""
+        return values
+
+    @abstractmethod
+    def named(self, values: IntArray) -> pl.Series:
+        """What is given or suggested at sites, as the issues name it, shape (m,)."""
+
+    def own_frame(self, sites: IntArray) -> dict[str, pl.Series]:
+        """The columns of ``own_columns`` for some sites, each of shape (m,)."""
+        return {}
+
+    def items_frame(self) -> dict[str, pl.Series]:
+        """Columns of the table of items beside ``index``, ``id`` and ``error_probability``, each of shape (n,)."""
+        return {}
+
+    @classmethod
+    @abstractmethod
+    def from_issues(cls, issues: pl.DataFrame, n: int, classes: Sequence[Any]) -> Self:
+        """The labels of an audit, from its issues in the order of the sites."""
+
+    @classmethod
+    def sites_of(cls, issues: pl.DataFrame, classes: Sequence[Any]) -> pl.DataFrame:
+        """The issues of an audit in the order of its sites."""
+        return issues.sort("index", maintain_order=True)
+
+    @classmethod
+    @abstractmethod
+    def codes_of(cls, names: pl.Series, classes: Sequence[Any]) -> IntArray:
+        """What `named` was made from, shape (m,)."""
+
+    @classmethod
+    @abstractmethod
+    def to_text(cls, label: object, classes: Sequence[str]) -> str:
+        """The label of one item, as JSON holds it, in the one way in which it is written: equal labels are equal texts.
+
+        Parameters
+        ----------
+        label : str, list or dict
+            Of a decision: what a person says is true of the item.
+        classes : sequence of str
+
+        Raises
+        ------
+        BadInput
+            If it is no label of this kind, or names an unknown class.
+        """
+
+    @classmethod
+    def from_text(cls, text: str) -> object:
+        """What `to_text` wrote, as JSON holds it."""
+        return text

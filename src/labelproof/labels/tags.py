@@ -1,0 +1,108 @@
+"""Any number of tags an item."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from labelproof.errors import BadInput
+from labelproof.labels.base import Labels
+from labelproof.validation import IntArray, check_tags
+
+
+class Tags(Labels):
+    """Any number of tags for each item: every pair of item and tag is a site, given (1) or not (0).
+
+    Parameters
+    ----------
+    tags : array-like of 0/1, shape (n, k)
+    names : sequence of length k, optional
+        Of the tags; their numbers where left out.
+
+    Raises
+    ------
+    BadInput
+
+    Examples
+    --------
+    >>> labels = Tags([[1, 0], [1, 1]], names=["sea", "sky"])
+    >>> labels.values.tolist(), labels.owner.tolist()
+    ([1, 0, 1, 1], [0, 0, 1, 1])
+    """
+
+    kind = "tags"
+    own_columns = ("tag", "kind")
+
+    def __init__(self, tags: Any, *, names: Sequence[Any] | None = None) -> None:
+        given = check_tags(tags)
+        n, k = given.shape
+        self.classes = tuple(range(k)) if names is None else tuple(names)
+        if len(self.classes) != k:
+            raise BadInput(f"names has {len(self.classes)} entries but there are {k} tags. Give one name per column.")
+        if len(set(map(str, self.classes))) < k:
+            raise BadInput(f"names has a tag twice: {', '.join(map(str, self.classes))[:200]}. Give each a name of its own.")
+        self.values, self.owner, self.n = given.ravel(), np.repeat(np.arange(n), k), n
+
+    @property
+    def described(self) -> str:
+        """How many of what, for a person."""
+        return f"{len(self.classes)} tags of {self.n:,} items"
+
+    @property
+    def matrix(self) -> npt.NDArray[np.int8]:
+        """0 or 1 for each item and tag, shape (n, k)."""
+        return self.as_given(self.values, 0)
+
+    def as_given(self, values: npt.NDArray[Any], empty: object) -> npt.NDArray[Any]:
+        """One value for each item and tag, shape (n, k)."""
+        return values.reshape(self.n, len(self.classes))
+
+    def named(self, values: IntArray) -> pl.Series:
+        """0 and 1."""
+        return pl.Series(values.astype(np.int8))
+
+    def own_frame(self, sites: IntArray) -> dict[str, pl.Series]:
+        """The tag, and whether an error would mean that it is missing or that it is incorrect."""
+        names = pl.Series([str(name) for name in self.classes])
+        kinds = pl.Series(["missing", "incorrect"], dtype=pl.Enum(["missing", "incorrect"]))
+        return {"tag": names.gather(sites % len(self.classes)), "kind": kinds.gather(self.values[sites])}
+
+    def items_frame(self) -> dict[str, pl.Series]:
+        """The given tags by name."""
+        names = np.array([str(name) for name in self.classes], dtype=object)
+        given = [names[row == 1].tolist() for row in self.matrix]
+        return {"tags": pl.Series(given, dtype=pl.List(pl.String))}
+
+    @classmethod
+    def sites_of(cls, issues: pl.DataFrame, classes: Sequence[Any]) -> pl.DataFrame:
+        """By item, then by tag."""
+        tags = pl.Enum([str(name) for name in classes])
+        return issues.sort("index", pl.col("tag").cast(tags).to_physical())
+
+    @classmethod
+    def codes_of(cls, names: pl.Series, classes: Sequence[Any]) -> IntArray:
+        """0 and 1, int8."""
+        return names.to_numpy()
+
+    @classmethod
+    def from_issues(cls, issues: pl.DataFrame, n: int, classes: Sequence[Any]) -> Self:
+        """One issue is one pair of item and tag."""
+        return cls.of_sites(issues["given_label"].to_numpy(), issues["index"].to_numpy(), n, classes)
+
+    @classmethod
+    def to_text(cls, label: object, classes: Sequence[str]) -> str:
+        """The tags as a JSON list, in the order of the classes."""
+        if not isinstance(label, list) or any(not isinstance(tag, str) or tag not in classes for tag in label):
+            raise BadInput("the label of an item with tags is a list of known tags.")
+        chosen = set(label)
+        return json.dumps([tag for tag in classes if tag in chosen], ensure_ascii=False)
+
+    @classmethod
+    def from_text(cls, text: str) -> object:
+        """The list of tags."""
+        return json.loads(text)

@@ -1,0 +1,18 @@
+"""What the report says of labels of each kind: one file a kind, one line here; of others it says what holds for all."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from labelproof.labels.registry import Registry
+
+if TYPE_CHECKING:
+    from labelproof.report.kinds.base import ReportPart
+
+REPORTS: Registry[ReportPart] = Registry(
+    "kind of label with a report of its own",
+    {
+        "classes": "labelproof.report.kinds.classes:REPORT",
+        "tags": "labelproof.report.kinds.tags:REPORT",
+    },
+)
