@@ -19,8 +19,8 @@ from labelproof.data.copies import copy_table, edits
 from labelproof.data.frames import read_raw
 from labelproof.data.table import label_codes
 from labelproof.review.candidates import open_candidates
-from labelproof.review.repair import repair
-from labelproof.review.store import Store
+from labelproof.review.exchange.apply import repair
+from labelproof.review.log.store import Store
 
 ROWS = 1_000_000
 DECIDED = (200, 2_000)

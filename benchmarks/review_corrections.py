@@ -13,8 +13,8 @@ from _table import data_folder, publish
 from audit_quality import SETS, f1
 from labelproof.auditing.calibrate import fit_calibration
 from labelproof.report.plots import lines
-from labelproof.review.estimate import estimate_error_rate
-from labelproof.review.queue import MEASURE, make_queue
+from labelproof.review.plan.estimate import estimate_error_rate
+from labelproof.review.plan.queue import MEASURE, make_queue
 
 REVIEWS, TIMES = 200, 500
 PICTURE = Path(__file__).parent.parent / "docs" / "images" / "review-corrections.png"

@@ -16,7 +16,7 @@ from _table import data_folder, publish
 from labelproof.data.dataset import Dataset, Shown
 from labelproof.experiments.problems import Problem, mnist
 from labelproof.noise.simulate import Noisy
-from labelproof.review.queue import make_queue
+from labelproof.review.plan.queue import make_queue
 
 REVIEWS = (0, 50, 100, 200, 500)
 RATE, SEEDS, EPOCHS = 0.2, 3, 20

@@ -12,8 +12,8 @@ from scipy.sparse import csr_matrix
 import labelproof as lp
 from labelproof.data.reopen import reopen
 from labelproof.review.candidates import open_candidates
-from labelproof.review.repair import repair
-from labelproof.review.store import Store
+from labelproof.review.exchange.apply import repair
+from labelproof.review.log.store import Store
 
 
 def cells(tmp_path, genes=20, n=120, sparse=True, name="c.h5ad"):
@@ -88,7 +88,7 @@ def test_reviewed_and_repaired(tmp_path):
     items = reopen(data.source)
     assert items.show(1).fields == data.show(1).fields
     candidates, store = open_candidates(tmp_path / "audit"), Store(tmp_path / "s.sqlite")
-    from labelproof.review.session import ReviewSession
+    from labelproof.review.log.session import ReviewSession
 
     session = ReviewSession(candidates, store, budget=5)
     other = next(name for name in candidates.classes if name != candidates.given_name(0))

@@ -17,7 +17,7 @@ from labelproof.data.arrays import rows_of_file
 from labelproof.data.frames import read_raw
 from labelproof.data.inputs import read_inputs
 from labelproof.review.candidates import open_candidates
-from labelproof.review.store import Store
+from labelproof.review.log.store import Store
 from labelproof.saving.files import load_array
 from labelproof.saving.folders import foreign_file
 from labelproof.training.checkpoint import load_tensors, save_tensors

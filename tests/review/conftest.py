@@ -17,8 +17,8 @@ import pytest
 
 import labelproof as lp
 from labelproof.review.candidates import open_candidates
-from labelproof.review.session import ReviewSession
-from labelproof.review.store import Store
+from labelproof.review.log.session import ReviewSession
+from labelproof.review.log.store import Store
 
 TOKEN = "a-token-for-tests-only-0123456789"
 START_SECONDS = 60

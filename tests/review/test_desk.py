@@ -10,7 +10,7 @@ import pytest
 
 from labelproof.auditing.findings import ISSUES_FILE
 from labelproof.errors import CorruptArtifact, Unavailable
-from labelproof.review.desk import Desk
+from labelproof.review.page.desk import Desk
 
 
 @pytest.fixture

@@ -22,10 +22,10 @@ from test_server import TOKEN, Client
 
 from browsing import shown_item
 from labelproof.review import guard, serving
-from labelproof.review.desk import Desk
-from labelproof.review.guard import Keys
-from labelproof.review.opening import write_door
-from labelproof.review.server import create_app
+from labelproof.review.page.desk import Desk
+from labelproof.review.page.guard import Keys
+from labelproof.review.page.opening import write_door
+from labelproof.review.page.server import create_app
 
 HALF_SENT = 200
 

@@ -7,7 +7,7 @@ import pytest
 
 import labelproof as lp
 from labelproof.review import estimate_error_rate, plan_measurement
-from labelproof.review.estimate import MeasurementPlan, strata_of
+from labelproof.review.plan.estimate import MeasurementPlan, strata_of
 
 
 def coverage(e: np.ndarray, wrong: np.ndarray, reviews: int = 200, times: int = 300) -> tuple[float, float, float]:

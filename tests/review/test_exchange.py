@@ -10,9 +10,9 @@ from PIL import Image
 import labelproof as lp
 from commands import run
 from labelproof.auditing.findings import verdicts
-from labelproof.review.exchange import read_csv, write_csv
-from labelproof.review.repair import repair
-from labelproof.review.verified import open_store, read_verified, with_verified
+from labelproof.review.exchange.apply import repair
+from labelproof.review.exchange.spreadsheet import read_csv, write_csv
+from labelproof.review.exchange.verified import open_store, read_verified, with_verified
 
 
 @pytest.fixture
@@ -168,7 +168,7 @@ def test_labels_keep_their_type(tmp_path, session_of, values):
     data = lp.read_table(tmp_path / "t.parquet", "kind")
     lp.audit(data, np.eye(2)[data.given] * 0.8 + 0.1).save(tmp_path / "audit")
     session = session_of(tmp_path / "audit")
-    other = next(name for name in session.candidates.classes if name != session.candidates.given_name(0))
+    other = next(name for name in session.candidates.classes if name != session.candidates.part.given(0))
     session.decide("Ann", 0, "relabel", other, "uid-1")
     repair(session.candidates, session.store, tmp_path / "clean.parquet")
     clean = pl.read_parquet(tmp_path / "clean.parquet")
@@ -213,7 +213,7 @@ def test_reviews_are_verified_labels(table_audit, session_of, tmp_path):
     place = {key: row for row, key in enumerate(data.ids.tolist())}
     assert verified.sum() == 5
     assert repaired.given[place[ids[5]]] == -1
-    assert [repaired.labels[place[ids[rank]]] for rank in range(5)] == [true[ids[rank]] for rank in range(5)]
+    assert [repaired.given_names[place[ids[rank]]] for rank in range(5)] == [true[ids[rank]] for rank in range(5)]
     store.close()
 
 

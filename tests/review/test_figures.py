@@ -11,11 +11,11 @@ import pytest
 from labelproof.auditing.calibrate import fit_calibration
 from labelproof.auditing.findings import ErrorRate
 from labelproof.review.candidates import Candidates
-from labelproof.review.estimate import MeasurementPlan, estimate_error_rate
-from labelproof.review.figures import Figures, class_rates, people, work_out
-from labelproof.review.queue import Queue, make_queue
-from labelproof.review.resolve import Resolved
-from labelproof.review.store import Decision
+from labelproof.review.log.store import Decision
+from labelproof.review.plan.estimate import MeasurementPlan, estimate_error_rate
+from labelproof.review.plan.figures import Figures, class_rates, people, work_out
+from labelproof.review.plan.queue import Queue, make_queue
+from labelproof.review.plan.resolve import Resolved
 
 RATE = {"estimate": 0.21, "low": 0.1, "high": 0.3}
 

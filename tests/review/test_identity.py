@@ -11,12 +11,12 @@ import pytest
 
 import labelproof as lp
 from labelproof.review.candidates import open_candidates
-from labelproof.review.exchange import read_csv, write_csv
-from labelproof.review.identity import data_of, standing
-from labelproof.review.label_studio import read_label_studio, write_label_studio
-from labelproof.review.repair import repair
-from labelproof.review.store import Decision, Store
-from labelproof.review.verified import read_verified
+from labelproof.review.exchange.apply import repair
+from labelproof.review.exchange.label_studio import read_label_studio, write_label_studio
+from labelproof.review.exchange.spreadsheet import read_csv, write_csv
+from labelproof.review.exchange.verified import read_verified
+from labelproof.review.log.identity import data_of, standing
+from labelproof.review.log.store import Decision, Store
 
 CLASSES = ("cat", "cow", "dog")
 
@@ -151,7 +151,7 @@ def test_a_decision_for_a_class_that_is_no_more_is_asked_for_again(made):
 
 def test_what_was_kept_is_the_label_that_was_seen(made):
     first = made.audit()
-    seen = first.candidates.given_name(first.rank_of("k005"))
+    seen = first.candidates.part.given(first.rank_of("k005"))
     other = next(name for name in CLASSES if name != seen)
     again = made.audit(with_kind(made.frame, k005=other))
     made_ = again.decide("ann", again.rank_of("k005"), "keep", seen, "uid-5")

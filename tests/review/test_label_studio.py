@@ -16,7 +16,7 @@ import polars as pl
 import pytest
 
 import labelproof as lp
-from labelproof.review.label_studio import NONE, UNSURE, read_label_studio, write_label_studio
+from labelproof.review.exchange.label_studio import NONE, UNSURE, read_label_studio, write_label_studio
 
 TOKEN = "0123456789abcdef0123456789abcdef01234567"
 START_SECONDS = 180
@@ -266,7 +266,7 @@ def test_the_round_trip_through_a_real_server(label_studio, text_audit, session_
         decision = found[item]
         wanted = (
             action
-            if action != "relabel" or truth[item] != session.candidates.given_name(session.candidates.ranks_of([item])[item])
+            if action != "relabel" or truth[item] != session.candidates.part.given(session.candidates.ranks_of([item])[item])
             else "keep"
         )
         assert decision.action == wanted

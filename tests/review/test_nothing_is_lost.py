@@ -14,7 +14,7 @@ import pytest
 
 import labelproof as lp
 from labelproof.review.candidates import open_candidates
-from labelproof.review.store import Store
+from labelproof.review.log.store import Store
 
 TOKEN = "a-token-for-tests-only-0123456789"
 REVIEWERS, DECISIONS, KILLS = 8, 2000, 3

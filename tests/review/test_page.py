@@ -124,7 +124,7 @@ def test_decisions_made_while_the_server_is_dead_are_sent_when_it_is_back(audit_
     page.context.close()
     again.stop()
     from labelproof.review.candidates import open_candidates
-    from labelproof.review.verified import open_store
+    from labelproof.review.exchange.verified import open_store
 
     store = open_store(folder, must_exist=True)
     decided = {d.item for d in store.current(open_candidates(folder).fingerprint)}
@@ -186,7 +186,7 @@ def test_a_name_is_asked_for_once_and_everything_works_without_a_mouse(audit_of,
     shown_item(page)
     assert not page.locator("#who").is_visible()
     from labelproof.review.candidates import open_candidates
-    from labelproof.review.verified import open_store
+    from labelproof.review.exchange.verified import open_store
 
     store = open_store(folder)
     decisions = {d.item: d for d in store.current(open_candidates(folder).fingerprint)}

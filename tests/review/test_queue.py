@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import labelproof as lp
-from labelproof.review.estimate import estimate_error_rate, strata_of
-from labelproof.review.queue import Queue, make_queue
+from labelproof.review.plan.estimate import estimate_error_rate, strata_of
+from labelproof.review.plan.queue import Queue, make_queue
 
 
 def problem(n=3000, seed=0):

@@ -9,8 +9,8 @@ import pytest
 import labelproof as lp
 from browsing import picture_of, shown_item, until, wait_until_saved
 from labelproof.review.candidates import open_candidates
-from labelproof.review.identity import standing
-from labelproof.review.verified import open_store
+from labelproof.review.exchange.verified import open_store
+from labelproof.review.log.identity import standing
 
 CLASSES = np.array(["cat", "dog"])
 

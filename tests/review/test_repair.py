@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 import labelproof as lp
-from labelproof.review.repair import repair
+from labelproof.review.exchange.apply import repair
 
 RNG = np.random.default_rng(0)
 Y = RNG.integers(0, 2, 60)
@@ -21,7 +21,7 @@ def audited(data, folder):
 def relabel(session, row, uid="uid-1"):
     """Decide for the other class of two for the item in a row of the data."""
     rank = int(np.flatnonzero(session.candidates.index == row)[0])
-    other = next(name for name in session.candidates.classes if name != session.candidates.given_name(rank))
+    other = next(name for name in session.candidates.classes if name != session.candidates.part.given(rank))
     session.decide("Ann", rank, "relabel", other, uid)
     return other
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from labelproof.review import dawid_skene
-from labelproof.review.resolve import agreement, resolve
-from labelproof.review.store import Decision
+from labelproof.review.log.store import Decision
+from labelproof.review.plan.resolve import agreement, resolve
 
 
 def said(item, reviewer, label, action="relabel", seq=0):

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 import labelproof as lp
-from labelproof.review.guard import MOST_BYTES, Keys, reviewer_name
+from labelproof.review.page.guard import MOST_BYTES, Keys, reviewer_name
 
 TOKEN = "a-token-for-tests-only-0123456789"
 SQL = "x'; DROP TABLE labelproof_events; --"

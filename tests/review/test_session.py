@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import labelproof as lp
-from labelproof.review.store import Decision, Store
+from labelproof.review.log.store import Decision, Store
 
 
 def answer(session, rank, true, reviewer="ann", uid=None):
@@ -176,7 +176,7 @@ def test_tags(tmp_path, session_of):
     given = lp.simulate.missing_tags(true, 0.2, seed=0).labels
     lp.audit_tags(given, np.where(true == 1, 0.9, 0.1), names=["sky", "sea", "sun"]).save(tmp_path / "tags")
     session = session_of(tmp_path / "tags", 50)
-    assert session.candidates.has_tags
+    assert session.candidates.part.kind == "tags"
     names = np.array(["sky", "sea", "sun"])
     found = 0
     for _ in range(50):

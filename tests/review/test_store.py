@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import labelproof as lp
 from labelproof.review import store as module
-from labelproof.review.store import BEGINNING, Decision, Store
+from labelproof.review.log.store import BEGINNING, Decision, Store
 
 NUMBER = itertools.count()
 

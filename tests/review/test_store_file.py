@@ -12,7 +12,7 @@ from test_server import Client
 import labelproof as lp
 from browsing import picture_of, shown_item, until, wait_until_saved
 from labelproof.review import database
-from labelproof.review.store import Decision, Store
+from labelproof.review.log.store import Decision, Store
 
 
 def in_file(file):

@@ -12,7 +12,7 @@ from labelproof.cli.shared import Overwrite, Seed, app, err, out
 from labelproof.errors import BadInput
 
 if TYPE_CHECKING:
-    from labelproof.review.session import ReviewSession
+    from labelproof.review.log.session import ReviewSession
 
 Folder = Annotated[Path, typer.Argument(help="Folder that labelproof audit wrote.")]
 Database = Annotated[
@@ -47,10 +47,10 @@ def review(
     import sys
     from contextlib import ExitStack
 
-    from labelproof.review.desk import Desk
-    from labelproof.review.guard import reviewer_name
-    from labelproof.review.opening import open_browser
-    from labelproof.review.serving import serve
+    from labelproof.review.page.desk import Desk
+    from labelproof.review.page.guard import reviewer_name
+    from labelproof.review.page.opening import open_browser
+    from labelproof.review.page.serving import serve
 
     name = None if reviewer is None else reviewer_name(reviewer)
     session = _session(folder, database, budget, measure=measure, overlap=overlap, seed=seed)
@@ -97,8 +97,8 @@ def apply_command(
     [bold]labelproof apply audit/ --out clean.csv[/bold]
     """
     from labelproof.review.candidates import open_candidates
-    from labelproof.review.repair import repair
-    from labelproof.review.verified import open_store
+    from labelproof.review.exchange.apply import repair
+    from labelproof.review.exchange.verified import open_store
 
     candidates = open_candidates(folder)
     store = open_store(folder, database, must_exist=not obvious)
@@ -125,8 +125,8 @@ def export_command(
 
     [bold]labelproof export audit/ --to label-studio --out tasks/[/bold]
     """
-    from labelproof.review.exchange import write_csv
-    from labelproof.review.label_studio import write_label_studio
+    from labelproof.review.exchange.label_studio import write_label_studio
+    from labelproof.review.exchange.spreadsheet import write_csv
 
     if to not in ("csv", "label-studio"):
         raise BadInput(f"--to is {to!r}. Choose csv or label-studio.")
@@ -150,8 +150,8 @@ def import_command(
 
     [bold]labelproof import audit/ export.json[/bold]
     """
-    from labelproof.review.exchange import read_csv
-    from labelproof.review.label_studio import read_label_studio
+    from labelproof.review.exchange.label_studio import read_label_studio
+    from labelproof.review.exchange.spreadsheet import read_csv
     from labelproof.saving.files import existing
 
     existing(answers, "file")
@@ -162,8 +162,8 @@ def import_command(
 
 def _session(folder: Path, database: str | None, budget: int, **options: Any) -> ReviewSession:
     from labelproof.review.candidates import open_candidates
-    from labelproof.review.session import ReviewSession
-    from labelproof.review.verified import open_store
+    from labelproof.review.exchange.verified import open_store
+    from labelproof.review.log.session import ReviewSession
 
     candidates = open_candidates(folder)
     return ReviewSession(candidates, open_store(folder, database), budget=budget, **options)

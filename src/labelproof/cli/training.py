@@ -90,7 +90,7 @@ def train(
     """
     from labelproof.auditing.dynamics import audit_dynamics
     from labelproof.estimators.noisy_label_classifier.noisy_label_classifier import NoisyLabelClassifier
-    from labelproof.review.verified import read_verified, with_verified
+    from labelproof.review.exchange.verified import read_verified, with_verified
     from labelproof.saving.folders import atomic_folder, claim_running, remove_running
 
     running = running_beside(folder)

@@ -1,7 +1,7 @@
 """A person re-checks."""
 
-from labelproof.review.consensus import Consensus, cohen_kappa, dawid_skene, fleiss_kappa
-from labelproof.review.estimate import MeasurementPlan, estimate_error_rate, plan_measurement
+from labelproof.noise.votes import Consensus, cohen_kappa, dawid_skene, fleiss_kappa
+from labelproof.review.plan.estimate import MeasurementPlan, estimate_error_rate, plan_measurement
 
 __all__ = [
     "Consensus",

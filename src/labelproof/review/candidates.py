@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,9 +15,10 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from labelproof.auditing.findings import ISSUES_FILE, ITEMS_FILE, read_summary
+from labelproof.auditing.findings import read_summary
 from labelproof.errors import BadInput, CorruptArtifact
-from labelproof.labels.classes import class_codes
+from labelproof.review.kinds import REVIEWS
+from labelproof.review.kinds.base import ReviewPart
 from labelproof.saving.files import existing
 
 WITH_IDS = ("images", "cells")  # kinds of data whose items always have names
@@ -35,12 +36,11 @@ class Candidates:
     summary : dict
         Of ``summary.json``.
     table : polars.DataFrame
-        ``index`` (row number in the data), ``id`` (as text), ``error_probability``; for classes also ``given_label``,
-        ``suggested_label`` (codes into ``classes``) and ``confidence``; for tags ``tags`` (lists of names).
+        ``index`` (row number in the data), ``id`` (as text), ``error_probability``, and what its kind of label reads.
     classes : list of str
         Names of the classes, or of the tags, as text.
     fingerprint : str
-        Of ids and given labels, whichever audit put them in order. Which decisions count: `labelproof.review.identity`.
+        Of ids and given labels, whichever audit put them in order. Which decisions count: `labelproof.review.log.identity`.
     """
 
     folder: Path
@@ -52,10 +52,10 @@ class Candidates:
     def __len__(self) -> int:
         return self.table.height
 
-    @property
-    def has_tags(self) -> bool:
-        """Whether an item has any number of tags rather than one class."""
-        return self.summary.get("kind") == "tags"
+    @cached_property
+    def part(self) -> ReviewPart:
+        """How labels of their kind are reviewed."""
+        return REVIEWS[kind_of(self.summary)](self)
 
     @cached_property
     def error_probability(self) -> npt.NDArray[np.float64]:
@@ -66,11 +66,6 @@ class Candidates:
     def index(self) -> npt.NDArray[np.int64]:
         """Row number in the data, by rank, shape (n,)."""
         return self.table["index"].to_numpy()
-
-    @cached_property
-    def given(self) -> npt.NDArray[np.int64]:
-        """Code of the given class by rank, shape (n,)."""
-        return self.table["given_label"].to_numpy()
 
     @cached_property
     def has_ids(self) -> bool:
@@ -95,26 +90,6 @@ class Candidates:
         numbered = self.table.select("id").with_row_index("rank")
         return dict(numbered.filter(pl.col("id").is_in(list(ids))).select("id", "rank").iter_rows())
 
-    @cached_property
-    def tag_issues(self) -> dict[int, dict[str, float]]:
-        """Error probability of the doubtful tags of each item, by row number in the data."""
-        frame = pl.read_parquet(self.folder / ISSUES_FILE, columns=["index", "tag", "error_probability"])
-        found: dict[int, dict[str, float]] = {}
-        for index, tag, error in frame.iter_rows():
-            found.setdefault(index, {})[tag] = error
-        return found
-
-    def given_name(self, rank: int) -> str:
-        """The given class of an item, or its given tags as a JSON list."""
-        if self.has_tags:
-            return tags_text(self.table["tags"][rank].to_list())
-        return self.classes[int(self.given[rank])]
-
-
-def tags_text(tags: list[str]) -> str:
-    """Tags as a decision's label holds them."""
-    return json.dumps(tags, ensure_ascii=False)
-
 
 def open_candidates(folder: str | os.PathLike[str]) -> Candidates:
     """Open an audit folder for review.
@@ -128,36 +103,24 @@ def open_candidates(folder: str | os.PathLike[str]) -> Candidates:
     """
     place = existing(folder, "audit folder")
     summary = read_summary(place)
-    has_tags = summary.get("kind") == "tags"
     try:
         classes = [str(name) for name in summary["classes"]]
-        table = _read(place, classes, has_tags)
+        part = REVIEWS[kind_of(summary)]
+        table = part.read(place, classes)
     except (OSError, KeyError, TypeError, pl.exceptions.PolarsError) as error:
         raise CorruptArtifact(f"{str(place)!r} is not a whole audit folder ({error}). Run the audit again.") from error
     if table.height == 0:
         raise BadInput(f"{str(place)!r} holds no label to review.")
-    return Candidates(place, summary, table, classes, _fingerprint(table, classes, "tags" if has_tags else "given_label"))
+    return Candidates(place, summary, table, classes, _fingerprint(table, classes, part.codes(table)))
 
 
-def _read(folder: Path, classes: list[str], has_tags: bool) -> pl.DataFrame:
-    """The table of the candidates, column by column: a million findings come with strings that are not needed together."""
-    if has_tags:
-        items = pl.read_parquet(folder / ITEMS_FILE).with_columns(pl.col("id").cast(pl.String))
-        return items.sort("error_probability", descending=True, maintain_order=True)
-    columns = []
-    for name in ("index", "id", "error_probability", "confidence", "given_label", "suggested_label"):
-        column = pl.read_parquet(folder / ISSUES_FILE, columns=[name])[name]
-        if name == "id":
-            column = column.cast(pl.String)
-        elif name.endswith("_label"):
-            column = class_codes(column, classes)
-        columns.append(column)
-    return pl.DataFrame(columns)
+def kind_of(summary: Mapping[str, Any]) -> str:
+    """The kind of label of an audit."""
+    return str(summary.get("kind", "classes"))
 
 
-def _fingerprint(table: pl.DataFrame, classes: list[str], given: str) -> str:
+def _fingerprint(table: pl.DataFrame, classes: list[str], labels: pl.Series) -> str:
     order = table["index"].arg_sort()
-    labels = table[given].list.join("\x1f") if table[given].dtype == pl.List else table[given].cast(pl.String)
     digest = hashlib.sha256(json.dumps(classes).encode())
     for column in (table["id"], labels):
         for start in range(0, table.height, BLOCK):

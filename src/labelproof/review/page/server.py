@@ -6,17 +6,17 @@ from typing import Annotated, Any, Literal
 import jinja2
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import HTMLResponse, JSONResponse
+from fastapi.responses import FileResponse, HTMLResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from labelproof.data.dataset import media_type
 from labelproof.errors import BadInput, LabelproofError
-from labelproof.review.describe import Describer
-from labelproof.review.desk import Desk
-from labelproof.review.guard import Guard, Keys, log_refusal, reviewer_name
-from labelproof.review.session import ReviewSession
+from labelproof.review.log.session import ReviewSession
+from labelproof.review.page.describe import Describer
+from labelproof.review.page.desk import Desk
+from labelproof.review.page.guard import Guard, Keys, log_refusal, reviewer_name
 from labelproof.saving.version import VERSION
 
 ENTERED = '<!doctype html><html lang="en"><title>labelproof review</title><meta http-equiv="refresh" content="0;url=/"></html>'
@@ -52,7 +52,7 @@ class NextBody(_Body):
 
 
 class DecisionBody(_Body):
-    """A decision, as `labelproof.review.session.ReviewSession.decide` takes it."""
+    """A decision, as `labelproof.review.log.session.ReviewSession.decide` takes it."""
 
     uid: Uid
     audit: Annotated[str, StringConstraints(max_length=64)]  # fingerprint of the labels that the reviewer saw
@@ -106,7 +106,7 @@ def create_app(desk: Desk, keys: Keys, *, title: str, reviewer: str | None = Non
     reviewer : str, optional
         Name of who reviews; asked for on the page where left out.
     hosts : iterable of str, optional
-        See `labelproof.review.guard.Guard`.
+        See `labelproof.review.page.guard.Guard`.
     """
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
     app.state.desk, app.state.reviewer = desk, reviewer
@@ -122,7 +122,9 @@ def create_app(desk: Desk, keys: Keys, *, title: str, reviewer: str | None = Non
 def _door(desk: Desk, keys: Keys, title: str) -> APIRouter:
     """The page, and who reviews."""
     router = APIRouter()
-    page = jinja2.Environment(loader=jinja2.PackageLoader("labelproof.review"), autoescape=True).get_template("page.html.jinja")
+    page = jinja2.Environment(loader=jinja2.PackageLoader("labelproof.review.page"), autoescape=True).get_template(
+        "page.html.jinja"
+    )
     body = page.render(title=title, version=VERSION)
 
     def admit(response: Response, name: str | None) -> None:
@@ -134,6 +136,10 @@ def _door(desk: Desk, keys: Keys, title: str) -> APIRouter:
         if request.scope["labelproof"].get("new"):
             admit(response, None)
         return response
+
+    @router.get("/static/kind.js")
+    def script() -> FileResponse:
+        return FileResponse(desk.now().session.candidates.part.script, media_type="text/javascript")
 
     @router.post("/")
     def enter() -> HTMLResponse:
@@ -149,7 +155,11 @@ def _door(desk: Desk, keys: Keys, title: str) -> APIRouter:
             "title": title,
             "reviewer": _reviewer(request),
             "classes": candidates.classes,
-            "tags": candidates.has_tags,
+            "kind": candidates.part.kind,
+            "similar": candidates.part.similar,
+            "none": candidates.part.one_choice,
+            "by_class": candidates.part.rated() is not None,
+            "of_all": candidates.part.of_all,
             "fingerprint": candidates.fingerprint,
             "edition": candidates.edition,
             "labels": len(candidates),

@@ -16,9 +16,9 @@ from labelproof.data.frames import column, label_values, read_frame
 from labelproof.errors import BadInput
 from labelproof.labels.classes import Classes
 from labelproof.review.candidates import open_candidates
-from labelproof.review.identity import standing
-from labelproof.review.resolve import resolve
-from labelproof.review.store import Store
+from labelproof.review.log.identity import standing
+from labelproof.review.log.store import Store
+from labelproof.review.plan.resolve import resolve
 from labelproof.validation import check_labels, did_you_mean
 
 
@@ -55,8 +55,8 @@ def read_verified(path: str | os.PathLike[str], database: str | None = None) -> 
 
 def _decided(folder: Path, database: str | None) -> dict[str, Any]:
     candidates = open_candidates(folder)
-    if candidates.has_tags:
-        raise BadInput(f"--reviews {str(folder)!r} is an audit of tags. Give one of classes.")
+    if not candidates.part.one_choice:
+        raise BadInput(f"--reviews {str(folder)!r} is an audit of {candidates.part.kind}. Give one of classes.")
     store = open_store(folder, database, must_exist=True)
     typed = {str(value): value for value in candidates.summary["classes"]}
     found = resolve(standing(candidates, store))

@@ -10,11 +10,13 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 import polars as pl
 
+from labelproof.errors import BadInput
 from labelproof.review.candidates import Candidates
-from labelproof.review.store import Decision, Store
+from labelproof.review.log.store import Decision, Store
 
 SAMPLE, MOST_LABELS = 400, 100  # items by which data are recognised, and distinct labels among them
 LEAST_PRESENT = 0.5  # share of these that are still there
@@ -25,7 +27,7 @@ def data_of(candidates: Candidates, store: Store) -> str:
     """Under which name a store keeps the decisions about the data of an audit."""
     if not candidates.has_ids:
         return candidates.fingerprint
-    kind = "tags" if candidates.has_tags else "classes"
+    kind = candidates.part.kind
     scope = json.dumps([kind, (candidates.summary.get("source") or {}).get("label")])
 
     def choose(earlier: Sequence[tuple[str, str]]) -> str | None:
@@ -55,12 +57,15 @@ def standing(candidates: Candidates, store: Store) -> list[Decision]:
 
 def known_class(candidates: Candidates) -> Callable[[Decision], bool]:
     """Tells of a decision whether the classes that it names, if any, are those of an audit."""
-    known, has_tags = set(candidates.classes), candidates.has_tags
+    part = candidates.part
+    known: dict[str | None, bool] = {None: True}  # a label is checked once
 
     def fits(decision: Decision) -> bool:
-        if decision.label is None:
-            return True
-        return known.issuperset(json.loads(decision.label)) if has_tags else decision.label in known
+        if decision.label not in known:
+            with suppress(BadInput):
+                part.checked(part.labels.from_text(str(decision.label)))
+                known[decision.label] = True
+        return known.setdefault(decision.label, False)
 
     return fits
 
@@ -93,7 +98,4 @@ def _same(candidates: Candidates, sample: dict[str, str]) -> bool:
 
 def _labels(candidates: Candidates) -> pl.DataFrame:
     """``id`` and ``label``, both text."""
-    if candidates.has_tags:
-        return candidates.table.select("id", pl.col("tags").list.join("\x1f").alias("label"))
-    names = pl.Series(candidates.classes, dtype=pl.String)
-    return pl.DataFrame({"id": candidates.table["id"], "label": names.gather(candidates.table["given_label"])})
+    return pl.DataFrame({"id": candidates.table["id"], "label": candidates.part.texts()})

@@ -34,6 +34,7 @@ class Context:
 
     def __init__(self, candidates: Candidates, items: Items) -> None:
         self._candidates, self._items = candidates, items
+        self._given = candidates.table["given_label"].to_numpy()
         self._pools: dict[int, tuple[npt.NDArray[np.int64], Any]] = {}
         self._usual: dict[int, dict[str, tuple[float, float] | set[str]]] = {}
         self._encoder: Any = None
@@ -75,7 +76,7 @@ class Context:
 
     def _pool(self, code: int) -> tuple[npt.NDArray[np.int64], Any]:
         if code not in self._pools:
-            trusted = (self._candidates.given == code) & (self._candidates.error_probability < TRUSTED)
+            trusted = (self._given == code) & (self._candidates.error_probability < TRUSTED)
             ranks = np.flatnonzero(trusted)[::-1][:POOL]
             self._pools[code] = (ranks, self._encode(self._candidates.index[ranks]) if len(ranks) else None)
         return self._pools[code]
@@ -106,7 +107,7 @@ class Context:
 
     def _usual_of(self, code: int) -> dict[str, tuple[float, float] | set[str]]:
         if code not in self._usual:
-            ranks = np.flatnonzero(self._candidates.given == code)
+            ranks = np.flatnonzero(self._given == code)
             ranks = ranks[:: max(1, len(ranks) // STATISTICS_ROWS)]
             frame: pl.DataFrame = self._items.take(self._candidates.index[ranks])
             self._usual[code] = {} if frame.height < FEWEST_ROWS else {c.name: _usual_values(c) for c in frame.get_columns()}

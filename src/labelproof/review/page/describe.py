@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import Any
-
-import numpy as np
 
 from labelproof.data.dataset import Shown
 from labelproof.data.reopen import Items, reopen
 from labelproof.errors import LabelproofError
 from labelproof.review.candidates import Candidates
-from labelproof.review.context import Context
+from labelproof.review.page.context import Context
 
 MOST_FIELDS = 200
 MOST_CHARACTERS = 100_000
-LIKELY = 8
 BRIEF = 280
 
 
@@ -45,33 +41,25 @@ class Describer:
             self._items = None
         elif self._items is None and not self.problem:
             self.problem = "This audit was made of labels and probabilities alone, so items are shown by their ids."
-        usable = self._items is not None and not candidates.has_tags
-        self.context = Context(candidates, self._items) if usable and self._items is not None else None
+        self.context = Context(candidates, self._items) if self._items is not None and candidates.part.similar else None
 
     def item(self, rank: int) -> dict[str, Any]:
         """Everything of an item but its picture, which has an address of its own."""
         known = self.candidates
         described: dict[str, Any] = {"rank": rank, "id": known.table["id"][rank], **self._shown(rank)}
         described["error_probability"] = float(known.error_probability[rank])
-        if known.has_tags:
-            return described | {"tags": self._tags(rank)}
-        given, suggested = int(known.given[rank]), int(known.table["suggested_label"][rank])
-        marks = self.context.unusual(rank, given) if self.context is not None else set()
+        described |= known.part.described(rank)
+        marks = self.context.unusual(rank, described["given"]) if self.context is not None else set()
         for field in described.get("fields", []):
             field["unusual"] = field["name"] in marks
-        return described | {
-            "given": given,
-            "suggested": suggested,
-            "confidence": float(known.table["confidence"][rank]),
-            "likely": self._likely(given, suggested),
-        }
+        return described
 
     def similar(self, rank: int) -> dict[str, list[dict[str, Any]]]:
         """Trusted items like this one, of its given and of its suggested class."""
         if self.context is None:
             return {}
-        known = self.candidates
-        codes = {"given": int(known.given[rank]), "suggested": int(known.table["suggested_label"][rank])}
+        label = self.candidates.part.described(rank)
+        codes = {name: label[name] for name in ("given", "suggested")}
         if codes["given"] == codes["suggested"]:
             del codes["suggested"]
         return {
@@ -94,32 +82,6 @@ class Describer:
         if isinstance(shown, str):
             return ""
         return shown.text or "; ".join(f"{name}: {value}" for name, value in shown.fields)
-
-    @cached_property
-    def _inverse(self) -> Any:
-        """p(true | given), shape (k, k), of the audit's noise; ``None`` where it has too many classes."""
-        summary = self.candidates.summary
-        if summary.get("transition") is None:
-            return None
-        joint = np.array(summary["transition"]) * np.array(summary["prior"])[:, None]
-        return joint.T / np.maximum(joint.sum(axis=0)[:, None], 1e-300)
-
-    def _likely(self, given: int, suggested: int) -> list[int]:
-        """Codes of the classes that such a label most often should be, the suggestion first."""
-        order = (
-            np.arange(len(self.candidates.classes))
-            if self._inverse is None
-            else np.argsort(-self._inverse[given], kind="stable")
-        )
-        others = [int(code) for code in order[: LIKELY + 2] if code not in (given, suggested)]
-        return [suggested, *others][:LIKELY] if suggested != given else others[:LIKELY]
-
-    def _tags(self, rank: int) -> list[dict[str, Any]]:
-        """All tags of an item, the doubtful ones first."""
-        given = set(self.candidates.table["tags"][rank].to_list())
-        doubtful = self.candidates.tag_issues.get(int(self.candidates.index[rank]), {})
-        tags = [{"name": name, "given": name in given, "error": doubtful.get(name, 0.0)} for name in self.candidates.classes]
-        return sorted(tags, key=lambda tag: (-float(tag["error"]), not tag["given"]))
 
     def _show(self, rank: int) -> Shown | str:
         if self._items is None:

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from labelproof.auditing.findings import ISSUES_FILE
 from labelproof.errors import LabelproofError, Unavailable
-from labelproof.review.describe import Describer
-from labelproof.review.session import ReviewSession
+from labelproof.review.log.session import ReviewSession
+from labelproof.review.page.describe import Describer
 
 LOG = logging.getLogger("labelproof.review")
 

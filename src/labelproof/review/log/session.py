@@ -10,12 +10,12 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 
 from labelproof.errors import BadInput
-from labelproof.review.candidates import Candidates, open_candidates, tags_text
-from labelproof.review.figures import Figures, class_rates, people, work_out
-from labelproof.review.identity import data_of, is_about, known_class
-from labelproof.review.queue import MEASURE, make_queue
-from labelproof.review.resolve import Resolved, resolve
-from labelproof.review.store import BEGINNING, DECISIONS, Action, Decision, Store
+from labelproof.review.candidates import Candidates, open_candidates
+from labelproof.review.log.identity import data_of, is_about, known_class
+from labelproof.review.log.store import BEGINNING, DECISIONS, Action, Decision, Store
+from labelproof.review.plan.figures import Figures, class_rates, people, work_out
+from labelproof.review.plan.queue import MEASURE, make_queue
+from labelproof.review.plan.resolve import Resolved, resolve
 
 STALE_SECONDS = 2.0  # age at which what is slow to work out is worked out again
 SMALL = 50_000  # items whose figures are quick
@@ -34,7 +34,7 @@ class ReviewSession:
     budget : int
         Number of reviews in all, those already in the store included.
     measure, overlap, seed
-        See `labelproof.review.queue.make_queue`.
+        See `labelproof.review.plan.queue.make_queue`.
     """
 
     def __init__(
@@ -142,9 +142,9 @@ class ReviewSession:
             raise BadInput(f"item {rank} does not exist; there are {len(self.candidates)}.")
         if action not in (*DECISIONS, "skip"):
             raise BadInput(f"decision {str(action)[:40]!r} is unknown. Choose keep, relabel, none, unsure or skip.")
-        given, name = self.candidates.given_name(rank), None
+        given, name = self.candidates.part.given(rank), None
         if action in ("keep", "relabel"):
-            name = given if action == "keep" and label is None else self._label(label)
+            name = given if action == "keep" and label is None else self.candidates.part.checked(label)
             action = "keep" if name == given else "relabel"
         return Decision(self.candidates.table["id"][rank], reviewer, action, name, uid, seconds=seconds)
 
@@ -153,17 +153,6 @@ class ReviewSession:
         undone = self.store.undo(self.data, reviewer, uid)
         self.sync()
         return None if undone is None else self._rank_of.get(undone.item)
-
-    def _label(self, label: Any) -> str:
-        known = self.candidates.classes
-        if self.candidates.has_tags:
-            if not isinstance(label, list) or any(not isinstance(tag, str) or tag not in known for tag in label):
-                raise BadInput("the label of an item with tags is a list of known tags.")
-            chosen = set(label)
-            return tags_text([tag for tag in known if tag in chosen])
-        if not isinstance(label, str) or label not in known:
-            raise BadInput(f"label {str(label)[:80]!r} is none of the classes.")
-        return label
 
     @property
     def asked(self) -> int:
@@ -190,7 +179,7 @@ class ReviewSession:
         return self._figures.at(self._place[0])
 
     def people(self) -> dict[str, Any]:
-        """`labelproof.review.figures.people` of the decisions, as of at most two seconds ago."""
+        """`labelproof.review.plan.figures.people` of the decisions, as of at most two seconds ago."""
         return self._people.at(self._place[0])
 
     @property
@@ -204,7 +193,7 @@ class ReviewSession:
         return list(self._curve or [])
 
     def class_rates(self) -> list[dict[str, Any]]:
-        """`labelproof.review.figures.class_rates` of the decisions so far."""
+        """`labelproof.review.plan.figures.class_rates` of the decisions so far."""
         return class_rates(self.candidates, self.queue, self._outcomes(self.decisions))
 
     def _work_out(self) -> Figures:

@@ -13,10 +13,10 @@ from labelproof.auditing.calibrate import fit_calibration
 from labelproof.auditing.findings import ErrorRate
 from labelproof.errors import BadInput
 from labelproof.review.candidates import Candidates
-from labelproof.review.estimate import MeasurementPlan, estimate_error_rate
-from labelproof.review.queue import Queue
-from labelproof.review.resolve import Resolved, agreement
-from labelproof.review.store import DECISIONS, Decision
+from labelproof.review.log.store import DECISIONS, Decision
+from labelproof.review.plan.estimate import MeasurementPlan, estimate_error_rate
+from labelproof.review.plan.queue import Queue
+from labelproof.review.plan.resolve import Resolved, agreement
 
 NEXT = 50  # reviews whose yield is foretold
 FEWEST_REVIEWS = 20  # before there is advice
@@ -93,7 +93,7 @@ def work_out(candidates: Candidates, queue: Queue, outcomes: Outcomes) -> Figure
     return Figures(
         reviewed=len(ranks),
         wrong=int(wrong.sum()),
-        error_rate=rate or _rate_of_audit(candidates),
+        error_rate=rate or candidates.part.error_rate(),
         from_reviews=rate is not None,
         errors_left=errors_left,
         next_reviews=len(doubtful),
@@ -107,11 +107,12 @@ def class_rates(candidates: Candidates, queue: Queue, outcomes: Outcomes) -> lis
     A list of ``class``, ``labels``, ``reviewed``, ``estimate``, and ``low`` and ``high``, which are ``None`` where the reviews do not
     suffice and the estimate is the audit's.
     """
-    if candidates.has_tags:
+    rated = candidates.part.rated()
+    if rated is None:
         return []
     ranks, wrong = _ranks(candidates, outcomes)
     plan, seen = _sample(queue, ranks, wrong)
-    given = candidates.given
+    given = rated.to_numpy()
     sizes = np.bincount(given, minlength=len(candidates.classes))
     rows: list[dict[str, Any]] = []
     for code in np.argsort(-sizes, kind="stable")[:RATED_CLASSES]:
@@ -148,7 +149,7 @@ def people(decisions: Sequence[Decision]) -> dict[str, Any]:
 
 def _ranks(candidates: Candidates, outcomes: Outcomes) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
     """Ranks of the settled items, and whether their given label is wrong."""
-    wrong = [found.label != candidates.given_name(rank) for rank, found in outcomes.items()]
+    wrong = [found.label != candidates.part.given(rank) for rank, found in outcomes.items()]
     return np.array(list(outcomes), dtype=np.int64), np.array(wrong, dtype=bool)
 
 
@@ -171,12 +172,3 @@ def _rate(
         return estimate_error_rate(candidates.error_probability, plan, wrong, among=among)
     except BadInput:  # a stratum without a review yet
         return None
-
-
-def _rate_of_audit(candidates: Candidates) -> ErrorRate:
-    """The error rate without a review: the audit's; of tags the share of items with a wrong one, where the audit counts tags."""
-    if not candidates.has_tags:
-        return ErrorRate(**candidates.summary["error_rate"])
-    error = candidates.error_probability
-    mean, half = float(error.mean()), 1.96 * float(np.sqrt(np.dot(error, 1 - error))) / len(error)
-    return ErrorRate(mean, max(0.0, mean - half), min(1.0, mean + half))

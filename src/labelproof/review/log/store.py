@@ -17,8 +17,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Engine
 
 from labelproof.errors import BadInput, CorruptArtifact, LabelproofError
-from labelproof.review.database import BUSY_SECONDS, check_in_place, explained, locked, open_engine
-from labelproof.review.schema import AUDITS, CURRENT, EVENTS, LEASES, MIGRATIONS, VERSION
+from labelproof.review.log.database import BUSY_SECONDS, check_in_place, explained, locked, open_engine
+from labelproof.review.log.schema import AUDITS, CURRENT, EVENTS, LEASES, MIGRATIONS, VERSION
 
 Action = Literal["keep", "relabel", "none", "unsure", "skip", "undo"]
 DECISIONS = ("keep", "relabel", "none", "unsure")  # what ends an item; skip and undo do not

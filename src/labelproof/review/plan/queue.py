@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from labelproof.errors import BadInput
-from labelproof.review.estimate import MeasurementPlan, strata_of
+from labelproof.review.plan.estimate import MeasurementPlan, strata_of
 from labelproof.validation import BoolArray, FloatArray, IntArray
 
 MEASURE = 0.4  # share of the reviews that measure

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from labelproof.review.consensus import Consensus, dawid_skene, fleiss_kappa
-from labelproof.review.store import Decision
+from labelproof.noise.votes import Consensus, dawid_skene, fleiss_kappa
+from labelproof.review.log.store import Decision
 
 NO_CLASS = "\x00"  # stands for "none of these" among labels
 MOST_LABELS = 200  # distinct answers that a reviewer's matrix is fitted to

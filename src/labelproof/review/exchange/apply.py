@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import polars as pl
 
 from labelproof.auditing.findings import verdicts
 from labelproof.data.frames import check_table_target, check_target, table_suffix, write_frame
 from labelproof.data.originals import Original, originals
 from labelproof.errors import BadInput
-from labelproof.review.candidates import Candidates, tags_text
-from labelproof.review.identity import standing
-from labelproof.review.resolve import Resolved, resolve
-from labelproof.review.store import Store
+from labelproof.labels.classes import class_codes
+from labelproof.review.candidates import Candidates
+from labelproof.review.kinds.base import Change
+from labelproof.review.log.identity import standing
+from labelproof.review.log.store import Store
+from labelproof.review.plan.resolve import Resolved, resolve
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def repair(
     ----------
     candidates : Candidates
     store : Store
-        Its decisions come first; an item of several reviewers as `labelproof.review.resolve` settles it.
+        Its decisions come first; an item of several reviewers as `labelproof.review.plan.resolve` settles it.
     target : path of a .csv, .tsv or .parquet file; for arrays also .npy, for a folder of pictures also a folder
     obvious : bool
         Whether labels that nobody reviewed and whose verdict is ``obvious`` become the suggestion.
@@ -84,11 +84,11 @@ def repair(
     resolved = resolve(standing(candidates, store))
     ranks = candidates.ranks_of(list(resolved))
     outcomes = {ranks[item]: found for item, found in resolved.items() if item in ranks}
-    if candidates.has_tags:
-        frame, result = _repaired_tags(candidates, outcomes)
+    decided, result = _decided(candidates, outcomes, obvious)
+    frame = candidates.part.repaired(decided)
+    if frame is not None:
         write_frame(frame, goal)
         return result
-    decided, result = _decided(candidates, outcomes, obvious)
     data = originals(source, {str(row["id"]) for row in candidates.summary.get("skipped", [])}, candidates.summary["classes"])
     _check_same(candidates, data)
     rows = {int(data.rows[candidates.index[rank]]): new for rank, new in decided.items()}
@@ -96,28 +96,24 @@ def repair(
     return result
 
 
-def _decided(
-    candidates: Candidates, outcomes: dict[int, Resolved], obvious: bool
-) -> tuple[dict[int, tuple[str | None, str]], Repaired]:
+def _decided(candidates: Candidates, outcomes: dict[int, Resolved], obvious: bool) -> tuple[dict[int, Change], Repaired]:
     """The new label and why, by rank, of each label that changes."""
-    decided: dict[int, tuple[str | None, str]] = {}
-    emptied = flipped = 0
+    part = candidates.part
+    decided: dict[int, Change] = {}
+    emptied = 0
     for rank, found in outcomes.items():
-        given = candidates.given_name(rank)
-        if found.label != given:
+        given = part.given(rank)
+        if found.label != given and (found.label is not None or part.one_choice):
             emptied += found.label is None
             what = "reviewed" if found.label is not None else "reviewed, none of the classes"
-            decided[rank] = (found.label, f"{what} by {', '.join(found.reviewers)}; was {given}")
+            decided[rank] = Change(found.label, f"{what} by {', '.join(found.reviewers)}; was {part.said(given)}")
     reviewed = len(decided)
     if obvious:
-        error, suggested = candidates.error_probability, candidates.table["suggested_label"].to_numpy()
-        head = int((verdicts(error) == "obvious").sum())
-        for rank in np.flatnonzero(suggested[:head] != candidates.given[:head]).tolist():
+        error = candidates.error_probability
+        for rank, label in part.suggestions(int((verdicts(error) == "obvious").sum())):
             if rank not in outcomes:
-                flipped += 1
-                why = f"obvious, {error[rank]:.1%} wrong; was {candidates.given_name(rank)}"
-                decided[rank] = (candidates.classes[int(suggested[rank])], why)
-    return decided, Repaired(reviewed, emptied, flipped)
+                decided[rank] = Change(label, f"obvious, {error[rank]:.1%} wrong; was {part.said(part.given(rank))}")
+    return decided, Repaired(reviewed, emptied, len(decided) - reviewed)
 
 
 def _check_same(candidates: Candidates, data: Original) -> None:
@@ -129,7 +125,7 @@ def _check_same(candidates: Candidates, data: Original) -> None:
     code_of = {name: code for code, name in enumerate(candidates.classes)}
     now = np.array([*(code_of.get(str(name), -2) for name in data.classes), -1])[data.codes[data.rows]]
     then = np.full(len(now), -1)
-    then[candidates.index] = candidates.given
+    then[candidates.index] = class_codes(candidates.part.texts(), candidates.classes).to_numpy()
     differs = np.flatnonzero(now != then)
     if len(differs):
         row = int(differs[0])
@@ -139,20 +135,3 @@ def _check_same(candidates: Candidates, data: Original) -> None:
             f"row {data.rows[row]} of the data is {names[data.codes[data.rows[row]]]!r} now but was {was!r} when it was audited. "
             "The file has changed; audit it again."
         )
-
-
-def _repaired_tags(candidates: Candidates, outcomes: dict[int, Resolved]) -> tuple[pl.DataFrame, Repaired]:
-    table = candidates.table.with_row_index("rank").sort("index")
-    tags = [row.to_list() for row in table["tags"]]
-    change = [""] * len(tags)
-    reviewed = 0
-    for row, rank in enumerate(table["rank"].to_list()):
-        found = outcomes.get(rank)
-        if found is None or found.label is None or found.label == tags_text(tags[row]):
-            continue
-        reviewed += 1
-        change[row] = f"reviewed by {', '.join(found.reviewers)}; was {', '.join(tags[row]) or 'without tags'}"
-        tags[row] = [str(name) for name in json.loads(found.label)]
-    held = [set(names) for names in tags]
-    columns = {name: pl.Series([int(name in row) for row in held], dtype=pl.Int8) for name in candidates.classes}
-    return pl.DataFrame({"id": table["id"], **columns, "tags_change": change}), Repaired(reviewed, 0, 0)

@@ -1,4 +1,5 @@
 // The review page. Everything that comes from the data goes into the document as text, never as markup.
+// What differs from one kind of label to another is `kind`, of kind.js: begin, given, ask, words, number.
 "use strict";
 
 const AHEAD = 5; // items fetched before they are needed
@@ -24,7 +25,6 @@ let sending = null;
 let filling = null;
 let undoing = false;
 let finished = false;
-let classKeys = new Map(); // key to class name, where all classes have one
 const pictures = new Map(); // rank to an image that is being loaded or is there
 const similar = new Map(); // rank to a promise of what is like it
 
@@ -265,7 +265,7 @@ async function advance() {
   if (short()) {
     const onItsWay = filling !== null; // asked for when fewer were needed: once it is here, ask again
     fill().then(() => {
-      if (ahead[0] && !start.tags) likeItem(ahead[0].rank);
+      if (ahead[0] && start.similar) likeItem(ahead[0].rank);
       if (onItsWay && short()) fill();
     });
   }
@@ -275,7 +275,7 @@ function decide(action, label = null) {
   if (!current || undoing || leaving) return;
   news = "";
   const seconds = Math.min(Math.round((performance.now() - shownAt) / 10) / 100, LONGEST_LOOK_S);
-  const seen = action === "keep" ? givenTo(current) : label; // what was kept is what was seen, whatever is given by then
+  const seen = action === "keep" ? kind.given(current) : label; // what was kept is what was seen, whatever is given by then
   outbox.push({ uid: newUid(), audit: start.fingerprint, item: current.id, action, label: seen, seconds });
   decided.push(current.id);
   keepOutbox();
@@ -285,8 +285,6 @@ function decide(action, label = null) {
   flush().then(refreshFigures);
   advance();
 }
-
-const givenTo = (item) => (start.tags ? item.tags.filter((tag) => tag.given).map((tag) => tag.name) : start.classes[item.given]);
 
 async function undo() {
   if (undoing || leaving) return;
@@ -326,15 +324,11 @@ function show(item, before = "") {
   $("search").value = "";
   showMatches([]);
   document.querySelector(".decide").hidden = false;
-  if (start.tags) showTags(item);
-  else showChoices(item);
+  kind.ask(item);
   showSimilar(item);
   window.scrollTo(0, 0);
   $("shown").dispatchEvent(new CustomEvent("labelproof:shown", { bubbles: true, detail: item.rank }));
-  const words = start.tags
-    ? `${item.tags.filter((tag) => tag.error >= 0.5).length} doubtful tags.`
-    : `Labelled ${start.classes[item.given]}. ${item.suggested === item.given ? "No better class is known." : `Suggested ${start.classes[item.suggested]}, ${percent(item.confidence)}.`}`;
-  $("live").textContent = `${before}Item ${item.id}. ${words}`;
+  $("live").textContent = `${before}Item ${item.id}. ${kind.words(item)}`;
 }
 
 function shownOf(item) {
@@ -375,49 +369,10 @@ function fieldsOf(fields) {
 
 const keyHint = (key) => (key ? element("kbd", { textContent: key, ariaHidden: "true" }) : null);
 
-function showChoices(item) {
-  const given = start.classes[item.given];
-  const suggested = start.classes[item.suggested];
-  const same = item.given === item.suggested;
-  $("verdict").textContent = `Probability that the label is wrong: ${percent(item.error_probability)}`;
-  const keep = element("button", { type: "button", className: `choice given${same ? " alone" : ""}`, id: "keep" }, element("small", { textContent: "Keep the given label" }), element("strong", { textContent: given }), keyHint("K"));
-  keep.onclick = () => decide("keep");
-  const accept = same
-    ? null
-    : element("button", { type: "button", className: "choice suggested", id: "accept" }, element("small", { textContent: `Suggested, ${percent(item.confidence)}` }), element("strong", { textContent: suggested }), keyHint("Enter"));
-  if (accept) accept.onclick = () => decide("relabel", suggested);
-  $("choices").replaceChildren(...[keep, accept].filter(Boolean));
-  const named = classKeys.size ? [...classKeys.entries()] : item.likely.map((code, i) => [String(i + 1), start.classes[code]]);
-  $("classes").classList.toggle("short", named.length > 5 && named.every(([, name]) => name.length <= 2));
-  $("classes").replaceChildren(
-    ...named.map(([key, name]) => {
-      const button = element("button", { type: "button", title: name, ariaKeyShortcuts: key }, name, name === key ? null : keyHint(key));
-      button.onclick = () => decide("relabel", name);
-      return button;
-    }),
-  );
-}
-
-function showTags(item) {
-  $("verdict").textContent = `Probability that one of the tags is wrong: ${percent(item.error_probability)}`;
-  const boxes = element("div", { className: "tags", role: "group", ariaLabel: "Tags" });
-  item.tags.forEach((tag, i) => {
-    const kind = tag.given ? "incorrect" : "missing";
-    const doubt = tag.error >= 0.1 ? element("span", { className: `chip ${kind}`, textContent: `perhaps ${kind} ${percent(tag.error)}` }) : null;
-    const box = element("input", { type: "checkbox", checked: tag.given, value: tag.name });
-    boxes.append(element("label", {}, box, element("span", { textContent: tag.name }), doubt, i < 9 ? keyHint(String(i + 1)) : null));
-  });
-  const keep = element("button", { type: "button", className: "choice given alone", id: "keep" }, element("strong", { textContent: "Keep as given" }), keyHint("K"));
-  keep.onclick = () => decide("keep");
-  const save = element("button", { type: "button", className: "choice suggested", id: "accept" }, element("strong", { textContent: "Save what is ticked" }), keyHint("Enter"));
-  save.onclick = () => decide("relabel", [...boxes.querySelectorAll("input:checked")].map((box) => box.value));
-  $("choices").replaceChildren(boxes, save, keep);
-}
-
 async function showSimilar(item) {
   const place = $("similar");
   place.hidden = true;
-  if (start.tags || item.problem) return;
+  if (!start.similar || item.problem) return;
   const found = await likeItem(item.rank);
   if (current !== item) return;
   const groups = [];
@@ -549,7 +504,7 @@ function showFigures(answer) {
   const { figures, curve, reviewers, agreement } = answer;
   const rate = figures.error_rate;
   $("rate").textContent = percent(rate.estimate);
-  $("interval").textContent = `of the ${start.tags ? "items have a wrong tag" : "labels"}; 95 % interval ${percent(rate.low)} to ${percent(rate.high)}${figures.from_reviews ? "" : " (by the audit alone)"}. ${figures.wrong} of ${figures.reviewed} reviewed were wrong.`;
+  $("interval").textContent = `${start.of_all}; 95 % interval ${percent(rate.low)} to ${percent(rate.high)}${figures.from_reviews ? "" : " (by the audit alone)"}. ${figures.wrong} of ${figures.reviewed} reviewed were wrong.`;
   $("advice").textContent = figures.advice;
   drawCurve(curve);
   const kappa = agreement.kappa === null ? "" : `Agreement on ${agreement.items} shared items: κ = ${agreement.kappa.toFixed(2)}`;
@@ -607,33 +562,17 @@ function pressed(event) {
   const actions = {
     k: () => decide("keep"),
     Enter: () => ($("accept") ?? $("keep"))?.click(),
-    n: () => (start.tags ? null : decide("none")),
+    n: () => (start.none ? decide("none") : null),
     u: () => decide("unsure"),
     s: () => decide("skip"),
     z: undo,
     "?": () => $("help").showModal(),
     "/": () => $("search").focus(),
   };
-  if (/^[0-9]$/.test(key)) numberKey(key);
+  if (/^[0-9]$/.test(key)) current && kind.number(key);
   else if (key in actions) actions[key]();
   else return;
   event.preventDefault();
-}
-
-function numberKey(key) {
-  if (!current) return;
-  if (start.tags) {
-    document.querySelectorAll(".tags input")[Number(key) - 1]?.click();
-    return;
-  }
-  const name = classKeys.size ? classKeys.get(key) : start.classes[current.likely[Number(key) - 1]];
-  if (name !== undefined) decide("relabel", name);
-}
-
-function nameClassKeys() {
-  const names = start.classes;
-  if (names.every((name) => /^[0-9]$/.test(name))) classKeys = new Map(names.map((name) => [name, name]));
-  else if (names.length <= 9) classKeys = new Map(names.map((name, i) => [String(i + 1), name]));
 }
 
 // ---- beginning
@@ -664,10 +603,10 @@ async function begin() {
     setTimeout(begin, 2000);
     return;
   }
-  nameClassKeys();
-  $("other").hidden = start.tags;
-  $("none").hidden = start.tags;
-  $("class-rates").hidden = start.tags;
+  kind.begin();
+  $("other").hidden = !start.none;
+  $("none").hidden = !start.none;
+  $("class-rates").hidden = !start.by_class;
   $("who").addEventListener("cancel", (event) => event.preventDefault());
   if (!start.reviewer) await askName();
   outbox = readOutbox();

@@ -16,9 +16,9 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from labelproof.errors import BadInput
-from labelproof.review.desk import Desk
-from labelproof.review.guard import Guard, Keys
-from labelproof.review.server import create_app
+from labelproof.review.page.desk import Desk
+from labelproof.review.page.guard import Guard, Keys
+from labelproof.review.page.server import create_app
 
 PORT = 8765
 PORTS_TRIED = 50

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 import os
 from collections.abc import Iterable
@@ -16,16 +15,15 @@ import polars as pl
 
 from labelproof.data.frames import column, read_frame, write_frame
 from labelproof.errors import BadInput
-from labelproof.review.describe import Describer
-from labelproof.review.guard import reviewer_name
-from labelproof.review.session import ReviewSession
-from labelproof.review.store import DECISIONS, Decision
+from labelproof.review.log.session import ReviewSession
+from labelproof.review.log.store import DECISIONS, Decision
+from labelproof.review.page.describe import Describer
+from labelproof.review.page.guard import reviewer_name
 from labelproof.validation import did_you_mean
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what spreadsheets run
 QUOTE = "'"
 SHOWN_CHARACTERS = 1000
-TAG_SEPARATOR = "; "
 
 
 @dataclass(frozen=True)
@@ -103,6 +101,7 @@ def write_csv(session: ReviewSession, target: str | os.PathLike[str], overwrite:
     if goal.suffix.lower() not in (".csv", ".tsv"):
         raise BadInput(f"--out {str(goal)!r} ends in {goal.suffix!r}. A spreadsheet is written to .csv or .tsv.")
     candidates, describer = session.candidates, Describer(session.candidates)
+    part = candidates.part
     said: dict[str, list[Decision | None]] = {}
     for standing in session.decisions:
         said.setdefault(standing.item, []).append(standing)
@@ -116,10 +115,10 @@ def write_csv(session: ReviewSession, target: str | os.PathLike[str], overwrite:
                 {
                     "id": _guarded(item),
                     "item": _guarded(describer.text(rank)[:SHOWN_CHARACTERS]),
-                    "given_label": _guarded(_cell(session, candidates.given_name(rank))),
-                    "suggested_label": "" if candidates.has_tags else _guarded(_suggested(session, rank)),
+                    "given_label": _guarded(part.to_cell(part.given(rank))),
+                    "suggested_label": _guarded(part.suggested_cell(rank)),
                     "error_probability": round(float(candidates.error_probability[rank]), 4),
-                    "label": "" if label is None else _guarded(_cell(session, label)),
+                    "label": "" if label is None else _guarded(part.to_cell(label)),
                     "decision": "" if decision is None else decision.action,
                     "reviewer": "" if decision is None else _guarded(decision.reviewer),
                     "decided_at": "" if decision is None else decision.decided_at,
@@ -151,7 +150,7 @@ def read_csv(session: ReviewSession, path: str | os.PathLike[str], reviewer: str
     ids = [_bare(row["id"] or "") for row in rows]
     ranks = session.candidates.ranks_of(ids)
     about = {audit: not audit or session.is_about(audit) for audit in {row.get("audit") for row in rows}}
-    decisions, empty = [], 0
+    decisions, empty, part = [], 0, session.candidates.part
     for line, (row, item) in enumerate(zip(rows, ids, strict=True), start=2):
         where = f"{str(path)!r} line {line}"
         label, action = _bare((row["label"] or "").strip()), (row.get("decision") or "").strip().lower()
@@ -163,11 +162,11 @@ def read_csv(session: ReviewSession, path: str | os.PathLike[str], reviewer: str
                 f"{where}: the audit has no item {item!r}. {did_you_mean(item, session.candidates.table['id'].head(10_000).to_list())}"
             )
         given = None if session.candidates.has_ids or row.get("audit") else _bare(row.get("given_label") or "")
-        if not about[row.get("audit")] or (given and given != _cell(session, session.candidates.given_name(ranks[item]))):
+        if not about[row.get("audit")] or (given and given != part.to_cell(part.given(ranks[item]))):
             raise BadInput(
                 f"{where} is about other data, or their labels have changed since. Export the audit anew and fill that in."
             )
-        if not label and action in ("keep", "relabel") and not session.candidates.has_tags:
+        if not label and action in ("keep", "relabel") and part.one_choice:
             raise BadInput(f"{where}: the decision is {action!r} but the label is empty. Fill in the label.")
         if action not in ("", *DECISIONS, "skip"):
             raise BadInput(
@@ -179,7 +178,7 @@ def read_csv(session: ReviewSession, path: str | os.PathLike[str], reviewer: str
         when = checked_time(row.get("decided_at"), where)
         seconds = checked_seconds(row.get("seconds"), where)
         named = action not in ("none", "unsure", "skip")
-        value: Any = [tag.strip() for tag in label.split(";") if tag.strip()] if session.candidates.has_tags else label
+        value = part.from_cell(label)
         uid = uid_of(session.data, "csv", item, name, label, action, when)
         try:
             made = session.checked(reviewer_name(name), ranks[item], "relabel" if named else action, value, uid, seconds)  # type: ignore[arg-type]
@@ -188,15 +187,6 @@ def read_csv(session: ReviewSession, path: str | os.PathLike[str], reviewer: str
             raise BadInput(f"{where}: {error} {near}".strip()) from error
         decisions.append(Decision(**{**vars(made), "decided_at": when, "source": "csv"}))
     return record_imported(session, decisions, empty)
-
-
-def _suggested(session: ReviewSession, rank: int) -> str:
-    return session.candidates.classes[int(session.candidates.table["suggested_label"][rank])]
-
-
-def _cell(session: ReviewSession, label: str) -> str:
-    """A label as a person reads it: tags one after the other."""
-    return TAG_SEPARATOR.join(json.loads(label)) if session.candidates.has_tags else label
 
 
 def _guarded(text: str) -> str:

@@ -9,11 +9,11 @@ from xml.sax.saxutils import quoteattr
 
 from labelproof.data.dataset import data_url
 from labelproof.errors import BadInput
-from labelproof.review.describe import Describer
-from labelproof.review.exchange import Imported, checked_seconds, checked_time, record_imported, uid_of
-from labelproof.review.guard import reviewer_name
-from labelproof.review.session import ReviewSession
-from labelproof.review.store import Decision
+from labelproof.review.exchange.spreadsheet import Imported, checked_seconds, checked_time, record_imported, uid_of
+from labelproof.review.log.session import ReviewSession
+from labelproof.review.log.store import Decision
+from labelproof.review.page.describe import Describer
+from labelproof.review.page.guard import reviewer_name
 from labelproof.saving.files import existing
 from labelproof.saving.folders import atomic_folder
 from labelproof.saving.version import VERSION
@@ -48,15 +48,11 @@ def write_label_studio(session: ReviewSession, folder: str | os.PathLike[str], o
 def _task(session: ReviewSession, describer: Describer, rank: int) -> dict[str, Any]:
     candidates = session.candidates
     item = describer.item(rank)
-    if candidates.has_tags:
-        choices = [tag["name"] for tag in item["tags"] if tag["given"] != (tag["error"] > 0.5)]
-        score = 1 - float(candidates.error_probability[rank])
-    else:
-        choices, score = [candidates.classes[item["suggested"]]], float(item["confidence"])
+    choices, score = candidates.part.preselected(rank)
     data = {
         "labelproof_id": item["id"],
         "labelproof_audit": candidates.fingerprint,
-        "given": f"given label: {candidates.given_name(rank)}; probability that it is wrong: {item['error_probability']:.1%}",
+        "given": f"given label: {candidates.part.given(rank)}; probability that it is wrong: {item['error_probability']:.1%}",
         "text": describer.text(rank) or f"item {item['id']}",
     }
     image = describer.picture(rank) if item.get("picture") else b""
@@ -68,7 +64,7 @@ def _task(session: ReviewSession, describer: Describer, rank: int) -> dict[str, 
 
 
 def _config(session: ReviewSession, picture: bool) -> str:
-    choice = "multiple" if session.candidates.has_tags else "single-radio"
+    choice = "single-radio" if session.candidates.part.one_choice else "multiple"
     shown = '<Image name="item" value="$picture"/>' if picture else '<Text name="item" value="$text"/>'
     names = "\n".join(f"    <Choice value={quoteattr(name)}/>" for name in session.candidates.classes)
     return f"""<View>
@@ -133,19 +129,18 @@ def _decision(session: ReviewSession, rank: int, annotation: Any, where: str) ->
             answers[str(part.get("from_name"))] = [str(choice) for choice in value.get("choices") or []]
     doubt, chosen = answers.get(DOUBT, []), answers.get(LABEL, [])
     action: Any = "relabel"
-    label: Any = None
+    label: object = None
     if annotation.get("was_cancelled"):
         action = "skip"
     elif doubt:
         action = "none" if NONE in doubt else "unsure"
-    elif session.candidates.has_tags:  # nothing ticked: no tag is right
-        label = chosen
-    elif len(chosen) == 1:
-        label = chosen[0]
-    elif chosen:
-        raise BadInput(f"{where} has {len(chosen)} labels in one annotation. An item has one class.")
     else:
-        return None
+        try:
+            label = session.candidates.part.chosen(chosen)
+        except BadInput as error:
+            raise BadInput(f"{where}: {error}") from error
+        if label is None:
+            return None
     when = checked_time(annotation.get("updated_at") or annotation.get("created_at"), where)
     seconds = checked_seconds(annotation.get("lead_time"), where)
     uid = uid_of(session.data, "label-studio", annotation.get("id"), annotation.get("unique_id"), when, action, label)

@@ -1,0 +1,1 @@
+"""Decisions from elsewhere, and the repaired data set."""

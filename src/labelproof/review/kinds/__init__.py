@@ -1,0 +1,18 @@
+"""How labels of each kind are reviewed: one file a kind, one line here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from labelproof.labels.registry import Registry
+
+if TYPE_CHECKING:
+    from labelproof.review.kinds.base import ReviewPart
+
+REVIEWS: Registry[type[ReviewPart]] = Registry(
+    "kind of label that is reviewed",
+    {
+        "classes": "labelproof.review.kinds.classes:ReviewOfClasses",
+        "tags": "labelproof.review.kinds.tags:ReviewOfTags",
+    },
+)

@@ -1,0 +1,133 @@
+"""What the review of a kind of label has to itself."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+
+import polars as pl
+
+from labelproof.auditing.findings import ErrorRate
+from labelproof.labels import KINDS
+from labelproof.labels.base import Labels
+
+if TYPE_CHECKING:
+    from labelproof.review.candidates import Candidates
+
+SCRIPTS = Path(__file__).parent
+
+
+class Change(NamedTuple):
+    """A new label, as a decision's label holds it (``None``: none), and why."""
+
+    label: str | None
+    why: str
+
+
+class ReviewPart(ABC):
+    """The items of one audit, as labels of their kind are reviewed.
+
+    Parameters
+    ----------
+    candidates : Candidates
+
+    Attributes
+    ----------
+    kind : str
+    script : Path
+        The kind's part of the page: JavaScript that defines ``kind``, as ``classes.js`` does.
+    of_all : str
+        What the error rate is a share of, after "x %".
+    similar : bool
+        Whether trusted items like an item are shown beside it.
+    one_choice : bool
+        Whether an answer is one of the classes, and "none of these" is one.
+    """
+
+    kind: ClassVar[str]
+    script: ClassVar[Path]
+    of_all: ClassVar[str] = "of the items have a wrong label"
+    similar: ClassVar[bool] = False
+    one_choice: ClassVar[bool] = False
+
+    def __init__(self, candidates: Candidates) -> None:
+        self.candidates = candidates
+
+    @classmethod
+    @abstractmethod
+    def read(cls, folder: Path, classes: list[str]) -> pl.DataFrame:
+        """The table of the candidates, worst first: ``index``, ``id`` as text, ``error_probability``, and what was given."""
+
+    @classmethod
+    @abstractmethod
+    def codes(cls, table: pl.DataFrame) -> pl.Series:
+        """What was given of each item, as text that is the same as long as the label is."""
+
+    def texts(self) -> pl.Series:
+        """What was given of each item, as a decision's label holds it or in another way in which equal labels are equal."""
+        return self.codes(self.candidates.table)
+
+    @abstractmethod
+    def given(self, rank: int) -> str:
+        """What was given of an item, as a decision's label holds it."""
+
+    @abstractmethod
+    def described(self, rank: int) -> dict[str, Any]:
+        """What the page is told of an item's label, as JSON holds it."""
+
+    def rated(self) -> pl.Series | None:
+        """The class that each item was given, if the error rate is told by class."""
+        return None
+
+    def error_rate(self) -> ErrorRate:
+        """Without a review: the audit's own."""
+        return ErrorRate(**self.candidates.summary["error_rate"])
+
+    @property
+    def labels(self) -> type[Labels]:
+        """The kind itself."""
+        return KINDS[self.kind]
+
+    def checked(self, label: object) -> str:
+        """The label of a decision, as the log holds it.
+
+        Raises
+        ------
+        BadInput
+            If it is none of this kind, or names what the audit does not know.
+        """
+        return self.labels.to_text(label, self.candidates.classes)
+
+    def to_cell(self, text: str) -> str:
+        """A decision's label as a person reads it in a spreadsheet."""
+        return text
+
+    def from_cell(self, cell: str) -> object:
+        """What a person wrote there."""
+        return cell
+
+    def suggested_cell(self, rank: int) -> str:
+        """The suggestion for a spreadsheet; empty where there is none in one cell."""
+        return ""
+
+    @abstractmethod
+    def preselected(self, rank: int) -> tuple[list[str], float]:
+        """What is ticked beforehand where choices are offered (Label Studio), and how sure that is."""
+
+    def chosen(self, choices: list[str]) -> object | None:
+        """The label that ticked choices mean; ``None`` for no answer."""
+        return choices
+
+    def said(self, text: str) -> str:
+        """A decision's label in a sentence."""
+        return text
+
+    def repaired(self, changes: Mapping[int, Change]) -> pl.DataFrame | None:
+        """All labels as a table, with changes by rank, where they are not written back into what they were read from."""
+        return None
+
+    def suggestions(self, ranks: int) -> list[tuple[int, str]]:
+        """Rank and suggested label of those of the first items whose suggestion is another label."""
+        return []

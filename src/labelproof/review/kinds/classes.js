@@ -1,0 +1,48 @@
+// The review of classes: keep the given one, take the suggestion, or name another.
+"use strict";
+
+const kind = {
+  keys: new Map(), // key to class name, where all classes have one
+
+  begin() {
+    const names = start.classes;
+    if (names.every((name) => /^[0-9]$/.test(name))) this.keys = new Map(names.map((name) => [name, name]));
+    else if (names.length <= 9) this.keys = new Map(names.map((name, i) => [String(i + 1), name]));
+  },
+
+  // What is kept where the given label is kept.
+  given: (item) => start.classes[item.given],
+
+  words(item) {
+    const better = item.suggested === item.given ? "No better class is known." : `Suggested ${start.classes[item.suggested]}, ${percent(item.confidence)}.`;
+    return `Labelled ${start.classes[item.given]}. ${better}`;
+  },
+
+  number(key) {
+    const name = this.keys.size ? this.keys.get(key) : start.classes[current.likely[Number(key) - 1]];
+    if (name !== undefined) decide("relabel", name);
+  },
+
+  ask(item) {
+    const given = start.classes[item.given];
+    const suggested = start.classes[item.suggested];
+    const same = item.given === item.suggested;
+    $("verdict").textContent = `Probability that the label is wrong: ${percent(item.error_probability)}`;
+    const keep = element("button", { type: "button", className: `choice given${same ? " alone" : ""}`, id: "keep" }, element("small", { textContent: "Keep the given label" }), element("strong", { textContent: given }), keyHint("K"));
+    keep.onclick = () => decide("keep");
+    const accept = same
+      ? null
+      : element("button", { type: "button", className: "choice suggested", id: "accept" }, element("small", { textContent: `Suggested, ${percent(item.confidence)}` }), element("strong", { textContent: suggested }), keyHint("Enter"));
+    if (accept) accept.onclick = () => decide("relabel", suggested);
+    $("choices").replaceChildren(...[keep, accept].filter(Boolean));
+    const named = this.keys.size ? [...this.keys.entries()] : item.likely.map((code, i) => [String(i + 1), start.classes[code]]);
+    $("classes").classList.toggle("short", named.length > 5 && named.every(([, name]) => name.length <= 2));
+    $("classes").replaceChildren(
+      ...named.map(([key, name]) => {
+        const button = element("button", { type: "button", title: name, ariaKeyShortcuts: key }, name, name === key ? null : keyHint(key));
+        button.onclick = () => decide("relabel", name);
+        return button;
+      }),
+    );
+  },
+};

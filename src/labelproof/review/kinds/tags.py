@@ -1,0 +1,91 @@
+"""Reviewing tags: an item at a time, with all of its tags, the doubtful ones first."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from labelproof.auditing.findings import ISSUES_FILE, ITEMS_FILE, ErrorRate
+from labelproof.review.kinds.base import SCRIPTS, Change, ReviewPart
+
+LISTED = 0.1  # least error probability that a person is told of
+SEPARATOR = "; "
+
+
+class ReviewOfTags(ReviewPart):
+    """An answer is the list of the tags that are right."""
+
+    kind = "tags"
+    script = SCRIPTS / "tags.js"
+    of_all = "of the items have a wrong tag"
+
+    @classmethod
+    def read(cls, folder: Path, classes: list[str]) -> pl.DataFrame:
+        """One row an item, with the given tags by name."""
+        items = pl.read_parquet(folder / ITEMS_FILE).with_columns(pl.col("id").cast(pl.String))
+        return items.sort("error_probability", descending=True, maintain_order=True)
+
+    @classmethod
+    def codes(cls, table: pl.DataFrame) -> pl.Series:
+        """The names of the tags."""
+        return table["tags"].list.join("\x1f")
+
+    def given(self, rank: int) -> str:
+        """The given tags as a JSON list."""
+        return json.dumps(self.candidates.table["tags"][rank].to_list(), ensure_ascii=False)
+
+    def described(self, rank: int) -> dict[str, Any]:
+        """All tags, the doubtful ones first."""
+        given = set(self.candidates.table["tags"][rank].to_list())
+        doubtful = self._doubtful.get(int(self.candidates.index[rank]), {})
+        tags = [{"name": name, "given": name in given, "error": doubtful.get(name, 0.0)} for name in self.candidates.classes]
+        return {"tags": sorted(tags, key=lambda tag: (-float(tag["error"]), not tag["given"]))}
+
+    @cached_property
+    def _doubtful(self) -> dict[int, dict[str, float]]:
+        """Error probability of the doubtful tags of each item, by row number in the data."""
+        listed = pl.scan_parquet(self.candidates.folder / ISSUES_FILE).filter(pl.col("error_probability") >= LISTED)
+        found: dict[int, dict[str, float]] = {}
+        for index, tag, error in listed.select("index", "tag", "error_probability").collect().iter_rows():
+            found.setdefault(index, {})[tag] = error
+        return found
+
+    def error_rate(self) -> ErrorRate:
+        """The share of items with a wrong tag, where the audit counts tags."""
+        error = self.candidates.error_probability
+        mean, half = float(error.mean()), 1.96 * float(np.sqrt(np.dot(error, 1 - error))) / len(error)
+        return ErrorRate(mean, max(0.0, mean - half), min(1.0, mean + half))
+
+    def to_cell(self, text: str) -> str:
+        """Tags one after the other."""
+        return SEPARATOR.join(json.loads(text))
+
+    def from_cell(self, cell: str) -> object:
+        """Their list."""
+        return [tag.strip() for tag in cell.split(SEPARATOR.strip()) if tag.strip()]
+
+    def said(self, text: str) -> str:
+        """The tags by name."""
+        return ", ".join(json.loads(text)) or "without tags"
+
+    def repaired(self, changes: Mapping[int, Change]) -> pl.DataFrame:
+        """One row an item, in the order of the input: its id, 0 or 1 for each tag, and why its tags changed."""
+        table = self.candidates.table.with_row_index("rank").sort("index")
+        ranks, held, why = table["rank"].to_list(), [set(row) for row in table["tags"].to_list()], [""] * table.height
+        for row, rank in enumerate(ranks):
+            if rank in changes:
+                held[row], why[row] = set(json.loads(str(changes[rank].label))), changes[rank].why
+        columns = {name: pl.Series([int(name in row) for row in held], dtype=pl.Int8) for name in self.candidates.classes}
+        return pl.DataFrame({"id": table["id"], **columns, "tags_change": why})
+
+    def preselected(self, rank: int) -> tuple[list[str], float]:
+        """The tags that are more likely right than wrong."""
+        tags = self.described(rank)["tags"]
+        right = [tag["name"] for tag in tags if tag["given"] != (tag["error"] > 0.5)]
+        return right, 1 - float(self.candidates.error_probability[rank])

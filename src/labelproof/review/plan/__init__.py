@@ -1,0 +1,1 @@
+"""Which items are worth a look, and what the looks say of all labels."""
