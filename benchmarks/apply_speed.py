@@ -17,7 +17,7 @@ import labelproof as lp
 from _table import publish
 from labelproof.data.copies import copy_table, edits
 from labelproof.data.frames import read_raw
-from labelproof.data.table import label_codes
+from labelproof.data.readers.table import label_codes
 from labelproof.review.candidates import open_candidates
 from labelproof.review.exchange.apply import repair
 from labelproof.review.log.store import Store

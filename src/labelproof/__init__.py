@@ -19,7 +19,7 @@ _HOME = {
     "NoisyLabelClassifier": "labelproof.estimators.noisy_label_classifier.noisy_label_classifier",
     "RankPruning": "labelproof.estimators.rank_pruning",
     "Bags": "labelproof.data.bags",
-    "Captions": "labelproof.data.captions",
+    "Captions": "labelproof.data.readers.captions",
     "ConceptCaptioner": "labelproof.estimators.captioner.concept_captioner",
     "Concepts": "labelproof.estimators.captioner.concepts",
     "NoisyTagClassifier": "labelproof.estimators.tagger.noisy_tag_classifier",
@@ -50,13 +50,13 @@ _HOME = {
     "caption_scores": "labelproof.estimators.captioner.scores",
     "default_model": "labelproof.auditing.default_models",
     "out_of_sample_probs": "labelproof.auditing.out_of_sample",
-    "read_arrays": "labelproof.data.arrays",
-    "read_captions": "labelproof.data.captions",
-    "read_cells": "labelproof.data.cells",
-    "read_images": "labelproof.data.images",
-    "read_table": "labelproof.data.table",
-    "read_tagged": "labelproof.data.tagged",
-    "read_text": "labelproof.data.text",
+    "read_arrays": "labelproof.data.readers.arrays",
+    "read_captions": "labelproof.data.readers.captions",
+    "read_cells": "labelproof.data.readers.cells",
+    "read_images": "labelproof.data.readers.picture_folder",
+    "read_table": "labelproof.data.readers.table",
+    "read_tagged": "labelproof.data.readers.tagged",
+    "read_text": "labelproof.data.readers.text",
     "short_html": "labelproof.report.html",
     "simulate": "labelproof.noise",
     "tag_precision": "labelproof.estimators.tagger.precision",
@@ -74,16 +74,16 @@ if TYPE_CHECKING:
     from labelproof.auditing.from_posterior import audit_posterior as audit_posterior
     from labelproof.auditing.out_of_sample import out_of_sample_probs as out_of_sample_probs
     from labelproof.auditing.sources import TopK as TopK
-    from labelproof.data.arrays import read_arrays as read_arrays
     from labelproof.data.bags import Bags as Bags
-    from labelproof.data.captions import Captions as Captions
-    from labelproof.data.captions import read_captions as read_captions
-    from labelproof.data.cells import read_cells as read_cells
     from labelproof.data.dataset import Dataset as Dataset
-    from labelproof.data.images import read_images as read_images
-    from labelproof.data.table import read_table as read_table
-    from labelproof.data.tagged import read_tagged as read_tagged
-    from labelproof.data.text import read_text as read_text
+    from labelproof.data.readers.arrays import read_arrays as read_arrays
+    from labelproof.data.readers.captions import Captions as Captions
+    from labelproof.data.readers.captions import read_captions as read_captions
+    from labelproof.data.readers.cells import read_cells as read_cells
+    from labelproof.data.readers.picture_folder import read_images as read_images
+    from labelproof.data.readers.table import read_table as read_table
+    from labelproof.data.readers.tagged import read_tagged as read_tagged
+    from labelproof.data.readers.text import read_text as read_text
     from labelproof.distributed.cluster import audit_on_ray as audit_on_ray
     from labelproof.errors import BadInput as BadInput
     from labelproof.errors import CorruptArtifact as CorruptArtifact

@@ -10,7 +10,6 @@ import pytest
 from scipy.sparse import csr_matrix
 
 import labelproof as lp
-from labelproof.data.reopen import reopen
 from labelproof.review.candidates import open_candidates
 from labelproof.review.exchange.apply import repair
 from labelproof.review.log.store import Store
@@ -85,13 +84,13 @@ def test_reviewed_and_repaired(tmp_path):
     path, _ = cells(tmp_path)
     data = lp.read_cells(path, "kind")
     lp.audit(data).save(tmp_path / "audit")
-    items = reopen(data.source)
+    items = data.reader.reopen()
     assert items.show(1).fields == data.show(1).fields
     candidates, store = open_candidates(tmp_path / "audit"), Store(tmp_path / "s.sqlite")
     from labelproof.review.log.session import ReviewSession
 
     session = ReviewSession(candidates, store, budget=5)
-    other = next(name for name in candidates.classes if name != candidates.given_name(0))
+    other = next(name for name in candidates.classes if name != candidates.part.given(0))
     session.decide("Ann", 0, "relabel", other, "uid-1")
     assert repair(candidates, store, tmp_path / "clean.csv").reviewed == 1
     clean = pl.read_csv(tmp_path / "clean.csv")

@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 import labelproof as lp
 from labelproof.data.copies import Edits, _plain_bounds, copy_table, edits
 from labelproof.data.frames import read_raw
+from labelproof.data.readers.table import label_codes
 from labelproof.data.records import scan
-from labelproof.data.table import label_codes
 
 NOTHING = np.empty(0, np.int64)
 CELLS = st.text(alphabet="ab,\"\n;' é01.", max_size=5)

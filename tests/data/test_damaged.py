@@ -13,9 +13,9 @@ import polars as pl
 import pytest
 
 import labelproof as lp
-from labelproof.data.arrays import rows_of_file
+from labelproof.data.array_files import rows_of_file
 from labelproof.data.frames import read_raw
-from labelproof.data.inputs import read_inputs
+from labelproof.data.readers import reader_of
 from labelproof.review.candidates import open_candidates
 from labelproof.review.log.store import Store
 from labelproof.saving.files import load_array
@@ -233,7 +233,7 @@ def test_a_damaged_model_or_caption_file_is_refused(tmp_path):
 
     def predicted() -> None:
         model = lp.NoisyLabelClassifier.load(tmp_path / "model")
-        model.predict_proba(read_inputs(model.source_, tmp_path / "t.csv")[0])
+        model.predict_proba(reader_of(model.source_).read_new(tmp_path / "t.csv")[0])
 
     for path, look in ((tmp_path / "model" / "summary.json", predicted), (captions, lambda: lp.read_captions(captions))):
         whole = path.read_bytes()

@@ -9,7 +9,6 @@ from PIL import Image
 
 import labelproof as lp
 from labelproof.data.picture_files import copy_pictures, list_pictures
-from labelproof.data.reopen import reopen
 from labelproof.errors import LabelproofWarning
 
 
@@ -69,7 +68,7 @@ def test_pictures_of_a_manifest_outside_its_folder_are_read_and_shown_alike(tmp_
     manifest.write_text(f"file,y\n../pictures/a.png,light\n{tmp_path}/elsewhere/b.png,dark\n")
     data = lp.read_images(manifest, label="y", image="file")
     assert data.skipped == []
-    items = reopen(data.source)
+    items = data.reader.reopen()
     assert items.show(0).image == items.show(0).image != items.show(1).image
     assert np.array_equal(items.take(np.array([0, 1])), data.x)
 

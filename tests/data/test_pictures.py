@@ -15,9 +15,9 @@ from test_damaged import mutations
 
 import labelproof as lp
 from labelproof.data import pictures
-from labelproof.data.arrays import show_array
 from labelproof.data.images import decode_all, thumbnail
 from labelproof.data.pictures import read_picture
+from labelproof.data.readers.arrays import show_array
 
 SIDE = 16
 RAMP = np.arange(SIDE * SIDE).reshape(SIDE, SIDE)  # 0 … 255

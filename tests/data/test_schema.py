@@ -9,7 +9,6 @@ import pytest
 
 import labelproof as lp
 from labelproof.data.frames import read_raw
-from labelproof.data.inputs import read_inputs
 from labelproof.data.schema import Schema
 from labelproof.errors import LabelproofWarning
 
@@ -68,13 +67,13 @@ def test_columns_that_are_absent_empty_or_new():
 
 def test_a_code_column_stays_text_in_a_new_file_that_holds_only_digits(tmp_path):
     (tmp_path / "train.csv").write_text("code,when,y\n01,2020-01-01,a\nA4,2020-01-02,b\n02,,a\nA4,2020-03-02,b\n")
-    source = lp.read_table(tmp_path / "train.csv", "y").source
+    source = lp.read_table(tmp_path / "train.csv", "y").reader
     (tmp_path / "new.csv").write_text("when,code\n2021-05-01,01\n,02\n")
-    frame, ids = read_inputs(source, tmp_path / "new.csv")
+    frame, ids = source.read_new(tmp_path / "new.csv")
     assert frame.to_dicts() == [{"code": "01", "when": date(2021, 5, 1)}, {"code": "02", "when": None}]
     assert ids.tolist() == [0, 1]
     pl.DataFrame({"code": [1, 2], "when": [date(2021, 5, 1), None]}).write_parquet(tmp_path / "new.parquet")
-    assert read_inputs(source, tmp_path / "new.parquet")[0]["code"].to_list() == ["1", "2"]
+    assert source.read_new(tmp_path / "new.parquet")[0]["code"].to_list() == ["1", "2"]
 
 
 def test_columns_that_tell_nothing_are_left_out_and_named(tmp_path):
@@ -110,7 +109,7 @@ def test_columns_of_every_type_of_parquet_are_read(tmp_path, dtype):
         values = pl.Series([1, None, 3, 4], dtype=pl.Int64).cast(dtype)
     pl.DataFrame({"a": values, "y": ["u", "v", "u", "v"]}).write_parquet(tmp_path / "t.parquet")
     data = lp.read_table(tmp_path / "t.parquet", "y")
-    again, _ = read_inputs(data.source, tmp_path / "t.parquet")
+    again, _ = data.reader.read_new(tmp_path / "t.parquet")
     assert again.equals(data.x)
     assert data.x["a"].null_count() == 1
     assert read_raw(tmp_path / "t.parquet").frame["a"].dtype == dtype

@@ -263,6 +263,9 @@ class Audit:
     @classmethod
     def _of_files(cls, kind: type[Labels], issues: pl.DataFrame, summary: dict[str, Any], place: Path) -> Audit:
         noise = AUDITORS[kind.kind].noise_of(summary)
+        index = issues["index"]
+        if issues.height and not (index.min() >= 0 and index.max() < summary["n"]):  # type: ignore[operator]
+            raise ValueError(f"{ISSUES_FILE} has row numbers beyond the {summary['n']} items")
         sites = kind.sites_of(issues, noise.classes)
         labels = kind.from_issues(sites, summary["n"], noise.classes)
         suggested = kind.codes_of(sites["suggested_label"], noise.classes)

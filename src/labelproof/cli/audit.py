@@ -26,7 +26,6 @@ from labelproof.cli.shared import (
     Seed,
     Text,
     app,
-    label_of,
     out,
     print_files,
     print_rows,
@@ -113,8 +112,8 @@ def _audit(
     from labelproof.auditing.audit import audit
     from labelproof.auditing.out_of_sample import out_of_sample_probs
     from labelproof.auditing.sources import Ordered, open_source
-    from labelproof.data.arrays import arrays_source, from_file, read_arrays
-    from labelproof.data.table import how_read
+    from labelproof.data.array_files import from_file
+    from labelproof.data.readers.arrays import ArraysReader, read_arrays
 
     if data is None and labels is None:
         raise BadInput("nothing to audit. Name a table or an image folder, or give --labels with --pred-probs or --features.")
@@ -130,9 +129,7 @@ def _audit(
         given = from_file(labels, "labels")
         run = audit if ray is None else audit_on_ray
         found = run(given, _probs(pred_probs), classes=_as_labels(classes), missing=options["missing"])
-        return dataclasses.replace(
-            found, source=arrays_source(labels=labels, features=None, ids=None) | how_read(options["missing"], None)
-        )
+        return dataclasses.replace(found, source=ArraysReader.of_files(labels=labels, missing=options["missing"]).to_json())
     dataset = (
         read_arrays(features, labels, classes=_as_labels(classes), missing=options["missing"])
         if data is None
@@ -158,14 +155,15 @@ def _check_cells(data: Path | None, *, model: str | None, **named: str | None) -
 def _audit_cells(data: Path, options: dict[str, Any], batch_key: str | None, seed: int) -> Audit:
     """By M-VAE, which learns the noise along with the cells."""
     import labelproof as lp
-    from labelproof.data.cells import read_adata
+    from labelproof.data.readers.base import ReadOptions
+    from labelproof.data.readers.cells import CellsReader, read_adata
 
-    label = label_of(data, options)  # told before a large file is read
+    reader = CellsReader.of(data, ReadOptions(**options))  # what is missing is told before a large file is read
     adata = read_adata(data)
-    dataset = read_dataset(data, options | {"adata": adata})
+    dataset = reader.read_from(adata)
     model = lp.MislabeledVAE(seed=seed).fit(
         adata,
-        labels_key=label,
+        labels_key=reader.label,
         unlabeled_category=options["unlabeled_category"],
         layer=options["layer"],
         batch_key=batch_key,
@@ -175,14 +173,15 @@ def _audit_cells(data: Path, options: dict[str, Any], batch_key: str | None, see
 
 def _probs(path: Path) -> Any:
     """Probabilities by path, or the array behind FILE.npz:NAME."""
-    from labelproof.data.arrays import from_file
+    from labelproof.data.array_files import from_file
 
     return from_file(path, "--pred-probs") if ".npz" in path.name else path
 
 
 def _audit_tags(tags: Path, pred_probs: Path | None, features: Path | None, names: list[str] | None) -> Audit:
     from labelproof.auditing.audit import audit
-    from labelproof.data.arrays import arrays_source, from_file
+    from labelproof.data.array_files import from_file
+    from labelproof.data.readers.tag_arrays import TagArraysReader
     from labelproof.labels.tags import Tags
 
     if pred_probs is None:
@@ -191,7 +190,7 @@ def _audit_tags(tags: Path, pred_probs: Path | None, features: Path | None, name
     if features is not None and len(from_file(features, "--features")) != len(given):
         raise BadInput("--features and --tags have different numbers of rows. Give one row of each per item.")
     found = audit(Tags(given, names=names), from_file(pred_probs, "--pred-probs"))
-    return dataclasses.replace(found, source=arrays_source(tags=tags, features=features, ids=None))
+    return dataclasses.replace(found, source=TagArraysReader.of_files(tags=tags, features=features).to_json())
 
 
 def _as_labels(classes: list[str] | None) -> list[Any] | None:

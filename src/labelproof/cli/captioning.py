@@ -12,7 +12,7 @@ from labelproof.cli.shared import Overwrite, Seed, app, out, print_rows, running
 from labelproof.errors import BadInput
 
 if TYPE_CHECKING:
-    from labelproof.data.captions import Captions
+    from labelproof.data.readers.captions import Captions
     from labelproof.estimators.captioner.concept_captioner import ConceptCaptioner
     from labelproof.estimators.captioner.concept_table import ConceptTable
     from labelproof.estimators.tagger.noisy_tag_classifier import NoisyTagClassifier
@@ -53,9 +53,9 @@ def concepts(
     [bold]labelproof concepts frames/ --captions videos.json --model tagger/ --out concepts.parquet[/bold]
     [bold]labelproof concepts new-frames/ --model tagger/ --out new.parquet[/bold]
     """
-    from labelproof.data.captions import read_captions
     from labelproof.data.frames import check_table_target
-    from labelproof.data.tagged import list_items
+    from labelproof.data.readers.captions import read_captions
+    from labelproof.data.readers.tagged import list_items
     from labelproof.estimators.tagger.noisy_tag_classifier import NoisyTagClassifier
     from labelproof.saving.folders import check_output_folder
 
@@ -137,7 +137,7 @@ def _train_tagger(
 def _instances(chosen: list[list[Path]], size: int, *, decoded: bool) -> Any:
     """Pictures, or videos, in memory; or rows that are decoded when they are asked for."""
     from labelproof.data.picture_rows import PictureRows
-    from labelproof.data.tagged import decode_items
+    from labelproof.data.readers.tagged import decode_items
 
     if decoded:
         return decode_items(chosen, size)
@@ -190,8 +190,8 @@ def caption(
     """
     import polars as pl
 
-    from labelproof.data.captions import read_captions
     from labelproof.data.frames import check_table_target, write_frame
+    from labelproof.data.readers.captions import read_captions
     from labelproof.estimators.captioner.concept_captioner import ConceptCaptioner
     from labelproof.estimators.captioner.concept_table import ITEM, ConceptTable
     from labelproof.saving.folders import check_output_folder, claim_running, remove_running

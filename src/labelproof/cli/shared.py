@@ -14,7 +14,7 @@ from rich.markup import escape
 from rich.segment import Segment
 from rich.table import Table
 
-from labelproof.errors import BadInput, LabelproofError, LabelproofWarning
+from labelproof.errors import LabelproofError, LabelproofWarning
 
 if TYPE_CHECKING:
     from labelproof.data.dataset import Dataset
@@ -75,37 +75,10 @@ def words(given: str | None) -> list[str] | None:
 
 def read_dataset(data: Path, options: dict[str, Any]) -> Dataset:
     """The file or folder by the reader that the options call for."""
-    from labelproof.data.cells import read_cells
-    from labelproof.data.images import read_images
-    from labelproof.data.table import read_table
-    from labelproof.data.text import read_text
+    from labelproof.data.readers import open_reader
+    from labelproof.data.readers.base import ReadOptions
 
-    text, image = options["text"], options["image"]
-    how = {"id": options["id"], "missing": options.get("missing"), "encoding": options.get("encoding")}
-    ignore, keep = options.get("ignore") or [], options.get("keep") or []
-    if (ignore or keep) and (text is not None or image is not None or data.is_dir() or data.suffix.lower() == ".h5ad"):
-        raise BadInput("--ignore and --keep name columns of a table to learn from or not. Leave them out here.")
-    if data.is_dir() or image is not None:
-        return read_images(data, label=options["label"], image=image, embeddings=options["embeddings"], **how)
-    label = label_of(data, options)
-    if data.suffix.lower() == ".h5ad":
-        return read_cells(
-            data, label, **{name: options.get(name) for name in ("layer", "unlabeled_category", "missing", "adata")}
-        )
-    if text is None:
-        return read_table(data, label, ignore=ignore, keep=keep, **how)
-    return read_text(data, label, text, **how)
-
-
-def label_of(data: Path, options: dict[str, Any]) -> str:
-    """The column of a file that holds the labels, which must be named."""
-    label: str | None = options["label"]
-    if label is None:
-        from labelproof.saving.files import existing
-
-        existing(data, "file")
-        raise BadInput(f"--label is missing: which column of {str(data)!r} holds the labels?")
-    return label
+    return open_reader(data, ReadOptions(**options)).read()
 
 
 def running_beside(model: Path) -> Path:

@@ -123,7 +123,7 @@ def train(
 
 
 def _dataset(data: Path | None, labels: Path | None, features: Path | None, options: dict[str, Any]) -> Dataset:
-    from labelproof.data.arrays import read_arrays
+    from labelproof.data.readers.arrays import read_arrays
 
     if data is not None:
         if labels is not None or features is not None:
@@ -196,13 +196,16 @@ def predict(
     [bold]labelproof predict model/ new.csv --out predictions.parquet[/bold]
     """
     from labelproof.data.frames import check_table_target, write_frame
-    from labelproof.data.inputs import read_inputs
+    from labelproof.data.readers import reader_of
     from labelproof.estimators.noisy_label_classifier.noisy_label_classifier import NoisyLabelClassifier
     from labelproof.estimators.noisy_label_classifier.predictions import prediction_table
 
     check_table_target(target, overwrite=overwrite, source=data)
     trained = NoisyLabelClassifier.load(model)
-    x, ids = read_inputs(trained.source_, data, trained.projection_, encoding=encoding)
+    reader = reader_of(trained.source_)
+    if reader is None:
+        raise BadInput("the model was not trained from a file, so it is not known how to read one. Use it from Python.")
+    x, ids = reader.read_new(data, encoding=encoding, projection=trained.projection_)
     table = prediction_table(trained, x, ids, sure=sure)
     write_frame(table, target)
     unknown = int(table["dont_know"].sum())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,9 @@ from labelproof.data.projection import Projection
 from labelproof.errors import BadInput
 from labelproof.labels.base import Labels
 from labelproof.validation import UNLABELLED, AnyArray
+
+if TYPE_CHECKING:
+    from labelproof.data.readers.base import Reader
 
 Kind = Literal["table", "text", "images", "arrays", "cells"]
 
@@ -65,8 +68,8 @@ class Dataset:
         Chooses the default model.
     skipped : list of (id, reason)
         Items that could not be read.
-    source : dict
-        Where the data came from, enough to read them again.
+    reader : Reader, optional
+        What the data were read by, which can open them again and write them back.
     projection : Projection, optional
         Of cells: how counts become features.
     split : ndarray of str, shape (n,), optional
@@ -81,7 +84,7 @@ class Dataset:
     show_item: Callable[[int], Shown]
     kind: Kind
     skipped: list[tuple[str, str]] = field(default_factory=list)
-    source: dict[str, Any] = field(default_factory=dict)
+    reader: Reader | None = None
     projection: Projection | None = field(default=None, repr=False, compare=False)
     split: AnyArray | None = None
     leaks: tuple[Leak, ...] = ()
@@ -97,6 +100,11 @@ class Dataset:
     def show(self, i: int) -> Shown:
         """What a person is shown of item ``i``, by row number."""
         return self.show_item(i)
+
+    @property
+    def source(self) -> dict[str, Any]:
+        """The reader as JSON, for what is saved; empty where there is none."""
+        return {} if self.reader is None else self.reader.to_json()
 
     @property
     def classes(self) -> tuple[Any, ...]:

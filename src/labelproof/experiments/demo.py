@@ -14,7 +14,7 @@ from sklearn.model_selection import train_test_split
 
 from labelproof.auditing.audit import audit
 from labelproof.auditing.findings import Audit
-from labelproof.data.arrays import read_arrays
+from labelproof.data.readers.arrays import read_arrays
 from labelproof.noise import simulate
 from labelproof.report.html import write_report
 from labelproof.saving.folders import atomic_folder

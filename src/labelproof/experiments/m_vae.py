@@ -27,7 +27,7 @@ import torch
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import balanced_accuracy_score
 
-from labelproof.data.cells import counts_of, read_adata
+from labelproof.data.readers.cells import counts_of, read_adata
 from labelproof.errors import BadInput
 from labelproof.estimators.mislabeled_vae.m1m2 import M1M2
 from labelproof.estimators.mislabeled_vae.mislabeled_vae import MislabeledVAE

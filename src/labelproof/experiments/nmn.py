@@ -27,10 +27,10 @@ import torch
 from sklearn.metrics import roc_auc_score
 
 from labelproof.data.bags import Bags
-from labelproof.data.captions import Captions, read_captions
 from labelproof.data.frames import read_frame
 from labelproof.data.picture_rows import PictureRows
-from labelproof.data.tagged import frames_of
+from labelproof.data.readers.captions import Captions, read_captions
+from labelproof.data.readers.tagged import frames_of
 from labelproof.errors import BadInput
 from labelproof.estimators.captioner.concepts import Concepts, words_of
 from labelproof.estimators.tagger.noisy_tag_classifier import NoisyTagClassifier

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from labelproof.data.captions import Captions
+from labelproof.data.readers.captions import Captions
 from labelproof.errors import BadInput
 from labelproof.estimators.captioner.concept_captioner import ConceptCaptioner
 from labelproof.estimators.captioner.concepts import Concepts

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from labelproof.auditing.findings import Audit
-from labelproof.data.reopen import reopen
+from labelproof.data.readers import reader_of
 from labelproof.errors import LabelproofError
 from labelproof.report.kinds import REPORTS
 from labelproof.report.kinds.base import ReportPart, Show
@@ -66,7 +66,8 @@ def part_of(audit: Audit) -> ReportPart:
 def _reopened(audit: Audit) -> tuple[Show | None, str]:
     """How to show the items, or why they cannot be shown."""
     try:
-        items = reopen(audit.source, [name for name, _ in audit.skipped])
+        reader = reader_of(audit.source)
+        items = None if reader is None else reader.reopen([name for name, _ in audit.skipped])
     except LabelproofError as error:
         return None, f"The items cannot be shown: {error}"
     if items is not None and items.n != audit.n:

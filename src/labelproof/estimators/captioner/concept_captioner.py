@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from labelproof.data.bags import Bags
-from labelproof.data.captions import Captions
+from labelproof.data.readers.captions import Captions
 from labelproof.errors import BadInput, CorruptArtifact
 from labelproof.estimators.captioner.s2vt import S2VT
 from labelproof.estimators.captioner.vocabulary import PAD, Vocabulary

@@ -14,8 +14,8 @@ import numpy.typing as npt
 import polars as pl
 
 from labelproof.data.bags import Bags
-from labelproof.data.captions import Captions
 from labelproof.data.frames import column, read_frame, write_frame
+from labelproof.data.readers.captions import Captions
 from labelproof.errors import BadInput
 
 ITEM, FRAME = "item_id", "frame_number"

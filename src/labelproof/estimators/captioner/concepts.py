@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from labelproof.data.captions import Captions
+from labelproof.data.readers.captions import Captions
 from labelproof.errors import BadInput
 
 WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
@@ -61,7 +61,7 @@ class Concepts:
 
         Examples
         --------
-        >>> from labelproof.data.captions import Captions
+        >>> from labelproof.data.readers.captions import Captions
         >>> said = Captions((1, 2), (("A dog runs", "a dog"), ("A cat",)), ("", ""), ("", ""))
         >>> concepts = Concepts.of(said, 3, groups={"dog": "NN", "cat": "NN"})
         >>> concepts.words, concepts.groups

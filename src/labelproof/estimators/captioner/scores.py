@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from labelproof.data.captions import Captions
+from labelproof.data.readers.captions import Captions
 from labelproof.errors import BadInput, MissingDependency
 from labelproof.estimators.captioner.concepts import words_of
 

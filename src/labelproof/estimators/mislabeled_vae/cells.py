@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from labelproof.data.cells import annotation_of, counts_of, obs_column
+from labelproof.data.readers.cells import annotation_of, counts_of, obs_column
 from labelproof.data.rows import SparseRows
 from labelproof.errors import BadInput
 

@@ -9,12 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from labelproof.auditing.findings import verdicts
-from labelproof.data.frames import check_table_target, check_target, table_suffix, write_frame
-from labelproof.data.originals import Original, originals
+from labelproof.data.readers import reader_of
+from labelproof.data.readers.base import Audited, Change
 from labelproof.errors import BadInput
-from labelproof.labels.classes import class_codes
 from labelproof.review.candidates import Candidates
-from labelproof.review.kinds.base import Change
 from labelproof.review.log.identity import standing
 from labelproof.review.log.store import Store
 from labelproof.review.plan.resolve import Resolved, resolve
@@ -72,27 +70,23 @@ def repair(
     BadInput
         If the data cannot be found, or their labels are not those that were audited.
     """
-    source = candidates.summary.get("source") or {}
-    original = source.get("path") or source.get("labels") or source.get("tags")
-    if original is None:
+    reader = reader_of(candidates.summary.get("source"))
+    if reader is None:
         raise BadInput("the audit does not say which file its labels came from. Audit the file with labelproof audit.")
-    goal, folder = Path(target), source.get("kind") == "images" and source.get("label") is None
-    if not (folder and table_suffix(goal) is None) and not (source.get("kind") == "arrays" and goal.suffix == ".npy"):
-        check_table_target(goal, overwrite=overwrite, source=original)
-    elif not folder:
-        check_target(goal, overwrite=overwrite, source=original)
     resolved = resolve(standing(candidates, store))
     ranks = candidates.ranks_of(list(resolved))
     outcomes = {ranks[item]: found for item, found in resolved.items() if item in ranks}
     decided, result = _decided(candidates, outcomes, obvious)
-    frame = candidates.part.repaired(decided)
-    if frame is not None:
-        write_frame(frame, goal)
-        return result
-    data = originals(source, {str(row["id"]) for row in candidates.summary.get("skipped", [])}, candidates.summary["classes"])
-    _check_same(candidates, data)
-    rows = {int(data.rows[candidates.index[rank]]): new for rank, new in decided.items()}
-    data.write(goal, rows, explain=explain, overwrite=overwrite)
+    given = np.full(candidates.summary["n"], None, dtype=object)
+    given[candidates.index] = candidates.part.given_texts().to_numpy()
+    audited = Audited(
+        given,
+        candidates.summary["classes"],
+        {int(candidates.index[rank]): change for rank, change in decided.items()},
+        frozenset(str(row["id"]) for row in candidates.summary.get("skipped", [])),
+        explain,
+    )
+    reader.write_back(Path(target), audited, overwrite=overwrite)
     return result
 
 
@@ -114,24 +108,3 @@ def _decided(candidates: Candidates, outcomes: dict[int, Resolved], obvious: boo
             if rank not in outcomes:
                 decided[rank] = Change(label, f"obvious, {error[rank]:.1%} wrong; was {part.said(part.given(rank))}")
     return decided, Repaired(reviewed, emptied, len(decided) - reviewed)
-
-
-def _check_same(candidates: Candidates, data: Original) -> None:
-    """Refuse data whose labels are not those that were audited."""
-    if len(data.rows) != candidates.summary["n"]:
-        raise BadInput(
-            f"the data have {len(data.rows):,} items now but had {candidates.summary['n']:,} when they were audited. Audit them again."
-        )
-    code_of = {name: code for code, name in enumerate(candidates.classes)}
-    now = np.array([*(code_of.get(str(name), -2) for name in data.classes), -1])[data.codes[data.rows]]
-    then = np.full(len(now), -1)
-    then[candidates.index] = class_codes(candidates.part.texts(), candidates.classes).to_numpy()
-    differs = np.flatnonzero(now != then)
-    if len(differs):
-        row = int(differs[0])
-        names = [*map(str, data.classes), None]
-        was = candidates.classes[then[row]] if then[row] >= 0 else None
-        raise BadInput(
-            f"row {data.rows[row]} of the data is {names[data.codes[data.rows[row]]]!r} now but was {was!r} when it was audited. "
-            "The file has changed; audit it again."
-        )

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import polars as pl
 
@@ -17,13 +16,6 @@ if TYPE_CHECKING:
     from labelproof.review.candidates import Candidates
 
 SCRIPTS = Path(__file__).parent
-
-
-class Change(NamedTuple):
-    """A new label, as a decision's label holds it (``None``: none), and why."""
-
-    label: str | None
-    why: str
 
 
 class ReviewPart(ABC):
@@ -66,8 +58,12 @@ class ReviewPart(ABC):
         """What was given of each item, as text that is the same as long as the label is."""
 
     def texts(self) -> pl.Series:
-        """What was given of each item, as a decision's label holds it or in another way in which equal labels are equal."""
+        """What was given of each item by name, as text that is the same as long as the label is."""
         return self.codes(self.candidates.table)
+
+    def given_texts(self) -> pl.Series:
+        """What was given of each item, as a decision's label holds it."""
+        return pl.Series([self.given(rank) for rank in range(len(self.candidates))], dtype=pl.String)
 
     @abstractmethod
     def given(self, rank: int) -> str:
@@ -123,10 +119,6 @@ class ReviewPart(ABC):
     def said(self, text: str) -> str:
         """A decision's label in a sentence."""
         return text
-
-    def repaired(self, changes: Mapping[int, Change]) -> pl.DataFrame | None:
-        """All labels as a table, with changes by rank, where they are not written back into what they were read from."""
-        return None
 
     def suggestions(self, ranks: int) -> list[tuple[int, str]]:
         """Rank and suggested label of those of the first items whose suggestion is another label."""

@@ -50,6 +50,10 @@ class ReviewOfClasses(ReviewPart):
         """The name of the class."""
         return pl.Series(self.candidates.classes, dtype=pl.String).gather(self.candidates.table["given_label"])
 
+    def given_texts(self) -> pl.Series:
+        """The name of the class."""
+        return self.texts()
+
     @cached_property
     def given_codes(self) -> npt.NDArray[np.int64]:
         """Code of the given class by rank, shape (n,)."""

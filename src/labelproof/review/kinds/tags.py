@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from labelproof.auditing.findings import ISSUES_FILE, ITEMS_FILE, ErrorRate
-from labelproof.review.kinds.base import SCRIPTS, Change, ReviewPart
+from labelproof.review.kinds.base import SCRIPTS, ReviewPart
 
 LISTED = 0.1  # least error probability that a person is told of
 SEPARATOR = "; "
@@ -73,16 +72,6 @@ class ReviewOfTags(ReviewPart):
     def said(self, text: str) -> str:
         """The tags by name."""
         return ", ".join(json.loads(text)) or "without tags"
-
-    def repaired(self, changes: Mapping[int, Change]) -> pl.DataFrame:
-        """One row an item, in the order of the input: its id, 0 or 1 for each tag, and why its tags changed."""
-        table = self.candidates.table.with_row_index("rank").sort("index")
-        ranks, held, why = table["rank"].to_list(), [set(row) for row in table["tags"].to_list()], [""] * table.height
-        for row, rank in enumerate(ranks):
-            if rank in changes:
-                held[row], why[row] = set(json.loads(str(changes[rank].label))), changes[rank].why
-        columns = {name: pl.Series([int(name in row) for row in held], dtype=pl.Int8) for name in self.candidates.classes}
-        return pl.DataFrame({"id": table["id"], **columns, "tags_change": why})
 
     def preselected(self, rank: int) -> tuple[list[str], float]:
         """The tags that are more likely right than wrong."""

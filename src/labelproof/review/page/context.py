@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from labelproof.data.reopen import Items
+from labelproof.data.readers.base import Items
 from labelproof.review.candidates import Candidates
 from labelproof.validation import IntArray
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from labelproof.data.dataset import Shown
-from labelproof.data.reopen import Items, reopen
+from labelproof.data.readers import reader_of
+from labelproof.data.readers.base import Items
 from labelproof.errors import LabelproofError
 from labelproof.review.candidates import Candidates
 from labelproof.review.page.context import Context
@@ -30,7 +31,8 @@ class Describer:
         self._items: Items | None = None
         skipped = [row["id"] for row in candidates.summary.get("skipped", [])]
         try:
-            self._items = reopen(candidates.summary.get("source") or {}, skipped)
+            reader = reader_of(candidates.summary.get("source"))
+            self._items = None if reader is None else reader.reopen(skipped)
         except LabelproofError as error:
             self.problem = f"The items cannot be shown: {error}"
         if self._items is not None and self._items.n != candidates.summary["n"]:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_matrix, vstack
 
 from labelproof.data.dataset import Dataset, Shown
-from labelproof.data.frames import Path_
+from labelproof.data.frames import Path_, check_table_target
 from labelproof.data.projection import Projection
-from labelproof.data.table import how_read
+from labelproof.data.readers.base import Audited, Reader, ReadOptions, check_same, words
+from labelproof.data.readers.lists import write_list
 from labelproof.errors import BadInput, MissingDependency
 from labelproof.labels.classes import Classes
 from labelproof.saving.files import damaged, existing
@@ -21,6 +23,83 @@ from labelproof.validation import AnyArray, check_ids, check_labels, did_you_mea
 
 BLOCK = 4096  # cells
 MARKERS = 12
+
+
+@dataclass(frozen=True)
+class CellsReader(Reader):
+    """Cells of an ``.h5ad`` file; see `read_cells` for its fields."""
+
+    kind = "cells"
+
+    path: str
+    label: str
+    layer: str | None = None
+    unlabeled_category: str | None = None
+    missing: Sequence[Any] | None = None
+
+    @classmethod
+    def fits(cls, path: Path, options: ReadOptions) -> bool:
+        """By the ending."""
+        return path.suffix.lower() == ".h5ad"
+
+    @classmethod
+    def of(cls, path: Path, options: ReadOptions) -> Self:
+        return cls(str(path), options.label_of(path), options.layer, options.unlabeled_category, options.missing)
+
+    def read(self) -> Dataset:
+        return self.read_from(None)
+
+    def read_from(self, adata: Any) -> Dataset:
+        """`read`, of an AnnData that was read of the file before."""
+        adata = read_adata(self.path) if adata is None else adata
+        counts = counts_of(adata, self.layer)
+        given = annotation_of(adata, self.label, self.unlabeled_category)
+        coded = check_labels(given, name=f"obs column {self.label!r}", missing=self.missing)
+        genes = np.asarray(adata.var_names, dtype=str)
+        projection, logs = Projection.fit(counts, genes)
+        mean, spread = _moments(logs)
+
+        def show(i: int) -> Shown:
+            own = np.asarray(logs[i].todense()).ravel()
+            above = (own - mean) / spread
+            best = [g for g in np.argsort(-above, kind="stable")[:MARKERS] if own[g] > 0]
+            number = np.asarray(counts[i].todense()).ravel()
+            return Shown(
+                fields=tuple((str(genes[g]), f"{number[g]:g} counts, {above[g]:+.1f} sd") for g in best) or (("total", "0"),)
+            )
+
+        return Dataset(
+            x=projection.apply(logs),
+            labels=Classes.of_codes(coded.codes, coded.classes),
+            ids=check_ids(np.asarray(adata.obs_names, dtype=object), adata.n_obs),
+            show_item=show,
+            kind="cells",
+            projection=projection,
+            reader=replace(self, path=str(Path(self.path).resolve()), missing=words(self.missing)),
+        )
+
+    def read_new(
+        self, path: Path, *, encoding: str | None = None, projection: Projection | None = None
+    ) -> tuple[npt.NDArray[np.float32], AnyArray]:
+        """Features and names of cells of another file, which needs no annotation."""
+        if projection is None:
+            raise BadInput(
+                "the model was trained by a version of labelproof that did not keep how cells become features. Train again."
+            )
+        adata = read_adata(path)
+        genes = np.asarray(adata.var_names, dtype=str)
+        x = projection.features(counts_of(adata, self.layer), genes, repr(str(path)))
+        return x, check_ids(np.asarray(adata.obs_names, dtype=object), adata.n_obs)
+
+    def write_back(self, target: Path, audited: Audited, *, overwrite: bool) -> None:
+        """A table of cell and annotation: the file itself holds much besides."""
+        check_table_target(target, overwrite=overwrite, source=self.path)
+        adata = read_adata(self.path)
+        given = annotation_of(adata, self.label, self.unlabeled_category)
+        coded = check_labels(given, name=f"obs column {self.label!r}", missing=self.missing)
+        rows = np.arange(adata.n_obs)
+        check_same(coded.codes, coded.classes, rows, audited)
+        write_list(target, coded, "id", np.asarray(adata.obs_names, dtype=object).tolist(), self.label, rows, audited)
 
 
 def read_cells(
@@ -64,52 +143,7 @@ def read_cells(
     MissingDependency
         If anndata is not installed.
     """
-    adata, file = read_adata(path) if adata is None else adata, Path(path)
-    counts = counts_of(adata, layer)
-    given = annotation_of(adata, label, unlabeled_category)
-    coded = check_labels(given, name=f"obs column {label!r}", missing=missing)
-    genes = np.asarray(adata.var_names, dtype=str)
-    projection, logs = Projection.fit(counts, genes)
-    mean, spread = _moments(logs)
-
-    def show(i: int) -> Shown:
-        own = np.asarray(logs[i].todense()).ravel()
-        above = (own - mean) / spread
-        best = [g for g in np.argsort(-above, kind="stable")[:MARKERS] if own[g] > 0]
-        number = np.asarray(counts[i].todense()).ravel()
-        return Shown(
-            fields=tuple((str(genes[g]), f"{number[g]:g} counts, {above[g]:+.1f} sd") for g in best) or (("total", "0"),)
-        )
-
-    return Dataset(
-        x=projection.apply(logs),
-        labels=Classes.of_codes(coded.codes, coded.classes),
-        ids=check_ids(np.asarray(adata.obs_names, dtype=object), adata.n_obs),
-        show_item=show,
-        kind="cells",
-        projection=projection,
-        source={
-            "kind": "cells",
-            "path": str(file.resolve()),
-            "label": label,
-            "layer": layer,
-            "unlabeled_category": unlabeled_category,
-            **how_read(missing, None),
-        },
-    )
-
-
-def new_cells(path: Path_, layer: str | None, projection: Projection) -> tuple[npt.NDArray[np.float32], AnyArray]:
-    """Features and names of cells of another file, which needs no annotation.
-
-    Raises
-    ------
-    BadInput
-    """
-    adata = read_adata(path)
-    genes = np.asarray(adata.var_names, dtype=str)
-    x = projection.features(counts_of(adata, layer), genes, repr(str(path)))
-    return x, check_ids(np.asarray(adata.obs_names, dtype=object), adata.n_obs)
+    return CellsReader(str(path), label, layer, unlabeled_category, missing).read_from(adata)
 
 
 def counts_of(adata: Any, layer: str | None = None, *, whole: bool = False) -> csr_matrix:

@@ -1,0 +1,71 @@
+"""Arrays in ``.npy`` and ``.npz`` files, whole or by rows."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.lib import format as npy_format
+
+from labelproof.errors import BadInput
+from labelproof.saving.files import damaged, existing, load_array
+from labelproof.validation import AnyArray, IntArray
+
+
+def from_file(value: Any, what: str) -> Any:
+    """The array behind a path, or the value itself where it is none."""
+    path = path_of(value)
+    if path is None:
+        return value
+    file, _, key = path.rpartition(":") if ".npz:" in path else (path, "", "")
+    return load_array(file, what, key=key or None)
+
+
+def rows_of_file(path: str, what: str) -> AnyArray | NpyRows:
+    """The array behind a path, whose rows are read from a ``.npy`` file when they are asked for."""
+    if path.endswith(".npy"):
+        return NpyRows(Path(path), what)
+    return np.asarray(from_file(path, what))
+
+
+class NpyRows:
+    """Rows of a ``.npy`` file, read one by one: neither all in memory nor mapped, which ends the process if the file shrinks.
+
+    Raises
+    ------
+    BadInput
+        For a file that is damaged, holds Python objects, or changes.
+    """
+
+    def __init__(self, path: Path, what: str) -> None:
+        self.path = existing(path, what)
+        with damaged(self.path, ".npy file"), self.path.open("rb") as file:
+            shape, fortran, self.dtype = npy_format.read_array_header_1_0(file) if npy_format.read_magic(file) == (1, 0) else (
+                npy_format.read_array_header_2_0(file))  # fmt: skip
+            self._start = file.tell()
+        if fortran or self.dtype.hasobject or len(shape) < 2:
+            raise BadInput(f"{what} {str(path)!r} cannot be read by rows. Save numpy.ascontiguousarray of it.")
+        self.shape: tuple[int, ...] = shape
+        self._row = int(np.prod(shape[1:])) * self.dtype.itemsize
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, rows: IntArray) -> AnyArray:
+        """Rows by number, shape (m, ...)."""
+        found = np.empty((len(rows), *self.shape[1:]), self.dtype)
+        with damaged(self.path, ".npy file"), self.path.open("rb") as file:
+            for place, row in enumerate(rows.tolist()):
+                file.seek(self._start + int(row) * self._row)
+                data = file.read(self._row)
+                if len(data) < self._row:
+                    raise BadInput(f"{str(self.path)!r} has fewer rows than it had. Write it again, or audit it anew.")
+                found[place] = np.frombuffer(data, self.dtype).reshape(self.shape[1:])
+        return found
+
+
+def path_of(value: Any) -> str | None:
+    """The path, where a value is one."""
+    return os.fspath(value) if isinstance(value, str | os.PathLike) else None

@@ -1,0 +1,247 @@
+"""What a reader does: it owns a source of items and labels."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from labelproof.data.dataset import Dataset, Shown
+from labelproof.data.projection import Projection
+from labelproof.errors import BadInput
+from labelproof.saving.files import existing
+from labelproof.validation import AnyArray, IntArray
+
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """What a user says of a source; a reader takes what it knows."""
+
+    label: str | None = None
+    text: str | None = None
+    image: str | None = None
+    id: str | None = None
+    embeddings: Any = None
+    ignore: Sequence[str] = ()
+    keep: Sequence[str] = ()
+    missing: Sequence[Any] | None = None
+    encoding: str | None = None
+    layer: str | None = None
+    unlabeled_category: str | None = None
+
+    def label_of(self, path: Path) -> str:
+        """The column that holds the labels, which must be named.
+
+        Raises
+        ------
+        BadInput
+        """
+        if self.label is None:
+            existing(path, "file")
+            raise BadInput(f"--label is missing: which column of {str(path)!r} holds the labels?")
+        return self.label
+
+
+class Items(NamedTuple):
+    """Items that can be looked at.
+
+    Attributes
+    ----------
+    kind : {"table", "text", "images", "arrays", "cells"}
+    n : int
+        Number of items, as the audit numbered them.
+    show : callable
+        Row number to `Shown`; pictures are at most 1,024 pixels wide or high.
+    take : callable
+        Row numbers to what a model would learn from: a frame, texts, or an array, with one row for each.
+    """
+
+    kind: str
+    n: int
+    show: Callable[[int], Shown]
+    take: Callable[[IntArray], Any]
+
+
+class Change(NamedTuple):
+    """A new label, as a decision's label holds it (``None``: none), and why."""
+
+    label: str | None
+    why: str
+
+
+@dataclass(frozen=True)
+class Audited:
+    """What an audit knows of a source, and what is to be changed in it.
+
+    Attributes
+    ----------
+    given : ndarray of str, shape (n,)
+        What each item was given, as a decision's label holds it; ``None`` where unlabelled.
+    classes : sequence
+    skipped : set of str
+        Names of the items that could not be read.
+    changes : mapping of item to Change
+    explain : bool
+        Whether to say what each label was, and why it changed.
+    """
+
+    given: AnyArray
+    classes: Sequence[Any]
+    changes: Mapping[int, Change]
+    skipped: frozenset[str] = field(default_factory=frozenset)
+    explain: bool = False
+
+
+@dataclass(frozen=True)
+class Reader(ABC):
+    """A source of items and labels: reads it, opens it again, reads new items like it, and writes it with other labels.
+
+    Its fields are what must be remembered; `to_json` keeps them with audits and models.
+
+    Attributes
+    ----------
+    kind : str
+        The name under which the reader is registered in `labelproof.data.readers.READERS`.
+    """
+
+    kind: ClassVar[str]
+
+    @classmethod
+    def fits(cls, path: Path, options: ReadOptions) -> bool:
+        """Whether a path is such a source, by its content and ending."""
+        return False
+
+    @classmethod
+    def of(cls, path: Path, options: ReadOptions) -> Self:
+        """The reader of a path that fits.
+
+        Raises
+        ------
+        BadInput
+            If an option is missing.
+        """
+        raise NotImplementedError
+
+    @abstractmethod
+    def read(self) -> Dataset:
+        """The items and their labels.
+
+        Raises
+        ------
+        BadInput
+        """
+
+    def reopen(self, skipped: Sequence[str] = ()) -> Items | None:
+        """The items of an audit again, one by one, without decoding what nobody looks at; ``None`` where there are only labels.
+
+        Parameters
+        ----------
+        skipped : sequence of str
+            Names of the items that the audit could not read.
+
+        Raises
+        ------
+        BadInput
+            If a file is missing, or is not what it was.
+        """
+        dataset = self.read()
+        return Items(dataset.kind, len(dataset), dataset.show, lambda rows: dataset.x[rows])
+
+    def read_new(
+        self, path: Path, *, encoding: str | None = None, projection: Projection | None = None
+    ) -> tuple[Any, AnyArray]:
+        """New items without labels, and their ids, read as those of the source were.
+
+        Parameters
+        ----------
+        path : path
+        encoding : str, optional
+            Of a text file; that of the source where left out.
+        projection : Projection, optional
+            ``Dataset.projection`` of training data that were cells.
+
+        Raises
+        ------
+        BadInput
+            If a column is missing, a value does not fit its type, or a picture cannot be read.
+        """
+        raise BadInput(f"items like those of {self.kind} are not read from a file. Use the model from Python.")
+
+    @abstractmethod
+    def write_back(self, target: Path, audited: Audited, *, overwrite: bool) -> None:
+        """Write a copy of the source in which only the changed labels differ.
+
+        Raises
+        ------
+        BadInput
+            If a file is missing, its labels are not those that were audited, or the target cannot be written.
+        """
+
+    def to_json(self) -> dict[str, Any]:
+        """What must be remembered, as JSON holds it."""
+        told = {name: value for name, value in asdict(self).items() if value is not None and value is not False}
+        return {"kind": self.kind, "version": VERSION, **told}
+
+    @classmethod
+    def from_json(cls, source: Mapping[str, Any]) -> Self:
+        """What `to_json` remembered.
+
+        Raises
+        ------
+        BadInput
+            If a later version of labelproof wrote it.
+        """
+        if source.get("version", VERSION) > VERSION:
+            raise BadInput("the audit or model was made by a later version of labelproof. Update it, or make it anew.")
+        known = {f.name for f in fields(cls)}
+        return cls(**{name: value for name, value in source.items() if name in known})
+
+
+def words(missing: Sequence[Any] | None) -> list[str] | None:
+    """Labels that mean unlabelled, as JSON holds them."""
+    return None if missing is None else [str(word) for word in missing]
+
+
+def check_same(now: npt.NDArray[np.int64], classes: Sequence[Any], rows: IntArray, audited: Audited) -> None:
+    """Refuse a source whose labels are not those that were audited.
+
+    Parameters
+    ----------
+    now : ndarray of int64, shape (m,)
+        Codes by row of the source, -1 where unlabelled.
+    classes : sequence
+        Their names.
+    rows : ndarray, shape (n,)
+        The row of each item.
+    audited : Audited
+
+    Raises
+    ------
+    BadInput
+        Naming the first row that differs.
+    """
+    if len(rows) != len(audited.given):
+        raise BadInput(
+            f"the data have {len(rows):,} items now but had {len(audited.given):,} when they were audited. Audit them again."
+        )
+    names = np.array([*map(str, classes), None], dtype=object)
+    found = names[now[rows]]
+    differs = np.flatnonzero(found != audited.given)
+    if len(differs):
+        item = int(differs[0])
+        raise BadInput(
+            f"row {rows[item]} of the data is {found[item]!r} now but was {audited.given[item]!r} when it was audited. "
+            "The file has changed; audit it again."
+        )
+
+
+def kept(names: Any, skipped: frozenset[str]) -> npt.NDArray[np.int64]:
+    """Rows whose items could be read."""
+    return np.array([i for i, name in enumerate(names) if str(name) not in skipped], np.int64)

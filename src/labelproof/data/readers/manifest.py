@@ -1,0 +1,52 @@
+"""A manifest: a table with a column of picture paths and one of labels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from labelproof.data.frames import RawTable, read_raw
+from labelproof.data.picture_files import PictureFiles, list_pictures
+from labelproof.data.readers.base import Audited, ReadOptions, kept
+from labelproof.data.readers.pictures import PictureReader
+from labelproof.data.readers.table import ColumnReader
+from labelproof.errors import BadInput
+from labelproof.validation import IntArray
+
+
+@dataclass(frozen=True)
+class ManifestReader(PictureReader, ColumnReader):
+    """Pictures wherever a table says they are; written back as a table."""
+
+    kind = "manifest"
+
+    image: str = "path"
+
+    @classmethod
+    def fits(cls, path: Path, options: ReadOptions) -> bool:
+        """A column of picture paths is named."""
+        return options.image is not None and not path.is_dir()
+
+    @classmethod
+    def of(cls, path: Path, options: ReadOptions) -> Self:
+        if options.label is None or options.image is None:
+            raise BadInput(f"{str(path)!r} is a file: give --label and --image, its columns of labels and of picture paths.")
+        return cls(
+            path=str(path), label=options.label, image=options.image, id=options.id, embeddings=options.embeddings,
+            missing=options.missing, encoding=options.encoding,
+        )  # fmt: skip
+
+    @property
+    def what(self) -> str:
+        return f"label column {self.label!r}"
+
+    def files(self, *, quiet: bool) -> PictureFiles:
+        return list_pictures(Path(self.path), self.label, self.image, self.id, encoding=self.encoding, quiet=quiet)
+
+    def rows(self, raw: RawTable, audited: Audited) -> IntArray:
+        """The rows whose pictures could be read."""
+        return kept(raw.column(self.id or self.image, "--id"), audited.skipped)
+
+    def listed(self, path: Path, encoding: str | None) -> list[str]:
+        return read_raw(path, encoding=encoding or self.encoding).column(self.image, "the picture column").to_list()

@@ -1,0 +1,122 @@
+"""What readers of pictures share: decoding, showing, and new pictures."""
+
+from __future__ import annotations
+
+import os
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from labelproof.data.array_files import from_file
+from labelproof.data.dataset import Dataset, Shown
+from labelproof.data.images import Decoded, decode_all, decode_each, thumbnail
+from labelproof.data.picture_files import SUFFIXES, PictureFiles, pictures_below
+from labelproof.data.projection import Projection
+from labelproof.data.readers.base import Items, Reader, words
+from labelproof.errors import BadInput
+from labelproof.labels.classes import Classes
+from labelproof.saving.files import existing, load_array
+from labelproof.validation import AnyArray, FloatArray, IntArray, check_features, check_ids, check_labels
+
+PICTURE_PIXELS = 1024
+
+
+@dataclass(frozen=True)
+class PictureReader(Reader):
+    """What readers of picture files share: see `read_images` for its fields."""
+
+    path: str
+    size: int = 32
+    embeddings: Any = None  # whether features were given beside the pictures, once it was read
+    missing: Sequence[Any] | None = None
+
+    @abstractmethod
+    def files(self, *, quiet: bool) -> PictureFiles:
+        """The picture files with their labels and names."""
+
+    @property
+    def what(self) -> str:
+        """The labels, for messages."""
+        return "labels of the pictures"
+
+    def read(self) -> Dataset:
+        root, found = Path(self.path), self.files(quiet=False)
+        files, names = found.files, found.names
+        vectors = None if self.embeddings is None else _vectors(self.embeddings, len(files))
+        pixels, kept, skipped = decode_all(files, names, self.size)
+        if not kept:
+            raise BadInput(f"none of the {len(files)} pictures in {str(root)!r} can be read; the first: {skipped[0][1]}.")
+        coded = check_labels(found.labels[kept], name=self.what, missing=self.missing)
+        shown = [files[i] for i in kept]
+        return Dataset(
+            x=pixels[: len(kept)] if vectors is None else vectors[kept],
+            labels=Classes.of_codes(coded.codes, coded.classes),
+            ids=check_ids(names[kept], len(kept)),
+            show_item=lambda i: Shown(image=thumbnail(shown[i])),
+            kind="images" if vectors is None else "arrays",
+            skipped=skipped,
+            split=None if found.splits is None else found.splits[kept],
+            reader=replace(self, path=str(root.resolve()), embeddings=vectors is not None, missing=words(self.missing)),
+        )
+
+    def reopen(self, skipped: Sequence[str] = ()) -> Items:
+        """Pictures wherever they are, as the audit read them."""
+        found, left_out = self.files(quiet=True), set(skipped)
+        files = [file for file, name in zip(found.files, found.names, strict=True) if str(name) not in left_out]
+
+        def show(i: int) -> Shown:
+            try:
+                return Shown(image=thumbnail(files[i], PICTURE_PIXELS))
+            except BadInput as reason:
+                raise BadInput(f"picture {files[i].name!r} {reason}.") from reason
+
+        def take(rows: IntArray) -> Decoded:
+            pixels, kept, _ = decode_all([files[i] for i in rows], [str(i) for i in rows], self.size)
+            if len(kept) < len(rows):
+                raise BadInput("some pictures cannot be read any more.")
+            return pixels
+
+        return Items("images", len(files), show, take)
+
+    def read_new(
+        self, path: Path, *, encoding: str | None = None, projection: Projection | None = None
+    ) -> tuple[Any, AnyArray]:
+        """A folder of pictures, one picture, or a manifest; an array where embeddings were learned from."""
+        if self.embeddings:
+            return new_rows(path)
+        existing(path, "pictures")
+        if path.is_dir():
+            files = pictures_below(path)
+            names = [p.relative_to(path).as_posix() for p in files]
+        elif path.suffix.lower() in SUFFIXES:
+            files, names = [path], [path.name]
+        else:
+            names = self.listed(path, encoding)
+            files = [path.parent / name for name in names]
+        if not files:
+            raise BadInput(f"no pictures in {str(path)!r} ({', '.join(sorted(SUFFIXES))}).")
+        return decode_each(files, names, self.size), np.array(names, dtype=object)
+
+    def listed(self, path: Path, encoding: str | None) -> list[str]:
+        """The pictures that a manifest names."""
+        raise BadInput(f"{str(path)!r} is no folder of pictures. Give one.")
+
+
+def new_rows(path: Path) -> tuple[FloatArray, AnyArray]:
+    """Rows of features in a file, and their numbers."""
+    x = check_features(from_file(path, "data"), name="data")
+    return x, np.arange(len(x))
+
+
+def _vectors(embeddings: Any, n: int) -> FloatArray:
+    loaded = load_array(embeddings, "embeddings") if isinstance(embeddings, str | os.PathLike) else embeddings
+    vectors = check_features(loaded, name="embeddings")
+    if len(vectors) != n:
+        raise BadInput(
+            f"embeddings has {len(vectors)} rows but there are {n} pictures. Give one row per picture, in order of their paths."
+        )
+    return vectors

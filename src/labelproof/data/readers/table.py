@@ -1,0 +1,233 @@
+"""Tables with mixed columns, from CSV, TSV or Parquet."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from labelproof.data.copies import copy_table, edits
+from labelproof.data.dataset import Dataset, Shown
+from labelproof.data.frames import Path_, RawTable, check_table_target, label_values, read_raw
+from labelproof.data.leaks import find_leaks
+from labelproof.data.projection import Projection
+from labelproof.data.readers.base import Audited, Reader, ReadOptions, check_same, words
+from labelproof.data.schema import Schema
+from labelproof.errors import BadInput, LabelproofWarning
+from labelproof.labels.classes import Classes
+from labelproof.validation import AnyArray, IntArray, check_ids, check_labels
+from labelproof.validation.labels import CodedLabels, Repeated
+
+CLEAN_SUFFIX = "_clean"  # of the column in which simulated noise keeps the clean labels
+
+
+@dataclass(frozen=True)
+class ColumnReader(Reader):
+    """What readers of a column of labels in a delimited file or Parquet share: ids, and writing it back."""
+
+    path: str
+    label: str
+    id: str | None = None
+    missing: Sequence[Any] | None = None
+    encoding: str | None = None
+
+    def labels(self, raw: RawTable, *, as_text: bool = False) -> CodedLabels:
+        """The one way in which the column becomes classes."""
+        return label_codes(raw, self.label, self.missing, as_text=as_text)
+
+    def ids(self, raw: RawTable) -> AnyArray:
+        """Names of the rows; their numbers where no column is named."""
+        return check_ids(None if self.id is None else label_values(raw.column(self.id, "--id"), "--id"), raw.frame.height)
+
+    def new_rows(self, path: Path, encoding: str | None) -> tuple[RawTable, AnyArray]:
+        """New rows and their ids."""
+        raw = read_raw(path, encoding=encoding or self.encoding)
+        known = self.id if self.id in raw.frame.columns else None
+        return raw, check_ids(None if known is None else label_values(raw.frame[known], "the id"), raw.frame.height)
+
+    def rows(self, raw: RawTable, audited: Audited) -> IntArray:
+        """The row of each item."""
+        return np.arange(raw.frame.height)
+
+    def write_back(self, target: Path, audited: Audited, *, overwrite: bool) -> None:
+        """A copy in which nothing but these labels differs: delimited text byte for byte, Parquet with schema and row groups."""
+        check_table_target(target, overwrite=overwrite, source=self.path)
+        raw = read_raw(self.path, encoding=self.encoding, quiet=True)
+        coded = self.labels(raw)
+        rows = self.rows(raw, audited)
+        check_same(coded.codes, coded.classes, rows, audited)
+        changes = {int(rows[item]): change for item, change in audited.changes.items()}
+        added: dict[str, Sequence[str | None]] = {}
+        if audited.explain:
+            why = [changes[row].why if row in changes else "" for row in range(raw.frame.height)]
+            added = {f"{self.label}_given": raw.frame[self.label].cast(pl.String).to_list(), f"{self.label}_change": why}
+        names = {row: change.label for row, change in changes.items()}
+        copy_table(raw, target, edits(self.label, coded.codes, coded.classes, names, added))
+
+
+@dataclass(frozen=True)
+class TableReader(ColumnReader):
+    """A table whose other columns are the features; see `read_table` for its fields."""
+
+    kind = "table"
+
+    features: Sequence[str] | None = None
+    schema: Sequence[dict[str, Any]] | None = None  # the types of the features, as a first reading decided them
+    label_as_text: bool = False
+    ignore: Sequence[str] | None = None
+    keep: Sequence[str] | None = None
+
+    @classmethod
+    def of(cls, path: Path, options: ReadOptions) -> Self:
+        """A table is what nothing else is."""
+        label = options.label_of(path)
+        return cls(str(path), label, options.id, options.missing, options.encoding, ignore=options.ignore, keep=options.keep)
+
+    def labels(self, raw: RawTable, *, as_text: bool = False) -> CodedLabels:
+        return super().labels(raw, as_text=self.label_as_text)
+
+    def read(self) -> Dataset:
+        raw = read_raw(self.path, encoding=self.encoding, quiet=self.schema is not None)
+        coded = self.labels(raw)
+        ids = self.ids(raw)
+        aside = (self.label, self.id, self.label + CLEAN_SUFFIX)
+        chosen = self._chosen(raw, aside)
+        types = _types(raw, chosen) if self.schema is None else Schema.from_json(self.schema)
+        x = types.convert(raw.frame, repr(self.path))
+        leaks = [] if self.schema is not None else find_leaks(x, coded.codes)
+        if self.features is None:
+            apart = {leak.column for leak in leaks if leak.kind != "tells"} & set(types.names) - set(self.keep or ())
+            if apart < set(x.columns):  # something is left to learn from
+                leaks = [replace(leak, left_out=leak.column in apart) for leak in leaks]
+                types, x = Schema(tuple(c for c in types.columns if c.name not in apart), types.left_out), x.drop(apart)
+        others = [name for name in raw.frame.columns if name not in types.names and name not in aside]
+        learned = [name for name in types.names if name in raw.frame.columns]
+        shown = raw.frame.select([*learned, *others])  # what is learned from first, as it stands in the file
+        reader = replace(
+            self, path=str(Path(self.path).resolve()), features=types.names, schema=types.to_json(), ignore=None, keep=None,
+            missing=words(self.missing),
+        )  # fmt: skip
+        return Dataset(
+            x=x,
+            labels=Classes.of_codes(coded.codes, coded.classes),
+            ids=ids,
+            show_item=lambda i: show_row(shown, i),
+            kind="table",
+            leaks=tuple(leaks),
+            reader=reader,
+        )
+
+    def _chosen(self, raw: RawTable, aside: Sequence[str | None]) -> list[str]:
+        """The columns to learn from."""
+        ignore, keep, features = self.ignore or (), self.keep or (), self.features
+        for option, named in (("--features", features or ()), ("--ignore", ignore), ("--keep", keep)):
+            for name in named:
+                raw.column(name, option) if self.schema is None else None
+        chosen = [c for c in raw.frame.columns if c not in aside and c not in ignore] if features is None else list(features)
+        if self.label in chosen:
+            raise BadInput(f"the label column {self.label!r} is among the features. Leave it out of --features.")
+        if not chosen:
+            raise BadInput(f"{self.path!r} has no column besides the label and the id: there is nothing to learn from.")
+        return chosen
+
+    def read_new(
+        self, path: Path, *, encoding: str | None = None, projection: Projection | None = None
+    ) -> tuple[pl.DataFrame, AnyArray]:
+        """Rows of another table with the same columns, converted to the types that were learned."""
+        if self.schema is None:
+            raise BadInput(
+                "the model was trained by a version of labelproof that did not keep the types of its columns. Train again."
+            )
+        raw, ids = self.new_rows(path, encoding)
+        return Schema.from_json(self.schema).convert(raw.frame, repr(str(path))), ids
+
+
+def read_table(
+    path: Path_,
+    label: str,
+    *,
+    id: str | None = None,
+    features: Sequence[str] | None = None,
+    ignore: Sequence[str] = (),
+    keep: Sequence[str] = (),
+    label_as_text: bool = False,
+    missing: Sequence[Any] | None = None,
+    encoding: str | None = None,
+) -> Dataset:
+    """Read a table whose other columns are the features.
+
+    Parameters
+    ----------
+    path : path of a .csv, .tsv (also gzipped) or .parquet file
+    label : str
+        The column of given labels; an empty field is unlabelled.
+    id : str, optional
+        A column of unique names; the row number (from 0) where left out.
+    features : sequence of str, optional
+        The columns to learn from. Where left out, all but the label, the id, and ``<label>_clean``, in which
+        ``labelproof simulate`` keeps the truth, a copy of the label, and the row number of a file that is sorted by label.
+        Columns that are empty, constant, or of bytes or uneven lists are left out in any case.
+    ignore : sequence of str
+        Columns not to learn from.
+    keep : sequence of str
+        Columns to learn from although they give the label away.
+    label_as_text : bool
+        Keep labels such as ``1`` as text.
+    missing : sequence, optional
+        Labels that mean unlabelled; see `labelproof.validation.check_labels`.
+    encoding : str, optional
+        Of a text file that is not UTF-8, e.g. ``"latin-1"``.
+
+    Returns
+    -------
+    Dataset
+        ``x`` is a polars frame.
+
+    Raises
+    ------
+    BadInput
+    """
+    return TableReader(
+        str(path), label, id, missing, encoding, features=features, label_as_text=label_as_text, ignore=ignore, keep=keep
+    ).read()
+
+
+def label_codes(raw: RawTable, label: str, missing: Sequence[Any] | None, *, as_text: bool = False) -> CodedLabels:
+    """The labels of a table: the one way in which a column becomes classes."""
+    column = raw.column(label, "--label")
+    values, index = (column, None) if column.dtype.is_nested() or column.dtype.is_float() else _different(column)
+    plain = values.to_numpy() if as_text else label_values(values)
+    labels = plain if index is None else Repeated(plain, index)
+    return check_labels(labels, name=f"label column {label!r}", missing=missing)
+
+
+def _different(column: pl.Series) -> tuple[pl.Series, npt.NDArray[np.int64] | None]:
+    """The different values of a column and which one each row has, where that spares work."""
+    values = column.unique(maintain_order=True)
+    if len(values) > column.len() // 2:
+        return column, None
+    numbered = values.rename("value").to_frame().with_row_index("place")
+    found = column.rename("value").to_frame().join(numbered, on="value", how="left", nulls_equal=True, maintain_order="left")
+    return values, found["place"].to_numpy().astype(np.int64)
+
+
+def _types(raw: RawTable, chosen: list[str]) -> Schema:
+    """The types of the columns to learn from; says what is left out."""
+    frame = raw.frame.select(chosen)
+    types = Schema.infer(frame, raw.separator).for_learning(frame)
+    if not types.columns:
+        raise BadInput(f"{str(raw.path)!r} has nothing to learn from. {types.said()} Name other columns, or mend these.")
+    if types.said():
+        warnings.warn(f"{str(raw.path)!r}: {types.said()}", LabelproofWarning, stacklevel=4)
+    return types
+
+
+def show_row(frame: pl.DataFrame, i: int) -> Shown:
+    """One row as names and values."""
+    return Shown(fields=tuple((name, "" if value is None else str(value)) for name, value in frame.row(i, named=True).items()))
