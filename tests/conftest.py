@@ -70,6 +70,29 @@ def browser() -> Iterator[Any]:
         chromium.close()
 
 
+@pytest.fixture
+def open_page(browser: Any) -> Iterator[Callable[..., Any]]:
+    """Opens a page in a browser of its own."""
+    contexts = []
+
+    def open_(link: str, width: int = 1280, scheme: str = "light", **options: Any) -> Any:
+        contexts.append(
+            browser.new_context(
+                viewport={"width": width, "height": 860 if width > 600 else 844}, color_scheme=scheme, **options
+            )
+        )
+        page = contexts[-1].new_page()
+        page.problems = []
+        page.on("console", lambda m: page.problems.append(m.text) if m.type == "error" else None)
+        page.on("pageerror", lambda e: page.problems.append(str(e)))
+        page.goto(link)
+        return page
+
+    yield open_
+    for context in contexts:
+        context.close()
+
+
 @pytest.fixture(scope="session")
 def noisy_problem() -> Callable[..., tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """Labels, probabilities and the mask of wrong labels, of a classifier that is good but not perfect."""

@@ -114,7 +114,12 @@ if TYPE_CHECKING:
     from labelproof.training.history import History as History
 
 
+_SUBPACKAGES = ("labels", "losses", "methods", "networks", "noise")
+
+
 def __getattr__(name: str) -> Any:
+    if name in _SUBPACKAGES:
+        return import_module(f"labelproof.{name}")
     if name not in _HOME:
         raise AttributeError(f"module 'labelproof' has no attribute {name!r}")
     value = globals()[name] = getattr(import_module(_HOME[name]), name)
@@ -122,4 +127,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_HOME])
+    return sorted([*globals(), *_HOME, *_SUBPACKAGES])

@@ -138,26 +138,3 @@ def serve() -> Iterator[Callable[..., Served]]:
     for served in running:
         if served.process.poll() is None:
             served.kill()
-
-
-@pytest.fixture
-def open_page(browser: Any) -> Iterator[Callable[..., Any]]:
-    """Opens a page in a browser of its own."""
-    contexts = []
-
-    def open_(link: str, width: int = 1280, scheme: str = "light", **options: Any) -> Any:
-        contexts.append(
-            browser.new_context(
-                viewport={"width": width, "height": 860 if width > 600 else 844}, color_scheme=scheme, **options
-            )
-        )
-        page = contexts[-1].new_page()
-        page.problems = []
-        page.on("console", lambda m: page.problems.append(m.text) if m.type == "error" else None)
-        page.on("pageerror", lambda e: page.problems.append(str(e)))
-        page.goto(link)
-        return page
-
-    yield open_
-    for context in contexts:
-        context.close()

@@ -21,7 +21,7 @@ import uvicorn
 from test_server import TOKEN, Client
 
 from browsing import shown_item
-from labelproof.review import guard, serving
+from labelproof.review.page import guard, serving
 from labelproof.review.page.desk import Desk
 from labelproof.review.page.guard import Keys
 from labelproof.review.page.opening import write_door

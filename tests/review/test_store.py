@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import labelproof as lp
-from labelproof.review import store as module
+from labelproof.review.log import store as module
 from labelproof.review.log.store import BEGINNING, Decision, Store
 
 NUMBER = itertools.count()

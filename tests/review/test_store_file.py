@@ -11,7 +11,7 @@ from test_server import Client
 
 import labelproof as lp
 from browsing import picture_of, shown_item, until, wait_until_saved
-from labelproof.review import database
+from labelproof.review.log import database
 from labelproof.review.log.store import Decision, Store
 
 
