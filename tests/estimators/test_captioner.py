@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pytest
 import torch
@@ -11,7 +9,6 @@ import torch
 import labelproof as lp
 from labelproof.estimators.captioner.s2vt import S2VT
 from labelproof.estimators.captioner.vocabulary import BEGIN, END, PAD, UNKNOWN, Vocabulary
-from labelproof.training.checkpoint import load_tensors, save_tensors
 
 SMALL = {"hidden": 48, "concept_size": 24, "word_size": 16, "min_count": 1, "dropout": 0.0, "accelerator": "cpu"}
 
@@ -44,21 +41,6 @@ def network():
 def test_ten_videos_are_learned_by_heart(fitted):
     model, frames, said = fitted
     assert model.caption(frames) == [own[0] for own in said]
-
-
-def test_a_loaded_model_says_the_same(fitted, tmp_path):
-    model, frames, _ = fitted
-    model.save(tmp_path / "captioner")
-    assert lp.ConceptCaptioner.load(tmp_path / "captioner").caption(frames, beam=3) == model.caption(frames, beam=3)
-
-
-def test_a_vocabulary_of_another_model_is_refused(fitted, tmp_path):
-    fitted[0].save(tmp_path / "captioner")
-    file = tmp_path / "captioner" / "weights.safetensors"
-    tensors, meta = load_tensors(file)
-    save_tensors(file, tensors, {**json.loads(json.dumps(meta)), "words": meta["words"][:-1]})
-    with pytest.raises(lp.CorruptArtifact, match=r"a vocabulary of \d+ but weights for \d+"):
-        lp.ConceptCaptioner.load(tmp_path / "captioner")
 
 
 def test_one_beam_is_the_best_word_each_time(network):

@@ -65,26 +65,6 @@ def test_pictures_of_one_class_on_request(fitted):
         fitted.generate(5, label=7)
 
 
-def test_it_saves_and_loads(fitted, tmp_path):
-    fitted.save(tmp_path / "gan")
-    loaded = lp.NLGAN.load(tmp_path / "gan")
-    assert np.array_equal(loaded.generate(30)[0], fitted.generate(30)[0])
-    assert loaded.contests_[1].soft_labels == fitted.contests_[1].soft_labels
-    assert loaded.augment_ == fitted.augment_ == SMALL["augment"]
-    assert not list((tmp_path / "gan").glob("*.pkl"))
-
-
-def test_a_damaged_model_says_so(fitted, tmp_path):
-    fitted.save(tmp_path / "gan")
-    file = tmp_path / "gan" / "weights.safetensors"
-    file.write_bytes(file.read_bytes()[:-50])
-    with pytest.raises(lp.CorruptArtifact, match="no whole checkpoint"):
-        lp.NLGAN.load(tmp_path / "gan")
-    (tmp_path / "gan" / "summary.json").unlink()
-    with pytest.raises(lp.CorruptArtifact, match="no whole model"):
-        lp.NLGAN.load(tmp_path / "gan")
-
-
 def test_a_killed_run_goes_on_to_the_same_end(noisy, tmp_path, monkeypatch):
     from labelproof.estimators.nl_gan.regime import AdversarialRegime
 

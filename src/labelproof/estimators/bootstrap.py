@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -11,15 +11,18 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from labelproof.data.encoding import kind_of
 from labelproof.errors import BadInput
+from labelproof.estimators.inner import inner, inner_states
 from labelproof.noise.em import expectation_maximization
 from labelproof.noise.posterior import error_probability
 from labelproof.progress import track
+from labelproof.saving.saveable import Saveable, columns_of, params_of, plain_params, restore_columns
+from labelproof.saving.state import State
 from labelproof.training.temperature import entropy_of
 from labelproof.validation import UNLABELLED, take_rows
 from labelproof.validation.estimator_labels import coded_labels, has_gaps
 
 
-class BootstrapEnsemble(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+class BootstrapEnsemble(Saveable, ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """Clones of a classifier, each trained on items drawn with replacement.
 
     The predictive entropy ``H(mean of p)`` is how unsure the ensemble is; of it, the mutual information
@@ -56,6 +59,8 @@ class BootstrapEnsemble(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     >>> bool((epistemic >= 0).all() and (total >= epistemic).all())
     True
     """
+
+    kind = "bootstrap-ensemble"
 
     def __init__(self, estimator: Any, n: int = 10, *, seed: int = 0) -> None:
         self.estimator = estimator
@@ -102,6 +107,22 @@ class BootstrapEnsemble(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             noise = expectation_maximization(codes[known], probs, classes=range(k))
             self.error_probability_[known] = error_probability(noise.posterior(probs, codes[known]), codes[known])
         return self
+
+    def to_state(self) -> State:
+        """What was fitted, as JSON and arrays."""
+        own = inner_states(**{f"member{number}": member for number, member in enumerate(self.estimators_)})
+        meta = {"params": plain_params(self, estimator=None), "classes": self.classes_.tolist(), **columns_of(self), **own.meta}
+        return State(self.kind, meta, {**own.arrays, "error_probability": self.error_probability_})
+
+    @classmethod
+    def from_state(cls, state: State) -> Self:
+        """The same again."""
+        model = cls(**params_of(state))
+        model.estimators_ = [inner(state, f"member{number}") for number in range(model.n)]
+        model.estimator = clone(model.estimators_[0])
+        model.classes_, model.error_probability_ = np.array(state.get("classes", list)), state.arrays["error_probability"]
+        restore_columns(model, state)
+        return model
 
     @staticmethod
     def _drawn(

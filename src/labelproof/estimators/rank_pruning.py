@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -13,11 +13,14 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter, validate_data
 
 from labelproof.errors import BadInput
+from labelproof.estimators.inner import inner, inner_states
 from labelproof.noise.rank_pruning import inverse_noise_rates, noise_rates, rank_pruned
 from labelproof.noise.transition import TransitionMatrix
+from labelproof.saving.saveable import Saveable, columns_of, params_of, plain_params, restore_columns
+from labelproof.saving.state import State
 
 
-class RankPruning(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+class RankPruning(Saveable, ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """Binary classification from labels of which some are wrong, around any scikit-learn classifier.
 
     With ``g(x)`` the out-of-sample probability of the positive class and s the given label, the thresholds
@@ -69,6 +72,8 @@ class RankPruning(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     >>> bool(model.score(x, true) > 0.98)
     True
     """
+
+    kind = "rank-pruning"
 
     def __init__(
         self, estimator: Any = None, n_folds: int = 5, seed: int = 0, rates: tuple[float, float] | None = None
@@ -124,6 +129,25 @@ class RankPruning(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         weight = np.where(given == 1, 1 / (1 - rho1), 1 / (1 - rho0))
         self.estimator_ = clone(base).fit(x[self.kept_], y[self.kept_], sample_weight=weight[self.kept_])
         return self
+
+    def to_state(self) -> State:
+        """What was fitted, as JSON and arrays."""
+        own = inner_states(estimator=self.estimator_)
+        noise = {"matrix": self.transition_.matrix.tolist(), "prior": self.transition_.prior.tolist()}
+        params = plain_params(self, estimator=None)
+        meta = {"params": params, "default": self.estimator is None, "transition": noise, "classes": self.classes_.tolist()}
+        return State(self.kind, {**meta, **columns_of(self), **own.meta}, {**own.arrays, "kept": self.kept_})
+
+    @classmethod
+    def from_state(cls, state: State) -> Self:
+        """The same again."""
+        model = cls(**params_of(state))
+        model.estimator_ = inner(state, "estimator")
+        model.estimator = None if state.get("default", bool) else clone(model.estimator_)
+        model.classes_, model.kept_ = np.array(state.get("classes", list)), state.arrays["kept"]
+        model.transition_ = TransitionMatrix(**state.get("transition", dict), classes=model.classes_.tolist())
+        restore_columns(model, state)
+        return model
 
     def _known_rates(self) -> tuple[float, float]:
         rho1, rho0 = (float(rate) for rate in np.broadcast_to(np.asarray(self.rates, float), 2))

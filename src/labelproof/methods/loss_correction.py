@@ -16,7 +16,7 @@ from labelproof.methods.cross_fit import CrossFit
 from labelproof.noise.em import expectation_maximization
 from labelproof.noise.estimate import anchor_points, confident_joint
 from labelproof.noise.posterior import matrix_of
-from labelproof.training.trainable import Batch, Step
+from labelproof.training.trainable import Batch, Group, Step
 
 ESTIMATES = ("em", "confident-joint", "anchor")
 IDENTITY_LOGIT = 4.0
@@ -104,7 +104,7 @@ class CorrectedLoss(Method):
         """The loss of each item, shape (b,)."""
         raise NotImplementedError
 
-    def parameter_groups(self) -> list[dict[str, Any]]:
+    def parameter_groups(self) -> list[Group]:
         """A learned matrix is not drawn to zero."""
         if self.learned is None:
             return super().parameter_groups()

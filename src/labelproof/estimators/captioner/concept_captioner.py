@@ -17,10 +17,12 @@ from torch.nn import functional
 
 from labelproof.data.bags import Bags
 from labelproof.data.captions import Captions
-from labelproof.errors import BadInput, CorruptArtifact
+from labelproof.errors import BadInput
 from labelproof.estimators.captioner.s2vt import S2VT
 from labelproof.estimators.captioner.vocabulary import PAD, Vocabulary
-from labelproof.training.checkpoint import load_model, save_model
+from labelproof.saving.saveable import Saveable, params_of, plain_params
+from labelproof.saving.state import State
+from labelproof.training.checkpoint import arrays_of, tensors_of
 from labelproof.training.loop import fit
 from labelproof.training.options import Options
 from labelproof.training.trainable import Batch, Step, Trainable, TrainingData
@@ -28,7 +30,7 @@ from labelproof.training.trainable import Batch, Step, Trainable, TrainingData
 BLOCK = 128  # videos that are captioned at a time
 
 
-class ConceptCaptioner(BaseEstimator):  # type: ignore[misc]
+class ConceptCaptioner(Saveable, BaseEstimator):  # type: ignore[misc]
     """Writes what is to be seen: concept probabilities of each frame in, a sentence out, by S2VT.
 
     Parameters
@@ -72,6 +74,8 @@ class ConceptCaptioner(BaseEstimator):  # type: ignore[misc]
     >>> captioner.fit(concepts, said).caption(concepts)
     ['a dog then a cat', 'a cat then a bird', 'a bird then a dog']
     """
+
+    kind, made_by = "concept-captioner", "labelproof caption --captions"
 
     def __init__(
         self,
@@ -209,45 +213,24 @@ class ConceptCaptioner(BaseEstimator):  # type: ignore[misc]
             found += [self.vocabulary_.text(row) for row in written.tolist()]
         return found
 
-    def save(self, folder: str | os.PathLike[str], *, overwrite: bool = False) -> None:
-        """Write the model into a folder, whole or not at all: weights and JSON, no pickle.
-
-        Raises
-        ------
-        BadInput
-            If the folder exists and ``overwrite`` is false.
-        """
-        check_is_fitted(self, "network_")
+    def to_state(self) -> State:
+        """What was fitted, as JSON and arrays."""
         meta = {
-            "params": {**self.get_params(), "checkpoints": None},
+            "params": plain_params(self, checkpoints=None),
             "words": list(self.vocabulary_.words),
             "n_concepts": self.n_concepts_,
             "concepts": list(self.concepts_),
         }
-        save_model(folder, "concept-captioner", self.network_.state_dict(), meta, overwrite=overwrite)
+        return State(self.kind, meta, arrays_of(self.network_))
 
     @classmethod
-    def load(cls, folder: str | os.PathLike[str]) -> Self:
-        """Read what `save` wrote.
-
-        Raises
-        ------
-        CorruptArtifact
-            If the file is missing or damaged, or vocabulary and weights are not of the same model.
-        """
-        tensors, meta = load_model(folder, "concept-captioner")
-        try:
-            model = cls(**meta["params"])
-            model.vocabulary_, model.n_concepts_ = Vocabulary(tuple(meta["words"])), meta["n_concepts"]
-            model.concepts_ = tuple(meta["concepts"])
-            if len(tensors["head.bias"]) != len(model.vocabulary_):
-                raise CorruptArtifact(
-                    f"{str(folder)!r} has a vocabulary of {len(model.vocabulary_)} but weights for {len(tensors['head.bias'])}. Train again."
-                )
-            model.network_ = model._network().eval()
-            model.network_.load_state_dict(tensors)
-        except (KeyError, TypeError, RuntimeError) as error:
-            raise CorruptArtifact(f"{str(folder)!r} does not fit together ({error}). Train again.") from error
+    def from_state(cls, state: State) -> Self:
+        """The same again."""
+        model = cls(**params_of(state))
+        model.vocabulary_, model.n_concepts_ = Vocabulary(tuple(state.get("words", list))), state.get("n_concepts", int)
+        model.concepts_ = tuple(state.get("concepts", list))
+        model.network_ = model._network().eval()
+        model.network_.load_state_dict(tensors_of(state.arrays))
         return model
 
 

@@ -25,6 +25,8 @@ class M1M2(MislabeledVAE):
         As `MislabeledVAE`, but for ``transition``.
     """
 
+    kind = "m1-m2"
+
     def __init__(self, alpha: float = 1.0, *, prior: Any = "auto", likelihood: str = "auto", n_latent: int = 10,
                  n_class_latent: int = 5, n_hidden: int = 64, n_layers: int = 1, latent_library: bool = False,
                  label_in_encoder: bool = False, beta: float = 0.3, epochs: tuple[int, int, int] | None = None, batch_size: int = 128,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, Self, cast
@@ -24,9 +23,11 @@ from labelproof.estimators.mislabeled_vae.inputs import Codes, blocks, check_val
 from labelproof.estimators.mislabeled_vae.likelihoods import LIKELIHOODS
 from labelproof.estimators.mislabeled_vae.mislabeled_module import MislabeledModule, Shape
 from labelproof.estimators.mislabeled_vae.regime import Regime
-from labelproof.estimators.mislabeled_vae.saved import read_model, write_model
 from labelproof.noise.posterior import error_probability, posterior
 from labelproof.noise.transition import TransitionMatrix
+from labelproof.saving.saveable import Saveable, columns_of, params_of, plain_params, restore_columns
+from labelproof.saving.state import State
+from labelproof.training.checkpoint import arrays_of, tensors_of
 from labelproof.training.loop import fit
 from labelproof.training.options import Options
 from labelproof.training.trainable import TrainingData
@@ -39,10 +40,11 @@ from labelproof.validation import (
 
 STEPS, EPOCHS = (400, 150, 150), (20, 10, 10)  # of a phase, at least
 DIAGONAL = 4.0  # pseudo-counts of the right label
+ITEMS = ("mean_", "spread_", "error_probability_", "posterior_")  # arrays beside the networks
 Probs = npt.NDArray[np.float64]
 
 
-class MislabeledVAE(ClassifierMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
+class MislabeledVAE(Saveable, ClassifierMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
     r"""M-VAE: classes, latent space and label noise learned together, from data of which few labels are known and some are wrong.
 
     ``y, z2 ~ Cat(prior) N(0, 1);  z1 ~ p(z1 | z2, y);  x ~ p(x | z1);  y' ~ transition[y]``
@@ -111,6 +113,8 @@ class MislabeledVAE(ClassifierMixin, TransformerMixin, BaseEstimator):  # type: 
     >>> model.transform(x).shape
     (150, 10)
     """
+
+    kind = "mislabeled-vae"
 
     def __init__(
         self,
@@ -285,8 +289,8 @@ class MislabeledVAE(ClassifierMixin, TransformerMixin, BaseEstimator):  # type: 
 
     def _take_over(self, other: MislabeledVAE) -> None:
         """The networks of x and z1; where their sizes differ, say so."""
-        if not hasattr(other, "pretrained_"):
-            raise BadInput("pretrained is a model that was not fitted. Fit it first.")
+        if not getattr(other, "pretrained_", None):  # loaded ones of version 0.1 have none
+            raise BadInput("pretrained is a model that was not fitted, or kept nothing of its pre-training. Fit it first.")
         own, theirs = self.module_.shape, other.module_.shape
         if replace(own, classes=theirs.classes, class_latent=theirs.class_latent, class_hidden=theirs.class_hidden) != theirs:
             raise BadInput(
@@ -419,27 +423,37 @@ class MislabeledVAE(ClassifierMixin, TransformerMixin, BaseEstimator):  # type: 
             return drawn.numpy()
         return cast(npt.NDArray[np.float32], drawn.numpy() * self.spread_ + self.mean_)
 
-    def save(self, folder: str | os.PathLike[str], *, overwrite: bool = False) -> None:
-        """Write the model into a folder, whole or not at all: weights and JSON, no pickle.
-
-        Raises
-        ------
-        BadInput
-            If the folder exists and ``overwrite`` is false.
-        """
-        check_is_fitted(self, "module_")
-        write_model(self, folder, overwrite=overwrite)
+    def to_state(self) -> State:
+        """What was fitted, as JSON and arrays."""
+        meta = {
+            "params": plain_params(self),
+            "classes": self.classes_.tolist(),
+            "batches": self.batches_.tolist(),
+            "likelihood": self.likelihood_,
+            "log_library": list(self.log_library_),
+            "elbo": self.elbo_,
+            "cells": None if self.cells_ is None else self.cells_._asdict(),
+            **columns_of(self),
+        }
+        arrays = {f"items/{name}": getattr(self, name) for name in ITEMS} | arrays_of(self.module_, "module")
+        return State(self.kind, meta, arrays | arrays_of(self.pretrained_, "pretrained"))
 
     @classmethod
-    def load(cls, folder: str | os.PathLike[str]) -> Self:
-        """Read what `save` wrote.
-
-        Raises
-        ------
-        CorruptArtifact
-            If the file is missing or damaged.
-        """
-        model: Self = read_model(cls, folder)
+    def from_state(cls, state: State) -> Self:
+        """The same again."""
+        model = cls(**params_of(state))
+        model.classes_, model.batches_ = np.array(state.get("classes", list)), np.array(state.get("batches", list))
+        model.likelihood_, model.elbo_ = state.get("likelihood", str), state.get("elbo", float)
+        model.log_library_ = tuple(state.get("log_library", list))
+        model.cells_ = None if state.meta["cells"] is None else Cells(**state.get("cells", dict))
+        for name in ITEMS:
+            setattr(model, name, state.of("items")[name])
+        restore_columns(model, state)
+        weights = tensors_of(state.of("module"))
+        module = MislabeledModule(model._shape(len(model.mean_)), weights["log_transition"], weights["prior"])
+        module.load_state_dict(weights)
+        model.module_, model.pretrained_ = module.eval(), tensors_of(state.of("pretrained"))
+        model.transition_ = model._as_trained()
         return model
 
     def __sklearn_tags__(self) -> Any:

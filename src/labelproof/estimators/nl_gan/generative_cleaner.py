@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -10,14 +10,17 @@ from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.utils.validation import check_is_fitted
 
 from labelproof.errors import BadInput
+from labelproof.estimators.inner import inner, inner_states
 from labelproof.estimators.nl_gan.nl_gan import NLGAN
 from labelproof.estimators.nl_gan.pictures import PictureFormat
 from labelproof.estimators.noisy_label_classifier.noisy_label_classifier import NoisyLabelClassifier
+from labelproof.saving.saveable import Saveable, params_of, plain_params
+from labelproof.saving.state import State
 
 MOST_WARPED = 1.0  # the strength at which a classifier sees generated pictures
 
 
-class GenerativeCleaner(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+class GenerativeCleaner(Saveable, ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """Two stages: a generator of cleanly labelled pictures is fitted to the noisy ones, then a classifier to what it makes.
 
     Parameters
@@ -48,6 +51,8 @@ class GenerativeCleaner(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     >>> cleaner.fit(images, noisy).predict(new_images)                        # doctest: +SKIP
     """
 
+    kind = "generative-cleaner"
+
     def __init__(self, generator: Any = None, classifier: Any = None, *, n_generated: int = 10_000, seed: int = 0) -> None:
         self.generator = generator
         self.classifier = classifier
@@ -75,6 +80,24 @@ class GenerativeCleaner(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.classifier_ = made.fit(images, labels)
         self.classes_ = self.classifier_.classes_
         return self
+
+    def to_state(self) -> State:
+        """What was fitted, as JSON and arrays."""
+        own = inner_states(generator=self.generator_, classifier=self.classifier_)
+        default = {"default_generator": self.generator is None, "default_classifier": self.classifier is None}
+        params = plain_params(self, generator=None, classifier=None)
+        return State(self.kind, {"params": params, **default, **own.meta}, own.arrays)
+
+    @classmethod
+    def from_state(cls, state: State) -> Self:
+        """The same again."""
+        model = cls(**params_of(state))
+        for name in ("generator", "classifier"):
+            fitted = inner(state, name)
+            setattr(model, f"{name}_", fitted)
+            setattr(model, name, None if state.get(f"default_{name}", bool) else clone(fitted))
+        model.classes_ = model.classifier_.classes_
+        return model
 
     def predict(self, X: Any) -> npt.NDArray[Any]:
         """The most probable class of each picture, shape (n,)."""

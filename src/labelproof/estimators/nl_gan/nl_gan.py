@@ -15,18 +15,19 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from labelproof.errors import BadInput, CorruptArtifact, LabelproofWarning
+from labelproof.errors import BadInput, LabelproofWarning
 from labelproof.estimators.nl_gan.adversaries import Generators, noise
 from labelproof.estimators.nl_gan.contest import Contest
 from labelproof.estimators.nl_gan.pictures import PictureFormat
 from labelproof.estimators.nl_gan.regime import LOSSES, AdversarialRegime
 from labelproof.estimators.nl_gan.soft_labels import Shares, SoftLabels, check_shares, shares_of, soft_labels
+from labelproof.saving.saveable import Saveable, params_of, plain_params
+from labelproof.saving.state import State
 from labelproof.training.augmentation import strength_for
-from labelproof.training.checkpoint import by_owner, load_model, save_model
 from labelproof.training.loop import fit
 from labelproof.training.options import Options
 from labelproof.training.trainable import TrainingData
-from labelproof.validation import UNLABELLED
+from labelproof.validation import UNLABELLED, AnyArray
 from labelproof.validation.estimator_labels import coded_labels
 
 LEAST_DIVERSITY = 0.3
@@ -34,7 +35,7 @@ BLOCK = 512  # pictures generated at a time
 Codes = npt.NDArray[np.int64]
 
 
-class NLGAN(BaseEstimator):  # type: ignore[misc]
+class NLGAN(Saveable, BaseEstimator):  # type: ignore[misc]
     r"""NL-GAN: two generators that hallucinate cleanly labelled pictures from a small data set with noisy labels.
 
     A discriminator D learns to tell given positives (0) from given negatives (1). With cross-entropy H that is the same as
@@ -119,6 +120,8 @@ class NLGAN(BaseEstimator):  # type: ignore[misc]
     >>> images.shape, labels.tolist()
     ((10, 8, 8), [0, 1, 0, 1, 0, 1, 0, 1, 0, 1])
     """
+
+    kind = "nl-gan"
 
     def __init__(
         self,
@@ -335,49 +338,30 @@ class NLGAN(BaseEstimator):  # type: ignore[misc]
         (contest,) = self.contests_.values()
         return contest.made(z, positive=code == 1)
 
-    def save(self, folder: str | os.PathLike[str], *, overwrite: bool = False) -> None:
-        """Write the generators into a folder, whole or not at all: weights and JSON, no pickle.
-
-        Raises
-        ------
-        BadInput
-            If the folder exists and ``overwrite`` is false.
-        """
-        check_is_fitted(self, "contests_")
-        tensors: dict[str, Tensor] = {}
-        for number, contest in enumerate(self.contests_.values()):
-            tensors |= contest.tensors(number)
+    def to_state(self) -> State:
+        """What was fitted, as JSON and arrays."""
+        contests = [{"name": name, **contest.meta} for name, contest in self.contests_.items()]
         meta = {
-            "params": {**self.get_params(), "checkpoints": None},
+            "params": plain_params(self, checkpoints=None),
             "classes": self.classes_.tolist(),
-            "shape": self.format_.shape,
+            "shape": list(self.format_.shape),
             "whole": self.format_.whole,
             "augment": self.augment_,
-            "contests": [{"name": name, **contest.meta} for name, contest in self.contests_.items()],
+            "contests": contests,
         }
-        save_model(folder, "nl-gan", tensors, meta, overwrite=overwrite)
+        arrays: dict[str, AnyArray] = {}
+        for number, contest in enumerate(self.contests_.values()):
+            arrays |= contest.arrays(number)
+        return State(self.kind, meta, arrays)
 
     @classmethod
-    def load(cls, folder: str | os.PathLike[str]) -> Self:
-        """Read what `save` wrote.
-
-        Raises
-        ------
-        CorruptArtifact
-            If the file is missing or damaged.
-        """
-        tensors, meta = load_model(folder, "nl-gan")
-        parts = by_owner(tensors)
-        try:
-            params = meta["params"]
-            model = cls(**{**params, "filters": params["filters"] and tuple(params["filters"])})
-            model.classes_ = np.array(meta["classes"])
-            model.format_ = PictureFormat(tuple(meta["shape"]), meta["whole"])
-            model.augment_ = float(meta["augment"])
-            model.contests_ = {}
-            for number, own in enumerate(meta["contests"]):
-                generators = Generators(model.format_.channels_first, model.filters, shared=model.shared)
-                model.contests_[own["name"]] = Contest.read(generators, own, parts, number)
-        except (KeyError, TypeError, ValueError, RuntimeError) as error:
-            raise CorruptArtifact(f"{str(folder)!r} does not fit together ({error}). Train again.") from error
+    def from_state(cls, state: State) -> Self:
+        """The same again."""
+        model = cls(**params_of(state))
+        model.classes_, model.augment_ = np.array(state.get("classes", list)), state.get("augment", float)
+        model.format_ = PictureFormat(tuple(state.get("shape", list)), state.get("whole", bool))
+        model.contests_ = {}
+        for number, own in enumerate(state.get("contests", list)):
+            generators = Generators(model.format_.channels_first, model.filters, shared=model.shared)
+            model.contests_[own["name"]] = Contest.read(generators, own, state, number)
         return model

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor, nn
@@ -12,7 +10,7 @@ from torch.nn import functional
 from labelproof.estimators.nl_gan.adversaries import Discriminator, Generators, noise
 from labelproof.estimators.nl_gan.soft_labels import Shares, SoftLabels, mixture_labels, shares_of, soft_labels
 from labelproof.training.augmentation import warped
-from labelproof.training.trainable import Batch, Step, Trainable, TrainingData, predict_logits
+from labelproof.training.trainable import Batch, Group, Step, Trainable, TrainingData, predict_logits
 
 BETAS = (0.5, 0.999)  # of Adam, as DCGAN has them
 SEEN = 64  # pictures of a generator that are compared with each other
@@ -119,7 +117,7 @@ class AdversarialRegime(Trainable):
         """Noisy pre-training, adversarial training."""
         return list(self.lengths)
 
-    def parameter_groups(self) -> list[dict[str, Any]]:
+    def parameter_groups(self) -> list[Group]:
         """All, with DCGAN's momentum."""
         return [{"params": list(self.parameters()), "betas": BETAS}]
 

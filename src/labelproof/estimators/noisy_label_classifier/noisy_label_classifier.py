@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Self, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -15,20 +16,14 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 from torch import nn
 
 from labelproof.data.dataset import Dataset
-from labelproof.data.encoding import ENCODERS, Encoder, RawEncoder, kind_of, n_dims
-from labelproof.errors import BadInput, CorruptArtifact
-from labelproof.estimators.noisy_label_classifier.saved import (
-    HISTORY_FOLDER,
-    Parts,
-    plain,
-    projection_of,
-    read_model,
-    write_model,
-)
+from labelproof.data.encoding import ENCODERS, RawEncoder, kind_of, n_dims
+from labelproof.errors import BadInput
+from labelproof.estimators.noisy_label_classifier.state import KIND, restore, state_of
 from labelproof.methods import Method, Task, make_method
-from labelproof.networks import InputShape, network_maker
+from labelproof.networks import Backbone, InputShape, network_maker
 from labelproof.noise.transition import TransitionMatrix
-from labelproof.saving.folders import atomic_folder
+from labelproof.saving.saveable import Saveable, params_of, plain
+from labelproof.saving.state import State
 from labelproof.training.augmentation import augmentation_of
 from labelproof.training.dynamics import error_probability_of
 from labelproof.training.history import History
@@ -39,13 +34,14 @@ from labelproof.training.trainable import TrainingData, predict_logits
 from labelproof.validation import UNLABELLED, take_rows
 from labelproof.validation.estimator_labels import coded_labels, has_gaps
 
+HISTORY_FOLDER = "history"
 LOOP_OPTIONS = (
     "epochs", "batch_size", "learning_rate", "optimizer", "weight_decay", "schedule", "clip_norm", "patience", "seed",
     "accelerator", "devices", "precision",
 )  # fmt: skip
 
 
-class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+class NoisyLabelClassifier(Saveable, ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     r"""A neural network trained on labels of which some are wrong, by any method of `labelproof.methods.METHODS`.
 
     Most methods model the given label z by a noise model on top of a classifier, ``p(z | x) = sum of p(z | y) p(y | x)``, or
@@ -121,6 +117,8 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
     >>> model.error_probability_.shape
     (150,)
     """
+
+    kind, made_by = KIND, "labelproof train"
 
     def __init__(
         self,
@@ -354,72 +352,42 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
             encoded = encoded.double()
         return np.asarray(predict_logits(self.module_, encoded).double().numpy() / self.temperature_)
 
-    def save(self, folder: str | os.PathLike[str], *, overwrite: bool = False) -> None:
-        """Write the model into a folder, whole or not at all: ``summary.json``, ``weights.safetensors``, ``history/``.
-
-        Raises
-        ------
-        BadInput
-            If the folder exists and ``overwrite`` is false, or a parameter is a callable, which JSON cannot hold.
-        """
-        check_is_fitted(self)
-        with atomic_folder(folder, overwrite=overwrite) as partial:
-            self.write_into(partial)
-
-    def write_into(self, folder: Path) -> None:
-        """Write the files of `save` into a folder that exists."""
-        write_model(self, folder)
+    def to_state(self) -> State:
+        """What was fitted, as JSON and arrays; a network and an augmentation of the user's own are left out."""
+        return state_of(self)
 
     @classmethod
-    def load(cls, folder: str | os.PathLike[str], *, backbone: Any = None) -> NoisyLabelClassifier:
+    def from_state(cls, state: State, *, backbone: Backbone | None = None) -> Self:
+        """The same again; see `load`."""
+        model = cls(**params_of(state, backbone=backbone))
+        restore(model, state)
+        return model
+
+    def write_into(self, folder: Path) -> None:
+        """Write the files of `save` into a folder that exists: also ``history/``."""
+        super().write_into(folder)
+        self.history_.save(folder / HISTORY_FOLDER)
+
+    @classmethod
+    def load(cls, folder: str | os.PathLike[str], *, backbone: Backbone | None = None) -> Self:
         """Read what `save` wrote.
 
         Parameters
         ----------
         folder : path
-        backbone : Module or callable, optional
+        backbone : Module or callable, default=None
             Needed where the model was trained with one: only its weights are in the folder.
 
         Raises
         ------
         BadInput
-            If the folder holds something else.
+            If the folder holds something else, or a later version of labelproof wrote it.
         CorruptArtifact
             If a file is missing or damaged.
         """
-        summary, parts = read_model(folder)
-        try:
-            params = {**summary["params"], "checkpoints": None, "logger": None}
-            if params["backbone"] is None and backbone is None:
-                raise BadInput("this model was trained with a network of its own kind. Pass backbone= to load it.")
-            model = cls(**{**params, "backbone": params["backbone"] if backbone is None else backbone})
-            model._restore(summary, parts)
-        except (KeyError, TypeError, AttributeError, IndexError, RuntimeError) as error:
-            raise CorruptArtifact(f"{str(folder)!r} does not fit together ({error}). Train again.") from error
+        model = cls._restored(folder, partial(cls.from_state, backbone=backbone))
         model.history_ = History.load(Path(folder) / HISTORY_FOLDER)
         return model
-
-    def _restore(self, summary: dict[str, Any], parts: Parts) -> None:
-        self.classes_, self.source_ = np.array(summary["classes"]), summary["source"]
-        self.projection_ = projection_of(summary, parts)
-        scales = dict(summary["encoder"])
-        encoder: Encoder = ENCODERS[scales.pop("kind")]()
-        encoder.restore(scales, {name: tensor.numpy() for name, tensor in parts["encoder"].items()})
-        self.encoder_, self.temperature_, self.n_features_in_ = encoder, summary["temperature"], summary["n_features_in"]
-        if summary["feature_names_in"]:
-            self.feature_names_in_ = np.array(summary["feature_names_in"], dtype=object)
-        noise = summary["transition"]
-        self.transition_ = None if noise is None else TransitionMatrix(**noise, classes=summary["classes"])
-        maker = self._network_maker()
-        method = make_method(self.method, self.method_options)
-        method.network = maker()
-        method.network.load_state_dict(parts["network"])
-        if parts["second"]:
-            method.second = maker()
-            method.second.load_state_dict(parts["second"])
-        self._settle(method.eval())
-        self.error_probability_ = parts["items"]["error_probability"].numpy()
-        self.history_index_ = parts["items"]["history_index"].numpy()
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

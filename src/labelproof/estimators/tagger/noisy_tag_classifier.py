@@ -6,6 +6,7 @@ import copy
 import math
 import os
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -23,9 +24,11 @@ from labelproof.data.picture_rows import PictureRows
 from labelproof.errors import BadInput
 from labelproof.estimators.tagger.network import TagNetwork, WithHead, begin_at
 from labelproof.estimators.tagger.noise_network import NoiseNetwork, posterior_logits
-from labelproof.estimators.tagger.saved import read_model, write_model
 from labelproof.estimators.tagger.stages import Stages
 from labelproof.networks import FCNVGG16, InputShape, make_backbone
+from labelproof.saving.saveable import Saveable, params_of, plain_params
+from labelproof.saving.state import State
+from labelproof.training.checkpoint import arrays_of, tensors_of
 from labelproof.training.loop import fit
 from labelproof.training.options import Options
 from labelproof.training.trainable import TrainingData
@@ -36,11 +39,12 @@ LOSSES = ("cross-entropy", "warp")
 SPLITTING = ("encode", "score")  # what a backbone in two parts has
 BLOCK = 256
 UNKNOWN = -1
+ITEMS = ("error_probability_", "missing_", "incorrect_", "_varying", "_always")  # what is known of the training items
 CERTAIN = 30.0  # logit of a tag that is given always
 Probs = npt.NDArray[np.float64]
 
 
-class NoisyTagClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+class NoisyTagClassifier(Saveable, ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     r"""A multi-label neural network with a noise modeling network (NMN) for missing and incorrect tags.
 
     Each given tag z is an observation of a hidden true tag y, ``p(z | x) = sum over y of p(z | y, x) p(y | x)``. The classifier
@@ -107,6 +111,8 @@ class NoisyTagClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     >>> bool((model.predict(x) == true).mean() > 0.9)
     True
     """
+
+    kind, made_by = "noisy-tag-classifier", "labelproof concepts --captions"
 
     def __init__(
         self,
@@ -355,34 +361,61 @@ class NoisyTagClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             found.append((1 - true) * odds[..., 0].sigmoid() + true * odds[..., 1].sigmoid())
         return torch.cat(found).numpy()
 
-    def save(self, folder: str | os.PathLike[str], *, overwrite: bool = False) -> None:
-        """Write the model into a folder, whole or not at all: weights and JSON, no pickle.
-
-        Raises
-        ------
-        BadInput
-            If the folder exists and ``overwrite`` is false.
-        """
-        check_is_fitted(self, "module_")
-        write_model(self, folder, overwrite=overwrite)
+    def to_state(self) -> State:
+        """What was fitted, as JSON and arrays; a network of the user's own is left out."""
+        scales, arrays = self.encoder_.state()
+        own_network = not isinstance(self.backbone, str)
+        meta = {
+            "params": plain_params(self, weights=None, **({"backbone": None} if own_network else {})),
+            "classes": self.classes_.tolist(),
+            "constant": self.constant_,
+            "encoder": {"kind": self.encoder_.kind, **scales},
+        }
+        found = {f"items/{name}": getattr(self, name) for name in ITEMS}
+        found |= {f"encoder/{name}": np.asarray(array) for name, array in arrays.items()}
+        found |= arrays_of(self.module_.network, "network")
+        found |= {} if self.module_.noise is None else arrays_of(self.module_.noise, "noise")
+        return State(self.kind, meta, found)
 
     @classmethod
-    def load(cls, folder: str | os.PathLike[str], *, backbone: Any = None) -> Self:
+    def from_state(cls, state: State, *, backbone: nn.Module | None = None) -> Self:
+        """The same again; see `load`."""
+        model = cls(**params_of(state, backbone=backbone))
+        model.classes_, model.constant_ = np.array(state.get("classes", list)), state.get("constant", list)
+        for name in ITEMS:
+            setattr(model, name, state.of("items")[name])
+        scales = dict(state.get("encoder", dict))
+        model.encoder_ = ENCODERS[scales.pop("kind")]()
+        model.encoder_.restore(scales, state.of("encoder"))
+        tags, noise, weights = len(model.classes_), None, tensors_of(state.of("noise"))
+        network = TagNetwork(model._backbone(tags), len(model.encoder_.shape), model.pooling)
+        network.load_state_dict(tensors_of(state.of("network")))
+        if weights:
+            dependent = "weight" in weights
+            noise = NoiseNetwork(weights["weight"].shape[-1] if dependent else 1, tags, feature_dependent=dependent)
+            noise.load_state_dict(weights)
+        model.module_ = Stages(network, noise, TrainingData(torch.zeros(0), torch.zeros(0)), list(model.stages)).eval()
+        del model.module_.data
+        return model
+
+    @classmethod
+    def load(cls, folder: str | os.PathLike[str], *, backbone: nn.Module | None = None) -> Self:
         """Read what `save` wrote.
 
         Parameters
         ----------
         folder : path
-        backbone : Module, optional
+        backbone : Module, default=None
             Needed where the model was trained with one: only its weights are in the folder.
 
         Raises
         ------
+        BadInput
+            If the folder holds something else, or a later version of labelproof wrote it.
         CorruptArtifact
-            If the file is missing or damaged, or the network is another.
+            If a file is missing or damaged, or the network is another.
         """
-        model: Self = read_model(cls, folder, backbone)
-        return model
+        return cls._restored(folder, partial(cls.from_state, backbone=backbone))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -11,7 +9,7 @@ from torch.nn import functional
 from labelproof.estimators.tagger.network import TagNetwork
 from labelproof.estimators.tagger.noise_network import NoiseNetwork, noisy_cross_entropy, posterior_logits
 from labelproof.losses import warp_tags
-from labelproof.training.trainable import Batch, Step, Trainable, TrainingData
+from labelproof.training.trainable import Batch, Group, Step, Trainable, TrainingData
 
 BLOCK = 256
 PSEUDO = 1.0  # counts of each kind that a rate by expectation-maximisation begins with
@@ -63,13 +61,13 @@ class Stages(Trainable):
         """Epochs of each stage."""
         return self.lengths
 
-    def parameter_groups(self) -> list[dict[str, Any]]:
+    def parameter_groups(self) -> list[Group]:
         """The noise network has learning rates of its own, and no weight decay: that would draw rates to one half.
 
         Optimisers that scale each step, as Adam does, move log-odds that c weights make together c times as fast as a bias does,
         and features would explain whatever was given before the classifier could. The weights' rate is that of the biases over c.
         """
-        groups: list[dict[str, Any]] = [{"params": list(self.network.parameters())}]
+        groups: list[Group] = [{"params": list(self.network.parameters())}]
         if self.noise is not None and not self.em:
             groups.append({"params": [self.noise.bias], "lr_scale": self.noise_lr, "weight_decay": 0.0})
             if self.noise.weight is not None:
