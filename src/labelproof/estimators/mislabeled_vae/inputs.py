@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from torch import Tensor
 
+from labelproof.data.rows import SparseRows
 from labelproof.errors import BadInput
 from labelproof.estimators.mislabeled_vae.likelihoods import LIKELIHOODS
 from labelproof.validation import UNLABELLED
@@ -16,9 +18,11 @@ from labelproof.validation.estimator_labels import coded_labels
 
 BLOCK = 4096
 Codes = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float32]
+Rows = Tensor | SparseRows
 
 
-def blocks(rows: Any) -> Iterator[tuple[int, Tensor]]:
+def blocks(rows: Rows) -> Iterator[tuple[int, Tensor]]:
     """First row and rows of each block."""
     for start in range(0, len(rows), BLOCK):
         yield start, rows[start : start + BLOCK]
@@ -79,3 +83,34 @@ def known_batches(batch: Any, n: int, names: npt.NDArray[Any]) -> Codes:
     if len(unknown):
         raise BadInput(f"batch is {str(own[unknown[0]])!r} in row {unknown[0]}; the model knows {', '.join(names[:8])}.")
     return np.searchsorted(names, own).astype(np.int64)
+
+
+def scales_of(rows: Rows, likelihood: str) -> tuple[Floats, Floats, tuple[float, float]]:
+    """Mean and spread of each column (d,), 0 and 1 unless real numbers are standardised; median and variance of the log library.
+
+    Raises
+    ------
+    BadInput
+        For values that the likelihood cannot have.
+    """
+    d = rows.shape[1]
+    total, square, library = np.zeros(d), np.zeros(d), []
+    for start, block in blocks(rows):
+        check_values(block, start, likelihood)
+        exact = block.double()
+        total += exact.sum(dim=0).numpy()
+        square += exact.square().sum(dim=0).numpy()
+        library.append(exact.sum(dim=1).numpy())
+    mean, spread = np.zeros(d), np.ones(d)
+    if likelihood == "gaussian":
+        mean = total / len(rows)
+        deviation = np.sqrt(np.maximum(square / len(rows) - mean**2, 0))
+        spread = np.where(deviation > 1e-6, deviation, 1.0)
+    logs = np.log(np.maximum(np.concatenate(library), 1.0)) if LIKELIHOODS[likelihood].counts else np.zeros(1)
+    return mean.astype(np.float32), spread.astype(np.float32), (float(np.median(logs)), float(max(logs.var(), 1e-2)))
+
+
+def standardised(rows: Rows, mean: Floats, spread: Floats) -> Tensor:
+    """Rows with mean 0 and spread 1, dense."""
+    dense = rows[slice(None)] if isinstance(rows, SparseRows) else rows
+    return (dense - torch.from_numpy(mean)) / torch.from_numpy(spread)

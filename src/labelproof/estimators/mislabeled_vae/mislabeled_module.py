@@ -9,13 +9,15 @@ label is an observation like x, not the truth.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from labelproof.errors import BadInput
 from labelproof.estimators.mislabeled_vae.likelihoods import LIKELIHOODS, LOG_2PI, normal_kl, normal_log_prob
 
 LOG_VARIANCE = (-8.0, 4.0)
@@ -124,6 +126,25 @@ class MislabeledModule(nn.Module):
         self.register_buffer("log_transition", log_transition.float().clone())
         self.register_buffer("prior", prior.float().clone())
         self.register_buffer("library_prior", torch.zeros(max(1, s.batches), 2))  # mean and log variance of log library
+
+    def take_over(self, theirs: Shape, weights: Mapping[str, Tensor]) -> None:
+        """The weights of the networks of x and z1 of another module.
+
+        Raises
+        ------
+        BadInput
+            If there are none, or they are of another shape.
+        """
+        own = self.shape
+        if not weights:
+            raise BadInput(
+                "pretrained kept nothing of its pre-training, which had no epoch. Fit it anew, with epochs[0] above 0."
+            )
+        if replace(own, classes=theirs.classes, class_latent=theirs.class_latent, class_hidden=theirs.class_hidden) != theirs:
+            raise BadInput(
+                f"pretrained has the networks {theirs}, but these are {own}. Give both the same options and features."
+            )
+        self.load_state_dict(weights, strict=False)
 
     def infer(self, x: Tensor, given: Tensor, batch: Tensor | None = None) -> Inferred:
         """``q(z1 | x)`` and the library size.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any, Self, cast
 
 import numpy as np
@@ -19,15 +18,24 @@ from labelproof.data.rows import SparseRows
 from labelproof.errors import BadInput
 from labelproof.estimators.mislabeled_vae.assumed_noise import assumed_noise, pseudo_counts
 from labelproof.estimators.mislabeled_vae.cells import Cells, is_anndata, write_results
-from labelproof.estimators.mislabeled_vae.inputs import Codes, blocks, check_values, coded_batches, few_labels, known_batches
-from labelproof.estimators.mislabeled_vae.likelihoods import LIKELIHOODS
+from labelproof.estimators.mislabeled_vae.inputs import (
+    Codes,
+    blocks,
+    check_values,
+    coded_batches,
+    few_labels,
+    known_batches,
+    scales_of,
+    standardised,
+)
+from labelproof.estimators.mislabeled_vae.likelihoods import LIKELIHOODS, chosen_likelihood
 from labelproof.estimators.mislabeled_vae.mislabeled_module import MislabeledModule, Shape
-from labelproof.estimators.mislabeled_vae.regime import Regime
+from labelproof.estimators.mislabeled_vae.regime import Regime, phase_lengths
+from labelproof.estimators.mislabeled_vae.state import restore, state_of
 from labelproof.noise.posterior import error_probability, posterior
 from labelproof.noise.transition import TransitionMatrix
-from labelproof.saving.saveable import Saveable, columns_of, params_of, plain_params, restore_columns
+from labelproof.saving.saveable import Saveable, params_of
 from labelproof.saving.state import State
-from labelproof.training.checkpoint import arrays_of, tensors_of
 from labelproof.training.loop import fit
 from labelproof.training.options import Options
 from labelproof.training.trainable import TrainingData
@@ -35,12 +43,9 @@ from labelproof.validation import (
     UNLABELLED,
     check_distribution,
     check_labels,
-    did_you_mean,
 )
 
-STEPS, EPOCHS = (400, 150, 150), (20, 10, 10)  # of a phase, at least
 DIAGONAL = 4.0  # pseudo-counts of the right label
-ITEMS = ("mean_", "spread_", "error_probability_", "posterior_")  # arrays beside the networks
 Probs = npt.NDArray[np.float64]
 
 
@@ -115,6 +120,7 @@ class MislabeledVAE(Saveable, ClassifierMixin, TransformerMixin, BaseEstimator):
     """
 
     kind = "mislabeled-vae"
+    pretrained_: dict[str, Tensor]
 
     def __init__(
         self,
@@ -201,57 +207,28 @@ class MislabeledVAE(Saveable, ClassifierMixin, TransformerMixin, BaseEstimator):
             if y is not None or batch is not None:
                 raise BadInput("labels and batches of an AnnData are columns of obs. Give labels_key and batch_key.")
             cells = Cells(labels_key, unlabeled_category, layer, batch_key)
-            rows, y, batch = cells.items(X, whole=self._likelihood(True) in ("nb", "zinb"))
+            rows, y, batch = cells.items(X, whole=chosen_likelihood(self.likelihood, cells=True) in ("nb", "zinb"))
         else:
             if any(name is not None for name in (labels_key, unlabeled_category, layer, batch_key)):
                 raise BadInput("labels_key, unlabeled_category, layer and batch_key belong to an AnnData. Give y and batch.")
             rows = self._array(X, fitting=True)
-        self.cells_, self.likelihood_ = cells, self._likelihood(cells is not None)
+        self.cells_, self.likelihood_ = cells, chosen_likelihood(self.likelihood, cells=cells is not None)
         given, self.classes_ = few_labels(y, len(rows))
         codes, self.batches_ = coded_batches(batch, len(rows))
-        self._scale(rows)
+        self.mean_, self.spread_, self.log_library_ = scales_of(rows, self.likelihood_)
         self._train(self._scaled(rows), given, codes, pretrained)
         self._finish(rows, given, codes)
         if cells is not None:
             write_results(X, self, self._class_probs(rows, given, codes), self._latent(rows, codes))
         return self
 
-    def _likelihood(self, cells: bool) -> str:
-        if self.likelihood == "auto":
-            return "nb" if cells else "gaussian"
-        if self.likelihood not in LIKELIHOODS:
-            near = did_you_mean(self.likelihood, list(LIKELIHOODS))
-            raise BadInput(f"likelihood is {self.likelihood!r}. {near}Give auto, {', '.join(LIKELIHOODS)}.")
-        return self.likelihood
-
     def _array(self, X: Any, *, fitting: bool = False) -> Any:
         """The rows of an array, checked: float32, or sparse as they are."""
         X = validate_data(self, X, accept_sparse="csr", dtype=np.float32, reset=fitting)
         return SparseRows(X) if issparse(X) else torch.from_numpy(np.ascontiguousarray(X))
 
-    def _scale(self, rows: Any) -> None:
-        """Check the values, and how real numbers are standardised."""
-        self.mean_, self.spread_ = np.zeros(rows.shape[1], np.float32), np.ones(rows.shape[1], np.float32)
-        total, square, library = np.zeros(rows.shape[1]), np.zeros(rows.shape[1]), []
-        for start, block in blocks(rows):
-            check_values(block, start, self.likelihood_)
-            exact = block.double()
-            total += exact.sum(dim=0).numpy()
-            square += exact.square().sum(dim=0).numpy()
-            library.append(exact.sum(dim=1).numpy())
-        if self.likelihood_ == "gaussian":
-            mean = total / len(rows)
-            self.mean_ = mean.astype(np.float32)
-            spread = np.sqrt(np.maximum(square / len(rows) - mean**2, 0))
-            self.spread_ = np.where(spread > 1e-6, spread, 1.0).astype(np.float32)
-        logs = np.log(np.maximum(np.concatenate(library), 1.0)) if LIKELIHOODS[self.likelihood_].counts else np.zeros(1)
-        self.log_library_ = float(np.median(logs)), float(max(logs.var(), 1e-2))
-
     def _scaled(self, rows: Any) -> Any:
-        if self.likelihood_ != "gaussian":
-            return rows
-        dense = rows[slice(None)] if isinstance(rows, SparseRows) else rows
-        return (dense - torch.from_numpy(self.mean_)) / torch.from_numpy(self.spread_)
+        return standardised(rows, self.mean_, self.spread_) if self.likelihood_ == "gaussian" else rows
 
     def _noise(self) -> tuple[Tensor, bool]:
         return assumed_noise(self.transition, self.concentration, self.classes_)
@@ -265,14 +242,15 @@ class MislabeledVAE(Saveable, ClassifierMixin, TransformerMixin, BaseEstimator):
         if not self.beta > 0:
             raise BadInput(f"beta is {self.beta!r}. Give a number above 0.")
         prior = np.full(k, 1 / k) if named else check_distribution(self.prior, k)
-        lengths = self._epochs(len(given))
+        lengths = phase_lengths(len(given), self.batch_size, self.epochs)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed)
             self.module_ = MislabeledModule(self._shape(x.shape[1]), log_transition, torch.from_numpy(prior))
         self.module_.library_prior.copy_(torch.tensor([[self.log_library_[0], math.log(self.log_library_[1])]]))
         if pretrained is not None:
+            check_is_fitted(pretrained, "module_")
             lengths[0] = 0
-            self._take_over(pretrained)
+            self.module_.take_over(pretrained.module_.shape, pretrained.pretrained_)
         data = TrainingData(x, torch.from_numpy(given))
         regime = Regime(
             self.module_, data, torch.from_numpy(codes), lengths,
@@ -286,26 +264,6 @@ class MislabeledVAE(Saveable, ClassifierMixin, TransformerMixin, BaseEstimator):
         fit(regime, data, options)
         self.module_.eval()
         self.pretrained_ = regime.pretrained
-
-    def _take_over(self, other: MislabeledVAE) -> None:
-        """The networks of x and z1; where their sizes differ, say so."""
-        if not getattr(other, "pretrained_", None):  # loaded ones of version 0.1 have none
-            raise BadInput("pretrained is a model that was not fitted, or kept nothing of its pre-training. Fit it first.")
-        own, theirs = self.module_.shape, other.module_.shape
-        if replace(own, classes=theirs.classes, class_latent=theirs.class_latent, class_hidden=theirs.class_hidden) != theirs:
-            raise BadInput(
-                f"pretrained has the networks {theirs}, but these are {own}. Give both the same options and features."
-            )
-        self.module_.load_state_dict(other.pretrained_, strict=False)
-
-    def _epochs(self, n: int) -> list[int]:
-        if self.epochs is not None:
-            lengths = [int(length) for length in self.epochs]
-            if len(lengths) != 3 or min(lengths) < 0 or not sum(lengths):
-                raise BadInput(f"epochs is {self.epochs!r}. Give three numbers of epochs, 0 or more.")
-            return lengths
-        steps = max(1, n // self.batch_size)
-        return [max(epochs, math.ceil(least / steps)) for epochs, least in zip(EPOCHS, STEPS, strict=True)]
 
     def _shape(self, features: int) -> Shape:
         return Shape(
@@ -425,35 +383,13 @@ class MislabeledVAE(Saveable, ClassifierMixin, TransformerMixin, BaseEstimator):
 
     def to_state(self) -> State:
         """What was fitted, as JSON and arrays."""
-        meta = {
-            "params": plain_params(self),
-            "classes": self.classes_.tolist(),
-            "batches": self.batches_.tolist(),
-            "likelihood": self.likelihood_,
-            "log_library": list(self.log_library_),
-            "elbo": self.elbo_,
-            "cells": None if self.cells_ is None else self.cells_._asdict(),
-            **columns_of(self),
-        }
-        arrays = {f"items/{name}": getattr(self, name) for name in ITEMS} | arrays_of(self.module_, "module")
-        return State(self.kind, meta, arrays | arrays_of(self.pretrained_, "pretrained"))
+        return state_of(self)
 
     @classmethod
     def from_state(cls, state: State) -> Self:
         """The same again."""
         model = cls(**params_of(state))
-        model.classes_, model.batches_ = np.array(state.get("classes", list)), np.array(state.get("batches", list))
-        model.likelihood_, model.elbo_ = state.get("likelihood", str), state.get("elbo", float)
-        model.log_library_ = tuple(state.get("log_library", list))
-        model.cells_ = None if state.meta["cells"] is None else Cells(**state.get("cells", dict))
-        for name in ITEMS:
-            setattr(model, name, state.of("items")[name])
-        restore_columns(model, state)
-        weights = tensors_of(state.of("module"))
-        module = MislabeledModule(model._shape(len(model.mean_)), weights["log_transition"], weights["prior"])
-        module.load_state_dict(weights)
-        model.module_, model.pretrained_ = module.eval(), tensors_of(state.of("pretrained"))
-        model.transition_ = model._as_trained()
+        restore(model, state)
         return model
 
     def __sklearn_tags__(self) -> Any:

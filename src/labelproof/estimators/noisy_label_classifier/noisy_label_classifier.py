@@ -18,6 +18,7 @@ from torch import nn
 from labelproof.data.dataset import Dataset
 from labelproof.data.encoding import ENCODERS, RawEncoder, kind_of, n_dims
 from labelproof.errors import BadInput
+from labelproof.estimators.noisy_label_classifier.items import check_two_classes, held_out, some_of
 from labelproof.estimators.noisy_label_classifier.state import KIND, restore, state_of
 from labelproof.methods import Method, Task, make_method
 from labelproof.networks import Backbone, InputShape, network_maker
@@ -197,12 +198,12 @@ class NoisyLabelClassifier(Saveable, ClassifierMixin, BaseEstimator):  # type: i
         known = None if verified is None else np.asarray(verified, bool)
         if known is not None and len(known) != len(given):
             raise BadInput(f"verified has {len(known)} rows but there are {len(given)} items. Give one entry per item.")
-        self._check_classes(given[used])
+        check_two_classes(given[used], self.classes_)
         encoder = RawEncoder() if kind == "raw" else ENCODERS[kind]()
         self.encoder_ = encoder.fit(X if used.all() else take_rows(X, np.flatnonzero(used)))
         if kind not in ("numbers", "raw") or not hasattr(self, "n_features_in_"):
             self.n_features_in_ = int(np.prod(self.encoder_.shape))
-        held = self._held_out(given, used, known)
+        held = held_out(given, used, known, self.validation_fraction, self.seed)
         rows = np.flatnonzero(used & ~held)
         whole = TrainingData(
             torch.from_numpy(self.encoder_.transform(X)),
@@ -210,8 +211,8 @@ class NoisyLabelClassifier(Saveable, ClassifierMixin, BaseEstimator):  # type: i
             None if weight is None else torch.from_numpy(weight / weight[rows].mean()).float(),
             None if known is None else torch.from_numpy(known & (given != UNLABELLED)),
         )
-        validation = _part(whole, np.flatnonzero(held)) if held.any() else None
-        self._train(method, options, _part(whole, rows), validation)
+        validation = some_of(whole, np.flatnonzero(held)) if held.any() else None
+        self._train(method, options, some_of(whole, rows), validation)
         self.history_index_ = rows
         self._finish(method, given, rows, known, validation)
         return self
@@ -224,12 +225,6 @@ class NoisyLabelClassifier(Saveable, ClassifierMixin, BaseEstimator):  # type: i
         epochs = sum(method.phases(self.epochs))
         self.history_ = History(len(data), epochs, None if folder is None else folder / HISTORY_FOLDER)
         fit(method, data, options, validation=validation, history=self.history_, folder=folder, identity=self._identity())
-
-    def _check_classes(self, given: npt.NDArray[np.int64]) -> None:
-        occurring = np.unique(given[given >= 0])
-        if len(occurring) < 2:
-            name = f"only {self.classes_[occurring[0]]!r}" if len(occurring) else "no label"
-            raise BadInput(f"the classifier needs 2 classes or more, but y has {name}: only one class can be learned of that.")
 
     def _options(self, method: Method) -> Options:
         chosen = {name: getattr(self, name) for name in LOOP_OPTIONS}
@@ -270,16 +265,6 @@ class NoisyLabelClassifier(Saveable, ClassifierMixin, BaseEstimator):  # type: i
     def _kind(self, X: Any) -> str:
         kind = kind_of(X)
         return "raw" if not isinstance(self.backbone, str) and kind in ("numbers", "pictures") else kind
-
-    def _held_out(self, given: Any, used: Any, verified: Any) -> npt.NDArray[np.bool_]:
-        """Items for validation: labelled ones, classes alike, never the last of a class; verified ones are trained on."""
-        held = np.zeros(len(given), bool)
-        if self.validation_fraction:
-            rng = np.random.default_rng(self.seed)
-            for code in np.unique(given[given >= 0]):
-                rows = np.flatnonzero((given == code) & used & (True if verified is None else ~verified))
-                held[rng.permutation(rows)[: min(round(self.validation_fraction * len(rows)), len(rows) - 1)]] = True
-        return held
 
     def _task(self, data: TrainingData) -> Task:
         return Task(
@@ -393,8 +378,3 @@ class NoisyLabelClassifier(Saveable, ClassifierMixin, BaseEstimator):  # type: i
         tags = super().__sklearn_tags__()
         tags.non_deterministic = False
         return tags
-
-
-def _part(data: TrainingData, rows: npt.NDArray[np.int64]) -> TrainingData:
-    chosen = torch.from_numpy(rows)
-    return TrainingData(*(None if part is None else part[chosen] for part in (data.x, data.given, data.weight, data.verified)))  # type: ignore[arg-type]

@@ -19,16 +19,16 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
 from labelproof.data.bags import Bags
-from labelproof.data.encoding import ENCODERS, Encoder, RawEncoder, kind_of
 from labelproof.data.picture_rows import PictureRows
 from labelproof.errors import BadInput
+from labelproof.estimators.tagger.inputs import UNKNOWN, encoded, fitted_encoder, given_tags
 from labelproof.estimators.tagger.network import TagNetwork, WithHead, begin_at
 from labelproof.estimators.tagger.noise_network import NoiseNetwork, posterior_logits
 from labelproof.estimators.tagger.stages import Stages
+from labelproof.estimators.tagger.state import restore, state_of
 from labelproof.networks import FCNVGG16, InputShape, make_backbone
-from labelproof.saving.saveable import Saveable, params_of, plain_params
+from labelproof.saving.saveable import Saveable, params_of
 from labelproof.saving.state import State
-from labelproof.training.checkpoint import arrays_of, tensors_of
 from labelproof.training.loop import fit
 from labelproof.training.options import Options
 from labelproof.training.trainable import TrainingData
@@ -38,8 +38,6 @@ NOISES = ("feature-independent", "feature-dependent", "em")
 LOSSES = ("cross-entropy", "warp")
 SPLITTING = ("encode", "score")  # what a backbone in two parts has
 BLOCK = 256
-UNKNOWN = -1
-ITEMS = ("error_probability_", "missing_", "incorrect_", "_varying", "_always")  # what is known of the training items
 CERTAIN = 30.0  # logit of a tag that is given always
 Probs = npt.NDArray[np.float64]
 
@@ -176,9 +174,9 @@ class NoisyTagClassifier(Saveable, ClassifierMixin, BaseEstimator):  # type: ign
         BadInput
         """
         self._check_options()
-        given = self._tags(y, names)
-        self.encoder_ = self._encoder(X)
-        x = self._encoded(X)
+        given, self.classes_ = given_tags(y, names)
+        self.encoder_ = fitted_encoder(X, raw=not isinstance(self.backbone, str))
+        x = encoded(X, self.encoder_)
         if len(x) != len(given):
             raise BadInput(f"X has {len(x)} items but y has {len(given)} rows. Give one row of tags per item.")
         self._said(given)
@@ -216,46 +214,12 @@ class NoisyTagClassifier(Saveable, ClassifierMixin, BaseEstimator):  # type: ign
         if not self.noise_lr > 0:
             raise BadInput(f"noise_lr is {self.noise_lr!r}. Give a number above 0.")
 
-    def _tags(self, y: Any, names: Any) -> npt.NDArray[np.int64]:
-        """0, 1, or -1 where unknown, shape (n, k); sets ``classes_``."""
-        if names is None and hasattr(y, "columns"):
-            names = list(y.columns)
-        given = np.asarray(y.toarray() if hasattr(y, "toarray") else y)
-        if given.ndim != 2 or 0 in given.shape or given.dtype.kind not in "biuf":
-            raise BadInput(f"y has shape {given.shape}. Give 0/1 of shape (n, k), a row per item and a column per tag.")
-        given = np.where(np.isnan(given), UNKNOWN, given) if given.dtype.kind == "f" else given
-        bad = np.argwhere(~np.isin(given, (0, 1, UNKNOWN)))
-        if len(bad):
-            row, column = bad[0]
-            raise BadInput(f"y is {given[row, column]!r} in row {row}, column {column}. Give 0, 1, or -1 where unknown.")
-        self.classes_ = np.arange(given.shape[1]) if names is None else np.asarray(list(names))
-        if self.classes_.shape != (given.shape[1],):
-            raise BadInput(f"names has {self.classes_.size} entries but y has {given.shape[1]} columns. Give one name per tag.")
-        return given.astype(np.int64)
-
     def _said(self, given: npt.NDArray[np.int64]) -> None:
         never, always = ~(given == 1).any(axis=0), ~(given == 0).any(axis=0)
         self.constant_ = self.classes_[never | always].tolist()
         if len(self.constant_) == len(self.classes_):
             raise BadInput("every tag is given always or never: nothing can be learned. Give tags that vary.")
         self._varying, self._always = ~(never | always), always
-
-    def _encoder(self, X: Any) -> Encoder:
-        if isinstance(X, PictureRows):
-            return RawEncoder().fit(np.zeros((1, *X.shape[-3:]), np.float32))
-        items = X.instances if isinstance(X, Bags) else X
-        kind = kind_of(items)
-        if not isinstance(self.backbone, str) and kind in ("numbers", "pictures"):
-            return RawEncoder().fit(items)
-        return ENCODERS[kind]().fit(items)
-
-    def _encoded(self, X: Any) -> Any:
-        """A tensor, or what gives rows as one does."""
-        if isinstance(X, PictureRows):
-            return X
-        if isinstance(X, Bags):
-            return torch.from_numpy(X.padded(self.encoder_.transform))
-        return torch.from_numpy(self.encoder_.transform(X))
 
     def _backbone(self, tags: int) -> nn.Module:
         if isinstance(self.backbone, str):
@@ -315,7 +279,7 @@ class NoisyTagClassifier(Saveable, ClassifierMixin, BaseEstimator):  # type: ign
     def decision_function(self, X: Any) -> Probs:
         """Logits of the true tags, shape (n, k)."""
         check_is_fitted(self, "module_")
-        logits = torch.cat([logits for logits, _ in self._parts(self._encoded(X))]).numpy()
+        logits = torch.cat([logits for logits, _ in self._parts(encoded(X, self.encoder_))]).numpy()
         logits[:, ~self._varying] = np.where(self._always[~self._varying], CERTAIN, -CERTAIN)
         return np.asarray(logits)
 
@@ -356,46 +320,20 @@ class NoisyTagClassifier(Saveable, ClassifierMixin, BaseEstimator):  # type: ign
         """``p(z = 1 | x)``, the probability that people would give each tag (human-centric prediction), shape (n, k)."""
         check_is_fitted(self, "module_")
         found = []
-        for logits, odds in self._parts(self._encoded(X)):
+        for logits, odds in self._parts(encoded(X, self.encoder_)):
             true = logits.sigmoid()
             found.append((1 - true) * odds[..., 0].sigmoid() + true * odds[..., 1].sigmoid())
         return torch.cat(found).numpy()
 
     def to_state(self) -> State:
         """What was fitted, as JSON and arrays; a network of the user's own is left out."""
-        scales, arrays = self.encoder_.state()
-        own_network = not isinstance(self.backbone, str)
-        meta = {
-            "params": plain_params(self, weights=None, **({"backbone": None} if own_network else {})),
-            "classes": self.classes_.tolist(),
-            "constant": self.constant_,
-            "encoder": {"kind": self.encoder_.kind, **scales},
-        }
-        found = {f"items/{name}": getattr(self, name) for name in ITEMS}
-        found |= {f"encoder/{name}": np.asarray(array) for name, array in arrays.items()}
-        found |= arrays_of(self.module_.network, "network")
-        found |= {} if self.module_.noise is None else arrays_of(self.module_.noise, "noise")
-        return State(self.kind, meta, found)
+        return state_of(self)
 
     @classmethod
     def from_state(cls, state: State, *, backbone: nn.Module | None = None) -> Self:
         """The same again; see `load`."""
         model = cls(**params_of(state, backbone=backbone))
-        model.classes_, model.constant_ = np.array(state.get("classes", list)), state.get("constant", list)
-        for name in ITEMS:
-            setattr(model, name, state.of("items")[name])
-        scales = dict(state.get("encoder", dict))
-        model.encoder_ = ENCODERS[scales.pop("kind")]()
-        model.encoder_.restore(scales, state.of("encoder"))
-        tags, noise, weights = len(model.classes_), None, tensors_of(state.of("noise"))
-        network = TagNetwork(model._backbone(tags), len(model.encoder_.shape), model.pooling)
-        network.load_state_dict(tensors_of(state.of("network")))
-        if weights:
-            dependent = "weight" in weights
-            noise = NoiseNetwork(weights["weight"].shape[-1] if dependent else 1, tags, feature_dependent=dependent)
-            noise.load_state_dict(weights)
-        model.module_ = Stages(network, noise, TrainingData(torch.zeros(0), torch.zeros(0)), list(model.stages)).eval()
-        del model.module_.data
+        restore(model, state)
         return model
 
     @classmethod
