@@ -103,7 +103,7 @@ def test_what_is_said_depends_on_the_frames_and_their_order(fitted):
 
 def test_it_obeys_its_seed():
     frames, said = videos(4)
-    first, second = (lp.ConceptCaptioner(**SMALL, epochs=3, seed=4).fit(frames, said).network_ for _ in range(2))
+    first, second = (lp.ConceptCaptioner(**SMALL, epochs=3, random_state=4).fit(frames, said).network_ for _ in range(2))
     assert all(torch.equal(a, b) for a, b in zip(first.state_dict().values(), second.state_dict().values(), strict=True))
 
 

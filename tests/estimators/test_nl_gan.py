@@ -55,7 +55,7 @@ def test_generated_labels_are_cleaner_than_the_given_ones(fitted, noisy):
 def test_the_same_seed_gives_the_same_pictures(fitted, noisy):
     again = lp.NLGAN(0.75, 0.75, **SMALL).fit(noisy[0], noisy[1])
     assert np.array_equal(again.generate(20)[0], fitted.generate(20)[0])
-    assert not np.array_equal(fitted.generate(20, seed=5)[0], fitted.generate(20)[0])
+    assert not np.array_equal(fitted.generate(20, random_state=5)[0], fitted.generate(20)[0])
 
 
 def test_pictures_of_one_class_on_request(fitted):

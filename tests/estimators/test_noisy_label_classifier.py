@@ -142,7 +142,7 @@ def test_pipelines_grid_search_and_parallel_jobs(digits):
 
 def test_the_same_seed_repeats_and_weights_of_zero_leave_out(digits):
     x, y = digits.data[:300], digits.target[:300].copy()
-    first, second, other = (quick(seed=s).fit(x, y).predict_proba(x) for s in (0, 0, 1))
+    first, second, other = (quick(random_state=s).fit(x, y).predict_proba(x) for s in (0, 0, 1))
     assert np.array_equal(first, second)
     assert not np.array_equal(first, other)
     weight = np.ones(300)

@@ -90,10 +90,10 @@ def test_the_published_example_is_one_of_our_draws():
         noisy[rng.permutation(np.flatnonzero(true == 0))[:150]] = 1
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", lp.LabelproofWarning)
-            model = lp.RankPruning(n_folds=3, seed=seed).fit(x, noisy)
+            model = lp.RankPruning(n_folds=3, random_state=seed).fit(x, noisy)
         rates, dropped = model.transition_.matrix, ~model.kept_
         found.append([rates[1, 0], rates[0, 1], dropped[noisy == 1].mean(), dropped[noisy == 0].mean(), model.score(*test)])
-        given_rates.append(lp.RankPruning(n_folds=3, seed=seed, rates=(0.8, 0.15)).fit(x, noisy).score(*test))
+        given_rates.append(lp.RankPruning(n_folds=3, random_state=seed, rates=(0.8, 0.15)).fit(x, noisy).score(*test))
     rates = np.median(found, axis=0)
     assert np.abs(rates[:2] - [0.82, 0.15]).max() < 0.02
     assert np.abs(rates[2:4] - [0.48, 0.47]).max() < 0.06

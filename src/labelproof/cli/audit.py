@@ -164,7 +164,7 @@ def _audit_cells(data: Path, options: dict[str, Any], batch_key: str | None, see
     label = label_of(data, options)  # told before a large file is read
     adata = read_adata(data)
     dataset = read_dataset(data, options | {"adata": adata})
-    model = lp.MislabeledVAE(seed=seed).fit(
+    model = lp.MislabeledVAE(random_state=seed).fit(
         adata,
         labels_key=label,
         unlabeled_category=options["unlabeled_category"],

@@ -18,10 +18,11 @@ from labelproof.progress import track
 from labelproof.saving.saveable import Saveable, columns_of, params_of, plain_params, restore_columns
 from labelproof.saving.state import State
 from labelproof.training.temperature import entropy_of
-from labelproof.validation import UNLABELLED, take_rows
+from labelproof.validation import UNLABELLED, RandomState, accepts_seed, seed_from, take_rows
 from labelproof.validation.estimator_labels import coded_labels, has_gaps
 
 
+@accepts_seed
 class BootstrapEnsemble(Saveable, ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """Clones of a classifier, each trained on items drawn with replacement.
 
@@ -31,9 +32,10 @@ class BootstrapEnsemble(Saveable, ClassifierMixin, BaseEstimator):  # type: igno
     Parameters
     ----------
     estimator : scikit-learn classifier
-        With ``predict_proba``; one with a parameter ``seed`` or ``random_state`` gets a different one in each clone.
+        With ``predict_proba``; one with a parameter ``random_state`` gets a different one in each clone.
     n : int
-    seed : int
+    random_state : int, RandomState instance or None, default=0
+        The same number gives the same model on the same kind of machine.
 
     Attributes
     ----------
@@ -62,10 +64,10 @@ class BootstrapEnsemble(Saveable, ClassifierMixin, BaseEstimator):  # type: igno
 
     kind = "bootstrap-ensemble"
 
-    def __init__(self, estimator: Any, n: int = 10, *, seed: int = 0) -> None:
+    def __init__(self, estimator: Any, n: int = 10, *, random_state: RandomState = 0) -> None:
         self.estimator = estimator
         self.n = n
-        self.seed = seed
+        self.random_state = random_state
 
     def fit(self, X: Any, y: Any) -> BootstrapEnsemble:
         """Train the clones.
@@ -89,12 +91,13 @@ class BootstrapEnsemble(Saveable, ClassifierMixin, BaseEstimator):  # type: igno
         labelled, k = np.flatnonzero(codes != UNLABELLED), len(self.classes_)
         if len(np.unique(codes[labelled])) < 2:
             raise BadInput("the classifier needs 2 classes or more, but y has only one class or no label.")
-        rng = np.random.default_rng(self.seed)
+        seed = seed_from(self.random_state)
+        rng = np.random.default_rng(seed)
         self.estimators_ = []
         unseen, votes = np.zeros((len(codes), k)), np.zeros(len(codes))
         for number in track(range(self.n), "training the ensemble"):
             rows = self._drawn(rng, codes, labelled)
-            member = _seeded(clone(self.estimator), self.seed + number).fit(take_rows(X, rows), codes[rows])
+            member = _seeded(clone(self.estimator), (seed + number) % 2**32).fit(take_rows(X, rows), codes[rows])
             self.estimators_.append(member)
             left = np.setdiff1d(labelled, rows)
             if len(left):
@@ -159,5 +162,4 @@ class BootstrapEnsemble(Saveable, ClassifierMixin, BaseEstimator):  # type: igno
 
 
 def _seeded(member: Any, seed: int) -> Any:
-    name = next((name for name in ("seed", "random_state") if name in member.get_params()), None)
-    return member if name is None else member.set_params(**{name: seed})
+    return member.set_params(random_state=seed) if "random_state" in member.get_params() else member

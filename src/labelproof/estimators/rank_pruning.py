@@ -18,8 +18,10 @@ from labelproof.noise.rank_pruning import inverse_noise_rates, noise_rates, rank
 from labelproof.noise.transition import TransitionMatrix
 from labelproof.saving.saveable import Saveable, columns_of, params_of, plain_params, restore_columns
 from labelproof.saving.state import State
+from labelproof.validation import RandomState, accepts_seed, seed_from
 
 
+@accepts_seed
 class RankPruning(Saveable, ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """Binary classification from labels of which some are wrong, around any scikit-learn classifier.
 
@@ -39,7 +41,8 @@ class RankPruning(Saveable, ClassifierMixin, BaseEstimator):  # type: ignore[mis
         With ``predict_proba`` and ``sample_weight`` in ``fit``; logistic regression where left out.
     n_folds : int
         Folds of the cross-validation that makes g.
-    seed : int
+    random_state : int, RandomState instance or None, default=0
+        Decides the folds.
     rates : (float, float), optional
         ``ρ1`` and ``ρ0`` where they are known; g then only ranks.
 
@@ -76,11 +79,11 @@ class RankPruning(Saveable, ClassifierMixin, BaseEstimator):  # type: ignore[mis
     kind = "rank-pruning"
 
     def __init__(
-        self, estimator: Any = None, n_folds: int = 5, seed: int = 0, rates: tuple[float, float] | None = None
+        self, estimator: Any = None, n_folds: int = 5, random_state: RandomState = 0, rates: tuple[float, float] | None = None
     ) -> None:
         self.estimator = estimator
         self.n_folds = n_folds
-        self.seed = seed
+        self.random_state = random_state
         self.rates = rates
 
     def __sklearn_tags__(self) -> Any:
@@ -162,7 +165,7 @@ class RankPruning(Saveable, ClassifierMixin, BaseEstimator):  # type: ignore[mis
         if folds < 2:
             alone = self.classes_[np.bincount(given).argmin()]
             raise BadInput(f"class {alone!r} has one example: it cannot be both learned and tested on. Add examples.")
-        splits = StratifiedKFold(folds, shuffle=True, random_state=self.seed)
+        splits = StratifiedKFold(folds, shuffle=True, random_state=seed_from(self.random_state))
         return np.asarray(cross_val_predict(clone(base), x, given, cv=splits, method="predict_proba")[:, 1])
 
     def predict_proba(self, x: Any) -> npt.NDArray[np.float64]:

@@ -97,7 +97,7 @@ def plain_params(estimator: BaseEstimator, /, **changed: object) -> dict[str, ob
 
 
 def params_of(state: State, *, backbone: object = None) -> dict[str, Any]:
-    """The parameters of a state as constructors take them: tuples, which JSON has as lists.
+    """The parameters of a state as constructors take them: tuples, which JSON has as lists, and today's names.
 
     Raises
     ------
@@ -105,6 +105,8 @@ def params_of(state: State, *, backbone: object = None) -> dict[str, Any]:
         If a network of the user's own, which is not in the state, is not handed in again.
     """
     params = dict(state.get("params", dict))
+    if "seed" in params:  # the name in version 0.1
+        params["random_state"] = params.pop("seed")
     if backbone is not None:
         params["backbone"] = backbone
     elif params.get("backbone", "") is None:

@@ -9,14 +9,11 @@ from labelproof.validation.arrays import (
     BoolArray,
     FloatArray,
     IntArray,
-    Seed,
     check_features,
     check_ids,
     check_pandas_index,
     check_rate,
-    check_seed,
     did_you_mean,
-    rng_from,
     take_rows,
     to_numpy,
 )
@@ -40,6 +37,7 @@ from labelproof.validation.probabilities import (
     check_tags,
     check_transition,
 )
+from labelproof.validation.random_state import RandomState, Seed, accepts_seed, check_seed, rng_from, seed_from
 
 __all__ = [
     "ROUNDING",
@@ -50,7 +48,9 @@ __all__ = [
     "CodedLabels",
     "FloatArray",
     "IntArray",
+    "RandomState",
     "Seed",
+    "accepts_seed",
     "check_codes",
     "check_distribution",
     "check_features",
@@ -70,6 +70,7 @@ __all__ = [
     "did_you_mean",
     "is_missing",
     "rng_from",
+    "seed_from",
     "take_rows",
     "to_numpy",
 ]

@@ -26,10 +26,12 @@ from labelproof.training.checkpoint import arrays_of, tensors_of
 from labelproof.training.loop import fit
 from labelproof.training.options import Options
 from labelproof.training.trainable import Batch, Step, Trainable, TrainingData
+from labelproof.validation import RandomState, accepts_seed, seed_from
 
 BLOCK = 128  # videos that are captioned at a time
 
 
+@accepts_seed
 class ConceptCaptioner(Saveable, BaseEstimator):  # type: ignore[misc]
     """Writes what is to be seen: concept probabilities of each frame in, a sentence out, by S2VT.
 
@@ -45,7 +47,8 @@ class ConceptCaptioner(Saveable, BaseEstimator):  # type: ignore[misc]
     epochs, batch_size : int
         An epoch has every caption once, with its video.
     learning_rate : float
-    seed : int
+    random_state : int, RandomState instance or None, default=0
+        The same number gives the same model on the same kind of machine.
     accelerator, precision
         As Lightning Fabric names them.
     checkpoints : path, optional
@@ -89,7 +92,7 @@ class ConceptCaptioner(Saveable, BaseEstimator):  # type: ignore[misc]
         epochs: int = 30,
         batch_size: int = 64,
         learning_rate: float = 2e-3,
-        seed: int = 0,
+        random_state: RandomState = 0,
         accelerator: str = "auto",
         precision: Any = "32-true",
         checkpoints: str | os.PathLike[str] | None = None,
@@ -103,7 +106,7 @@ class ConceptCaptioner(Saveable, BaseEstimator):  # type: ignore[misc]
         self.epochs = epochs
         self.batch_size = batch_size
         self.learning_rate = learning_rate
-        self.seed = seed
+        self.random_state = random_state
         self.accelerator = accelerator
         self.precision = precision
         self.checkpoints = checkpoints
@@ -153,18 +156,19 @@ class ConceptCaptioner(Saveable, BaseEstimator):  # type: ignore[misc]
                 f"the captions of video {videos[unknown[0]]!r} have unknown words only ({len(unknown)} such videos): {said[unknown[0]]!r}. "
                 f"Lower min_count, now {self.min_count}, or leave them out."
             )
+        seed = seed_from(self.random_state)
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.seed)
+            torch.manual_seed(seed)
             self.network_ = self._network()
         flat = frames.reshape(-1, self.n_concepts_)
         self.network_.standardise(torch.from_numpy(flat[~np.isnan(flat).any(axis=1)]))
         data: Any = TrainingData(_OfVideos(frames, video[known]), torch.from_numpy(words[known]))  # type: ignore[arg-type]
         options = Options(
             epochs=self.epochs, batch_size=min(self.batch_size, len(data)), learning_rate=self.learning_rate, weight_decay=0.0,
-            schedule="cosine", clip_norm=5.0, seed=self.seed, accelerator=self.accelerator, precision=self.precision,
+            schedule="cosine", clip_norm=5.0, seed=seed, accelerator=self.accelerator, precision=self.precision,
         )  # fmt: skip
         folder = None if self.checkpoints is None else Path(self.checkpoints)
-        elsewhere = ("checkpoints", "accelerator", "precision")
+        elsewhere = ("checkpoints", "accelerator", "precision", "random_state")  # whose seed is among the options
         sizes = {name: value for name, value in self.get_params().items() if name not in elsewhere}
         identity = {"model": "concept-captioner", **sizes, "words": len(self.vocabulary_)}
         fit(_Captioning(self.network_), data, options, folder=folder, identity=identity)

@@ -41,14 +41,18 @@ from labelproof.training.options import Options
 from labelproof.training.trainable import TrainingData
 from labelproof.validation import (
     UNLABELLED,
+    RandomState,
+    accepts_seed,
     check_distribution,
     check_labels,
+    seed_from,
 )
 
 DIAGONAL = 4.0  # pseudo-counts of the right label
 Probs = npt.NDArray[np.float64]
 
 
+@accepts_seed
 class MislabeledVAE(Saveable, ClassifierMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
     r"""M-VAE: classes, latent space and label noise learned together, from data of which few labels are known and some are wrong.
 
@@ -85,7 +89,8 @@ class MislabeledVAE(Saveable, ClassifierMixin, TransformerMixin, BaseEstimator):
         150 and 150 steps, where left out.
     batch_size : int
     learning_rate : float
-    seed : int
+    random_state : int, RandomState instance or None, default=0
+        The same number gives the same model on the same kind of machine.
     accelerator, devices, precision
         As Lightning Fabric names them.
 
@@ -139,7 +144,7 @@ class MislabeledVAE(Saveable, ClassifierMixin, TransformerMixin, BaseEstimator):
         epochs: tuple[int, int, int] | None = None,
         batch_size: int = 128,
         learning_rate: float = 3e-3,
-        seed: int = 0,
+        random_state: RandomState = 0,
         accelerator: str = "auto",
         devices: int = 1,
         precision: Any = "32-true",
@@ -158,7 +163,7 @@ class MislabeledVAE(Saveable, ClassifierMixin, TransformerMixin, BaseEstimator):
         self.epochs = epochs
         self.batch_size = batch_size
         self.learning_rate = learning_rate
-        self.seed = seed
+        self.random_state = random_state
         self.accelerator = accelerator
         self.devices = devices
         self.precision = precision
@@ -212,6 +217,7 @@ class MislabeledVAE(Saveable, ClassifierMixin, TransformerMixin, BaseEstimator):
             if any(name is not None for name in (labels_key, unlabeled_category, layer, batch_key)):
                 raise BadInput("labels_key, unlabeled_category, layer and batch_key belong to an AnnData. Give y and batch.")
             rows = self._array(X, fitting=True)
+        self._seed = seed_from(self.random_state)
         self.cells_, self.likelihood_ = cells, chosen_likelihood(self.likelihood, cells=cells is not None)
         given, self.classes_ = few_labels(y, len(rows))
         codes, self.batches_ = coded_batches(batch, len(rows))
@@ -244,7 +250,7 @@ class MislabeledVAE(Saveable, ClassifierMixin, TransformerMixin, BaseEstimator):
         prior = np.full(k, 1 / k) if named else check_distribution(self.prior, k)
         lengths = phase_lengths(len(given), self.batch_size, self.epochs)
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.seed)
+            torch.manual_seed(self._seed)
             self.module_ = MislabeledModule(self._shape(x.shape[1]), log_transition, torch.from_numpy(prior))
         self.module_.library_prior.copy_(torch.tensor([[self.log_library_[0], math.log(self.log_library_[1])]]))
         if pretrained is not None:
@@ -259,7 +265,7 @@ class MislabeledVAE(Saveable, ClassifierMixin, TransformerMixin, BaseEstimator):
         )  # fmt: skip
         options = Options(
             epochs=sum(lengths), batch_size=min(self.batch_size, len(given)), learning_rate=self.learning_rate, weight_decay=1e-3,
-            clip_norm=5.0, seed=self.seed, accelerator=self.accelerator, devices=self.devices, precision=self.precision,
+            clip_norm=5.0, seed=self._seed, accelerator=self.accelerator, devices=self.devices, precision=self.precision,
         )  # fmt: skip
         fit(regime, data, options)
         self.module_.eval()
@@ -278,7 +284,7 @@ class MislabeledVAE(Saveable, ClassifierMixin, TransformerMixin, BaseEstimator):
         self.posterior_ = posterior(self._class_probs(rows, given, codes), given, self.transition_)
         self.error_probability_ = error_probability(self.posterior_, given)
         with torch.random.fork_rng(devices=[]), torch.no_grad():
-            torch.manual_seed(self.seed)
+            torch.manual_seed(self._seed)
             found = [self.module_.terms(x, z, b).total for x, z, b in self._parts(rows, given, codes)]
         self.elbo_ = float(torch.cat(found).double().mean())
 
@@ -353,15 +359,16 @@ class MislabeledVAE(Saveable, ClassifierMixin, TransformerMixin, BaseEstimator):
 
         return pd.DataFrame(torch.cat(found).numpy(), index=adata.obs_names, columns=adata.var_names)
 
+    @accepts_seed
     @torch.no_grad()
-    def sample(self, y: Any, *, seed: int = 0) -> npt.NDArray[np.float32]:
+    def sample(self, y: Any, *, random_state: RandomState = 0) -> npt.NDArray[np.float32]:
         """Items of given true classes, drawn from the model.
 
         Parameters
         ----------
         y : array-like, shape (m,)
             True classes.
-        seed : int
+        random_state : int, RandomState instance or None, default=0
 
         Returns
         -------
@@ -372,7 +379,7 @@ class MislabeledVAE(Saveable, ClassifierMixin, TransformerMixin, BaseEstimator):
         classes = torch.from_numpy(check_labels(y, classes=self.classes_.tolist(), name="y", needed=0).codes)
         module = self.module_
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+            torch.manual_seed(seed_from(random_state))
             z2 = torch.randn(len(classes), 1, module.shape.class_latent).expand(-1, module.shape.classes, -1)
             mean, log_variance = (part[torch.arange(len(classes)), classes] for part in module.z1_of_z2(z2))
             z1 = mean + torch.randn_like(mean) * (0.5 * log_variance).exp()

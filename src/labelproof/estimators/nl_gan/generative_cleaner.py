@@ -16,23 +16,26 @@ from labelproof.estimators.nl_gan.pictures import PictureFormat
 from labelproof.estimators.noisy_label_classifier.noisy_label_classifier import NoisyLabelClassifier
 from labelproof.saving.saveable import Saveable, params_of, plain_params
 from labelproof.saving.state import State
+from labelproof.validation import RandomState, accepts_seed, seed_from
 
 MOST_WARPED = 1.0  # the strength at which a classifier sees generated pictures
 
 
+@accepts_seed
 class GenerativeCleaner(Saveable, ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """Two stages: a generator of cleanly labelled pictures is fitted to the noisy ones, then a classifier to what it makes.
 
     Parameters
     ----------
     generator : estimator, optional
-        With ``fit(images, labels)`` and ``generate(n, seed=)``; `labelproof.NLGAN` where left out.
+        With ``fit(images, labels)`` and ``generate(n, random_state=)``; `labelproof.NLGAN` where left out.
     classifier : scikit-learn classifier of pictures, optional
         Where left out, `labelproof.NoisyLabelClassifier` with the paper's network, 25 epochs of cross-entropy at 1e-4, on pictures
         that are warped as the discriminator's were, at most once.
     n_generated : int
         Pictures that the classifier learns from, classes alike.
-    seed : int
+    random_state : int, RandomState instance or None, default=0
+        The same number gives the same model on the same kind of machine.
 
     Attributes
     ----------
@@ -53,11 +56,13 @@ class GenerativeCleaner(Saveable, ClassifierMixin, BaseEstimator):  # type: igno
 
     kind = "generative-cleaner"
 
-    def __init__(self, generator: Any = None, classifier: Any = None, *, n_generated: int = 10_000, seed: int = 0) -> None:
+    def __init__(
+        self, generator: Any = None, classifier: Any = None, *, n_generated: int = 10_000, random_state: RandomState = 0
+    ) -> None:
         self.generator = generator
         self.classifier = classifier
         self.n_generated = n_generated
-        self.seed = seed
+        self.random_state = random_state
 
     def fit(self, X: Any, y: Any) -> GenerativeCleaner:
         """Fit the generator to pictures and noisy labels, and the classifier to what it generates.
@@ -73,10 +78,11 @@ class GenerativeCleaner(Saveable, ClassifierMixin, BaseEstimator):  # type: igno
         """
         if self.n_generated < 2:
             raise BadInput(f"n_generated is {self.n_generated!r}. Give 2 or more.")
-        self.generator_ = (NLGAN(seed=self.seed) if self.generator is None else clone(self.generator)).fit(X, y)
-        images, labels = self.generator_.generate(self.n_generated, seed=self.seed)
+        seed = seed_from(self.random_state)
+        self.generator_ = (NLGAN(random_state=seed) if self.generator is None else clone(self.generator)).fit(X, y)
+        images, labels = self.generator_.generate(self.n_generated, random_state=seed)
         own = self.classifier
-        made = classifier_of_generated(images, self.generator_, self.seed) if own is None else clone(own)
+        made = classifier_of_generated(images, self.generator_, seed) if own is None else clone(own)
         self.classifier_ = made.fit(images, labels)
         self.classes_ = self.classifier_.classes_
         return self
@@ -110,17 +116,17 @@ class GenerativeCleaner(Saveable, ClassifierMixin, BaseEstimator):  # type: igno
         return np.asarray(self.classifier_.predict_proba(PictureFormat.of(X)[0]))
 
 
-def classifier_of_generated(images: npt.NDArray[Any], generator: Any, seed: int = 0, epochs: int = 25) -> Any:
+def classifier_of_generated(images: npt.NDArray[Any], generator: Any, random_state: RandomState = 0, epochs: int = 25) -> Any:
     """`second_stage` for pictures that a fitted generator made.
 
     They are right up to the warps that its discriminator saw (``augment_``), and where they are all alike, a classifier that sees them
     unwarped learns what they are alike in, and not the class. More than `MOST_WARPED` is too much: a discriminator is warped
     more to forget wrong labels, of which there are few here.
     """
-    return second_stage(images, seed, epochs, min(MOST_WARPED, getattr(generator, "augment_", 0.0)))
+    return second_stage(images, random_state, epochs, min(MOST_WARPED, getattr(generator, "augment_", 0.0)))
 
 
-def second_stage(images: npt.NDArray[Any], seed: int = 0, epochs: int = 25, augment: float = 0.0) -> Any:
+def second_stage(images: npt.NDArray[Any], random_state: RandomState = 0, epochs: int = 25, augment: float = 0.0) -> Any:
     """The classifier that the paper trains in the second stage, for pictures of this size.
 
     Parameters
@@ -131,5 +137,5 @@ def second_stage(images: npt.NDArray[Any], seed: int = 0, epochs: int = 25, augm
     square = images.shape[1] == images.shape[2]
     return NoisyLabelClassifier(
         "cross-entropy", backbone="two-stage-convnet" if square else "convnet", epochs=epochs, learning_rate=1e-4,
-        batch_size=128, weight_decay=0.0, schedule="constant", augment=augment, seed=seed,
+        batch_size=128, weight_decay=0.0, schedule="constant", augment=augment, random_state=random_state,
     )  # fmt: skip

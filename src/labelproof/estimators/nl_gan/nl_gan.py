@@ -27,7 +27,7 @@ from labelproof.training.augmentation import strength_for
 from labelproof.training.loop import fit
 from labelproof.training.options import Options
 from labelproof.training.trainable import TrainingData
-from labelproof.validation import UNLABELLED, AnyArray
+from labelproof.validation import UNLABELLED, AnyArray, RandomState, accepts_seed, seed_from
 from labelproof.validation.estimator_labels import coded_labels
 
 LEAST_DIVERSITY = 0.3
@@ -35,6 +35,7 @@ BLOCK = 512  # pictures generated at a time
 Codes = npt.NDArray[np.int64]
 
 
+@accepts_seed
 class NLGAN(Saveable, BaseEstimator):  # type: ignore[misc]
     r"""NL-GAN: two generators that hallucinate cleanly labelled pictures from a small data set with noisy labels.
 
@@ -87,7 +88,8 @@ class NLGAN(Saveable, BaseEstimator):  # type: ignore[misc]
     batch_size : int
         Real pictures of a step; as many are generated.
     learning_rate : float
-    seed : int
+    random_state : int, RandomState instance or None, default=0
+        The same number gives the same model on the same kind of machine.
     accelerator, precision
         As Lightning Fabric names them.
     checkpoints : path, optional
@@ -140,7 +142,7 @@ class NLGAN(Saveable, BaseEstimator):  # type: ignore[misc]
         filters: tuple[int, ...] | None = None,
         batch_size: int = 64,
         learning_rate: float = 2e-4,
-        seed: int = 0,
+        random_state: RandomState = 0,
         accelerator: str = "auto",
         precision: Any = "32-true",
         checkpoints: str | os.PathLike[str] | None = None,
@@ -159,7 +161,7 @@ class NLGAN(Saveable, BaseEstimator):  # type: ignore[misc]
         self.filters = filters
         self.batch_size = batch_size
         self.learning_rate = learning_rate
-        self.seed = seed
+        self.random_state = random_state
         self.accelerator = accelerator
         self.precision = precision
         self.checkpoints = checkpoints
@@ -193,6 +195,7 @@ class NLGAN(Saveable, BaseEstimator):  # type: ignore[misc]
         if len(codes) != len(array):
             raise BadInput(f"there are {len(array)} images but {len(codes)} labels. Give one label per image.")
         self._check_options(codes)
+        self._seed = seed_from(self.random_state)
         pictures = self.format_.tensor(array[codes != UNLABELLED])
         codes = codes[codes != UNLABELLED]
         self.augment_ = strength_for(len(codes)) if self.augment is None else float(self.augment)
@@ -244,14 +247,14 @@ class NLGAN(Saveable, BaseEstimator):  # type: ignore[misc]
         if not sum(lengths):
             raise BadInput("epochs is 0 and the shares are given: there is nothing to train.")
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.seed)
+            torch.manual_seed(self._seed)
             regime = AdversarialRegime(
                 data, fold, shares, lengths, alpha=self.alpha, beta=self.beta, loss=self.loss, augment=self.augment_,
                 coverage=self.coverage, shared=self.shared, filters=self.filters,
             )  # fmt: skip
         options = Options(
             epochs=sum(lengths), batch_size=self.batch_size, learning_rate=self.learning_rate, weight_decay=0.0,
-            schedule="constant", seed=self.seed, accelerator=self.accelerator, precision=self.precision,
+            schedule="constant", seed=self._seed, accelerator=self.accelerator, precision=self.precision,
         )  # fmt: skip
         folder = None if self.checkpoints is None else Path(self.checkpoints) / str(code)
         identity = {
@@ -270,7 +273,7 @@ class NLGAN(Saveable, BaseEstimator):  # type: ignore[misc]
 
     def _upsampled(self, given: Codes) -> tuple[Tensor, Tensor]:
         """Rows of an epoch, as many of each label, each item as often as the others of its label; and a half for each item."""
-        rng = np.random.default_rng(self.seed)
+        rng = np.random.default_rng(self._seed)
         each = max(self.upsample // 2, int(np.bincount(given).max()))
         rows, halves = [], np.zeros(len(given), np.int64)
         for label in (0, 1):
@@ -289,13 +292,16 @@ class NLGAN(Saveable, BaseEstimator):  # type: ignore[misc]
             if ratio < LEAST_DIVERSITY:
                 warnings.warn(
                     f"the generator of class {name} makes images that differ from each other only {ratio:.0%} as much as the given "
-                    "ones do (mode collapse). Train with another seed, fewer epochs, or more data.",
+                    "ones do (mode collapse). Train with another random_state, fewer epochs, or more data.",
                     LabelproofWarning,
                     stacklevel=4,
                 )
 
+    @accepts_seed
     @torch.inference_mode()
-    def generate(self, n: int, *, label: Any = None, seed: int | None = None) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    def generate(
+        self, n: int, *, label: Any = None, random_state: RandomState = None
+    ) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
         """Generated pictures and their labels.
 
         Parameters
@@ -303,8 +309,8 @@ class NLGAN(Saveable, BaseEstimator):  # type: ignore[misc]
         n : int
         label : class, optional
             Of all pictures; classes take turns where left out.
-        seed : int, optional
-            The model's own where left out.
+        random_state : int, RandomState instance or None, default=None
+            ``None``: that of the model.
 
         Returns
         -------
@@ -323,7 +329,7 @@ class NLGAN(Saveable, BaseEstimator):  # type: ignore[misc]
         codes = np.arange(n) % len(known) if label is None else np.full(n, known.index(label))
         made = np.empty((n, *self.format_.shape), np.uint8 if self.format_.whole else np.float32)
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.seed if seed is None else seed)
+            torch.manual_seed(seed_from(self.random_state if random_state is None else random_state))
             for code in np.unique(codes):
                 rows = np.flatnonzero(codes == code)
                 for start in range(0, len(rows), BLOCK):

@@ -32,16 +32,17 @@ from labelproof.training.loop import fit
 from labelproof.training.options import Options
 from labelproof.training.temperature import entropy_of, fit_temperature
 from labelproof.training.trainable import TrainingData, predict_logits
-from labelproof.validation import UNLABELLED, take_rows
+from labelproof.validation import UNLABELLED, RandomState, accepts_seed, seed_from, take_rows
 from labelproof.validation.estimator_labels import coded_labels, has_gaps
 
 HISTORY_FOLDER = "history"
 LOOP_OPTIONS = (
-    "epochs", "batch_size", "learning_rate", "optimizer", "weight_decay", "schedule", "clip_norm", "patience", "seed",
+    "epochs", "batch_size", "learning_rate", "optimizer", "weight_decay", "schedule", "clip_norm", "patience",
     "accelerator", "devices", "precision",
 )  # fmt: skip
 
 
+@accepts_seed
 class NoisyLabelClassifier(Saveable, ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     r"""A neural network trained on labels of which some are wrong, by any method of `labelproof.methods.METHODS`.
 
@@ -77,7 +78,8 @@ class NoisyLabelClassifier(Saveable, ClassifierMixin, BaseEstimator):  # type: i
         Share of the labelled items that is not trained on, for ``patience`` and for the temperature.
     patience : int, optional
         Epochs without a better accuracy on these before training stops.
-    seed : int
+    random_state : int, RandomState instance or None, default=0
+        The same number gives the same model on the same kind of machine.
     accelerator, devices, precision
         As Lightning Fabric names them.
     checkpoints : path, optional
@@ -137,7 +139,7 @@ class NoisyLabelClassifier(Saveable, ClassifierMixin, BaseEstimator):  # type: i
         augment: Any = "auto",
         validation_fraction: float = 0.0,
         patience: int | None = None,
-        seed: int = 0,
+        random_state: RandomState = 0,
         accelerator: str = "auto",
         devices: int = 1,
         precision: Any = "32-true",
@@ -157,7 +159,7 @@ class NoisyLabelClassifier(Saveable, ClassifierMixin, BaseEstimator):  # type: i
         self.augment = augment
         self.validation_fraction = validation_fraction
         self.patience = patience
-        self.seed = seed
+        self.random_state = random_state
         self.accelerator = accelerator
         self.devices = devices
         self.precision = precision
@@ -188,6 +190,7 @@ class NoisyLabelClassifier(Saveable, ClassifierMixin, BaseEstimator):  # type: i
             is no number.
         """
         method = make_method(self.method, self.method_options)
+        self._seed = seed_from(self.random_state)
         options = self._options(method)
         X, given, kind = self._checked(X, y)
         used = (given != UNLABELLED) | method.uses_unlabelled
@@ -203,7 +206,7 @@ class NoisyLabelClassifier(Saveable, ClassifierMixin, BaseEstimator):  # type: i
         self.encoder_ = encoder.fit(X if used.all() else take_rows(X, np.flatnonzero(used)))
         if kind not in ("numbers", "raw") or not hasattr(self, "n_features_in_"):
             self.n_features_in_ = int(np.prod(self.encoder_.shape))
-        held = held_out(given, used, known, self.validation_fraction, self.seed)
+        held = held_out(given, used, known, self.validation_fraction, self._seed)
         rows = np.flatnonzero(used & ~held)
         whole = TrainingData(
             torch.from_numpy(self.encoder_.transform(X)),
@@ -219,7 +222,7 @@ class NoisyLabelClassifier(Saveable, ClassifierMixin, BaseEstimator):  # type: i
 
     def _train(self, method: Method, options: Options, data: TrainingData, validation: TrainingData | None) -> None:
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.seed)
+            torch.manual_seed(self._seed)
             method.build(self._task(data))
         folder = None if self.checkpoints is None else Path(self.checkpoints)
         epochs = sum(method.phases(self.epochs))
@@ -234,7 +237,7 @@ class NoisyLabelClassifier(Saveable, ClassifierMixin, BaseEstimator):  # type: i
             raise BadInput("patience needs items that are not trained on. Give validation_fraction, e.g. 0.1.")
         if not 0 <= self.validation_fraction < 1:
             raise BadInput(f"validation_fraction is {self.validation_fraction!r}. Give a number from 0 to below 1.")
-        return Options(**chosen, logger=cast(Any, self.logger))
+        return Options(**chosen, seed=self._seed, logger=cast(Any, self.logger))
 
     def _identity(self) -> dict[str, Any]:
         own = {"method": self.method, "validation_fraction": self.validation_fraction, "classes": self.classes_.tolist()}

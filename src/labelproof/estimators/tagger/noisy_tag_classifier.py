@@ -32,7 +32,7 @@ from labelproof.saving.state import State
 from labelproof.training.loop import fit
 from labelproof.training.options import Options
 from labelproof.training.trainable import TrainingData
-from labelproof.validation import did_you_mean
+from labelproof.validation import RandomState, accepts_seed, did_you_mean, seed_from
 
 NOISES = ("feature-independent", "feature-dependent", "em")
 LOSSES = ("cross-entropy", "warp")
@@ -42,6 +42,7 @@ CERTAIN = 30.0  # logit of a tag that is given always
 Probs = npt.NDArray[np.float64]
 
 
+@accepts_seed
 class NoisyTagClassifier(Saveable, ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     r"""A multi-label neural network with a noise modeling network (NMN) for missing and incorrect tags.
 
@@ -77,7 +78,8 @@ class NoisyTagClassifier(Saveable, ClassifierMixin, BaseEstimator):  # type: ign
     learning_rate : float
         Highest rate, in each stage.
     weight_decay : float
-    seed : int
+    random_state : int, RandomState instance or None, default=0
+        The same number gives the same model on the same kind of machine.
     accelerator, devices, precision
         As Lightning Fabric names them.
 
@@ -127,7 +129,7 @@ class NoisyTagClassifier(Saveable, ClassifierMixin, BaseEstimator):  # type: ign
         batch_size: int | None = None,
         learning_rate: float = 3e-3,
         weight_decay: float = 5e-3,
-        seed: int = 0,
+        random_state: RandomState = 0,
         accelerator: str = "auto",
         devices: int = 1,
         precision: Any = "32-true",
@@ -144,7 +146,7 @@ class NoisyTagClassifier(Saveable, ClassifierMixin, BaseEstimator):  # type: ign
         self.batch_size = batch_size
         self.learning_rate = learning_rate
         self.weight_decay = weight_decay
-        self.seed = seed
+        self.random_state = random_state
         self.accelerator = accelerator
         self.devices = devices
         self.precision = precision
@@ -174,6 +176,7 @@ class NoisyTagClassifier(Saveable, ClassifierMixin, BaseEstimator):  # type: ign
         BadInput
         """
         self._check_options()
+        seed = seed_from(self.random_state)
         given, self.classes_ = given_tags(y, names)
         self.encoder_ = fitted_encoder(X, raw=not isinstance(self.backbone, str))
         x = encoded(X, self.encoder_)
@@ -183,7 +186,7 @@ class NoisyTagClassifier(Saveable, ClassifierMixin, BaseEstimator):  # type: ign
         data = TrainingData(x, torch.from_numpy(given))
         lengths = [int(epochs) for epochs in self.stages]
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.seed)
+            torch.manual_seed(seed)
             network = TagNetwork(self._backbone(given.shape[1]), len(self.encoder_.shape), self.pooling)
             frequency = ((given == 1).sum(axis=0) + 0.5) / ((given != UNKNOWN).sum(axis=0) + 1)
             features = begin_at(network, x[:64], torch.from_numpy(frequency).float())
@@ -196,7 +199,7 @@ class NoisyTagClassifier(Saveable, ClassifierMixin, BaseEstimator):  # type: ign
         )
         options = Options(
             epochs=sum(lengths), batch_size=self.batch_size, learning_rate=self.learning_rate, weight_decay=self.weight_decay,
-            seed=self.seed, accelerator=self.accelerator, devices=self.devices, precision=self.precision,
+            seed=seed, accelerator=self.accelerator, devices=self.devices, precision=self.precision,
         )  # fmt: skip
         fit(self.module_, data, options)
         self._finish(x, given)
