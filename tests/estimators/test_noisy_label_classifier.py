@@ -14,22 +14,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import labelproof as lp
-
-
-def expected_failures(estimator):
-    why = "batches are drawn at random: a weight of 2 and a repeated item are alike on average, not step by step"
-    return {"check_sample_weight_equivalence_on_dense_data": why}
-
-
-@parametrize_with_checks(
-    [lp.NoisyLabelClassifier(accelerator="cpu"), lp.NoisyLabelClassifier("forward", accelerator="cpu")],
-    expected_failed_checks=expected_failures,
-)
-def test_it_is_a_scikit_learn_estimator(estimator, check):
-    check(estimator)
 
 
 def quick(method: str = "elr", **changes) -> lp.NoisyLabelClassifier:
@@ -239,11 +225,6 @@ def test_missing_labels_are_unlabelled():
     assert quick().fit(x, [-1, 1, 0, 1, 1]).classes_.tolist() == [-1, 0, 1]
     with pytest.warns(lp.LabelproofWarning, match="-1, which is taken as a class"):
         assert quick().fit(x, [-1, 3, 0, 3, 0]).classes_.tolist() == [-1, 0, 3]
-
-
-@parametrize_with_checks([lp.BootstrapEnsemble(LogisticRegression(), n=3)])
-def test_the_ensemble_is_a_scikit_learn_estimator(estimator, check):
-    check(estimator)
 
 
 def test_the_ensemble_tells_what_it_cannot_know(digits):

@@ -12,16 +12,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.tree import DecisionTreeClassifier
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import labelproof as lp
 from labelproof.noise.rank_pruning import inverse_noise_rates, noise_rates
-
-
-@pytest.mark.filterwarnings("ignore::labelproof.errors.LabelproofWarning")
-@parametrize_with_checks([lp.RankPruning()])
-def test_it_is_a_scikit_learn_estimator(estimator, check):
-    check(estimator)
 
 
 def gaussians(n: int = 4000, gap: float = 2.0, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

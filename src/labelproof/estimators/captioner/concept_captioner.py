@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from sklearn.base import BaseEstimator
+from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 from torch.nn import functional
@@ -236,6 +237,12 @@ class ConceptCaptioner(Saveable, BaseEstimator):  # type: ignore[misc]
         model.network_ = model._network().eval()
         model.network_.load_state_dict(tensors_of(state.arrays))
         return model
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array, tags.input_tags.three_d_array = False, True  # videos, each of several frames
+        tags.target_tags.required = True
+        return tags
 
 
 class _Captioning(Trainable):

@@ -7,12 +7,13 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from labelproof.errors import BadInput
 from labelproof.estimators.inner import inner, inner_states
 from labelproof.estimators.nl_gan.nl_gan import NLGAN
-from labelproof.estimators.nl_gan.pictures import PictureFormat
+from labelproof.estimators.nl_gan.pictures import PictureFormat, tags_of_pictures
 from labelproof.estimators.noisy_label_classifier.noisy_label_classifier import NoisyLabelClassifier
 from labelproof.saving.saveable import Saveable, params_of, plain_params
 from labelproof.saving.state import State
@@ -104,6 +105,9 @@ class GenerativeCleaner(Saveable, ClassifierMixin, BaseEstimator):  # type: igno
             setattr(model, name, None if state.get(f"default_{name}", bool) else clone(fitted))
         model.classes_ = model.classifier_.classes_
         return model
+
+    def __sklearn_tags__(self) -> Tags:
+        return tags_of_pictures(super().__sklearn_tags__())
 
     def predict(self, X: Any) -> npt.NDArray[Any]:
         """The most probable class of each picture, shape (n,)."""

@@ -12,13 +12,14 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from sklearn.base import BaseEstimator
+from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from labelproof.errors import BadInput, LabelproofWarning
 from labelproof.estimators.nl_gan.adversaries import Generators, noise
 from labelproof.estimators.nl_gan.contest import Contest
-from labelproof.estimators.nl_gan.pictures import PictureFormat
+from labelproof.estimators.nl_gan.pictures import PictureFormat, tags_of_pictures
 from labelproof.estimators.nl_gan.regime import LOSSES, AdversarialRegime
 from labelproof.estimators.nl_gan.soft_labels import Shares, SoftLabels, check_shares, shares_of, soft_labels
 from labelproof.saving.saveable import Saveable, params_of, plain_params
@@ -371,3 +372,6 @@ class NLGAN(Saveable, BaseEstimator):  # type: ignore[misc]
             generators = Generators(model.format_.channels_first, model.filters, shared=model.shared)
             model.contests_[own["name"]] = Contest.read(generators, own, state, number)
         return model
+
+    def __sklearn_tags__(self) -> Tags:
+        return tags_of_pictures(super().__sklearn_tags__())

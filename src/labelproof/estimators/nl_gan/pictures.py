@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
+from sklearn.utils import Tags
 from torch import Tensor
 
 from labelproof.errors import BadInput
@@ -82,3 +83,10 @@ class PictureFormat:
         if len(self.shape) == 2:
             last = last[..., 0]
         return np.rint(last * 255).astype(np.uint8) if self.whole else np.ascontiguousarray(last.clip(0, 1))
+
+
+def tags_of_pictures(tags: Tags) -> Tags:
+    """What scikit-learn is told of estimators of pictures: that rows of numbers are not what they learn from."""
+    tags.input_tags.two_d_array, tags.input_tags.three_d_array = False, True
+    tags.target_tags.required = True
+    return tags

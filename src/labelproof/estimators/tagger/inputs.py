@@ -27,6 +27,8 @@ def given_tags(y: Any, names: Any) -> tuple[npt.NDArray[np.int64], AnyArray]:
     """
     if names is None and hasattr(y, "columns"):
         names = list(y.columns)
+    if y is None:
+        raise BadInput("y is missing: this classifier requires y to be passed, but the target y is None.")
     given = np.asarray(y.toarray() if hasattr(y, "toarray") else y)
     if given.ndim != 2 or 0 in given.shape or given.dtype.kind not in "biuf":
         raise BadInput(f"y has shape {given.shape}. Give 0/1 of shape (n, k), a row per item and a column per tag.")

@@ -15,10 +15,12 @@ import numpy.typing as npt
 import torch
 from scipy.special import expit
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils import Tags
+from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor, nn
 
 from labelproof.data.bags import Bags
+from labelproof.data.encoding import kind_of, n_dims
 from labelproof.data.picture_rows import PictureRows
 from labelproof.errors import BadInput
 from labelproof.estimators.tagger.inputs import UNKNOWN, encoded, fitted_encoder, given_tags
@@ -177,6 +179,8 @@ class NoisyTagClassifier(Saveable, ClassifierMixin, BaseEstimator):  # type: ign
         """
         self._check_options()
         seed = seed_from(self.random_state)
+        self.__dict__.pop("n_features_in_", None)  # of an earlier fit
+        X = self._rows(X, fitting=True)
         given, self.classes_ = given_tags(y, names)
         self.encoder_ = fitted_encoder(X, raw=not isinstance(self.backbone, str))
         x = encoded(X, self.encoder_)
@@ -205,6 +209,11 @@ class NoisyTagClassifier(Saveable, ClassifierMixin, BaseEstimator):  # type: ign
         self._finish(x, given)
         del self.module_.data  # the training items
         return self
+
+    def _rows(self, X: Any, *, fitting: bool = False) -> Any:
+        """Rows of numbers as scikit-learn checks them; anything else as it is."""
+        rows = not isinstance(X, Bags | PictureRows) and kind_of(X) == "numbers" and n_dims(X) < 3
+        return validate_data(self, X, reset=fitting) if rows else X
 
     def _check_options(self) -> None:
         for name, value, known in (("noise", self.noise, NOISES), ("loss", self.loss, LOSSES)):
@@ -282,7 +291,7 @@ class NoisyTagClassifier(Saveable, ClassifierMixin, BaseEstimator):  # type: ign
     def decision_function(self, X: Any) -> Probs:
         """Logits of the true tags, shape (n, k)."""
         check_is_fitted(self, "module_")
-        logits = torch.cat([logits for logits, _ in self._parts(encoded(X, self.encoder_))]).numpy()
+        logits = torch.cat([logits for logits, _ in self._parts(encoded(self._rows(X), self.encoder_))]).numpy()
         logits[:, ~self._varying] = np.where(self._always[~self._varying], CERTAIN, -CERTAIN)
         return np.asarray(logits)
 
@@ -323,7 +332,7 @@ class NoisyTagClassifier(Saveable, ClassifierMixin, BaseEstimator):  # type: ign
         """``p(z = 1 | x)``, the probability that people would give each tag (human-centric prediction), shape (n, k)."""
         check_is_fitted(self, "module_")
         found = []
-        for logits, odds in self._parts(encoded(X, self.encoder_)):
+        for logits, odds in self._parts(encoded(self._rows(X), self.encoder_)):
             true = logits.sigmoid()
             found.append((1 - true) * odds[..., 0].sigmoid() + true * odds[..., 1].sigmoid())
         return torch.cat(found).numpy()
@@ -358,10 +367,11 @@ class NoisyTagClassifier(Saveable, ClassifierMixin, BaseEstimator):  # type: ign
         """
         return cls._restored(folder, partial(cls.from_state, backbone=backbone))
 
-    def __sklearn_tags__(self) -> Any:
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_label = True
         tags.classifier_tags.multi_class = False
+        tags.target_tags.multi_output, tags.target_tags.single_output = True, False
         tags.input_tags.three_d_array = True
         return tags
 

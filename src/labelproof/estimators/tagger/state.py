@@ -11,7 +11,7 @@ from labelproof.data.encoding import ENCODERS
 from labelproof.estimators.tagger.network import TagNetwork
 from labelproof.estimators.tagger.noise_network import NoiseNetwork
 from labelproof.estimators.tagger.stages import Stages
-from labelproof.saving.saveable import plain_params
+from labelproof.saving.saveable import columns_of, plain_params, restore_columns
 from labelproof.saving.state import State
 from labelproof.training.checkpoint import arrays_of, tensors_of
 from labelproof.training.trainable import TrainingData
@@ -31,6 +31,7 @@ def state_of(model: NoisyTagClassifier) -> State:
         "classes": model.classes_.tolist(),
         "constant": model.constant_,
         "encoder": {"kind": model.encoder_.kind, **scales},
+        **columns_of(model),
     }
     found = {f"items/{name}": getattr(model, name) for name in ITEMS}
     found |= {f"encoder/{name}": np.asarray(array) for name, array in arrays.items()}
@@ -44,6 +45,7 @@ def restore(model: NoisyTagClassifier, state: State) -> None:
     model.classes_, model.constant_ = np.array(state.get("classes", list)), state.get("constant", list)
     for name in ITEMS:
         setattr(model, name, state.of("items")[name])
+    restore_columns(model, state)
     scales = dict(state.get("encoder", dict))
     model.encoder_ = ENCODERS[scales.pop("kind")]()
     model.encoder_.restore(scales, state.of("encoder"))
