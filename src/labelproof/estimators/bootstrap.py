@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +18,7 @@ from labelproof.progress import track
 from labelproof.saving.saveable import Saveable, columns_of, params_of, plain_params, restore_columns
 from labelproof.saving.state import State
 from labelproof.training.temperature import entropy_of
-from labelproof.validation import UNLABELLED, RandomState, accepts_seed, seed_from, take_rows
+from labelproof.validation import UNLABELLED, AnyArray, ArrayLike, RandomState, accepts_seed, seed_from, take_rows
 from labelproof.validation.estimator_labels import coded_labels, has_gaps
 
 
@@ -64,12 +64,12 @@ class BootstrapEnsemble(Saveable, ClassifierMixin, BaseEstimator):  # type: igno
 
     kind = "bootstrap-ensemble"
 
-    def __init__(self, estimator: Any, n: int = 10, *, random_state: RandomState = 0) -> None:
+    def __init__(self, estimator: BaseEstimator, n: int = 10, *, random_state: RandomState = 0) -> None:
         self.estimator = estimator
         self.n = n
         self.random_state = random_state
 
-    def fit(self, X: Any, y: Any) -> BootstrapEnsemble:
+    def fit(self, X: ArrayLike, y: ArrayLike) -> BootstrapEnsemble:
         """Train the clones.
 
         Parameters
@@ -135,31 +135,31 @@ class BootstrapEnsemble(Saveable, ClassifierMixin, BaseEstimator):  # type: igno
         groups = [labelled[codes[labelled] == code] for code in np.unique(codes[labelled])]
         return np.concatenate([rng.choice(rows, len(rows)) for rows in groups])
 
-    def members_proba(self, X: Any) -> npt.NDArray[np.float64]:
+    def members_proba(self, X: ArrayLike) -> npt.NDArray[np.float64]:
         """Probabilities of every member, shape (n, n_items, k)."""
         check_is_fitted(self)
         if kind_of(X) == "numbers":
             X = validate_data(self, X, reset=False, dtype=None, ensure_all_finite=False)
         return np.stack([member.predict_proba(X) for member in self.estimators_])
 
-    def predict_proba(self, X: Any) -> npt.NDArray[np.float64]:
+    def predict_proba(self, X: ArrayLike) -> npt.NDArray[np.float64]:
         """Mean of the members' probabilities, shape (n_items, k)."""
         return np.asarray(self.members_proba(X).mean(axis=0))
 
-    def predict(self, X: Any) -> npt.NDArray[Any]:
+    def predict(self, X: ArrayLike) -> AnyArray:
         """The most probable class, shape (n_items,)."""
         best = self.predict_proba(X).argmax(axis=1)
         return np.asarray(self.classes_[best])
 
-    def entropy(self, X: Any) -> npt.NDArray[np.float64]:
+    def entropy(self, X: ArrayLike) -> npt.NDArray[np.float64]:
         """Predictive entropy in nats, shape (n_items,)."""
         return entropy_of(self.predict_proba(X))
 
-    def epistemic(self, X: Any) -> npt.NDArray[np.float64]:
+    def epistemic(self, X: ArrayLike) -> npt.NDArray[np.float64]:
         """Mutual information of prediction and member in nats, shape (n_items,), at least 0."""
         each = self.members_proba(X)
         return np.asarray(np.maximum(entropy_of(each.mean(axis=0)) - entropy_of(each).mean(axis=0), 0.0))
 
 
-def _seeded(member: Any, seed: int) -> Any:
+def _seeded(member: BaseEstimator, seed: int) -> BaseEstimator:
     return member.set_params(random_state=seed) if "random_state" in member.get_params() else member

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Self, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +19,7 @@ from labelproof.noise.rank_pruning import inverse_noise_rates, noise_rates, rank
 from labelproof.noise.transition import TransitionMatrix
 from labelproof.saving.saveable import Saveable, columns_of, params_of, plain_params, restore_columns
 from labelproof.saving.state import State
-from labelproof.validation import RandomState, accepts_seed, seed_from
+from labelproof.validation import AnyArray, ArrayLike, RandomState, accepts_seed, seed_from
 
 
 @accepts_seed
@@ -80,7 +80,11 @@ class RankPruning(Saveable, ClassifierMixin, BaseEstimator):  # type: ignore[mis
     kind = "rank-pruning"
 
     def __init__(
-        self, estimator: Any = None, n_folds: int = 5, random_state: RandomState = 0, rates: tuple[float, float] | None = None
+        self,
+        estimator: BaseEstimator = None,
+        n_folds: int = 5,
+        random_state: RandomState = 0,
+        rates: tuple[float, float] | None = None,
     ) -> None:
         self.estimator = estimator
         self.n_folds = n_folds
@@ -92,7 +96,7 @@ class RankPruning(Saveable, ClassifierMixin, BaseEstimator):  # type: ignore[mis
         tags.classifier_tags.multi_class = False
         return tags
 
-    def fit(self, x: Any, y: Any) -> RankPruning:
+    def fit(self, x: ArrayLike, y: ArrayLike) -> RankPruning:
         """Estimate the noise, prune and refit.
 
         Parameters
@@ -106,7 +110,7 @@ class RankPruning(Saveable, ClassifierMixin, BaseEstimator):  # type: ignore[mis
         BadInput
             For other than two classes, a class with a single example, or rates that sum to 1 or more.
         """
-        x, y = validate_data(self, x, y)
+        x, y = cast(tuple[AnyArray, AnyArray], validate_data(self, x, y))
         check_classification_targets(y)
         self.classes_, given = np.unique(y, return_inverse=True)
         if len(self.classes_) != 2:
@@ -161,7 +165,7 @@ class RankPruning(Saveable, ClassifierMixin, BaseEstimator):  # type: ignore[mis
             )
         return rho1, rho0
 
-    def _out_of_sample(self, base: Any, x: Any, given: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    def _out_of_sample(self, base: BaseEstimator, x: AnyArray, given: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
         folds = min(self.n_folds, int(np.bincount(given).min()))
         if folds < 2:
             alone = self.classes_[np.bincount(given).argmin()]
@@ -169,12 +173,12 @@ class RankPruning(Saveable, ClassifierMixin, BaseEstimator):  # type: ignore[mis
         splits = StratifiedKFold(folds, shuffle=True, random_state=seed_from(self.random_state))
         return np.asarray(cross_val_predict(clone(base), x, given, cv=splits, method="predict_proba")[:, 1])
 
-    def predict_proba(self, x: Any) -> npt.NDArray[np.float64]:
+    def predict_proba(self, x: ArrayLike) -> npt.NDArray[np.float64]:
         """Probabilities of the two classes, shape (n, 2)."""
         check_is_fitted(self)
         return np.asarray(self.estimator_.predict_proba(validate_data(self, x, reset=False)))
 
-    def predict(self, x: Any) -> npt.NDArray[Any]:
+    def predict(self, x: ArrayLike) -> AnyArray:
         """The more probable class of each item, shape (n,)."""
         check_is_fitted(self)
         return np.asarray(self.estimator_.predict(validate_data(self, x, reset=False)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -37,7 +37,7 @@ class CorrectedLoss(Method):
     needs: ClassVar[str] = "a transition, or lets one be estimated"
     may_learn: ClassVar[bool] = True
 
-    def __init__(self, transition: Any = "em", warm_up: float = 0.3) -> None:
+    def __init__(self, transition: str | npt.ArrayLike = "em", warm_up: float = 0.3) -> None:
         super().__init__()
         self.source = transition
         self.warm_up = warm_up

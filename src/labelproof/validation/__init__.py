@@ -6,6 +6,7 @@ argument, what was got with the first offending row, what is allowed, and the me
 
 from labelproof.validation.arrays import (
     AnyArray,
+    ArrayLike,
     BoolArray,
     FloatArray,
     IntArray,
@@ -44,6 +45,7 @@ __all__ = [
     "ROW_SUM_TOLERANCE",
     "UNLABELLED",
     "AnyArray",
+    "ArrayLike",
     "BoolArray",
     "CodedLabels",
     "FloatArray",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Self, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -27,7 +27,7 @@ from labelproof.training.checkpoint import arrays_of, tensors_of
 from labelproof.training.loop import fit
 from labelproof.training.options import Options
 from labelproof.training.trainable import Batch, Step, Trainable, TrainingData
-from labelproof.validation import RandomState, accepts_seed, seed_from
+from labelproof.validation import AnyArray, ArrayLike, RandomState, accepts_seed, seed_from
 
 BLOCK = 128  # videos that are captioned at a time
 
@@ -95,7 +95,7 @@ class ConceptCaptioner(Saveable, BaseEstimator):  # type: ignore[misc]
         learning_rate: float = 2e-3,
         random_state: RandomState = 0,
         accelerator: str = "auto",
-        precision: Any = "32-true",
+        precision: str | int = "32-true",
         checkpoints: str | os.PathLike[str] | None = None,
     ) -> None:
         self.hidden = hidden
@@ -113,7 +113,7 @@ class ConceptCaptioner(Saveable, BaseEstimator):  # type: ignore[misc]
         self.checkpoints = checkpoints
 
     def fit(
-        self, concepts: Any, captions: Captions | Sequence[Sequence[str]], *, names: Sequence[str] | None = None
+        self, concepts: ArrayLike, captions: Captions | Sequence[Sequence[str]], *, names: Sequence[str] | None = None
     ) -> ConceptCaptioner:
         """Train on videos and their captions.
 
@@ -163,7 +163,7 @@ class ConceptCaptioner(Saveable, BaseEstimator):  # type: ignore[misc]
             self.network_ = self._network()
         flat = frames.reshape(-1, self.n_concepts_)
         self.network_.standardise(torch.from_numpy(flat[~np.isnan(flat).any(axis=1)]))
-        data: Any = TrainingData(_OfVideos(frames, video[known]), torch.from_numpy(words[known]))  # type: ignore[arg-type]
+        data = TrainingData(cast(Tensor, _OfVideos(frames, video[known])), torch.from_numpy(words[known]))
         options = Options(
             epochs=self.epochs, batch_size=min(self.batch_size, len(data)), learning_rate=self.learning_rate, weight_decay=0.0,
             schedule="cosine", clip_norm=5.0, seed=seed, accelerator=self.accelerator, precision=self.precision,
@@ -181,14 +181,14 @@ class ConceptCaptioner(Saveable, BaseEstimator):  # type: ignore[misc]
             hidden=self.hidden, concept_size=self.concept_size, word_size=self.word_size, dropout=self.dropout,
         )  # fmt: skip
 
-    def _frames(self, concepts: Any) -> npt.NDArray[np.float32]:
+    def _frames(self, concepts: ArrayLike) -> npt.NDArray[np.float32]:
         """Padded with NaN, shape (n, frames, k)."""
-        bags = concepts if isinstance(concepts, Bags) else Bags.of(concepts)
+        bags = concepts if isinstance(concepts, Bags) else Bags.of(cast(Sequence[AnyArray], concepts))
         if bags.instances.ndim != 2:
             raise BadInput(f"a frame has shape {bags.instances.shape[1:]}. Give one vector of concept probabilities a frame.")
         return bags.padded()
 
-    def caption(self, concepts: Any, *, beam: int = 5, length_penalty: float = 1.0) -> list[str]:
+    def caption(self, concepts: ArrayLike, *, beam: int = 5, length_penalty: float = 1.0) -> list[str]:
         """A caption of each video.
 
         Parameters
@@ -276,7 +276,7 @@ class _OfVideos:
         return self.frames[self.video[rows]]
 
 
-def _named(captions: Any) -> tuple[list[Any], list[Sequence[str]]]:
+def _named(captions: Captions | Sequence[Sequence[str]]) -> tuple[list[object], list[Sequence[str]]]:
     """Names of the videos, and their captions."""
     if isinstance(captions, Captions):
         return list(captions.ids), list(captions.captions)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -11,12 +9,14 @@ from torch import Tensor
 
 from labelproof.errors import BadInput
 from labelproof.noise.transition import TransitionMatrix
-from labelproof.validation import check_transition
+from labelproof.validation import AnyArray, check_transition
 
 SMALLEST = 1e-6  # of a noise probability: the logarithm of zero has no gradient
 
 
-def assumed_noise(transition: Any, concentration: float, classes: npt.NDArray[Any]) -> tuple[Tensor, bool]:
+def assumed_noise(
+    transition: TransitionMatrix | npt.ArrayLike | None, concentration: float, classes: AnyArray
+) -> tuple[Tensor, bool]:
     """``log p(given | true)``, shape (k, k), and whether it is to be learned.
 
     Parameters

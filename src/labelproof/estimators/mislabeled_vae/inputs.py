@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +12,7 @@ from torch import Tensor
 from labelproof.data.rows import SparseRows
 from labelproof.errors import BadInput
 from labelproof.estimators.mislabeled_vae.likelihoods import LIKELIHOODS
-from labelproof.validation import UNLABELLED
+from labelproof.validation import UNLABELLED, AnyArray, ArrayLike
 from labelproof.validation.estimator_labels import coded_labels
 
 BLOCK = 4096
@@ -44,7 +43,7 @@ def check_values(block: Tensor, start: int, likelihood: str) -> None:
         )
 
 
-def few_labels(y: Any, n: int) -> tuple[Codes, npt.NDArray[Any]]:
+def few_labels(y: ArrayLike | None, n: int) -> tuple[Codes, AnyArray]:
     """Codes of the labels of n items, -1 where there is none, and the classes."""
     numbers = np.asarray(y)
     # a class to others, but not to models of few labels, as in scikit-learn's semi-supervised estimators
@@ -62,7 +61,7 @@ def few_labels(y: Any, n: int) -> tuple[Codes, npt.NDArray[Any]]:
     return codes, classes
 
 
-def coded_batches(batch: Any, n: int) -> tuple[Codes, npt.NDArray[Any]]:
+def coded_batches(batch: ArrayLike | None, n: int) -> tuple[Codes, AnyArray]:
     """Codes of the batches and their names, one name where there are none."""
     if batch is None:
         return np.zeros(n, np.int64), np.array(["all"])
@@ -72,7 +71,7 @@ def coded_batches(batch: Any, n: int) -> tuple[Codes, npt.NDArray[Any]]:
     return codes.astype(np.int64), names
 
 
-def known_batches(batch: Any, n: int, names: npt.NDArray[Any]) -> Codes:
+def known_batches(batch: ArrayLike | None, n: int, names: AnyArray) -> Codes:
     """Codes of the batches of new items."""
     if len(names) < 2:
         return np.zeros(n, np.int64)

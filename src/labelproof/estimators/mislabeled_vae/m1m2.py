@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+import numpy.typing as npt
 from torch import Tensor
 
 from labelproof.errors import BadInput
@@ -29,11 +28,11 @@ class M1M2(MislabeledVAE):
 
     kind = "m1-m2"
 
-    def __init__(self, alpha: float = 1.0, *, prior: Any = "auto", likelihood: str = "auto", n_latent: int = 10,
+    def __init__(self, alpha: float = 1.0, *, prior: str | npt.ArrayLike = "auto", likelihood: str = "auto", n_latent: int = 10,
                  n_class_latent: int = 5, n_hidden: int = 64, n_layers: int = 1, latent_library: bool = False,
                  label_in_encoder: bool = False, beta: float = 0.3, epochs: tuple[int, int, int] | None = None, batch_size: int = 128,
                  learning_rate: float = 3e-3, random_state: RandomState = 0, accelerator: str = "auto", devices: int = 1,
-                 precision: Any = "32-true") -> None:  # fmt: skip
+                 precision: str | int = "32-true") -> None:  # fmt: skip
         super().__init__(
             prior=prior, likelihood=likelihood, n_latent=n_latent, n_class_latent=n_class_latent, n_hidden=n_hidden,
             n_layers=n_layers, latent_library=latent_library, label_in_encoder=label_in_encoder, beta=beta, epochs=epochs,

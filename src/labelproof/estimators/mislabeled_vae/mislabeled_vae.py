@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Any, Self, cast
+from typing import TYPE_CHECKING, Self, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,7 @@ from labelproof.estimators.mislabeled_vae.assumed_noise import assumed_noise, ps
 from labelproof.estimators.mislabeled_vae.cells import Cells, is_anndata, write_results
 from labelproof.estimators.mislabeled_vae.inputs import (
     Codes,
+    Rows,
     blocks,
     check_values,
     coded_batches,
@@ -42,12 +43,18 @@ from labelproof.training.options import Options
 from labelproof.training.trainable import TrainingData
 from labelproof.validation import (
     UNLABELLED,
+    AnyArray,
+    ArrayLike,
     RandomState,
     accepts_seed,
     check_distribution,
     check_labels,
     seed_from,
 )
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+    from pandas import DataFrame
 
 DIAGONAL = 4.0  # pseudo-counts of the right label
 Probs = npt.NDArray[np.float64]
@@ -130,10 +137,10 @@ class MislabeledVAE(Saveable, ClassifierMixin, TransformerMixin, BaseEstimator):
 
     def __init__(
         self,
-        transition: Any = None,
+        transition: TransitionMatrix | npt.ArrayLike | None = None,
         *,
         concentration: float = DIAGONAL,
-        prior: Any = "auto",
+        prior: str | npt.ArrayLike = "auto",
         likelihood: str = "auto",
         n_latent: int = 10,
         n_class_latent: int = 5,
@@ -148,7 +155,7 @@ class MislabeledVAE(Saveable, ClassifierMixin, TransformerMixin, BaseEstimator):
         random_state: RandomState = 0,
         accelerator: str = "auto",
         devices: int = 1,
-        precision: Any = "32-true",
+        precision: str | int = "32-true",
     ) -> None:
         self.transition = transition
         self.concentration = concentration
@@ -171,10 +178,10 @@ class MislabeledVAE(Saveable, ClassifierMixin, TransformerMixin, BaseEstimator):
 
     def fit(
         self,
-        X: Any,
-        y: Any = None,
+        X: ArrayLike,
+        y: ArrayLike | None = None,
         *,
-        batch: Any = None,
+        batch: ArrayLike | None = None,
         labels_key: str | None = None,
         unlabeled_category: str | None = None,
         layer: str | None = None,
@@ -208,7 +215,8 @@ class MislabeledVAE(Saveable, ClassifierMixin, TransformerMixin, BaseEstimator):
             For values that the likelihood cannot have (naming the first cell or row), no label, one class, more classes than
             items, a column that is not there.
         """
-        cells = None
+        cells: Cells | None = None
+        rows: Rows
         if is_anndata(X):
             if y is not None or batch is not None:
                 raise BadInput("labels and batches of an AnnData are columns of obs. Give labels_key and batch_key.")
@@ -229,26 +237,26 @@ class MislabeledVAE(Saveable, ClassifierMixin, TransformerMixin, BaseEstimator):
             write_results(X, self, self._class_probs(rows, given, codes), self._latent(rows, codes))
         return self
 
-    def _array(self, X: Any, *, fitting: bool = False) -> Any:
+    def _array(self, X: ArrayLike, *, fitting: bool = False) -> Rows:
         """The rows of an array, checked: float32, or sparse as they are."""
         X = validate_data(self, X, accept_sparse="csr", dtype=np.float32, reset=fitting)
         return SparseRows(X) if issparse(X) else torch.from_numpy(np.ascontiguousarray(X))
 
-    def _scaled(self, rows: Any) -> Any:
-        return standardised(rows, self.mean_, self.spread_) if self.likelihood_ == "gaussian" else rows
+    def _scaled(self, rows: Rows) -> Tensor:
+        return standardised(rows, self.mean_, self.spread_) if self.likelihood_ == "gaussian" else cast(Tensor, rows)
 
     def _noise(self) -> tuple[Tensor, bool]:
         return assumed_noise(self.transition, self.concentration, self.classes_)
 
-    def _train(self, x: Any, given: Codes, codes: Codes, pretrained: MislabeledVAE | None) -> None:
+    def _train(self, x: Tensor, given: Codes, codes: Codes, pretrained: MislabeledVAE | None) -> None:
         k = len(self.classes_)
         log_transition, learn = self._noise()
-        named = isinstance(self.prior, str)
-        if named and self.prior not in ("auto", "learned", "uniform"):
+        named = self.prior if isinstance(self.prior, str) else "uniform"
+        if named not in ("auto", "learned", "uniform"):
             raise BadInput(f"prior is {self.prior!r}. Give 'auto', 'uniform', 'learned' or {k} probabilities.")
         if not self.beta > 0:
             raise BadInput(f"beta is {self.beta!r}. Give a number above 0.")
-        prior = np.full(k, 1 / k) if named else check_distribution(self.prior, k)
+        prior = np.full(k, 1 / k) if isinstance(self.prior, str) else check_distribution(self.prior, k)
         lengths = phase_lengths(len(given), self.batch_size, self.epochs)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self._seed)
@@ -262,7 +270,7 @@ class MislabeledVAE(Saveable, ClassifierMixin, TransformerMixin, BaseEstimator):
         regime = Regime(
             self.module_, data, torch.from_numpy(codes), lengths,
             beta=self.beta, learn_transition=learn, concentration=pseudo_counts(self.concentration, k),
-            prior=self.prior if named and self.prior != "uniform" else "held",
+            prior="held" if named == "uniform" else named,
         )  # fmt: skip
         options = Options(
             epochs=sum(lengths), batch_size=min(self.batch_size, len(given)), learning_rate=self.learning_rate, weight_decay=1e-3,
@@ -280,7 +288,7 @@ class MislabeledVAE(Saveable, ClassifierMixin, TransformerMixin, BaseEstimator):
             label_in_encoder=self.label_in_encoder,
         )  # fmt: skip
 
-    def _finish(self, rows: Any, given: Codes, codes: Codes) -> None:
+    def _finish(self, rows: Rows, given: Codes, codes: Codes) -> None:
         self.transition_ = self._as_trained()
         self.posterior_ = posterior(self._class_probs(rows, given, codes), given, self.transition_)
         self.error_probability_ = error_probability(self.posterior_, given)
@@ -296,25 +304,26 @@ class MislabeledVAE(Saveable, ClassifierMixin, TransformerMixin, BaseEstimator):
             matrix / matrix.sum(axis=1, keepdims=True), prior=prior / prior.sum(), classes=self.classes_.tolist()
         )
 
-    def _parts(self, rows: Any, given: Codes, codes: Codes) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    def _parts(self, rows: Rows, given: Codes, codes: Codes) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         for start, block in blocks(rows):
             part = slice(start, start + len(block))
             yield self._scaled(block), torch.from_numpy(given[part]), torch.from_numpy(codes[part])
 
     @torch.no_grad()
-    def _class_probs(self, rows: Any, given: Codes, codes: Codes) -> Probs:
+    def _class_probs(self, rows: Rows, given: Codes, codes: Codes) -> Probs:
         found = [self.module_.class_probs(x, z, b) for x, z, b in self._parts(rows, given, codes)]
         probs = torch.cat(found).double().numpy()
         return cast(Probs, probs / probs.sum(axis=1, keepdims=True))
 
     @torch.no_grad()
-    def _latent(self, rows: Any, codes: Codes) -> npt.NDArray[np.float32]:
+    def _latent(self, rows: Rows, codes: Codes) -> npt.NDArray[np.float32]:
         none = np.full(len(rows), UNLABELLED)
         return torch.cat([self.module_.infer(x, z, b).mean for x, z, b in self._parts(rows, none, codes)]).numpy()
 
-    def _new(self, X: Any, batch: Any) -> tuple[Any, Codes]:
+    def _new(self, X: ArrayLike, batch: ArrayLike | None) -> tuple[Rows, Codes]:
         """Rows and batch codes of items to predict."""
         check_is_fitted(self, "module_")
+        rows: Rows
         if is_anndata(X):
             cells = self.cells_ or Cells(None, None, None, None)
             rows, batch = cells.new_items(X, len(self.mean_), whole=LIKELIHOODS[self.likelihood_].counts)
@@ -324,27 +333,27 @@ class MislabeledVAE(Saveable, ClassifierMixin, TransformerMixin, BaseEstimator):
             check_values(block, start, self.likelihood_)
         return rows, known_batches(batch, len(rows), self.batches_)
 
-    def predict_proba(self, X: Any, *, batch: Any = None) -> Probs:
+    def predict_proba(self, X: ArrayLike, *, batch: ArrayLike | None = None) -> Probs:
         """``q(y | x)``, probabilities of the true class, shape (n, k), columns as ``classes_``."""
         rows, codes = self._new(X, batch)
         return self._class_probs(rows, np.full(len(rows), UNLABELLED), codes)
 
-    def predict(self, X: Any, *, batch: Any = None) -> npt.NDArray[Any]:
+    def predict(self, X: ArrayLike, *, batch: ArrayLike | None = None) -> AnyArray:
         """The most probable true class of each item, shape (n,)."""
         best = self.predict_proba(X, batch=batch).argmax(axis=1)
         return np.asarray(self.classes_[best])
 
-    def transform(self, X: Any, *, batch: Any = None) -> npt.NDArray[np.float32]:
+    def transform(self, X: ArrayLike, *, batch: ArrayLike | None = None) -> npt.NDArray[np.float32]:
         """The latent space: mean of ``q(z1 | x)``, shape (n, n_latent)."""
         rows, codes = self._new(X, batch)
         return self._latent(rows, codes)
 
-    def get_latent_representation(self, adata: Any) -> npt.NDArray[np.float32]:
+    def get_latent_representation(self, adata: AnnData) -> npt.NDArray[np.float32]:
         """`transform`, by the name that single-cell users know."""
         return self.transform(adata)
 
     @torch.no_grad()
-    def get_normalized_expression(self, adata: Any, *, library_size: float = 1.0) -> Any:
+    def get_normalized_expression(self, adata: AnnData, *, library_size: float = 1.0) -> DataFrame:
         """Expected counts of each gene in a cell of a given library size, DataFrame of float32 (cells x genes).
 
         The table is dense: ask for some cells at a time, ``adata[:1000]``.
@@ -362,7 +371,7 @@ class MislabeledVAE(Saveable, ClassifierMixin, TransformerMixin, BaseEstimator):
 
     @accepts_seed
     @torch.no_grad()
-    def sample(self, y: Any, *, random_state: RandomState = 0) -> npt.NDArray[np.float32]:
+    def sample(self, y: ArrayLike, *, random_state: RandomState = 0) -> npt.NDArray[np.float32]:
         """Items of given true classes, drawn from the model.
 
         Parameters

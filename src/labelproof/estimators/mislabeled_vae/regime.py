@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -80,7 +80,7 @@ class Regime(Trainable):
         *,
         beta: float,
         learn_transition: bool,
-        concentration: Any,
+        concentration: npt.NDArray[np.float64],
         prior: str,
     ) -> None:
         super().__init__()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +17,7 @@ from labelproof.estimators.nl_gan.pictures import PictureFormat, tags_of_picture
 from labelproof.estimators.noisy_label_classifier.noisy_label_classifier import NoisyLabelClassifier
 from labelproof.saving.saveable import Saveable, params_of, plain_params
 from labelproof.saving.state import State
-from labelproof.validation import RandomState, accepts_seed, seed_from
+from labelproof.validation import AnyArray, ArrayLike, RandomState, accepts_seed, seed_from
 
 MOST_WARPED = 1.0  # the strength at which a classifier sees generated pictures
 
@@ -58,14 +58,19 @@ class GenerativeCleaner(Saveable, ClassifierMixin, BaseEstimator):  # type: igno
     kind = "generative-cleaner"
 
     def __init__(
-        self, generator: Any = None, classifier: Any = None, *, n_generated: int = 10_000, random_state: RandomState = 0
+        self,
+        generator: BaseEstimator = None,
+        classifier: BaseEstimator = None,
+        *,
+        n_generated: int = 10_000,
+        random_state: RandomState = 0,
     ) -> None:
         self.generator = generator
         self.classifier = classifier
         self.n_generated = n_generated
         self.random_state = random_state
 
-    def fit(self, X: Any, y: Any) -> GenerativeCleaner:
+    def fit(self, X: ArrayLike, y: ArrayLike) -> GenerativeCleaner:
         """Fit the generator to pictures and noisy labels, and the classifier to what it generates.
 
         Parameters
@@ -109,18 +114,20 @@ class GenerativeCleaner(Saveable, ClassifierMixin, BaseEstimator):  # type: igno
     def __sklearn_tags__(self) -> Tags:
         return tags_of_pictures(super().__sklearn_tags__())
 
-    def predict(self, X: Any) -> npt.NDArray[Any]:
+    def predict(self, X: ArrayLike) -> AnyArray:
         """The most probable class of each picture, shape (n,)."""
         check_is_fitted(self, "classifier_")
         return np.asarray(self.classifier_.predict(PictureFormat.of(X)[0]))
 
-    def predict_proba(self, X: Any) -> npt.NDArray[np.float64]:
+    def predict_proba(self, X: ArrayLike) -> npt.NDArray[np.float64]:
         """Probabilities of the true class, shape (n, k)."""
         check_is_fitted(self, "classifier_")
         return np.asarray(self.classifier_.predict_proba(PictureFormat.of(X)[0]))
 
 
-def classifier_of_generated(images: npt.NDArray[Any], generator: Any, random_state: RandomState = 0, epochs: int = 25) -> Any:
+def classifier_of_generated(
+    images: AnyArray, generator: BaseEstimator, random_state: RandomState = 0, epochs: int = 25
+) -> NoisyLabelClassifier:
     """`second_stage` for pictures that a fitted generator made.
 
     They are right up to the warps that its discriminator saw (``augment_``), and where they are all alike, a classifier that sees them
@@ -130,7 +137,9 @@ def classifier_of_generated(images: npt.NDArray[Any], generator: Any, random_sta
     return second_stage(images, random_state, epochs, min(MOST_WARPED, getattr(generator, "augment_", 0.0)))
 
 
-def second_stage(images: npt.NDArray[Any], random_state: RandomState = 0, epochs: int = 25, augment: float = 0.0) -> Any:
+def second_stage(
+    images: AnyArray, random_state: RandomState = 0, epochs: int = 25, augment: float = 0.0
+) -> NoisyLabelClassifier:
     """The classifier that the paper trains in the second stage, for pictures of this size.
 
     Parameters

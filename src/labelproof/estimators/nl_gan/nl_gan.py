@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -28,12 +29,13 @@ from labelproof.training.augmentation import strength_for
 from labelproof.training.loop import fit
 from labelproof.training.options import Options
 from labelproof.training.trainable import TrainingData
-from labelproof.validation import UNLABELLED, AnyArray, RandomState, accepts_seed, seed_from
+from labelproof.validation import UNLABELLED, AnyArray, ArrayLike, RandomState, accepts_seed, seed_from
 from labelproof.validation.estimator_labels import coded_labels
 
 LEAST_DIVERSITY = 0.3
 BLOCK = 512  # pictures generated at a time
 Codes = npt.NDArray[np.int64]
+Share = float | Mapping[Any, float] | None
 
 
 @accepts_seed
@@ -128,8 +130,8 @@ class NLGAN(Saveable, BaseEstimator):  # type: ignore[misc]
 
     def __init__(
         self,
-        pi_p: Any = None,
-        pi_n: Any = None,
+        pi_p: Share = None,
+        pi_n: Share = None,
         *,
         epochs: int = 40,
         pretraining_epochs: int = 15,
@@ -145,7 +147,7 @@ class NLGAN(Saveable, BaseEstimator):  # type: ignore[misc]
         learning_rate: float = 2e-4,
         random_state: RandomState = 0,
         accelerator: str = "auto",
-        precision: Any = "32-true",
+        precision: str | int = "32-true",
         checkpoints: str | os.PathLike[str] | None = None,
     ) -> None:
         self.pi_p = pi_p
@@ -167,7 +169,7 @@ class NLGAN(Saveable, BaseEstimator):  # type: ignore[misc]
         self.precision = precision
         self.checkpoints = checkpoints
 
-    def fit(self, images: Any, y: Any) -> NLGAN:
+    def fit(self, images: ArrayLike, y: ArrayLike) -> NLGAN:
         """Train discriminators and generators.
 
         Parameters
@@ -230,16 +232,18 @@ class NLGAN(Saveable, BaseEstimator):  # type: ignore[misc]
 
     def _shares(self, code: int) -> Shares | None:
         """π of a class and the rest, or nothing if they are to be estimated."""
-        name, found = self.classes_[code].item(), []
+        name = self.classes_[code].item()
+        found: list[float | None] = []
         for share in (self.pi_p, self.pi_n):
-            if hasattr(share, "keys"):
+            if isinstance(share, Mapping):
                 if name not in share:
                     raise BadInput(f"pi_p or pi_n has no entry for class {name!r}. It has: {list(share)}.")
                 share = share[name]
             found.append(share)
-        if (found[0] is None) != (found[1] is None):
+        positive, negative = found
+        if (positive is None) != (negative is None):
             raise BadInput("give both pi_p and pi_n, or neither.")
-        return None if found[0] is None else check_shares(Shares(float(found[0]), float(found[1])))
+        return None if positive is None or negative is None else check_shares(Shares(float(positive), float(negative)))
 
     def _contest(self, pictures: Tensor, given: Codes, code: int, shares: Shares | None) -> Contest:
         rows, fold = self._upsampled(given)
@@ -300,9 +304,7 @@ class NLGAN(Saveable, BaseEstimator):  # type: ignore[misc]
 
     @accepts_seed
     @torch.inference_mode()
-    def generate(
-        self, n: int, *, label: Any = None, random_state: RandomState = None
-    ) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    def generate(self, n: int, *, label: object = None, random_state: RandomState = None) -> tuple[AnyArray, AnyArray]:
         """Generated pictures and their labels.
 
         Parameters

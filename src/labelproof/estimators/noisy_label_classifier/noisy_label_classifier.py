@@ -18,6 +18,7 @@ from torch import nn
 
 from labelproof.data.dataset import Dataset
 from labelproof.data.encoding import ENCODERS, RawEncoder, kind_of, n_dims
+from labelproof.data.projection import Projection
 from labelproof.errors import BadInput
 from labelproof.estimators.noisy_label_classifier.items import check_two_classes, held_out, some_of
 from labelproof.estimators.noisy_label_classifier.state import KIND, restore, state_of
@@ -26,14 +27,24 @@ from labelproof.networks import Backbone, InputShape, network_maker
 from labelproof.noise.transition import TransitionMatrix
 from labelproof.saving.saveable import Saveable, params_of, plain
 from labelproof.saving.state import State
-from labelproof.training.augmentation import augmentation_of
+from labelproof.training.augmentation import Augment, augmentation_of
 from labelproof.training.dynamics import error_probability_of
 from labelproof.training.history import History
 from labelproof.training.loop import fit
 from labelproof.training.options import Options
 from labelproof.training.temperature import entropy_of, fit_temperature
 from labelproof.training.trainable import TrainingData, predict_logits
-from labelproof.validation import UNLABELLED, RandomState, accepts_seed, seed_from, take_rows
+from labelproof.validation import (
+    UNLABELLED,
+    AnyArray,
+    ArrayLike,
+    BoolArray,
+    IntArray,
+    RandomState,
+    accepts_seed,
+    seed_from,
+    take_rows,
+)
 from labelproof.validation.estimator_labels import coded_labels, has_gaps
 
 HISTORY_FOLDER = "history"
@@ -123,13 +134,16 @@ class NoisyLabelClassifier(Saveable, ClassifierMixin, BaseEstimator):  # type: i
     """
 
     kind, made_by = KIND, "labelproof train"
+    classes_: AnyArray
+    source_: dict[str, Any]
+    projection_: Projection | None
 
     def __init__(
         self,
         method: str = "elr",
         *,
-        method_options: dict[str, Any] | None = None,
-        backbone: Any = "auto",
+        method_options: dict[str, object] | None = None,
+        backbone: Backbone = "auto",
         epochs: int = 30,
         batch_size: int | None = None,
         learning_rate: float = 3e-3,
@@ -137,13 +151,13 @@ class NoisyLabelClassifier(Saveable, ClassifierMixin, BaseEstimator):  # type: i
         weight_decay: float = 5e-3,
         schedule: str | None = None,
         clip_norm: float | None = None,
-        augment: Any = "auto",
+        augment: Augment = "auto",
         validation_fraction: float = 0.0,
         patience: int | None = None,
         random_state: RandomState = 0,
         accelerator: str = "auto",
         devices: int = 1,
-        precision: Any = "32-true",
+        precision: str | int = "32-true",
         checkpoints: str | os.PathLike[str] | None = None,
         logger: str | None = None,
     ) -> None:
@@ -167,7 +181,14 @@ class NoisyLabelClassifier(Saveable, ClassifierMixin, BaseEstimator):  # type: i
         self.checkpoints = checkpoints
         self.logger = logger
 
-    def fit(self, X: Any, y: Any = None, *, sample_weight: Any = None, verified: Any = None) -> NoisyLabelClassifier:
+    def fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike | None = None,
+        *,
+        sample_weight: ArrayLike | None = None,
+        verified: ArrayLike | None = None,
+    ) -> NoisyLabelClassifier:
         """Train.
 
         Parameters
@@ -240,14 +261,14 @@ class NoisyLabelClassifier(Saveable, ClassifierMixin, BaseEstimator):  # type: i
             raise BadInput(f"validation_fraction is {self.validation_fraction!r}. Give a number from 0 to below 1.")
         return Options(**chosen, seed=self._seed, logger=cast(Any, self.logger))
 
-    def _identity(self) -> dict[str, Any]:
+    def _identity(self) -> dict[str, object]:
         own = {"method": self.method, "validation_fraction": self.validation_fraction, "classes": self.classes_.tolist()}
         own["method_options"] = {name: plain(value) for name, value in sorted((self.method_options or {}).items())}
         own["backbone"] = self.backbone if isinstance(self.backbone, str) else type(self.backbone).__name__
         own["augment"] = "callable" if callable(self.augment) else self.augment
         return own
 
-    def _checked(self, X: Any, y: Any) -> tuple[Any, npt.NDArray[np.int64], str]:
+    def _checked(self, X: ArrayLike, y: ArrayLike | None) -> tuple[ArrayLike, npt.NDArray[np.int64], str]:
         """Items, codes, and the kind of encoder; sets ``classes_`` and ``source_``."""
         self.__dict__.pop("n_features_in_", None)  # of an earlier fit
         if isinstance(X, Dataset):
@@ -266,7 +287,7 @@ class NoisyLabelClassifier(Saveable, ClassifierMixin, BaseEstimator):  # type: i
             raise BadInput(f"X has {len(X)} rows but y has {len(given)}. Give one label per item.")
         return X, given, kind
 
-    def _kind(self, X: Any) -> str:
+    def _kind(self, X: ArrayLike) -> str:
         kind = kind_of(X)
         return "raw" if not isinstance(self.backbone, str) and kind in ("numbers", "pictures") else kind
 
@@ -281,7 +302,9 @@ class NoisyLabelClassifier(Saveable, ClassifierMixin, BaseEstimator):  # type: i
         spec = InputShape(self.encoder_.shape, self.encoder_.cardinalities)
         return network_maker(self.backbone, spec, len(self.classes_))
 
-    def _finish(self, method: Method, given: Any, rows: Any, verified: Any, validation: TrainingData | None) -> None:
+    def _finish(
+        self, method: Method, given: IntArray, rows: IntArray, verified: BoolArray | None, validation: TrainingData | None
+    ) -> None:
         """Read noise, error probabilities and temperature off what was trained."""
         matrix, own = method.transition(), given[rows]
         self.transition_ = None
@@ -311,27 +334,27 @@ class NoisyLabelClassifier(Saveable, ClassifierMixin, BaseEstimator):  # type: i
                 method.second.double()
         self.module_ = method
 
-    def decision_function(self, X: Any) -> npt.NDArray[np.float64]:
+    def decision_function(self, X: ArrayLike) -> npt.NDArray[np.float64]:
         """Logits divided by the temperature, shape (n, k); of two classes their difference, shape (n,)."""
         logits = self._logits(X)
         return np.asarray(logits[:, 1] - logits[:, 0] if logits.shape[1] == 2 else logits)
 
-    def predict_proba(self, X: Any) -> npt.NDArray[np.float64]:
+    def predict_proba(self, X: ArrayLike) -> npt.NDArray[np.float64]:
         """Probabilities of the true label, shape (n, k); rows sum to one."""
         logits = self._logits(X)
         exact = np.exp(logits - logits.max(axis=1, keepdims=True))
         return np.asarray(exact / exact.sum(axis=1, keepdims=True))
 
-    def predict(self, X: Any) -> npt.NDArray[Any]:
+    def predict(self, X: ArrayLike) -> AnyArray:
         """The most probable class of each item, shape (n,)."""
         best = self._logits(X).argmax(axis=1)
         return np.asarray(self.classes_[best])
 
-    def entropy(self, X: Any) -> npt.NDArray[np.float64]:
+    def entropy(self, X: ArrayLike) -> npt.NDArray[np.float64]:
         """Predictive entropy in nats, shape (n,), from 0 (sure) to log k."""
         return entropy_of(self.predict_proba(X))
 
-    def _logits(self, X: Any) -> npt.NDArray[np.float64]:
+    def _logits(self, X: ArrayLike) -> npt.NDArray[np.float64]:
         check_is_fitted(self)
         X = X.x if isinstance(X, Dataset) else X
         if self.encoder_.kind in ("numbers", "raw") and n_dims(X) < 3:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from collections.abc import Iterable
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -13,22 +14,22 @@ from labelproof.data.bags import Bags
 from labelproof.data.encoding import ENCODERS, Encoder, RawEncoder, kind_of
 from labelproof.data.picture_rows import PictureRows
 from labelproof.errors import BadInput
-from labelproof.validation import AnyArray
+from labelproof.validation import AnyArray, ArrayLike
 
 UNKNOWN = -1
 
 
-def given_tags(y: Any, names: Any) -> tuple[npt.NDArray[np.int64], AnyArray]:
+def given_tags(y: ArrayLike | None, names: Iterable[object] | None) -> tuple[npt.NDArray[np.int64], AnyArray]:
     """0, 1, or -1 where unknown, shape (n, k), and the names of the tags, or their numbers, shape (k,).
 
     Raises
     ------
     BadInput
     """
-    if names is None and hasattr(y, "columns"):
-        names = list(y.columns)
     if y is None:
         raise BadInput("y is missing: this classifier requires y to be passed, but the target y is None.")
+    if names is None and hasattr(y, "columns"):
+        names = list(y.columns)
     given = np.asarray(y.toarray() if hasattr(y, "toarray") else y)
     if given.ndim != 2 or 0 in given.shape or given.dtype.kind not in "biuf":
         raise BadInput(f"y has shape {given.shape}. Give 0/1 of shape (n, k), a row per item and a column per tag.")
@@ -43,7 +44,7 @@ def given_tags(y: Any, names: Any) -> tuple[npt.NDArray[np.int64], AnyArray]:
     return given.astype(np.int64), classes
 
 
-def fitted_encoder(X: Any, *, raw: bool) -> Encoder:
+def fitted_encoder(X: ArrayLike, *, raw: bool) -> Encoder:
     """The encoder of these items, or of the instances of these bags; ``raw``: numbers are handed on as they are."""
     if isinstance(X, PictureRows):
         return RawEncoder().fit(np.zeros((1, *X.shape[-3:]), np.float32))
@@ -52,7 +53,7 @@ def fitted_encoder(X: Any, *, raw: bool) -> Encoder:
     return RawEncoder().fit(items) if raw and kind in ("numbers", "pictures") else ENCODERS[kind]().fit(items)
 
 
-def encoded(X: Any, encoder: Encoder) -> Tensor:
+def encoded(X: ArrayLike, encoder: Encoder) -> Tensor:
     """A tensor, or what gives rows as one does."""
     if isinstance(X, PictureRows):
         return cast(Tensor, X)

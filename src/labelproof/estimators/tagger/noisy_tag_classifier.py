@@ -5,10 +5,10 @@ from __future__ import annotations
 import copy
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any, Self
+from typing import Self, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -34,7 +34,7 @@ from labelproof.saving.state import State
 from labelproof.training.loop import fit
 from labelproof.training.options import Options
 from labelproof.training.trainable import TrainingData
-from labelproof.validation import RandomState, accepts_seed, did_you_mean, seed_from
+from labelproof.validation import ArrayLike, RandomState, accepts_seed, did_you_mean, seed_from
 
 NOISES = ("feature-independent", "feature-dependent", "em")
 LOSSES = ("cross-entropy", "warp")
@@ -118,7 +118,7 @@ class NoisyTagClassifier(Saveable, ClassifierMixin, BaseEstimator):  # type: ign
 
     def __init__(
         self,
-        backbone: Any = "auto",
+        backbone: str | nn.Module = "auto",
         *,
         weights: str | os.PathLike[str] | None = None,
         noise: str | None = "feature-dependent",
@@ -134,7 +134,7 @@ class NoisyTagClassifier(Saveable, ClassifierMixin, BaseEstimator):  # type: ign
         random_state: RandomState = 0,
         accelerator: str = "auto",
         devices: int = 1,
-        precision: Any = "32-true",
+        precision: str | int = "32-true",
     ) -> None:
         self.backbone = backbone
         self.weights = weights
@@ -154,7 +154,12 @@ class NoisyTagClassifier(Saveable, ClassifierMixin, BaseEstimator):  # type: ign
         self.precision = precision
 
     def fit(
-        self, X: Any, y: Any = None, *, names: Any = None, pretrained: NoisyTagClassifier | None = None
+        self,
+        X: ArrayLike,
+        y: ArrayLike | None = None,
+        *,
+        names: Iterable[object] | None = None,
+        pretrained: NoisyTagClassifier | None = None,
     ) -> NoisyTagClassifier:
         """Train.
 
@@ -210,10 +215,10 @@ class NoisyTagClassifier(Saveable, ClassifierMixin, BaseEstimator):  # type: ign
         del self.module_.data  # the training items
         return self
 
-    def _rows(self, X: Any, *, fitting: bool = False) -> Any:
+    def _rows(self, X: ArrayLike, *, fitting: bool = False) -> ArrayLike:
         """Rows of numbers as scikit-learn checks them; anything else as it is."""
         rows = not isinstance(X, Bags | PictureRows) and kind_of(X) == "numbers" and n_dims(X) < 3
-        return validate_data(self, X, reset=fitting) if rows else X
+        return cast(ArrayLike, validate_data(self, X, reset=fitting)) if rows else X
 
     def _check_options(self) -> None:
         for name, value, known in (("noise", self.noise, NOISES), ("loss", self.loss, LOSSES)):
@@ -259,7 +264,7 @@ class NoisyTagClassifier(Saveable, ClassifierMixin, BaseEstimator):  # type: ign
             missing=self.missing, incorrect=torch.from_numpy(incorrect).float(),
         )  # fmt: skip
 
-    def _finish(self, x: Any, given: npt.NDArray[np.int64]) -> None:
+    def _finish(self, x: Tensor, given: npt.NDArray[np.int64]) -> None:
         """Error probabilities, and the rates of each tag over the training items."""
         error = np.full(given.shape, np.nan)
         changed, present = np.zeros((2, given.shape[1])), np.zeros((2, given.shape[1]))
@@ -279,7 +284,7 @@ class NoisyTagClassifier(Saveable, ClassifierMixin, BaseEstimator):  # type: ign
         self.incorrect_, self.missing_ = np.where(self._varying, changed / np.maximum(present, 1e-12), np.nan)
 
     @torch.no_grad()
-    def _parts(self, x: Any) -> Iterator[tuple[Tensor, Tensor]]:
+    def _parts(self, x: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
         """Logits of the true tags, (b, k), and log-odds of the noise, (b, k, 2), of some items after others, float64."""
         self.module_.eval()
         for start in range(0, len(x), BLOCK):
@@ -288,18 +293,18 @@ class NoisyTagClassifier(Saveable, ClassifierMixin, BaseEstimator):  # type: ign
             odds = torch.tensor([-math.inf, math.inf]) if noise is None else noise(found.features)
             yield found.logits.double(), odds.double().expand(*found.logits.shape, 2)
 
-    def decision_function(self, X: Any) -> Probs:
+    def decision_function(self, X: ArrayLike) -> Probs:
         """Logits of the true tags, shape (n, k)."""
         check_is_fitted(self, "module_")
         logits = torch.cat([logits for logits, _ in self._parts(encoded(self._rows(X), self.encoder_))]).numpy()
         logits[:, ~self._varying] = np.where(self._always[~self._varying], CERTAIN, -CERTAIN)
         return np.asarray(logits)
 
-    def predict_proba(self, X: Any) -> Probs:
+    def predict_proba(self, X: ArrayLike) -> Probs:
         """``p(y = 1 | x)``, the probability of each true tag, shape (n, k)."""
         return np.asarray(expit(self.decision_function(X)))
 
-    def predict_instance_proba(self, X: Any) -> Bags:
+    def predict_instance_proba(self, X: ArrayLike) -> Bags:
         """Probability of each true tag in every instance on its own, e.g. of each frame of a video.
 
         Parameters
@@ -324,11 +329,11 @@ class NoisyTagClassifier(Saveable, ClassifierMixin, BaseEstimator):  # type: ign
             raise BadInput(f"X is {type(X).__name__}. Give Bags, whose instances are wanted.")
         return Bags(self.predict_proba(X.instances), X.sizes)
 
-    def predict(self, X: Any) -> npt.NDArray[np.int64]:
+    def predict(self, X: ArrayLike) -> npt.NDArray[np.int64]:
         """Tags that are more likely than not, 0/1 of shape (n, k)."""
         return (self.decision_function(X) > 0).astype(np.int64)
 
-    def predict_given_proba(self, X: Any) -> Probs:
+    def predict_given_proba(self, X: ArrayLike) -> Probs:
         """``p(z = 1 | x)``, the probability that people would give each tag (human-centric prediction), shape (n, k)."""
         check_is_fitted(self, "module_")
         found = []
