@@ -50,6 +50,23 @@ class Cells(NamedTuple):
         return None if self.batch_key is None else obs_column(adata, self.batch_key).astype(str).to_numpy()
 
 
+def told_cells(X: object, y: object, batch: object, where: Cells) -> Cells | None:
+    """Where the data of an AnnData are; ``None`` for an array.
+
+    Raises
+    ------
+    BadInput
+        If what belongs to the one is given with the other.
+    """
+    if is_anndata(X):
+        if y is not None or batch is not None:
+            raise BadInput("labels and batches of an AnnData are columns of obs. Give labels_key and batch_key.")
+        return where
+    if any(name is not None for name in where):
+        raise BadInput("labels_key, unlabeled_category, layer and batch_key belong to an AnnData. Give y and batch.")
+    return None
+
+
 def is_anndata(data: object) -> bool:
     """Whether it is an AnnData; does not import anndata."""
     module = sys.modules.get("anndata")

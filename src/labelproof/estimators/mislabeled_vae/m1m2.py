@@ -20,10 +20,14 @@ class M1M2(MislabeledVAE):
 
     Parameters
     ----------
-    alpha : float
-        0 does not hear the labels at all.
+    alpha : float, default=1.0
+        With 0 the labels are not used at all.
     **options
         As `MislabeledVAE`, but for ``transition``.
+
+    See Also
+    --------
+    MislabeledVAE : With any transition, or one that is learned.
     """
 
     kind = "m1-m2"

@@ -17,8 +17,8 @@ from torch import Tensor
 
 from labelproof.data.rows import SparseRows
 from labelproof.errors import BadInput
-from labelproof.estimators.mislabeled_vae.assumed_noise import assumed_noise, pseudo_counts
-from labelproof.estimators.mislabeled_vae.cells import Cells, is_anndata, write_results
+from labelproof.estimators.mislabeled_vae.assumed_noise import assumed_noise, assumed_prior, pseudo_counts
+from labelproof.estimators.mislabeled_vae.cells import Cells, is_anndata, told_cells, write_results
 from labelproof.estimators.mislabeled_vae.inputs import (
     Codes,
     Rows,
@@ -41,16 +41,7 @@ from labelproof.saving.state import State
 from labelproof.training.loop import fit
 from labelproof.training.options import Options
 from labelproof.training.trainable import TrainingData
-from labelproof.validation import (
-    UNLABELLED,
-    AnyArray,
-    ArrayLike,
-    RandomState,
-    accepts_seed,
-    check_distribution,
-    check_labels,
-    seed_from,
-)
+from labelproof.validation import UNLABELLED, AnyArray, ArrayLike, RandomState, accepts_seed, check_labels, seed_from
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -72,34 +63,34 @@ class MislabeledVAE(Saveable, ClassifierMixin, TransformerMixin, BaseEstimator):
 
     Parameters
     ----------
-    transition : array-like (k, k), TransitionMatrix, float, or None
+    transition : array-like (k, k), TransitionMatrix, float, or None, default=None
         ``p(given | true)`` in sorted class order. A number ε is ``1 - ε`` on the diagonal and ``ε / (k - 1)`` elsewhere;
         ``None`` learns the matrix under a Dirichlet prior.
-    concentration : float
+    concentration : float, default=4.0
         Pseudo-counts of the right label in that prior; each wrong one has ``1 / (k - 1)``.
-    prior : "auto", "uniform", "learned" or array-like (k,)
+    prior : "auto", "uniform", "learned" or array-like (k,), default="auto"
         ``p(y)``. ``"auto"``: uniform for few labels; the more there are, the nearer to the mean of what the noise-aware
         classifier says with which the classes begin. ``"learned"`` goes on learning it.
-    likelihood : {"auto", "nb", "zinb", "gaussian", "bernoulli"}
+    likelihood : {"auto", "nb", "zinb", "gaussian", "bernoulli"}, default="auto"
         ``"auto"``: ``"nb"`` for AnnData, ``"gaussian"`` for arrays, which are standardised.
-    n_latent, n_class_latent : int
+    n_latent, n_class_latent : int, default=10, 5
         Dimensions of z1 and z2.
-    n_hidden, n_layers : int
+    n_hidden, n_layers : int, default=64, 1
         Of encoder and decoder.
-    latent_library : bool
+    latent_library : bool, default=False
         For counts: infer the library size in place of the observed total.
-    label_in_encoder : bool
+    label_in_encoder : bool, default=False
         ``q(z1 | x, y')`` in place of ``q(z1 | x)``.
-    beta : float
+    beta : float, default=0.3
         Weight of all terms but the reconstruction in training; 1 is the bound itself. See `labelproof.estimators.mislabeled_vae.regime`.
-    epochs : tuple of three int, optional
+    epochs : tuple of three int, default=None
         Of pre-training without labels, of the beginning, and of the whole bound; at least 20, 10 and 10, and 400,
-        150 and 150 steps, where left out.
-    batch_size : int
-    learning_rate : float
+        150 and 150 steps, by default.
+    batch_size : int, default=128
+    learning_rate : float, default=0.003
     random_state : int, RandomState instance or None, default=0
         The same number gives the same model on the same kind of machine.
-    accelerator, devices, precision
+    accelerator, devices, precision : default="auto", 1, "32-true"
         As Lightning Fabric names them.
 
     Attributes
@@ -112,6 +103,11 @@ class MislabeledVAE(Saveable, ClassifierMixin, TransformerMixin, BaseEstimator):
     elbo_ : float
         Bound of ``log p(x, y')`` of the training items, an item's average in nats.
     module_ : MislabeledModule
+
+    See Also
+    --------
+    M1M2 : Its special case, in which all labels are wrong with one probability.
+    NoisyLabelClassifier : Where most labels are known.
 
     References
     ----------
@@ -215,19 +211,14 @@ class MislabeledVAE(Saveable, ClassifierMixin, TransformerMixin, BaseEstimator):
             For values that the likelihood cannot have (naming the first cell or row), no label, one class, more classes than
             items, a column that is not there.
         """
-        cells: Cells | None = None
-        rows: Rows
-        if is_anndata(X):
-            if y is not None or batch is not None:
-                raise BadInput("labels and batches of an AnnData are columns of obs. Give labels_key and batch_key.")
-            cells = Cells(labels_key, unlabeled_category, layer, batch_key)
-            rows, y, batch = cells.items(X, whole=chosen_likelihood(self.likelihood, cells=True) in ("nb", "zinb"))
-        else:
-            if any(name is not None for name in (labels_key, unlabeled_category, layer, batch_key)):
-                raise BadInput("labels_key, unlabeled_category, layer and batch_key belong to an AnnData. Give y and batch.")
-            rows = self._array(X, fitting=True)
         self._seed = seed_from(self.random_state)
-        self.cells_, self.likelihood_ = cells, chosen_likelihood(self.likelihood, cells=cells is not None)
+        self.cells_ = cells = told_cells(X, y, batch, Cells(labels_key, unlabeled_category, layer, batch_key))
+        self.likelihood_ = chosen_likelihood(self.likelihood, cells=cells is not None)
+        rows: Rows
+        if cells is None:
+            rows = self._array(X, fitting=True)
+        else:
+            rows, y, batch = cells.items(X, whole=LIKELIHOODS[self.likelihood_].counts)
         given, self.classes_ = few_labels(y, len(rows))
         codes, self.batches_ = coded_batches(batch, len(rows))
         self.mean_, self.spread_, self.log_library_ = scales_of(rows, self.likelihood_)
@@ -251,16 +242,13 @@ class MislabeledVAE(Saveable, ClassifierMixin, TransformerMixin, BaseEstimator):
     def _train(self, x: Tensor, given: Codes, codes: Codes, pretrained: MislabeledVAE | None) -> None:
         k = len(self.classes_)
         log_transition, learn = self._noise()
-        named = self.prior if isinstance(self.prior, str) else "uniform"
-        if named not in ("auto", "learned", "uniform"):
-            raise BadInput(f"prior is {self.prior!r}. Give 'auto', 'uniform', 'learned' or {k} probabilities.")
+        prior, course = assumed_prior(self.prior, k)
         if not self.beta > 0:
             raise BadInput(f"beta is {self.beta!r}. Give a number above 0.")
-        prior = np.full(k, 1 / k) if isinstance(self.prior, str) else check_distribution(self.prior, k)
         lengths = phase_lengths(len(given), self.batch_size, self.epochs)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self._seed)
-            self.module_ = MislabeledModule(self._shape(x.shape[1]), log_transition, torch.from_numpy(prior))
+            self.module_ = MislabeledModule(self._shape(x.shape[1]), log_transition, prior)
         self.module_.library_prior.copy_(torch.tensor([[self.log_library_[0], math.log(self.log_library_[1])]]))
         if pretrained is not None:
             check_is_fitted(pretrained, "module_")
@@ -269,8 +257,7 @@ class MislabeledVAE(Saveable, ClassifierMixin, TransformerMixin, BaseEstimator):
         data = TrainingData(x, torch.from_numpy(given))
         regime = Regime(
             self.module_, data, torch.from_numpy(codes), lengths,
-            beta=self.beta, learn_transition=learn, concentration=pseudo_counts(self.concentration, k),
-            prior="held" if named == "uniform" else named,
+            beta=self.beta, learn_transition=learn, concentration=pseudo_counts(self.concentration, k), prior=course,
         )  # fmt: skip
         options = Options(
             epochs=sum(lengths), batch_size=min(self.batch_size, len(given)), learning_rate=self.learning_rate, weight_decay=1e-3,
@@ -370,7 +357,6 @@ class MislabeledVAE(Saveable, ClassifierMixin, TransformerMixin, BaseEstimator):
         return pd.DataFrame(torch.cat(found).numpy(), index=adata.obs_names, columns=adata.var_names)
 
     @accepts_seed
-    @torch.no_grad()
     def sample(self, y: ArrayLike, *, random_state: RandomState = 0) -> npt.NDArray[np.float32]:
         """Items of given true classes, drawn from the model.
 
@@ -387,13 +373,9 @@ class MislabeledVAE(Saveable, ClassifierMixin, TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self, "module_")
         classes = torch.from_numpy(check_labels(y, classes=self.classes_.tolist(), name="y", needed=0).codes)
-        module = self.module_
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed_from(random_state))
-            z2 = torch.randn(len(classes), 1, module.shape.class_latent).expand(-1, module.shape.classes, -1)
-            mean, log_variance = (part[torch.arange(len(classes)), classes] for part in module.z1_of_z2(z2))
-            z1 = mean + torch.randn_like(mean) * (0.5 * log_variance).exp()
-            drawn = module.likelihood.sample(module.decode(z1), torch.full((len(z1), 1), self.log_library_[0]))
+            drawn = self.module_.sample(classes, self.log_library_[0])
         if self.likelihood_ != "gaussian":
             return drawn.numpy()
         return cast(npt.NDArray[np.float32], drawn.numpy() * self.spread_ + self.mean_)
