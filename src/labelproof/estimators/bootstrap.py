@@ -33,7 +33,7 @@ class BootstrapEnsemble(Saveable, ClassifierMixin, BaseEstimator):  # type: igno
     ----------
     estimator : scikit-learn classifier
         With ``predict_proba``; one with a parameter ``random_state`` gets a different one in each clone.
-    n : int
+    n : int, default=10
     random_state : int, RandomState instance or None, default=0
         The same number gives the same model on the same kind of machine.
 
@@ -44,6 +44,11 @@ class BootstrapEnsemble(Saveable, ClassifierMixin, BaseEstimator):  # type: igno
     error_probability_ : ndarray, shape (n_items,)
         Probability that the label of each training item is wrong: by the posterior, from the clones that were not trained on
         the item, with the noise fitted by EM; NaN where unlabelled or in every sample.
+
+    See Also
+    --------
+    NoisyLabelClassifier : A network, one of which an ensemble can be made.
+    RankPruning : One classifier, fitted to the labels that look right.
 
     References
     ----------

@@ -38,13 +38,13 @@ class RankPruning(Saveable, ClassifierMixin, BaseEstimator):  # type: ignore[mis
 
     Parameters
     ----------
-    estimator : scikit-learn classifier, optional
-        With ``predict_proba`` and ``sample_weight`` in ``fit``; logistic regression where left out.
-    n_folds : int
+    estimator : scikit-learn classifier, default=None
+        With ``predict_proba`` and ``sample_weight`` in ``fit``; by default logistic regression.
+    n_folds : int, default=5
         Folds of the cross-validation that makes g.
     random_state : int, RandomState instance or None, default=0
         Decides the folds.
-    rates : (float, float), optional
+    rates : (float, float), default=None
         ``ρ1`` and ``ρ0`` where they are known; g then only ranks.
 
     Attributes
@@ -56,6 +56,11 @@ class RankPruning(Saveable, ClassifierMixin, BaseEstimator):  # type: ignore[mis
     kept_ : ndarray of bool, shape (n,)
         The training examples that were not dropped.
     estimator_ : the fitted classifier
+
+    See Also
+    --------
+    NoisyLabelClassifier : Networks, for any number of classes; its method ``"rank-pruning"`` prunes for them.
+    labelproof.audit : Which labels are wrong, without a classifier that learns from the others.
 
     References
     ----------

@@ -38,21 +38,21 @@ class ConceptCaptioner(Saveable, BaseEstimator):  # type: ignore[misc]
 
     Parameters
     ----------
-    hidden, concept_size, word_size : int
+    hidden, concept_size, word_size : int, default=700, 700, 300
         Units of both LSTMs, and sizes of the embeddings.
-    min_count : int
+    min_count : int, default=2
         Words of fewer captions are unknown.
-    max_words : int
+    max_words : int, default=20
         Longer captions are cut.
-    dropout : float
-    epochs, batch_size : int
+    dropout : float, default=0.5
+    epochs, batch_size : int, default=30, 64
         An epoch has every caption once, with its video.
-    learning_rate : float
+    learning_rate : float, default=0.002
     random_state : int, RandomState instance or None, default=0
         The same number gives the same model on the same kind of machine.
-    accelerator, precision
+    accelerator, precision : default="auto", "32-true"
         As Lightning Fabric names them.
-    checkpoints : path, optional
+    checkpoints : path, default=None
         A folder: a killed `fit` with the same data and options goes on from there.
 
     Attributes
@@ -62,6 +62,11 @@ class ConceptCaptioner(Saveable, BaseEstimator):  # type: ignore[misc]
     concepts_ : tuple of str
         Names of the concepts; empty where `fit` was not told.
     network_ : S2VT
+
+    See Also
+    --------
+    NoisyTagClassifier : Finds the concepts in each frame.
+    caption_scores : How good captions are.
 
     References
     ----------

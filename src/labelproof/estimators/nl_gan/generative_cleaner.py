@@ -28,12 +28,12 @@ class GenerativeCleaner(Saveable, ClassifierMixin, BaseEstimator):  # type: igno
 
     Parameters
     ----------
-    generator : estimator, optional
-        With ``fit(images, labels)`` and ``generate(n, random_state=)``; `labelproof.NLGAN` where left out.
-    classifier : scikit-learn classifier of pictures, optional
-        Where left out, `labelproof.NoisyLabelClassifier` with the paper's network, 25 epochs of cross-entropy at 1e-4, on pictures
+    generator : estimator, default=None
+        With ``fit(images, labels)`` and ``generate(n, random_state=)``; by default `labelproof.NLGAN`.
+    classifier : scikit-learn classifier of pictures, default=None
+        By default `labelproof.NoisyLabelClassifier` with the paper's network, 25 epochs of cross-entropy at 1e-4, on pictures
         that are warped as the discriminator's were, at most once.
-    n_generated : int
+    n_generated : int, default=10000
         Pictures that the classifier learns from, classes alike.
     random_state : int, RandomState instance or None, default=0
         The same number gives the same model on the same kind of machine.
@@ -42,6 +42,11 @@ class GenerativeCleaner(Saveable, ClassifierMixin, BaseEstimator):  # type: igno
     ----------
     classes_ : ndarray, shape (k,)
     generator_, classifier_ : the fitted ones
+
+    See Also
+    --------
+    NLGAN : The generator.
+    NoisyLabelClassifier : Learns from the given pictures themselves.
 
     References
     ----------

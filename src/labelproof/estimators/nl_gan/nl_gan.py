@@ -62,40 +62,40 @@ class NLGAN(Saveable, BaseEstimator):  # type: ignore[misc]
 
     Parameters
     ----------
-    pi_p, pi_n : float or mapping of class to float, optional
+    pi_p, pi_n : float or mapping of class to float, default=None
         Shares π_P and π_N of right labels among the items given the positive class, and among the others. Left out, δ is
         estimated: a discriminator is trained on the noisy labels alone, and a mixture of two Gaussians fitted to its outputs.
         Of two classes the second in sorted order is the positive one.
-    epochs : int
+    epochs : int, default=40
         Of adversarial training; the paper takes 40 for MNIST, 500 for CIFAR-10. With 0 only δ is estimated.
-    pretraining_epochs : int
+    pretraining_epochs : int, default=15
         Of the noisy training that estimates δ.
-    alpha, beta : float
+    alpha, beta : float, default=5.0, 0.5
         Weights of equation 5.
-    loss : {"cross-entropy", "squared"}
+    loss : {"cross-entropy", "squared"}, default="cross-entropy"
         H; squared error has the same optimum.
-    augment : float, optional
+    augment : float, default=None
         How much each picture that a discriminator sees is moved, turned, sheared and scaled at random, so that it does not learn
         few pictures and their wrong labels by heart; 0 as the paper has it. Left out, 1 for a thousand pictures and 2 for a hundred.
         See `labelproof.training.augmentation.warped`.
-    coverage : float
+    coverage : float, default=0.4
         Weight of a second output of the discriminator, which tells given from generated pictures whatever their labels, in what
         generators learn: so that they make all kinds of pictures there are of a class. 0 as the paper has it.
-    shared : bool
+    shared : bool, default=True
         Whether the two generators share all layers but the first, so that their pictures do not differ in things that have
         nothing to do with the class; false as the paper has it.
-    upsample : int
+    upsample : int, default=10000
         Items of an epoch: smaller data sets are repeated, larger ones are taken whole, classes alike.
-    filters : tuple of int, optional
-        Of the discriminator's convolutions, those of the generators mirrored; by the pictures' size where left out.
-    batch_size : int
+    filters : tuple of int, default=None
+        Of the discriminator's convolutions, those of the generators mirrored; by default as the size of the pictures asks.
+    batch_size : int, default=64
         Real pictures of a step; as many are generated.
-    learning_rate : float
+    learning_rate : float, default=0.0002
     random_state : int, RandomState instance or None, default=0
         The same number gives the same model on the same kind of machine.
-    accelerator, precision
+    accelerator, precision : default="auto", "32-true"
         As Lightning Fabric names them.
-    checkpoints : path, optional
+    checkpoints : path, default=None
         A folder: a killed `fit` with the same data and options goes on from there.
 
     Attributes
@@ -105,6 +105,10 @@ class NLGAN(Saveable, BaseEstimator):  # type: ignore[misc]
         Of this number of pictures.
     contests_ : dict of class to Contest
         One for two classes, named after the positive class; one for each of several.
+
+    See Also
+    --------
+    GenerativeCleaner : A classifier that learns from the generated pictures.
 
     References
     ----------
@@ -311,7 +315,7 @@ class NLGAN(Saveable, BaseEstimator):  # type: ignore[misc]
         ----------
         n : int
         label : class, optional
-            Of all pictures; classes take turns where left out.
+            Of all pictures; by default classes take turns.
         random_state : int, RandomState instance or None, default=None
             ``None``: that of the model.
 

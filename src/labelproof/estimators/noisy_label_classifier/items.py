@@ -1,4 +1,4 @@
-"""Which items are trained on, and which are kept for validation."""
+"""Which items are trained on and which are kept for validation, and the noise that was found in them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import numpy.typing as npt
 import torch
 
 from labelproof.errors import BadInput
+from labelproof.methods import Method
+from labelproof.noise.transition import TransitionMatrix
 from labelproof.training.trainable import TrainingData
 from labelproof.validation import AnyArray, BoolArray
 
@@ -30,6 +32,15 @@ def held_out(given: Codes, used: BoolArray, verified: BoolArray | None, share: f
             rows = np.flatnonzero((given == code) & used & (True if verified is None else ~verified))
             held[rng.permutation(rows)[: min(round(share * len(rows)), len(rows) - 1)]] = True
     return held
+
+
+def learned_noise(method: Method, classes: AnyArray) -> TransitionMatrix | None:
+    """``p(given | true)`` as a trained method has it, its rows scaled to sum to one exactly; ``None`` if it has none."""
+    matrix = method.transition()
+    if matrix is None:
+        return None
+    exact, prior = matrix.detach().cpu().double().numpy(), method.training_probs().mean(axis=0)
+    return TransitionMatrix(exact / exact.sum(axis=1, keepdims=True), prior=prior / prior.sum(), classes=classes.tolist())
 
 
 def some_of(data: TrainingData, rows: Codes) -> TrainingData:

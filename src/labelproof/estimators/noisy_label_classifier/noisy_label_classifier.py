@@ -20,12 +20,11 @@ from labelproof.data.dataset import Dataset
 from labelproof.data.encoding import ENCODERS, RawEncoder, kind_of, n_dims
 from labelproof.data.projection import Projection
 from labelproof.errors import BadInput
-from labelproof.estimators.noisy_label_classifier.items import check_two_classes, held_out, some_of
-from labelproof.estimators.noisy_label_classifier.state import KIND, restore, state_of
+from labelproof.estimators.noisy_label_classifier.items import Codes, check_two_classes, held_out, learned_noise, some_of
+from labelproof.estimators.noisy_label_classifier.state import KIND, identity_of, restore, state_of
 from labelproof.methods import Method, Task, make_method
 from labelproof.networks import Backbone, InputShape, network_maker
-from labelproof.noise.transition import TransitionMatrix
-from labelproof.saving.saveable import Saveable, params_of, plain
+from labelproof.saving.saveable import Saveable, params_of
 from labelproof.saving.state import State
 from labelproof.training.augmentation import Augment, augmentation_of
 from labelproof.training.dynamics import error_probability_of
@@ -34,17 +33,7 @@ from labelproof.training.loop import fit
 from labelproof.training.options import Options
 from labelproof.training.temperature import entropy_of, fit_temperature
 from labelproof.training.trainable import TrainingData, predict_logits
-from labelproof.validation import (
-    UNLABELLED,
-    AnyArray,
-    ArrayLike,
-    BoolArray,
-    IntArray,
-    RandomState,
-    accepts_seed,
-    seed_from,
-    take_rows,
-)
+from labelproof.validation import UNLABELLED, AnyArray, ArrayLike, BoolArray, RandomState, accepts_seed, seed_from, take_rows
 from labelproof.validation.estimator_labels import coded_labels, has_gaps
 
 HISTORY_FOLDER = "history"
@@ -64,39 +53,39 @@ class NoisyLabelClassifier(Saveable, ClassifierMixin, BaseEstimator):  # type: i
 
     Parameters
     ----------
-    method : str
+    method : str, default="elr"
         ``"cross-entropy"``, ``"gce"``, ``"forward"``, ``"elr"``, ``"co-teaching"``, ``"dividemix"`` …; see
         ``labelproof methods``.
-    method_options : dict, optional
+    method_options : dict, default=None
         Options of the method, e.g. ``{"transition": matrix}``.
-    backbone : str, torch Module or callable
+    backbone : str, torch Module or callable, default="auto"
         ``"auto"``: a multilayer perceptron for rows, frames and text, a small convolutional network for pictures. A module of
         your own is copied, and given arrays of numbers as they are, as float32. A callable ``(InputShape, k) -> Module``
         makes fresh networks, which methods with several networks prefer.
-    epochs : int
-    batch_size : int, optional
-        128 where left out, less for fewer than 2,560 items.
-    learning_rate : float
-    optimizer : {"adamw", "sgd"}
-    weight_decay : float
-    schedule : {"one-cycle", "cosine", "constant", "step"}, optional
-        What suits the method where left out.
-    clip_norm : float, optional
-    augment : "auto", "warp", float, callable or None
+    epochs : int, default=30
+    batch_size : int, default=None
+        By default 128, less for fewer than 2,560 items.
+    learning_rate : float, default=0.003
+    optimizer : {"adamw", "sgd"}, default="adamw"
+    weight_decay : float, default=0.005
+    schedule : {"one-cycle", "cosine", "constant", "step"}, default=None
+        By default what suits the method.
+    clip_norm : float, default=None
+    augment : "auto", "warp", float, callable or None, default="auto"
         What networks see of the items while they train. ``"auto"`` moves pictures by up to two pixels. ``"warp"`` moves, turns,
         shears and scales each on its own, which keeps a few hundred pictures and their wrong labels from being learned by heart;
         a number says how strongly, 1 for a thousand pictures and 2 for a hundred. A callable takes and returns a batch (b, ...).
-    validation_fraction : float in [0, 1)
+    validation_fraction : float in [0, 1), default=0.0
         Share of the labelled items that is not trained on, for ``patience`` and for the temperature.
-    patience : int, optional
+    patience : int, default=None
         Epochs without a better accuracy on these before training stops.
     random_state : int, RandomState instance or None, default=0
         The same number gives the same model on the same kind of machine.
-    accelerator, devices, precision
+    accelerator, devices, precision : default="auto", 1, "32-true"
         As Lightning Fabric names them.
-    checkpoints : path, optional
+    checkpoints : path, default=None
         A folder: a killed `fit` with the same data and options goes on from there, and checkpoints and logs stay in it.
-    logger : {"csv", "tensorboard"}, optional
+    logger : {"csv", "tensorboard"}, default=None
         Needs ``checkpoints``.
 
     Attributes
@@ -114,6 +103,13 @@ class NoisyLabelClassifier(Saveable, ClassifierMixin, BaseEstimator):  # type: i
         The trained networks.
     source_ : dict
         Where the data of a Dataset came from.
+
+    See Also
+    --------
+    NoisyTagClassifier : Where an item has any number of tags.
+    MislabeledVAE : Where few items have a label.
+    RankPruning : Around any scikit-learn classifier of two classes.
+    audit_dynamics : Which labels are wrong, by the history of training.
 
     Notes
     -----
@@ -249,7 +245,7 @@ class NoisyLabelClassifier(Saveable, ClassifierMixin, BaseEstimator):  # type: i
         folder = None if self.checkpoints is None else Path(self.checkpoints)
         epochs = sum(method.phases(self.epochs))
         self.history_ = History(len(data), epochs, None if folder is None else folder / HISTORY_FOLDER)
-        fit(method, data, options, validation=validation, history=self.history_, folder=folder, identity=self._identity())
+        fit(method, data, options, validation=validation, history=self.history_, folder=folder, identity=identity_of(self))
 
     def _options(self, method: Method) -> Options:
         chosen = {name: getattr(self, name) for name in LOOP_OPTIONS}
@@ -261,14 +257,7 @@ class NoisyLabelClassifier(Saveable, ClassifierMixin, BaseEstimator):  # type: i
             raise BadInput(f"validation_fraction is {self.validation_fraction!r}. Give a number from 0 to below 1.")
         return Options(**chosen, seed=self._seed, logger=cast(Any, self.logger))
 
-    def _identity(self) -> dict[str, object]:
-        own = {"method": self.method, "validation_fraction": self.validation_fraction, "classes": self.classes_.tolist()}
-        own["method_options"] = {name: plain(value) for name, value in sorted((self.method_options or {}).items())}
-        own["backbone"] = self.backbone if isinstance(self.backbone, str) else type(self.backbone).__name__
-        own["augment"] = "callable" if callable(self.augment) else self.augment
-        return own
-
-    def _checked(self, X: ArrayLike, y: ArrayLike | None) -> tuple[ArrayLike, npt.NDArray[np.int64], str]:
+    def _checked(self, X: ArrayLike, y: ArrayLike | None) -> tuple[ArrayLike, Codes, str]:
         """Items, codes, and the kind of encoder; sets ``classes_`` and ``source_``."""
         self.__dict__.pop("n_features_in_", None)  # of an earlier fit
         if isinstance(X, Dataset):
@@ -303,17 +292,11 @@ class NoisyLabelClassifier(Saveable, ClassifierMixin, BaseEstimator):  # type: i
         return network_maker(self.backbone, spec, len(self.classes_))
 
     def _finish(
-        self, method: Method, given: IntArray, rows: IntArray, verified: BoolArray | None, validation: TrainingData | None
+        self, method: Method, given: Codes, rows: Codes, verified: BoolArray | None, validation: TrainingData | None
     ) -> None:
         """Read noise, error probabilities and temperature off what was trained."""
-        matrix, own = method.transition(), given[rows]
-        self.transition_ = None
-        if matrix is not None:
-            exact = matrix.detach().cpu().double().numpy()
-            prior = method.training_probs().mean(axis=0)
-            self.transition_ = TransitionMatrix(
-                exact / exact.sum(axis=1, keepdims=True), prior=prior / prior.sum(), classes=self.classes_.tolist()
-            )
+        self.transition_ = learned_noise(method, self.classes_)
+        own = given[rows]
         self.error_probability_ = np.full(len(given), np.nan)
         labelled = own >= 0
         self.error_probability_[rows[labelled]] = error_probability_of(self.history_, own)[labelled]

@@ -11,7 +11,7 @@ from labelproof.data.encoding import ENCODERS
 from labelproof.data.projection import Projection
 from labelproof.methods import make_method
 from labelproof.noise.transition import TransitionMatrix
-from labelproof.saving.saveable import columns_of, plain_params, restore_columns
+from labelproof.saving.saveable import columns_of, plain, plain_params, restore_columns
 from labelproof.saving.state import State
 from labelproof.training.checkpoint import arrays_of, tensors_of
 
@@ -44,6 +44,18 @@ def state_of(model: NoisyLabelClassifier) -> State:
     found |= {} if projection is None else {"projection/axes": projection.axes}
     found |= {"items/error_probability": model.error_probability_, "items/history_index": model.history_index_}
     return State(KIND, meta, found)
+
+
+def identity_of(model: NoisyLabelClassifier) -> dict[str, object]:
+    """What a training in progress must have been begun with to be gone on with, as JSON, beside data and options of the loop."""
+    return {
+        "method": model.method,
+        "validation_fraction": model.validation_fraction,
+        "classes": model.classes_.tolist(),
+        "method_options": {name: plain(value) for name, value in sorted((model.method_options or {}).items())},
+        "backbone": model.backbone if isinstance(model.backbone, str) else type(model.backbone).__name__,
+        "augment": "callable" if callable(model.augment) else model.augment,
+    }
 
 
 def restore(model: NoisyLabelClassifier, state: State) -> None:

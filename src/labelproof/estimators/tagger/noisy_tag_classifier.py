@@ -54,35 +54,35 @@ class NoisyTagClassifier(Saveable, ClassifierMixin, BaseEstimator):  # type: ign
 
     Parameters
     ----------
-    backbone : str or torch Module
+    backbone : str or torch Module, default="auto"
         ``"auto"``: a multilayer perceptron for vectors, a small convolutional network for pictures; ``"fcn-vgg16"``,
         ``"resnet18"``. A module of your own goes from instances to vectors (b, c) or maps (b, c, h, w), and is copied; if it has
         ``encode`` and ``score`` it is taken whole, else it gets a linear head.
-    weights : path, optional
+    weights : path, default=None
         Published weights that ``"fcn-vgg16"`` begins with, torchvision's ``vgg16-397923af.pth``.
-    noise : {"feature-dependent", "feature-independent", "em"} or None
+    noise : {"feature-dependent", "feature-independent", "em"} or None, default="feature-dependent"
         ``p(z | y, x)`` (equation 3), ``p(z | y)`` (equation 4), the latter by expectation-maximisation (the appendix), or none:
         then the second stage is more of the first.
-    pooling : {"none", "noisy-or", "mean", "max"}
+    pooling : {"none", "noisy-or", "mean", "max"}, default="none"
         How places of a picture and instances of a bag make an item (multiple instance learning). ``"none"`` averages places, and
         trains every instance of a bag as an item with the bag's tags, of which the most certain one counts in predictions.
-    stages : (int, int)
+    stages : (int, int), default=(20, 10)
         Epochs of the classifier alone, and of both.
-    loss : {"cross-entropy", "warp"}
+    loss : {"cross-entropy", "warp"}, default="cross-entropy"
         Of the first stage; WARP ranks tags, and has no noise network.
-    missing, incorrect : float
+    missing, incorrect : float, default=0.05
         What the noise network begins with: the share of true tags that were not given, ``p(z = 0 | y = 1)``, and the share of
         given tags that are wrong, ``p(y = 0 | z = 1)``. From the latter and from how often a tag is given follows its
         ``p(z = 1 | y = 0)``: one rate for all would drown the rare tags.
-    noise_lr : float
+    noise_lr : float, default=1.0
         Learning rate of the noise network, as a multiple of the classifier's.
-    batch_size : int, optional
-    learning_rate : float
+    batch_size : int, default=None
+    learning_rate : float, default=0.003
         Highest rate, in each stage.
-    weight_decay : float
+    weight_decay : float, default=0.005
     random_state : int, RandomState instance or None, default=0
         The same number gives the same model on the same kind of machine.
-    accelerator, devices, precision
+    accelerator, devices, precision : default="auto", 1, "32-true"
         As Lightning Fabric names them.
 
     Attributes
@@ -97,6 +97,12 @@ class NoisyTagClassifier(Saveable, ClassifierMixin, BaseEstimator):  # type: ign
     constant_ : list
         Tags that are given always or never: nothing can be learned of them, and they are predicted so.
     module_ : Stages
+
+    See Also
+    --------
+    NoisyLabelClassifier : Where an item has one class.
+    audit_tags : Which tags are wrong, from any model's probabilities.
+    ConceptCaptioner : Captions from the tags of each frame.
 
     References
     ----------
