@@ -59,14 +59,14 @@ def example() -> dict[str, list[float]]:
         given = true.copy()
         given[rng.permutation(np.flatnonzero(true == 1))[:400]] = 0
         given[rng.permutation(np.flatnonzero(true == 0))[:150]] = 1
-        model = lp.RankPruning(n_folds=3, seed=seed).fit(x, given)
+        model = lp.RankPruning(n_folds=3, random_state=seed).fit(x, given)
         noise, dropped = model.transition_, ~model.kept_
         found["ρ1"].append(noise.matrix[1, 0])
         found["ρ0"].append(noise.matrix[0, 1])
         found["π1"].append(dropped[given == 1].mean())
         found["π0"].append(dropped[given == 0].mean())
         found["accuracy"].append(model.score(*test))
-        found["rates given"].append(lp.RankPruning(n_folds=3, seed=seed, rates=(0.8, 0.15)).fit(x, given).score(*test))
+        found["rates given"].append(lp.RankPruning(n_folds=3, random_state=seed, rates=(0.8, 0.15)).fit(x, given).score(*test))
         found["not pruned"].append(LogisticRegression().fit(x, given).score(*test))
     return found
 
@@ -80,7 +80,7 @@ def estimates() -> Iterator[dict[str, Any]]:
             for seed in range(DRAWS):
                 x, true = problem(seed)
                 given = lp.simulate.class_conditional(true, [rho0, rho1], seed=seed).labels
-                matrix = lp.RankPruning(model, seed=seed).fit(x, given).transition_.matrix
+                matrix = lp.RankPruning(model, random_state=seed).fit(x, given).transition_.matrix
                 found.append((matrix[1, 0], matrix[0, 1]))
             for symbol, true_rate, values in zip(("ρ1", "ρ0"), (rho1, rho0), np.transpose(found), strict=True):
                 case = f"{name}, {rho1:g}/{rho0:g}"

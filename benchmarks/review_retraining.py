@@ -44,7 +44,7 @@ def network(method: str) -> Learner:
 
     def train(problem: Problem, labels: np.ndarray, verified: np.ndarray, seed: int) -> float:
         flat, test = (x.reshape(len(x), -1) for x in (problem.train, problem.test))
-        model = lp.NoisyLabelClassifier(method, backbone="mlp", epochs=EPOCHS, seed=seed)
+        model = lp.NoisyLabelClassifier(method, backbone="mlp", epochs=EPOCHS, random_state=seed)
         model.fit(flat, labels, verified=verified)
         return float((model.predict(test) == problem.test_labels).mean())
 

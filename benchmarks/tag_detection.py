@@ -28,7 +28,9 @@ def network(x: np.ndarray, tags: np.ndarray, seed: int) -> MLP:
 
 
 def trained(x: np.ndarray, tags: np.ndarray, seed: int, noise: str | None) -> lp.NoisyTagClassifier:
-    return lp.NoisyTagClassifier(network(x, tags, seed), noise=noise, stages=(20, 20), seed=seed, **OPTIONS).fit(x, tags)
+    return lp.NoisyTagClassifier(network(x, tags, seed), noise=noise, stages=(20, 20), random_state=seed, **OPTIONS).fit(
+        x, tags
+    )
 
 
 def measured(x: np.ndarray, clean: np.ndarray, missing: float, incorrect: float, seed: int) -> dict[str, float]:

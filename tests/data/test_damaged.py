@@ -20,7 +20,7 @@ from labelproof.review.candidates import open_candidates
 from labelproof.review.log.store import Store
 from labelproof.saving.files import load_array
 from labelproof.saving.folders import foreign_file
-from labelproof.training.checkpoint import load_tensors, save_tensors
+from labelproof.saving.state import read_tensors, write_tensors
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 Y = np.array([0, 1] * 15)
@@ -81,10 +81,8 @@ def npz(path):
 
 
 def weights(path):
-    import torch
-
-    save_tensors(path, {"a": torch.arange(10.0)}, {"k": [1, 2]})
-    return lambda: load_tensors(path)
+    write_tensors(path, {"a": np.arange(10.0)}, {"k": [1, 2]})
+    return lambda: read_tensors(path)
 
 
 def sqlite(path):

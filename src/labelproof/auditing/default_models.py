@@ -54,7 +54,7 @@ def default_model(dataset: Dataset, *, seed: int = 0) -> Any:
             NoisyLabelClassifier,  # torch, of which other data have no need
         )
 
-        return NoisyLabelClassifier("cross-entropy", epochs=14, seed=seed)
+        return NoisyLabelClassifier("cross-entropy", epochs=14, random_state=seed)
     return make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
 
 

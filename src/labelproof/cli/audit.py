@@ -161,7 +161,7 @@ def _audit_cells(data: Path, options: dict[str, Any], batch_key: str | None, see
     reader = CellsReader.of(data, ReadOptions(**options))  # what is missing is told before a large file is read
     adata = read_adata(data)
     dataset = reader.read_from(adata)
-    model = lp.MislabeledVAE(seed=seed).fit(
+    model = lp.MislabeledVAE(random_state=seed).fit(
         adata,
         labels_key=reader.label,
         unlabeled_category=options["unlabeled_category"],

@@ -69,7 +69,7 @@ def concepts(
         said = said if split is None else said.split(split)
         tagger = NoisyTagClassifier(
             backbone, weights=weights, noise=None if noise == "none" else noise, pooling=pooling,
-            stages=(epochs, noise_epochs), batch_size=batch_size, learning_rate=learning_rate, seed=seed,
+            stages=(epochs, noise_epochs), batch_size=batch_size, learning_rate=learning_rate, random_state=seed,
         )  # fmt: skip
         _train_tagger(tagger, said, dict(zip(names, files, strict=True)), (k, words), (size, frames))
         tagger.save(model, overwrite=overwrite)
@@ -206,7 +206,7 @@ def caption(
         running = claim_running(running_beside(model))
         captioner = ConceptCaptioner(
             hidden=hidden, concept_size=hidden, min_count=min_count, epochs=epochs, batch_size=batch_size,
-            learning_rate=learning_rate, seed=seed, checkpoints=running,
+            learning_rate=learning_rate, random_state=seed, checkpoints=running,
         )  # fmt: skip
         frames, own, left = of_frames.with_captions(said if split is None else said.split(split))
         captioner.fit(frames, own, names=of_frames.names).save(model, overwrite=overwrite)

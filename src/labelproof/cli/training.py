@@ -104,7 +104,7 @@ def train(
         claim_running(running)
         model = NoisyLabelClassifier(
             method, method_options=_options(option), backbone=backbone, epochs=epochs, batch_size=batch_size,
-            learning_rate=learning_rate, augment=_augment(augment), validation_fraction=validation, patience=patience, seed=seed,
+            learning_rate=learning_rate, augment=_augment(augment), validation_fraction=validation, patience=patience, random_state=seed,
             accelerator=accelerator, devices=devices, precision=precision, checkpoints=running, logger=logger,
         )  # fmt: skip
         model.fit(dataset, verified=verified if reviews is not None else None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -11,15 +11,19 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from labelproof.data.encoding import kind_of
 from labelproof.errors import BadInput
+from labelproof.estimators.inner import inner, inner_states
 from labelproof.noise.em import expectation_maximization
 from labelproof.noise.posterior import error_probability
 from labelproof.progress import track
+from labelproof.saving.saveable import Saveable, columns_of, params_of, plain_params, restore_columns
+from labelproof.saving.state import State
 from labelproof.training.temperature import entropy_of
-from labelproof.validation import UNLABELLED, take_rows
+from labelproof.validation import UNLABELLED, AnyArray, ArrayLike, RandomState, accepts_seed, seed_from, take_rows
 from labelproof.validation.estimator_labels import coded_labels, has_gaps
 
 
-class BootstrapEnsemble(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+@accepts_seed
+class BootstrapEnsemble(Saveable, ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """Clones of a classifier, each trained on items drawn with replacement.
 
     The predictive entropy ``H(mean of p)`` is how unsure the ensemble is; of it, the mutual information
@@ -28,9 +32,10 @@ class BootstrapEnsemble(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     Parameters
     ----------
     estimator : scikit-learn classifier
-        With ``predict_proba``; one with a parameter ``seed`` or ``random_state`` gets a different one in each clone.
-    n : int
-    seed : int
+        With ``predict_proba``; one with a parameter ``random_state`` gets a different one in each clone.
+    n : int, default=10
+    random_state : int, RandomState instance or None, default=0
+        The same number gives the same model on the same kind of machine.
 
     Attributes
     ----------
@@ -39,6 +44,11 @@ class BootstrapEnsemble(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     error_probability_ : ndarray, shape (n_items,)
         Probability that the label of each training item is wrong: by the posterior, from the clones that were not trained on
         the item, with the noise fitted by EM; NaN where unlabelled or in every sample.
+
+    See Also
+    --------
+    NoisyLabelClassifier : A network, one of which an ensemble can be made.
+    RankPruning : One classifier, fitted to the labels that look right.
 
     References
     ----------
@@ -57,12 +67,14 @@ class BootstrapEnsemble(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     True
     """
 
-    def __init__(self, estimator: Any, n: int = 10, *, seed: int = 0) -> None:
+    kind = "bootstrap-ensemble"
+
+    def __init__(self, estimator: BaseEstimator, n: int = 10, *, random_state: RandomState = 0) -> None:
         self.estimator = estimator
         self.n = n
-        self.seed = seed
+        self.random_state = random_state
 
-    def fit(self, X: Any, y: Any) -> BootstrapEnsemble:
+    def fit(self, X: ArrayLike, y: ArrayLike) -> BootstrapEnsemble:
         """Train the clones.
 
         Parameters
@@ -84,12 +96,13 @@ class BootstrapEnsemble(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         labelled, k = np.flatnonzero(codes != UNLABELLED), len(self.classes_)
         if len(np.unique(codes[labelled])) < 2:
             raise BadInput("the classifier needs 2 classes or more, but y has only one class or no label.")
-        rng = np.random.default_rng(self.seed)
+        seed = seed_from(self.random_state)
+        rng = np.random.default_rng(seed)
         self.estimators_ = []
         unseen, votes = np.zeros((len(codes), k)), np.zeros(len(codes))
         for number in track(range(self.n), "training the ensemble"):
             rows = self._drawn(rng, codes, labelled)
-            member = _seeded(clone(self.estimator), self.seed + number).fit(take_rows(X, rows), codes[rows])
+            member = _seeded(clone(self.estimator), (seed + number) % 2**32).fit(take_rows(X, rows), codes[rows])
             self.estimators_.append(member)
             left = np.setdiff1d(labelled, rows)
             if len(left):
@@ -103,6 +116,22 @@ class BootstrapEnsemble(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             self.error_probability_[known] = error_probability(noise.posterior(probs, codes[known]), codes[known])
         return self
 
+    def to_state(self) -> State:
+        """What was fitted, as JSON and arrays."""
+        own = inner_states(**{f"member{number}": member for number, member in enumerate(self.estimators_)})
+        meta = {"params": plain_params(self, estimator=None), "classes": self.classes_.tolist(), **columns_of(self), **own.meta}
+        return State(self.kind, meta, {**own.arrays, "error_probability": self.error_probability_})
+
+    @classmethod
+    def from_state(cls, state: State) -> Self:
+        """The same again."""
+        model = cls(**params_of(state))
+        model.estimators_ = [inner(state, f"member{number}") for number in range(model.n)]
+        model.estimator = clone(model.estimators_[0])
+        model.classes_, model.error_probability_ = np.array(state.get("classes", list)), state.arrays["error_probability"]
+        restore_columns(model, state)
+        return model
+
     @staticmethod
     def _drawn(
         rng: np.random.Generator, codes: npt.NDArray[np.int64], labelled: npt.NDArray[np.int64]
@@ -111,32 +140,31 @@ class BootstrapEnsemble(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         groups = [labelled[codes[labelled] == code] for code in np.unique(codes[labelled])]
         return np.concatenate([rng.choice(rows, len(rows)) for rows in groups])
 
-    def members_proba(self, X: Any) -> npt.NDArray[np.float64]:
+    def members_proba(self, X: ArrayLike) -> npt.NDArray[np.float64]:
         """Probabilities of every member, shape (n, n_items, k)."""
         check_is_fitted(self)
         if kind_of(X) == "numbers":
             X = validate_data(self, X, reset=False, dtype=None, ensure_all_finite=False)
         return np.stack([member.predict_proba(X) for member in self.estimators_])
 
-    def predict_proba(self, X: Any) -> npt.NDArray[np.float64]:
+    def predict_proba(self, X: ArrayLike) -> npt.NDArray[np.float64]:
         """Mean of the members' probabilities, shape (n_items, k)."""
         return np.asarray(self.members_proba(X).mean(axis=0))
 
-    def predict(self, X: Any) -> npt.NDArray[Any]:
+    def predict(self, X: ArrayLike) -> AnyArray:
         """The most probable class, shape (n_items,)."""
         best = self.predict_proba(X).argmax(axis=1)
         return np.asarray(self.classes_[best])
 
-    def entropy(self, X: Any) -> npt.NDArray[np.float64]:
+    def entropy(self, X: ArrayLike) -> npt.NDArray[np.float64]:
         """Predictive entropy in nats, shape (n_items,)."""
         return entropy_of(self.predict_proba(X))
 
-    def epistemic(self, X: Any) -> npt.NDArray[np.float64]:
+    def epistemic(self, X: ArrayLike) -> npt.NDArray[np.float64]:
         """Mutual information of prediction and member in nats, shape (n_items,), at least 0."""
         each = self.members_proba(X)
         return np.asarray(np.maximum(entropy_of(each.mean(axis=0)) - entropy_of(each).mean(axis=0), 0.0))
 
 
-def _seeded(member: Any, seed: int) -> Any:
-    name = next((name for name in ("seed", "random_state") if name in member.get_params()), None)
-    return member if name is None else member.set_params(**{name: seed})
+def _seeded(member: BaseEstimator, seed: int) -> BaseEstimator:
+    return member.set_params(random_state=seed) if "random_state" in member.get_params() else member

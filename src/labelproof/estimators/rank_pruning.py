@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Self, cast
 
 import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
+from sklearn.utils import Tags
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter, validate_data
 
 from labelproof.errors import BadInput
+from labelproof.estimators.inner import inner, inner_states
 from labelproof.noise.rank_pruning import inverse_noise_rates, noise_rates, rank_pruned
 from labelproof.noise.transition import TransitionMatrix
+from labelproof.saving.saveable import Saveable, columns_of, params_of, plain_params, restore_columns
+from labelproof.saving.state import State
+from labelproof.validation import AnyArray, ArrayLike, RandomState, accepts_seed, seed_from
 
 
-class RankPruning(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+@accepts_seed
+class RankPruning(Saveable, ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """Binary classification from labels of which some are wrong, around any scikit-learn classifier.
 
     With ``g(x)`` the out-of-sample probability of the positive class and s the given label, the thresholds
@@ -32,12 +38,13 @@ class RankPruning(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     Parameters
     ----------
-    estimator : scikit-learn classifier, optional
-        With ``predict_proba`` and ``sample_weight`` in ``fit``; logistic regression where left out.
-    n_folds : int
+    estimator : scikit-learn classifier, default=None
+        With ``predict_proba`` and ``sample_weight`` in ``fit``; by default logistic regression.
+    n_folds : int, default=5
         Folds of the cross-validation that makes g.
-    seed : int
-    rates : (float, float), optional
+    random_state : int, RandomState instance or None, default=0
+        Decides the folds.
+    rates : (float, float), default=None
         ``ρ1`` and ``ρ0`` where they are known; g then only ranks.
 
     Attributes
@@ -49,6 +56,11 @@ class RankPruning(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     kept_ : ndarray of bool, shape (n,)
         The training examples that were not dropped.
     estimator_ : the fitted classifier
+
+    See Also
+    --------
+    NoisyLabelClassifier : Networks, for any number of classes; its method ``"rank-pruning"`` prunes for them.
+    labelproof.audit : Which labels are wrong, without a classifier that learns from the others.
 
     References
     ----------
@@ -70,20 +82,26 @@ class RankPruning(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     True
     """
 
+    kind = "rank-pruning"
+
     def __init__(
-        self, estimator: Any = None, n_folds: int = 5, seed: int = 0, rates: tuple[float, float] | None = None
+        self,
+        estimator: BaseEstimator = None,
+        n_folds: int = 5,
+        random_state: RandomState = 0,
+        rates: tuple[float, float] | None = None,
     ) -> None:
         self.estimator = estimator
         self.n_folds = n_folds
-        self.seed = seed
+        self.random_state = random_state
         self.rates = rates
 
-    def __sklearn_tags__(self) -> Any:
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_class = False
         return tags
 
-    def fit(self, x: Any, y: Any) -> RankPruning:
+    def fit(self, x: ArrayLike, y: ArrayLike) -> RankPruning:
         """Estimate the noise, prune and refit.
 
         Parameters
@@ -97,7 +115,7 @@ class RankPruning(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         BadInput
             For other than two classes, a class with a single example, or rates that sum to 1 or more.
         """
-        x, y = validate_data(self, x, y)
+        x, y = cast(tuple[AnyArray, AnyArray], validate_data(self, x, y))
         check_classification_targets(y)
         self.classes_, given = np.unique(y, return_inverse=True)
         if len(self.classes_) != 2:
@@ -125,6 +143,25 @@ class RankPruning(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.estimator_ = clone(base).fit(x[self.kept_], y[self.kept_], sample_weight=weight[self.kept_])
         return self
 
+    def to_state(self) -> State:
+        """What was fitted, as JSON and arrays."""
+        own = inner_states(estimator=self.estimator_)
+        noise = {"matrix": self.transition_.matrix.tolist(), "prior": self.transition_.prior.tolist()}
+        params = plain_params(self, estimator=None)
+        meta = {"params": params, "default": self.estimator is None, "transition": noise, "classes": self.classes_.tolist()}
+        return State(self.kind, {**meta, **columns_of(self), **own.meta}, {**own.arrays, "kept": self.kept_})
+
+    @classmethod
+    def from_state(cls, state: State) -> Self:
+        """The same again."""
+        model = cls(**params_of(state))
+        model.estimator_ = inner(state, "estimator")
+        model.estimator = None if state.get("default", bool) else clone(model.estimator_)
+        model.classes_, model.kept_ = np.array(state.get("classes", list)), state.arrays["kept"]
+        model.transition_ = TransitionMatrix(**state.get("transition", dict), classes=model.classes_.tolist())
+        restore_columns(model, state)
+        return model
+
     def _known_rates(self) -> tuple[float, float]:
         rho1, rho0 = (float(rate) for rate in np.broadcast_to(np.asarray(self.rates, float), 2))
         if not (rho1 >= 0 and rho0 >= 0 and rho1 + rho0 < 1):
@@ -133,20 +170,20 @@ class RankPruning(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             )
         return rho1, rho0
 
-    def _out_of_sample(self, base: Any, x: Any, given: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    def _out_of_sample(self, base: BaseEstimator, x: AnyArray, given: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
         folds = min(self.n_folds, int(np.bincount(given).min()))
         if folds < 2:
             alone = self.classes_[np.bincount(given).argmin()]
             raise BadInput(f"class {alone!r} has one example: it cannot be both learned and tested on. Add examples.")
-        splits = StratifiedKFold(folds, shuffle=True, random_state=self.seed)
+        splits = StratifiedKFold(folds, shuffle=True, random_state=seed_from(self.random_state))
         return np.asarray(cross_val_predict(clone(base), x, given, cv=splits, method="predict_proba")[:, 1])
 
-    def predict_proba(self, x: Any) -> npt.NDArray[np.float64]:
+    def predict_proba(self, x: ArrayLike) -> npt.NDArray[np.float64]:
         """Probabilities of the two classes, shape (n, 2)."""
         check_is_fitted(self)
         return np.asarray(self.estimator_.predict_proba(validate_data(self, x, reset=False)))
 
-    def predict(self, x: Any) -> npt.NDArray[Any]:
+    def predict(self, x: ArrayLike) -> AnyArray:
         """The more probable class of each item, shape (n,)."""
         check_is_fitted(self)
         return np.asarray(self.estimator_.predict(validate_data(self, x, reset=False)))

@@ -52,7 +52,7 @@ def run(record: Record, *, data: Path | None, seeds: int, quick: bool) -> Record
                     continue
                 with record.measuring(**key, noise_rate=float((given != clean).mean())) as row:
                     model = NoisyLabelClassifier(
-                        method, backbone="convnet" if quick else "resnet18", epochs=2 if quick else EPOCHS, seed=seed,
+                        method, backbone="convnet" if quick else "resnet18", epochs=2 if quick else EPOCHS, random_state=seed,
                         augment=flipped_and_shifted, optimizer="sgd", learning_rate=0.05, weight_decay=5e-4,
                         schedule="cosine", precision="32-true" if quick else "bf16-mixed",
                     ).fit(train, given)  # fmt: skip

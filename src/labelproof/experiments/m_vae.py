@@ -174,7 +174,7 @@ def methods_of(*, quick: bool = False) -> dict[str, Any]:
 
 
 def _options(task: Task) -> dict[str, Any]:
-    return {"likelihood": task.cells.likelihood, "seed": task.seed, "epochs": task.epochs, "accelerator": "cpu"}
+    return {"likelihood": task.cells.likelihood, "random_state": task.seed, "epochs": task.epochs, "accelerator": "cpu"}
 
 
 def _generative(model: MislabeledVAE, task: Task) -> tuple[Codes, MislabeledVAE]:

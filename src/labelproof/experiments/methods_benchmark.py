@@ -75,7 +75,7 @@ def run(record: Record, *, data: Path | None, seeds: int, quick: bool) -> Record
 
 
 def _measured(problem: Problem, noisy: Any, method: str, seed: int, epochs: int) -> Row:
-    model = NoisyLabelClassifier(method, backbone="mlp", epochs=epochs, seed=seed, augment=None)
+    model = NoisyLabelClassifier(method, backbone="mlp", epochs=epochs, random_state=seed, augment=None)
     model.fit(problem.train, noisy.labels)
     said = model.predict(problem.test)
     recall = [float((said[problem.test_labels == c] == c).mean()) for c in range(problem.k)]

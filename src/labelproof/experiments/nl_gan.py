@@ -286,7 +286,7 @@ def _measured(
     if method in GENERATIVE:
         gan = NLGAN(
             shares.positive, shares.negative, epochs=regime.adversarial, augment=strength, upsample=regime.epoch,
-            filters=regime.filters, seed=seed, **GENERATIVE[method],
+            filters=regime.filters, random_state=seed, **GENERATIVE[method],
         ).fit(x, given)  # fmt: skip
         images, labels = gan.generate(regime.epoch)
         row["agreement"] = float((judge.predict(images) == labels).mean())
@@ -296,7 +296,7 @@ def _measured(
     times = max(1, regime.epoch // len(own))
     model = Repeated(x.shape[1:], times, seed=seed, epochs=regime.second, augment=strength)
     if method == "RP":
-        model = RankPruning(model, n_folds=3, seed=seed)
+        model = RankPruning(model, n_folds=3, random_state=seed)
     flat_test = pictures.x_test.reshape(len(pictures.x_test), -1)
     model.fit(x.reshape(len(x), -1), given)
     if method == "RP":
@@ -314,7 +314,7 @@ def _figure_1(record: Record, data: Path, asked: Asked) -> Record:
         with record.measuring(seed=seed, true_aims=list(soft_labels(shares)), true_shares=list(shares)) as row:
             length = 2 if asked.quick else asked.epochs or 15
             epoch = 1000 if asked.quick else EPOCH
-            gan = NLGAN(epochs=0, pretraining_epochs=length, upsample=epoch, filters=asked.filters, seed=seed)
+            gan = NLGAN(epochs=0, pretraining_epochs=length, upsample=epoch, filters=asked.filters, random_state=seed)
             own = pictures.first(1000) if asked.quick else np.arange(len(pictures.x))
             found = gan.fit(pictures.x[own], pictures.given(shares, seed)[own]).contests_[1]
             row["aims"] = [round(value, 4) for value in found.soft_labels]

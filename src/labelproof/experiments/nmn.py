@@ -247,7 +247,7 @@ def _measure(record: Record, problem: Tagging, given: Tags, replaced: int, pooli
     if not todo:
         return
     torch.manual_seed(seed)
-    options = {**problem.options, "backbone": problem.network(), "pooling": pooling[1], "seed": seed}
+    options = {**problem.options, "backbone": problem.network(), "pooling": pooling[1], "random_state": seed}
     first, second = options.pop("stages")
     keep: Any = record.measuring(**base, method="baseline") if "baseline" in todo else nullcontext({})
     with keep as row:

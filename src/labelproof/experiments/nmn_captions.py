@@ -134,7 +134,7 @@ def _measure(record: Record, films: Films, seed: int) -> None:
     if not todo:
         return
     torch.manual_seed(seed)
-    options = {**films.tagger, "backbone": films.network(), "seed": seed}
+    options = {**films.tagger, "backbone": films.network(), "random_state": seed}
     first, second = options.pop("stages")
     tags = films.concepts.tags(films.captions)
     begun = NoisyTagClassifier(noise=None, stages=(first, 0), **options).fit(films.x, tags)
@@ -162,7 +162,7 @@ def _compared(record: Record, films: Films, base: Row) -> None:
 
 def _scores(films: Films, x: Any, test: Any, seed: int) -> Row:
     """Of a captioner trained on concepts of frames, on test videos."""
-    captioner = ConceptCaptioner(seed=seed, **films.captioner).fit(x, films.captions)
+    captioner = ConceptCaptioner(random_state=seed, **films.captioner).fit(x, films.captions)
     return _values(captioner.caption(test), films)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
 
 from labelproof.errors import BadInput
 from labelproof.methods.base import Method, Task
@@ -46,7 +46,7 @@ METHODS: dict[str, type[Method]] = {
 }
 
 
-def make_method(name: str, options: dict[str, Any] | None = None) -> Method:
+def make_method(name: str, options: Mapping[str, object] | None = None) -> Method:
     """A method by name, with options of its own.
 
     Raises

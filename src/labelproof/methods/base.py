@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -54,7 +54,7 @@ class Method(Trainable):
     needs: ClassVar[str] = "nothing"  #: what the user must know or choose
     cost: ClassVar[str] = "1"  #: times a plain training step
     uses_unlabelled: ClassVar[bool] = False
-    suggested: ClassVar[dict[str, Any]] = {}  #: options of the loop that suit it better than the usual ones
+    suggested: ClassVar[dict[str, str]] = {}  #: options of the loop that suit it better than the usual ones
 
     task: Task
     network: nn.Module

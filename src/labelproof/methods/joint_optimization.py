@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -45,7 +45,7 @@ class JointOptimization(Method):
     needs = "alpha higher for more noise; balanced classes, or oversample"
     cost = "1"
     uses_unlabelled = True
-    suggested: ClassVar[dict[str, Any]] = {"schedule": "cosine"}
+    suggested: ClassVar[dict[str, str]] = {"schedule": "cosine"}
 
     def __init__(
         self,

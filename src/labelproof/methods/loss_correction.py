@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +16,7 @@ from labelproof.methods.cross_fit import CrossFit
 from labelproof.noise.em import expectation_maximization
 from labelproof.noise.estimate import anchor_points, confident_joint
 from labelproof.noise.posterior import matrix_of
-from labelproof.training.trainable import Batch, Step
+from labelproof.training.trainable import Batch, Group, Step
 
 ESTIMATES = ("em", "confident-joint", "anchor")
 IDENTITY_LOGIT = 4.0
@@ -37,7 +37,7 @@ class CorrectedLoss(Method):
     needs: ClassVar[str] = "a transition, or lets one be estimated"
     may_learn: ClassVar[bool] = True
 
-    def __init__(self, transition: Any = "em", warm_up: float = 0.3) -> None:
+    def __init__(self, transition: str | npt.ArrayLike = "em", warm_up: float = 0.3) -> None:
         super().__init__()
         self.source = transition
         self.warm_up = warm_up
@@ -104,7 +104,7 @@ class CorrectedLoss(Method):
         """The loss of each item, shape (b,)."""
         raise NotImplementedError
 
-    def parameter_groups(self) -> list[dict[str, Any]]:
+    def parameter_groups(self) -> list[Group]:
         """A learned matrix is not drawn to zero."""
         if self.learned is None:
             return super().parameter_groups()

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 
 from labelproof.losses import nonlinear_noise_aware_quasi_clustering
 from labelproof.methods.base import Method, Task
-from labelproof.training.trainable import Batch, Step
+from labelproof.training.trainable import Batch, Group, Step
 
 
 class NNAQC(Method):
@@ -49,6 +47,6 @@ class NNAQC(Method):
         terms = nonlinear_noise_aware_quasi_clustering(logits.float(), batch.given, self.weight, self.alpha, self.beta)
         return Step(terms, logits)
 
-    def parameter_groups(self) -> list[dict[str, Any]]:
+    def parameter_groups(self) -> list[Group]:
         """W is not drawn to zero."""
         return [{"params": list(self.network.parameters())}, {"params": [self.weight], "weight_decay": 0.0}]

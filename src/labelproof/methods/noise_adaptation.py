@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -11,7 +9,7 @@ from torch import Tensor, nn
 from labelproof.errors import BadInput
 from labelproof.losses import cross_entropy
 from labelproof.methods.base import Method, Task, scaled
-from labelproof.training.trainable import Batch, Step
+from labelproof.training.trainable import Batch, Group, Step
 
 
 class NoiseAdaptation(Method):
@@ -84,7 +82,7 @@ class NoiseAdaptation(Method):
         own = rows.log_softmax(dim=2).gather(2, batch.given[:, None, None].expand(-1, rows.shape[1], 1))[:, :, 0]  # (b, k)
         return Step(-torch.logsumexp(logits.float().log_softmax(dim=1) + own, dim=1), logits)
 
-    def parameter_groups(self) -> list[dict[str, Any]]:
+    def parameter_groups(self) -> list[Group]:
         """The layer starts from what was counted and moves slowly."""
         layer = [self.bias, *(self.by_features.parameters() if self.by_features is not None else [])]
         return [{"params": list(self.network.parameters())}, {"params": layer, "weight_decay": 0.0, "lr_scale": 0.3}]

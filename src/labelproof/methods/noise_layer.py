@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 
 from labelproof.losses import cross_entropy
 from labelproof.methods.base import Method, Task
-from labelproof.training.trainable import Batch, Step
+from labelproof.training.trainable import Batch, Group, Step
 
 
 class NoiseLayer(Method):
@@ -61,7 +59,7 @@ class NoiseLayer(Method):
         own = noisy.gather(1, batch.given[:, None])[:, 0]
         return Step(-own.clamp_min(1e-12).log() + self.trace_penalty * matrix.diagonal().mean(), logits)
 
-    def parameter_groups(self) -> list[dict[str, Any]]:
+    def parameter_groups(self) -> list[Group]:
         """The matrix learns without momentum towards zero."""
         return [{"params": list(self.network.parameters())}, {"params": [self.matrix], "weight_decay": 0.0}]
 
@@ -104,7 +102,7 @@ class DropoutNoiseLayer(Method):
         seen = nn.functional.dropout(logits.float().softmax(dim=1), self.dropout, self.training)
         return Step(cross_entropy(seen @ self.weight, batch.given), logits)
 
-    def parameter_groups(self) -> list[dict[str, Any]]:
+    def parameter_groups(self) -> list[Group]:
         """The layer is not drawn to zero."""
         return [{"params": list(self.network.parameters())}, {"params": [self.weight], "weight_decay": 0.0}]
 

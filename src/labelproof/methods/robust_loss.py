@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from torch import Tensor
 
@@ -17,7 +17,7 @@ class LossMethod(Method):
 
     name: ClassVar[str]
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, **options: float) -> None:
         super().__init__()
         self.options = options
         self.per_item: Callable[..., Tensor] = LOSSES[self.name]

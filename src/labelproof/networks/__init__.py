@@ -6,7 +6,6 @@ import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, cast
 
 from torch import nn
 
@@ -33,6 +32,9 @@ class InputShape:
 
     shape: tuple[int, ...]
     cardinalities: tuple[int, ...] = ()
+
+
+Backbone = str | nn.Module | Callable[[InputShape, int], nn.Module]
 
 
 def _mlp(spec: InputShape, k: int) -> nn.Module:
@@ -70,7 +72,7 @@ def make_backbone(name: str, spec: InputShape, n_classes: int) -> nn.Module:
     return BACKBONES[name](spec, n_classes)
 
 
-def network_maker(backbone: Any, spec: InputShape, n_classes: int) -> Callable[[], nn.Module]:
+def network_maker(backbone: Backbone, spec: InputShape, n_classes: int) -> Callable[[], nn.Module]:
     """What makes networks, whatever a backbone was given as: a name, a callable ``(InputShape, k) -> Module``, or a module.
 
     Of a module the first one made keeps the weights, which may have been trained before; others get fresh ones.
@@ -78,7 +80,7 @@ def network_maker(backbone: Any, spec: InputShape, n_classes: int) -> Callable[[
     if isinstance(backbone, str):
         return partial(make_backbone, backbone, spec, n_classes)
     if not isinstance(backbone, nn.Module):
-        return cast(Callable[[], nn.Module], partial(backbone, spec, n_classes))
+        return partial(backbone, spec, n_classes)
     return _Copies(backbone)
 
 
@@ -102,6 +104,7 @@ __all__ = [
     "BACKBONES",
     "FCNVGG16",
     "MLP",
+    "Backbone",
     "InputShape",
     "ResNet18",
     "SmallConvNet",

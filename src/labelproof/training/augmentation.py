@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import partial
-from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -13,10 +12,11 @@ from torch.nn import functional
 
 from labelproof.errors import BadInput
 
+Augment = str | float | Callable[[Tensor], Tensor] | None
 WARPS = (0.2, 0.2, 0.3, 0.3, 0.15)  # across and down in half sides, turn in radians, shear, scale
 
 
-def augmentation_of(augment: Any, shape: tuple[int, ...], n: int, *, pictures: bool) -> Callable[[Tensor], Tensor] | None:
+def augmentation_of(augment: Augment, shape: tuple[int, ...], n: int, *, pictures: bool) -> Callable[[Tensor], Tensor] | None:
     """What an estimator's ``augment`` stands for.
 
     Parameters
@@ -31,7 +31,7 @@ def augmentation_of(augment: Any, shape: tuple[int, ...], n: int, *, pictures: b
         Whether the items are pictures, of shape (channels, height, width).
     """
     if augment is None or callable(augment):
-        return cast(Callable[[Tensor], Tensor] | None, augment)
+        return augment
     if augment == "auto":
         most = min(2, (min(shape[1:]) - 1) // 4) if pictures else 0
         return partial(shifted, most=most) if most else None

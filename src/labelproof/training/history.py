@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import tempfile
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,10 +13,15 @@ from torch import Tensor
 
 from labelproof.errors import BadInput, CorruptArtifact
 from labelproof.saving.files import load_array
+from labelproof.validation import AnyArray
 
 IN_MEMORY_BYTES = 64 * 2**20
-COLUMNS = {"own_probability": np.float16, "loss": np.float16, "margin": np.float16, "predicted": np.uint16}
-Array = npt.NDArray[Any]
+COLUMNS: dict[str, type[np.float16 | np.uint16]] = {
+    "own_probability": np.float16,
+    "loss": np.float16,
+    "margin": np.float16,
+    "predicted": np.uint16,
+}
 
 
 class History:
@@ -43,10 +47,10 @@ class History:
         The most probable class.
     """
 
-    own_probability: Array
-    loss: Array
-    margin: Array
-    predicted: Array
+    own_probability: AnyArray
+    loss: AnyArray
+    margin: AnyArray
+    predicted: AnyArray
 
     def __init__(self, n: int, epochs: int, folder: str | os.PathLike[str] | None = None) -> None:
         self.n, self.epochs = n, epochs
@@ -57,15 +61,15 @@ class History:
             folder = self._temporary.name
         self.folder = None if folder is None else Path(folder)
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> AnyArray:
         """Arrays are made or opened when they are first asked for: a run that is refused leaves another one's alone."""
         if name not in COLUMNS:
             raise AttributeError(name)
         made = self.__dict__[name] = self._made(name, COLUMNS[name])
         return made
 
-    def _made(self, name: str, kind: Any) -> Array:
-        shape, empty = (self.epochs, self.n), np.nan if np.dtype(kind).kind == "f" else np.iinfo(kind).max
+    def _made(self, name: str, kind: type[np.float16 | np.uint16]) -> AnyArray:
+        shape, empty = (self.epochs, self.n), np.nan if kind is np.float16 else np.iinfo(np.uint16).max
         if self.folder is None:
             return np.full(shape, empty, kind)
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -136,7 +140,7 @@ class History:
             setattr(history, name, array)
         return history
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> dict[str, object]:
         """A copy that travels (joblib, copy) holds its arrays in memory."""
         plain = {name: np.array(getattr(self, name)) for name in COLUMNS}
         return {**plain, "n": self.n, "epochs": self.epochs, "folder": None, "_temporary": None}

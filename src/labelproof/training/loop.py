@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 import torch
 from torch import Tensor, nn
@@ -17,7 +17,8 @@ from labelproof.data.frames import read_frame
 from labelproof.errors import BadInput, CorruptArtifact
 from labelproof.progress import track
 from labelproof.saving.folders import LOG_FOLDER
-from labelproof.training.checkpoint import by_owner, fingerprint, flat_optimizer, load_tensors, nested_optimizer, save_tensors
+from labelproof.saving.state import State, read_tensors, write_tensors
+from labelproof.training.checkpoint import arrays_of, fingerprint, flat_optimizer, restore_optimizer, tensors_of
 from labelproof.training.history import History
 from labelproof.training.options import Options
 from labelproof.training.processes import fabric_for, launch
@@ -54,7 +55,7 @@ def fit(
     validation: TrainingData | None = None,
     history: History | None = None,
     folder: str | os.PathLike[str] | None = None,
-    identity: Mapping[str, Any] | None = None,
+    identity: Mapping[str, object] | None = None,
 ) -> nn.Module:
     """Train a module in place.
 
@@ -107,7 +108,7 @@ class _Run:
         validation: TrainingData | None,
         history: History | None,
         folder: Path | None,
-        identity: dict[str, Any],
+        identity: dict[str, object],
     ) -> None:
         self.model, self.data, self.options = model, data, options
         self.validation, self.history, self.folder = validation, history, folder
@@ -133,7 +134,7 @@ class _Run:
             torch.manual_seed(self.options.seed)
             if fabric.world_size > 1:
                 self.model.gather = self._gathered
-            self.wrapped = fabric.setup_module(self.model)
+            self.wrapped: nn.Module = fabric.setup_module(self.model)
             self._new_optimizer()
             self.logged = _logged(self.folder) if self.options.logger == "csv" and fabric.global_rank == 0 else []
             self._resume()
@@ -172,7 +173,7 @@ class _Run:
             made = torch.optim.SGD(
                 groups, lr=options.learning_rate, momentum=0.9, nesterov=True, weight_decay=options.weight_decay
             )
-        self.optimizer: Any = self.fabric.setup_optimizers(made)
+        self.optimizer = cast(torch.optim.Optimizer, self.fabric.setup_optimizers(made))
 
     def _epoch(self) -> bool:
         """One epoch, or what is left of it; whether to go on."""
@@ -296,35 +297,34 @@ class _Run:
         for logger in self.fabric.loggers:
             logger.save()
         state = self.state
-        optimizer, meta = flat_optimizer(self.optimizer.state_dict())
-        tensors = {f"model/{name}": tensor for name, tensor in self.model.state_dict().items()}
-        tensors |= {f"optimizer/{name}": tensor for name, tensor in optimizer.items()}
-        tensors |= {f"best/{name}": tensor for name, tensor in (state.best_weights or {}).items()}
-        tensors["random"] = torch.get_rng_state()
-        if state.order is not None:
-            tensors["order"] = state.order
+        optimizer, meta = flat_optimizer(self.optimizer)
+        arrays = (
+            arrays_of(self.model, "model") | arrays_of(optimizer, "optimizer") | arrays_of(state.best_weights or {}, "best")
+        )
+        arrays |= arrays_of({"random": torch.get_rng_state()} | ({} if state.order is None else {"order": state.order}))
         scalars = {n: getattr(state, n) for n in ("epoch", "position", "total_loss", "right", "seen", "best_epoch")}
         scalars["best"] = None if state.best == -math.inf else state.best
-        save_tensors(self.folder / CHECKPOINT, tensors, {"identity": self.identity, "state": scalars, "optimizer": meta})
+        write_tensors(self.folder / CHECKPOINT, arrays, {"identity": self.identity, "state": scalars, "optimizer": meta})
         self.saved_at = time.monotonic()
 
     def _resume(self) -> None:
         """Take up a checkpoint, whole or not at all."""
         if self.folder is None or not (self.folder / CHECKPOINT).exists():
             return
-        tensors, meta = load_tensors(self.folder / CHECKPOINT)
-        _check_same(meta["identity"], self.identity, self.folder)
-        parts = by_owner(tensors, "model", "optimizer", "best")
+        arrays, meta = read_tensors(self.folder / CHECKPOINT)
+        kept = State("checkpoint", meta, arrays)
+        _check_same(kept.get("identity", dict), self.identity, self.folder)
         try:
-            self.model.load_state_dict(parts["model"])
-            self.optimizer.load_state_dict(nested_optimizer(parts["optimizer"], meta["optimizer"]))
+            self.model.load_state_dict(tensors_of(kept.of("model")))
+            restore_optimizer(self.optimizer, tensors_of(kept.of("optimizer")), kept.get("optimizer", dict))
         except (RuntimeError, ValueError) as error:
             raise CorruptArtifact(f"the checkpoint in {str(self.folder)!r} does not fit: {error}") from error
-        scalars = meta["state"]
+        scalars = kept.get("state", dict)
         scalars["best"] = -math.inf if scalars["best"] is None else scalars["best"]
         self._log_again(int(scalars["epoch"]))
-        self.state = _State(**scalars, order=tensors.get("order"), best_weights=parts["best"] or None)
-        torch.set_rng_state(tensors["random"])
+        rest = tensors_of({name: array for name, array in arrays.items() if "/" not in name})
+        self.state = _State(**scalars, order=rest.get("order"), best_weights=tensors_of(kept.of("best")) or None)
+        torch.set_rng_state(rest["random"])
         stopped = self.options.patience is not None and self.state.epoch - 1 - self.state.best_epoch >= self.options.patience
         if self.state.best_weights is not None and stopped:
             self.state.epoch = self.epochs
@@ -340,9 +340,9 @@ def _logged(folder: Path | None) -> list[dict[str, float]]:
     return rows
 
 
-def _check_same(written: dict[str, Any], now: dict[str, Any], folder: Path) -> None:
+def _check_same(written: Mapping[str, object], now: Mapping[str, object], folder: Path) -> None:
     """Refuse a checkpoint of another run, and name what differs."""
-    flat = [{**run, **run.get("options", {})} for run in (written, now)]
+    flat = [{**run, **cast(dict[str, object], run.get("options", {}))} for run in (written, now)]
     differing = [name for name in sorted({*flat[0], *flat[1]} - {"options"}) if flat[0].get(name) != flat[1].get(name)]
     if differing:
         name = differing[0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 
@@ -63,7 +63,7 @@ class Options:
     seed: int = 0
     accelerator: str = "auto"
     devices: int = 1
-    precision: Any = "32-true"
+    precision: str | int = "32-true"
     checkpoint_epochs: int = 1
     checkpoint_minutes: float = 5.0
     logger: Literal["csv", "tensorboard"] | None = None
@@ -77,7 +77,7 @@ class Options:
         if not self.learning_rate > 0:
             raise BadInput(f"learning_rate is {self.learning_rate!r}. Give a number above 0.")
         check_seed(self.seed)
-        choices: dict[str, Sequence[Any]] = {
+        choices: dict[str, Sequence[object]] = {
             "schedule": list(SCHEDULES), "optimizer": ["adamw", "sgd"], "logger": ["csv", "tensorboard"],
             "accelerator": ["auto", *ACCELERATORS], "precision": PRECISIONS,
         }  # fmt: skip
@@ -95,7 +95,7 @@ class Options:
         return max(1, n // size)
 
     @property
-    def decisive(self) -> dict[str, Any]:
+    def decisive(self) -> dict[str, object]:
         """The options that a run cannot change when it goes on."""
         free = ("accelerator", "devices", "checkpoint_epochs", "checkpoint_minutes", "logger")
         return {name: value for name, value in asdict(self).items() if name not in free}

@@ -5,21 +5,26 @@ from __future__ import annotations
 import copy
 import gc
 import tempfile
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
 import numpy as np
 import torch
 
 from labelproof.errors import BadInput, MissingDependency
 from labelproof.saving.folders import LOG_FOLDER
-from labelproof.training.checkpoint import load_tensors, save_tensors
+from labelproof.saving.state import read_tensors, write_tensors
+from labelproof.training.checkpoint import arrays_of, tensors_of
 from labelproof.training.history import COLUMNS, History
 from labelproof.training.options import Options
 from labelproof.training.trainable import Trainable, TrainingData
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric  # two seconds to import, which those who predict are spared
+    from lightning_fabric.loggers.logger import Logger
+    from lightning_fabric.plugins.precision.precision import _PRECISION_INPUT
+    from lightning_fabric.strategies.strategy import Strategy
 
 
 class Run(Protocol):
@@ -44,8 +49,8 @@ class Run(Protocol):
     history: History | None
     history_folder: Path | None
     result: Path | None
-    wrapped: Any
-    optimizer: Any
+    wrapped: torch.nn.Module
+    optimizer: torch.optim.Optimizer
 
     @property
     def epochs(self) -> int:
@@ -70,8 +75,8 @@ def launch(run: Run, history: History | None) -> None:
         run.result, run.history = Path(place) / "model.safetensors", None
         if history is not None:
             run.history_folder = Path(place) if history.folder is None else history.folder
-        fabric_for(options, run.folder, strategy=strategy).launch(cast(Any, _in_processes), run)
-        model.load_state_dict(load_tensors(run.result)[0])
+        fabric_for(options, run.folder, strategy=strategy).launch(partial(_in_processes, run=run))
+        model.load_state_dict(tensors_of(read_tensors(run.result)[0]))
         if history is not None and history.folder is None:
             kept = History.load(place)
             history.__dict__.update({name: np.array(getattr(kept, name)) for name in COLUMNS})
@@ -85,7 +90,7 @@ def _in_processes(fabric: Fabric, run: Run) -> None:
         run.history = History(len(run.data), run.epochs, run.history_folder)
     run(fabric)
     if fabric.global_rank == 0 and run.result is not None:
-        save_tensors(run.result, run.model.state_dict(), {})
+        write_tensors(run.result, arrays_of(run.model), {})
         if run.history is not None:
             run.history.flush()
     del run.wrapped, run.optimizer
@@ -94,11 +99,11 @@ def _in_processes(fabric: Fabric, run: Run) -> None:
     torch.distributed.destroy_process_group()  # its threads must be gone before the process ends
 
 
-def fabric_for(options: Options, folder: Path | None, **kwargs: Any) -> Fabric:
+def fabric_for(options: Options, folder: Path | None, strategy: Strategy | str = "auto") -> Fabric:
     """Lightning Fabric with these options, and a logger that writes into the folder."""
     from lightning_fabric import Fabric
 
-    loggers: list[Any] = []
+    loggers: list[Logger] = []
     if options.logger is not None and folder is None:
         raise BadInput(f"logger {options.logger!r} needs a folder to write to. Name one.")
     if options.logger == "csv" and folder is not None:
@@ -113,5 +118,9 @@ def fabric_for(options: Options, folder: Path | None, **kwargs: Any) -> Fabric:
         except ModuleNotFoundError as error:
             raise MissingDependency("logger 'tensorboard' needs the package tensorboard: pip install tensorboard") from error
     return Fabric(
-        accelerator=options.accelerator, devices=options.devices, precision=options.precision, loggers=loggers, **kwargs
+        accelerator=options.accelerator,
+        devices=options.devices,
+        precision=cast("_PRECISION_INPUT", options.precision),
+        loggers=loggers,
+        strategy=strategy,
     )

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypedDict
 
 import torch
 from torch import Tensor, nn
@@ -57,6 +57,15 @@ class Step(NamedTuple):
     logits: Tensor  # (b, k), of the true label
 
 
+class Group(TypedDict, total=False):
+    """Parameters with options of their own for the optimizer."""
+
+    params: Sequence[Tensor]
+    lr_scale: float  # by which the learning rate is multiplied
+    weight_decay: float
+    betas: tuple[float, float]
+
+
 def as_is(values: Tensor) -> Tensor:
     """What stands in for a gather or a move where there is none."""
     return values
@@ -97,8 +106,8 @@ class Trainable(nn.Module):
     def epoch_end(self, epoch: int) -> None:
         """After an epoch."""
 
-    def parameter_groups(self) -> list[dict[str, Any]]:
-        """Groups for the optimizer; ``lr_scale`` multiplies the learning rate of a group."""
+    def parameter_groups(self) -> list[Group]:
+        """Groups for the optimizer."""
         return [{"params": list(self.parameters())}]
 
     def sampling_weights(self) -> Tensor | None:
@@ -139,7 +148,7 @@ def _exact(logits: Tensor) -> Tensor:
 
 @torch.inference_mode()
 def predict_logits(
-    module: nn.Module | Callable[[Tensor], Tensor], x: Tensor, *, batch_size: int = 512, device: Any = None
+    module: nn.Module | Callable[[Tensor], Tensor], x: Tensor, *, batch_size: int = 512, device: torch.device | None = None
 ) -> Tensor:
     """Logits of every item in evaluation mode, shape (n, k) float32 (float64 of a double module), on the CPU.
 

@@ -6,17 +6,15 @@ argument, what was got with the first offending row, what is allowed, and the me
 
 from labelproof.validation.arrays import (
     AnyArray,
+    ArrayLike,
     BoolArray,
     FloatArray,
     IntArray,
-    Seed,
     check_features,
     check_ids,
     check_pandas_index,
     check_rate,
-    check_seed,
     did_you_mean,
-    rng_from,
     take_rows,
     to_numpy,
 )
@@ -40,17 +38,21 @@ from labelproof.validation.probabilities import (
     check_tags,
     check_transition,
 )
+from labelproof.validation.random_state import RandomState, Seed, accepts_seed, check_seed, rng_from, seed_from
 
 __all__ = [
     "ROUNDING",
     "ROW_SUM_TOLERANCE",
     "UNLABELLED",
     "AnyArray",
+    "ArrayLike",
     "BoolArray",
     "CodedLabels",
     "FloatArray",
     "IntArray",
+    "RandomState",
     "Seed",
+    "accepts_seed",
     "check_codes",
     "check_distribution",
     "check_features",
@@ -70,6 +72,7 @@ __all__ = [
     "did_you_mean",
     "is_missing",
     "rng_from",
+    "seed_from",
     "take_rows",
     "to_numpy",
 ]

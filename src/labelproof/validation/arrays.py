@@ -1,10 +1,10 @@
-"""Arrays of every kind, ids, features, seeds and rates."""
+"""Arrays of every kind, ids, features, and rates."""
 
 from __future__ import annotations
 
 import difflib
 import itertools
-from collections.abc import Sequence
+from collections.abc import Sequence, Sized
 from typing import Any
 
 import numpy as np
@@ -16,9 +16,7 @@ FloatArray = npt.NDArray[np.floating[Any]]
 IntArray = npt.NDArray[np.integer[Any]]
 BoolArray = npt.NDArray[np.bool_]
 AnyArray = npt.NDArray[Any]
-Seed = int | np.random.Generator | None
-
-_STREAM = 20_190_803
+ArrayLike = Sized  # an array, list, series, frame or tensor: whatever `to_numpy` takes
 
 
 def to_numpy(values: Any, name: str) -> AnyArray:
@@ -129,25 +127,6 @@ def check_rate(value: float, *, name: str = "rate") -> float:
     if isinstance(value, bool) or not isinstance(value, int | float | np.floating | np.integer) or not 0 <= float(value) <= 1:
         raise BadInput(f"{name} is {value!r}. Give a probability between 0 and 1.")
     return float(value)
-
-
-def rng_from(seed: Seed) -> np.random.Generator:
-    """A numpy generator from a seed, a generator, or ``None`` for fresh randomness.
-
-    An integer seeds a stream of labelproof's own: noise drawn with seed 0 must not follow the very numbers that the
-    caller's ``default_rng(0)`` made the data from.
-    """
-    if isinstance(seed, int | np.integer):
-        check_seed(int(seed))
-        return np.random.default_rng(np.random.SeedSequence(int(seed), spawn_key=(_STREAM,)))
-    return np.random.default_rng(seed)
-
-
-def check_seed(seed: int, *, name: str = "seed") -> int:
-    """Check a random seed: 0 or more, below 2 ** 32."""
-    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or not 0 <= seed < 2**32:
-        raise BadInput(f"{name} is {seed!r}. Give a whole number from 0 to {2**32 - 1}.")
-    return int(seed)
 
 
 def take_rows(x: Any, rows: npt.NDArray[np.int64]) -> Any:

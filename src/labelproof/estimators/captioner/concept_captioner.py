@@ -5,48 +5,54 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Self, cast
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from sklearn.base import BaseEstimator
+from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 from torch.nn import functional
 
 from labelproof.data.bags import Bags
 from labelproof.data.readers.captions import Captions
-from labelproof.errors import BadInput, CorruptArtifact
+from labelproof.errors import BadInput
 from labelproof.estimators.captioner.s2vt import S2VT
 from labelproof.estimators.captioner.vocabulary import PAD, Vocabulary
-from labelproof.training.checkpoint import load_model, save_model
+from labelproof.saving.saveable import Saveable, params_of, plain_params
+from labelproof.saving.state import State
+from labelproof.training.checkpoint import arrays_of, tensors_of
 from labelproof.training.loop import fit
 from labelproof.training.options import Options
 from labelproof.training.trainable import Batch, Step, Trainable, TrainingData
+from labelproof.validation import AnyArray, ArrayLike, RandomState, accepts_seed, seed_from
 
 BLOCK = 128  # videos that are captioned at a time
 
 
-class ConceptCaptioner(BaseEstimator):  # type: ignore[misc]
+@accepts_seed
+class ConceptCaptioner(Saveable, BaseEstimator):  # type: ignore[misc]
     """Writes what is to be seen: concept probabilities of each frame in, a sentence out, by S2VT.
 
     Parameters
     ----------
-    hidden, concept_size, word_size : int
+    hidden, concept_size, word_size : int, default=700, 700, 300
         Units of both LSTMs, and sizes of the embeddings.
-    min_count : int
+    min_count : int, default=2
         Words of fewer captions are unknown.
-    max_words : int
+    max_words : int, default=20
         Longer captions are cut.
-    dropout : float
-    epochs, batch_size : int
+    dropout : float, default=0.5
+    epochs, batch_size : int, default=30, 64
         An epoch has every caption once, with its video.
-    learning_rate : float
-    seed : int
-    accelerator, precision
+    learning_rate : float, default=0.002
+    random_state : int, RandomState instance or None, default=0
+        The same number gives the same model on the same kind of machine.
+    accelerator, precision : default="auto", "32-true"
         As Lightning Fabric names them.
-    checkpoints : path, optional
+    checkpoints : path, default=None
         A folder: a killed `fit` with the same data and options goes on from there.
 
     Attributes
@@ -56,6 +62,11 @@ class ConceptCaptioner(BaseEstimator):  # type: ignore[misc]
     concepts_ : tuple of str
         Names of the concepts; empty where `fit` was not told.
     network_ : S2VT
+
+    See Also
+    --------
+    NoisyTagClassifier : Finds the concepts in each frame.
+    caption_scores : How good captions are.
 
     References
     ----------
@@ -73,6 +84,8 @@ class ConceptCaptioner(BaseEstimator):  # type: ignore[misc]
     ['a dog then a cat', 'a cat then a bird', 'a bird then a dog']
     """
 
+    kind, made_by = "concept-captioner", "labelproof caption --captions"
+
     def __init__(
         self,
         *,
@@ -85,9 +98,9 @@ class ConceptCaptioner(BaseEstimator):  # type: ignore[misc]
         epochs: int = 30,
         batch_size: int = 64,
         learning_rate: float = 2e-3,
-        seed: int = 0,
+        random_state: RandomState = 0,
         accelerator: str = "auto",
-        precision: Any = "32-true",
+        precision: str | int = "32-true",
         checkpoints: str | os.PathLike[str] | None = None,
     ) -> None:
         self.hidden = hidden
@@ -99,13 +112,13 @@ class ConceptCaptioner(BaseEstimator):  # type: ignore[misc]
         self.epochs = epochs
         self.batch_size = batch_size
         self.learning_rate = learning_rate
-        self.seed = seed
+        self.random_state = random_state
         self.accelerator = accelerator
         self.precision = precision
         self.checkpoints = checkpoints
 
     def fit(
-        self, concepts: Any, captions: Captions | Sequence[Sequence[str]], *, names: Sequence[str] | None = None
+        self, concepts: ArrayLike, captions: Captions | Sequence[Sequence[str]], *, names: Sequence[str] | None = None
     ) -> ConceptCaptioner:
         """Train on videos and their captions.
 
@@ -149,18 +162,19 @@ class ConceptCaptioner(BaseEstimator):  # type: ignore[misc]
                 f"the captions of video {videos[unknown[0]]!r} have unknown words only ({len(unknown)} such videos): {said[unknown[0]]!r}. "
                 f"Lower min_count, now {self.min_count}, or leave them out."
             )
+        seed = seed_from(self.random_state)
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.seed)
+            torch.manual_seed(seed)
             self.network_ = self._network()
         flat = frames.reshape(-1, self.n_concepts_)
         self.network_.standardise(torch.from_numpy(flat[~np.isnan(flat).any(axis=1)]))
-        data: Any = TrainingData(_OfVideos(frames, video[known]), torch.from_numpy(words[known]))  # type: ignore[arg-type]
+        data = TrainingData(cast(Tensor, _OfVideos(frames, video[known])), torch.from_numpy(words[known]))
         options = Options(
             epochs=self.epochs, batch_size=min(self.batch_size, len(data)), learning_rate=self.learning_rate, weight_decay=0.0,
-            schedule="cosine", clip_norm=5.0, seed=self.seed, accelerator=self.accelerator, precision=self.precision,
+            schedule="cosine", clip_norm=5.0, seed=seed, accelerator=self.accelerator, precision=self.precision,
         )  # fmt: skip
         folder = None if self.checkpoints is None else Path(self.checkpoints)
-        elsewhere = ("checkpoints", "accelerator", "precision")
+        elsewhere = ("checkpoints", "accelerator", "precision", "random_state")  # whose seed is among the options
         sizes = {name: value for name, value in self.get_params().items() if name not in elsewhere}
         identity = {"model": "concept-captioner", **sizes, "words": len(self.vocabulary_)}
         fit(_Captioning(self.network_), data, options, folder=folder, identity=identity)
@@ -172,14 +186,14 @@ class ConceptCaptioner(BaseEstimator):  # type: ignore[misc]
             hidden=self.hidden, concept_size=self.concept_size, word_size=self.word_size, dropout=self.dropout,
         )  # fmt: skip
 
-    def _frames(self, concepts: Any) -> npt.NDArray[np.float32]:
+    def _frames(self, concepts: ArrayLike) -> npt.NDArray[np.float32]:
         """Padded with NaN, shape (n, frames, k)."""
-        bags = concepts if isinstance(concepts, Bags) else Bags.of(concepts)
+        bags = concepts if isinstance(concepts, Bags) else Bags.of(cast(Sequence[AnyArray], concepts))
         if bags.instances.ndim != 2:
             raise BadInput(f"a frame has shape {bags.instances.shape[1:]}. Give one vector of concept probabilities a frame.")
         return bags.padded()
 
-    def caption(self, concepts: Any, *, beam: int = 5, length_penalty: float = 1.0) -> list[str]:
+    def caption(self, concepts: ArrayLike, *, beam: int = 5, length_penalty: float = 1.0) -> list[str]:
         """A caption of each video.
 
         Parameters
@@ -209,46 +223,31 @@ class ConceptCaptioner(BaseEstimator):  # type: ignore[misc]
             found += [self.vocabulary_.text(row) for row in written.tolist()]
         return found
 
-    def save(self, folder: str | os.PathLike[str], *, overwrite: bool = False) -> None:
-        """Write the model into a folder, whole or not at all: weights and JSON, no pickle.
-
-        Raises
-        ------
-        BadInput
-            If the folder exists and ``overwrite`` is false.
-        """
-        check_is_fitted(self, "network_")
+    def to_state(self) -> State:
+        """What was fitted, as JSON and arrays."""
         meta = {
-            "params": {**self.get_params(), "checkpoints": None},
+            "params": plain_params(self, checkpoints=None),
             "words": list(self.vocabulary_.words),
             "n_concepts": self.n_concepts_,
             "concepts": list(self.concepts_),
         }
-        save_model(folder, "concept-captioner", self.network_.state_dict(), meta, overwrite=overwrite)
+        return State(self.kind, meta, arrays_of(self.network_))
 
     @classmethod
-    def load(cls, folder: str | os.PathLike[str]) -> Self:
-        """Read what `save` wrote.
-
-        Raises
-        ------
-        CorruptArtifact
-            If the file is missing or damaged, or vocabulary and weights are not of the same model.
-        """
-        tensors, meta = load_model(folder, "concept-captioner")
-        try:
-            model = cls(**meta["params"])
-            model.vocabulary_, model.n_concepts_ = Vocabulary(tuple(meta["words"])), meta["n_concepts"]
-            model.concepts_ = tuple(meta["concepts"])
-            if len(tensors["head.bias"]) != len(model.vocabulary_):
-                raise CorruptArtifact(
-                    f"{str(folder)!r} has a vocabulary of {len(model.vocabulary_)} but weights for {len(tensors['head.bias'])}. Train again."
-                )
-            model.network_ = model._network().eval()
-            model.network_.load_state_dict(tensors)
-        except (KeyError, TypeError, RuntimeError) as error:
-            raise CorruptArtifact(f"{str(folder)!r} does not fit together ({error}). Train again.") from error
+    def from_state(cls, state: State) -> Self:
+        """The same again."""
+        model = cls(**params_of(state))
+        model.vocabulary_, model.n_concepts_ = Vocabulary(tuple(state.get("words", list))), state.get("n_concepts", int)
+        model.concepts_ = tuple(state.get("concepts", list))
+        model.network_ = model._network().eval()
+        model.network_.load_state_dict(tensors_of(state.arrays))
         return model
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array, tags.input_tags.three_d_array = False, True  # videos, each of several frames
+        tags.target_tags.required = True
+        return tags
 
 
 class _Captioning(Trainable):
@@ -282,7 +281,7 @@ class _OfVideos:
         return self.frames[self.video[rows]]
 
 
-def _named(captions: Any) -> tuple[list[Any], list[Sequence[str]]]:
+def _named(captions: Captions | Sequence[Sequence[str]]) -> tuple[list[object], list[Sequence[str]]]:
     """Names of the videos, and their captions."""
     if isinstance(captions, Captions):
         return list(captions.ids), list(captions.captions)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -11,12 +9,14 @@ from torch import Tensor
 
 from labelproof.errors import BadInput
 from labelproof.noise.transition import TransitionMatrix
-from labelproof.validation import check_transition
+from labelproof.validation import AnyArray, check_distribution, check_transition
 
 SMALLEST = 1e-6  # of a noise probability: the logarithm of zero has no gradient
 
 
-def assumed_noise(transition: Any, concentration: float, classes: npt.NDArray[Any]) -> tuple[Tensor, bool]:
+def assumed_noise(
+    transition: TransitionMatrix | npt.ArrayLike | None, concentration: float, classes: AnyArray
+) -> tuple[Tensor, bool]:
     """``log p(given | true)``, shape (k, k), and whether it is to be learned.
 
     Parameters
@@ -42,6 +42,21 @@ def assumed_noise(transition: Any, concentration: float, classes: npt.NDArray[An
         names = ", ".join(str(c) for c in classes[:8])
         raise BadInput(f"transition is {len(matrix)} x {len(matrix)} but there are {k} classes: {names}.")
     return torch.from_numpy(np.log(np.maximum(matrix, SMALLEST))), False
+
+
+def assumed_prior(prior: str | npt.ArrayLike, k: int) -> tuple[Tensor, str]:
+    """``p(y)`` to begin with, shape (k,), and its course: ``"auto"``, ``"learned"`` or ``"held"``.
+
+    Raises
+    ------
+    BadInput
+        For other words than those of `labelproof.MislabeledVAE`, or numbers that are no distribution of k classes.
+    """
+    if not isinstance(prior, str):
+        return torch.from_numpy(check_distribution(prior, k)), "held"
+    if prior not in ("auto", "learned", "uniform"):
+        raise BadInput(f"prior is {prior!r}. Give 'auto', 'uniform', 'learned' or {k} probabilities.")
+    return torch.full((k,), 1 / k, dtype=torch.float64), "held" if prior == "uniform" else prior
 
 
 def pseudo_counts(concentration: float, k: int) -> npt.NDArray[np.float64]:

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import sys
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from labelproof.data.readers.cells import annotation_of, counts_of, obs_column
 from labelproof.data.rows import SparseRows
 from labelproof.errors import BadInput
+from labelproof.validation import AnyArray
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+    from labelproof.estimators.mislabeled_vae.mislabeled_vae import MislabeledVAE
 
 PREFIX = "labelproof"
 
@@ -22,7 +29,7 @@ class Cells(NamedTuple):
     layer: str | None
     batch_key: str | None
 
-    def items(self, adata: Any, *, whole: bool) -> tuple[SparseRows, list[Any], Any]:
+    def items(self, adata: AnnData, *, whole: bool) -> tuple[SparseRows, list[object], AnyArray | None]:
         """Counts, labels and batches."""
         if self.labels_key is None:
             raise BadInput(
@@ -31,7 +38,7 @@ class Cells(NamedTuple):
         given = annotation_of(adata, self.labels_key, self.unlabeled_category)
         return SparseRows(counts_of(adata, self.layer, whole=whole)), given, self._batches(adata)
 
-    def new_items(self, adata: Any, features: int, *, whole: bool) -> tuple[SparseRows, Any]:
+    def new_items(self, adata: AnnData, features: int, *, whole: bool) -> tuple[SparseRows, AnyArray | None]:
         """Counts and batches of cells to predict."""
         if adata.n_vars != features:
             raise BadInput(
@@ -39,17 +46,36 @@ class Cells(NamedTuple):
             )
         return SparseRows(counts_of(adata, self.layer, whole=whole)), self._batches(adata)
 
-    def _batches(self, adata: Any) -> Any:
+    def _batches(self, adata: AnnData) -> AnyArray | None:
         return None if self.batch_key is None else obs_column(adata, self.batch_key).astype(str).to_numpy()
 
 
-def is_anndata(data: Any) -> bool:
+def told_cells(X: object, y: object, batch: object, where: Cells) -> Cells | None:
+    """Where the data of an AnnData are; ``None`` for an array.
+
+    Raises
+    ------
+    BadInput
+        If what belongs to the one is given with the other.
+    """
+    if is_anndata(X):
+        if y is not None or batch is not None:
+            raise BadInput("labels and batches of an AnnData are columns of obs. Give labels_key and batch_key.")
+        return where
+    if any(name is not None for name in where):
+        raise BadInput("labels_key, unlabeled_category, layer and batch_key belong to an AnnData. Give y and batch.")
+    return None
+
+
+def is_anndata(data: object) -> bool:
     """Whether it is an AnnData; does not import anndata."""
     module = sys.modules.get("anndata")
     return module is not None and isinstance(data, module.AnnData)
 
 
-def write_results(adata: Any, model: Any, probs: Any, latent: Any) -> None:
+def write_results(
+    adata: AnnData, model: MislabeledVAE, probs: npt.NDArray[np.float64], latent: npt.NDArray[np.float32]
+) -> None:
     """``obs["labelproof_prediction"]``, ``…_confidence``, ``…_error_probability``, ``obsm["X_labelproof"]``, ``uns["labelproof"]``."""
     import pandas as pd
 

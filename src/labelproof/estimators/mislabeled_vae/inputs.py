@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from torch import Tensor
 
+from labelproof.data.rows import SparseRows
 from labelproof.errors import BadInput
 from labelproof.estimators.mislabeled_vae.likelihoods import LIKELIHOODS
-from labelproof.validation import UNLABELLED
+from labelproof.validation import UNLABELLED, AnyArray, ArrayLike
 from labelproof.validation.estimator_labels import coded_labels
 
 BLOCK = 4096
 Codes = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float32]
+Rows = Tensor | SparseRows
 
 
-def blocks(rows: Any) -> Iterator[tuple[int, Tensor]]:
+def blocks(rows: Rows) -> Iterator[tuple[int, Tensor]]:
     """First row and rows of each block."""
     for start in range(0, len(rows), BLOCK):
         yield start, rows[start : start + BLOCK]
@@ -40,7 +43,7 @@ def check_values(block: Tensor, start: int, likelihood: str) -> None:
         )
 
 
-def few_labels(y: Any, n: int) -> tuple[Codes, npt.NDArray[Any]]:
+def few_labels(y: ArrayLike | None, n: int) -> tuple[Codes, AnyArray]:
     """Codes of the labels of n items, -1 where there is none, and the classes."""
     numbers = np.asarray(y)
     # a class to others, but not to models of few labels, as in scikit-learn's semi-supervised estimators
@@ -58,7 +61,7 @@ def few_labels(y: Any, n: int) -> tuple[Codes, npt.NDArray[Any]]:
     return codes, classes
 
 
-def coded_batches(batch: Any, n: int) -> tuple[Codes, npt.NDArray[Any]]:
+def coded_batches(batch: ArrayLike | None, n: int) -> tuple[Codes, AnyArray]:
     """Codes of the batches and their names, one name where there are none."""
     if batch is None:
         return np.zeros(n, np.int64), np.array(["all"])
@@ -68,7 +71,7 @@ def coded_batches(batch: Any, n: int) -> tuple[Codes, npt.NDArray[Any]]:
     return codes.astype(np.int64), names
 
 
-def known_batches(batch: Any, n: int, names: npt.NDArray[Any]) -> Codes:
+def known_batches(batch: ArrayLike | None, n: int, names: AnyArray) -> Codes:
     """Codes of the batches of new items."""
     if len(names) < 2:
         return np.zeros(n, np.int64)
@@ -79,3 +82,34 @@ def known_batches(batch: Any, n: int, names: npt.NDArray[Any]) -> Codes:
     if len(unknown):
         raise BadInput(f"batch is {str(own[unknown[0]])!r} in row {unknown[0]}; the model knows {', '.join(names[:8])}.")
     return np.searchsorted(names, own).astype(np.int64)
+
+
+def scales_of(rows: Rows, likelihood: str) -> tuple[Floats, Floats, tuple[float, float]]:
+    """Mean and spread of each column (d,), 0 and 1 unless real numbers are standardised; median and variance of the log library.
+
+    Raises
+    ------
+    BadInput
+        For values that the likelihood cannot have.
+    """
+    d = rows.shape[1]
+    total, square, library = np.zeros(d), np.zeros(d), []
+    for start, block in blocks(rows):
+        check_values(block, start, likelihood)
+        exact = block.double()
+        total += exact.sum(dim=0).numpy()
+        square += exact.square().sum(dim=0).numpy()
+        library.append(exact.sum(dim=1).numpy())
+    mean, spread = np.zeros(d), np.ones(d)
+    if likelihood == "gaussian":
+        mean = total / len(rows)
+        deviation = np.sqrt(np.maximum(square / len(rows) - mean**2, 0))
+        spread = np.where(deviation > 1e-6, deviation, 1.0)
+    logs = np.log(np.maximum(np.concatenate(library), 1.0)) if LIKELIHOODS[likelihood].counts else np.zeros(1)
+    return mean.astype(np.float32), spread.astype(np.float32), (float(np.median(logs)), float(max(logs.var(), 1e-2)))
+
+
+def standardised(rows: Rows, mean: Floats, spread: Floats) -> Tensor:
+    """Rows with mean 0 and spread 1, dense."""
+    dense = rows[slice(None)] if isinstance(rows, SparseRows) else rows
+    return (dense - torch.from_numpy(mean)) / torch.from_numpy(spread)

@@ -9,6 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from labelproof.errors import BadInput
+from labelproof.validation import did_you_mean
+
 LOG_2PI = math.log(2 * math.pi)
 
 
@@ -191,6 +194,21 @@ class _NegativeBinomialLog(torch.autograd.Function):
         of_theta = (log_theta - log_sum + 1 - total * (-log_sum).exp()).contiguous()
         of_theta.view(-1)[at] += torch.digamma(count + own) - torch.digamma(own)
         return None, grad * of_mean, grad * theta * of_theta
+
+
+def chosen_likelihood(name: str, *, cells: bool) -> str:
+    """The name of a likelihood; ``"auto"`` is that of counts for cells, of real numbers for arrays.
+
+    Raises
+    ------
+    BadInput
+        For an unknown name, with the nearest one.
+    """
+    if name == "auto":
+        return "nb" if cells else "gaussian"
+    if name not in LIKELIHOODS:
+        raise BadInput(f"likelihood is {name!r}. {did_you_mean(name, list(LIKELIHOODS))}Give auto, {', '.join(LIKELIHOODS)}.")
+    return name
 
 
 def normal_log_prob(x: Tensor, mean: Tensor, log_variance: Tensor) -> Tensor:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+import numpy.typing as npt
 from torch import Tensor
 
 from labelproof.errors import BadInput
 from labelproof.estimators.mislabeled_vae.mislabeled_module import log_uniform_noise
 from labelproof.estimators.mislabeled_vae.mislabeled_vae import MislabeledVAE
+from labelproof.validation import RandomState, accepts_seed
 
 
+@accepts_seed
 class M1M2(MislabeledVAE):
     """M1+M2 with a classification penalty of weight α, as the special case of `MislabeledVAE` that it is.
 
@@ -19,21 +20,27 @@ class M1M2(MislabeledVAE):
 
     Parameters
     ----------
-    alpha : float
-        0 does not hear the labels at all.
+    alpha : float, default=1.0
+        With 0 the labels are not used at all.
     **options
         As `MislabeledVAE`, but for ``transition``.
+
+    See Also
+    --------
+    MislabeledVAE : With any transition, or one that is learned.
     """
 
-    def __init__(self, alpha: float = 1.0, *, prior: Any = "auto", likelihood: str = "auto", n_latent: int = 10,
+    kind = "m1-m2"
+
+    def __init__(self, alpha: float = 1.0, *, prior: str | npt.ArrayLike = "auto", likelihood: str = "auto", n_latent: int = 10,
                  n_class_latent: int = 5, n_hidden: int = 64, n_layers: int = 1, latent_library: bool = False,
                  label_in_encoder: bool = False, beta: float = 0.3, epochs: tuple[int, int, int] | None = None, batch_size: int = 128,
-                 learning_rate: float = 3e-3, seed: int = 0, accelerator: str = "auto", devices: int = 1,
-                 precision: Any = "32-true") -> None:  # fmt: skip
+                 learning_rate: float = 3e-3, random_state: RandomState = 0, accelerator: str = "auto", devices: int = 1,
+                 precision: str | int = "32-true") -> None:  # fmt: skip
         super().__init__(
             prior=prior, likelihood=likelihood, n_latent=n_latent, n_class_latent=n_class_latent, n_hidden=n_hidden,
             n_layers=n_layers, latent_library=latent_library, label_in_encoder=label_in_encoder, beta=beta, epochs=epochs,
-            batch_size=batch_size, learning_rate=learning_rate, seed=seed, accelerator=accelerator, devices=devices,
+            batch_size=batch_size, learning_rate=learning_rate, random_state=random_state, accelerator=accelerator, devices=devices,
             precision=precision,
         )  # fmt: skip
         self.alpha = alpha

@@ -9,13 +9,15 @@ label is an observation like x, not the truth.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from labelproof.errors import BadInput
 from labelproof.estimators.mislabeled_vae.likelihoods import LIKELIHOODS, LOG_2PI, normal_kl, normal_log_prob
 
 LOG_VARIANCE = (-8.0, 4.0)
@@ -61,9 +63,9 @@ class Shape:
 class Elbo(NamedTuple):
     """The terms of equation 1 for each item, shape (n,); the bound is `total`."""
 
-    reconstruction: Tensor  # E log p(x | z1)
-    z1: Tensor  # E sum over y of q(y | z1) (E log p(z1 | z2, y)) - log q(z1 | x)
     z2_kl: Tensor  # E sum over y of q(y | z1) KL(q(z2 | z1, y) || p(z2))
+    z1: Tensor  # E sum over y of q(y | z1) (E log p(z1 | z2, y)) - log q(z1 | x)
+    reconstruction: Tensor  # E log p(x | z1)
     y_kl: Tensor  # E KL(q(y | z1) || p(y))
     label: Tensor  # Ψ: E sum over y of q(y | z1) log p(y' | y); 0 where unlabelled
     library_kl: Tensor  # KL(q(l | x) || p(l)); 0 where the library is observed
@@ -125,6 +127,56 @@ class MislabeledModule(nn.Module):
         self.register_buffer("prior", prior.float().clone())
         self.register_buffer("library_prior", torch.zeros(max(1, s.batches), 2))  # mean and log variance of log library
 
+    def take_over(self, theirs: Shape, weights: Mapping[str, Tensor]) -> None:
+        """The weights of the networks of x and z1 of another module.
+
+        Raises
+        ------
+        BadInput
+            If there are none, or they are of another shape.
+        """
+        own = self.shape
+        if not weights:
+            raise BadInput(
+                "pretrained kept nothing of its pre-training, which had no epoch. Fit it anew, with epochs[0] above 0."
+            )
+        if replace(own, classes=theirs.classes, class_latent=theirs.class_latent, class_hidden=theirs.class_hidden) != theirs:
+            raise BadInput(
+                f"pretrained has the networks {theirs}, but these are {own}. Give both the same options and features."
+            )
+        self.load_state_dict(weights, strict=False)
+
+    @torch.no_grad()
+    def sample(self, classes: Tensor, log_library: float) -> Tensor:
+        """Items of given true classes, drawn as the model says that data come about (section 2), shape (n, d).
+
+        Parameters
+        ----------
+        classes : Tensor of int64, shape (n,)
+        log_library : float
+            Of counts.
+        """
+        z2 = torch.randn(len(classes), 1, self.shape.class_latent).expand(-1, self.shape.classes, -1)  # z2 ~ p(z2)
+        mean, log_variance = (part[torch.arange(len(classes)), classes] for part in self.z1_of_z2(z2))
+        z1 = _draw(mean, log_variance)  # z1 ~ p(z1 | z2, y)
+        drawn: Tensor = self.likelihood.sample(self.decode(z1), torch.full((len(z1), 1), log_library))  # x ~ p(x | z1)
+        return drawn
+
+    def _z1_given_class(self, z1: Tensor, z2: Tensor) -> Tensor:
+        """``log p(z1 | z2, y)`` for every y, shape (n, k)."""
+        mean, log_variance = self.z1_of_z2(z2)
+        return normal_log_prob(z1[:, None], mean, log_variance)
+
+    def decode(self, z1: Tensor, batch: Tensor | None = None) -> Tensor:
+        """The decoder's hidden layer, shape (n, h)."""
+        hidden: Tensor = self.decoder(torch.cat([z1, *self._covariates(batch, len(z1), z1)], dim=1))
+        return hidden
+
+    def log_noise(self, given: Tensor) -> Tensor:
+        """``log p(y' | y)`` for every y, shape (n, k); 0 where unlabelled."""
+        rows = self.log_transition.T[given.clamp_min(0)]
+        return rows * (given >= 0).to(rows.dtype)[:, None]
+
     def infer(self, x: Tensor, given: Tensor, batch: Tensor | None = None) -> Inferred:
         """``q(z1 | x)`` and the library size.
 
@@ -171,43 +223,22 @@ class MislabeledModule(nn.Module):
         """`terms`, and the logits of ``q(y | z1)``, shape (n, k)."""
         q = self.infer(x, given, batch)
         noise = torch.randn_like(q.mean)
-        z1 = q.mean + noise * (0.5 * q.log_variance).exp()
-        logits = self.classifier(z1)
+        z1 = q.mean + noise * (0.5 * q.log_variance).exp()  # z1 ~ q(z1 | x), the expectation that stands before everything
+        logits = self.classifier(z1)  # of q(y | z1)
         log_q_y = functional.log_softmax(logits, dim=1) if classes is None else classes.clamp_min(1e-12).log()
         q_y = log_q_y.exp() if classes is None else classes  # (n, k)
-        z2_mean, z2_log_variance = self.z2_of_z1(z1[:, None])  # (n, k, class_latent)
-        fit = self._z1_given_class(z1, _draw(z2_mean, z2_log_variance))  # (n, k)
-        found = Elbo(
-            reconstruction=self.likelihood.log_prob(x, self.decode(z1, batch), q.log_library),
-            z1=(q_y * fit).sum(dim=1)
-            + 0.5 * (LOG_2PI + q.log_variance + noise.square()).sum(dim=1),  # at z1, its density is that of the noise
-            z2_kl=(q_y * normal_kl(z2_mean, z2_log_variance)).sum(dim=1),
+        z2_mean, z2_log_variance = self.z2_of_z1(z1[:, None])  # of q(z2 | z1, y), (n, k, class_latent)
+        z1_fit = self._z1_given_class(z1, _draw(z2_mean, z2_log_variance))  # log p(z1 | z2, y), (n, k)
+        log_q_z1 = -0.5 * (LOG_2PI + q.log_variance + noise.square()).sum(dim=1)  # at z1, its density is that of the noise
+        found = Elbo(  # equation 1, line by line
+            z2_kl=(q_y * normal_kl(z2_mean, z2_log_variance)).sum(dim=1),  # (1), first line
+            z1=(q_y * z1_fit).sum(dim=1) - log_q_z1,  # (1), second line
+            reconstruction=self.likelihood.log_prob(x, self.decode(z1, batch), q.log_library),  # (1), third line
             y_kl=(q_y * (log_q_y - self.prior.log())).sum(dim=1),
-            label=(q_y * self.log_noise(given)).sum(dim=1),
-            library_kl=q.library_kl,
+            label=(q_y * self.log_noise(given)).sum(dim=1),  # (1), last line: Ψ, with one q(y | z1)
+            library_kl=q.library_kl,  # not in the paper: the library size of counts
         )
         return found, logits
-
-    def _z1_given_class(self, z1: Tensor, z2: Tensor) -> Tensor:
-        mean, log_variance = self.z1_of_z2(z2)
-        return normal_log_prob(z1[:, None], mean, log_variance)
-
-    def plain(self, x: Tensor, given: Tensor, batch: Tensor | None = None, *, beta: float = 1.0) -> Tensor:
-        """The bound of a variational autoencoder with ``z1 ~ N(0, 1)`` and no classes (M1), divergences weighted, shape (n,)."""
-        q = self.infer(x, given, batch)
-        z1 = _draw(q.mean, q.log_variance)
-        fit: Tensor = self.likelihood.log_prob(x, self.decode(z1, batch), q.log_library)
-        return fit - beta * (normal_kl(q.mean, q.log_variance) + q.library_kl)
-
-    def decode(self, z1: Tensor, batch: Tensor | None = None) -> Tensor:
-        """The decoder's hidden layer, shape (n, h)."""
-        hidden: Tensor = self.decoder(torch.cat([z1, *self._covariates(batch, len(z1), z1)], dim=1))
-        return hidden
-
-    def log_noise(self, given: Tensor) -> Tensor:
-        """``log p(y' | y)`` for every y, shape (n, k); 0 where unlabelled."""
-        rows = self.log_transition.T[given.clamp_min(0)]
-        return rows * (given >= 0).to(rows.dtype)[:, None]
 
     def class_probs(self, x: Tensor, given: Tensor, batch: Tensor | None = None, *, draws: int = 0) -> Tensor:
         """``q(y | x)``: ``q(y | z1)`` at the mean of z1, or averaged over draws, shape (n, k)."""
@@ -232,6 +263,13 @@ class MislabeledModule(nn.Module):
             outer = self.likelihood.log_prob(x, self.decode(z1, batch), q.log_library) - q.library_kl
             found.append(outer - normal_log_prob(z1, q.mean, q.log_variance) + torch.logsumexp(inner, dim=1))
         return torch.logsumexp(torch.stack(found), dim=0) - math.log(draws)
+
+    def plain(self, x: Tensor, given: Tensor, batch: Tensor | None = None, *, beta: float = 1.0) -> Tensor:
+        """The bound of a variational autoencoder with ``z1 ~ N(0, 1)`` and no classes (M1), divergences weighted, shape (n,)."""
+        q = self.infer(x, given, batch)
+        z1 = _draw(q.mean, q.log_variance)
+        fit: Tensor = self.likelihood.log_prob(x, self.decode(z1, batch), q.log_library)
+        return fit - beta * (normal_kl(q.mean, q.log_variance) + q.library_kl)
 
     def _covariates(self, batch: Tensor | None, n: int, like: Tensor) -> list[Tensor]:
         if not self.shape.batches:

@@ -3,46 +3,56 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Iterator
-from dataclasses import replace
-from typing import Any, Self, cast
+from typing import TYPE_CHECKING, Self, cast
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
+from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor
 
 from labelproof.data.rows import SparseRows
 from labelproof.errors import BadInput
-from labelproof.estimators.mislabeled_vae.assumed_noise import assumed_noise, pseudo_counts
-from labelproof.estimators.mislabeled_vae.cells import Cells, is_anndata, write_results
-from labelproof.estimators.mislabeled_vae.inputs import Codes, blocks, check_values, coded_batches, few_labels, known_batches
-from labelproof.estimators.mislabeled_vae.likelihoods import LIKELIHOODS
+from labelproof.estimators.mislabeled_vae.assumed_noise import assumed_noise, assumed_prior, pseudo_counts
+from labelproof.estimators.mislabeled_vae.cells import Cells, is_anndata, told_cells, write_results
+from labelproof.estimators.mislabeled_vae.inputs import (
+    Codes,
+    Rows,
+    blocks,
+    check_values,
+    coded_batches,
+    few_labels,
+    known_batches,
+    scales_of,
+    standardised,
+)
+from labelproof.estimators.mislabeled_vae.likelihoods import LIKELIHOODS, chosen_likelihood
 from labelproof.estimators.mislabeled_vae.mislabeled_module import MislabeledModule, Shape
-from labelproof.estimators.mislabeled_vae.regime import Regime
-from labelproof.estimators.mislabeled_vae.saved import read_model, write_model
+from labelproof.estimators.mislabeled_vae.regime import Regime, phase_lengths
+from labelproof.estimators.mislabeled_vae.state import restore, state_of
 from labelproof.noise.posterior import error_probability, posterior
 from labelproof.noise.transition import TransitionMatrix
+from labelproof.saving.saveable import Saveable, params_of
+from labelproof.saving.state import State
 from labelproof.training.loop import fit
 from labelproof.training.options import Options
 from labelproof.training.trainable import TrainingData
-from labelproof.validation import (
-    UNLABELLED,
-    check_distribution,
-    check_labels,
-    did_you_mean,
-)
+from labelproof.validation import UNLABELLED, AnyArray, ArrayLike, RandomState, accepts_seed, check_labels, seed_from
 
-STEPS, EPOCHS = (400, 150, 150), (20, 10, 10)  # of a phase, at least
+if TYPE_CHECKING:
+    from anndata import AnnData
+    from pandas import DataFrame
+
 DIAGONAL = 4.0  # pseudo-counts of the right label
 Probs = npt.NDArray[np.float64]
 
 
-class MislabeledVAE(ClassifierMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
+@accepts_seed
+class MislabeledVAE(Saveable, ClassifierMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
     r"""M-VAE: classes, latent space and label noise learned together, from data of which few labels are known and some are wrong.
 
     ``y, z2 ~ Cat(prior) N(0, 1);  z1 ~ p(z1 | z2, y);  x ~ p(x | z1);  y' ~ transition[y]``
@@ -53,33 +63,34 @@ class MislabeledVAE(ClassifierMixin, TransformerMixin, BaseEstimator):  # type: 
 
     Parameters
     ----------
-    transition : array-like (k, k), TransitionMatrix, float, or None
+    transition : array-like (k, k), TransitionMatrix, float, or None, default=None
         ``p(given | true)`` in sorted class order. A number ε is ``1 - ε`` on the diagonal and ``ε / (k - 1)`` elsewhere;
         ``None`` learns the matrix under a Dirichlet prior.
-    concentration : float
+    concentration : float, default=4.0
         Pseudo-counts of the right label in that prior; each wrong one has ``1 / (k - 1)``.
-    prior : "auto", "uniform", "learned" or array-like (k,)
+    prior : "auto", "uniform", "learned" or array-like (k,), default="auto"
         ``p(y)``. ``"auto"``: uniform for few labels; the more there are, the nearer to the mean of what the noise-aware
         classifier says with which the classes begin. ``"learned"`` goes on learning it.
-    likelihood : {"auto", "nb", "zinb", "gaussian", "bernoulli"}
+    likelihood : {"auto", "nb", "zinb", "gaussian", "bernoulli"}, default="auto"
         ``"auto"``: ``"nb"`` for AnnData, ``"gaussian"`` for arrays, which are standardised.
-    n_latent, n_class_latent : int
+    n_latent, n_class_latent : int, default=10, 5
         Dimensions of z1 and z2.
-    n_hidden, n_layers : int
+    n_hidden, n_layers : int, default=64, 1
         Of encoder and decoder.
-    latent_library : bool
+    latent_library : bool, default=False
         For counts: infer the library size in place of the observed total.
-    label_in_encoder : bool
+    label_in_encoder : bool, default=False
         ``q(z1 | x, y')`` in place of ``q(z1 | x)``.
-    beta : float
+    beta : float, default=0.3
         Weight of all terms but the reconstruction in training; 1 is the bound itself. See `labelproof.estimators.mislabeled_vae.regime`.
-    epochs : tuple of three int, optional
+    epochs : tuple of three int, default=None
         Of pre-training without labels, of the beginning, and of the whole bound; at least 20, 10 and 10, and 400,
-        150 and 150 steps, where left out.
-    batch_size : int
-    learning_rate : float
-    seed : int
-    accelerator, devices, precision
+        150 and 150 steps, by default.
+    batch_size : int, default=128
+    learning_rate : float, default=0.003
+    random_state : int, RandomState instance or None, default=0
+        The same number gives the same model on the same kind of machine.
+    accelerator, devices, precision : default="auto", 1, "32-true"
         As Lightning Fabric names them.
 
     Attributes
@@ -92,6 +103,11 @@ class MislabeledVAE(ClassifierMixin, TransformerMixin, BaseEstimator):  # type: 
     elbo_ : float
         Bound of ``log p(x, y')`` of the training items, an item's average in nats.
     module_ : MislabeledModule
+
+    See Also
+    --------
+    M1M2 : Its special case, in which all labels are wrong with one probability.
+    NoisyLabelClassifier : Where most labels are known.
 
     References
     ----------
@@ -112,12 +128,15 @@ class MislabeledVAE(ClassifierMixin, TransformerMixin, BaseEstimator):  # type: 
     (150, 10)
     """
 
+    kind = "mislabeled-vae"
+    pretrained_: dict[str, Tensor]
+
     def __init__(
         self,
-        transition: Any = None,
+        transition: TransitionMatrix | npt.ArrayLike | None = None,
         *,
         concentration: float = DIAGONAL,
-        prior: Any = "auto",
+        prior: str | npt.ArrayLike = "auto",
         likelihood: str = "auto",
         n_latent: int = 10,
         n_class_latent: int = 5,
@@ -129,10 +148,10 @@ class MislabeledVAE(ClassifierMixin, TransformerMixin, BaseEstimator):  # type: 
         epochs: tuple[int, int, int] | None = None,
         batch_size: int = 128,
         learning_rate: float = 3e-3,
-        seed: int = 0,
+        random_state: RandomState = 0,
         accelerator: str = "auto",
         devices: int = 1,
-        precision: Any = "32-true",
+        precision: str | int = "32-true",
     ) -> None:
         self.transition = transition
         self.concentration = concentration
@@ -148,17 +167,17 @@ class MislabeledVAE(ClassifierMixin, TransformerMixin, BaseEstimator):  # type: 
         self.epochs = epochs
         self.batch_size = batch_size
         self.learning_rate = learning_rate
-        self.seed = seed
+        self.random_state = random_state
         self.accelerator = accelerator
         self.devices = devices
         self.precision = precision
 
     def fit(
         self,
-        X: Any,
-        y: Any = None,
+        X: ArrayLike,
+        y: ArrayLike | None = None,
         *,
-        batch: Any = None,
+        batch: ArrayLike | None = None,
         labels_key: str | None = None,
         unlabeled_category: str | None = None,
         layer: str | None = None,
@@ -192,116 +211,61 @@ class MislabeledVAE(ClassifierMixin, TransformerMixin, BaseEstimator):  # type: 
             For values that the likelihood cannot have (naming the first cell or row), no label, one class, more classes than
             items, a column that is not there.
         """
-        cells = None
-        if is_anndata(X):
-            if y is not None or batch is not None:
-                raise BadInput("labels and batches of an AnnData are columns of obs. Give labels_key and batch_key.")
-            cells = Cells(labels_key, unlabeled_category, layer, batch_key)
-            rows, y, batch = cells.items(X, whole=self._likelihood(True) in ("nb", "zinb"))
-        else:
-            if any(name is not None for name in (labels_key, unlabeled_category, layer, batch_key)):
-                raise BadInput("labels_key, unlabeled_category, layer and batch_key belong to an AnnData. Give y and batch.")
+        self._seed = seed_from(self.random_state)
+        self.cells_ = cells = told_cells(X, y, batch, Cells(labels_key, unlabeled_category, layer, batch_key))
+        self.likelihood_ = chosen_likelihood(self.likelihood, cells=cells is not None)
+        rows: Rows
+        if cells is None:
             rows = self._array(X, fitting=True)
-        self.cells_, self.likelihood_ = cells, self._likelihood(cells is not None)
+        else:
+            rows, y, batch = cells.items(X, whole=LIKELIHOODS[self.likelihood_].counts)
         given, self.classes_ = few_labels(y, len(rows))
         codes, self.batches_ = coded_batches(batch, len(rows))
-        self._scale(rows)
+        self.mean_, self.spread_, self.log_library_ = scales_of(rows, self.likelihood_)
         self._train(self._scaled(rows), given, codes, pretrained)
         self._finish(rows, given, codes)
         if cells is not None:
             write_results(X, self, self._class_probs(rows, given, codes), self._latent(rows, codes))
         return self
 
-    def _likelihood(self, cells: bool) -> str:
-        if self.likelihood == "auto":
-            return "nb" if cells else "gaussian"
-        if self.likelihood not in LIKELIHOODS:
-            near = did_you_mean(self.likelihood, list(LIKELIHOODS))
-            raise BadInput(f"likelihood is {self.likelihood!r}. {near}Give auto, {', '.join(LIKELIHOODS)}.")
-        return self.likelihood
-
-    def _array(self, X: Any, *, fitting: bool = False) -> Any:
+    def _array(self, X: ArrayLike, *, fitting: bool = False) -> Rows:
         """The rows of an array, checked: float32, or sparse as they are."""
         X = validate_data(self, X, accept_sparse="csr", dtype=np.float32, reset=fitting)
         return SparseRows(X) if issparse(X) else torch.from_numpy(np.ascontiguousarray(X))
 
-    def _scale(self, rows: Any) -> None:
-        """Check the values, and how real numbers are standardised."""
-        self.mean_, self.spread_ = np.zeros(rows.shape[1], np.float32), np.ones(rows.shape[1], np.float32)
-        total, square, library = np.zeros(rows.shape[1]), np.zeros(rows.shape[1]), []
-        for start, block in blocks(rows):
-            check_values(block, start, self.likelihood_)
-            exact = block.double()
-            total += exact.sum(dim=0).numpy()
-            square += exact.square().sum(dim=0).numpy()
-            library.append(exact.sum(dim=1).numpy())
-        if self.likelihood_ == "gaussian":
-            mean = total / len(rows)
-            self.mean_ = mean.astype(np.float32)
-            spread = np.sqrt(np.maximum(square / len(rows) - mean**2, 0))
-            self.spread_ = np.where(spread > 1e-6, spread, 1.0).astype(np.float32)
-        logs = np.log(np.maximum(np.concatenate(library), 1.0)) if LIKELIHOODS[self.likelihood_].counts else np.zeros(1)
-        self.log_library_ = float(np.median(logs)), float(max(logs.var(), 1e-2))
-
-    def _scaled(self, rows: Any) -> Any:
-        if self.likelihood_ != "gaussian":
-            return rows
-        dense = rows[slice(None)] if isinstance(rows, SparseRows) else rows
-        return (dense - torch.from_numpy(self.mean_)) / torch.from_numpy(self.spread_)
+    def _scaled(self, rows: Rows) -> Tensor:
+        return standardised(rows, self.mean_, self.spread_) if self.likelihood_ == "gaussian" else cast(Tensor, rows)
 
     def _noise(self) -> tuple[Tensor, bool]:
         return assumed_noise(self.transition, self.concentration, self.classes_)
 
-    def _train(self, x: Any, given: Codes, codes: Codes, pretrained: MislabeledVAE | None) -> None:
+    def _train(self, x: Tensor, given: Codes, codes: Codes, pretrained: MislabeledVAE | None) -> None:
         k = len(self.classes_)
         log_transition, learn = self._noise()
-        named = isinstance(self.prior, str)
-        if named and self.prior not in ("auto", "learned", "uniform"):
-            raise BadInput(f"prior is {self.prior!r}. Give 'auto', 'uniform', 'learned' or {k} probabilities.")
+        prior, course = assumed_prior(self.prior, k)
         if not self.beta > 0:
             raise BadInput(f"beta is {self.beta!r}. Give a number above 0.")
-        prior = np.full(k, 1 / k) if named else check_distribution(self.prior, k)
-        lengths = self._epochs(len(given))
+        lengths = phase_lengths(len(given), self.batch_size, self.epochs)
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.seed)
-            self.module_ = MislabeledModule(self._shape(x.shape[1]), log_transition, torch.from_numpy(prior))
+            torch.manual_seed(self._seed)
+            self.module_ = MislabeledModule(self._shape(x.shape[1]), log_transition, prior)
         self.module_.library_prior.copy_(torch.tensor([[self.log_library_[0], math.log(self.log_library_[1])]]))
         if pretrained is not None:
+            check_is_fitted(pretrained, "module_")
             lengths[0] = 0
-            self._take_over(pretrained)
+            self.module_.take_over(pretrained.module_.shape, pretrained.pretrained_)
         data = TrainingData(x, torch.from_numpy(given))
         regime = Regime(
             self.module_, data, torch.from_numpy(codes), lengths,
-            beta=self.beta, learn_transition=learn, concentration=pseudo_counts(self.concentration, k),
-            prior=self.prior if named and self.prior != "uniform" else "held",
+            beta=self.beta, learn_transition=learn, concentration=pseudo_counts(self.concentration, k), prior=course,
         )  # fmt: skip
         options = Options(
             epochs=sum(lengths), batch_size=min(self.batch_size, len(given)), learning_rate=self.learning_rate, weight_decay=1e-3,
-            clip_norm=5.0, seed=self.seed, accelerator=self.accelerator, devices=self.devices, precision=self.precision,
+            clip_norm=5.0, seed=self._seed, accelerator=self.accelerator, devices=self.devices, precision=self.precision,
         )  # fmt: skip
         fit(regime, data, options)
         self.module_.eval()
         self.pretrained_ = regime.pretrained
-
-    def _take_over(self, other: MislabeledVAE) -> None:
-        """The networks of x and z1; where their sizes differ, say so."""
-        if not hasattr(other, "pretrained_"):
-            raise BadInput("pretrained is a model that was not fitted. Fit it first.")
-        own, theirs = self.module_.shape, other.module_.shape
-        if replace(own, classes=theirs.classes, class_latent=theirs.class_latent, class_hidden=theirs.class_hidden) != theirs:
-            raise BadInput(
-                f"pretrained has the networks {theirs}, but these are {own}. Give both the same options and features."
-            )
-        self.module_.load_state_dict(other.pretrained_, strict=False)
-
-    def _epochs(self, n: int) -> list[int]:
-        if self.epochs is not None:
-            lengths = [int(length) for length in self.epochs]
-            if len(lengths) != 3 or min(lengths) < 0 or not sum(lengths):
-                raise BadInput(f"epochs is {self.epochs!r}. Give three numbers of epochs, 0 or more.")
-            return lengths
-        steps = max(1, n // self.batch_size)
-        return [max(epochs, math.ceil(least / steps)) for epochs, least in zip(EPOCHS, STEPS, strict=True)]
 
     def _shape(self, features: int) -> Shape:
         return Shape(
@@ -311,12 +275,12 @@ class MislabeledVAE(ClassifierMixin, TransformerMixin, BaseEstimator):  # type: 
             label_in_encoder=self.label_in_encoder,
         )  # fmt: skip
 
-    def _finish(self, rows: Any, given: Codes, codes: Codes) -> None:
+    def _finish(self, rows: Rows, given: Codes, codes: Codes) -> None:
         self.transition_ = self._as_trained()
         self.posterior_ = posterior(self._class_probs(rows, given, codes), given, self.transition_)
         self.error_probability_ = error_probability(self.posterior_, given)
         with torch.random.fork_rng(devices=[]), torch.no_grad():
-            torch.manual_seed(self.seed)
+            torch.manual_seed(self._seed)
             found = [self.module_.terms(x, z, b).total for x, z, b in self._parts(rows, given, codes)]
         self.elbo_ = float(torch.cat(found).double().mean())
 
@@ -327,25 +291,26 @@ class MislabeledVAE(ClassifierMixin, TransformerMixin, BaseEstimator):  # type: 
             matrix / matrix.sum(axis=1, keepdims=True), prior=prior / prior.sum(), classes=self.classes_.tolist()
         )
 
-    def _parts(self, rows: Any, given: Codes, codes: Codes) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    def _parts(self, rows: Rows, given: Codes, codes: Codes) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         for start, block in blocks(rows):
             part = slice(start, start + len(block))
             yield self._scaled(block), torch.from_numpy(given[part]), torch.from_numpy(codes[part])
 
     @torch.no_grad()
-    def _class_probs(self, rows: Any, given: Codes, codes: Codes) -> Probs:
+    def _class_probs(self, rows: Rows, given: Codes, codes: Codes) -> Probs:
         found = [self.module_.class_probs(x, z, b) for x, z, b in self._parts(rows, given, codes)]
         probs = torch.cat(found).double().numpy()
         return cast(Probs, probs / probs.sum(axis=1, keepdims=True))
 
     @torch.no_grad()
-    def _latent(self, rows: Any, codes: Codes) -> npt.NDArray[np.float32]:
+    def _latent(self, rows: Rows, codes: Codes) -> npt.NDArray[np.float32]:
         none = np.full(len(rows), UNLABELLED)
         return torch.cat([self.module_.infer(x, z, b).mean for x, z, b in self._parts(rows, none, codes)]).numpy()
 
-    def _new(self, X: Any, batch: Any) -> tuple[Any, Codes]:
+    def _new(self, X: ArrayLike, batch: ArrayLike | None) -> tuple[Rows, Codes]:
         """Rows and batch codes of items to predict."""
         check_is_fitted(self, "module_")
+        rows: Rows
         if is_anndata(X):
             cells = self.cells_ or Cells(None, None, None, None)
             rows, batch = cells.new_items(X, len(self.mean_), whole=LIKELIHOODS[self.likelihood_].counts)
@@ -355,27 +320,27 @@ class MislabeledVAE(ClassifierMixin, TransformerMixin, BaseEstimator):  # type: 
             check_values(block, start, self.likelihood_)
         return rows, known_batches(batch, len(rows), self.batches_)
 
-    def predict_proba(self, X: Any, *, batch: Any = None) -> Probs:
+    def predict_proba(self, X: ArrayLike, *, batch: ArrayLike | None = None) -> Probs:
         """``q(y | x)``, probabilities of the true class, shape (n, k), columns as ``classes_``."""
         rows, codes = self._new(X, batch)
         return self._class_probs(rows, np.full(len(rows), UNLABELLED), codes)
 
-    def predict(self, X: Any, *, batch: Any = None) -> npt.NDArray[Any]:
+    def predict(self, X: ArrayLike, *, batch: ArrayLike | None = None) -> AnyArray:
         """The most probable true class of each item, shape (n,)."""
         best = self.predict_proba(X, batch=batch).argmax(axis=1)
         return np.asarray(self.classes_[best])
 
-    def transform(self, X: Any, *, batch: Any = None) -> npt.NDArray[np.float32]:
+    def transform(self, X: ArrayLike, *, batch: ArrayLike | None = None) -> npt.NDArray[np.float32]:
         """The latent space: mean of ``q(z1 | x)``, shape (n, n_latent)."""
         rows, codes = self._new(X, batch)
         return self._latent(rows, codes)
 
-    def get_latent_representation(self, adata: Any) -> npt.NDArray[np.float32]:
+    def get_latent_representation(self, adata: AnnData) -> npt.NDArray[np.float32]:
         """`transform`, by the name that single-cell users know."""
         return self.transform(adata)
 
     @torch.no_grad()
-    def get_normalized_expression(self, adata: Any, *, library_size: float = 1.0) -> Any:
+    def get_normalized_expression(self, adata: AnnData, *, library_size: float = 1.0) -> DataFrame:
         """Expected counts of each gene in a cell of a given library size, DataFrame of float32 (cells x genes).
 
         The table is dense: ask for some cells at a time, ``adata[:1000]``.
@@ -391,15 +356,15 @@ class MislabeledVAE(ClassifierMixin, TransformerMixin, BaseEstimator):  # type: 
 
         return pd.DataFrame(torch.cat(found).numpy(), index=adata.obs_names, columns=adata.var_names)
 
-    @torch.no_grad()
-    def sample(self, y: Any, *, seed: int = 0) -> npt.NDArray[np.float32]:
+    @accepts_seed
+    def sample(self, y: ArrayLike, *, random_state: RandomState = 0) -> npt.NDArray[np.float32]:
         """Items of given true classes, drawn from the model.
 
         Parameters
         ----------
         y : array-like, shape (m,)
             True classes.
-        seed : int
+        random_state : int, RandomState instance or None, default=0
 
         Returns
         -------
@@ -408,41 +373,25 @@ class MislabeledVAE(ClassifierMixin, TransformerMixin, BaseEstimator):  # type: 
         """
         check_is_fitted(self, "module_")
         classes = torch.from_numpy(check_labels(y, classes=self.classes_.tolist(), name="y", needed=0).codes)
-        module = self.module_
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            z2 = torch.randn(len(classes), 1, module.shape.class_latent).expand(-1, module.shape.classes, -1)
-            mean, log_variance = (part[torch.arange(len(classes)), classes] for part in module.z1_of_z2(z2))
-            z1 = mean + torch.randn_like(mean) * (0.5 * log_variance).exp()
-            drawn = module.likelihood.sample(module.decode(z1), torch.full((len(z1), 1), self.log_library_[0]))
+            torch.manual_seed(seed_from(random_state))
+            drawn = self.module_.sample(classes, self.log_library_[0])
         if self.likelihood_ != "gaussian":
             return drawn.numpy()
         return cast(npt.NDArray[np.float32], drawn.numpy() * self.spread_ + self.mean_)
 
-    def save(self, folder: str | os.PathLike[str], *, overwrite: bool = False) -> None:
-        """Write the model into a folder, whole or not at all: weights and JSON, no pickle.
-
-        Raises
-        ------
-        BadInput
-            If the folder exists and ``overwrite`` is false.
-        """
-        check_is_fitted(self, "module_")
-        write_model(self, folder, overwrite=overwrite)
+    def to_state(self) -> State:
+        """What was fitted, as JSON and arrays."""
+        return state_of(self)
 
     @classmethod
-    def load(cls, folder: str | os.PathLike[str]) -> Self:
-        """Read what `save` wrote.
-
-        Raises
-        ------
-        CorruptArtifact
-            If the file is missing or damaged.
-        """
-        model: Self = read_model(cls, folder)
+    def from_state(cls, state: State) -> Self:
+        """The same again."""
+        model = cls(**params_of(state))
+        restore(model, state)
         return model
 
-    def __sklearn_tags__(self) -> Any:
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         tags.transformer_tags.preserves_dtype = []

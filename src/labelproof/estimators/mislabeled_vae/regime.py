@@ -2,21 +2,41 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from labelproof.errors import BadInput
 from labelproof.estimators.mislabeled_vae.mislabeled_module import MislabeledModule
 from labelproof.estimators.mislabeled_vae.start import noise_aware_classes
 from labelproof.training.trainable import Batch, Step, Trainable, TrainingData
 
 BLOCK = 4096
+STEPS, EPOCHS = (400, 150, 150), (20, 10, 10)  # of a phase, at least
 PRIOR_COUNTS = 50  # of each class; a few labels, drawn for each class alike, say little of how common the classes are
 FOLLOW = 5.0  # weight of the classifier's cross-entropy to the classes that it begins with
+
+
+def phase_lengths(n: int, batch_size: int, asked: tuple[int, int, int] | None) -> list[int]:
+    """Epochs of each phase for n items: those that were asked for, or enough of them to learn something.
+
+    Raises
+    ------
+    BadInput
+        For other than three numbers, 0 or more.
+    """
+    if asked is None:
+        steps = max(1, n // batch_size)
+        return [max(epochs, math.ceil(least / steps)) for epochs, least in zip(EPOCHS, STEPS, strict=True)]
+    lengths = [int(length) for length in asked]
+    if len(lengths) != 3 or min(lengths) < 0 or not sum(lengths):
+        raise BadInput(f"epochs is {asked!r}. Give three numbers of epochs, 0 or more.")
+    return lengths
 
 
 class Regime(Trainable):
@@ -60,7 +80,7 @@ class Regime(Trainable):
         *,
         beta: float,
         learn_transition: bool,
-        concentration: Any,
+        concentration: npt.NDArray[np.float64],
         prior: str,
     ) -> None:
         super().__init__()

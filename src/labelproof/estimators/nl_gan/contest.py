@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from torch import Tensor
 
 from labelproof.estimators.nl_gan.adversaries import Generators
 from labelproof.estimators.nl_gan.soft_labels import Shares, SoftLabels
+from labelproof.saving.state import State
+from labelproof.training.checkpoint import arrays_of, tensors_of
+from labelproof.validation import AnyArray
 
 
 @dataclass(frozen=True)
@@ -45,19 +47,21 @@ class Contest:
         made: Tensor = self.generators(z, none)[0] if positive else self.generators(none, z)[1]
         return made
 
-    def tensors(self, number: int) -> dict[str, Tensor]:
+    def arrays(self, number: int) -> dict[str, AnyArray]:
         """What `read` needs, named after the contest's number; beside `meta`."""
-        found = {f"generators{number}/{name}": tensor for name, tensor in self.generators.state_dict().items()}
-        return found | {f"figures{number}/{name}": torch.from_numpy(getattr(self, name)) for name in ("diversity", "outputs")}
+        figures = {f"figures{number}/diversity": self.diversity, f"figures{number}/outputs": self.outputs}
+        return arrays_of(self.generators, f"generators{number}") | figures
 
     @property
-    def meta(self) -> dict[str, Any]:
+    def meta(self) -> dict[str, object]:
         """What `read` needs, as JSON."""
-        return {"soft_labels": self.soft_labels, "shares": self.shares}
+        return {"soft_labels": list(self.soft_labels), "shares": list(self.shares)}
 
     @classmethod
-    def read(cls, generators: Generators, meta: Mapping[str, Any], parts: Mapping[str, dict[str, Tensor]], number: int) -> Self:
+    def read(cls, generators: Generators, meta: Mapping[str, list[float]], state: State, number: int) -> Self:
         """A contest of new generators of the right size, which get the weights that were saved."""
-        generators.eval().load_state_dict(parts[f"generators{number}"])
-        figures = [parts[f"figures{number}"][name].numpy() for name in ("diversity", "outputs")]
-        return cls(generators, SoftLabels(*meta["soft_labels"]), Shares(*meta["shares"]), *figures)
+        generators.eval().load_state_dict(tensors_of(state.of(f"generators{number}")))
+        figures = state.of(f"figures{number}")
+        return cls(
+            generators, SoftLabels(*meta["soft_labels"]), Shares(*meta["shares"]), figures["diversity"], figures["outputs"]
+        )

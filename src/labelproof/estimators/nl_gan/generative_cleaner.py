@@ -2,39 +2,51 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from labelproof.errors import BadInput
+from labelproof.estimators.inner import inner, inner_states
 from labelproof.estimators.nl_gan.nl_gan import NLGAN
-from labelproof.estimators.nl_gan.pictures import PictureFormat
+from labelproof.estimators.nl_gan.pictures import PictureFormat, tags_of_pictures
 from labelproof.estimators.noisy_label_classifier.noisy_label_classifier import NoisyLabelClassifier
+from labelproof.saving.saveable import Saveable, params_of, plain_params
+from labelproof.saving.state import State
+from labelproof.validation import AnyArray, ArrayLike, RandomState, accepts_seed, seed_from
 
 MOST_WARPED = 1.0  # the strength at which a classifier sees generated pictures
 
 
-class GenerativeCleaner(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+@accepts_seed
+class GenerativeCleaner(Saveable, ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """Two stages: a generator of cleanly labelled pictures is fitted to the noisy ones, then a classifier to what it makes.
 
     Parameters
     ----------
-    generator : estimator, optional
-        With ``fit(images, labels)`` and ``generate(n, seed=)``; `labelproof.NLGAN` where left out.
-    classifier : scikit-learn classifier of pictures, optional
-        Where left out, `labelproof.NoisyLabelClassifier` with the paper's network, 25 epochs of cross-entropy at 1e-4, on pictures
+    generator : estimator, default=None
+        With ``fit(images, labels)`` and ``generate(n, random_state=)``; by default `labelproof.NLGAN`.
+    classifier : scikit-learn classifier of pictures, default=None
+        By default `labelproof.NoisyLabelClassifier` with the paper's network, 25 epochs of cross-entropy at 1e-4, on pictures
         that are warped as the discriminator's were, at most once.
-    n_generated : int
+    n_generated : int, default=10000
         Pictures that the classifier learns from, classes alike.
-    seed : int
+    random_state : int, RandomState instance or None, default=0
+        The same number gives the same model on the same kind of machine.
 
     Attributes
     ----------
     classes_ : ndarray, shape (k,)
     generator_, classifier_ : the fitted ones
+
+    See Also
+    --------
+    NLGAN : The generator.
+    NoisyLabelClassifier : Learns from the given pictures themselves.
 
     References
     ----------
@@ -48,13 +60,22 @@ class GenerativeCleaner(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     >>> cleaner.fit(images, noisy).predict(new_images)                        # doctest: +SKIP
     """
 
-    def __init__(self, generator: Any = None, classifier: Any = None, *, n_generated: int = 10_000, seed: int = 0) -> None:
+    kind = "generative-cleaner"
+
+    def __init__(
+        self,
+        generator: BaseEstimator = None,
+        classifier: BaseEstimator = None,
+        *,
+        n_generated: int = 10_000,
+        random_state: RandomState = 0,
+    ) -> None:
         self.generator = generator
         self.classifier = classifier
         self.n_generated = n_generated
-        self.seed = seed
+        self.random_state = random_state
 
-    def fit(self, X: Any, y: Any) -> GenerativeCleaner:
+    def fit(self, X: ArrayLike, y: ArrayLike) -> GenerativeCleaner:
         """Fit the generator to pictures and noisy labels, and the classifier to what it generates.
 
         Parameters
@@ -68,36 +89,62 @@ class GenerativeCleaner(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """
         if self.n_generated < 2:
             raise BadInput(f"n_generated is {self.n_generated!r}. Give 2 or more.")
-        self.generator_ = (NLGAN(seed=self.seed) if self.generator is None else clone(self.generator)).fit(X, y)
-        images, labels = self.generator_.generate(self.n_generated, seed=self.seed)
+        seed = seed_from(self.random_state)
+        self.generator_ = (NLGAN(random_state=seed) if self.generator is None else clone(self.generator)).fit(X, y)
+        images, labels = self.generator_.generate(self.n_generated, random_state=seed)
         own = self.classifier
-        made = classifier_of_generated(images, self.generator_, self.seed) if own is None else clone(own)
+        made = classifier_of_generated(images, self.generator_, seed) if own is None else clone(own)
         self.classifier_ = made.fit(images, labels)
         self.classes_ = self.classifier_.classes_
         return self
 
-    def predict(self, X: Any) -> npt.NDArray[Any]:
+    def to_state(self) -> State:
+        """What was fitted, as JSON and arrays."""
+        own = inner_states(generator=self.generator_, classifier=self.classifier_)
+        default = {"default_generator": self.generator is None, "default_classifier": self.classifier is None}
+        params = plain_params(self, generator=None, classifier=None)
+        return State(self.kind, {"params": params, **default, **own.meta}, own.arrays)
+
+    @classmethod
+    def from_state(cls, state: State) -> Self:
+        """The same again."""
+        model = cls(**params_of(state))
+        for name in ("generator", "classifier"):
+            fitted = inner(state, name)
+            setattr(model, f"{name}_", fitted)
+            setattr(model, name, None if state.get(f"default_{name}", bool) else clone(fitted))
+        model.classes_ = model.classifier_.classes_
+        return model
+
+    def __sklearn_tags__(self) -> Tags:
+        return tags_of_pictures(super().__sklearn_tags__())
+
+    def predict(self, X: ArrayLike) -> AnyArray:
         """The most probable class of each picture, shape (n,)."""
         check_is_fitted(self, "classifier_")
         return np.asarray(self.classifier_.predict(PictureFormat.of(X)[0]))
 
-    def predict_proba(self, X: Any) -> npt.NDArray[np.float64]:
+    def predict_proba(self, X: ArrayLike) -> npt.NDArray[np.float64]:
         """Probabilities of the true class, shape (n, k)."""
         check_is_fitted(self, "classifier_")
         return np.asarray(self.classifier_.predict_proba(PictureFormat.of(X)[0]))
 
 
-def classifier_of_generated(images: npt.NDArray[Any], generator: Any, seed: int = 0, epochs: int = 25) -> Any:
+def classifier_of_generated(
+    images: AnyArray, generator: BaseEstimator, random_state: RandomState = 0, epochs: int = 25
+) -> NoisyLabelClassifier:
     """`second_stage` for pictures that a fitted generator made.
 
     They are right up to the warps that its discriminator saw (``augment_``), and where they are all alike, a classifier that sees them
     unwarped learns what they are alike in, and not the class. More than `MOST_WARPED` is too much: a discriminator is warped
     more to forget wrong labels, of which there are few here.
     """
-    return second_stage(images, seed, epochs, min(MOST_WARPED, getattr(generator, "augment_", 0.0)))
+    return second_stage(images, random_state, epochs, min(MOST_WARPED, getattr(generator, "augment_", 0.0)))
 
 
-def second_stage(images: npt.NDArray[Any], seed: int = 0, epochs: int = 25, augment: float = 0.0) -> Any:
+def second_stage(
+    images: AnyArray, random_state: RandomState = 0, epochs: int = 25, augment: float = 0.0
+) -> NoisyLabelClassifier:
     """The classifier that the paper trains in the second stage, for pictures of this size.
 
     Parameters
@@ -108,5 +155,5 @@ def second_stage(images: npt.NDArray[Any], seed: int = 0, epochs: int = 25, augm
     square = images.shape[1] == images.shape[2]
     return NoisyLabelClassifier(
         "cross-entropy", backbone="two-stage-convnet" if square else "convnet", epochs=epochs, learning_rate=1e-4,
-        batch_size=128, weight_decay=0.0, schedule="constant", augment=augment, seed=seed,
+        batch_size=128, weight_decay=0.0, schedule="constant", augment=augment, random_state=random_state,
     )  # fmt: skip

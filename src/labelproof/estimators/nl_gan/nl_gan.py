@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -12,29 +13,33 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from sklearn.base import BaseEstimator
+from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from labelproof.errors import BadInput, CorruptArtifact, LabelproofWarning
+from labelproof.errors import BadInput, LabelproofWarning
 from labelproof.estimators.nl_gan.adversaries import Generators, noise
 from labelproof.estimators.nl_gan.contest import Contest
-from labelproof.estimators.nl_gan.pictures import PictureFormat
+from labelproof.estimators.nl_gan.pictures import PictureFormat, tags_of_pictures
 from labelproof.estimators.nl_gan.regime import LOSSES, AdversarialRegime
 from labelproof.estimators.nl_gan.soft_labels import Shares, SoftLabels, check_shares, shares_of, soft_labels
+from labelproof.saving.saveable import Saveable, params_of, plain_params
+from labelproof.saving.state import State
 from labelproof.training.augmentation import strength_for
-from labelproof.training.checkpoint import by_owner, load_model, save_model
 from labelproof.training.loop import fit
 from labelproof.training.options import Options
 from labelproof.training.trainable import TrainingData
-from labelproof.validation import UNLABELLED
+from labelproof.validation import UNLABELLED, AnyArray, ArrayLike, RandomState, accepts_seed, seed_from
 from labelproof.validation.estimator_labels import coded_labels
 
 LEAST_DIVERSITY = 0.3
 BLOCK = 512  # pictures generated at a time
 Codes = npt.NDArray[np.int64]
+Share = float | Mapping[Any, float] | None
 
 
-class NLGAN(BaseEstimator):  # type: ignore[misc]
+@accepts_seed
+class NLGAN(Saveable, BaseEstimator):  # type: ignore[misc]
     r"""NL-GAN: two generators that hallucinate cleanly labelled pictures from a small data set with noisy labels.
 
     A discriminator D learns to tell given positives (0) from given negatives (1). With cross-entropy H that is the same as
@@ -57,39 +62,40 @@ class NLGAN(BaseEstimator):  # type: ignore[misc]
 
     Parameters
     ----------
-    pi_p, pi_n : float or mapping of class to float, optional
+    pi_p, pi_n : float or mapping of class to float, default=None
         Shares π_P and π_N of right labels among the items given the positive class, and among the others. Left out, δ is
         estimated: a discriminator is trained on the noisy labels alone, and a mixture of two Gaussians fitted to its outputs.
         Of two classes the second in sorted order is the positive one.
-    epochs : int
+    epochs : int, default=40
         Of adversarial training; the paper takes 40 for MNIST, 500 for CIFAR-10. With 0 only δ is estimated.
-    pretraining_epochs : int
+    pretraining_epochs : int, default=15
         Of the noisy training that estimates δ.
-    alpha, beta : float
+    alpha, beta : float, default=5.0, 0.5
         Weights of equation 5.
-    loss : {"cross-entropy", "squared"}
+    loss : {"cross-entropy", "squared"}, default="cross-entropy"
         H; squared error has the same optimum.
-    augment : float, optional
+    augment : float, default=None
         How much each picture that a discriminator sees is moved, turned, sheared and scaled at random, so that it does not learn
         few pictures and their wrong labels by heart; 0 as the paper has it. Left out, 1 for a thousand pictures and 2 for a hundred.
         See `labelproof.training.augmentation.warped`.
-    coverage : float
+    coverage : float, default=0.4
         Weight of a second output of the discriminator, which tells given from generated pictures whatever their labels, in what
         generators learn: so that they make all kinds of pictures there are of a class. 0 as the paper has it.
-    shared : bool
+    shared : bool, default=True
         Whether the two generators share all layers but the first, so that their pictures do not differ in things that have
         nothing to do with the class; false as the paper has it.
-    upsample : int
+    upsample : int, default=10000
         Items of an epoch: smaller data sets are repeated, larger ones are taken whole, classes alike.
-    filters : tuple of int, optional
-        Of the discriminator's convolutions, those of the generators mirrored; by the pictures' size where left out.
-    batch_size : int
+    filters : tuple of int, default=None
+        Of the discriminator's convolutions, those of the generators mirrored; by default as the size of the pictures asks.
+    batch_size : int, default=64
         Real pictures of a step; as many are generated.
-    learning_rate : float
-    seed : int
-    accelerator, precision
+    learning_rate : float, default=0.0002
+    random_state : int, RandomState instance or None, default=0
+        The same number gives the same model on the same kind of machine.
+    accelerator, precision : default="auto", "32-true"
         As Lightning Fabric names them.
-    checkpoints : path, optional
+    checkpoints : path, default=None
         A folder: a killed `fit` with the same data and options goes on from there.
 
     Attributes
@@ -99,6 +105,10 @@ class NLGAN(BaseEstimator):  # type: ignore[misc]
         Of this number of pictures.
     contests_ : dict of class to Contest
         One for two classes, named after the positive class; one for each of several.
+
+    See Also
+    --------
+    GenerativeCleaner : A classifier that learns from the generated pictures.
 
     References
     ----------
@@ -120,10 +130,12 @@ class NLGAN(BaseEstimator):  # type: ignore[misc]
     ((10, 8, 8), [0, 1, 0, 1, 0, 1, 0, 1, 0, 1])
     """
 
+    kind = "nl-gan"
+
     def __init__(
         self,
-        pi_p: Any = None,
-        pi_n: Any = None,
+        pi_p: Share = None,
+        pi_n: Share = None,
         *,
         epochs: int = 40,
         pretraining_epochs: int = 15,
@@ -137,9 +149,9 @@ class NLGAN(BaseEstimator):  # type: ignore[misc]
         filters: tuple[int, ...] | None = None,
         batch_size: int = 64,
         learning_rate: float = 2e-4,
-        seed: int = 0,
+        random_state: RandomState = 0,
         accelerator: str = "auto",
-        precision: Any = "32-true",
+        precision: str | int = "32-true",
         checkpoints: str | os.PathLike[str] | None = None,
     ) -> None:
         self.pi_p = pi_p
@@ -156,12 +168,12 @@ class NLGAN(BaseEstimator):  # type: ignore[misc]
         self.filters = filters
         self.batch_size = batch_size
         self.learning_rate = learning_rate
-        self.seed = seed
+        self.random_state = random_state
         self.accelerator = accelerator
         self.precision = precision
         self.checkpoints = checkpoints
 
-    def fit(self, images: Any, y: Any) -> NLGAN:
+    def fit(self, images: ArrayLike, y: ArrayLike) -> NLGAN:
         """Train discriminators and generators.
 
         Parameters
@@ -190,6 +202,7 @@ class NLGAN(BaseEstimator):  # type: ignore[misc]
         if len(codes) != len(array):
             raise BadInput(f"there are {len(array)} images but {len(codes)} labels. Give one label per image.")
         self._check_options(codes)
+        self._seed = seed_from(self.random_state)
         pictures = self.format_.tensor(array[codes != UNLABELLED])
         codes = codes[codes != UNLABELLED]
         self.augment_ = strength_for(len(codes)) if self.augment is None else float(self.augment)
@@ -223,16 +236,18 @@ class NLGAN(BaseEstimator):  # type: ignore[misc]
 
     def _shares(self, code: int) -> Shares | None:
         """π of a class and the rest, or nothing if they are to be estimated."""
-        name, found = self.classes_[code].item(), []
+        name = self.classes_[code].item()
+        found: list[float | None] = []
         for share in (self.pi_p, self.pi_n):
-            if hasattr(share, "keys"):
+            if isinstance(share, Mapping):
                 if name not in share:
                     raise BadInput(f"pi_p or pi_n has no entry for class {name!r}. It has: {list(share)}.")
                 share = share[name]
             found.append(share)
-        if (found[0] is None) != (found[1] is None):
+        positive, negative = found
+        if (positive is None) != (negative is None):
             raise BadInput("give both pi_p and pi_n, or neither.")
-        return None if found[0] is None else check_shares(Shares(float(found[0]), float(found[1])))
+        return None if positive is None or negative is None else check_shares(Shares(float(positive), float(negative)))
 
     def _contest(self, pictures: Tensor, given: Codes, code: int, shares: Shares | None) -> Contest:
         rows, fold = self._upsampled(given)
@@ -241,14 +256,14 @@ class NLGAN(BaseEstimator):  # type: ignore[misc]
         if not sum(lengths):
             raise BadInput("epochs is 0 and the shares are given: there is nothing to train.")
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.seed)
+            torch.manual_seed(self._seed)
             regime = AdversarialRegime(
                 data, fold, shares, lengths, alpha=self.alpha, beta=self.beta, loss=self.loss, augment=self.augment_,
                 coverage=self.coverage, shared=self.shared, filters=self.filters,
             )  # fmt: skip
         options = Options(
             epochs=sum(lengths), batch_size=self.batch_size, learning_rate=self.learning_rate, weight_decay=0.0,
-            schedule="constant", seed=self.seed, accelerator=self.accelerator, precision=self.precision,
+            schedule="constant", seed=self._seed, accelerator=self.accelerator, precision=self.precision,
         )  # fmt: skip
         folder = None if self.checkpoints is None else Path(self.checkpoints) / str(code)
         identity = {
@@ -267,7 +282,7 @@ class NLGAN(BaseEstimator):  # type: ignore[misc]
 
     def _upsampled(self, given: Codes) -> tuple[Tensor, Tensor]:
         """Rows of an epoch, as many of each label, each item as often as the others of its label; and a half for each item."""
-        rng = np.random.default_rng(self.seed)
+        rng = np.random.default_rng(self._seed)
         each = max(self.upsample // 2, int(np.bincount(given).max()))
         rows, halves = [], np.zeros(len(given), np.int64)
         for label in (0, 1):
@@ -286,22 +301,23 @@ class NLGAN(BaseEstimator):  # type: ignore[misc]
             if ratio < LEAST_DIVERSITY:
                 warnings.warn(
                     f"the generator of class {name} makes images that differ from each other only {ratio:.0%} as much as the given "
-                    "ones do (mode collapse). Train with another seed, fewer epochs, or more data.",
+                    "ones do (mode collapse). Train with another random_state, fewer epochs, or more data.",
                     LabelproofWarning,
                     stacklevel=4,
                 )
 
+    @accepts_seed
     @torch.inference_mode()
-    def generate(self, n: int, *, label: Any = None, seed: int | None = None) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    def generate(self, n: int, *, label: object = None, random_state: RandomState = None) -> tuple[AnyArray, AnyArray]:
         """Generated pictures and their labels.
 
         Parameters
         ----------
         n : int
         label : class, optional
-            Of all pictures; classes take turns where left out.
-        seed : int, optional
-            The model's own where left out.
+            Of all pictures; by default classes take turns.
+        random_state : int, RandomState instance or None, default=None
+            ``None``: that of the model.
 
         Returns
         -------
@@ -320,7 +336,7 @@ class NLGAN(BaseEstimator):  # type: ignore[misc]
         codes = np.arange(n) % len(known) if label is None else np.full(n, known.index(label))
         made = np.empty((n, *self.format_.shape), np.uint8 if self.format_.whole else np.float32)
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.seed if seed is None else seed)
+            torch.manual_seed(seed_from(self.random_state if random_state is None else random_state))
             for code in np.unique(codes):
                 rows = np.flatnonzero(codes == code)
                 for start in range(0, len(rows), BLOCK):
@@ -335,49 +351,33 @@ class NLGAN(BaseEstimator):  # type: ignore[misc]
         (contest,) = self.contests_.values()
         return contest.made(z, positive=code == 1)
 
-    def save(self, folder: str | os.PathLike[str], *, overwrite: bool = False) -> None:
-        """Write the generators into a folder, whole or not at all: weights and JSON, no pickle.
-
-        Raises
-        ------
-        BadInput
-            If the folder exists and ``overwrite`` is false.
-        """
-        check_is_fitted(self, "contests_")
-        tensors: dict[str, Tensor] = {}
-        for number, contest in enumerate(self.contests_.values()):
-            tensors |= contest.tensors(number)
+    def to_state(self) -> State:
+        """What was fitted, as JSON and arrays."""
+        contests = [{"name": name, **contest.meta} for name, contest in self.contests_.items()]
         meta = {
-            "params": {**self.get_params(), "checkpoints": None},
+            "params": plain_params(self, checkpoints=None),
             "classes": self.classes_.tolist(),
-            "shape": self.format_.shape,
+            "shape": list(self.format_.shape),
             "whole": self.format_.whole,
             "augment": self.augment_,
-            "contests": [{"name": name, **contest.meta} for name, contest in self.contests_.items()],
+            "contests": contests,
         }
-        save_model(folder, "nl-gan", tensors, meta, overwrite=overwrite)
+        arrays: dict[str, AnyArray] = {}
+        for number, contest in enumerate(self.contests_.values()):
+            arrays |= contest.arrays(number)
+        return State(self.kind, meta, arrays)
 
     @classmethod
-    def load(cls, folder: str | os.PathLike[str]) -> Self:
-        """Read what `save` wrote.
-
-        Raises
-        ------
-        CorruptArtifact
-            If the file is missing or damaged.
-        """
-        tensors, meta = load_model(folder, "nl-gan")
-        parts = by_owner(tensors)
-        try:
-            params = meta["params"]
-            model = cls(**{**params, "filters": params["filters"] and tuple(params["filters"])})
-            model.classes_ = np.array(meta["classes"])
-            model.format_ = PictureFormat(tuple(meta["shape"]), meta["whole"])
-            model.augment_ = float(meta["augment"])
-            model.contests_ = {}
-            for number, own in enumerate(meta["contests"]):
-                generators = Generators(model.format_.channels_first, model.filters, shared=model.shared)
-                model.contests_[own["name"]] = Contest.read(generators, own, parts, number)
-        except (KeyError, TypeError, ValueError, RuntimeError) as error:
-            raise CorruptArtifact(f"{str(folder)!r} does not fit together ({error}). Train again.") from error
+    def from_state(cls, state: State) -> Self:
+        """The same again."""
+        model = cls(**params_of(state))
+        model.classes_, model.augment_ = np.array(state.get("classes", list)), state.get("augment", float)
+        model.format_ = PictureFormat(tuple(state.get("shape", list)), state.get("whole", bool))
+        model.contests_ = {}
+        for number, own in enumerate(state.get("contests", list)):
+            generators = Generators(model.format_.channels_first, model.filters, shared=model.shared)
+            model.contests_[own["name"]] = Contest.read(generators, own, state, number)
         return model
+
+    def __sklearn_tags__(self) -> Tags:
+        return tags_of_pictures(super().__sklearn_tags__())

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
+from sklearn.utils import Tags
 from torch import Tensor
 
 from labelproof.errors import BadInput
-from labelproof.validation import check_features
+from labelproof.validation import AnyArray, ArrayLike, check_features
 
 SMALLEST_SIDE = 4
 
@@ -37,7 +36,7 @@ class PictureFormat:
         return (self.shape[2] if len(self.shape) == 3 else 1), self.shape[0], self.shape[1]
 
     @classmethod
-    def of(cls, images: Any) -> tuple[npt.NDArray[Any], PictureFormat]:
+    def of(cls, images: ArrayLike) -> tuple[AnyArray, PictureFormat]:
         """The pictures as an array, checked, and their format.
 
         Raises
@@ -70,15 +69,22 @@ class PictureFormat:
             )
         return array, cls(tuple(array.shape[1:]), whole)
 
-    def tensor(self, array: npt.NDArray[Any]) -> Tensor:
+    def tensor(self, array: AnyArray) -> Tensor:
         """Float32 in [-1, 1], shape (n, channels, height, width)."""
         scaled = array.astype(np.float32) * np.float32(2 / 255 if self.whole else 2) - 1
         last = scaled if scaled.ndim == 4 else scaled[..., None]
         return torch.from_numpy(np.ascontiguousarray(last.transpose(0, 3, 1, 2)))
 
-    def array(self, pictures: Tensor) -> npt.NDArray[Any]:
+    def array(self, pictures: Tensor) -> AnyArray:
         """Back from `tensor`: bytes, or float32 from 0 to 1."""
         last = np.moveaxis(pictures.float().numpy(), 1, 3) / 2 + 0.5
         if len(self.shape) == 2:
             last = last[..., 0]
         return np.rint(last * 255).astype(np.uint8) if self.whole else np.ascontiguousarray(last.clip(0, 1))
+
+
+def tags_of_pictures(tags: Tags) -> Tags:
+    """What scikit-learn is told of estimators of pictures: that rows of numbers are not what they learn from."""
+    tags.input_tags.two_d_array, tags.input_tags.three_d_array = False, True
+    tags.target_tags.required = True
+    return tags

@@ -1,8 +1,11 @@
-"""How NL-GAN is trained: equations 4 and 5, with the noisy pre-training of figure 1 before where the noise is not known."""
+"""How NL-GAN is trained, in the paper's order: noisy training (equation 2, figure 1), then the adversarial one (equations 4, 5).
+
+References
+----------
+Chiaroni, Rahal, Hueber, Dufaux (2019), Hallucinating a cleanly labeled augmented dataset from a noisy labeled dataset using GAN.
+"""
 
 from __future__ import annotations
-
-from typing import Any
 
 import torch
 from sklearn.linear_model import LogisticRegression
@@ -12,7 +15,7 @@ from torch.nn import functional
 from labelproof.estimators.nl_gan.adversaries import Discriminator, Generators, noise
 from labelproof.estimators.nl_gan.soft_labels import Shares, SoftLabels, mixture_labels, shares_of, soft_labels
 from labelproof.training.augmentation import warped
-from labelproof.training.trainable import Batch, Step, Trainable, TrainingData, predict_logits
+from labelproof.training.trainable import Batch, Group, Step, Trainable, TrainingData, predict_logits
 
 BETAS = (0.5, 0.999)  # of Adam, as DCGAN has them
 SEEN = 64  # pictures of a generator that are compared with each other
@@ -119,7 +122,7 @@ class AdversarialRegime(Trainable):
         """Noisy pre-training, adversarial training."""
         return list(self.lengths)
 
-    def parameter_groups(self) -> list[dict[str, Any]]:
+    def parameter_groups(self) -> list[Group]:
         """All, with DCGAN's momentum."""
         return [{"params": list(self.parameters()), "betas": BETAS}]
 
@@ -144,33 +147,18 @@ class AdversarialRegime(Trainable):
                 self._aim(found, shares_of(found))
 
     def loss(self, batch: Batch) -> Step:
-        """Equation 2 for the probes; or equation 5 for the discriminator and 4 for the generators, each with its own gradients.
+        """What a batch costs in the noisy pre-training (section 2.1) or in the adversarial training (section 2.2)."""
+        return self._noisy_training(batch) if self.epoch < self.lengths[0] else self._adversarial_training(batch)
 
-        What the discriminator says of given or generated, and what generators are to do about it, is added to both.
-        """
-        if self.epoch < self.lengths[0]:
-            return self._probing(batch)
-        half, device = max(2, len(batch.x) // 2), batch.x.device
-        positives, negatives = self.generators(noise(half, device), noise(half, device))
-        together = self._seen(torch.cat([batch.x, positives.detach(), negatives.detach()]))
-        real, made_positive, made_negative = torch.split(self.discriminator(together), [len(batch.x), half, half])
-        cost = self.alpha * self._noisy(real[:, 0], batch.given)
-        cost = cost + self.beta * (self._h(made_positive[:, 0], 1.0) + self._h(made_negative[:, 0], 0.0))  # equation 5
-        judged_positive, judged_negative = self.discriminator.judged(self._seen(torch.cat([positives, negatives]))).chunk(2)
-        cost = cost + self._h(judged_positive[:, 0], self.aims[0]) + self._h(judged_negative[:, 0], self.aims[1])  # equation 4
-        if self.coverage:
-            cost = cost + self._noisy(real[:, 1], batch.given, (1.0, 1.0)) + self._taken(made_positive, made_negative, 0.0)
-            cost = cost + self.covering * self._taken(judged_positive, judged_negative, 1.0)
-        return Step(cost, _as_classes(real[:, 0]))
-
-    def _probing(self, batch: Batch) -> Step:
+    def _noisy_training(self, batch: Batch) -> Step:
+        """Equation 2 for each probe, on its half of the pictures."""
         fold, logits = self.fold[batch.index.cpu()].to(batch.x.device), batch.x.new_zeros(len(batch.x))
         cost = batch.x.new_zeros(())
         for number, probe in enumerate(self.probes):
             own = fold == number
             if own.any():
                 logits[own] = found = probe(self._seen(batch.x[own]))[:, 0]
-                cost = cost + self._noisy(found, batch.given[own])
+                cost = cost + self._noisy(found, batch.given[own])  # (2)
         return Step(cost, _as_classes(logits))
 
     def _noisy(self, logits: Tensor, given: Tensor, targets: tuple[float, float] = (0.0, 1.0)) -> Tensor:
@@ -181,16 +169,6 @@ class AdversarialRegime(Trainable):
             if own.any():
                 total = total + self._h(logits[own], target)
         return total
-
-    def _taken(self, positives: Tensor, negatives: Tensor, target: float) -> Tensor:
-        """What it costs that generated pictures are taken for given ones, each class by its part."""
-        return self.parts[0] * self._h(positives[:, 1], target) + self.parts[1] * self._h(negatives[:, 1], target)
-
-    def _seen(self, pictures: Tensor) -> Tensor:
-        return warped(pictures, self.augment)
-
-    def _h(self, logits: Tensor, target: Tensor | float) -> Tensor:
-        return soft_label_cost(logits, target, self.kind)
 
     def _ask(self, before: int) -> None:
         """The logits of each probe for the pictures that it does not see, averaged with those of so many epochs before."""
@@ -207,6 +185,34 @@ class AdversarialRegime(Trainable):
             logits = self.outputs.cpu().numpy()[unseen, None]
             probs = LogisticRegression(C=1e4).fit(logits, negative[unseen]).predict_proba(logits)[:, 1]
             self.outputs[torch.from_numpy(unseen)] = torch.from_numpy(probs).to(self.outputs)
+
+    def _adversarial_training(self, batch: Batch) -> Step:
+        """Equation 5 for the discriminator and 4 for the generators, each with its own gradients.
+
+        What the discriminator says of given or generated, L_U, and what generators are to do about it, is added to both.
+        """
+        half, device = max(2, len(batch.x) // 2), batch.x.device
+        positives, negatives = self.generators(noise(half, device), noise(half, device))  # G_P(z), G_N(z)
+        together = self._seen(torch.cat([batch.x, positives.detach(), negatives.detach()]))
+        real, made_positive, made_negative = torch.split(self.discriminator(together), [len(batch.x), half, half])
+        cost = self.alpha * self._noisy(real[:, 0], batch.given)  # (5), first bracket: (2)
+        cost = cost + self.beta * (self._h(made_positive[:, 0], 1.0) + self._h(made_negative[:, 0], 0.0))  # (5), second bracket
+        judged_positive, judged_negative = self.discriminator.judged(self._seen(torch.cat([positives, negatives]))).chunk(2)
+        cost = cost + self._h(judged_positive[:, 0], self.aims[0]) + self._h(judged_negative[:, 0], self.aims[1])  # (4)
+        if self.coverage:  # beyond the paper: L_U of `labelproof.NLGAN`
+            cost = cost + self._noisy(real[:, 1], batch.given, (1.0, 1.0)) + self._taken(made_positive, made_negative, 0.0)
+            cost = cost + self.covering * self._taken(judged_positive, judged_negative, 1.0)
+        return Step(cost, _as_classes(real[:, 0]))
+
+    def _taken(self, positives: Tensor, negatives: Tensor, target: float) -> Tensor:
+        """What it costs that generated pictures are taken for given ones, each class by its part."""
+        return self.parts[0] * self._h(positives[:, 1], target) + self.parts[1] * self._h(negatives[:, 1], target)
+
+    def _seen(self, pictures: Tensor) -> Tensor:
+        return warped(pictures, self.augment)
+
+    def _h(self, logits: Tensor, target: Tensor | float) -> Tensor:
+        return soft_label_cost(logits, target, self.kind)
 
     @torch.no_grad()
     def _compare(self, epoch: int) -> None:

@@ -84,15 +84,17 @@ def shares_of(labels: SoftLabels) -> Shares:
     return Shares(float(np.clip(positive, LEAST, MOST)), float(np.clip(negative, LEAST, MOST)))
 
 
-def mixture_labels(outputs: npt.NDArray[np.floating], *, seed: int = 0) -> SoftLabels:
+def mixture_labels(outputs: npt.NDArray[np.floating], *, random_state: int = 0) -> SoftLabels:
     """Means of the two Gaussians that describe a discriminator's outputs for as many given positives as negatives (figure 1).
 
     Parameters
     ----------
     outputs : ndarray, shape (n,), in [0, 1]
-    seed : int
+    random_state : int, default=0
     """
     column = np.asarray(outputs, np.float64).reshape(-1, 1)
-    mixture = GaussianMixture(2, means_init=np.quantile(column, [0.25, 0.75]).reshape(-1, 1), random_state=seed).fit(column)
+    mixture = GaussianMixture(2, means_init=np.quantile(column, [0.25, 0.75]).reshape(-1, 1), random_state=random_state).fit(
+        column
+    )
     low, high = np.clip(np.sort(mixture.means_.ravel()), 1e-3, 1 - 1e-3)
     return SoftLabels(float(low), float(high))

@@ -4,48 +4,47 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Self, cast
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils import Tags
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 from torch import nn
 
 from labelproof.data.dataset import Dataset
-from labelproof.data.encoding import ENCODERS, Encoder, RawEncoder, kind_of, n_dims
-from labelproof.errors import BadInput, CorruptArtifact
-from labelproof.estimators.noisy_label_classifier.saved import (
-    HISTORY_FOLDER,
-    Parts,
-    plain,
-    projection_of,
-    read_model,
-    write_model,
-)
+from labelproof.data.encoding import ENCODERS, RawEncoder, kind_of, n_dims
+from labelproof.data.projection import Projection
+from labelproof.errors import BadInput
+from labelproof.estimators.noisy_label_classifier.items import Codes, check_two_classes, held_out, learned_noise, some_of
+from labelproof.estimators.noisy_label_classifier.state import KIND, identity_of, restore, state_of
 from labelproof.methods import Method, Task, make_method
-from labelproof.networks import InputShape, network_maker
-from labelproof.noise.transition import TransitionMatrix
-from labelproof.saving.folders import atomic_folder
-from labelproof.training.augmentation import augmentation_of
+from labelproof.networks import Backbone, InputShape, network_maker
+from labelproof.saving.saveable import Saveable, params_of
+from labelproof.saving.state import State
+from labelproof.training.augmentation import Augment, augmentation_of
 from labelproof.training.dynamics import error_probability_of
 from labelproof.training.history import History
 from labelproof.training.loop import fit
 from labelproof.training.options import Options
 from labelproof.training.temperature import entropy_of, fit_temperature
 from labelproof.training.trainable import TrainingData, predict_logits
-from labelproof.validation import UNLABELLED, take_rows
+from labelproof.validation import UNLABELLED, AnyArray, ArrayLike, BoolArray, RandomState, accepts_seed, seed_from, take_rows
 from labelproof.validation.estimator_labels import coded_labels, has_gaps
 
+HISTORY_FOLDER = "history"
 LOOP_OPTIONS = (
-    "epochs", "batch_size", "learning_rate", "optimizer", "weight_decay", "schedule", "clip_norm", "patience", "seed",
+    "epochs", "batch_size", "learning_rate", "optimizer", "weight_decay", "schedule", "clip_norm", "patience",
     "accelerator", "devices", "precision",
 )  # fmt: skip
 
 
-class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+@accepts_seed
+class NoisyLabelClassifier(Saveable, ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     r"""A neural network trained on labels of which some are wrong, by any method of `labelproof.methods.METHODS`.
 
     Most methods model the given label z by a noise model on top of a classifier, ``p(z | x) = sum of p(z | y) p(y | x)``, or
@@ -54,38 +53,39 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
 
     Parameters
     ----------
-    method : str
+    method : str, default="elr"
         ``"cross-entropy"``, ``"gce"``, ``"forward"``, ``"elr"``, ``"co-teaching"``, ``"dividemix"`` …; see
         ``labelproof methods``.
-    method_options : dict, optional
+    method_options : dict, default=None
         Options of the method, e.g. ``{"transition": matrix}``.
-    backbone : str, torch Module or callable
+    backbone : str, torch Module or callable, default="auto"
         ``"auto"``: a multilayer perceptron for rows, frames and text, a small convolutional network for pictures. A module of
         your own is copied, and given arrays of numbers as they are, as float32. A callable ``(InputShape, k) -> Module``
         makes fresh networks, which methods with several networks prefer.
-    epochs : int
-    batch_size : int, optional
-        128 where left out, less for fewer than 2,560 items.
-    learning_rate : float
-    optimizer : {"adamw", "sgd"}
-    weight_decay : float
-    schedule : {"one-cycle", "cosine", "constant", "step"}, optional
-        What suits the method where left out.
-    clip_norm : float, optional
-    augment : "auto", "warp", float, callable or None
+    epochs : int, default=30
+    batch_size : int, default=None
+        By default 128, less for fewer than 2,560 items.
+    learning_rate : float, default=0.003
+    optimizer : {"adamw", "sgd"}, default="adamw"
+    weight_decay : float, default=0.005
+    schedule : {"one-cycle", "cosine", "constant", "step"}, default=None
+        By default what suits the method.
+    clip_norm : float, default=None
+    augment : "auto", "warp", float, callable or None, default="auto"
         What networks see of the items while they train. ``"auto"`` moves pictures by up to two pixels. ``"warp"`` moves, turns,
         shears and scales each on its own, which keeps a few hundred pictures and their wrong labels from being learned by heart;
         a number says how strongly, 1 for a thousand pictures and 2 for a hundred. A callable takes and returns a batch (b, ...).
-    validation_fraction : float in [0, 1)
+    validation_fraction : float in [0, 1), default=0.0
         Share of the labelled items that is not trained on, for ``patience`` and for the temperature.
-    patience : int, optional
+    patience : int, default=None
         Epochs without a better accuracy on these before training stops.
-    seed : int
-    accelerator, devices, precision
+    random_state : int, RandomState instance or None, default=0
+        The same number gives the same model on the same kind of machine.
+    accelerator, devices, precision : default="auto", 1, "32-true"
         As Lightning Fabric names them.
-    checkpoints : path, optional
+    checkpoints : path, default=None
         A folder: a killed `fit` with the same data and options goes on from there, and checkpoints and logs stay in it.
-    logger : {"csv", "tensorboard"}, optional
+    logger : {"csv", "tensorboard"}, default=None
         Needs ``checkpoints``.
 
     Attributes
@@ -103,6 +103,13 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         The trained networks.
     source_ : dict
         Where the data of a Dataset came from.
+
+    See Also
+    --------
+    NoisyTagClassifier : Where an item has any number of tags.
+    MislabeledVAE : Where few items have a label.
+    RankPruning : Around any scikit-learn classifier of two classes.
+    audit_dynamics : Which labels are wrong, by the history of training.
 
     Notes
     -----
@@ -122,12 +129,17 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
     (150,)
     """
 
+    kind, made_by = KIND, "labelproof train"
+    classes_: AnyArray
+    source_: dict[str, Any]
+    projection_: Projection | None
+
     def __init__(
         self,
         method: str = "elr",
         *,
-        method_options: dict[str, Any] | None = None,
-        backbone: Any = "auto",
+        method_options: dict[str, object] | None = None,
+        backbone: Backbone = "auto",
         epochs: int = 30,
         batch_size: int | None = None,
         learning_rate: float = 3e-3,
@@ -135,13 +147,13 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         weight_decay: float = 5e-3,
         schedule: str | None = None,
         clip_norm: float | None = None,
-        augment: Any = "auto",
+        augment: Augment = "auto",
         validation_fraction: float = 0.0,
         patience: int | None = None,
-        seed: int = 0,
+        random_state: RandomState = 0,
         accelerator: str = "auto",
         devices: int = 1,
-        precision: Any = "32-true",
+        precision: str | int = "32-true",
         checkpoints: str | os.PathLike[str] | None = None,
         logger: str | None = None,
     ) -> None:
@@ -158,14 +170,21 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         self.augment = augment
         self.validation_fraction = validation_fraction
         self.patience = patience
-        self.seed = seed
+        self.random_state = random_state
         self.accelerator = accelerator
         self.devices = devices
         self.precision = precision
         self.checkpoints = checkpoints
         self.logger = logger
 
-    def fit(self, X: Any, y: Any = None, *, sample_weight: Any = None, verified: Any = None) -> NoisyLabelClassifier:
+    def fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike | None = None,
+        *,
+        sample_weight: ArrayLike | None = None,
+        verified: ArrayLike | None = None,
+    ) -> NoisyLabelClassifier:
         """Train.
 
         Parameters
@@ -189,6 +208,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
             is no number.
         """
         method = make_method(self.method, self.method_options)
+        self._seed = seed_from(self.random_state)
         options = self._options(method)
         X, given, kind = self._checked(X, y)
         used = (given != UNLABELLED) | method.uses_unlabelled
@@ -199,12 +219,12 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         known = None if verified is None else np.asarray(verified, bool)
         if known is not None and len(known) != len(given):
             raise BadInput(f"verified has {len(known)} rows but there are {len(given)} items. Give one entry per item.")
-        self._check_classes(given[used])
+        check_two_classes(given[used], self.classes_)
         encoder = RawEncoder() if kind == "raw" else ENCODERS[kind]()
         self.encoder_ = encoder.fit(X if used.all() else take_rows(X, np.flatnonzero(used)))
         if kind not in ("numbers", "raw") or not hasattr(self, "n_features_in_"):
             self.n_features_in_ = int(np.prod(self.encoder_.shape))
-        held = self._held_out(given, used, known)
+        held = held_out(given, used, known, self.validation_fraction, self._seed)
         rows = np.flatnonzero(used & ~held)
         whole = TrainingData(
             torch.from_numpy(self.encoder_.transform(X)),
@@ -212,26 +232,20 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
             None if weight is None else torch.from_numpy(weight / weight[rows].mean()).float(),
             None if known is None else torch.from_numpy(known & (given != UNLABELLED)),
         )
-        validation = _part(whole, np.flatnonzero(held)) if held.any() else None
-        self._train(method, options, _part(whole, rows), validation)
+        validation = some_of(whole, np.flatnonzero(held)) if held.any() else None
+        self._train(method, options, some_of(whole, rows), validation)
         self.history_index_ = rows
         self._finish(method, given, rows, known, validation)
         return self
 
     def _train(self, method: Method, options: Options, data: TrainingData, validation: TrainingData | None) -> None:
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.seed)
+            torch.manual_seed(self._seed)
             method.build(self._task(data))
         folder = None if self.checkpoints is None else Path(self.checkpoints)
         epochs = sum(method.phases(self.epochs))
         self.history_ = History(len(data), epochs, None if folder is None else folder / HISTORY_FOLDER)
-        fit(method, data, options, validation=validation, history=self.history_, folder=folder, identity=self._identity())
-
-    def _check_classes(self, given: npt.NDArray[np.int64]) -> None:
-        occurring = np.unique(given[given >= 0])
-        if len(occurring) < 2:
-            name = f"only {self.classes_[occurring[0]]!r}" if len(occurring) else "no label"
-            raise BadInput(f"the classifier needs 2 classes or more, but y has {name}: only one class can be learned of that.")
+        fit(method, data, options, validation=validation, history=self.history_, folder=folder, identity=identity_of(self))
 
     def _options(self, method: Method) -> Options:
         chosen = {name: getattr(self, name) for name in LOOP_OPTIONS}
@@ -241,16 +255,9 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
             raise BadInput("patience needs items that are not trained on. Give validation_fraction, e.g. 0.1.")
         if not 0 <= self.validation_fraction < 1:
             raise BadInput(f"validation_fraction is {self.validation_fraction!r}. Give a number from 0 to below 1.")
-        return Options(**chosen, logger=cast(Any, self.logger))
+        return Options(**chosen, seed=self._seed, logger=cast(Any, self.logger))
 
-    def _identity(self) -> dict[str, Any]:
-        own = {"method": self.method, "validation_fraction": self.validation_fraction, "classes": self.classes_.tolist()}
-        own["method_options"] = {name: plain(value) for name, value in sorted((self.method_options or {}).items())}
-        own["backbone"] = self.backbone if isinstance(self.backbone, str) else type(self.backbone).__name__
-        own["augment"] = "callable" if callable(self.augment) else self.augment
-        return own
-
-    def _checked(self, X: Any, y: Any) -> tuple[Any, npt.NDArray[np.int64], str]:
+    def _checked(self, X: ArrayLike, y: ArrayLike | None) -> tuple[ArrayLike, Codes, str]:
         """Items, codes, and the kind of encoder; sets ``classes_`` and ``source_``."""
         self.__dict__.pop("n_features_in_", None)  # of an earlier fit
         if isinstance(X, Dataset):
@@ -269,19 +276,9 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
             raise BadInput(f"X has {len(X)} rows but y has {len(given)}. Give one label per item.")
         return X, given, kind
 
-    def _kind(self, X: Any) -> str:
+    def _kind(self, X: ArrayLike) -> str:
         kind = kind_of(X)
         return "raw" if not isinstance(self.backbone, str) and kind in ("numbers", "pictures") else kind
-
-    def _held_out(self, given: Any, used: Any, verified: Any) -> npt.NDArray[np.bool_]:
-        """Items for validation: labelled ones, classes alike, never the last of a class; verified ones are trained on."""
-        held = np.zeros(len(given), bool)
-        if self.validation_fraction:
-            rng = np.random.default_rng(self.seed)
-            for code in np.unique(given[given >= 0]):
-                rows = np.flatnonzero((given == code) & used & (True if verified is None else ~verified))
-                held[rng.permutation(rows)[: min(round(self.validation_fraction * len(rows)), len(rows) - 1)]] = True
-        return held
 
     def _task(self, data: TrainingData) -> Task:
         return Task(
@@ -294,16 +291,12 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         spec = InputShape(self.encoder_.shape, self.encoder_.cardinalities)
         return network_maker(self.backbone, spec, len(self.classes_))
 
-    def _finish(self, method: Method, given: Any, rows: Any, verified: Any, validation: TrainingData | None) -> None:
+    def _finish(
+        self, method: Method, given: Codes, rows: Codes, verified: BoolArray | None, validation: TrainingData | None
+    ) -> None:
         """Read noise, error probabilities and temperature off what was trained."""
-        matrix, own = method.transition(), given[rows]
-        self.transition_ = None
-        if matrix is not None:
-            exact = matrix.detach().cpu().double().numpy()
-            prior = method.training_probs().mean(axis=0)
-            self.transition_ = TransitionMatrix(
-                exact / exact.sum(axis=1, keepdims=True), prior=prior / prior.sum(), classes=self.classes_.tolist()
-            )
+        self.transition_ = learned_noise(method, self.classes_)
+        own = given[rows]
         self.error_probability_ = np.full(len(given), np.nan)
         labelled = own >= 0
         self.error_probability_[rows[labelled]] = error_probability_of(self.history_, own)[labelled]
@@ -324,27 +317,27 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
                 method.second.double()
         self.module_ = method
 
-    def decision_function(self, X: Any) -> npt.NDArray[np.float64]:
+    def decision_function(self, X: ArrayLike) -> npt.NDArray[np.float64]:
         """Logits divided by the temperature, shape (n, k); of two classes their difference, shape (n,)."""
         logits = self._logits(X)
         return np.asarray(logits[:, 1] - logits[:, 0] if logits.shape[1] == 2 else logits)
 
-    def predict_proba(self, X: Any) -> npt.NDArray[np.float64]:
+    def predict_proba(self, X: ArrayLike) -> npt.NDArray[np.float64]:
         """Probabilities of the true label, shape (n, k); rows sum to one."""
         logits = self._logits(X)
         exact = np.exp(logits - logits.max(axis=1, keepdims=True))
         return np.asarray(exact / exact.sum(axis=1, keepdims=True))
 
-    def predict(self, X: Any) -> npt.NDArray[Any]:
+    def predict(self, X: ArrayLike) -> AnyArray:
         """The most probable class of each item, shape (n,)."""
         best = self._logits(X).argmax(axis=1)
         return np.asarray(self.classes_[best])
 
-    def entropy(self, X: Any) -> npt.NDArray[np.float64]:
+    def entropy(self, X: ArrayLike) -> npt.NDArray[np.float64]:
         """Predictive entropy in nats, shape (n,), from 0 (sure) to log k."""
         return entropy_of(self.predict_proba(X))
 
-    def _logits(self, X: Any) -> npt.NDArray[np.float64]:
+    def _logits(self, X: ArrayLike) -> npt.NDArray[np.float64]:
         check_is_fitted(self)
         X = X.x if isinstance(X, Dataset) else X
         if self.encoder_.kind in ("numbers", "raw") and n_dims(X) < 3:
@@ -354,79 +347,44 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
             encoded = encoded.double()
         return np.asarray(predict_logits(self.module_, encoded).double().numpy() / self.temperature_)
 
-    def save(self, folder: str | os.PathLike[str], *, overwrite: bool = False) -> None:
-        """Write the model into a folder, whole or not at all: ``summary.json``, ``weights.safetensors``, ``history/``.
-
-        Raises
-        ------
-        BadInput
-            If the folder exists and ``overwrite`` is false, or a parameter is a callable, which JSON cannot hold.
-        """
-        check_is_fitted(self)
-        with atomic_folder(folder, overwrite=overwrite) as partial:
-            self.write_into(partial)
-
-    def write_into(self, folder: Path) -> None:
-        """Write the files of `save` into a folder that exists."""
-        write_model(self, folder)
+    def to_state(self) -> State:
+        """What was fitted, as JSON and arrays; a network and an augmentation of the user's own are left out."""
+        return state_of(self)
 
     @classmethod
-    def load(cls, folder: str | os.PathLike[str], *, backbone: Any = None) -> NoisyLabelClassifier:
+    def from_state(cls, state: State, *, backbone: Backbone | None = None) -> Self:
+        """The same again; see `load`."""
+        model = cls(**params_of(state, backbone=backbone))
+        restore(model, state)
+        return model
+
+    def write_into(self, folder: Path) -> None:
+        """Write the files of `save` into a folder that exists: also ``history/``."""
+        super().write_into(folder)
+        self.history_.save(folder / HISTORY_FOLDER)
+
+    @classmethod
+    def load(cls, folder: str | os.PathLike[str], *, backbone: Backbone | None = None) -> Self:
         """Read what `save` wrote.
 
         Parameters
         ----------
         folder : path
-        backbone : Module or callable, optional
+        backbone : Module or callable, default=None
             Needed where the model was trained with one: only its weights are in the folder.
 
         Raises
         ------
         BadInput
-            If the folder holds something else.
+            If the folder holds something else, or a later version of labelproof wrote it.
         CorruptArtifact
             If a file is missing or damaged.
         """
-        summary, parts = read_model(folder)
-        try:
-            params = {**summary["params"], "checkpoints": None, "logger": None}
-            if params["backbone"] is None and backbone is None:
-                raise BadInput("this model was trained with a network of its own kind. Pass backbone= to load it.")
-            model = cls(**{**params, "backbone": params["backbone"] if backbone is None else backbone})
-            model._restore(summary, parts)
-        except (KeyError, TypeError, AttributeError, IndexError, RuntimeError) as error:
-            raise CorruptArtifact(f"{str(folder)!r} does not fit together ({error}). Train again.") from error
+        model = cls._restored(folder, partial(cls.from_state, backbone=backbone))
         model.history_ = History.load(Path(folder) / HISTORY_FOLDER)
         return model
 
-    def _restore(self, summary: dict[str, Any], parts: Parts) -> None:
-        self.classes_, self.source_ = np.array(summary["classes"]), summary["source"]
-        self.projection_ = projection_of(summary, parts)
-        scales = dict(summary["encoder"])
-        encoder: Encoder = ENCODERS[scales.pop("kind")]()
-        encoder.restore(scales, {name: tensor.numpy() for name, tensor in parts["encoder"].items()})
-        self.encoder_, self.temperature_, self.n_features_in_ = encoder, summary["temperature"], summary["n_features_in"]
-        if summary["feature_names_in"]:
-            self.feature_names_in_ = np.array(summary["feature_names_in"], dtype=object)
-        noise = summary["transition"]
-        self.transition_ = None if noise is None else TransitionMatrix(**noise, classes=summary["classes"])
-        maker = self._network_maker()
-        method = make_method(self.method, self.method_options)
-        method.network = maker()
-        method.network.load_state_dict(parts["network"])
-        if parts["second"]:
-            method.second = maker()
-            method.second.load_state_dict(parts["second"])
-        self._settle(method.eval())
-        self.error_probability_ = parts["items"]["error_probability"].numpy()
-        self.history_index_ = parts["items"]["history_index"].numpy()
-
-    def __sklearn_tags__(self) -> Any:
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.non_deterministic = False
         return tags
-
-
-def _part(data: TrainingData, rows: npt.NDArray[np.int64]) -> TrainingData:
-    chosen = torch.from_numpy(rows)
-    return TrainingData(*(None if part is None else part[chosen] for part in (data.x, data.given, data.weight, data.verified)))  # type: ignore[arg-type]

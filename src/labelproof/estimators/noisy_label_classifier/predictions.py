@@ -8,12 +8,12 @@ import polars as pl
 
 from labelproof.estimators.noisy_label_classifier.noisy_label_classifier import NoisyLabelClassifier
 from labelproof.training.temperature import entropy_of
-from labelproof.validation import AnyArray
+from labelproof.validation import AnyArray, ArrayLike
 
 MOST_COLUMNS = 200  # classes with a column of probabilities each
 
 
-def prediction_table(model: NoisyLabelClassifier, x: Any, ids: AnyArray, *, sure: float = 0.5) -> pl.DataFrame:
+def prediction_table(model: NoisyLabelClassifier, x: ArrayLike, ids: AnyArray, *, sure: float = 0.5) -> pl.DataFrame:
     """One row an item, in the order of the input.
 
     Parameters

@@ -2,7 +2,8 @@ r"""The noise modeling network (NMN): how each tag goes missing or is added, lea
 
     q[j, i] = p(z = i | y = j, x) = softmax over i of (u_ji . h(x) + b_ji)          (equation 3; 4 without u)
     p(z = i | x) = sum over j of p(y = j | x) q[j, i]                               (equation 5)
-    ρ = p(y = 1 | z, x), and the gradient of -log p(z | x) at the logit is p(y = 1 | x) - ρ   (equation 12)
+    -log p(z | x), the loss                                                         (equation 2; 7 of the appendix)
+    ρ = p(y = 1 | z, x), and the gradient of the loss at the logit is p(y = 1 | x) - ρ   (equations 2 and 12 of the appendix)
 
 A softmax over two values knows the difference of its scores alone, ``d_j = log q[j, 1] - log q[j, 0] = (u_j1 - u_j0) . h(x) + b_j1 - b_j0``:
 of the paper's four maps of each tag two differences are what is learned, at half of the cost, and nothing under- or overflows.
@@ -78,8 +79,8 @@ class NoiseNetwork(nn.Module):
         features : Tensor, shape (n, c)
         """
         if self.weight is None:
-            return self.bias[None]
-        return functional.linear(features, self.weight, self.bias.flatten()).reshape(-1, *self.bias.shape)
+            return self.bias[None]  # (4)
+        return functional.linear(features, self.weight, self.bias.flatten()).reshape(-1, *self.bias.shape)  # (3)
 
 
 def transition_of(odds: Tensor) -> Tensor:
@@ -88,7 +89,7 @@ def transition_of(odds: Tensor) -> Tensor:
 
 
 def log_observed(logits: Tensor, odds: Tensor) -> Tensor:
-    """``log p(z = i | x)`` of each value i (equation 5), shape (n, k, 2).
+    """``log p(z = i | x)`` of each value i, shape (n, k, 2) (equation 5).
 
     Parameters
     ----------
@@ -101,16 +102,19 @@ def log_observed(logits: Tensor, odds: Tensor) -> Tensor:
 
 
 def noisy_cross_entropy(logits: Tensor, given: Tensor, odds: Tensor) -> Tensor:
-    """``-log p(z | x)`` of each tag, shape (n, k): binary cross-entropy where the noise is none.
+    """``-log p(z | x)`` of each tag, shape (n, k): binary cross-entropy where the noise is none (equation 2; 7 of the appendix).
 
     ``log p(z | x) = log sum over j of p(y = j | x) q[j, z]``, in logarithms.
     """
     seen = functional.logsigmoid(_signs(given, odds)[..., None] * odds)  # log q[j, z], (n, k, 2)
+    # (5) at the given z
     return -torch.logaddexp(functional.logsigmoid(-logits) + seen[..., 0], functional.logsigmoid(logits) + seen[..., 1])
 
 
 def posterior_logits(logits: Tensor, given: Tensor, odds: Tensor) -> Tensor:
     """Logit of ρ, ``p(y = 1 | z, x)``, shape (n, k): `labelproof.noise.posterior.posterior` of two classes, in log odds.
+
+    By Bayes' rule (equation 2 of the appendix),
 
     ``logit(p(y = 1 | x)) + log q[1, z] - log q[0, z]``
     """

@@ -5,42 +5,47 @@ from __future__ import annotations
 import copy
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import Any, Self
+from typing import Self, cast
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from scipy.special import expit
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils import Tags
+from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor, nn
 
 from labelproof.data.bags import Bags
-from labelproof.data.encoding import ENCODERS, Encoder, RawEncoder, kind_of
+from labelproof.data.encoding import kind_of, n_dims
 from labelproof.data.picture_rows import PictureRows
 from labelproof.errors import BadInput
+from labelproof.estimators.tagger.inputs import UNKNOWN, encoded, fitted_encoder, given_tags
 from labelproof.estimators.tagger.network import TagNetwork, WithHead, begin_at
 from labelproof.estimators.tagger.noise_network import NoiseNetwork, posterior_logits
-from labelproof.estimators.tagger.saved import read_model, write_model
 from labelproof.estimators.tagger.stages import Stages
+from labelproof.estimators.tagger.state import restore, state_of
 from labelproof.networks import FCNVGG16, InputShape, make_backbone
+from labelproof.saving.saveable import Saveable, params_of
+from labelproof.saving.state import State
 from labelproof.training.loop import fit
 from labelproof.training.options import Options
 from labelproof.training.trainable import TrainingData
-from labelproof.validation import did_you_mean
+from labelproof.validation import ArrayLike, RandomState, accepts_seed, did_you_mean, seed_from
 
 NOISES = ("feature-independent", "feature-dependent", "em")
 LOSSES = ("cross-entropy", "warp")
 SPLITTING = ("encode", "score")  # what a backbone in two parts has
 BLOCK = 256
-UNKNOWN = -1
 CERTAIN = 30.0  # logit of a tag that is given always
 Probs = npt.NDArray[np.float64]
 
 
-class NoisyTagClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+@accepts_seed
+class NoisyTagClassifier(Saveable, ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     r"""A multi-label neural network with a noise modeling network (NMN) for missing and incorrect tags.
 
     Each given tag z is an observation of a hidden true tag y, ``p(z | x) = sum over y of p(z | y, x) p(y | x)``. The classifier
@@ -49,34 +54,35 @@ class NoisyTagClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     Parameters
     ----------
-    backbone : str or torch Module
+    backbone : str or torch Module, default="auto"
         ``"auto"``: a multilayer perceptron for vectors, a small convolutional network for pictures; ``"fcn-vgg16"``,
         ``"resnet18"``. A module of your own goes from instances to vectors (b, c) or maps (b, c, h, w), and is copied; if it has
         ``encode`` and ``score`` it is taken whole, else it gets a linear head.
-    weights : path, optional
+    weights : path, default=None
         Published weights that ``"fcn-vgg16"`` begins with, torchvision's ``vgg16-397923af.pth``.
-    noise : {"feature-dependent", "feature-independent", "em"} or None
+    noise : {"feature-dependent", "feature-independent", "em"} or None, default="feature-dependent"
         ``p(z | y, x)`` (equation 3), ``p(z | y)`` (equation 4), the latter by expectation-maximisation (the appendix), or none:
         then the second stage is more of the first.
-    pooling : {"none", "noisy-or", "mean", "max"}
+    pooling : {"none", "noisy-or", "mean", "max"}, default="none"
         How places of a picture and instances of a bag make an item (multiple instance learning). ``"none"`` averages places, and
         trains every instance of a bag as an item with the bag's tags, of which the most certain one counts in predictions.
-    stages : (int, int)
+    stages : (int, int), default=(20, 10)
         Epochs of the classifier alone, and of both.
-    loss : {"cross-entropy", "warp"}
+    loss : {"cross-entropy", "warp"}, default="cross-entropy"
         Of the first stage; WARP ranks tags, and has no noise network.
-    missing, incorrect : float
+    missing, incorrect : float, default=0.05
         What the noise network begins with: the share of true tags that were not given, ``p(z = 0 | y = 1)``, and the share of
         given tags that are wrong, ``p(y = 0 | z = 1)``. From the latter and from how often a tag is given follows its
         ``p(z = 1 | y = 0)``: one rate for all would drown the rare tags.
-    noise_lr : float
+    noise_lr : float, default=1.0
         Learning rate of the noise network, as a multiple of the classifier's.
-    batch_size : int, optional
-    learning_rate : float
+    batch_size : int, default=None
+    learning_rate : float, default=0.003
         Highest rate, in each stage.
-    weight_decay : float
-    seed : int
-    accelerator, devices, precision
+    weight_decay : float, default=0.005
+    random_state : int, RandomState instance or None, default=0
+        The same number gives the same model on the same kind of machine.
+    accelerator, devices, precision : default="auto", 1, "32-true"
         As Lightning Fabric names them.
 
     Attributes
@@ -91,6 +97,12 @@ class NoisyTagClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     constant_ : list
         Tags that are given always or never: nothing can be learned of them, and they are predicted so.
     module_ : Stages
+
+    See Also
+    --------
+    NoisyLabelClassifier : Where an item has one class.
+    audit_tags : Which tags are wrong, from any model's probabilities.
+    ConceptCaptioner : Captions from the tags of each frame.
 
     References
     ----------
@@ -108,9 +120,11 @@ class NoisyTagClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     True
     """
 
+    kind, made_by = "noisy-tag-classifier", "labelproof concepts --captions"
+
     def __init__(
         self,
-        backbone: Any = "auto",
+        backbone: str | nn.Module = "auto",
         *,
         weights: str | os.PathLike[str] | None = None,
         noise: str | None = "feature-dependent",
@@ -123,10 +137,10 @@ class NoisyTagClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         batch_size: int | None = None,
         learning_rate: float = 3e-3,
         weight_decay: float = 5e-3,
-        seed: int = 0,
+        random_state: RandomState = 0,
         accelerator: str = "auto",
         devices: int = 1,
-        precision: Any = "32-true",
+        precision: str | int = "32-true",
     ) -> None:
         self.backbone = backbone
         self.weights = weights
@@ -140,13 +154,18 @@ class NoisyTagClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.batch_size = batch_size
         self.learning_rate = learning_rate
         self.weight_decay = weight_decay
-        self.seed = seed
+        self.random_state = random_state
         self.accelerator = accelerator
         self.devices = devices
         self.precision = precision
 
     def fit(
-        self, X: Any, y: Any = None, *, names: Any = None, pretrained: NoisyTagClassifier | None = None
+        self,
+        X: ArrayLike,
+        y: ArrayLike | None = None,
+        *,
+        names: Iterable[object] | None = None,
+        pretrained: NoisyTagClassifier | None = None,
     ) -> NoisyTagClassifier:
         """Train.
 
@@ -170,16 +189,19 @@ class NoisyTagClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         BadInput
         """
         self._check_options()
-        given = self._tags(y, names)
-        self.encoder_ = self._encoder(X)
-        x = self._encoded(X)
+        seed = seed_from(self.random_state)
+        self.__dict__.pop("n_features_in_", None)  # of an earlier fit
+        X = self._rows(X, fitting=True)
+        given, self.classes_ = given_tags(y, names)
+        self.encoder_ = fitted_encoder(X, raw=not isinstance(self.backbone, str))
+        x = encoded(X, self.encoder_)
         if len(x) != len(given):
             raise BadInput(f"X has {len(x)} items but y has {len(given)} rows. Give one row of tags per item.")
         self._said(given)
         data = TrainingData(x, torch.from_numpy(given))
         lengths = [int(epochs) for epochs in self.stages]
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.seed)
+            torch.manual_seed(seed)
             network = TagNetwork(self._backbone(given.shape[1]), len(self.encoder_.shape), self.pooling)
             frequency = ((given == 1).sum(axis=0) + 0.5) / ((given != UNKNOWN).sum(axis=0) + 1)
             features = begin_at(network, x[:64], torch.from_numpy(frequency).float())
@@ -192,12 +214,17 @@ class NoisyTagClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         )
         options = Options(
             epochs=sum(lengths), batch_size=self.batch_size, learning_rate=self.learning_rate, weight_decay=self.weight_decay,
-            seed=self.seed, accelerator=self.accelerator, devices=self.devices, precision=self.precision,
+            seed=seed, accelerator=self.accelerator, devices=self.devices, precision=self.precision,
         )  # fmt: skip
         fit(self.module_, data, options)
         self._finish(x, given)
         del self.module_.data  # the training items
         return self
+
+    def _rows(self, X: ArrayLike, *, fitting: bool = False) -> ArrayLike:
+        """Rows of numbers as scikit-learn checks them; anything else as it is."""
+        rows = not isinstance(X, Bags | PictureRows) and kind_of(X) == "numbers" and n_dims(X) < 3
+        return cast(ArrayLike, validate_data(self, X, reset=fitting)) if rows else X
 
     def _check_options(self) -> None:
         for name, value, known in (("noise", self.noise, NOISES), ("loss", self.loss, LOSSES)):
@@ -210,46 +237,12 @@ class NoisyTagClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if not self.noise_lr > 0:
             raise BadInput(f"noise_lr is {self.noise_lr!r}. Give a number above 0.")
 
-    def _tags(self, y: Any, names: Any) -> npt.NDArray[np.int64]:
-        """0, 1, or -1 where unknown, shape (n, k); sets ``classes_``."""
-        if names is None and hasattr(y, "columns"):
-            names = list(y.columns)
-        given = np.asarray(y.toarray() if hasattr(y, "toarray") else y)
-        if given.ndim != 2 or 0 in given.shape or given.dtype.kind not in "biuf":
-            raise BadInput(f"y has shape {given.shape}. Give 0/1 of shape (n, k), a row per item and a column per tag.")
-        given = np.where(np.isnan(given), UNKNOWN, given) if given.dtype.kind == "f" else given
-        bad = np.argwhere(~np.isin(given, (0, 1, UNKNOWN)))
-        if len(bad):
-            row, column = bad[0]
-            raise BadInput(f"y is {given[row, column]!r} in row {row}, column {column}. Give 0, 1, or -1 where unknown.")
-        self.classes_ = np.arange(given.shape[1]) if names is None else np.asarray(list(names))
-        if self.classes_.shape != (given.shape[1],):
-            raise BadInput(f"names has {self.classes_.size} entries but y has {given.shape[1]} columns. Give one name per tag.")
-        return given.astype(np.int64)
-
     def _said(self, given: npt.NDArray[np.int64]) -> None:
         never, always = ~(given == 1).any(axis=0), ~(given == 0).any(axis=0)
         self.constant_ = self.classes_[never | always].tolist()
         if len(self.constant_) == len(self.classes_):
             raise BadInput("every tag is given always or never: nothing can be learned. Give tags that vary.")
         self._varying, self._always = ~(never | always), always
-
-    def _encoder(self, X: Any) -> Encoder:
-        if isinstance(X, PictureRows):
-            return RawEncoder().fit(np.zeros((1, *X.shape[-3:]), np.float32))
-        items = X.instances if isinstance(X, Bags) else X
-        kind = kind_of(items)
-        if not isinstance(self.backbone, str) and kind in ("numbers", "pictures"):
-            return RawEncoder().fit(items)
-        return ENCODERS[kind]().fit(items)
-
-    def _encoded(self, X: Any) -> Any:
-        """A tensor, or what gives rows as one does."""
-        if isinstance(X, PictureRows):
-            return X
-        if isinstance(X, Bags):
-            return torch.from_numpy(X.padded(self.encoder_.transform))
-        return torch.from_numpy(self.encoder_.transform(X))
 
     def _backbone(self, tags: int) -> nn.Module:
         if isinstance(self.backbone, str):
@@ -277,7 +270,7 @@ class NoisyTagClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             missing=self.missing, incorrect=torch.from_numpy(incorrect).float(),
         )  # fmt: skip
 
-    def _finish(self, x: Any, given: npt.NDArray[np.int64]) -> None:
+    def _finish(self, x: Tensor, given: npt.NDArray[np.int64]) -> None:
         """Error probabilities, and the rates of each tag over the training items."""
         error = np.full(given.shape, np.nan)
         changed, present = np.zeros((2, given.shape[1])), np.zeros((2, given.shape[1]))
@@ -297,7 +290,7 @@ class NoisyTagClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.incorrect_, self.missing_ = np.where(self._varying, changed / np.maximum(present, 1e-12), np.nan)
 
     @torch.no_grad()
-    def _parts(self, x: Any) -> Iterator[tuple[Tensor, Tensor]]:
+    def _parts(self, x: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
         """Logits of the true tags, (b, k), and log-odds of the noise, (b, k, 2), of some items after others, float64."""
         self.module_.eval()
         for start in range(0, len(x), BLOCK):
@@ -306,18 +299,18 @@ class NoisyTagClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             odds = torch.tensor([-math.inf, math.inf]) if noise is None else noise(found.features)
             yield found.logits.double(), odds.double().expand(*found.logits.shape, 2)
 
-    def decision_function(self, X: Any) -> Probs:
+    def decision_function(self, X: ArrayLike) -> Probs:
         """Logits of the true tags, shape (n, k)."""
         check_is_fitted(self, "module_")
-        logits = torch.cat([logits for logits, _ in self._parts(self._encoded(X))]).numpy()
+        logits = torch.cat([logits for logits, _ in self._parts(encoded(self._rows(X), self.encoder_))]).numpy()
         logits[:, ~self._varying] = np.where(self._always[~self._varying], CERTAIN, -CERTAIN)
         return np.asarray(logits)
 
-    def predict_proba(self, X: Any) -> Probs:
+    def predict_proba(self, X: ArrayLike) -> Probs:
         """``p(y = 1 | x)``, the probability of each true tag, shape (n, k)."""
         return np.asarray(expit(self.decision_function(X)))
 
-    def predict_instance_proba(self, X: Any) -> Bags:
+    def predict_instance_proba(self, X: ArrayLike) -> Bags:
         """Probability of each true tag in every instance on its own, e.g. of each frame of a video.
 
         Parameters
@@ -342,52 +335,54 @@ class NoisyTagClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             raise BadInput(f"X is {type(X).__name__}. Give Bags, whose instances are wanted.")
         return Bags(self.predict_proba(X.instances), X.sizes)
 
-    def predict(self, X: Any) -> npt.NDArray[np.int64]:
+    def predict(self, X: ArrayLike) -> npt.NDArray[np.int64]:
         """Tags that are more likely than not, 0/1 of shape (n, k)."""
         return (self.decision_function(X) > 0).astype(np.int64)
 
-    def predict_given_proba(self, X: Any) -> Probs:
+    def predict_given_proba(self, X: ArrayLike) -> Probs:
         """``p(z = 1 | x)``, the probability that people would give each tag (human-centric prediction), shape (n, k)."""
         check_is_fitted(self, "module_")
         found = []
-        for logits, odds in self._parts(self._encoded(X)):
+        for logits, odds in self._parts(encoded(self._rows(X), self.encoder_)):
             true = logits.sigmoid()
             found.append((1 - true) * odds[..., 0].sigmoid() + true * odds[..., 1].sigmoid())
         return torch.cat(found).numpy()
 
-    def save(self, folder: str | os.PathLike[str], *, overwrite: bool = False) -> None:
-        """Write the model into a folder, whole or not at all: weights and JSON, no pickle.
-
-        Raises
-        ------
-        BadInput
-            If the folder exists and ``overwrite`` is false.
-        """
-        check_is_fitted(self, "module_")
-        write_model(self, folder, overwrite=overwrite)
+    def to_state(self) -> State:
+        """What was fitted, as JSON and arrays; a network of the user's own is left out."""
+        return state_of(self)
 
     @classmethod
-    def load(cls, folder: str | os.PathLike[str], *, backbone: Any = None) -> Self:
+    def from_state(cls, state: State, *, backbone: nn.Module | None = None) -> Self:
+        """The same again; see `load`."""
+        model = cls(**params_of(state, backbone=backbone))
+        restore(model, state)
+        return model
+
+    @classmethod
+    def load(cls, folder: str | os.PathLike[str], *, backbone: nn.Module | None = None) -> Self:
         """Read what `save` wrote.
 
         Parameters
         ----------
         folder : path
-        backbone : Module, optional
+        backbone : Module, default=None
             Needed where the model was trained with one: only its weights are in the folder.
 
         Raises
         ------
+        BadInput
+            If the folder holds something else, or a later version of labelproof wrote it.
         CorruptArtifact
-            If the file is missing or damaged, or the network is another.
+            If a file is missing or damaged, or the network is another.
         """
-        model: Self = read_model(cls, folder, backbone)
-        return model
+        return cls._restored(folder, partial(cls.from_state, backbone=backbone))
 
-    def __sklearn_tags__(self) -> Any:
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_label = True
         tags.classifier_tags.multi_class = False
+        tags.target_tags.multi_output, tags.target_tags.single_output = True, False
         tags.input_tags.three_d_array = True
         return tags
 

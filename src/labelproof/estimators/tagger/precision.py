@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from sklearn.metrics import average_precision_score
 
 from labelproof.errors import BadInput
-from labelproof.validation import check_tags
+from labelproof.validation import ArrayLike, check_tags
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,7 @@ class TagPrecision:
     mean: float
 
 
-def tag_precision(true: Any, scores: Any, *, groups: Sequence[str] | None = None) -> TagPrecision:
+def tag_precision(true: ArrayLike, scores: ArrayLike, *, groups: Sequence[str] | None = None) -> TagPrecision:
     """Average precision as in tables 1 to 3 of the NMN paper.
 
     Parameters

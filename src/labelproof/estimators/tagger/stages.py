@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -11,7 +9,7 @@ from torch.nn import functional
 from labelproof.estimators.tagger.network import TagNetwork
 from labelproof.estimators.tagger.noise_network import NoiseNetwork, noisy_cross_entropy, posterior_logits
 from labelproof.losses import warp_tags
-from labelproof.training.trainable import Batch, Step, Trainable, TrainingData
+from labelproof.training.trainable import Batch, Group, Step, Trainable, TrainingData
 
 BLOCK = 256
 PSEUDO = 1.0  # counts of each kind that a rate by expectation-maximisation begins with
@@ -20,10 +18,10 @@ PSEUDO = 1.0  # counts of each kind that a rate by expectation-maximisation begi
 class Stages(Trainable):
     """Two stages (section 3).
 
-    1. The classifier by cross-entropy, or WARP, on the given tags.
-    2. Classifier and noise network by ``-log p(z | x)`` (equation 7 of the paper); without a noise network more of the first.
-       With ``em``, each epoch first works out ρ of all items and the rates of the tags (the appendix), then trains the
-       classifier towards ρ.
+    1. The classifier by cross-entropy (equation 1), or WARP, on the given tags.
+    2. Classifier and noise network by ``-log p(z | x)`` (equation 2; 7 of the appendix); without a noise network more of the
+       first. With ``em``, each epoch first works out ρ of all items (equation 2 of the appendix) and the rates of the tags, then
+       trains the classifier towards ρ (equation 4 of the appendix).
 
     Parameters
     ----------
@@ -63,13 +61,13 @@ class Stages(Trainable):
         """Epochs of each stage."""
         return self.lengths
 
-    def parameter_groups(self) -> list[dict[str, Any]]:
+    def parameter_groups(self) -> list[Group]:
         """The noise network has learning rates of its own, and no weight decay: that would draw rates to one half.
 
         Optimisers that scale each step, as Adam does, move log-odds that c weights make together c times as fast as a bias does,
         and features would explain whatever was given before the classifier could. The weights' rate is that of the biases over c.
         """
-        groups: list[dict[str, Any]] = [{"params": list(self.network.parameters())}]
+        groups: list[Group] = [{"params": list(self.network.parameters())}]
         if self.noise is not None and not self.em:
             groups.append({"params": [self.noise.bias], "lr_scale": self.noise_lr, "weight_decay": 0.0})
             if self.noise.weight is not None:
@@ -88,13 +86,13 @@ class Stages(Trainable):
         found = self.network(batch.x)
         given, logits = batch.given[found.owner], found.own_logits
         known = given >= 0
-        if self.second and self.em:
+        if self.second and self.em:  # (4) of the appendix
             cost = functional.binary_cross_entropy_with_logits(logits, self.soft[batch.index][found.owner], reduction="none")
-        elif self.second and self.noise is not None:
+        elif self.second and self.noise is not None:  # (2), with q of (3) or (4) and p(z | x) of (5)
             cost = noisy_cross_entropy(logits, given, self.noise(found.own_features))
         elif self.ranking:
             return Step(_by_item(warp_tags(logits, given), found.owner, len(batch.given)), found.logits)
-        else:
+        else:  # (1)
             cost = functional.binary_cross_entropy_with_logits(logits, given.clamp_min(0).float(), reduction="none")
         per_instance = (cost * known).sum(dim=1) / known.sum(dim=1).clamp_min(1)
         return Step(_by_item(per_instance, found.owner, len(batch.given)), found.logits)
@@ -115,14 +113,14 @@ class Stages(Trainable):
             rows = slice(start, start + BLOCK)
             x, given = self.data.x[rows].to(device), self.data.given[rows].to(device)
             logits = self.logits(x)
-            rho = posterior_logits(logits, given, self.noise(x.new_zeros(1, 1)))
+            rho = posterior_logits(logits, given, self.noise(x.new_zeros(1, 1)))  # (2) of the appendix
             self.soft[rows] = torch.where(given >= 0, rho, logits).sigmoid()
         self.noise.start(*likeliest_rates(self.soft, self.data.given.to(device)))
         self.train(was_training)
 
 
 def likeliest_rates(true: Tensor, given: Tensor) -> tuple[Tensor, Tensor]:
-    """``p(z = 0 | y = 1)`` and ``p(z = 1 | y = 0)`` of each tag from ρ, the M step of equation 4, each (k,).
+    """``p(z = 0 | y = 1)`` and ``p(z = 1 | y = 0)`` of each tag from ρ, each (k,): where equation 6 of the appendix is largest.
 
     Parameters
     ----------

@@ -1,0 +1,50 @@
+"""Which items are trained on and which are kept for validation, and the noise that was found in them."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from labelproof.errors import BadInput
+from labelproof.methods import Method
+from labelproof.noise.transition import TransitionMatrix
+from labelproof.training.trainable import TrainingData
+from labelproof.validation import AnyArray, BoolArray
+
+Codes = npt.NDArray[np.int64]
+
+
+def check_two_classes(given: Codes, classes: AnyArray) -> None:
+    """Refuse labels of which one class only could be learned."""
+    occurring = np.unique(given[given >= 0])
+    if len(occurring) < 2:
+        name = f"only {classes[occurring[0]]!r}" if len(occurring) else "no label"
+        raise BadInput(f"the classifier needs 2 classes or more, but y has {name}: only one class can be learned of that.")
+
+
+def held_out(given: Codes, used: BoolArray, verified: BoolArray | None, share: float, seed: int) -> BoolArray:
+    """Items for validation: labelled ones, classes alike, never the last of a class; verified ones are trained on."""
+    held = np.zeros(len(given), bool)
+    if share:
+        rng = np.random.default_rng(seed)
+        for code in np.unique(given[given >= 0]):
+            rows = np.flatnonzero((given == code) & used & (True if verified is None else ~verified))
+            held[rng.permutation(rows)[: min(round(share * len(rows)), len(rows) - 1)]] = True
+    return held
+
+
+def learned_noise(method: Method, classes: AnyArray) -> TransitionMatrix | None:
+    """``p(given | true)`` as a trained method has it, its rows scaled to sum to one exactly; ``None`` if it has none."""
+    matrix = method.transition()
+    if matrix is None:
+        return None
+    exact, prior = matrix.detach().cpu().double().numpy(), method.training_probs().mean(axis=0)
+    return TransitionMatrix(exact / exact.sum(axis=1, keepdims=True), prior=prior / prior.sum(), classes=classes.tolist())
+
+
+def some_of(data: TrainingData, rows: Codes) -> TrainingData:
+    """Some of the items."""
+    chosen = torch.from_numpy(rows)
+    weight, verified = (None if part is None else part[chosen] for part in (data.weight, data.verified))
+    return TrainingData(data.x[chosen], data.given[chosen], weight, verified)
