@@ -24,7 +24,7 @@ PICTURES = 400  # of each of ten classes
 def flipped(frame: pl.DataFrame, label: str, path: Path) -> np.ndarray:
     """Write the table with flipped labels; return where."""
     names, codes = np.unique(frame[label].to_numpy(), return_inverse=True)
-    noisy = lp.simulate.symmetric(codes, RATE, n_classes=len(names), seed=0)
+    noisy = lp.simulate.symmetric(codes, RATE, n_classes=len(names), random_state=0)
     frame.with_columns(pl.Series(label, names[noisy.labels])).write_csv(path)
     return noisy.changed
 
@@ -49,7 +49,7 @@ def jpegs(source: Path, root: Path) -> np.ndarray:
             {name.split("/")[1] for name in archive.namelist() if name.startswith("train/") and name.count("/") == 2}
         )
         codes = np.repeat(np.arange(len(kinds)), PICTURES)
-        noisy = lp.simulate.symmetric(codes, RATE, n_classes=len(kinds), seed=0)
+        noisy = lp.simulate.symmetric(codes, RATE, n_classes=len(kinds), random_state=0)
         wrong = {}
         for i, (code, given, changed) in enumerate(zip(codes, noisy.labels, noisy.changed, strict=True)):
             name = Path(kinds[given]) / f"{kinds[code]}{i % PICTURES:04d}.jpg"

@@ -34,8 +34,8 @@ def main() -> None:
         data = np.load(data_folder() / f"{name}.npz")
         x, clean = data["x_train"].astype(float), data["y_train"].astype(int)
         for noise, (missing, incorrect) in NOISES.items():
-            gone = lp.simulate.missing_tags(clean, missing, seed=0).changed
-            added = lp.simulate.incorrect_tags(clean, incorrect, seed=1).changed
+            gone = lp.simulate.missing_tags(clean, missing, random_state=0).changed
+            added = lp.simulate.incorrect_tags(clean, incorrect, random_state=1).changed
             given = np.where(gone, 0, np.where(added, 1, clean))
             wrong = given != clean
             probs = out_of_sample(x, given)

@@ -79,7 +79,7 @@ def estimates() -> Iterator[dict[str, Any]]:
             found = []
             for seed in range(DRAWS):
                 x, true = problem(seed)
-                given = lp.simulate.class_conditional(true, [rho0, rho1], seed=seed).labels
+                given = lp.simulate.class_conditional(true, [rho0, rho1], random_state=seed).labels
                 matrix = lp.RankPruning(model, random_state=seed).fit(x, given).transition_.matrix
                 found.append((matrix[1, 0], matrix[0, 1]))
             for symbol, true_rate, values in zip(("ρ1", "ρ0"), (rho1, rho0), np.transpose(found), strict=True):

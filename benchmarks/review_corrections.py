@@ -36,7 +36,7 @@ def main() -> None:
         theirs = np.cumsum(wrong[np.argsort(quality, kind="stable")][:REVIEWS])
         mixed, held, widths, flagged = [], [], [], []
         for seed in range(TIMES):
-            queue = make_queue(error, REVIEWS, seed=seed)
+            queue = make_queue(error, REVIEWS, random_state=seed)
             plan = queue.sample_of(queue.rows)
             rate = estimate_error_rate(error, plan, wrong[plan.index])
             held.append(rate.low <= wrong.mean() <= rate.high)

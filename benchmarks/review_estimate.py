@@ -23,7 +23,7 @@ def main() -> None:
         e, rng = audit.error_probability, np.random.default_rng(0)
         held, plain_held, widths, plain_widths = 0, 0, [], []
         for seed in range(TIMES):
-            plan = plan_measurement(e, REVIEWS, seed=seed)
+            plan = plan_measurement(e, REVIEWS, random_state=seed)
             rate = estimate_error_rate(e, plan, wrong[plan.index])
             held += rate.low <= wrong.mean() <= rate.high
             widths.append(rate.high - rate.low)

@@ -35,7 +35,7 @@ def trec() -> Problem:
 
 def logistic(problem: Problem, labels: np.ndarray, verified: np.ndarray, seed: int) -> float:
     """The default model of text."""
-    model = lp.default_model(dataset_of(problem, labels), seed=seed).fit(problem.train, labels)
+    model = lp.default_model(dataset_of(problem, labels), random_state=seed).fit(problem.train, labels)
     return float((model.predict(problem.test) == problem.test_labels).mean())
 
 
@@ -63,7 +63,7 @@ def orders(noisy: Noisy, probs: np.ndarray, seed: int) -> dict[str, np.ndarray]:
     quality = get_label_quality_scores(noisy.labels, probs)
     return {
         "labelproof, hunt": np.argsort(-error, kind="stable"),
-        "labelproof, queue": make_queue(error, max(REVIEWS), seed=seed).rows,
+        "labelproof, queue": make_queue(error, max(REVIEWS), random_state=seed).rows,
         "cleanlab": np.argsort(quality, kind="stable"),
         "random": np.random.default_rng(seed).permutation(len(error)),
     }
@@ -78,8 +78,10 @@ def main() -> None:
         scores: dict[str, list[list[float]]] = {}
         fixed: dict[str, list[list[int]]] = {}
         for seed in range(SEEDS):
-            noisy = lp.simulate.instance_dependent(problem.train_labels, problem.numbers, RATE, n_classes=problem.k, seed=seed)
-            probs = lp.out_of_sample_probs(dataset_of(problem, noisy.labels), seed=seed)
+            noisy = lp.simulate.instance_dependent(
+                problem.train_labels, problem.numbers, RATE, n_classes=problem.k, random_state=seed
+            )
+            probs = lp.out_of_sample_probs(dataset_of(problem, noisy.labels), random_state=seed)
             before = learn(problem, noisy.labels, np.zeros(len(probs), bool), seed)
             for order, items in orders(noisy, probs, seed).items():
                 line, count = [before], [0]

@@ -34,8 +34,8 @@ def trained(x: np.ndarray, tags: np.ndarray, seed: int, noise: str | None) -> lp
 
 
 def measured(x: np.ndarray, clean: np.ndarray, missing: float, incorrect: float, seed: int) -> dict[str, float]:
-    gone = lp.simulate.missing_tags(clean, missing, seed=seed).changed
-    added = lp.simulate.incorrect_tags(clean, incorrect, seed=seed + 100).changed
+    gone = lp.simulate.missing_tags(clean, missing, random_state=seed).changed
+    added = lp.simulate.incorrect_tags(clean, incorrect, random_state=seed + 100).changed
     given = np.where(gone, 0, np.where(added, 1, clean))
     probs = np.zeros(given.shape)
     for train, test in KFold(5, shuffle=True, random_state=seed).split(x):

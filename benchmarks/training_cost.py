@@ -69,7 +69,7 @@ def ours(name: str, options: dict, x: torch.Tensor, given: torch.Tensor, epochs:
 def main() -> None:
     data = np.load(data_folder() / "mnist.npz")
     x = torch.from_numpy(data["x_train"][:N]).float().unsqueeze(1) / 255 - 0.5
-    given = torch.from_numpy(lp.simulate.symmetric(data["y_train"][:N].astype(int), 0.4, seed=0).labels)
+    given = torch.from_numpy(lp.simulate.symmetric(data["y_train"][:N].astype(int), 0.4, random_state=0).labels)
     plain(x, given, 1)
     rows = []
     for name, (options, goal) in CASES.items():

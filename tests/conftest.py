@@ -102,7 +102,7 @@ def noisy_problem() -> Callable[..., tuple[np.ndarray, np.ndarray, np.ndarray]]:
         true = rng.integers(0, k, n)
         logits = rng.normal(0, 1, (n, k)) + 4.0 * np.eye(k)[true]
         probs = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-        noisy = lp.simulate.pair(true, rate, n_classes=k, seed=seed)
+        noisy = lp.simulate.pair(true, rate, n_classes=k, random_state=seed)
         return noisy.labels, probs, noisy.changed
 
     return make

@@ -84,7 +84,7 @@ def test_audit_of_tags(tmp_path):
     rng = np.random.default_rng(0)
     true = (rng.random((300, 3)) < 0.4).astype(int)
     np.save(tmp_path / "p.npy", np.where(true == 1, 0.9, 0.1))
-    np.save(tmp_path / "t.npy", lp.simulate.missing_tags(true, 0.2, seed=0).labels)
+    np.save(tmp_path / "t.npy", lp.simulate.missing_tags(true, 0.2, random_state=0).labels)
     files = ["--tags", tmp_path / "t.npy", "--pred-probs", tmp_path / "p.npy"]
     done = run("audit", *files, "--classes", "sky,sea,sun", "--out", tmp_path / "o")
     assert done.returncode == 0, done.stderr

@@ -314,7 +314,7 @@ def test_a_damaged_folder_is_recognised(noisy_problem, tmp_path):
 
 
 def test_a_dataset_is_audited_with_a_model_of_its_own(digits):
-    noisy = lp.simulate.symmetric(digits.target[:600], 0.1, seed=0)
+    noisy = lp.simulate.symmetric(digits.target[:600], 0.1, random_state=0)
     data = lp.read_arrays(digits.data[:600], noisy.labels)
     found = lp.audit(data)
     flagged = found.error_probability > 0.5

@@ -92,8 +92,8 @@ def test_sampled_means_follow_the_covariance():
     assert np.allclose(drawn.mean(axis=1), [-0.5, 0.2], atol=0.01)
     assert np.allclose(np.cov(drawn), covariance, atol=0.004)
     assert calibration.sample_means(FEW).shape == (200,)
-    assert np.array_equal(calibration.sample_means(FEW), calibration.sample_means(FEW, seed=0))
-    assert not np.array_equal(calibration.sample_means(FEW), calibration.sample_means(FEW, seed=1))
+    assert np.array_equal(calibration.sample_means(FEW), calibration.sample_means(FEW, random_state=0))
+    assert not np.array_equal(calibration.sample_means(FEW), calibration.sample_means(FEW, random_state=1))
 
 
 @pytest.mark.parametrize("n", [19_999, 20_000, 20_001, 70_000])

@@ -53,7 +53,7 @@ def test_an_ordered_category_whose_columns_are_in_its_own_order():
 @pytest.mark.parametrize("rate", [0.2, 0.45, 0.6])
 def test_noise_is_no_other_order(rate):
     true = np.random.default_rng(1).integers(0, 4, 1000)
-    noisy = lp.simulate.symmetric(true, rate, seed=0).labels
+    noisy = lp.simulate.symmetric(true, rate, random_state=0).labels
     assert doubts(noisy, probs_of(true, 4), tuple(range(4))) == []
 
 

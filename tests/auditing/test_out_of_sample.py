@@ -82,7 +82,7 @@ def test_each_fold_is_predicted_from_the_others_and_the_unlabelled_by_all(n_fold
         assert np.allclose(probs[rows], [share, 1 - share])
     mean = np.mean([labels.count(0) / len(labels) for _, labels in Told.fits])
     assert np.allclose(probs[22:], [mean, 1 - mean])
-    other = lp.out_of_sample_probs(x, y, estimator=Told(), missing=[-1], n_folds=n_folds, seed=1)
+    other = lp.out_of_sample_probs(x, y, estimator=Told(), missing=[-1], n_folds=n_folds, random_state=1)
     assert folds == 12 or not np.array_equal(Told.fits[0], Told.fits[folds])
     assert other.shape == probs.shape
 
@@ -158,7 +158,7 @@ def test_folds_run_where_the_caller_says():
     there = lp.out_of_sample_probs(x, y, estimator=LogisticRegression(), map_folds=mapped)
     assert len(calls) == 1
     assert np.array_equal(there, lp.out_of_sample_probs(x, y, estimator=LogisticRegression()))
-    assert not np.array_equal(there, lp.out_of_sample_probs(x, y, estimator=LogisticRegression(), seed=3))
+    assert not np.array_equal(there, lp.out_of_sample_probs(x, y, estimator=LogisticRegression(), random_state=3))
 
 
 def test_frames_and_lists_are_indexed_by_row():

@@ -34,7 +34,7 @@ def flip_file(source: Path, label: str, folder: Path, rows: int | None = None) -
     frame = pl.read_csv(source)
     frame = frame if rows is None else frame.sample(rows, seed=0)
     data = lp.read_table(write(frame, folder / "clean.csv"), label)
-    noisy = lp.simulate.symmetric(data.given, 0.1, n_classes=len(data.classes), seed=0)
+    noisy = lp.simulate.symmetric(data.given, 0.1, n_classes=len(data.classes), random_state=0)
     names = pl.Series(label, [str(data.classes[c]) for c in noisy.labels])
     return write(frame.with_columns(names), folder / "dirty.csv"), noisy.changed
 
@@ -46,7 +46,7 @@ def write(frame: pl.DataFrame, path: Path) -> Path:
 
 def test_breast_cancer_through_the_command_line(tmp_path):
     table = load_breast_cancer(as_frame=True)
-    noisy = lp.simulate.symmetric(table.target.to_numpy(), 0.1, seed=0)
+    noisy = lp.simulate.symmetric(table.target.to_numpy(), 0.1, random_state=0)
     frame = pl.from_pandas(table.data).with_columns(diagnosis=np.array(["malignant", "benign"])[noisy.labels])
     path = write(frame, tmp_path / "cancer.csv")
     audit(path, "--label", "diagnosis", "--out", tmp_path / "audit")

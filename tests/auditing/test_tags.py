@@ -22,7 +22,10 @@ def problem(
     rng = np.random.default_rng(0)
     true = (rng.random((n, k)) < 0.4).astype(int)
     probs = 1 / (1 + np.exp(-(6 * true - 3 + rng.normal(0, 1, (n, k)))))
-    gone, wrong = lp.simulate.missing_tags(true, missing, seed=0), lp.simulate.incorrect_tags(true, incorrect, seed=1)
+    gone, wrong = (
+        lp.simulate.missing_tags(true, missing, random_state=0),
+        lp.simulate.incorrect_tags(true, incorrect, random_state=1),
+    )
     given = np.where(gone.changed, 0, np.where(wrong.changed, 1, true))
     return given, probs, gone.changed, wrong.changed
 
@@ -155,7 +158,7 @@ def test_tags_that_belong_together_speak_for_one_another():
     rng = np.random.default_rng(0)
     one = (rng.random(2000) < 0.5).astype(int)
     true = np.stack([one, one, 1 - one], axis=1)
-    gone = lp.simulate.missing_tags(true, 0.2, seed=0)
+    gone = lp.simulate.missing_tags(true, 0.2, random_state=0)
     blind = np.clip(0.5 + 0.1 * (true - 0.5) + rng.normal(0, 0.1, true.shape), 0, 1)
     alone, together = (lp.audit_tags(gone.labels, blind, dependence=d).error_probability for d in (False, True))
     absent = gone.labels == 0

@@ -74,10 +74,10 @@ def test_captions_are_replaced_by_those_of_others():
     n = 400
     own = lp.Captions(tuple(range(n)), tuple(tuple(f"{i} {j}" for j in range(5)) for i in range(n)), ("",) * n, ("",) * n)
     for rate, changed in ((0.2, 1), (0.4, 2), (0.6, 3), (0.8, 4), (0.0, 0)):
-        mixed = own.with_replaced(rate, seed=0)
+        mixed = own.with_replaced(rate, random_state=0)
         foreign = [sum(text.split()[0] != str(i) for text in texts) for i, texts in enumerate(mixed.captions)]
         assert set(foreign) == {changed}
-    assert own.with_replaced(0.4, seed=1).captions == own.with_replaced(0.4, seed=1).captions
+    assert own.with_replaced(0.4, random_state=1).captions == own.with_replaced(0.4, random_state=1).captions
     places = np.array([[text != before for text, before in zip(*pair, strict=True)] for pair in zip(
-        own.with_replaced(0.2, seed=0).captions, own.captions, strict=True)])  # fmt: skip
+        own.with_replaced(0.2, random_state=0).captions, own.captions, strict=True)])  # fmt: skip
     assert (places.mean(axis=0) > 0.1).all()  # any of the five

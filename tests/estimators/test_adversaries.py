@@ -123,7 +123,7 @@ def test_coverage_counts_more_and_more_for_generators_and_alike_for_the_discrimi
 def test_both_classes_together_are_the_parts_that_equation_3_says():
     """As many given positives as negatives, of a noise whose shares are known, hold true classes in these parts."""
     true = np.repeat([1, 0], [40_000, 60_000])
-    given = lp.simulate.binary_purity(true, 0.7, 0.85, seed=0).labels
+    given = lp.simulate.binary_purity(true, 0.7, 0.85, random_state=0).labels
     held = [sum((true[given == label] == one).mean() for label in (1, 0)) for one in (1, 0)]
     regime = regime_of(four_pictures(), Shares(0.7, 0.85), (0, 1), **WEIGHTS, coverage=0.4)
     assert regime.parts.tolist() == pytest.approx(held, abs=0.01)

@@ -37,7 +37,7 @@ def judged(images: np.ndarray, *shown: int) -> np.ndarray:
 @pytest.fixture(scope="module")
 def noisy():
     images, true = small_digits(5, 7)
-    return images, lp.simulate.binary_purity(true, 0.75, 0.75, seed=1).labels, true
+    return images, lp.simulate.binary_purity(true, 0.75, 0.75, random_state=1).labels, true
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +90,7 @@ def test_a_killed_run_goes_on_to_the_same_end(noisy, tmp_path, monkeypatch):
 @pytest.mark.parametrize("seed", [0, 1])
 def test_the_noise_is_estimated_where_it_is_not_given(seed):
     images, true = small_digits(0, 1)
-    given = lp.simulate.binary_purity(true, 0.7, 0.7, seed=seed).labels
+    given = lp.simulate.binary_purity(true, 0.7, 0.7, random_state=seed).labels
     model = lp.NLGAN(**{**SMALL, "epochs": 0, "augment": 1.0}).fit(images, given)
     contest = model.contests_[1]
     assert contest.shares == pytest.approx((true[given == 1].mean(), 1 - true[given == 0].mean()), abs=0.06)  # 360 pictures
@@ -102,7 +102,7 @@ def test_the_noise_is_estimated_where_it_is_not_given(seed):
 def test_several_classes_are_one_against_the_rest():
     images, true = small_digits(0, 1, 4)
     names = np.array(["four", "one", "zero"])[[2, 1, 0]]
-    given = names[lp.simulate.symmetric(true, 0.15, seed=0).labels]
+    given = names[lp.simulate.symmetric(true, 0.15, random_state=0).labels]
     shares = dict.fromkeys(names, 0.85), dict.fromkeys(names, 0.92)
     model = lp.NLGAN(*shares, **SMALL).fit(images, given)
     made, labels = model.generate(300)
@@ -167,7 +167,7 @@ def test_bad_input_is_explained(noisy, change, message):
 
 def test_a_classifier_of_generated_pictures_beats_the_given_labels():
     images, true = small_digits(0, 1)
-    given = lp.simulate.binary_purity(true, 0.7, 0.7, seed=0).labels
+    given = lp.simulate.binary_purity(true, 0.7, 0.7, random_state=0).labels
     rows = FunctionTransformer(lambda x: x.reshape(len(x), -1))
     classifier = make_pipeline(rows, StandardScaler(), LogisticRegression(max_iter=1000))
     plain = clone(classifier).fit(images[:200], given[:200]).score(images[200:], true[200:])
@@ -180,7 +180,7 @@ def test_a_classifier_of_generated_pictures_beats_the_given_labels():
 
 def test_few_pictures_are_warped_more_and_the_second_stage_sees_warps_too():
     images, true = small_digits(0, 1)
-    given = lp.simulate.binary_purity(true, 0.8, 0.8, seed=0).labels
+    given = lp.simulate.binary_purity(true, 0.8, 0.8, random_state=0).labels
     options = {**SMALL, "augment": None, "epochs": 1, "upsample": 128}
     cleaner = lp.GenerativeCleaner(lp.NLGAN(0.8, 0.8, **options), n_generated=40).fit(images[:80], given[:80])
     assert cleaner.generator_.augment_ == 2.0
@@ -195,7 +195,7 @@ def test_the_mixture_recovers_the_noise_of_real_digits(real_data):
     """Figure 1: 5 against 7, 30 % of the labels of each wrong."""
     pictures = digits(real_data, (5,), (7,))
     own = pictures.first(4000)
-    given = lp.simulate.binary_purity(pictures.true[own], 0.7, 0.7, seed=0).labels
+    given = lp.simulate.binary_purity(pictures.true[own], 0.7, 0.7, random_state=0).labels
     how = {"pretraining_epochs": 9, "upsample": 4000, "filters": (32, 64), "accelerator": "cpu"}
     model = lp.NLGAN(epochs=0, **how).fit(pictures.x[own], given)
     assert model.contests_[1].shares == pytest.approx((0.7, 0.7), abs=0.05)

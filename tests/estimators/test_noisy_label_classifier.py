@@ -106,7 +106,7 @@ def test_a_network_of_ones_own(tmp_path):
 
 @pytest.mark.slow
 def test_two_processes_share_what_a_method_remembers_of_each_item(digits):
-    noisy = lp.simulate.symmetric(digits.target[:600], 0.4, seed=0)
+    noisy = lp.simulate.symmetric(digits.target[:600], 0.4, random_state=0)
     how = {"epochs": 20, "batch_size": 60, "devices": 2}
     model = quick("joint-optimization", **how).fit(digits.images[:600], noisy.labels)
     labels = model.module_.labels
@@ -139,7 +139,7 @@ def test_the_same_seed_repeats_and_weights_of_zero_leave_out(digits):
 
 
 def test_validation_items_set_the_temperature_and_stop_early(digits):
-    noisy = lp.simulate.symmetric(digits.target, 0.2, seed=0)
+    noisy = lp.simulate.symmetric(digits.target, 0.2, random_state=0)
     model = quick("cross-entropy", epochs=60, validation_fraction=0.2, patience=5).fit(digits.data, noisy.labels)
     assert model.history_.seen().sum() < 60
     assert model.temperature_ > 1  # it memorised
@@ -228,7 +228,7 @@ def test_missing_labels_are_unlabelled():
 
 
 def test_the_ensemble_tells_what_it_cannot_know(digits):
-    noisy = lp.simulate.symmetric(digits.target, 0.2, seed=0)
+    noisy = lp.simulate.symmetric(digits.target, 0.2, random_state=0)
     x = digits.data / 16
     ensemble = lp.BootstrapEnsemble(LogisticRegression(C=10, max_iter=200), n=8).fit(x[:1500], noisy.labels[:1500])
     assert ensemble.score(x[1500:], digits.target[1500:]) > 0.8

@@ -26,7 +26,7 @@ def gaussians(n: int = 4000, gap: float = 2.0, seed: int = 0) -> tuple[np.ndarra
 @pytest.mark.parametrize(("rho0", "rho1"), [(0.0, 0.0), (0.1, 0.1), (0.1, 0.4), (0.3, 0.2), (0.0, 0.5)])
 def test_rates_of_a_gaussian_toy(rho0, rho1):
     x, true = gaussians()
-    noisy = lp.simulate.class_conditional(true, [rho0, rho1], seed=0)
+    noisy = lp.simulate.class_conditional(true, [rho0, rho1], random_state=0)
     model = lp.RankPruning().fit(x, noisy.labels)
     assert np.abs(model.transition_.matrix - [[1 - rho0, rho0], [rho1, 1 - rho1]]).max() < 0.03
     assert abs(model.transition_.prior[1] - true.mean()) < 0.03
@@ -49,7 +49,7 @@ def test_it_beats_a_classifier_that_memorises(real_data):
     data = np.load(real_data / "mnist.npz")
     chosen = np.flatnonzero(np.isin(data["y_train"], (5, 7)))[:2000]
     x, true = data["x_train"][chosen].reshape(2000, -1) / 255, (data["y_train"][chosen] == 5).astype(int)
-    noisy = lp.simulate.class_conditional(true, [0.3, 0.3], seed=0)
+    noisy = lp.simulate.class_conditional(true, [0.3, 0.3], random_state=0)
     at = np.isin(data["y_test"], (5, 7))
     test, truth = data["x_test"][at].reshape(at.sum(), -1) / 255, (data["y_test"][at] == 5).astype(int)
     plain = LogisticRegression(C=0.01, max_iter=500)
@@ -62,7 +62,7 @@ def test_it_beats_a_classifier_that_memorises(real_data):
 
 def test_more_classes_one_against_the_rest_and_names_as_labels():
     x, true = gaussians()
-    names = np.array(["no", "yes"])[lp.simulate.symmetric(true, 0.2, seed=0).labels]
+    names = np.array(["no", "yes"])[lp.simulate.symmetric(true, 0.2, random_state=0).labels]
     model = lp.RankPruning(DecisionTreeClassifier(max_depth=3, random_state=0)).fit(x, names)
     assert (model.predict(x) == np.array(["no", "yes"])[true]).mean() > 0.95
     three = true + (x[:, 0] > 2.5)

@@ -26,7 +26,7 @@ EPOCHS = 30
 def mnist(real_data):
     data = np.load(real_data / "mnist.npz")
     true = data["y_train"][:5000].astype(int)
-    noisy = lp.simulate.symmetric(true, 0.5, seed=0)
+    noisy = lp.simulate.symmetric(true, 0.5, random_state=0)
     return data["x_train"][:5000], true, noisy, data["x_test"], data["y_test"]
 
 
@@ -84,7 +84,7 @@ def stopping(method, at: int) -> None:
 
 @pytest.mark.parametrize("name", METHODS)
 def test_it_goes_on_bit_for_bit_and_repeats_with_its_seed(name, digits, tmp_path):
-    noisy = lp.simulate.symmetric(digits.target[:300], 0.3, seed=0)
+    noisy = lp.simulate.symmetric(digits.target[:300], 0.3, random_state=0)
     x = torch.from_numpy(digits.data[:300] / 16).float()
     data = TrainingData(x, torch.from_numpy(noisy.labels))
 
@@ -138,7 +138,7 @@ def test_it_works_on_a_table_with_names_as_labels(name):
 @pytest.mark.parametrize("kind", ["em", "confident-joint", "anchor"])
 def test_forward_estimates_the_transition(kind, mnist):
     x, true, _, _, _ = mnist
-    noisy = lp.simulate.pair(true, 0.3, seed=0)
+    noisy = lp.simulate.pair(true, 0.3, random_state=0)
     model = classifier("forward", method_options={"transition": kind}).fit(x, noisy.labels)
     assert np.abs(model.transition_.matrix - lp.TransitionMatrix.pair(10, 0.3).matrix).max() < (
         0.3 if kind == "anchor" else 0.2
@@ -148,7 +148,7 @@ def test_forward_estimates_the_transition(kind, mnist):
 
 def test_a_known_transition_is_used_as_it_is(digits):
     known = lp.TransitionMatrix.symmetric(10, 0.4)
-    noisy = lp.simulate.by_transition(digits.target, known, seed=0)
+    noisy = lp.simulate.by_transition(digits.target, known, random_state=0)
     for name in ("forward", "backward"):
         model = classifier(name, method_options={"transition": known}).fit(digits.images, noisy.labels)
         assert np.allclose(model.transition_.matrix, known.matrix, atol=1e-6)
@@ -159,7 +159,7 @@ def test_a_known_transition_is_used_as_it_is(digits):
 
 
 def test_a_learned_matrix_stays_a_transition(digits):
-    noisy = lp.simulate.pair(digits.target, 0.3, seed=0)
+    noisy = lp.simulate.pair(digits.target, 0.3, random_state=0)
     for name, options in (("forward", {"transition": "joint"}), ("noise-layer", {}), ("noise-adaptation", {"features": False})):
         matrix = classifier(name, epochs=5, method_options=options).fit(digits.images, noisy.labels).transition_.matrix
         assert np.allclose(matrix.sum(axis=1), 1)

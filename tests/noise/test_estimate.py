@@ -20,7 +20,7 @@ def problem(n: int = 30_000, noise: TransitionMatrix = NOISE, seed: int = 0, gap
     x = rng.normal(size=(n, noise.k)) + gap * np.eye(noise.k)[true]
     logits = gap * x + np.log(noise.prior)
     probs = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return noise.sample(true, seed=seed), probs / probs.sum(axis=1, keepdims=True)
+    return noise.sample(true, random_state=seed), probs / probs.sum(axis=1, keepdims=True)
 
 
 def test_em_recovers_noise_and_prior_with_the_exact_classifier():

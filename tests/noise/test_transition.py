@@ -102,11 +102,11 @@ def test_composition_is_one_noise_after_the_other():
 def test_samples_follow_the_rows():
     noise = TransitionMatrix([[0.7, 0.2, 0.1], [0.0, 1.0, 0.0], [0.3, 0.3, 0.4]])
     true = np.repeat([0, 1, 2], 20_000)
-    given_ = noise.sample(true, seed=1)
+    given_ = noise.sample(true, random_state=1)
     for i in range(3):
         share = np.bincount(given_[true == i], minlength=3) / 20_000
         assert np.all(np.abs(share - noise.matrix[i]) <= 4 * np.sqrt(noise.matrix[i] * (1 - noise.matrix[i]) / 20_000))
-    assert np.array_equal(noise.sample(true, seed=1), given_)
+    assert np.array_equal(noise.sample(true, random_state=1), given_)
 
 
 def test_a_class_never_given_keeps_itself():

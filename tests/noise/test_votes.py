@@ -22,7 +22,7 @@ NOISES = [
 def said(n: int = 4000, missing: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng(0)
     true = rng.choice(3, n, p=[0.5, 0.3, 0.2])
-    table = np.stack([noise.sample(true, seed=i) for i, noise in enumerate(NOISES)], axis=1)
+    table = np.stack([noise.sample(true, random_state=i) for i, noise in enumerate(NOISES)], axis=1)
     return np.where(rng.random(table.shape) < missing, -1, table), true
 
 

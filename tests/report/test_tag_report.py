@@ -21,8 +21,8 @@ def audited():
     rng = np.random.default_rng(0)
     true = (rng.random((400, 4)) < 0.4).astype(int)
     true[:, 3] = 0
-    given = lp.simulate.missing_tags(true, 0.2, seed=0).labels
-    given[:, :3] = lp.simulate.incorrect_tags(given[:, :3], 0.05, seed=1).labels
+    given = lp.simulate.missing_tags(true, 0.2, random_state=0).labels
+    given[:, :3] = lp.simulate.incorrect_tags(given[:, :3], 0.05, random_state=1).labels
     return lp.audit_tags(given, np.clip(0.9 * true + 0.05 + rng.normal(0, 0.02, true.shape), 0, 1), names=NAMES)
 
 

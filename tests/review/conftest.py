@@ -59,7 +59,7 @@ def audit_of(tmp_path: Path, digits: Any) -> Callable[..., tuple[Path, np.ndarra
 
     def make(n: int = 300, name: str = "audit", pictures: bool = True) -> tuple[Path, np.ndarray, np.ndarray]:
         true = digits.target[:n]
-        noisy = lp.simulate.symmetric(true, 0.15, n_classes=10, seed=1)
+        noisy = lp.simulate.symmetric(true, 0.15, n_classes=10, random_state=1)
         rng = np.random.default_rng(0)
         logits = 3 * np.eye(10)[true] + rng.normal(0, 0.7, (n, 10))
         probs = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)

@@ -14,7 +14,7 @@ def coverage(e: np.ndarray, wrong: np.ndarray, reviews: int = 200, times: int = 
     """Share of intervals that hold the truth, their mean width, and the bias of the estimate."""
     held, widths, estimates = 0, [], []
     for seed in range(times):
-        plan = plan_measurement(e, reviews, seed=seed)
+        plan = plan_measurement(e, reviews, random_state=seed)
         rate = estimate_error_rate(e, plan, wrong[plan.index])
         held += rate.low <= wrong.mean() <= rate.high
         widths.append(rate.high - rate.low)
@@ -79,7 +79,7 @@ def by_hand(e, plan, wrong, among=None):
 def test_the_interval_equals_its_formulas(seed):
     rng = np.random.default_rng(seed)
     e = rng.beta(0.4, 1.0, 60)
-    plan = plan_measurement(e, 30, n_strata=4, seed=seed)
+    plan = plan_measurement(e, 30, n_strata=4, random_state=seed)
     for m in (30, 24):
         wrong = rng.random(m) < (e[plan.index[:m]] if seed % 2 else 0.5)
         for among in (None, rng.random(60) < 0.5):
@@ -149,7 +149,7 @@ def test_the_reviews_go_to_the_strata_in_equal_parts_and_by_chance():
     e = np.concatenate([np.full(300, 0.0), np.full(100, 0.5)])
     drawn = np.zeros(len(e))
     for seed in range(400):
-        plan = plan_measurement(e, 241, n_strata=4, seed=seed)
+        plan = plan_measurement(e, 241, n_strata=4, random_state=seed)
         assert len(set(plan.index.tolist())) == 241
         drawn[plan.index] += 1
     sizes, counts = np.bincount(plan.stratum), np.bincount(plan.stratum[plan.index])
@@ -158,10 +158,10 @@ def test_the_reviews_go_to_the_strata_in_equal_parts_and_by_chance():
     for h in range(4):
         own = drawn[plan.stratum == h] / 400
         assert np.abs(own - counts[h] / sizes[h]).max() < 4.5 * np.sqrt(0.25 / 400)
-    order = plan_measurement(e, 241, n_strata=4, seed=1).index
+    order = plan_measurement(e, 241, n_strata=4, random_state=1).index
     assert np.abs(np.corrcoef(np.arange(241), e[order])[0, 1]) < 0.3  # in random order, not stratum by stratum
-    assert np.array_equal(plan_measurement(e, 50).index, plan_measurement(e, 50, seed=0).index)
-    assert not np.array_equal(plan_measurement(e, 50).index, plan_measurement(e, 50, seed=1).index)
+    assert np.array_equal(plan_measurement(e, 50).index, plan_measurement(e, 50, random_state=0).index)
+    assert not np.array_equal(plan_measurement(e, 50).index, plan_measurement(e, 50, random_state=1).index)
 
 
 def test_strata_share_the_reviews_and_small_ones_leave_theirs_to_the_others():

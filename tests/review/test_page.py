@@ -40,7 +40,7 @@ def digits_problem():
         rng = np.random.default_rng(0)
         probs = np.exp(3 * np.eye(10)[true] + rng.normal(0, 0.7, (len(true), 10)))
         probs /= probs.sum(axis=1, keepdims=True)
-    return pictures, lp.simulate.symmetric(true, 0.08, n_classes=10, seed=3), true, probs
+    return pictures, lp.simulate.symmetric(true, 0.08, n_classes=10, random_state=3), true, probs
 
 
 @pytest.mark.slow
@@ -283,7 +283,7 @@ def test_tags_are_ticked(open_page, serve, tmp_path):
     rng = np.random.default_rng(0)
     names = ["sky", "sea", "sun", "snow"]
     true = (rng.random((200, 4)) < 0.4).astype(int)
-    given = lp.simulate.missing_tags(true, 0.2, seed=0).labels
+    given = lp.simulate.missing_tags(true, 0.2, random_state=0).labels
     np.save(tmp_path / "t.npy", given)
     np.save(tmp_path / "p.npy", np.where(true == 1, 0.9, 0.1))
     np.save(tmp_path / "x.npy", rng.integers(0, 255, (200, 12, 12, 3), dtype=np.uint8))

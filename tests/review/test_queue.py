@@ -22,7 +22,7 @@ def problem(n=3000, seed=0):
 @given(st.integers(1, 400), st.floats(0, 1), st.floats(0, 1), st.integers(0, 5))
 def test_a_larger_budget_only_adds_to_the_end(budget, measure, overlap, seed):
     e, _ = problem(500)
-    small, large = (make_queue(e, size, measure=measure, overlap=overlap, seed=seed) for size in (budget, budget + 57))
+    small, large = (make_queue(e, size, measure=measure, overlap=overlap, random_state=seed) for size in (budget, budget + 57))
     m = len(small.rows)
     assert small.wanted.sum() <= budget < small.wanted.sum() + 2
     assert np.array_equal(large.rows[:m], small.rows)
@@ -62,13 +62,13 @@ def test_a_queue_of_twelve_by_hand():
     assert sorted(both.rows.tolist()) == list(range(12))
     assert make_queue(e, 12, measure=1.0).measures.all()
     assert np.array_equal(both.rows, make_queue(e, 12).rows)  # 0.4 of seed 0 is the default
-    assert np.array_equal(both.rows, make_queue(e, 12, seed=0).rows)
+    assert np.array_equal(both.rows, make_queue(e, 12, random_state=0).rows)
 
 
 def test_a_queue_is_the_same_in_every_release():
     """A review that goes on plans its queue anew: another draw would give a reviewer other items."""
     e = np.array([0.1, 0.9, 0.3, 0.5, 0.9, 0.2, 0.7, 0.05, 0.6, 0.4, 0.8, 0.0])
-    queue = make_queue(e, 18, overlap=0.5, seed=3)
+    queue = make_queue(e, 18, overlap=0.5, random_state=3)
     assert queue.rows.tolist() == [1, 4, 11, 10, 2, 6, 8, 9, 3, 7, 5, 0]
     assert queue.wanted.tolist() == [2, 1, 2, 1, 2, 2, 1, 1, 2, 1, 1, 2]
 
@@ -80,8 +80,8 @@ def test_budgets_count_second_reviews():
         assert twice.wanted.tolist() == [2] * (budget // 2)
     assert make_queue(e, 30).wanted.tolist() == [1] * 30
     assert make_queue(e, 1).rows.tolist() == [0]
-    shared = [int((make_queue(e, 60, overlap=0.3, seed=seed).wanted == 2).sum()) for seed in range(100)]
-    items = [len(make_queue(e, 60, overlap=0.3, seed=seed).wanted) for seed in range(100)]
+    shared = [int((make_queue(e, 60, overlap=0.3, random_state=seed).wanted == 2).sum()) for seed in range(100)]
+    items = [len(make_queue(e, 60, overlap=0.3, random_state=seed).wanted) for seed in range(100)]
     assert sum(shared) / sum(items) == pytest.approx(0.3, abs=0.03)
 
 
@@ -89,7 +89,7 @@ def test_the_random_order_takes_the_strata_in_turn_and_each_item_alike():
     e = np.concatenate([np.full(300, 0.0), np.full(100, 0.5)])
     first = np.zeros(len(e))
     for seed in range(300):
-        queue = make_queue(e, 50, measure=1.0, seed=seed)
+        queue = make_queue(e, 50, measure=1.0, random_state=seed)
         for turn in range(10):
             assert sorted(queue.stratum[queue.rows[5 * turn : 5 * turn + 5]]) == [0, 1, 2, 3, 4]
         first[queue.rows] += 1
@@ -154,7 +154,7 @@ def test_the_interval_holds_at_any_time_although_the_hunt_looks_where_errors_are
     e, wrong = problem()
     held, estimates = [], []
     for seed in range(300):
-        queue = make_queue(e, 200, seed=seed)
+        queue = make_queue(e, 200, random_state=seed)
         plan = queue.sample_of(queue.rows[:done])
         rate = estimate_error_rate(e, plan, wrong[plan.index])
         held.append(rate.low <= wrong.mean() <= rate.high)
@@ -178,7 +178,7 @@ def test_the_rate_of_a_class():
     kind = np.random.default_rng(1).integers(0, 3, len(e)) == 0
     held = []
     for seed in range(200):
-        queue = make_queue(e, 300, seed=seed)
+        queue = make_queue(e, 300, random_state=seed)
         plan = queue.sample_of(queue.rows)
         rate = estimate_error_rate(e, plan, wrong[plan.index], among=kind)
         held.append(rate.low <= wrong[kind].mean() <= rate.high)

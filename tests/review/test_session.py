@@ -173,7 +173,7 @@ def test_decisions_of_another_process_arrive(audit_of, session_of, tmp_path):
 def test_tags(tmp_path, session_of):
     rng = np.random.default_rng(0)
     true = (rng.random((200, 3)) < 0.4).astype(int)
-    given = lp.simulate.missing_tags(true, 0.2, seed=0).labels
+    given = lp.simulate.missing_tags(true, 0.2, random_state=0).labels
     lp.audit_tags(given, np.where(true == 1, 0.9, 0.1), names=["sky", "sea", "sun"]).save(tmp_path / "tags")
     session = session_of(tmp_path / "tags", 50)
     assert session.candidates.part.kind == "tags"

@@ -104,7 +104,7 @@ def test_a_million_items_by_a_hundred_epochs_need_less_than_a_gigabyte(tmp_path)
 
 
 def test_an_audit_from_training_alone(digits):
-    noisy = lp.simulate.symmetric(digits.target, 0.3, seed=0)
+    noisy = lp.simulate.symmetric(digits.target, 0.3, random_state=0)
     names = np.array(list("abcdefghij"))[noisy.labels]
     model = lp.NoisyLabelClassifier("cross-entropy", epochs=20).fit(digits.data, names)
     found = lp.audit_dynamics(model.history_, names, ids=[f"n{i}" for i in range(len(names))])
@@ -120,7 +120,7 @@ def test_an_audit_from_training_alone(digits):
 def test_reviews_and_probabilities_sharpen_it(real_data):
     data = np.load(real_data / "mnist.npz")
     x, true = data["x_train"][:3000].reshape(3000, -1) / 255, data["y_train"][:3000].astype(int)
-    noisy = lp.simulate.pair(true, 0.4, seed=0)
+    noisy = lp.simulate.pair(true, 0.4, random_state=0)
     model = lp.NoisyLabelClassifier("cross-entropy", epochs=30).fit(x, noisy.labels)
     alone = lp.audit_dynamics(model.history_, noisy.labels)
     rng = np.random.default_rng(0)

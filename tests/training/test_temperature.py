@@ -15,7 +15,7 @@ def test_with_the_transition_the_temperature_is_that_of_the_true_label():
     logits = rng.normal(0, 2, (20_000, 4))
     true = (softmax(logits, axis=1).cumsum(axis=1) > rng.random((20_000, 1))).argmax(axis=1)
     noise = lp.TransitionMatrix.symmetric(4, 0.4)
-    given = noise.sample(true, seed=0)
+    given = noise.sample(true, random_state=0)
     assert fit_temperature(2.5 * logits, given, noise) == pytest.approx(2.5, rel=0.06)
     assert fit_temperature(2.5 * logits, given) > 4  # without it the noise is taken for doubt
 

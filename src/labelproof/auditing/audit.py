@@ -16,9 +16,10 @@ from labelproof.data.dataset import Dataset
 from labelproof.errors import BadInput
 from labelproof.labels.base import Labels
 from labelproof.labels.tags import Tags
-from labelproof.validation import check_ids, did_you_mean
+from labelproof.validation import RandomState, accepts_seed, check_ids, did_you_mean
 
 
+@accepts_seed
 def audit(
     labels: Any,
     pred_probs: Any = None,
@@ -27,7 +28,7 @@ def audit(
     ids: Any = None,
     missing: Sequence[Any] | None = None,
     estimator: Any = None,
-    seed: int = 0,
+    random_state: RandomState = 0,
     **options: Any,
 ) -> Audit:
     """Find the labels that are wrong.
@@ -56,7 +57,7 @@ def audit(
         The labels that mean unlabelled, instead of those words; ``()`` for none.
     estimator : scikit-learn classifier, optional
         Makes the probabilities of a `Dataset`; a model that suits its kind where left out.
-    seed : int
+    random_state : int, RandomState, Generator or None, default=0
         Of the cross-validation.
     **options
         Of the kind of label. Of tags:
@@ -95,7 +96,7 @@ def audit(
     >>> rng = np.random.default_rng(0)
     >>> true = rng.integers(0, 3, 600)
     >>> probs = np.where(np.eye(3, dtype=bool)[true], 0.9, 0.05)
-    >>> noisy = lp.simulate.symmetric(true, 0.1, seed=0)
+    >>> noisy = lp.simulate.symmetric(true, 0.1, random_state=0)
     >>> found = lp.audit(noisy.labels, probs)
     >>> bool(np.all((found.error_probability > 0.5) == noisy.changed))
     True
@@ -105,7 +106,7 @@ def audit(
         if ids is not None or classes is not None:
             raise BadInput("ids and classes come from the Dataset. Leave them out.")
         if pred_probs is None:
-            pred_probs = out_of_sample_probs(dataset, estimator=estimator, seed=seed)
+            pred_probs = out_of_sample_probs(dataset, estimator=estimator, random_state=random_state)
         checked, ids = dataset.labels, dataset.ids
     elif pred_probs is None:
         raise BadInput("pred_probs is missing. Give out-of-sample probabilities, or a Dataset to have them made.")

@@ -37,9 +37,9 @@ class Calibration:
         scores = logit(np.clip(error_probability, CLIP, 1 - CLIP))
         return np.asarray(expit(self.intercept + np.exp(self.log_slope) * scores))
 
-    def sample_means(self, error_probability: FloatArray, draws: int = 200, seed: int = 0) -> npt.NDArray[np.float64]:
+    def sample_means(self, error_probability: FloatArray, draws: int = 200, random_state: int = 0) -> npt.NDArray[np.float64]:
         """Mean error probability under parameters drawn from their uncertainty, shape (draws,)."""
-        rng = np.random.default_rng(seed)
+        rng = np.random.default_rng(random_state)
         scores = logit(np.clip(error_probability, CLIP, 1 - CLIP))
         if len(scores) > 20_000:  # quantiles of a large set stand for it
             scores = np.quantile(scores, (np.arange(20_000) + 0.5) / 20_000)

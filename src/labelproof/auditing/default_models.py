@@ -15,12 +15,14 @@ from labelproof.auditing.centroids import CentroidClassifier
 from labelproof.data.dataset import Dataset
 from labelproof.data.words import vectorizer_for
 from labelproof.errors import LabelproofWarning
+from labelproof.validation import RandomState, accepts_seed, seed_from
 
 MOST_WEIGHTS = 6_000_000  # of logistic regression, whose solver holds some twenty copies
 FEW_CLASSES = 30
 
 
-def default_model(dataset: Dataset, *, seed: int = 0) -> Any:
+@accepts_seed
+def default_model(dataset: Dataset, *, random_state: RandomState = 0) -> Any:
     """A fresh scikit-learn classifier for a `Dataset`.
 
     ========  ==========================================================================
@@ -37,7 +39,9 @@ def default_model(dataset: Dataset, *, seed: int = 0) -> Any:
     if dataset.kind == "table":
         import skrub
 
-        return skrub.tabular_pipeline(HistGradientBoostingClassifier(learning_rate=0.06, max_iter=120, random_state=seed))
+        return skrub.tabular_pipeline(
+            HistGradientBoostingClassifier(learning_rate=0.06, max_iter=120, random_state=seed_from(random_state))
+        )
     if dataset.kind == "text":
         words = vectorizer_for(dataset.x)
         if _weights(dataset, words) > MOST_WEIGHTS:
@@ -54,7 +58,7 @@ def default_model(dataset: Dataset, *, seed: int = 0) -> Any:
             NoisyLabelClassifier,  # torch, of which other data have no need
         )
 
-        return NoisyLabelClassifier("cross-entropy", epochs=14, random_state=seed)
+        return NoisyLabelClassifier("cross-entropy", epochs=14, random_state=seed_from(random_state))
     return make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
 
 

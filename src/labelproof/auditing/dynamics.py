@@ -68,7 +68,7 @@ def audit_dynamics(
     >>> import labelproof as lp
     >>> from sklearn.datasets import load_digits
     >>> x, true = load_digits(return_X_y=True)
-    >>> noisy = lp.simulate.symmetric(true, 0.2, seed=0)
+    >>> noisy = lp.simulate.symmetric(true, 0.2, random_state=0)
     >>> model = lp.NoisyLabelClassifier("cross-entropy", epochs=15).fit(x, noisy.labels)
     >>> found = lp.audit_dynamics(model.history_, noisy.labels)
     >>> bool(noisy.changed[found.issues["index"][:200]].mean() > 0.95)

@@ -283,7 +283,7 @@ class Audit:
         )
 
     def to_html(
-        self, path: str | os.PathLike[str], *, title: str = "Label audit", show: Callable[[int], Any] | None = None
+        self, path: str | os.PathLike[str], *, title: str | None = None, show: Callable[[int], Any] | None = None
     ) -> None:
         """Write the report as one self-contained HTML file; ``show`` says how a row number is shown, a `Shown`."""
         SHOWN["report"](self, path, title=title, show=show)

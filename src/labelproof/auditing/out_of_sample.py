@@ -16,9 +16,10 @@ from labelproof.auditing.default_models import default_model
 from labelproof.data.dataset import Dataset
 from labelproof.errors import BadInput
 from labelproof.progress import track
-from labelproof.validation import UNLABELLED, check_labels, take_rows
+from labelproof.validation import UNLABELLED, RandomState, accepts_seed, check_labels, seed_from, take_rows
 
 
+@accepts_seed
 def out_of_sample_probs(
     x: Any,
     labels: Any = None,
@@ -26,7 +27,7 @@ def out_of_sample_probs(
     estimator: Any = None,
     missing: Sequence[Any] | None = None,
     n_folds: int = 5,
-    seed: int = 0,
+    random_state: RandomState = 0,
     map_folds: Any = map,
 ) -> npt.NDArray[np.float64]:
     """Class probabilities by stratified K-fold cross-validation.
@@ -47,7 +48,7 @@ def out_of_sample_probs(
     n_folds : int
         Number of folds, at least 2. Classes with fewer items than folds are handled: each model is still fitted on at
         least one item of every class.
-    seed : int
+    random_state : int, RandomState, Generator or None, default=0
         Decides the folds.
     map_folds : callable
         Like `map`: runs the folds, one after the other or, with `labelproof.distributed.ray_map`, on a cluster.
@@ -70,8 +71,9 @@ def out_of_sample_probs(
     >>> out_of_sample_probs(x, y, estimator=LogisticRegression(max_iter=1000)).shape
     (150, 3)
     """
+    seed = seed_from(random_state)
     if isinstance(x, Dataset):
-        estimator = default_model(x, seed=seed) if estimator is None else estimator
+        estimator = default_model(x, random_state=seed) if estimator is None else estimator
         x, given, classes = x.x, x.given, x.classes
     else:
         if labels is None or estimator is None:

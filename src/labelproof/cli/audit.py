@@ -78,7 +78,7 @@ def audit_command(
 
     [bold]labelproof audit reviews.csv --label sentiment --text body --out audit/[/bold]
     """
-    from labelproof.report.html import write_report
+    from labelproof.report.html import part_of, write_report
     from labelproof.saving.folders import atomic_folder
 
     with atomic_folder(folder, overwrite=overwrite) as partial:
@@ -94,7 +94,9 @@ def audit_command(
         else:
             found = _audit(data, options, labels, pred_probs, features, names, folds, ray, seed)
         found.write_into(partial)
-        write_report(found, partial / "report.html", title=f"Label audit of {(data or labels or tags or folder).name}")
+        write_report(
+            found, partial / "report.html", title=f"{part_of(found).title} of {(data or labels or tags or folder).name}"
+        )
     _print_audit(found, folder)
 
 
@@ -136,7 +138,7 @@ def _audit(
         else read_dataset(data, options)
     )
     if pred_probs is None:
-        made = out_of_sample_probs(dataset, n_folds=folds, seed=seed, map_folds=map if ray is None else ray_map)
+        made = out_of_sample_probs(dataset, n_folds=folds, random_state=seed, map_folds=map if ray is None else ray_map)
         return audit(dataset, made)
     source = open_source(_probs(pred_probs))
     return audit(dataset, source if classes is None else Ordered(source, _class_order(classes, dataset)))

@@ -53,7 +53,7 @@ def review(
     from labelproof.review.page.serving import serve
 
     name = None if reviewer is None else reviewer_name(reviewer)
-    session = _session(folder, database, budget, measure=measure, overlap=overlap, seed=seed)
+    session = _session(folder, database, budget, measure=measure, overlap=overlap, random_state=seed)
     desk, done = Desk(session), session.figures()
 
     def ready(address: str, token: str) -> None:

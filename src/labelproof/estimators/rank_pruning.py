@@ -73,7 +73,7 @@ class RankPruning(Saveable, ClassifierMixin, BaseEstimator):  # type: ignore[mis
     >>> rng = np.random.default_rng(0)
     >>> true = np.repeat([0, 1], 1000)
     >>> x = rng.normal(4.0 * true[:, None] - 2.0, 1.0, (2000, 2))
-    >>> noisy = lp.simulate.class_conditional(true, [0.1, 0.4], seed=0)
+    >>> noisy = lp.simulate.class_conditional(true, [0.1, 0.4], random_state=0)
     >>> model = lp.RankPruning().fit(x, noisy.labels)
     >>> model.transition_.matrix.round(1)
     array([[0.9, 0.1],

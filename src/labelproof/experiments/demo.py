@@ -57,10 +57,10 @@ def run(folder: str | os.PathLike[str], *, rate: float = RATE, seed: int = 0, ov
         train, test, clean, test_labels = train_test_split(
             digits.images, digits.target, test_size=0.3, random_state=seed, stratify=digits.target
         )
-        noisy = simulate.pair(clean, rate, n_classes=10, seed=seed)
+        noisy = simulate.pair(clean, rate, n_classes=10, random_state=seed)
         dataset = read_arrays(train, noisy.labels)
         flat = train.reshape(len(train), -1)
-        found = audit(dataset, seed=seed)
+        found = audit(dataset, random_state=seed)
         flagged = found.error_probability >= 0.5
         repaired = np.where(flagged, found.suggested.astype(int), noisy.labels)
 

@@ -48,7 +48,7 @@ def run(record: Record, *, data: Path | None, seeds: int, quick: bool) -> Record
 
 
 def _trained(problem: Problem, name: str, rate: float, epochs: int, seed: int) -> dict[str, Any]:
-    noisy = simulate.symmetric(problem.train_labels, rate, n_classes=problem.k, seed=seed)
+    noisy = simulate.symmetric(problem.train_labels, rate, n_classes=problem.k, random_state=seed)
     x, test = (torch.from_numpy(part.reshape(len(part), -1)).float() for part in (problem.train, problem.test))
     given, truth = torch.from_numpy(noisy.labels), torch.from_numpy(problem.test_labels)
     data, on_test = TrainingData(x, given), []

@@ -80,7 +80,7 @@ class Pictures:
 
     def given(self, shares: Shares, seed: int) -> Codes:
         """Given labels of all training pictures, of which these shares are right."""
-        return binary_purity(self.true, shares.positive, shares.negative, seed=seed).labels
+        return binary_purity(self.true, shares.positive, shares.negative, random_state=seed).labels
 
 
 def digits(data: Path, positive: Sequence[int] = (5, 7), negative: Sequence[int] = (2, 4)) -> Pictures:

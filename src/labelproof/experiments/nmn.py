@@ -159,7 +159,7 @@ def filmed_scenes(train: Scenes, test: Scenes, *, quick: bool = False) -> Taggin
 
 
 def _replaced(captions: Tags, replaced: int, seed: int) -> Tags:
-    return np.asarray(caption_replacement(captions, replaced, seed=seed).labels, np.int8)
+    return np.asarray(caption_replacement(captions, replaced, random_state=seed).labels, np.int8)
 
 
 def _published(record: Record, table: str, data: Path) -> list[Tagging]:
@@ -192,7 +192,7 @@ def _coco(folder: Path, weights: Path) -> Tagging:
     test = PictureRows([folder / "val2014" / name for name in other.files[1::2]], PICTURE)
     return Tagging(
         "coco", PictureRows([folder / "train2014" / name for name in train.files], PICTURE),
-        lambda replaced, seed: concepts.tags(train.with_replaced(replaced / CAPTIONS, seed=seed)),
+        lambda replaced, seed: concepts.tags(train.with_replaced(replaced / CAPTIONS, random_state=seed)),
         test, concepts.tags(other)[1::2], lambda: _vgg16(len(concepts.words), weights),
         {"no MIL": "none", "MIL": "noisy-or"}, {**VGG_OPTIONS, "stages": (3, 2), "batch_size": 16}, concepts.groups,
     )  # fmt: skip
@@ -206,7 +206,7 @@ def msr_vtt_films(folder: Path, weights: Path) -> tuple[Tagging, Captions, Capti
     videos = ([frames_of(folder / "frames" / name, FRAMES) for name in part.files] for part in (train, test))
     x, other = (PictureRows(own, PICTURE) for own in videos)
     tagging = Tagging(
-        "msr-vtt", x, lambda replaced, seed: concepts.tags(train.with_replaced(replaced / CAPTIONS, seed=seed)),
+        "msr-vtt", x, lambda replaced, seed: concepts.tags(train.with_replaced(replaced / CAPTIONS, random_state=seed)),
         other, concepts.tags(test), lambda: _vgg16(len(concepts.words), weights),
         {"frame": "none", "video, MIL": "noisy-or"}, {**VGG_OPTIONS, "stages": (3, 2), "batch_size": 2}, concepts.groups,
     )  # fmt: skip

@@ -107,7 +107,7 @@ def moving(data: Path, seed: int, n: int, *, quick: bool = False) -> Films:
     problem = filmed_scenes(train, test, quick=quick)
     captioner = {"hidden": 128, "concept_size": 128, "word_size": 64, "epochs": 8, "dropout": 0.3}
     return Films(
-        problem.name, problem.x, clean.with_replaced(REPLACED / 5, seed=seed), clean, problem.test, _captions(test),
+        problem.name, problem.x, clean.with_replaced(REPLACED / 5, random_state=seed), clean, problem.test, _captions(test),
         Concepts.of(clean, words=CONTENT, groups=SPEECH), scene_network,
         {**problem.options, "pooling": "noisy-or"},
         {**captioner, "hidden": 16, "epochs": 2} if quick else captioner, meteor=not quick,

@@ -68,16 +68,20 @@ def adult(folder: Path, n: int) -> Problem:
 
 Corrupt = Callable[[Problem, int], Noisy]
 _MANY: dict[str, Corrupt] = {
-    "symmetric 20 %": lambda p, seed: simulate.symmetric(p.train_labels, 0.2, n_classes=p.k, seed=seed),
-    "symmetric 50 %": lambda p, seed: simulate.symmetric(p.train_labels, 0.5, n_classes=p.k, seed=seed),
-    "pair 40 %": lambda p, seed: simulate.pair(p.train_labels, 0.4, n_classes=p.k, seed=seed),
-    "instance 40 %": lambda p, seed: simulate.instance_dependent(p.train_labels, p.numbers, 0.4, n_classes=p.k, seed=seed),
+    "symmetric 20 %": lambda p, seed: simulate.symmetric(p.train_labels, 0.2, n_classes=p.k, random_state=seed),
+    "symmetric 50 %": lambda p, seed: simulate.symmetric(p.train_labels, 0.5, n_classes=p.k, random_state=seed),
+    "pair 40 %": lambda p, seed: simulate.pair(p.train_labels, 0.4, n_classes=p.k, random_state=seed),
+    "instance 40 %": lambda p, seed: simulate.instance_dependent(
+        p.train_labels, p.numbers, 0.4, n_classes=p.k, random_state=seed
+    ),
 }
 _TWO: dict[str, Corrupt] = {
     "symmetric 20 %": _MANY["symmetric 20 %"],
-    "symmetric 40 %": lambda p, seed: simulate.symmetric(p.train_labels, 0.4, n_classes=2, seed=seed),
-    "of the rare class 40 %": lambda p, seed: simulate.class_conditional(p.train_labels, [0.0, 0.4], seed=seed),
-    "instance 30 %": lambda p, seed: simulate.instance_dependent(p.train_labels, p.numbers, 0.3, n_classes=2, seed=seed),
+    "symmetric 40 %": lambda p, seed: simulate.symmetric(p.train_labels, 0.4, n_classes=2, random_state=seed),
+    "of the rare class 40 %": lambda p, seed: simulate.class_conditional(p.train_labels, [0.0, 0.4], random_state=seed),
+    "instance 30 %": lambda p, seed: simulate.instance_dependent(
+        p.train_labels, p.numbers, 0.3, n_classes=2, random_state=seed
+    ),
 }
 
 

@@ -62,16 +62,16 @@ def simulate_table(
     rows = np.flatnonzero(coded.codes >= 0)
     codes, k = coded.codes[rows], len(coded.classes)
     if noise == "symmetric":
-        noisy = simulate.symmetric(codes, rate, n_classes=k, seed=seed)
+        noisy = simulate.symmetric(codes, rate, n_classes=k, random_state=seed)
     elif noise == "pair":
-        noisy = simulate.pair(codes, rate, n_classes=k, seed=seed)
+        noisy = simulate.pair(codes, rate, n_classes=k, random_state=seed)
     elif noise == "instance":
         others = raw.frame.drop(label)
         typed = Schema.infer(others, raw.separator).for_learning(others).convert(others, repr(str(path)))
         numbers = typed.select(cs.numeric().fill_null(strategy="mean").cast(pl.Float64))
         if numbers.width == 0:
             raise BadInput(f"--noise instance needs numeric columns, and {str(path)!r} has none. Use symmetric or pair.")
-        noisy = simulate.instance_dependent(codes, numbers.to_numpy()[rows], rate, n_classes=k, seed=seed)
+        noisy = simulate.instance_dependent(codes, numbers.to_numpy()[rows], rate, n_classes=k, random_state=seed)
     else:
         raise BadInput(f"--noise is {noise!r}. {did_you_mean(noise, NOISES)}Choose from {', '.join(NOISES)}.")
     new = {int(rows[i]): str(coded.classes[noisy.labels[i]]) for i in np.flatnonzero(noisy.changed)}

@@ -185,7 +185,7 @@ def expectation_maximization(
     >>> rng = np.random.default_rng(0)
     >>> true = rng.integers(0, 2, 4000)
     >>> probs = np.where(np.eye(2, dtype=bool)[true], 0.95, 0.05)
-    >>> given = TransitionMatrix([[0.9, 0.1], [0.3, 0.7]]).sample(true, seed=0)
+    >>> given = TransitionMatrix([[0.9, 0.1], [0.3, 0.7]]).sample(true, random_state=0)
     >>> expectation_maximization(given, probs, strength=1, sharpness=1, ambiguity=0).transition.matrix.round(1)
     array([[0.9, 0.1],
            [0.3, 0.7]])

@@ -1,6 +1,6 @@
 """Making clean labels dirty on purpose, by every noise model that the field uses.
 
-Each function takes integer codes and a seed, and returns the new labels and the mask of what changed.
+Each function takes integer codes and a random state, and returns the new labels and the mask of what changed.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from labelproof.noise.transition import TransitionMatrix
 from labelproof.validation import (
     AnyArray,
     BoolArray,
-    Seed,
+    RandomState,
+    accepts_seed,
     check_codes,
     check_features,
     check_rate,
@@ -32,15 +33,17 @@ class Noisy(NamedTuple):
     changed: BoolArray  #: same shape: where the label differs from the clean one
 
 
-def by_transition(labels: Any, transition: TransitionMatrix | Any, *, seed: Seed = None) -> Noisy:
+@accepts_seed
+def by_transition(labels: Any, transition: TransitionMatrix | Any, *, random_state: RandomState = None) -> Noisy:
     """Draw each given label from its row of a transition matrix."""
     noise = transition if isinstance(transition, TransitionMatrix) else TransitionMatrix(transition)
     codes = check_codes(labels, noise.k)
-    given = noise.sample(codes, seed)
+    given = noise.sample(codes, random_state)
     return Noisy(given, given != codes)
 
 
-def symmetric(labels: Any, rate: float, *, n_classes: int | None = None, seed: Seed = None) -> Noisy:
+@accepts_seed
+def symmetric(labels: Any, rate: float, *, n_classes: int | None = None, random_state: RandomState = None) -> Noisy:
     """Each label is wrong with probability ``rate``, then any other class alike.
 
     Parameters
@@ -51,35 +54,40 @@ def symmetric(labels: Any, rate: float, *, n_classes: int | None = None, seed: S
         Share of labels that change. (Some papers redraw over all k classes: their rate r is ``r (k - 1) / k`` here.)
     n_classes : int, optional
         Number of classes k; the largest code plus one where left out.
-    seed : int or numpy Generator, optional
+    random_state : int, RandomState, Generator or None, default=None
 
     Examples
     --------
-    >>> noisy = symmetric([0, 1, 2] * 1000, 0.3, seed=0)
+    >>> noisy = symmetric([0, 1, 2] * 1000, 0.3, random_state=0)
     >>> abs(float(noisy.changed.mean()) - 0.3) < 0.02
     True
     """
-    return by_transition(labels, TransitionMatrix.symmetric(_n_classes(labels, n_classes), rate), seed=seed)
+    return by_transition(labels, TransitionMatrix.symmetric(_n_classes(labels, n_classes), rate), random_state=random_state)
 
 
+@accepts_seed
 def pair(
     labels: Any,
     rate: float,
     *,
     class_map: Mapping[int, int] | None = None,
     n_classes: int | None = None,
-    seed: Seed = None,
+    random_state: RandomState = None,
 ) -> Noisy:
     """Class ``i`` turns into ``class_map[i]`` (by default the next one) with probability ``rate``: asymmetric noise."""
-    return by_transition(labels, TransitionMatrix.pair(_n_classes(labels, n_classes), rate, class_map), seed=seed)
+    return by_transition(
+        labels, TransitionMatrix.pair(_n_classes(labels, n_classes), rate, class_map), random_state=random_state
+    )
 
 
-def class_conditional(labels: Any, rates: Sequence[float], *, seed: Seed = None) -> Noisy:
+@accepts_seed
+def class_conditional(labels: Any, rates: Sequence[float], *, random_state: RandomState = None) -> Noisy:
     """Class ``i`` is wrong with probability ``rates[i]``, then any other class alike."""
-    return by_transition(labels, TransitionMatrix.from_rates(rates), seed=seed)
+    return by_transition(labels, TransitionMatrix.from_rates(rates), random_state=random_state)
 
 
-def binary_purity(labels: Any, pi_p: float, pi_n: float, *, seed: Seed = None) -> Noisy:
+@accepts_seed
+def binary_purity(labels: Any, pi_p: float, pi_n: float, *, random_state: RandomState = None) -> Noisy:
     """Binary noise by the purity of the *given* classes, the π_P and π_N of the NL-GAN paper.
 
     Afterwards a share ``pi_p`` of the items given 1 (positive) are positive, and ``pi_n`` of those given 0 are negative:
@@ -89,7 +97,7 @@ def binary_purity(labels: Any, pi_p: float, pi_n: float, *, seed: Seed = None) -
     ----------
     labels : array-like of 0/1, shape (n,)
     pi_p, pi_n : float, with ``pi_p + pi_n`` in (1, 2]
-    seed : int or numpy Generator, optional
+    random_state : int, RandomState, Generator or None, default=None
 
     Raises
     ------
@@ -113,11 +121,18 @@ def binary_purity(labels: Any, pi_p: float, pi_n: float, *, seed: Seed = None) -
         )
     keep_p = min(pi_p * given_positive / positive, 1.0)
     keep_n = min(pi_n * (1 - given_positive) / (1 - positive), 1.0)
-    return by_transition(codes, [[keep_n, 1 - keep_n], [1 - keep_p, keep_p]], seed=seed)
+    return by_transition(codes, [[keep_n, 1 - keep_n], [1 - keep_p, keep_p]], random_state=random_state)
 
 
+@accepts_seed
 def instance_dependent(
-    labels: Any, features: Any, rate: float, *, spread: float = 0.1, n_classes: int | None = None, seed: Seed = None
+    labels: Any,
+    features: Any,
+    rate: float,
+    *,
+    spread: float = 0.1,
+    n_classes: int | None = None,
+    random_state: RandomState = None,
 ) -> Noisy:
     """Each item errs at a rate of its own and towards the class that its own features point to.
 
@@ -134,7 +149,7 @@ def instance_dependent(
         Mean share of labels that change. The truncation shifts it, by less than 0.01 for rates within [0.2, 0.8].
     spread : float, > 0
     n_classes : int, optional
-    seed : int or numpy Generator, optional
+    random_state : int, RandomState, Generator or None, default=None
 
     References
     ----------
@@ -146,7 +161,7 @@ def instance_dependent(
     check_rate(rate)
     if not spread > 0:
         raise BadInput(f"spread is {spread!r}. Give a standard deviation above 0.")
-    rng = rng_from(seed)
+    rng = rng_from(random_state)
     scale = x.std(axis=0)
     x = (x - x.mean(axis=0)) / np.where(scale > 0, scale, 1.0) / np.sqrt(x.shape[1])
     from scipy.stats import truncnorm  # nearly a second to import, and only this needs it
@@ -166,7 +181,8 @@ def instance_dependent(
     return Noisy(given, given != codes)
 
 
-def open_set(labels: Any, known: Sequence[int], *, rate: float = 1.0, seed: Seed = None) -> Noisy:
+@accepts_seed
+def open_set(labels: Any, known: Sequence[int], *, rate: float = 1.0, random_state: RandomState = None) -> Noisy:
     """Items of classes outside ``known`` get a label inside it: pictures that belong to no class of the task.
 
     Parameters
@@ -176,7 +192,7 @@ def open_set(labels: Any, known: Sequence[int], *, rate: float = 1.0, seed: Seed
         The classes of the task.
     rate : float in [0, 1]
         Share of the foreign items that are taken in. The others become unlabelled (-1): leave them out.
-    seed : int or numpy Generator, optional
+    random_state : int, RandomState, Generator or None, default=None
 
     Returns
     -------
@@ -189,28 +205,31 @@ def open_set(labels: Any, known: Sequence[int], *, rate: float = 1.0, seed: Seed
     inside = np.isin(codes, kept)
     if not inside.any():
         raise BadInput(f"known is {kept.tolist()}, but no label is one of these.")
-    rng = rng_from(seed)
+    rng = rng_from(random_state)
     given = codes.copy()
     given[~inside] = rng.choice(codes[inside], size=int((~inside).sum()))
     given[~inside & (rng.random(len(codes)) >= rate)] = -1
     return Noisy(given, ~inside & (given >= 0))
 
 
-def missing_tags(tags: Any, rate: float, *, seed: Seed = None) -> Noisy:
+@accepts_seed
+def missing_tags(tags: Any, rate: float, *, random_state: RandomState = None) -> Noisy:
     """Each tag that is present is forgotten with probability ``rate``; ``tags`` is 0/1 of shape (n, k)."""
     clean = check_tags(tags)
-    changed = (clean == 1) & (rng_from(seed).random(clean.shape) < check_rate(rate))
+    changed = (clean == 1) & (rng_from(random_state).random(clean.shape) < check_rate(rate))
     return Noisy(np.where(changed, 0, clean), changed)
 
 
-def incorrect_tags(tags: Any, rate: float, *, seed: Seed = None) -> Noisy:
+@accepts_seed
+def incorrect_tags(tags: Any, rate: float, *, random_state: RandomState = None) -> Noisy:
     """Each tag that is absent is added with probability ``rate``; ``tags`` is 0/1 of shape (n, k)."""
     clean = check_tags(tags)
-    changed = (clean == 0) & (rng_from(seed).random(clean.shape) < check_rate(rate))
+    changed = (clean == 0) & (rng_from(random_state).random(clean.shape) < check_rate(rate))
     return Noisy(np.where(changed, 1, clean), changed)
 
 
-def caption_replacement(caption_tags: Any, n_replaced: int, *, seed: Seed = None) -> Noisy:
+@accepts_seed
+def caption_replacement(caption_tags: Any, n_replaced: int, *, random_state: RandomState = None) -> Noisy:
     """Replace some captions of each image by captions of other images, then tag the image with any word of any caption.
 
     Of five captions one to four replaced are the 20, 40, 60 and 80 % of incorrect labels in the NMN paper. Words that
@@ -222,7 +241,7 @@ def caption_replacement(caption_tags: Any, n_replaced: int, *, seed: Seed = None
         Tag k occurs in caption c of image n.
     n_replaced : int
         Captions replaced in each image, at most c.
-    seed : int or numpy Generator, optional
+    random_state : int, RandomState, Generator or None, default=None
 
     Returns
     -------
@@ -239,7 +258,7 @@ def caption_replacement(caption_tags: Any, n_replaced: int, *, seed: Seed = None
     n, c, _ = words.shape
     if not 0 <= n_replaced <= c:
         raise BadInput(f"n_replaced is {n_replaced!r}. Give a whole number from 0 to {c}, the captions of an image.")
-    rng = rng_from(seed)
+    rng = rng_from(random_state)
     replaced = np.argsort(rng.random((n, c)), axis=1)[:, :n_replaced]  # (n, r)
     other = (np.arange(n)[:, None] + rng.integers(1, n, size=replaced.shape)) % n  # never the image itself
     mixed = words.copy()

@@ -12,7 +12,8 @@ import polars as pl
 
 from labelproof.errors import BadInput
 from labelproof.validation import (
-    Seed,
+    RandomState,
+    accepts_seed,
     check_codes,
     check_distribution,
     check_rate,
@@ -213,14 +214,15 @@ class TransitionMatrix:
     def __matmul__(self, after: TransitionMatrix) -> TransitionMatrix:
         return self.compose(after)
 
-    def sample(self, true: Any, seed: Seed = None) -> npt.NDArray[np.int64]:
+    @accepts_seed
+    def sample(self, true: Any, random_state: RandomState = None) -> npt.NDArray[np.int64]:
         """Draw a given label for each true one.
 
         Parameters
         ----------
         true : array-like of int, shape (n,)
             Codes 0..k-1.
-        seed : int or numpy Generator, optional
+        random_state : int, RandomState, Generator or None, default=None
 
         Returns
         -------
@@ -229,7 +231,7 @@ class TransitionMatrix:
         codes = check_codes(true, self.k, name="true")
         cumulative = np.cumsum(self.matrix, axis=1)
         cumulative[:, -1] = 1.0
-        uniform = rng_from(seed).random(len(codes))
+        uniform = rng_from(random_state).random(len(codes))
         given = np.empty(len(codes), np.int64)
         for i in range(self.k):
             rows = codes == i

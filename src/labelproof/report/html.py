@@ -14,7 +14,7 @@ from labelproof.report.page import gallery, histogram, render
 from labelproof.saving.files import atomic_write
 
 
-def write_report(audit: Audit, path: str | os.PathLike[str], *, title: str = "Label audit", show: Show | None = None) -> None:
+def write_report(audit: Audit, path: str | os.PathLike[str], *, title: str | None = None, show: Show | None = None) -> None:
     """Write the report of an audit as one HTML file without any reference to the network.
 
     Parameters
@@ -22,7 +22,7 @@ def write_report(audit: Audit, path: str | os.PathLike[str], *, title: str = "La
     audit : Audit
     path : path
         Written whole or not at all.
-    title : str
+    title : str, optional
     show : callable, optional
         Row number to `labelproof.data.dataset.Shown`. Where left out, items are those of the audit's ``dataset``, else they are
         read again from its ``source``, and shown by their ids where it names none.
@@ -38,7 +38,7 @@ def write_report(audit: Audit, path: str | os.PathLike[str], *, title: str = "La
     page = render(
         part.template,
         audit=audit,
-        title=title,
+        title=part.title if title is None else title,
         problem=problem,
         unit=part.unit,
         units=part.units,

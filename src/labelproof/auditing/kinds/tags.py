@@ -39,7 +39,7 @@ class AuditorOfTags(Auditor[Tags]):
     >>> rng = np.random.default_rng(0)
     >>> true = (rng.random((500, 3)) < 0.4).astype(int)
     >>> probs = np.where(true == 1, 0.9, 0.1)
-    >>> noisy = lp.simulate.missing_tags(true, 0.2, seed=0)
+    >>> noisy = lp.simulate.missing_tags(true, 0.2, random_state=0)
     >>> found = lp.audit(lp.Tags(noisy.labels), probs, dependence=False)
     >>> bool(((found.error_probability > 0.5) == noisy.changed).all())
     True

@@ -11,7 +11,7 @@ from typing import Any
 from labelproof.data.frames import Path_
 from labelproof.errors import BadInput
 from labelproof.saving.files import damaged, existing, first_line
-from labelproof.validation import Seed, check_rate, rng_from
+from labelproof.validation import RandomState, accepts_seed, check_rate, rng_from
 
 
 @dataclass(frozen=True)
@@ -61,20 +61,21 @@ class Captions:
         files, splits = tuple(self.files[i] for i in rows), tuple(self.splits[i] for i in rows)
         return Captions(ids, captions, files, splits, self.skipped)
 
-    def with_replaced(self, rate: float, *, seed: Seed = None) -> Captions:
+    @accepts_seed
+    def with_replaced(self, rate: float, *, random_state: RandomState = None) -> Captions:
         """Some captions of each item replaced by captions of other items: the paper's incorrect labels.
 
         Parameters
         ----------
         rate : float in [0, 1]
             Share of each item's captions, rounded to whole captions: 0.2 is one of five.
-        seed : int or numpy Generator, optional
+        random_state : int, RandomState, Generator or None, default=None
 
         References
         ----------
         Jiang et al. (2019), Learning from noisy labels with noise modeling network, section 3.2.
         """
-        rng, n = rng_from(seed), len(self)
+        rng, n = rng_from(random_state), len(self)
         check_rate(rate)
         if n < 2:
             raise BadInput(f"there are {n} items. Give two or more: captions are replaced by those of others.")

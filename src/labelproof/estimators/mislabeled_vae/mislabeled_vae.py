@@ -119,7 +119,7 @@ class MislabeledVAE(Saveable, ClassifierMixin, TransformerMixin, BaseEstimator):
     >>> import labelproof as lp, numpy as np
     >>> from sklearn.datasets import load_iris
     >>> x, true = load_iris(return_X_y=True)
-    >>> labels = lp.simulate.symmetric(true, 0.2, seed=0).labels
+    >>> labels = lp.simulate.symmetric(true, 0.2, random_state=0).labels
     >>> labels[np.arange(150) % 3 > 0] = -1                     # two thirds have no label
     >>> model = lp.MislabeledVAE(transition=0.2).fit(x, labels)
     >>> bool(model.score(x, true) > 0.85)

@@ -123,7 +123,7 @@ class NLGAN(Saveable, BaseEstimator):  # type: ignore[misc]
     >>> warnings.simplefilter("ignore")                     # two epochs are too short for variety
     >>> digits = load_digits()
     >>> rows = digits.target < 2
-    >>> noisy = lp.simulate.symmetric(digits.target[rows], 0.2, seed=0)
+    >>> noisy = lp.simulate.symmetric(digits.target[rows], 0.2, random_state=0)
     >>> gan = lp.NLGAN(0.8, 0.8, epochs=2, upsample=640)
     >>> images, labels = gan.fit(digits.images[rows] / 16, noisy.labels).generate(10)
     >>> images.shape, labels.tolist()

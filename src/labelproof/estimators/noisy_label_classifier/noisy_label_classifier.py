@@ -121,7 +121,7 @@ class NoisyLabelClassifier(Saveable, ClassifierMixin, BaseEstimator):  # type: i
     >>> import labelproof as lp
     >>> from sklearn.datasets import load_iris
     >>> x, true = load_iris(return_X_y=True)
-    >>> noisy = lp.simulate.symmetric(true, 0.2, seed=0)
+    >>> noisy = lp.simulate.symmetric(true, 0.2, random_state=0)
     >>> model = lp.NoisyLabelClassifier("elr", epochs=40, batch_size=32).fit(x, noisy.labels)
     >>> bool(model.score(x, true) > 0.93)
     True

@@ -114,7 +114,7 @@ class NoisyTagClassifier(Saveable, ClassifierMixin, BaseEstimator):  # type: ign
     >>> rng = np.random.default_rng(0)
     >>> x = rng.normal(size=(400, 5))
     >>> true = (x[:, :3] > 0).astype(int)
-    >>> noisy = lp.simulate.missing_tags(true, 0.3, seed=0)
+    >>> noisy = lp.simulate.missing_tags(true, 0.3, random_state=0)
     >>> model = lp.NoisyTagClassifier("auto", noise="feature-independent", stages=(10, 20), noise_lr=10).fit(x, noisy.labels)
     >>> bool((model.predict(x) == true).mean() > 0.9)
     True

@@ -30,6 +30,8 @@ class ReportPart:
     ----------
     template : str
         Extends ``report.html.jinja``.
+    title : str
+        Of the page, where it is not named.
     unit, units : str
         What a site is called, one and several.
     columns : mapping
@@ -37,6 +39,7 @@ class ReportPart:
     """
 
     template = "report.html.jinja"
+    title = "Label audit"
     unit, units = "label", "labels"
     columns: Mapping[str, str] = {
         "id": "id",

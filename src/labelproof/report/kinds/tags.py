@@ -33,6 +33,7 @@ class ReportOfTags(ReportPart):
     """The two rates of each tag, and items rather than sites."""
 
     template = "kinds/tags.html.jinja"
+    title = "Tag audit"
     unit, units = "pair", "pairs of item and tag"
     columns: Mapping[str, str] = {
         "id": "id",

@@ -33,7 +33,7 @@ class ReviewSession:
     store : Store
     budget : int
         Number of reviews in all, those already in the store included.
-    measure, overlap, seed
+    measure, overlap, random_state
         See `labelproof.review.plan.queue.make_queue`.
     """
 
@@ -45,12 +45,14 @@ class ReviewSession:
         budget: int,
         measure: float = MEASURE,
         overlap: float = 0.0,
-        seed: int = 0,
+        random_state: int = 0,
     ) -> None:
         self.candidates, self.store, self.budget = candidates, store, budget
         self.data = data_of(candidates, store)  # what the store knows these data as
-        self._options = {"budget": budget, "measure": measure, "overlap": overlap, "seed": seed}
-        self.queue = make_queue(candidates.error_probability, budget, measure=measure, overlap=overlap, seed=seed)
+        self._options = {"budget": budget, "measure": measure, "overlap": overlap, "random_state": random_state}
+        self.queue = make_queue(
+            candidates.error_probability, budget, measure=measure, overlap=overlap, random_state=random_state
+        )
         ids = candidates.table["id"]
         self._plan: list[tuple[str, int]] = [
             (ids[row], wanted) for row, wanted in zip(self.queue.rows.tolist(), self.queue.wanted.tolist(), strict=True)

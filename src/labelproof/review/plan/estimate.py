@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from labelproof.auditing.findings import ErrorRate
 from labelproof.errors import BadInput
-from labelproof.validation import BoolArray, FloatArray, Seed, rng_from
+from labelproof.validation import BoolArray, FloatArray, RandomState, accepts_seed, rng_from
 
 STRATA = 5
 DOUBT = 0.03  # least variance that an error probability is credited with: the audit may be wrong where it is sure
@@ -46,8 +46,9 @@ def strata_of(error_probability: FloatArray, n_strata: int = STRATA) -> npt.NDAr
     return stratum
 
 
+@accepts_seed
 def plan_measurement(
-    error_probability: FloatArray, n_reviews: int, *, n_strata: int = STRATA, seed: Seed = 0
+    error_probability: FloatArray, n_reviews: int, *, n_strata: int = STRATA, random_state: RandomState = 0
 ) -> MeasurementPlan:
     """Choose which items to review so that the error rate is known best: equally many of each of `strata_of`, at random.
 
@@ -57,7 +58,7 @@ def plan_measurement(
     n_reviews : int
         At least two for each stratum.
     n_strata : int
-    seed : int or numpy Generator
+    random_state : int, RandomState, Generator or None, default=0
 
     Returns
     -------
@@ -70,7 +71,7 @@ def plan_measurement(
     stratum = strata_of(error_probability, n_strata)
     if not 2 * n_strata <= n_reviews <= len(stratum):
         raise BadInput(f"n_reviews is {n_reviews}. Give at least {2 * n_strata} and at most the {len(stratum)} items.")
-    rng = rng_from(seed)
+    rng = rng_from(random_state)
     chosen: list[npt.NDArray[np.int64]] = []
     left = n_reviews
     sizes = np.bincount(stratum, minlength=n_strata)

@@ -67,7 +67,7 @@ class Queue:
 
 
 def make_queue(
-    error_probability: FloatArray, budget: int, *, measure: float = MEASURE, overlap: float = 0.0, seed: int = 0
+    error_probability: FloatArray, budget: int, *, measure: float = MEASURE, overlap: float = 0.0, random_state: int = 0
 ) -> Queue:
     """Plan a budget of reviews.
 
@@ -84,7 +84,7 @@ def make_queue(
         Share of the items that measure.
     overlap : float in [0, 1]
         Share of the items that two reviewers get, drawn at random.
-    seed : int
+    random_state : int, default=0
 
     Returns
     -------
@@ -102,7 +102,7 @@ def make_queue(
             raise BadInput(f"{name} is {share!r}. Give a share between 0 and 1.")
     hunt = np.argsort(-error_probability, kind="stable")
     stratum = strata_of(error_probability)
-    random = _in_turn(stratum, seed)
+    random = _in_turn(stratum, random_state)
     size = min(budget, n)
     measures = np.floor(np.arange(1, size + 1) * measure) > np.floor(np.arange(size) * measure)
     rows = np.empty(size, np.int64)
@@ -115,7 +115,7 @@ def make_queue(
         rows[place] = order[at]
         taken[order[at]] = True
         next_of[is_random] = at + 1
-    twice = np.random.default_rng([seed, 1]).random(n)[rows] < overlap
+    twice = np.random.default_rng([random_state, 1]).random(n)[rows] < overlap
     wanted = 1 + twice
     keep = int(np.searchsorted(np.cumsum(wanted), budget, side="right"))
     hunted = np.empty(n, np.int64)
@@ -123,10 +123,10 @@ def make_queue(
     return Queue(rows[:keep], measures[:keep], wanted[:keep], stratum.astype(np.int8), hunted)
 
 
-def _in_turn(stratum: IntArray, seed: int) -> npt.NDArray[np.int64]:
+def _in_turn(stratum: IntArray, random_state: int) -> npt.NDArray[np.int64]:
     """All rows: in random order within each stratum, the strata taking turns."""
     n = len(stratum)
-    mixed = np.random.default_rng([seed, 0]).permutation(n)
+    mixed = np.random.default_rng([random_state, 0]).permutation(n)
     by_stratum = mixed[np.argsort(stratum[mixed], kind="stable")]
     sizes = np.bincount(stratum)
     turn = np.arange(n) - np.repeat(np.cumsum(sizes) - sizes, sizes)  # place within the stratum
