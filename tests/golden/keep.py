@@ -29,55 +29,50 @@ PATTERNS = (
     (re.compile(r"\b(?=[0-9a-f]*[a-f])[0-9a-f]{16,64}\b"), "<hex>"),
     (re.compile(r"\blabelproof v?\d+\.\d+\.\d+\w*"), "labelproof <version>"),
 )
-BLOCKS = set(
-    [
-        "address",
-        "article",
-        "aside",
-        "blockquote",
-        "body",
-        "caption",
-        "details",
-        "div",
-        "dl",
-        "dt",
-        "figcaption",
-        "figure",
-        "footer",
-        "form",
-        "h1",
-        "h2",
-        "h3",
-        "h4",
-        "h5",
-    ]
-)
-BLOCKS |= set(
-    [
-        "h6",
-        "head",
-        "header",
-        "hr",
-        "html",
-        "li",
-        "main",
-        "nav",
-        "ol",
-        "p",
-        "pre",
-        "section",
-        "summary",
-        "table",
-        "tbody",
-        "tfoot",
-        "thead",
-        "title",
-        "tr",
-        "ul",
-        "br",
-        "option",
-    ]
-)
+BLOCKS = [
+    "address",
+    "article",
+    "aside",
+    "blockquote",
+    "body",
+    "br",
+    "caption",
+    "details",
+    "div",
+    "dl",
+    "dt",
+    "figcaption",
+    "figure",
+    "footer",
+    "form",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    "head",
+    "header",
+    "hr",
+    "html",
+    "li",
+    "main",
+    "nav",
+    "ol",
+    "option",
+    "p",
+    "pre",
+    "section",
+    "summary",
+    "table",
+    "tbody",
+    "tfoot",
+    "thead",
+    "title",
+    "tr",
+    "ul",
+]
+LEAVES = re.compile(r"\[\n[^\[\]{}]*\n\s*\]")  # lists of numbers and words, which then stand on one line
 HIDDEN = {"script", "style", "template"}
 
 
@@ -125,6 +120,7 @@ class Keep:
     def value(self, name: str, value: Any) -> None:
         """Keep what is made of dicts, lists, numbers, texts and arrays."""
         text = json.dumps(self.plain(value), indent=1, sort_keys=True, ensure_ascii=False)
+        text = LEAVES.sub(lambda found: re.sub(r"\n\s*", " ", found[0]), text)
         (self.out / _ending(name, ".json")).write_text(text + "\n", encoding="utf-8")
 
     def table(self, name: str, frame: pl.DataFrame) -> None:
@@ -160,6 +156,12 @@ class Keep:
         keep = _KEPT.get(place.suffix)
         if keep is not None:
             keep(self, place, named)
+
+    def model(self, path: str | Path) -> None:
+        """Keep which files a trained model has, and the labels that its training found wrong; not how it is written."""
+        self.text(f"{path}.files", "\n".join(sorted(str(p.relative_to(path)) for p in Path(path).rglob("*") if p.is_file())))
+        if (issues := Path(path) / "issues.parquet").exists():
+            self.path(issues)
 
     def change(self, original: str | Path, copy: str | Path) -> None:
         """Keep in which lines a copy of a text file differs from the original, and whether anything else does."""
@@ -206,7 +208,8 @@ class Keep:
         }
         if numbers:
             about |= {"mean": rounded(float(np.nanmean(array))), "std": rounded(float(np.nanstd(array)))}
-            flat = array.reshape(-1)
+            flat = array.reshape(-1).astype(float)
+            about["order"] = rounded(float(np.nanmean(flat * np.linspace(0, 1, len(flat)))))
             about["every"] = self.plain(flat[:: max(1, len(flat) // 40)].tolist())
         return about
 
@@ -244,9 +247,9 @@ class _Blocks(HTMLParser):
         if tag in BLOCKS:
             self.lines.append("")
         elif tag == "dd":
-            self.lines[-1:] = (
-                [self.lines[-2].rstrip() + " = "] if len(self.lines) > 1 and not self.lines[-1] else [self.lines[-1] + " = "]
-            )
+            if len(self.lines) > 1 and not self.lines[-1]:
+                self.lines.pop()  # a term and what it is, on one line
+            self.lines[-1] += " = "
         elif tag in ("td", "th"):
             self.lines[-1] += " | "
         elif tag == "img":

@@ -80,8 +80,8 @@ def audit_questions(keep: Keep) -> None:
 @case()
 def audit_pictures(keep: Keep) -> None:
     """A folder of class folders, one file broken."""
-    inputs.picture_folder(Path("digits"))
-    keep.command("audit", "digits", "--out", "audit", "--folds", 3)
+    inputs.picture_folder(Path("digits"), 90)
+    keep.command("audit", "digits", "--out", "audit", "--folds", 2)
     keep.path("audit")
 
 
@@ -101,13 +101,13 @@ def audit_split_pictures(keep: Keep) -> None:
 @case()
 def audit_manifest(keep: Keep) -> None:
     """A table of picture files and their labels."""
-    found = inputs.picture_folder(Path("digits"))
+    found = inputs.picture_folder(Path("digits"), 80)
     rows = [(f"digits/{name}", name.split("/")[0], f"k{i}") for i, name in enumerate(found)]
     frame = pl.DataFrame(
         [*rows, ("digits/digit 3/broken.png", "digit 3", "bad"), ("digits/absent.png", "digit 4", "gone")], orient="row"
     )
     frame.rename({"column_0": "file", "column_1": "what", "column_2": "key"}).write_csv("m.csv")
-    keep.command("audit", "m.csv", "--label", "what", "--image", "file", "--id", "key", "--out", "audit", "--folds", 3)
+    keep.command("audit", "m.csv", "--label", "what", "--image", "file", "--id", "key", "--out", "audit", "--folds", 2)
     keep.path("audit")
 
 

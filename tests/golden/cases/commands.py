@@ -130,7 +130,7 @@ def simulate(keep: Keep) -> None:
     keep.path("pair.parquet")
 
 
-@case()
+@case(slow=True)
 def demo(keep: Keep) -> None:
     """The first thing that users try."""
     keep.command("demo", "--out", "demo")
