@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -36,17 +37,15 @@ class Page:
         self.log: list[dict[str, Any]] = []
         words = ["review", *map(str, arguments), "--no-browser", "--port", "0"]
         command = [sys.executable, "-c", "from labelproof.cli import main; main()", *words]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        printed = [f"$ labelproof {' '.join(words)}\n"]
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            printed.append(line)
-            if found := re.search(r"(http://[^/\s]+)/\?token=(\S+)", line):
-                self.address, self.token = found.groups()
-                break
-        else:
-            raise RuntimeError("".join([*printed, self.process.communicate()[1]]))
-        self.printed = printed
+        self.printed = f"$ labelproof {' '.join(words)}\n"
+        self.files = [Path(f"{name}.out"), Path(f"{name}.err")]  # a pipe could lose lines that come with the link
+        with self.files[0].open("w") as out, self.files[1].open("w") as err:
+            self.process = subprocess.Popen(command, stdout=out, stderr=err)
+        while not (found := re.search(r"(http://[^/\s]+)/\?token=(\S+)\s", self.files[0].read_text())):
+            if self.process.poll() is not None:
+                raise RuntimeError(self.printed + "".join(file.read_text() for file in self.files))
+            time.sleep(0.05)
+        self.address, self.token = found.groups()
         self.people: dict[str, httpx.Client] = {}
 
     def __enter__(self) -> Page:
@@ -54,8 +53,8 @@ class Page:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.process.send_signal(signal.SIGINT)
-        out, err = self.process.communicate(timeout=60)
-        ended = f"{''.join(self.printed)}{out}{err}[exit {self.process.returncode}]\n"
+        status = self.process.wait(timeout=60)
+        ended = self.printed + "".join(file.read_text() for file in self.files) + f"[exit {status}]\n"
         self.keep.text(f"{self.name}.commands", re.sub(r"\n\s*\n", "\n", ended))
         self.keep.value(self.name, self.log)
 
