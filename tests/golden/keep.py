@@ -72,6 +72,9 @@ BLOCKS = [
     "tr",
     "ul",
 ]
+LOGGED = re.compile(
+    r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d+\s+[A-Z]+ |\(.*\bpid=\d+"
+)  # lines of Ray, with times and numbers of processes
 LEAVES = re.compile(r"\[\n[^\[\]{}]*\n\s*\]")  # lists of numbers and words, which then stand on one line
 HIDDEN = {"script", "style", "template"}
 
@@ -273,7 +276,7 @@ def page_text(html: str) -> str:
 
 
 def _lines(text: str) -> Iterator[str]:
-    yield from (line.rstrip() for line in text.splitlines() if line.strip())
+    yield from (line.rstrip() for line in text.splitlines() if line.strip() and not LOGGED.match(line))
 
 
 def _decoded(path: Path) -> list[str]:
