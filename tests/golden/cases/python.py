@@ -39,16 +39,9 @@ def keep_audit(keep: Keep, name: str, found: Any) -> None:
 
 def keep_tag_audit(keep: Keep, name: str, found: Any) -> None:
     """All that an audit of tags says."""
-    about = {
-        "repr": repr(found),
-        "names": found.names,
-        "counts": found.counts,
-        "error_rate": found.error_rate._asdict(),
-        "missing_rates": found.missing_rates,
-        "incorrect_rates": found.incorrect_rates,
-        "error_probability": found.error_probability,
-        "item_score": found.item_score,
-    }
+    told = ["names", "counts", "missing_rates", "incorrect_rates", "error_probability", "item_score"]
+    about = {one: getattr(found, one, "absent") for one in told}  # so that one name that goes takes none of the others along
+    about |= {"repr": repr(found), "error_rate": found.error_rate._asdict()}
     keep.value(name, about)
     keep.table(f"{name}.issues", found.issues)
     keep.table(f"{name}.items", found.items)
