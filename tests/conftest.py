@@ -20,6 +20,8 @@ from sklearn.datasets import load_digits
 
 import labelproof as lp
 
+collect_ignore = ["golden"]  # a script of its own, see its README
+
 
 def pytest_xdist_auto_num_workers() -> int:
     """As many as there are cores to be had, which a container may show more of; each takes a gigabyte."""
