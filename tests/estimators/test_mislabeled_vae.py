@@ -141,9 +141,9 @@ def test_other_likelihoods_and_options(digits):
     longer = {"epochs": (120, 40, 40), "accelerator": "cpu"}
     for options in ({"label_in_encoder": True}, {"prior": [0.2, 0.3, 0.5]}, {"prior": "learned", "n_layers": 2}):
         assert lp.MislabeledVAE(0.1, **options, **longer).fit(iris, kind).score(iris, kind) > 0.8
-    drawn = lp.MislabeledVAE(0.1, **longer).fit(iris, kind).sample(np.repeat([0, 2], 200), seed=1)
+    drawn = lp.MislabeledVAE(0.1, **longer).fit(iris, kind).sample(np.repeat([0, 2], 200), random_state=1)
     assert np.abs(drawn[:200].mean(0) - iris[kind == 0].mean(0)).max() < 0.6
-    assert np.array_equal(lp.MislabeledVAE(0.1, epochs=(1, 1, 1)).fit(iris, kind).sample([0], seed=3).shape, (1, 4))
+    assert np.array_equal(lp.MislabeledVAE(0.1, epochs=(1, 1, 1)).fit(iris, kind).sample([0], random_state=3).shape, (1, 4))
     counted = lp.MislabeledVAE(0.1, likelihood="zinb", latent_library=True, epochs=(3, 3, 3)).fit(np.floor(x), y)
     assert np.isfinite(counted.elbo_)
     assert (counted.sample([1] * 5) % 1 == 0).all()

@@ -72,7 +72,7 @@ def test_the_conventions_of_multi_label_estimators(tagged):
     assert model.classes_.tolist() == list("abcdefgh")
     again = clone(model).fit(x, given)
     assert np.array_equal(again.decision_function(x), model.decision_function(x))  # the same seed
-    other = clone(model).set_params(seed=1).fit(x, given)
+    other = clone(model).set_params(random_state=1).fit(x, given)
     assert not np.array_equal(other.decision_function(x), model.decision_function(x))
 
 

@@ -110,11 +110,17 @@ class Repeated(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """
 
     def __init__(
-        self, shape: tuple[int, ...] = (28, 28), times: int = 1, *, seed: int = 0, epochs: int = 25, augment: float = 0.0
+        self,
+        shape: tuple[int, ...] = (28, 28),
+        times: int = 1,
+        *,
+        random_state: int = 0,
+        epochs: int = 25,
+        augment: float = 0.0,
     ) -> None:
         self.shape = shape
         self.times = times
-        self.seed = seed
+        self.random_state = random_state
         self.epochs = epochs
         self.augment = augment
 
@@ -123,7 +129,7 @@ class Repeated(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         rows = np.repeat(np.arange(len(X)), self.times)
         images = np.asarray(X, np.uint8)[rows].reshape(-1, *self.shape)
         weight = None if sample_weight is None else np.asarray(sample_weight)[rows]
-        model = second_stage(images, self.seed, self.epochs, self.augment)
+        model = second_stage(images, self.random_state, self.epochs, self.augment)
         self.model_ = model.fit(images, np.asarray(y)[rows], sample_weight=weight)
         self.classes_ = self.model_.classes_
         return self
@@ -294,7 +300,7 @@ def _measured(
         model: Any = classifier_of_generated(images, gan, seed, regime.second).fit(images, labels)
         return {**row, "accuracy": float(model.score(pictures.x_test, pictures.true_test))}
     times = max(1, regime.epoch // len(own))
-    model = Repeated(x.shape[1:], times, seed=seed, epochs=regime.second, augment=strength)
+    model = Repeated(x.shape[1:], times, random_state=seed, epochs=regime.second, augment=strength)
     if method == "RP":
         model = RankPruning(model, n_folds=3, random_state=seed)
     flat_test = pictures.x_test.reshape(len(pictures.x_test), -1)
