@@ -110,13 +110,7 @@ class Repeated(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """
 
     def __init__(
-        self,
-        shape: tuple[int, ...] = (28, 28),
-        times: int = 1,
-        *,
-        random_state: int = 0,
-        epochs: int = 25,
-        augment: float = 0.0,
+        self, shape: tuple[int, ...] = (28, 28), times: int = 1, random_state: int = 0, epochs: int = 25, augment: float = 0.0
     ) -> None:
         self.shape = shape
         self.times = times
