@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sized
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
@@ -134,7 +135,7 @@ def _train_tagger(
         )
 
 
-def _instances(chosen: list[list[Path]], size: int, *, decoded: bool) -> Any:
+def _instances(chosen: list[list[Path]], size: int, *, decoded: bool) -> Sized:
     """Pictures, or videos, in memory; or rows that are decoded when they are asked for."""
     from labelproof.data.picture_rows import PictureRows
     from labelproof.data.readers.tagged import decode_items

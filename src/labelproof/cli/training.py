@@ -37,6 +37,7 @@ from labelproof.errors import BadInput
 if TYPE_CHECKING:
     from labelproof.auditing.findings import Audit
     from labelproof.data.dataset import Dataset
+    from labelproof.estimators.noisy_label_classifier.noisy_label_classifier import NoisyLabelClassifier
 
 
 @app.command()
@@ -95,7 +96,7 @@ def train(
 
     running = running_beside(folder)
     with atomic_folder(folder, overwrite=overwrite) as partial:
-        options: dict[str, Any] = {"label": label, "text": text, "image": image, "id": id_, "embeddings": embeddings}
+        options: dict[str, object] = {"label": label, "text": text, "image": image, "id": id_, "embeddings": embeddings}
         options |= {"ignore": ignore, "keep": keep, "missing": words(missing), "encoding": encoding}
         dataset = _dataset(data, labels, features, options)
         for leak in dataset.leaks:
@@ -134,11 +135,11 @@ def _dataset(data: Path | None, labels: Path | None, features: Path | None, opti
     return read_arrays(features, labels, missing=options["missing"])
 
 
-def _options(given: list[str] | None) -> dict[str, Any] | None:
+def _options(given: list[str] | None) -> dict[str, object] | None:
     """``name=value`` with values as JSON where they are that, text otherwise."""
     import json
 
-    found: dict[str, Any] = {}
+    found: dict[str, object] = {}
     for pair in given or []:
         name, sign, value = pair.partition("=")
         if not sign:
@@ -166,7 +167,7 @@ def _keep_logs(running: Path, partial: Path) -> None:
     shutil.copytree(running / LOG_FOLDER, partial / LOG_FOLDER)
 
 
-def _print_trained(model: Any, found: Audit, folder: Path) -> None:
+def _print_trained(model: NoisyLabelClassifier, found: Audit, folder: Path) -> None:
     rate, counts = found.error_rate, found.counts
     out.print(
         f"\nTrained with [bold]{model.method}[/bold] on {model.history_.n:,} items. By the course of training "

@@ -11,7 +11,6 @@ Wei et al. (2022), Learning with noisy labels revisited: a study using real-worl
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +25,7 @@ from labelproof.experiments.record import Record
 from labelproof.report.plots import dots
 from labelproof.saving.files import existing
 from labelproof.training.augmentation import shifted
+from labelproof.validation import AnyArray
 
 METHODS = ("cross-entropy", "elr", "sop", "dividemix")
 LABELS = ("worse_label", "aggre_label")
@@ -75,7 +75,7 @@ def flipped_and_shifted(batch: Tensor) -> Tensor:
     return shifted(torch.where(mirrored, batch.flip(3), batch), 4)
 
 
-def in_original_order(archive: Archive, clean: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+def in_original_order(archive: Archive, clean: AnyArray) -> npt.NDArray[np.uint8]:
     """Training pictures of these classes, one after the other, shape (n, 32, 32, 3)."""
     seen, found = [0] * len(archive.names), []
     for label in clean.astype(int).tolist():

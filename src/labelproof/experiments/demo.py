@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from sklearn.datasets import load_digits
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.model_selection import train_test_split
@@ -18,6 +16,7 @@ from labelproof.data.readers.arrays import read_arrays
 from labelproof.noise import simulate
 from labelproof.report.html import write_report
 from labelproof.saving.folders import atomic_folder
+from labelproof.validation import AnyArray
 
 RATE = 0.15
 
@@ -64,7 +63,7 @@ def run(folder: str | os.PathLike[str], *, rate: float = RATE, seed: int = 0, ov
         flagged = found.error_probability >= 0.5
         repaired = np.where(flagged, found.suggested.astype(int), noisy.labels)
 
-        def accuracy(labels: npt.NDArray[Any]) -> float:
+        def accuracy(labels: AnyArray) -> float:
             model = HistGradientBoostingClassifier(random_state=seed).fit(flat, labels)
             return float(model.score(test.reshape(len(test), -1), test_labels))
 

@@ -27,6 +27,7 @@ from labelproof.estimators.nl_gan.adversaries import filters_for
 from labelproof.estimators.nl_gan.generative_cleaner import classifier_of_generated, second_stage
 from labelproof.estimators.nl_gan.nl_gan import NLGAN
 from labelproof.estimators.nl_gan.soft_labels import Shares, soft_labels
+from labelproof.estimators.noisy_label_classifier.noisy_label_classifier import NoisyLabelClassifier
 from labelproof.estimators.rank_pruning import RankPruning
 from labelproof.experiments.cifar10 import Archive
 from labelproof.experiments.record import Record, Row, averaged
@@ -34,7 +35,7 @@ from labelproof.noise.simulate import binary_purity
 from labelproof.report.plots import histogram, picture_grids
 from labelproof.saving.files import existing
 from labelproof.training.augmentation import strength_for
-from labelproof.validation import did_you_mean
+from labelproof.validation import AnyArray, ArrayLike, did_you_mean
 
 SHARES = (Shares(0.85, 0.85), Shares(0.7, 0.85), Shares(0.6, 0.65))
 SIZES = (1000, 100)
@@ -110,29 +111,29 @@ class Repeated(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """
 
     def __init__(
-        self, shape: tuple[int, ...] = (28, 28), times: int = 1, *, seed: int = 0, epochs: int = 25, augment: float = 0.0
+        self, shape: tuple[int, ...] = (28, 28), times: int = 1, random_state: int = 0, epochs: int = 25, augment: float = 0.0
     ) -> None:
         self.shape = shape
         self.times = times
-        self.seed = seed
+        self.random_state = random_state
         self.epochs = epochs
         self.augment = augment
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Repeated:
+    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Repeated:
         """Train on rows (n, pixels)."""
         rows = np.repeat(np.arange(len(X)), self.times)
         images = np.asarray(X, np.uint8)[rows].reshape(-1, *self.shape)
         weight = None if sample_weight is None else np.asarray(sample_weight)[rows]
-        model = second_stage(images, self.seed, self.epochs, self.augment)
+        model = second_stage(images, self.random_state, self.epochs, self.augment)
         self.model_ = model.fit(images, np.asarray(y)[rows], sample_weight=weight)
         self.classes_ = self.model_.classes_
         return self
 
-    def predict_proba(self, X: Any) -> npt.NDArray[np.float64]:
+    def predict_proba(self, X: ArrayLike) -> npt.NDArray[np.float64]:
         """Shape (n, k)."""
         return np.asarray(self.model_.predict_proba(np.asarray(X, np.uint8).reshape(-1, *self.shape)))
 
-    def predict(self, X: Any) -> npt.NDArray[Any]:
+    def predict(self, X: ArrayLike) -> AnyArray:
         """Shape (n,)."""
         return np.asarray(self.classes_[self.predict_proba(X).argmax(axis=1)])
 
@@ -221,7 +222,7 @@ def run(
 def _table(record: Record, data: Path, asked: Asked) -> Record:
     record = TableRecord(record.path, record.rows, record.skipped)
     chosen = _chosen(asked.rows, list(PUBLISHED), "the table", asked.quick)
-    loaded: dict[str, tuple[Pictures, Any]] = {}
+    loaded: dict[str, tuple[Pictures, NoisyLabelClassifier]] = {}
     for number in range(asked.seeds):
         for line in chosen:
             kind, size = line.rsplit("-", 1)
@@ -260,7 +261,7 @@ def _chosen(rows: Sequence[str], names: list[str], what: str, quick: bool) -> li
     return list(rows) or names[: 1 if quick else None]
 
 
-def _judge(pictures: Pictures, quick: bool) -> Any:
+def _judge(pictures: Pictures, quick: bool) -> NoisyLabelClassifier:
     """A classifier of all clean training pictures, to say which of the generated ones have the right label."""
     from labelproof.estimators.noisy_label_classifier.noisy_label_classifier import NoisyLabelClassifier
 
@@ -278,7 +279,7 @@ def _measured(
     shares: Shares,
     seed: int,
     regime: Regime,
-    judge: Any,
+    judge: NoisyLabelClassifier,
 ) -> Row:
     """What one training of one method reaches on the test pictures."""
     x, strength = pictures.x[own], strength_for(len(own)) if warps else 0.0
@@ -294,7 +295,7 @@ def _measured(
         model: Any = classifier_of_generated(images, gan, seed, regime.second).fit(images, labels)
         return {**row, "accuracy": float(model.score(pictures.x_test, pictures.true_test))}
     times = max(1, regime.epoch // len(own))
-    model = Repeated(x.shape[1:], times, seed=seed, epochs=regime.second, augment=strength)
+    model = Repeated(x.shape[1:], times, random_state=seed, epochs=regime.second, augment=strength)
     if method == "RP":
         model = RankPruning(model, n_folds=3, random_state=seed)
     flat_test = pictures.x_test.reshape(len(pictures.x_test), -1)

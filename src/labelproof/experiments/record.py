@@ -53,7 +53,7 @@ class Record:
         except (json.JSONDecodeError, KeyError, TypeError) as error:
             raise CorruptArtifact(f"{str(path)!r} is no record of an experiment ({error}). Delete it.") from error
 
-    def has(self, **key: Any) -> bool:
+    def has(self, **key: object) -> bool:
         """Whether a row with these values was measured."""
         return any(all(row.get(name) == value for name, value in key.items()) for row in self.rows)
 
@@ -65,7 +65,7 @@ class Record:
         return found
 
     @contextmanager
-    def measuring(self, **key: Any) -> Iterator[Row]:
+    def measuring(self, **key: object) -> Iterator[Row]:
         """A row to fill in; it is added and written when the block ends well."""
         row: Row = dict(key)
         began = time.perf_counter()
@@ -115,7 +115,7 @@ def averaged(rows: Iterable[Row], name: str) -> Row:
     return {name: float(known.mean()), f"{name}{SPREAD}": float(spread)}
 
 
-def gained(rows: Iterable[Row], name: str, base: Mapping[Any, Row]) -> Row:
+def gained(rows: Iterable[Row], name: str, base: Mapping[object, Row]) -> Row:
     """``gain``: how much more rows have than that of the same seed in ``base``, averaged over those that have one there."""
     return averaged([{"gain": row[name] - base[row["seed"]][name]} for row in rows if row["seed"] in base], "gain")
 

@@ -19,7 +19,7 @@ AnyArray = npt.NDArray[Any]
 ArrayLike = Sized  # an array, list, series, frame or tensor: whatever `to_numpy` takes
 
 
-def to_numpy(values: Any, name: str) -> AnyArray:
+def to_numpy(values: object, name: str) -> AnyArray:
     """Return ``values`` as a numpy array without copying where possible.
 
     Parameters
@@ -61,7 +61,7 @@ def _from_torch(tensor: Any) -> AnyArray:
     return np.asarray(dense.numpy())
 
 
-def _from_arrow(values: Any) -> Any:
+def _from_arrow(values: Any) -> object:
     """An Arrow array, chunked or dictionary-encoded, or a table, with nulls as None or NaN."""
     if hasattr(values, "to_pandas") and hasattr(values, "schema"):
         return values.to_pandas().to_numpy()
@@ -78,7 +78,7 @@ def _is_number(values: Any) -> bool:
     return bool(pyarrow.types.is_integer(values.type)) or bool(pyarrow.types.is_floating(values.type))
 
 
-def check_pandas_index(**named: Any) -> None:
+def check_pandas_index(**named: object) -> None:
     """Refuse pandas objects whose indices differ: joined by position they would pair the wrong rows."""
     indexed = [(name, value.index) for name, value in named.items() if hasattr(value, "index") and hasattr(value, "iloc")]
     for (name_a, index_a), (name_b, index_b) in itertools.pairwise(indexed):
@@ -91,7 +91,7 @@ def check_pandas_index(**named: Any) -> None:
             )
 
 
-def check_ids(ids: Any | None, n: int) -> AnyArray:
+def check_ids(ids: object | None, n: int) -> AnyArray:
     """Check item ids: one per row, none twice. Without ids the row numbers are used."""
     if ids is None:
         return np.arange(n)
@@ -108,7 +108,7 @@ def check_ids(ids: Any | None, n: int) -> AnyArray:
     return array
 
 
-def check_features(x: Any, *, name: str = "x") -> FloatArray:
+def check_features(x: object, *, name: str = "x") -> FloatArray:
     """Check a numeric feature array with one row per item, e.g. (n, d) or (n, height, width)."""
     array = to_numpy(x, name)
     if array.ndim < 2 or len(array) == 0 or array.dtype.kind not in "biuf":
@@ -136,7 +136,7 @@ def take_rows(x: Any, rows: npt.NDArray[np.int64]) -> Any:
     return [x[i] for i in rows] if isinstance(x, list | tuple) else x[rows]
 
 
-def did_you_mean(name: Any, candidates: Sequence[Any]) -> str:
+def did_you_mean(name: object, candidates: Sequence[object]) -> str:
     """A sentence that suggests the nearest of ``candidates``, or the empty string."""
     near = difflib.get_close_matches(str(name), [str(c) for c in candidates], n=1, cutoff=0.5)
     return f"Did you mean {near[0]!r}? " if near else ""

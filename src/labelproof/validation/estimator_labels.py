@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 from sklearn.utils.multiclass import check_classification_targets
@@ -13,7 +11,7 @@ from labelproof.errors import BadInput
 from labelproof.validation import AnyArray, check_labels, is_missing, to_numpy
 
 
-def coded_labels(y: Any) -> tuple[npt.NDArray[np.int64], AnyArray]:
+def coded_labels(y: object) -> tuple[npt.NDArray[np.int64], AnyArray]:
     """Codes, -1 where unlabelled, and the sorted classes in the dtype that they were given in.
 
     What means unlabelled is decided by `labelproof.validation.check_labels`: ``None``, NaN, "" and their like, not -1.
@@ -35,7 +33,7 @@ def coded_labels(y: Any) -> tuple[npt.NDArray[np.int64], AnyArray]:
     return coded.codes, classes
 
 
-def has_gaps(y: Any) -> bool:
+def has_gaps(y: object) -> bool:
     """Whether labels are missing as ``None`` or NaN, which scikit-learn's own checks refuse."""
     try:
         array = to_numpy(y, "y")

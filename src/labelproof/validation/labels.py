@@ -17,6 +17,7 @@ UNLABELLED = -1
 MISSING_WORDS = ("nan", "na", "n/a", "null", "none")  # of text, in any case, where nothing else is named
 MANY = 20  # labels from which on it is odd that nearly all differ
 NEARLY_ALL = 0.8
+Classes = tuple[Any, ...]  # their names, of whatever kind the labels are
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class CodedLabels:
     """Labels as integer codes into sorted ``classes``; -1 marks an unlabelled item."""
 
     codes: npt.NDArray[np.int64]  # (n,)
-    classes: tuple[Any, ...]
+    classes: Classes
 
 
 @dataclass(frozen=True)
@@ -36,11 +37,11 @@ class Repeated:
 
 
 def check_labels(
-    labels: Any,
+    labels: object,
     *,
-    classes: Sequence[Any] | None = None,
+    classes: Sequence[object] | None = None,
     n_classes: int | None = None,
-    missing: Sequence[Any] | None = None,
+    missing: Sequence[object] | None = None,
     name: str = "labels",
     needed: int = 2,
 ) -> CodedLabels:
@@ -99,9 +100,9 @@ def _check_repeated(labels: Repeated, **options: Any) -> CodedLabels:
 def _check(
     array: AnyArray,
     counts: npt.NDArray[np.int64] | None,
-    classes: Sequence[Any] | None,
+    classes: Sequence[object] | None,
     n_classes: int | None,
-    missing: Sequence[Any] | None,
+    missing: Sequence[object] | None,
     name: str,
     needed: int,
 ) -> CodedLabels:
@@ -137,7 +138,7 @@ def _check(
     return CodedLabels(codes, allowed)
 
 
-def check_codes(codes: Any, n_classes: int, *, name: str = "labels") -> npt.NDArray[np.int64]:
+def check_codes(codes: object, n_classes: int, *, name: str = "labels") -> npt.NDArray[np.int64]:
     """Check integer codes 0..n_classes-1 of shape (n,), as the noise functions take them."""
     array = to_numpy(codes, name)
     if array.ndim != 1 or array.dtype.kind not in "iu":
@@ -150,7 +151,7 @@ def check_codes(codes: Any, n_classes: int, *, name: str = "labels") -> npt.NDAr
     return array.astype(np.int64)
 
 
-def flat_labels(labels: Any, name: str) -> AnyArray:
+def flat_labels(labels: object, name: str) -> AnyArray:
     array = to_numpy(labels, name)
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
@@ -168,7 +169,7 @@ def flat_labels(labels: Any, name: str) -> AnyArray:
     raise BadInput(f"{name} has shape {array.shape}. Give one label per item, shape (n,).")
 
 
-def is_missing(value: Any) -> bool:
+def is_missing(value: object) -> bool:
     """Whether a value stands for no value: ``None``, NaN, NaT, ``pandas.NA``, the empty string."""
     if value is None or (isinstance(value, str) and value == ""):
         return True
@@ -241,7 +242,7 @@ def _whole_numbers(array: AnyArray, name: str) -> tuple[AnyArray, BoolArray]:
     return whole.astype(np.int64), missing
 
 
-def sorted_classes(present: AnyArray) -> tuple[Any, ...]:
+def sorted_classes(present: AnyArray) -> Classes:
     return tuple(np.unique(present).tolist())
 
 
@@ -249,8 +250,8 @@ def _named_missing(
     array: AnyArray,
     absent: BoolArray,
     counts: npt.NDArray[np.int64] | None,
-    missing: Sequence[Any] | None,
-    classes: tuple[Any, ...] | None,
+    missing: Sequence[object] | None,
+    classes: Classes | None,
     name: str,
 ) -> BoolArray:
     """Where labels are among those that mean unlabelled."""
@@ -277,7 +278,7 @@ def _total(chosen: BoolArray, counts: npt.NDArray[np.int64] | None) -> int:
     return int(chosen.sum() if counts is None else counts[chosen].sum())
 
 
-def _minus_one_is_unlabelled(found: tuple[Any, ...], classes: tuple[Any, ...] | None, n_classes: int | None) -> bool:
+def _minus_one_is_unlabelled(found: Classes, classes: Classes | None, n_classes: int | None) -> bool:
     """Whether -1 among integer labels can be nothing but the mark of an unlabelled item."""
     if UNLABELLED not in found or isinstance(found[0], str):
         return False
@@ -286,7 +287,7 @@ def _minus_one_is_unlabelled(found: tuple[Any, ...], classes: tuple[Any, ...] | 
     return n_classes is not None and len(found) != n_classes
 
 
-def _tell_minus_one(found: tuple[Any, ...], name: str) -> None:
+def _tell_minus_one(found: Classes, name: str) -> None:
     """Warn where -1 was taken as a class although it does not look like one end of a scale such as -1, 0, 1."""
     if UNLABELLED in found and not isinstance(found[0], str) and {-c for c in found} != set(found):
         warnings.warn(
@@ -297,7 +298,7 @@ def _tell_minus_one(found: tuple[Any, ...], name: str) -> None:
         )
 
 
-def _check_repeats(found: tuple[Any, ...], n: int, name: str) -> None:
+def _check_repeats(found: Classes, n: int, name: str) -> None:
     """Refuse labels of which nearly every one is different."""
     if n >= MANY and len(found) > NEARLY_ALL * n:
         raise BadInput(
@@ -307,7 +308,7 @@ def _check_repeats(found: tuple[Any, ...], n: int, name: str) -> None:
         )
 
 
-def _check_classes(classes: Sequence[Any]) -> tuple[Any, ...]:
+def _check_classes(classes: Sequence[object]) -> Classes:
     allowed = to_numpy(classes, "classes")
     unique = sorted_classes(without_missing(allowed, "classes")[0])
     if len(unique) != len(allowed):
@@ -315,7 +316,7 @@ def _check_classes(classes: Sequence[Any]) -> tuple[Any, ...]:
     return unique
 
 
-def _infer_classes(found: tuple[Any, ...], n_classes: int | None, name: str) -> tuple[Any, ...]:
+def _infer_classes(found: Classes, n_classes: int | None, name: str) -> Classes:
     if n_classes is None:
         return found
     whole = bool(found) and all(isinstance(c, int) and not isinstance(c, bool) for c in found)
@@ -335,7 +336,7 @@ def _infer_classes(found: tuple[Any, ...], n_classes: int | None, name: str) -> 
     )
 
 
-def _encode(array: AnyArray, missing: BoolArray, classes: tuple[Any, ...], name: str) -> npt.NDArray[np.int64]:
+def _encode(array: AnyArray, missing: BoolArray, classes: Classes, name: str) -> npt.NDArray[np.int64]:
     table = np.array(classes)
     if (table.dtype.kind == "U") != (array.dtype.kind == "U"):
         table, array = table.astype(str), array.astype(str)

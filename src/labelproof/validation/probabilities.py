@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +16,7 @@ ROUNDING = 1e-12  # what rows may be off by and still be taken as they are
 _BLOCK = 65_536  # rows looked at together, so that a memory-mapped matrix is never copied whole
 
 
-def check_pred_probs(pred_probs: Any, *, name: str = "pred_probs") -> FloatArray:
+def check_pred_probs(pred_probs: object, *, name: str = "pred_probs") -> FloatArray:
     """Check a matrix of class probabilities.
 
     Parameters
@@ -41,7 +40,7 @@ def check_pred_probs(pred_probs: Any, *, name: str = "pred_probs") -> FloatArray
     return probs
 
 
-def check_pred_probs_shape(pred_probs: Any, *, name: str = "pred_probs") -> FloatArray:
+def check_pred_probs_shape(pred_probs: object, *, name: str = "pred_probs") -> FloatArray:
     """Check shape and dtype of a matrix of class probabilities, not its rows."""
     probs = to_numpy(pred_probs, name)
     if probs.ndim != 2:
@@ -90,7 +89,7 @@ def _check_prob_rows(block: FloatArray, start: int, name: str) -> None:
 
 
 def check_labels_and_probs(
-    labels: Any, pred_probs: Any, *, classes: Sequence[Any] | None = None, missing: Sequence[Any] | None = None
+    labels: object, pred_probs: object, *, classes: Sequence[object] | None = None, missing: Sequence[object] | None = None
 ) -> tuple[CodedLabels, FloatArray]:
     """Check labels and probabilities together; columns are put in sorted class order.
 
@@ -122,13 +121,13 @@ def check_labels_and_probs(
 
 
 def check_labels_for_columns(
-    labels: Any,
+    labels: object,
     n: int,
     k: int,
     *,
-    classes: Sequence[Any] | None = None,
-    names: Any = None,
-    missing: Sequence[Any] | None = None,
+    classes: Sequence[object] | None = None,
+    names: Sequence[object] | None = None,
+    missing: Sequence[object] | None = None,
 ) -> tuple[CodedLabels, list[int] | None]:
     """Check the labels of n rows of k probabilities.
 
@@ -165,14 +164,14 @@ def check_labels_for_columns(
     return coded, None if order == list(range(k)) else order
 
 
-def _names_are_classes(names: list[Any], labels: Any, missing: Sequence[Any] | None) -> bool:
+def _names_are_classes(names: list[object], labels: object, missing: Sequence[object] | None) -> bool:
     array, absent = without_missing(flat_labels(labels, "labels"), "labels")
     found = set(map(str, sorted_classes(array[~absent]))) - set(map(str, missing or ()))
     unlabelled = {word for word in found if word.lower() in MISSING_WORDS or (word == "-1" and array.dtype.kind == "i")}
     return found - unlabelled <= set(map(str, names))
 
 
-def check_transition(matrix: Any, *, name: str = "transition") -> npt.NDArray[np.float64]:
+def check_transition(matrix: object, *, name: str = "transition") -> npt.NDArray[np.float64]:
     """Check ``transition[i, j] = p(given = j | true = i)``: square, finite, non-negative, rows that sum to one.
 
     Rows are rescaled to sum to one.
@@ -197,7 +196,7 @@ def check_transition(matrix: Any, *, name: str = "transition") -> npt.NDArray[np
     return np.asarray(array / np.where(np.abs(total - 1) > ROUNDING, total, 1.0)[:, None])
 
 
-def check_distribution(values: Any, k: int, *, name: str = "prior") -> npt.NDArray[np.float64]:
+def check_distribution(values: object, k: int, *, name: str = "prior") -> npt.NDArray[np.float64]:
     """Check a probability vector of length ``k`` and rescale it to sum to one exactly."""
     array = to_numpy(values, name).astype(np.float64)
     if array.shape != (k,):
@@ -207,7 +206,7 @@ def check_distribution(values: Any, k: int, *, name: str = "prior") -> npt.NDArr
     return np.asarray(array / array.sum() if abs(array.sum() - 1) > ROUNDING else array)
 
 
-def check_tags(tags: Any, *, name: str = "tags") -> npt.NDArray[np.int8]:
+def check_tags(tags: object, *, name: str = "tags") -> npt.NDArray[np.int8]:
     """Check a 0/1 tag matrix of shape (n, k)."""
     array = to_numpy(tags, name)
     if array.ndim != 2 or 0 in array.shape:
@@ -218,7 +217,7 @@ def check_tags(tags: Any, *, name: str = "tags") -> npt.NDArray[np.int8]:
     return array.astype(np.int8)
 
 
-def check_tag_probs(pred_probs: Any, shape: tuple[int, ...], *, name: str = "pred_probs") -> npt.NDArray[np.float64]:
+def check_tag_probs(pred_probs: object, shape: tuple[int, ...], *, name: str = "pred_probs") -> npt.NDArray[np.float64]:
     """Check probabilities of tags: shaped like the tags, each in [0, 1]."""
     probs = to_numpy(pred_probs, name)
     if probs.shape != shape:

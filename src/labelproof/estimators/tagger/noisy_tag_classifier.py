@@ -222,9 +222,9 @@ class NoisyTagClassifier(Saveable, ClassifierMixin, BaseEstimator):  # type: ign
         return self
 
     def _rows(self, X: ArrayLike, *, fitting: bool = False) -> ArrayLike:
-        """Rows of numbers as scikit-learn checks them; anything else as it is."""
+        """Rows of numbers as scikit-learn checks them, but for holes, which the encoder names by their rows; all else as it is."""
         rows = not isinstance(X, Bags | PictureRows) and kind_of(X) == "numbers" and n_dims(X) < 3
-        return cast(ArrayLike, validate_data(self, X, reset=fitting)) if rows else X
+        return cast(ArrayLike, validate_data(self, X, reset=fitting, ensure_all_finite=False)) if rows else X
 
     def _check_options(self) -> None:
         for name, value, known in (("noise", self.noise, NOISES), ("loss", self.loss, LOSSES)):
