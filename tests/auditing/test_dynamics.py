@@ -51,7 +51,7 @@ def test_the_true_class_is_what_the_network_said(monkeypatch, block):
     assert np.isnan(found.error_probability[3])
     assert (error[rows] > 0.5).sum() >= 8
     true = by_votes(history, given, error)[rows]
-    assert found.findings.index.tolist() == rows.tolist()
+    assert found.labels.owner.tolist() == rows.tolist()
     assert found.suggested[rows].tolist() == true.argmax(axis=1).tolist()
     assert np.allclose(found.findings.confidence, true.max(axis=1), atol=1e-6)
     counts = np.array([[true[given[rows] == j, i].sum() for j in range(K)] for i in range(K)])
@@ -109,7 +109,7 @@ def test_reviews_are_certain_and_teach_a_detector():
     seen = np.setdiff1d(np.arange(55), [3])
     assert found.error_probability[seen].tolist() == (true != given)[seen].astype(float).tolist()
     assert found.suggested[seen].tolist() == true[seen].tolist()
-    at = {row: place for place, row in enumerate(found.findings.index.tolist())}
+    at = {row: place for place, row in enumerate(found.labels.owner.tolist())}
     assert all(found.findings.confidence[at[row]] == 1.0 for row in seen)
     some = lp.audit_dynamics(
         history, given, missing=[-1], ids=[f"i{i}" for i in range(N)], reviews={"i5": int(true[5]), "i6": int(true[6])}
