@@ -108,7 +108,7 @@ def audit(
         if pred_probs is None:
             pred_probs = out_of_sample_probs(dataset, estimator=estimator, random_state=random_state)
         checked, ids = dataset.labels, dataset.ids
-    elif pred_probs is None:
+    elif pred_probs is None and (not isinstance(labels, Labels) or AUDITORS[labels.kind].needs_probs):
         raise BadInput("pred_probs is missing. Give out-of-sample probabilities, or a Dataset to have them made.")
     elif isinstance(labels, Labels):
         if classes is not None or missing is not None:

@@ -266,8 +266,8 @@ class Audit:
         index = issues["index"]
         if issues.height and not (index.min() >= 0 and index.max() < summary["n"]):  # type: ignore[operator]
             raise ValueError(f"{ISSUES_FILE} has row numbers beyond the {summary['n']} items")
-        sites = kind.sites_of(issues, noise.classes)
-        labels = kind.from_issues(sites, summary["n"], noise.classes)
+        sites = kind.sites_of(issues, summary)
+        labels = kind.from_issues(sites, summary)
         suggested = kind.codes_of(sites["suggested_label"], noise.classes)
         findings = Findings(sites["error_probability"].to_numpy(), suggested, sites["confidence"].to_numpy())
         return cls(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -87,10 +87,10 @@ class Classes(Labels):
         return class_codes(names, classes).to_numpy()
 
     @classmethod
-    def from_issues(cls, issues: pl.DataFrame, n: int, classes: Sequence[Any]) -> Self:
+    def from_issues(cls, issues: pl.DataFrame, summary: Mapping[str, Any]) -> Self:
         """One issue is one item's label."""
-        given = cls.codes_of(issues["given_label"], classes).astype(np.int64)
-        return cls.of_sites(given, issues["index"].to_numpy(), n, classes)
+        given = cls.codes_of(issues["given_label"], summary["classes"]).astype(np.int64)
+        return cls.of_sites(given, issues["index"].to_numpy(), summary["n"], summary["classes"])
 
     @classmethod
     def to_text(cls, label: object, classes: Sequence[str]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -79,9 +79,9 @@ class Tags(Labels):
         return {"tags": pl.Series(given, dtype=pl.List(pl.String))}
 
     @classmethod
-    def sites_of(cls, issues: pl.DataFrame, classes: Sequence[Any]) -> pl.DataFrame:
+    def sites_of(cls, issues: pl.DataFrame, summary: Mapping[str, Any]) -> pl.DataFrame:
         """By item, then by tag."""
-        tags = pl.Enum([str(name) for name in classes])
+        tags = pl.Enum([str(name) for name in summary["classes"]])
         return issues.sort("index", pl.col("tag").cast(tags).to_physical())
 
     @classmethod
@@ -90,9 +90,10 @@ class Tags(Labels):
         return names.to_numpy()
 
     @classmethod
-    def from_issues(cls, issues: pl.DataFrame, n: int, classes: Sequence[Any]) -> Self:
+    def from_issues(cls, issues: pl.DataFrame, summary: Mapping[str, Any]) -> Self:
         """One issue is one pair of item and tag."""
-        return cls.of_sites(issues["given_label"].to_numpy(), issues["index"].to_numpy(), n, classes)
+        given, owner = issues["given_label"].to_numpy(), issues["index"].to_numpy()
+        return cls.of_sites(given, owner, summary["n"], summary["classes"])
 
     @classmethod
     def to_text(cls, label: object, classes: Sequence[str]) -> str:

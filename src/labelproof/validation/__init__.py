@@ -23,6 +23,7 @@ from labelproof.validation.labels import (
     CodedLabels,
     check_codes,
     check_labels,
+    check_vote_table,
     is_missing,
 )
 from labelproof.validation.probabilities import (
@@ -69,6 +70,7 @@ __all__ = [
     "check_tag_probs",
     "check_tags",
     "check_transition",
+    "check_vote_table",
     "did_you_mean",
     "is_missing",
     "rng_from",
