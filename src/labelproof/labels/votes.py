@@ -62,10 +62,11 @@ class Votes(Labels):
 
     def __eq__(self, other: object) -> bool:
         """Whether the same annotators gave the same votes."""
-        same = super().__eq__(other) and isinstance(other, Votes) and self.annotators == other.annotators
-        return same and np.array_equal(self.annotator, other.annotator)
+        if not isinstance(other, Votes) or not super().__eq__(other):
+            return False
+        return self.annotators == other.annotators and np.array_equal(self.annotator, other.annotator)
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None
 
     @property
     def table(self) -> npt.NDArray[np.int64]:
