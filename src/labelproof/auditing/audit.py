@@ -16,7 +16,7 @@ from labelproof.data.dataset import Dataset
 from labelproof.errors import BadInput
 from labelproof.labels.base import Labels
 from labelproof.labels.tags import Tags
-from labelproof.validation import RandomState, accepts_seed, check_ids, did_you_mean
+from labelproof.validation import Json, RandomState, accepts_seed, check_ids, did_you_mean
 
 
 @accepts_seed
@@ -29,7 +29,7 @@ def audit(
     missing: Sequence[Any] | None = None,
     estimator: Any = None,
     random_state: RandomState = 0,
-    **options: Any,
+    **options: object,
 ) -> Audit:
     """Find the labels that are wrong.
 
@@ -139,7 +139,7 @@ def audit_tags(tags: Any, pred_probs: Any, *, names: Sequence[Any] | None = None
     return audit(Tags(tags, names=names), pred_probs, ids=ids, **options)
 
 
-def _known(auditor: Auditor[Any], kind: str, options: dict[str, Any]) -> dict[str, Any]:
+def _known(auditor: Auditor[Any], kind: str, options: Json) -> Json:
     """The options, if the auditor takes them."""
     known = list(inspect.signature(auditor.judge).parameters)[3:]
     for name in options:

@@ -45,10 +45,10 @@ class Labels(ABC):
     values: IntArray
     owner: IntArray
     n: int
-    classes: tuple[Any, ...]
+    classes: tuple[object, ...]
 
     @classmethod
-    def of_sites(cls, values: IntArray, owner: IntArray, n: int, classes: Sequence[Any]) -> Self:
+    def of_sites(cls, values: IntArray, owner: IntArray, n: int, classes: Sequence[object]) -> Self:
         """Labels that were checked before."""
         made = cls.__new__(cls)
         made.values, made.owner, made.n, made.classes = values, owner, n, tuple(classes)
@@ -113,7 +113,7 @@ class Labels(ABC):
 
     @classmethod
     @abstractmethod
-    def codes_of(cls, names: pl.Series, classes: Sequence[Any]) -> IntArray:
+    def codes_of(cls, names: pl.Series, classes: Sequence[object]) -> IntArray:
         """What `named` was made from, shape (m,)."""
 
     @classmethod

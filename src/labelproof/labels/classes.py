@@ -43,17 +43,17 @@ class Classes(Labels):
 
     def __init__(
         self,
-        labels: Any,
+        labels: object,
         *,
-        classes: Sequence[Any] | None = None,
+        classes: Sequence[object] | None = None,
         n_classes: int | None = None,
-        missing: Sequence[Any] | None = None,
+        missing: Sequence[object] | None = None,
     ) -> None:
         coded = check_labels(labels, classes=classes, n_classes=n_classes, missing=missing)
         self.__dict__.update(vars(Classes.of_codes(coded.codes, coded.classes)))
 
     @classmethod
-    def of_codes(cls, codes: IntArray, classes: Sequence[Any]) -> Self:
+    def of_codes(cls, codes: IntArray, classes: Sequence[object]) -> Self:
         """From a code for each item, -1 where unlabelled."""
         if not len(codes) or codes.min() >= 0:
             return cls.of_sites(codes, np.arange(len(codes)), len(codes), classes)
@@ -82,7 +82,7 @@ class Classes(Labels):
         return pl.Series(list(self.classes)).gather(values)
 
     @classmethod
-    def codes_of(cls, names: pl.Series, classes: Sequence[Any]) -> IntArray:
+    def codes_of(cls, names: pl.Series, classes: Sequence[object]) -> IntArray:
         """Codes of a column of class names, int32."""
         return class_codes(names, classes).to_numpy()
 
@@ -100,7 +100,7 @@ class Classes(Labels):
         return label
 
 
-def class_codes(labels: pl.Series, classes: Sequence[Any]) -> pl.Series:
+def class_codes(labels: pl.Series, classes: Sequence[object]) -> pl.Series:
     """Codes of a column of class names, int32."""
     names = labels.cast(pl.String)
     if labels.dtype == pl.Boolean:

@@ -38,7 +38,7 @@ class Tags(Labels):
     kind = "tags"
     own_columns = ("tag", "kind")
 
-    def __init__(self, tags: Any, *, names: Sequence[Any] | None = None) -> None:
+    def __init__(self, tags: object, *, names: Sequence[object] | None = None) -> None:
         given = check_tags(tags)
         n, k = given.shape
         self.classes = tuple(range(k)) if names is None else tuple(names)
@@ -85,7 +85,7 @@ class Tags(Labels):
         return issues.sort("index", pl.col("tag").cast(tags).to_physical())
 
     @classmethod
-    def codes_of(cls, names: pl.Series, classes: Sequence[Any]) -> IntArray:
+    def codes_of(cls, names: pl.Series, classes: Sequence[object]) -> IntArray:
         """0 and 1, int8."""
         return names.to_numpy()
 

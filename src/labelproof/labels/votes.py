@@ -48,7 +48,9 @@ class Votes(Labels):
     annotator: IntArray
     annotators: tuple[str, ...]
 
-    def __init__(self, votes: Any, *, classes: Sequence[Any] | None = None, annotators: Sequence[Any] | None = None) -> None:
+    def __init__(
+        self, votes: object, *, classes: Sequence[object] | None = None, annotators: Sequence[object] | None = None
+    ) -> None:
         codes, self.classes = check_vote_table(votes, classes)
         self.n, m = codes.shape
         named = getattr(votes, "columns", None) if annotators is None else annotators
@@ -98,7 +100,7 @@ class Votes(Labels):
         return issues.sort("index", pl.col("annotator").cast(pl.Enum(summary["annotators"])).to_physical())
 
     @classmethod
-    def codes_of(cls, names: pl.Series, classes: Sequence[Any]) -> IntArray:
+    def codes_of(cls, names: pl.Series, classes: Sequence[object]) -> IntArray:
         """Codes of a column of class names, int32."""
         return class_codes(names, classes).to_numpy()
 

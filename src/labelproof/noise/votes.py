@@ -14,7 +14,7 @@ from scipy.sparse import csr_matrix
 from labelproof.errors import BadInput
 from labelproof.noise.posterior import TINY
 from labelproof.noise.transition import TransitionMatrix
-from labelproof.validation import UNLABELLED, AnyArray, check_pred_probs, check_vote_table, to_numpy
+from labelproof.validation import UNLABELLED, AnyArray, Json, check_pred_probs, check_vote_table, to_numpy
 
 Matrix = npt.NDArray[np.float64]
 
@@ -33,7 +33,7 @@ class AnnotatorNoise:
     annotators: tuple[str, ...]
 
     @property
-    def classes(self) -> tuple[Any, ...]:
+    def classes(self) -> tuple[object, ...]:
         """Of all of them."""
         return self.transitions[0].classes
 
@@ -42,7 +42,7 @@ class AnnotatorNoise:
         named = zip(self.annotators, self.transitions, strict=True)
         return pl.concat(noise.to_frame().insert_column(0, pl.lit(name).alias("annotator")) for name, noise in named)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> Json:
         """What ``summary.json`` holds of it."""
         matrices = [noise.matrix.tolist() for noise in self.transitions]
         return {"annotators": list(self.annotators), "transitions": matrices, "prior": self.transitions[0].prior.tolist()}
@@ -71,7 +71,7 @@ class Consensus:
     posterior: Matrix
     reviewers: tuple[TransitionMatrix, ...]
     prior: Matrix
-    classes: tuple[Any, ...]
+    classes: tuple[object, ...]
 
     @property
     def labels(self) -> AnyArray:
@@ -85,10 +85,10 @@ class Consensus:
 
 
 def dawid_skene(
-    annotations: Any,
-    pred_probs: Any = None,
+    annotations: object,
+    pred_probs: object = None,
     *,
-    classes: Sequence[Any] | None = None,
+    classes: Sequence[object] | None = None,
     strength: float = 1.0,
     max_iter: int = 200,
     tol: float = 1e-6,
@@ -158,7 +158,7 @@ def _votes(codes: npt.NDArray[np.int64], k: int) -> csr_matrix:
     return csr_matrix((np.ones(len(item)), (item, column)), shape=(len(codes), codes.shape[1] * k))
 
 
-def _probs(pred_probs: Any, n: int, k: int) -> Matrix:
+def _probs(pred_probs: object, n: int, k: int) -> Matrix:
     probs = check_pred_probs(pred_probs)
     if probs.shape != (n, k):
         raise BadInput(f"pred_probs is {probs.shape[0]} x {probs.shape[1]} but there are {n} items of {k} classes.")
@@ -173,7 +173,7 @@ def _posterior(prior: Matrix, reviewers: Matrix, votes: csr_matrix) -> Matrix:
     return np.asarray(joint / joint.sum(axis=1, keepdims=True))
 
 
-def cohen_kappa(first: Any, second: Any) -> float:
+def cohen_kappa(first: object, second: object) -> float:
     """Agreement of two reviewers beyond chance, over the items that both labelled: 1 is perfect, 0 is chance.
 
     Parameters
@@ -196,7 +196,7 @@ def cohen_kappa(first: Any, second: Any) -> float:
     return float(cohen_kappa_score(codes[both, 0], codes[both, 1], labels=range(len(names))))
 
 
-def fleiss_kappa(annotations: Any) -> float:
+def fleiss_kappa(annotations: object) -> float:
     """Agreement of any number of reviewers beyond chance; items may have different numbers of labels, two at least.
 
     ``κ = (P̄ - P̄_e) / (1 - P̄_e)``, with ``P_i`` the share of agreeing pairs of item i, weighted by its number of pairs, and
@@ -222,7 +222,7 @@ def fleiss_kappa(annotations: Any) -> float:
     return 1.0 if chance == 1 else float((observed - chance) / (1 - chance))
 
 
-def _column(values: Any, name: str) -> AnyArray:
+def _column(values: object, name: str) -> AnyArray:
     column = to_numpy(values, name)
     if column.ndim != 1:
         raise BadInput(f"{name} has shape {column.shape}. Give one label per item.")

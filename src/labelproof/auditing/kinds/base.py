@@ -39,7 +39,7 @@ class Auditor(ABC, Generic[L]):
     needs_probs: ClassVar[bool] = True
 
     @abstractmethod
-    def judge(self, labels: L, pred_probs: Any, ids: AnyArray | None) -> Judged:
+    def judge(self, labels: L, pred_probs: object, ids: AnyArray | None) -> Judged:
         """Find the sites that are wrong.
 
         A kind adds options of its own as keyword arguments; `labelproof.audit` hands them on.

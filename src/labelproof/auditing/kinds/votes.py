@@ -33,7 +33,7 @@ class AuditorOfVotes(Auditor[Votes]):
 
     needs_probs = False
 
-    def judge(self, labels: Votes, pred_probs: Any = None, ids: AnyArray | None = None, *, strength: float = 1.0) -> Judged:
+    def judge(self, labels: Votes, pred_probs: object = None, ids: AnyArray | None = None, *, strength: float = 1.0) -> Judged:
         """Fit all annotators at once.
 
         Parameters
