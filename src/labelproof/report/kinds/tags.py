@@ -35,6 +35,7 @@ class ReportOfTags(ReportPart):
     template = "kinds/tags.html.jinja"
     title = "Tag audit"
     unit, units = "pair", "pairs of item and tag"
+    classes = "tags"
     columns: Mapping[str, str] = {
         "id": "id",
         "tag": "tag",
