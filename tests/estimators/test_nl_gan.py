@@ -104,7 +104,7 @@ def test_several_classes_are_one_against_the_rest():
     names = np.array(["four", "one", "zero"])[[2, 1, 0]]
     given = names[lp.simulate.symmetric(true, 0.15, random_state=0).labels]
     shares = dict.fromkeys(names, 0.85), dict.fromkeys(names, 0.92)
-    model = lp.NLGAN(*shares, **SMALL).fit(images, given)
+    model = lp.NLGAN(*shares, **{**SMALL, "epochs": 6}).fit(images, given)
     made, labels = model.generate(300)
     assert sorted(model.contests_) == sorted(names)
     assert (names[judged(made, 0, 1, 4)] == labels).mean() > 0.93
@@ -196,6 +196,6 @@ def test_the_mixture_recovers_the_noise_of_real_digits(real_data):
     pictures = digits(real_data, (5,), (7,))
     own = pictures.first(4000)
     given = lp.simulate.binary_purity(pictures.true[own], 0.7, 0.7, random_state=0).labels
-    how = {"pretraining_epochs": 9, "upsample": 4000, "filters": (32, 64), "accelerator": "cpu"}
+    how = {"pretraining_epochs": 6, "upsample": 4000, "filters": (16, 32), "accelerator": "cpu"}
     model = lp.NLGAN(epochs=0, **how).fit(pictures.x[own], given)
     assert model.contests_[1].shares == pytest.approx((0.7, 0.7), abs=0.05)

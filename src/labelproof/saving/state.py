@@ -109,7 +109,7 @@ def read_summary(folder: str | os.PathLike[str], kind: str, anew: str = "Save it
     except (OSError, ValueError, AttributeError) as error:
         raise CorruptArtifact(f"{str(folder)!r} is no whole {kind} ({error}). {anew}") from error
     if found != kind:
-        raise BadInput(f"{str(folder)!r} is a {found}, not a {kind}. Name the folder of the {kind} that is wanted.")
+        raise BadInput(f"{str(folder)!r} is a {found}, not a {kind}. Name the folder of a {kind}. Or: {anew}")
     if later:
         raise BadInput(
             f"{str(folder)!r} was written by labelproof {version}, and this is {VERSION}. "
