@@ -45,6 +45,7 @@ _HOME = {
     "TransitionMatrix": "labelproof.noise.transition",
     "Unavailable": "labelproof.errors",
     "Tags": "labelproof.labels.tags",
+    "Votes": "labelproof.labels.votes",
     "TagRates": "labelproof.noise.tag_rates",
     "Classes": "labelproof.labels.classes",
     "caption_scores": "labelproof.estimators.captioner.scores",
@@ -106,6 +107,7 @@ if TYPE_CHECKING:
     from labelproof.estimators.tagger.precision import tag_precision as tag_precision
     from labelproof.labels.classes import Classes as Classes
     from labelproof.labels.tags import Tags as Tags
+    from labelproof.labels.votes import Votes as Votes
     from labelproof.noise import simulate as simulate
     from labelproof.noise.tag_rates import TagRates as TagRates
     from labelproof.noise.transition import TransitionMatrix as TransitionMatrix

@@ -17,7 +17,7 @@ from labelproof.review.candidates import open_candidates
 from labelproof.review.log.store import Store
 
 TOKEN = "a-token-for-tests-only-0123456789"
-REVIEWERS, DECISIONS, KILLS = 8, 2000, 3
+REVIEWERS, DECISIONS, KILLS = 8, 1200, 3
 
 
 class Reviewer(threading.Thread):

@@ -16,7 +16,7 @@ from labelproof.data.dataset import Dataset
 from labelproof.errors import BadInput
 from labelproof.labels.base import Labels
 from labelproof.labels.tags import Tags
-from labelproof.validation import RandomState, accepts_seed, check_ids, did_you_mean
+from labelproof.validation import Json, RandomState, accepts_seed, check_ids, did_you_mean
 
 
 @accepts_seed
@@ -29,7 +29,7 @@ def audit(
     missing: Sequence[Any] | None = None,
     estimator: Any = None,
     random_state: RandomState = 0,
-    **options: Any,
+    **options: object,
 ) -> Audit:
     """Find the labels that are wrong.
 
@@ -108,7 +108,7 @@ def audit(
         if pred_probs is None:
             pred_probs = out_of_sample_probs(dataset, estimator=estimator, random_state=random_state)
         checked, ids = dataset.labels, dataset.ids
-    elif pred_probs is None:
+    elif pred_probs is None and (not isinstance(labels, Labels) or AUDITORS[labels.kind].needs_probs):
         raise BadInput("pred_probs is missing. Give out-of-sample probabilities, or a Dataset to have them made.")
     elif isinstance(labels, Labels):
         if classes is not None or missing is not None:
@@ -139,7 +139,7 @@ def audit_tags(tags: Any, pred_probs: Any, *, names: Sequence[Any] | None = None
     return audit(Tags(tags, names=names), pred_probs, ids=ids, **options)
 
 
-def _known(auditor: Auditor[Any], kind: str, options: dict[str, Any]) -> dict[str, Any]:
+def _known(auditor: Auditor[Any], kind: str, options: Json) -> Json:
     """The options, if the auditor takes them."""
     known = list(inspect.signature(auditor.judge).parameters)[3:]
     for name in options:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from labelproof.data.leaks import Leak
 from labelproof.errors import LabelproofWarning
+from labelproof.validation import Json
 
 if TYPE_CHECKING:  # numba, which it brings, is 56 MB that a server of reviews has no use for
     from labelproof.auditing.fold import Sample
@@ -37,7 +38,7 @@ class Doubt:
 
     kind: str
     text: str
-    evidence: dict[str, Any] = field(default_factory=dict)
+    evidence: Json = field(default_factory=dict)
 
 
 class DoubtWarning(LabelproofWarning):
@@ -52,7 +53,7 @@ def say(doubts: Iterable[Doubt]) -> list[Doubt]:
     return found
 
 
-def of_columns(rows: Sample, classes: Sequence[Any]) -> list[Doubt]:
+def of_columns(rows: Sample, classes: Sequence[object]) -> list[Doubt]:
     """Whether the columns of the probabilities match the labels far better in another order.
 
     The order is the one under which most labels agree with the most probable class (the Hungarian algorithm on the counts of
@@ -92,5 +93,5 @@ def of_leaks(leaks: Iterable[Leak]) -> list[Doubt]:
     ]  # fmt: skip
 
 
-def _some(values: Sequence[Any], most: int = 12) -> str:
+def _some(values: Sequence[object], most: int = 12) -> str:
     return ", ".join(map(str, values[:most])) + (", …" if len(values) > most else "")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -25,13 +24,13 @@ CLIP = 1e-4
 
 def audit_dynamics(
     history: History,
-    given: Any,
+    given: object,
     *,
-    pred_probs: Any = None,
-    classes: Sequence[Any] | None = None,
-    missing: Sequence[Any] | None = None,
-    ids: Any = None,
-    reviews: Any = None,
+    pred_probs: object = None,
+    classes: Sequence[object] | None = None,
+    missing: Sequence[object] | None = None,
+    ids: object = None,
+    reviews: object = None,
 ) -> Audit:
     """Find wrong labels by the course of training.
 

@@ -24,7 +24,7 @@ from labelproof.labels.base import Labels
 from labelproof.labels.registry import Registry
 from labelproof.saving.folders import SUMMARY, atomic_folder
 from labelproof.saving.version import VERSION
-from labelproof.validation import AnyArray
+from labelproof.validation import AnyArray, Json
 
 VERDICTS = ("obvious", "possible", "ok")
 VERDICT = pl.Enum(VERDICTS)
@@ -60,13 +60,13 @@ class Noise(Protocol):
     """How the labels of an audit go wrong."""
 
     @property
-    def classes(self) -> tuple[Any, ...]: ...
+    def classes(self) -> tuple[object, ...]: ...
 
     def to_frame(self) -> pl.DataFrame:
         """One row a rate, with ``true``, ``given`` and ``probability``."""
         ...
 
-    def to_json(self) -> dict[str, Any]: ...
+    def to_json(self) -> Json: ...
 
 
 @dataclass(frozen=True, repr=False)
@@ -105,7 +105,7 @@ class Audit:
     error_rate: ErrorRate
     ids: AnyArray | None = None
     skipped: list[tuple[str, str]] = field(default_factory=list)
-    source: dict[str, Any] = field(default_factory=dict)
+    source: Json = field(default_factory=dict)
     dataset: Dataset | None = field(default=None, compare=False)
     latent: npt.NDArray[np.float32] | None = field(default=None, compare=False)
     doubts: list[Doubt] = field(default_factory=list)
@@ -122,7 +122,7 @@ class Audit:
         return int((np.bincount(self.labels.owner, minlength=self.n) > 0).sum())
 
     @property
-    def classes(self) -> tuple[Any, ...]:
+    def classes(self) -> tuple[object, ...]:
         """Names of the classes (of tags: the tags), as the noise has them."""
         return self.labels.classes
 
@@ -201,7 +201,7 @@ class Audit:
         )
 
     @property
-    def summary(self) -> dict[str, Any]:
+    def summary(self) -> Json:
         """What ``summary.json`` holds."""
         return {
             "labelproof": VERSION,
@@ -261,13 +261,13 @@ class Audit:
         return loaded
 
     @classmethod
-    def _of_files(cls, kind: type[Labels], issues: pl.DataFrame, summary: dict[str, Any], place: Path) -> Audit:
+    def _of_files(cls, kind: type[Labels], issues: pl.DataFrame, summary: Json, place: Path) -> Audit:
         noise = AUDITORS[kind.kind].noise_of(summary)
         index = issues["index"]
         if issues.height and not (index.min() >= 0 and index.max() < summary["n"]):  # type: ignore[operator]
             raise ValueError(f"{ISSUES_FILE} has row numbers beyond the {summary['n']} items")
-        sites = kind.sites_of(issues, noise.classes)
-        labels = kind.from_issues(sites, summary["n"], noise.classes)
+        sites = kind.sites_of(issues, summary)
+        labels = kind.from_issues(sites, summary)
         suggested = kind.codes_of(sites["suggested_label"], noise.classes)
         findings = Findings(sites["error_probability"].to_numpy(), suggested, sites["confidence"].to_numpy())
         return cls(
@@ -302,7 +302,7 @@ class Audit:
 _COLUMNS = ("index", "id", "given_label", "suggested_label", "error_probability", "verdict", "confidence")
 
 
-def read_summary(folder: Path) -> dict[str, Any]:
+def read_summary(folder: Path) -> Json:
     """What ``summary.json`` of an audit folder holds.
 
     Raises

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from labelproof.auditing.findings import Audit, Findings
@@ -16,7 +14,9 @@ from labelproof.noise.transition import TransitionMatrix
 from labelproof.validation import UNLABELLED, check_features, check_ids, check_labels, check_pred_probs
 
 
-def audit_posterior(given: Any, posterior: Any, noise: TransitionMatrix, *, ids: Any = None, latent: Any = None) -> Audit:
+def audit_posterior(
+    given: object, posterior: object, noise: TransitionMatrix, *, ids: object = None, latent: object = None
+) -> Audit:
     """Findings from ``p(y | z, x)`` as it is, e.g. of `labelproof.MislabeledVAE`.
 
     `labelproof.audit` takes the probabilities of a classifier that knows nothing of noise, and estimates the noise; this

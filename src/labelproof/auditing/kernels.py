@@ -241,7 +241,7 @@ def _expected_counts(sharp, rates, given, lines, kept, at_random, weights, count
         likelihood[lane] = logs
 
 
-def score_arguments(components: tuple[NoiseParams, ...]) -> tuple[Any, ...]:
+def score_arguments(components: tuple[NoiseParams, ...]) -> tuple[object, ...]:
     """What `score_rows` takes of a noise model."""
     each = [noise_lines(params) for params in components]
     lines, kept = np.stack([line for line, _ in each]), np.stack([own for _, own in each])

@@ -38,7 +38,7 @@ class Source(Protocol):
 class ArraySource:
     """An array in memory (one block), or a memory-mapped one (many, each let go after use)."""
 
-    def __init__(self, array: Any, name: str = "pred_probs") -> None:
+    def __init__(self, array: object, name: str = "pred_probs") -> None:
         self.columns = [str(c) for c in array.columns] if hasattr(array, "columns") else None
         self.array = check_pred_probs_shape(array, name=name)
         self.n, self.k = self.array.shape
@@ -203,7 +203,7 @@ class TopK:
         check_pred_probs_shape(np.empty((min(self.n, 1), self.k)), name=name)
 
     @classmethod
-    def from_columns(cls, indices: Any, values: Any, k: int) -> TopK:
+    def from_columns(cls, indices: object, values: object, k: int) -> TopK:
         """From class indices and probabilities, each of shape (n, top)."""
         from scipy.sparse import csr_matrix
 
@@ -236,7 +236,7 @@ class TopK:
 class Ensemble:
     """Several models' probabilities, averaged."""
 
-    def __init__(self, members: Sequence[Any]) -> None:
+    def __init__(self, members: Sequence[object]) -> None:
         self.members = [open_source(member, name=f"pred_probs[{i}]") for i, member in enumerate(members)]
         self.n, self.k = self.members[0].n, self.members[0].k
         self.columns: list[str] | None = None
@@ -275,7 +275,7 @@ class Ordered:
 _SOURCES = (ArraySource, NpyFile, ParquetFiles, TopK, Ensemble, Ordered)
 
 
-def open_source(pred_probs: Any, name: str = "pred_probs") -> Source:
+def open_source(pred_probs: object, name: str = "pred_probs") -> Source:
     """The source behind an array, a path (``.npy``, Parquet, a folder of Parquet), sparse rows, or a list of such."""
     if isinstance(pred_probs, _SOURCES):
         return pred_probs
@@ -317,7 +317,7 @@ def _read_fully(file: Any, view: memoryview) -> int:
 
 def _mapping(array: AnyArray) -> mmap.mmap | None:
     """The memory map that an array is a view of, if any."""
-    base: Any = array
+    base: object = array
     while base is not None and not isinstance(base, mmap.mmap):
         base = getattr(base, "base", None) if not isinstance(base, memoryview) else base.obj
     return base

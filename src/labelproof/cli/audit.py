@@ -10,28 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.markup import escape
 
-from labelproof.cli.shared import (
-    Data,
-    Embeddings,
-    Encoding,
-    Features,
-    Id,
-    Ignore,
-    Image,
-    Keep,
-    Label,
-    Labels,
-    Missing,
-    Overwrite,
-    Seed,
-    Text,
-    app,
-    out,
-    print_files,
-    print_rows,
-    read_dataset,
-    words,
-)
+from labelproof.cli import options as opt
+from labelproof.cli.shared import app, out, print_files, print_rows, read_dataset, words
 from labelproof.errors import BadInput
 
 if TYPE_CHECKING:
@@ -41,12 +21,12 @@ if TYPE_CHECKING:
 
 @app.command("audit")
 def audit_command(
-    data: Data = None,
-    label: Label = None,
-    text: Text = None,
-    image: Image = None,
-    id_: Id = None,
-    labels: Labels = None,
+    data: opt.Data = None,
+    label: opt.Label = None,
+    text: opt.Text = None,
+    image: opt.Image = None,
+    id_: opt.Id = None,
+    labels: opt.Labels = None,
     pred_probs: Annotated[
         Path | None,
         typer.Option(help="Ready-made out-of-sample probabilities (n, k): .npy, .parquet, or a folder of .parquet."),
@@ -55,12 +35,12 @@ def audit_command(
         Path | None,
         typer.Option(help="Given tags (n, k) of 0/1 as .npy, with --pred-probs; --features are what a person is shown."),
     ] = None,
-    features: Features = None,
-    embeddings: Embeddings = None,
-    ignore: Ignore = None,
-    keep: Keep = None,
-    missing: Missing = None,
-    encoding: Encoding = None,
+    features: opt.Features = None,
+    embeddings: opt.Embeddings = None,
+    ignore: opt.Ignore = None,
+    keep: opt.Keep = None,
+    missing: opt.Missing = None,
+    encoding: opt.Encoding = None,
     classes: Annotated[str | None, typer.Option(help="Class of each probability column, comma-separated.")] = None,
     folds: Annotated[int, typer.Option(min=2, help="Folds of the cross-validation.")] = 5,
     ray: Annotated[str | None, typer.Option(help="Run on a Ray cluster: host:port of its head, or local.")] = None,
@@ -71,8 +51,8 @@ def audit_command(
         str | None, typer.Option(help="Of cells: mislabeled-vae learns cells, classes and noise together, for few labels.")
     ] = None,
     folder: Annotated[Path, typer.Option("--out", help="Folder for the findings.")] = Path("audit"),
-    overwrite: Overwrite = False,
-    seed: Seed = 0,
+    overwrite: opt.Overwrite = False,
+    seed: opt.Seed = 0,
 ) -> None:
     """Find the wrong labels of a data set, ranked, with a report.
 

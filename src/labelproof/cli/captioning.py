@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from labelproof.cli.shared import Overwrite, Seed, app, out, print_rows, running_beside
+from labelproof.cli import options as opt
+from labelproof.cli.shared import app, out, print_rows, running_beside
 from labelproof.errors import BadInput
 
 if TYPE_CHECKING:
@@ -44,8 +45,8 @@ def concepts(
     learning_rate: Annotated[float, typer.Option(help="Highest rate of the schedule.")] = 3e-3,
     model: Annotated[Path, typer.Option(help="Folder of the tagger: written with --captions, read without.")] = Path("tagger"),
     target: Annotated[Path, typer.Option("--out", help="Table to write (.parquet .csv .tsv).")] = Path("concepts.parquet"),
-    overwrite: Overwrite = False,
-    seed: Seed = 0,
+    overwrite: opt.Overwrite = False,
+    seed: opt.Seed = 0,
 ) -> None:
     """Say which concepts are in each frame of each item, and write it to a table.
 
@@ -179,8 +180,8 @@ def caption(
         "captioner"
     ),
     target: Annotated[Path, typer.Option("--out", help="Table to write (.csv .tsv .parquet).")] = Path("captions.csv"),
-    overwrite: Overwrite = False,
-    seed: Seed = 0,
+    overwrite: opt.Overwrite = False,
+    seed: opt.Seed = 0,
 ) -> None:
     """Write a caption of every item from the concepts in its frames.
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.markup import escape
 
-from labelproof.cli.shared import Overwrite, Seed, app, err, out
+from labelproof.cli import options as opt
+from labelproof.cli.shared import app, err, out
 from labelproof.errors import BadInput
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def review(
     ] = "127.0.0.1",
     port: Annotated[int | None, typer.Option(min=0, max=65_535, help="8765 or the next free one; 0: any.")] = None,
     browser: Annotated[bool, typer.Option(help="Open the page in a browser.")] = True,
-    seed: Seed = 0,
+    seed: opt.Seed = 0,
 ) -> None:
     """Re-check the labels that matter, on a page in the browser, within a budget.
 
@@ -90,7 +91,7 @@ def apply_command(
         bool, typer.Option("--explain", help="Add two columns: what each label was, and why it changed.")
     ] = False,
     database: Database = None,
-    overwrite: Overwrite = False,
+    overwrite: opt.Overwrite = False,
 ) -> None:
     """Write the data set with repaired labels: a copy in which nothing else differs. The original is not touched.
 
@@ -119,7 +120,7 @@ def export_command(
     target: Annotated[Path | None, typer.Option("--out", help="reviews.csv, or the folder label-studio/.")] = None,
     budget: Budget = 200,
     database: Database = None,
-    overwrite: Overwrite = False,
+    overwrite: opt.Overwrite = False,
 ) -> None:
     """Hand the review queue to a spreadsheet or to Label Studio; labelproof import brings the answers back.
 

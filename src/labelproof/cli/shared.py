@@ -6,7 +6,7 @@ import sys
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.console import Console
@@ -45,27 +45,6 @@ app = typer.Typer(
 )
 out = SafeConsole()
 err = SafeConsole(stderr=True)
-
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace a result that is already there.")]
-Seed = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Random seed: the same seed gives the same result.")]
-Data = Annotated[
-    Path | None, typer.Argument(help="Table (.csv .tsv .parquet), picture manifest, folder of class folders, or cells (.h5ad).")
-]
-Label = Annotated[str | None, typer.Option(help="Column of given labels.")]
-Text = Annotated[str | None, typer.Option(help="Column of text to learn from.")]
-Image = Annotated[str | None, typer.Option(help="Column of picture paths (a manifest).")]
-Id = Annotated[str | None, typer.Option("--id", help="Column of unique names; row numbers otherwise.")]
-Labels = Annotated[Path | None, typer.Option(help="Given labels as .npy.")]
-Features = Annotated[Path | None, typer.Option(help="Features (n, d) or pictures (n, h, w) as .npy, or FILE.npz:NAME.")]
-Embeddings = Annotated[Path | None, typer.Option(help="Embeddings of the pictures (n, d), in order of their paths.")]
-
-Missing = Annotated[
-    str | None,
-    typer.Option(help="Labels that mean no label, comma-separated, instead of NaN, NA, N/A, null, None; '' for none of these."),
-]
-Encoding = Annotated[str | None, typer.Option(help="Encoding of a text file that is not UTF-8, e.g. latin-1 or cp1252.")]
-Ignore = Annotated[list[str] | None, typer.Option(help="Column not to learn from; may be repeated.")]
-Keep = Annotated[list[str] | None, typer.Option(help="Column to learn from although it gives the label away; may be repeated.")]
 
 
 def words(given: str | None) -> list[str] | None:

@@ -10,7 +10,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from labelproof import __version__
-from labelproof.cli.shared import Encoding, Missing, Overwrite, Seed, app, out, print_files, words
+from labelproof.cli import options as opt
+from labelproof.cli.shared import app, out, print_files, words
 
 
 @app.command()
@@ -20,10 +21,10 @@ def simulate(
     noise: Annotated[str, typer.Option(help="symmetric, pair, or instance (needs numeric columns).")] = "symmetric",
     rate: Annotated[float, typer.Option(min=0.0, max=1.0, help="Share of labels that go wrong.")] = 0.2,
     target: Annotated[Path, typer.Option("--out", help="Table to write (.csv .tsv .parquet).")] = Path("dirty.csv"),
-    missing: Missing = None,
-    encoding: Encoding = None,
-    overwrite: Overwrite = False,
-    seed: Seed = 0,
+    missing: opt.Missing = None,
+    encoding: opt.Encoding = None,
+    overwrite: opt.Overwrite = False,
+    seed: opt.Seed = 0,
 ) -> None:
     """Make clean labels dirty, to try an audit where the truth is known.
 
@@ -41,8 +42,8 @@ def simulate(
 @app.command()
 def demo(
     folder: Annotated[Path, typer.Option("--out", help="Folder for the findings.")] = Path("labelproof-demo"),
-    overwrite: Overwrite = False,
-    seed: Seed = 0,
+    overwrite: opt.Overwrite = False,
+    seed: opt.Seed = 0,
 ) -> None:
     """See it work: flip labels of scanned digits, find them, repair them, and compare."""
     from labelproof.experiments import demo as demonstration

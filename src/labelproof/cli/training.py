@@ -10,28 +10,8 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from labelproof.cli.shared import (
-    Data,
-    Embeddings,
-    Encoding,
-    Features,
-    Id,
-    Ignore,
-    Image,
-    Keep,
-    Label,
-    Labels,
-    Missing,
-    Overwrite,
-    Seed,
-    Text,
-    app,
-    out,
-    print_rows,
-    read_dataset,
-    running_beside,
-    words,
-)
+from labelproof.cli import options as opt
+from labelproof.cli.shared import app, out, print_rows, read_dataset, running_beside, words
 from labelproof.errors import BadInput
 
 if TYPE_CHECKING:
@@ -42,18 +22,18 @@ if TYPE_CHECKING:
 
 @app.command()
 def train(
-    data: Data = None,
-    label: Label = None,
-    text: Text = None,
-    image: Image = None,
-    id_: Id = None,
-    labels: Labels = None,
-    features: Features = None,
-    embeddings: Embeddings = None,
-    ignore: Ignore = None,
-    keep: Keep = None,
-    missing: Missing = None,
-    encoding: Encoding = None,
+    data: opt.Data = None,
+    label: opt.Label = None,
+    text: opt.Text = None,
+    image: opt.Image = None,
+    id_: opt.Id = None,
+    labels: opt.Labels = None,
+    features: opt.Features = None,
+    embeddings: opt.Embeddings = None,
+    ignore: opt.Ignore = None,
+    keep: opt.Keep = None,
+    missing: opt.Missing = None,
+    encoding: opt.Encoding = None,
     method: Annotated[str, typer.Option(help="How to train; see labelproof methods.")] = "elr",
     option: Annotated[list[str] | None, typer.Option(help="An option of the method, as name=value; may be repeated.")] = None,
     backbone: Annotated[str, typer.Option(help="auto, mlp, convnet, resnet18, two-stage-convnet or fcn-vgg16.")] = "auto",
@@ -80,8 +60,8 @@ def train(
     precision: Annotated[str, typer.Option(help="32-true, bf16-mixed or 16-mixed.")] = "32-true",
     logger: Annotated[str | None, typer.Option(help="csv or tensorboard: logs of every epoch beside the model.")] = None,
     folder: Annotated[Path, typer.Option("--out", help="Folder for the model.")] = Path("model"),
-    overwrite: Overwrite = False,
-    seed: Seed = 0,
+    overwrite: opt.Overwrite = False,
+    seed: opt.Seed = 0,
 ) -> None:
     """Train a model on labels of which some are wrong, and list those that training found wrong.
 
@@ -189,8 +169,8 @@ def predict(
     sure: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="Below this probability the answer is marked: I don't know.")
     ] = 0.5,
-    encoding: Encoding = None,
-    overwrite: Overwrite = False,
+    encoding: opt.Encoding = None,
+    overwrite: opt.Overwrite = False,
 ) -> None:
     """Predict labels, with probability, entropy, and a mark where the model does not know.
 

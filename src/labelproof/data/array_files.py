@@ -14,7 +14,7 @@ from labelproof.saving.files import damaged, existing, load_array
 from labelproof.validation import AnyArray, IntArray
 
 
-def from_file(value: Any, what: str) -> Any:
+def from_file(value: object, what: str) -> Any:
     """The array behind a path, or the value itself where it is none."""
     path = path_of(value)
     if path is None:
@@ -66,6 +66,6 @@ class NpyRows:
         return found
 
 
-def path_of(value: Any) -> str | None:
+def path_of(value: object) -> str | None:
     """The path, where a value is one."""
     return os.fspath(value) if isinstance(value, str | os.PathLike) else None

@@ -36,7 +36,7 @@ class Bags:
     sizes: npt.NDArray[np.int64]
 
     @classmethod
-    def of(cls, bags: Sequence[Any] | AnyArray, *, ids: Any = None) -> Bags:
+    def of(cls, bags: Sequence[object] | AnyArray, *, ids: object = None) -> Bags:
         """Bags from one array (n, m, ...), or from a sequence of arrays (m_i, ...).
 
         Parameters

@@ -24,6 +24,7 @@ from labelproof.data.frames import CSV_SUFFIXES, PARQUET_SUFFIXES, RawTable, tab
 from labelproof.data.records import Records, scan
 from labelproof.errors import BadInput
 from labelproof.saving.files import atomic_stream, damaged, stamp_of
+from labelproof.validation import Json
 
 PIECE = 1 << 22  # bytes copied at once
 
@@ -305,10 +306,10 @@ def _new_values(column: Any, change: Edits) -> Any:
     return pa.array(typed, plain.type)
 
 
-def _as_written(file: Any) -> dict[str, Any]:
+def _as_written(file: Any) -> Json:
     """Options that write a file as this one was: version, compression and dictionaries of each column."""
     meta = file.metadata
-    options: dict[str, Any] = {"version": "1.0" if meta.format_version == "1.0" else "2.6", "store_schema": True}
+    options: Json = {"version": "1.0" if meta.format_version == "1.0" else "2.6", "store_schema": True}
     if meta.num_row_groups:
         columns = [meta.row_group(0).column(i) for i in range(meta.num_columns)]
         options["compression"] = {c.path_in_schema: c.compression.replace("UNCOMPRESSED", "NONE") for c in columns}

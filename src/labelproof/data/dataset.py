@@ -14,7 +14,7 @@ from labelproof.data.leaks import Leak
 from labelproof.data.projection import Projection
 from labelproof.errors import BadInput
 from labelproof.labels.base import Labels
-from labelproof.validation import UNLABELLED, AnyArray
+from labelproof.validation import UNLABELLED, AnyArray, Json
 
 if TYPE_CHECKING:
     from labelproof.data.readers.base import Reader
@@ -102,12 +102,12 @@ class Dataset:
         return self.show_item(i)
 
     @property
-    def source(self) -> dict[str, Any]:
+    def source(self) -> Json:
         """The reader as JSON, for what is saved; empty where there is none."""
         return {} if self.reader is None else self.reader.to_json()
 
     @property
-    def classes(self) -> tuple[Any, ...]:
+    def classes(self) -> tuple[object, ...]:
         """Sorted class names."""
         return self.labels.classes
 

@@ -190,7 +190,7 @@ class reading:  # a context manager, used like a function
     def __enter__(self) -> None:
         """Nothing to do."""
 
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         """Raise `BadInput` in place of what the system, or the decompressor, raised."""
         import zlib
 

@@ -13,7 +13,7 @@ from sklearn.decomposition import TruncatedSVD
 
 from labelproof.data.words import vectorizer, vectorizer_for
 from labelproof.errors import BadInput
-from labelproof.validation import check_features
+from labelproof.validation import Json, check_features
 
 Arrays = dict[str, npt.NDArray[Any]]
 MOST_CATEGORIES = 40  # columns of text with more values are hashed
@@ -37,19 +37,19 @@ class Encoder:
     shape: tuple[int, ...]
     cardinalities: tuple[int, ...] = ()
 
-    def fit(self, x: Any) -> Encoder:
+    def fit(self, x: object) -> Encoder:
         """Learn scales and vocabularies."""
         raise NotImplementedError
 
-    def transform(self, x: Any) -> npt.NDArray[np.float32]:
+    def transform(self, x: object) -> npt.NDArray[np.float32]:
         """Encode items, shape (n, *shape)."""
         raise NotImplementedError
 
-    def state(self) -> tuple[dict[str, Any], Arrays]:
+    def state(self) -> tuple[Json, Arrays]:
         """What was fitted, as JSON and arrays."""
         raise NotImplementedError
 
-    def restore(self, plain: dict[str, Any], arrays: Arrays) -> None:
+    def restore(self, plain: Json, arrays: Arrays) -> None:
         """Take up a state."""
         raise NotImplementedError
 
@@ -59,20 +59,20 @@ class RawEncoder(Encoder):
 
     kind = "raw"
 
-    def fit(self, x: Any) -> Encoder:
+    def fit(self, x: object) -> Encoder:
         """Remember the shape."""
         self.shape = tuple(check_features(x).shape[1:])
         return self
 
-    def transform(self, x: Any) -> npt.NDArray[np.float32]:
+    def transform(self, x: object) -> npt.NDArray[np.float32]:
         """Float32, shape (n, ...)."""
         return np.array(_same_shape(check_features(x), self.shape), dtype=np.float32)
 
-    def state(self) -> tuple[dict[str, Any], Arrays]:
+    def state(self) -> tuple[Json, Arrays]:
         """The shape."""
         return {"shape": list(self.shape)}, {}
 
-    def restore(self, plain: dict[str, Any], arrays: Arrays) -> None:
+    def restore(self, plain: Json, arrays: Arrays) -> None:
         """The shape."""
         self.shape = tuple(plain["shape"])
 
@@ -82,7 +82,7 @@ class NumbersEncoder(Encoder):
 
     kind = "numbers"
 
-    def fit(self, x: Any) -> Encoder:
+    def fit(self, x: object) -> Encoder:
         """Mean and standard deviation of each column."""
         rows = check_features(x).astype(np.float64)
         self.mean, scale = rows.mean(axis=0), rows.std(axis=0)
@@ -90,16 +90,16 @@ class NumbersEncoder(Encoder):
         self.shape = (rows.shape[1],)
         return self
 
-    def transform(self, x: Any) -> npt.NDArray[np.float32]:
+    def transform(self, x: object) -> npt.NDArray[np.float32]:
         """Shape (n, d)."""
         rows = _same_shape(check_features(x), self.shape)
         return np.asarray((rows - self.mean) / self.scale, dtype=np.float32)
 
-    def state(self) -> tuple[dict[str, Any], Arrays]:
+    def state(self) -> tuple[Json, Arrays]:
         """Mean and scale."""
         return {}, {"mean": self.mean, "scale": self.scale}
 
-    def restore(self, plain: dict[str, Any], arrays: Arrays) -> None:
+    def restore(self, plain: Json, arrays: Arrays) -> None:
         """Mean and scale."""
         self.mean, self.scale = arrays["mean"], arrays["scale"]
         self.shape = self.mean.shape
@@ -110,23 +110,23 @@ class PicturesEncoder(Encoder):
 
     kind = "pictures"
 
-    def fit(self, x: Any) -> Encoder:
+    def fit(self, x: object) -> Encoder:
         """The largest value; 255 for bytes."""
         pictures = check_features(x)
         self.scale = 255.0 if pictures.dtype == np.uint8 else float(np.abs(pictures).max()) or 1.0
         self.shape = _channels_first(pictures[:1]).shape[1:]
         return self
 
-    def transform(self, x: Any) -> npt.NDArray[np.float32]:
+    def transform(self, x: object) -> npt.NDArray[np.float32]:
         """Shape (n, channels, height, width), values from -0.5 to 0.5 where they began from 0."""
         pictures = _same_shape(_channels_first(check_features(x)), self.shape)
         return np.ascontiguousarray(pictures.astype(np.float32) / np.float32(self.scale) - np.float32(0.5))
 
-    def state(self) -> tuple[dict[str, Any], Arrays]:
+    def state(self) -> tuple[Json, Arrays]:
         """Scale and shape."""
         return {"scale": self.scale, "shape": list(self.shape)}, {}
 
-    def restore(self, plain: dict[str, Any], arrays: Arrays) -> None:
+    def restore(self, plain: Json, arrays: Arrays) -> None:
         """Scale and shape."""
         self.scale, self.shape = plain["scale"], tuple(plain["shape"])
 
@@ -142,7 +142,7 @@ class TextEncoder(Encoder):
     def __init__(self, size: int = 256, most_words: int = 20_000) -> None:
         self.size, self.most_words = size, most_words
 
-    def fit(self, x: Any) -> Encoder:
+    def fit(self, x: object) -> Encoder:
         """Vocabulary, weights and axes."""
         texts = _texts(x)
         self.words = vectorizer_for(texts, min_df=min(2, max(1, len(texts) // 50)), max_features=self.most_words)
@@ -157,13 +157,13 @@ class TextEncoder(Encoder):
         self.shape = (size,)
         return self
 
-    def transform(self, x: Any) -> npt.NDArray[np.float32]:
+    def transform(self, x: object) -> npt.NDArray[np.float32]:
         """Shape (n, size); every row has the length that makes its numbers of unit size on average."""
         rows = np.asarray(self.words.transform(_texts(x)) @ self.axes.T, dtype=np.float32)
         length = np.linalg.norm(rows, axis=1, keepdims=True)
         return np.asarray(rows / np.maximum(length, 1e-6) * np.float32(np.sqrt(rows.shape[1])), dtype=np.float32)
 
-    def state(self) -> tuple[dict[str, Any], Arrays]:
+    def state(self) -> tuple[Json, Arrays]:
         """Words in their order, their weights, and the axes."""
         terms = sorted(self.words.vocabulary_, key=self.words.vocabulary_.get)
         return {"words": terms, "unit": "char" if self.words.analyzer == "char" else "word"}, {
@@ -171,7 +171,7 @@ class TextEncoder(Encoder):
             "axes": self.axes,
         }
 
-    def restore(self, plain: dict[str, Any], arrays: Arrays) -> None:
+    def restore(self, plain: Json, arrays: Arrays) -> None:
         """Words, weights and axes."""
         self.words = vectorizer(plain.get("unit", "word"), vocabulary=plain["words"], max_features=None)
         self.words.idf_ = arrays["idf"]
@@ -189,7 +189,7 @@ class FrameEncoder(Encoder):
 
     kind = "frame"
 
-    def fit(self, x: Any) -> Encoder:
+    def fit(self, x: object) -> Encoder:
         """Kinds of columns, scales and categories."""
         frame = _frame(x)
         self.columns = frame.columns
@@ -211,7 +211,7 @@ class FrameEncoder(Encoder):
         self._sizes()
         return self
 
-    def transform(self, x: Any) -> npt.NDArray[np.float32]:
+    def transform(self, x: object) -> npt.NDArray[np.float32]:
         """Numbers, marks of missing ones and hashed text, then codes; shape (n, d)."""
         frame = _frame(x)
         absent = [name for name in self.columns if name not in frame.columns]
@@ -229,11 +229,11 @@ class FrameEncoder(Encoder):
         parts = [bent, missing[:, self.marked], *self._hashes(frame), *(code[:, None] for code in codes)]
         return np.concatenate(parts, axis=1).astype(np.float32)
 
-    def state(self) -> tuple[dict[str, Any], Arrays]:
+    def state(self) -> tuple[Json, Arrays]:
         """Columns by kind, categories; means and scales."""
         return {name: getattr(self, name) for name in FRAME_NAMES}, {name: getattr(self, name) for name in FRAME_ARRAYS}
 
-    def restore(self, plain: dict[str, Any], arrays: Arrays) -> None:
+    def restore(self, plain: Json, arrays: Arrays) -> None:
         """Columns by kind, categories; means and scales."""
         for name in FRAME_NAMES:
             setattr(self, name, plain[name])
@@ -294,12 +294,12 @@ def kind_of(x: Any) -> str:
     return "pictures" if n_dims(x) in (3, 4) else "numbers"
 
 
-def n_dims(x: Any) -> int:
+def n_dims(x: object) -> int:
     """Number of axes of anything that is or can become an array."""
     return int(x.ndim) if hasattr(x, "ndim") else int(np.asarray(x).ndim)
 
 
-def _is_text(x: Any) -> bool:
+def _is_text(x: object) -> bool:
     if isinstance(x, np.ndarray) and x.ndim == 1 and x.dtype.kind in "UT":
         return True
     if (isinstance(x, np.ndarray) and x.ndim == 1 and x.dtype == object) or isinstance(x, list | tuple):
@@ -307,7 +307,7 @@ def _is_text(x: Any) -> bool:
     return False
 
 
-def _has_nulls(x: Any) -> bool:
+def _has_nulls(x: object) -> bool:
     return bool(_frame(x).null_count().to_numpy().any())
 
 

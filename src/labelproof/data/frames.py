@@ -8,7 +8,6 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -252,7 +251,7 @@ def _by_arrow(file: Path, dialect: Dialect, width: int, found: _Survey) -> pl.Da
     )
     parse = pa.csv.ParseOptions(delimiter=dialect.separator, newlines_in_values=found.spanning)
     plain = dialect.is_utf8 and not dialect.compressed
-    source: Any = pa.OSFile(str(file)) if plain else io.BytesIO(b"".join(part.text for part in records(file, dialect)))
+    source: object = pa.OSFile(str(file)) if plain else io.BytesIO(b"".join(part.text for part in records(file, dialect)))
     try:
         table = pa.csv.read_csv(source, read_options=read, parse_options=parse, convert_options=convert)
     except (pa.ArrowInvalid, pa.ArrowKeyError, OSError, UnicodeDecodeError):

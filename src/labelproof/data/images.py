@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +20,7 @@ Decoded = npt.NDArray[np.uint8]
 
 
 def decode_all(
-    files: Sequence[Path], names: Sequence[Any] | AnyArray, size: int, *, quiet: bool = False
+    files: Sequence[Path], names: Sequence[object] | AnyArray, size: int, *, quiet: bool = False
 ) -> tuple[Decoded, list[int], list[tuple[str, str]]]:
     """Pictures that can be read, packed to the front of (n, size, size, 3), their numbers, and the others with the reason."""
     pixels = np.empty((len(files), size, size, 3), np.uint8)
@@ -37,7 +36,7 @@ def decode_all(
     return pixels, kept, skipped
 
 
-def decode_each(files: Sequence[Path], names: Sequence[Any] | AnyArray, size: int, *, quiet: bool = False) -> Decoded:
+def decode_each(files: Sequence[Path], names: Sequence[object] | AnyArray, size: int, *, quiet: bool = False) -> Decoded:
     """Pictures (n, size, size, 3), where each must be readable.
 
     Raises

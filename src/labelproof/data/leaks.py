@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import polars as pl
 
-from labelproof.validation import IntArray
+from labelproof.validation import IntArray, Json
 
 FEWEST = 20  # labels
 SORTED = 0.1  # changes of the label from row to row, as a share of what chance gives
@@ -32,7 +32,7 @@ class Leak:
 
     column: str
     kind: Literal["equals", "tells", "counts rows"]
-    evidence: dict[str, Any] = field(default_factory=dict)
+    evidence: Json = field(default_factory=dict)
     left_out: bool = False
 
     @property

@@ -9,12 +9,11 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
 
 import polars as pl
 
 from labelproof.errors import BadInput, CorruptArtifact, LabelproofWarning
-from labelproof.validation import did_you_mean
+from labelproof.validation import Json, did_you_mean
 from labelproof.validation.labels import MISSING_WORDS
 
 SAMPLE = 1000
@@ -157,12 +156,12 @@ class Schema:
             else pl.DataFrame({"": pl.Series([None] * frame.height)}).select([])
         )
 
-    def to_json(self) -> list[dict[str, Any]]:
+    def to_json(self) -> list[Json]:
         """As JSON holds it."""
         return [asdict(column) for column in self.columns]
 
     @classmethod
-    def from_json(cls, columns: Sequence[dict[str, Any]]) -> Schema:
+    def from_json(cls, columns: Sequence[Json]) -> Schema:
         """What `to_json` made.
 
         Raises

@@ -6,7 +6,6 @@ import re
 import warnings
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
 
 from sklearn.feature_extraction.text import TfidfVectorizer
 
@@ -36,7 +35,7 @@ def unit_of(texts: Sequence[str]) -> str:
     return "char" if recurring < RECUR and sum(map(len, every)) / len(every) >= LONG else "word"
 
 
-def vectorizer_for(texts: Sequence[str], **options: Any) -> TfidfVectorizer:
+def vectorizer_for(texts: Sequence[str], **options: object) -> TfidfVectorizer:
     """TF-IDF of words and pairs of words, or of groups of one to three characters, as the texts need.
 
     Warns
@@ -55,7 +54,7 @@ def vectorizer_for(texts: Sequence[str], **options: Any) -> TfidfVectorizer:
     return vectorizer(unit, **options)
 
 
-def vectorizer(unit: str, **options: Any) -> TfidfVectorizer:
+def vectorizer(unit: str, **options: object) -> TfidfVectorizer:
     """TF-IDF of ``word`` or ``char``."""
     if unit == "char":
         options.setdefault("max_features", MOST_CHARACTERS)

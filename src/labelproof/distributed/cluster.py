@@ -82,12 +82,12 @@ def ray_map(function: Callable[..., Any], *columns: Iterable[Any]) -> Iterator[A
 
 
 def audit_on_ray(
-    labels: Any,
-    pred_probs: Any,
+    labels: object,
+    pred_probs: object,
     *,
-    classes: Sequence[Any] | None = None,
-    ids: Any = None,
-    missing: Sequence[Any] | None = None,
+    classes: Sequence[object] | None = None,
+    ids: object = None,
+    missing: Sequence[object] | None = None,
     strength: float | None = None,
     ambiguity: float = AMBIGUITY,
     shards: Sequence[Shard] | None = None,

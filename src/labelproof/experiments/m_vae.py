@@ -34,6 +34,7 @@ from labelproof.estimators.mislabeled_vae.mislabeled_vae import MislabeledVAE
 from labelproof.experiments.record import Record, Row, averaged
 from labelproof.noise.transition import TransitionMatrix
 from labelproof.report.plots import lines
+from labelproof.validation import Json
 
 FILE = "smfish_cortex.h5ad"
 PAIRS = {
@@ -143,7 +144,7 @@ def few_labels(true: Codes, matrix: npt.NDArray[np.float64], labels: int, seed: 
     return given
 
 
-def _measure(record: Record, methods: dict[str, Any], task: Task, labels: int, p1: float | None) -> MislabeledVAE | None:
+def _measure(record: Record, methods: Json, task: Task, labels: int, p1: float | None) -> MislabeledVAE | None:
     """Every method at one point; the pre-trained model, for the next point of the same cells and seed."""
     for name, method in methods.items():
         key = {"problem": task.cells.name, "labels": labels, "p1": p1, "method": name, "seed": task.seed}
@@ -159,9 +160,9 @@ def _measure(record: Record, methods: dict[str, Any], task: Task, labels: int, p
     return task.pretrained
 
 
-def methods_of(*, quick: bool = False) -> dict[str, Any]:
+def methods_of(*, quick: bool = False) -> Json:
     """Functions of a `Task` to predicted codes, or to those and a model whose pre-training others may take over; by name."""
-    found: dict[str, Any] = {
+    found: Json = {
         "M-VAE, true matrix": lambda task: _generative(MislabeledVAE(task.transition, **_options(task)), task),
         "M-VAE, learned matrix": lambda task: _generative(MislabeledVAE(**_options(task)), task),
     }
@@ -173,7 +174,7 @@ def methods_of(*, quick: bool = False) -> dict[str, Any]:
     return found
 
 
-def _options(task: Task) -> dict[str, Any]:
+def _options(task: Task) -> Json:
     return {"likelihood": task.cells.likelihood, "random_state": task.seed, "epochs": task.epochs, "accelerator": "cpu"}
 
 
@@ -239,7 +240,7 @@ class _ScANVI:
             return np.asarray(model.predict(), dtype=np.int64)
 
 
-def _others(record: Record, methods: dict[str, Any], data: Path, seeds: int) -> None:
+def _others(record: Record, methods: Json, data: Path, seeds: int) -> None:
     """All six kinds of cells with a random matrix, and MNIST with ten noisy labels a digit."""
     adata = read_adata(data / FILE)
     _, true = np.unique(adata.obs["cell_type"].astype(str).to_numpy(), return_inverse=True)

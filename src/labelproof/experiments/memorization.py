@@ -12,7 +12,6 @@ Arpit et al. (2017), A closer look at memorization in deep networks.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -24,6 +23,7 @@ from labelproof.networks import MLP
 from labelproof.noise import simulate
 from labelproof.report.plots import lines
 from labelproof.training import History, Options, TrainingData, fit, predict_logits
+from labelproof.validation import Json
 
 RATE = 0.4
 STUDIES = (
@@ -47,7 +47,7 @@ def run(record: Record, *, data: Path | None, seeds: int, quick: bool) -> Record
     return record
 
 
-def _trained(problem: Problem, name: str, rate: float, epochs: int, seed: int) -> dict[str, Any]:
+def _trained(problem: Problem, name: str, rate: float, epochs: int, seed: int) -> Json:
     noisy = simulate.symmetric(problem.train_labels, rate, n_classes=problem.k, random_state=seed)
     x, test = (torch.from_numpy(part.reshape(len(part), -1)).float() for part in (problem.train, problem.test))
     given, truth = torch.from_numpy(noisy.labels), torch.from_numpy(problem.test_labels)

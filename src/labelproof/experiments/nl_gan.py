@@ -35,7 +35,7 @@ from labelproof.noise.simulate import binary_purity
 from labelproof.report.plots import histogram, picture_grids
 from labelproof.saving.files import existing
 from labelproof.training.augmentation import strength_for
-from labelproof.validation import AnyArray, ArrayLike, did_you_mean
+from labelproof.validation import AnyArray, ArrayLike, Json, did_you_mean
 
 SHARES = (Shares(0.85, 0.85), Shares(0.7, 0.85), Shares(0.6, 0.65))
 SIZES = (1000, 100)
@@ -49,7 +49,7 @@ PUBLISHED = {
 }
 EPOCHS = {"mnist": 40, "cifar10": 500}
 #: Methods that generate, and how they differ from `labelproof.NLGAN`: plain has the paper's losses alone and separate generators.
-GENERATIVE: dict[str, dict[str, Any]] = {"NL-GAN plain": {"coverage": 0.0, "shared": False}, "NL-GAN": {}}
+GENERATIVE: dict[str, Json] = {"NL-GAN plain": {"coverage": 0.0, "shared": False}, "NL-GAN": {}}
 #: Methods, and whether what their networks see is warped at random; the paper warps nothing.
 METHODS = (("PN", False), ("PN", True), ("RP", False), ("RP", True), *((name, True) for name in GENERATIVE))
 Codes = npt.NDArray[np.int64]

@@ -41,6 +41,7 @@ from labelproof.networks import FCNVGG16, MLP
 from labelproof.noise.simulate import caption_replacement
 from labelproof.report.plots import dots
 from labelproof.saving.files import existing
+from labelproof.validation import Json
 
 CAPTIONS, FRAMES = 5, 26
 REPLACED = {"nmn-table-1": (0,), "nmn-table-2": (1, 2, 3, 4), "nmn-table-3": (0,)}
@@ -77,7 +78,7 @@ class Tagging:
     true: Tags
     network: Callable[[], torch.nn.Module]
     poolings: dict[str, str]
-    options: dict[str, Any]
+    options: Json
     groups: tuple[str, ...] = ()
 
 

@@ -31,6 +31,7 @@ from labelproof.experiments.nmn import SECOND, filmed_scenes, msr_vtt_films, pub
 from labelproof.experiments.record import Record, Row, averaged, gained
 from labelproof.experiments.scenes import CONTENT, SPEECH, Scenes, compose, scene_network
 from labelproof.report.plots import dots
+from labelproof.validation import Json
 
 REPLACED = 1
 TAGGERS = {"baseline*-MIL": "*", "NMN-FI-MIL": "NMN-FI", "NMN-FD-MIL": "NMN-FD"}
@@ -66,8 +67,8 @@ class Films:
     references: Captions
     concepts: Concepts
     network: Callable[[], torch.nn.Module]
-    tagger: dict[str, Any]
-    captioner: dict[str, Any]
+    tagger: Json
+    captioner: Json
     meteor: bool = True
 
 

@@ -18,10 +18,11 @@ from rich.table import Table
 
 from labelproof.errors import CorruptArtifact
 from labelproof.saving.files import atomic_write
+from labelproof.validation import Json
 
 PACKAGES = ("labelproof", "torch", "numpy", "scikit-learn")
 SPREAD = "_±"  # ends the name of a column that is the spread of another
-Row = dict[str, Any]
+Row = Json
 
 
 @dataclass

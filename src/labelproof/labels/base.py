@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -45,10 +45,10 @@ class Labels(ABC):
     values: IntArray
     owner: IntArray
     n: int
-    classes: tuple[Any, ...]
+    classes: tuple[object, ...]
 
     @classmethod
-    def of_sites(cls, values: IntArray, owner: IntArray, n: int, classes: Sequence[Any]) -> Self:
+    def of_sites(cls, values: IntArray, owner: IntArray, n: int, classes: Sequence[object]) -> Self:
         """Labels that were checked before."""
         made = cls.__new__(cls)
         made.values, made.owner, made.n, made.classes = values, owner, n, tuple(classes)
@@ -103,17 +103,17 @@ class Labels(ABC):
 
     @classmethod
     @abstractmethod
-    def from_issues(cls, issues: pl.DataFrame, n: int, classes: Sequence[Any]) -> Self:
-        """The labels of an audit, from its issues in the order of the sites."""
+    def from_issues(cls, issues: pl.DataFrame, summary: Mapping[str, Any]) -> Self:
+        """The labels of an audit, from its issues in the order of the sites, and its ``summary.json``."""
 
     @classmethod
-    def sites_of(cls, issues: pl.DataFrame, classes: Sequence[Any]) -> pl.DataFrame:
+    def sites_of(cls, issues: pl.DataFrame, summary: Mapping[str, Any]) -> pl.DataFrame:
         """The issues of an audit in the order of its sites."""
         return issues.sort("index", maintain_order=True)
 
     @classmethod
     @abstractmethod
-    def codes_of(cls, names: pl.Series, classes: Sequence[Any]) -> IntArray:
+    def codes_of(cls, names: pl.Series, classes: Sequence[object]) -> IntArray:
         """What `named` was made from, shape (m,)."""
 
     @classmethod

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -43,17 +43,17 @@ class Classes(Labels):
 
     def __init__(
         self,
-        labels: Any,
+        labels: object,
         *,
-        classes: Sequence[Any] | None = None,
+        classes: Sequence[object] | None = None,
         n_classes: int | None = None,
-        missing: Sequence[Any] | None = None,
+        missing: Sequence[object] | None = None,
     ) -> None:
         coded = check_labels(labels, classes=classes, n_classes=n_classes, missing=missing)
         self.__dict__.update(vars(Classes.of_codes(coded.codes, coded.classes)))
 
     @classmethod
-    def of_codes(cls, codes: IntArray, classes: Sequence[Any]) -> Self:
+    def of_codes(cls, codes: IntArray, classes: Sequence[object]) -> Self:
         """From a code for each item, -1 where unlabelled."""
         if not len(codes) or codes.min() >= 0:
             return cls.of_sites(codes, np.arange(len(codes)), len(codes), classes)
@@ -82,15 +82,15 @@ class Classes(Labels):
         return pl.Series(list(self.classes)).gather(values)
 
     @classmethod
-    def codes_of(cls, names: pl.Series, classes: Sequence[Any]) -> IntArray:
+    def codes_of(cls, names: pl.Series, classes: Sequence[object]) -> IntArray:
         """Codes of a column of class names, int32."""
         return class_codes(names, classes).to_numpy()
 
     @classmethod
-    def from_issues(cls, issues: pl.DataFrame, n: int, classes: Sequence[Any]) -> Self:
+    def from_issues(cls, issues: pl.DataFrame, summary: Mapping[str, Any]) -> Self:
         """One issue is one item's label."""
-        given = cls.codes_of(issues["given_label"], classes).astype(np.int64)
-        return cls.of_sites(given, issues["index"].to_numpy(), n, classes)
+        given = cls.codes_of(issues["given_label"], summary["classes"]).astype(np.int64)
+        return cls.of_sites(given, issues["index"].to_numpy(), summary["n"], summary["classes"])
 
     @classmethod
     def to_text(cls, label: object, classes: Sequence[str]) -> str:
@@ -100,7 +100,7 @@ class Classes(Labels):
         return label
 
 
-def class_codes(labels: pl.Series, classes: Sequence[Any]) -> pl.Series:
+def class_codes(labels: pl.Series, classes: Sequence[object]) -> pl.Series:
     """Codes of a column of class names, int32."""
     names = labels.cast(pl.String)
     if labels.dtype == pl.Boolean:

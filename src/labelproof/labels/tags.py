@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -38,7 +38,7 @@ class Tags(Labels):
     kind = "tags"
     own_columns = ("tag", "kind")
 
-    def __init__(self, tags: Any, *, names: Sequence[Any] | None = None) -> None:
+    def __init__(self, tags: object, *, names: Sequence[object] | None = None) -> None:
         given = check_tags(tags)
         n, k = given.shape
         self.classes = tuple(range(k)) if names is None else tuple(names)
@@ -79,20 +79,21 @@ class Tags(Labels):
         return {"tags": pl.Series(given, dtype=pl.List(pl.String))}
 
     @classmethod
-    def sites_of(cls, issues: pl.DataFrame, classes: Sequence[Any]) -> pl.DataFrame:
+    def sites_of(cls, issues: pl.DataFrame, summary: Mapping[str, Any]) -> pl.DataFrame:
         """By item, then by tag."""
-        tags = pl.Enum([str(name) for name in classes])
+        tags = pl.Enum([str(name) for name in summary["classes"]])
         return issues.sort("index", pl.col("tag").cast(tags).to_physical())
 
     @classmethod
-    def codes_of(cls, names: pl.Series, classes: Sequence[Any]) -> IntArray:
+    def codes_of(cls, names: pl.Series, classes: Sequence[object]) -> IntArray:
         """0 and 1, int8."""
         return names.to_numpy()
 
     @classmethod
-    def from_issues(cls, issues: pl.DataFrame, n: int, classes: Sequence[Any]) -> Self:
+    def from_issues(cls, issues: pl.DataFrame, summary: Mapping[str, Any]) -> Self:
         """One issue is one pair of item and tag."""
-        return cls.of_sites(issues["given_label"].to_numpy(), issues["index"].to_numpy(), n, classes)
+        given, owner = issues["given_label"].to_numpy(), issues["index"].to_numpy()
+        return cls.of_sites(given, owner, summary["n"], summary["classes"])
 
     @classmethod
     def to_text(cls, label: object, classes: Sequence[str]) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
@@ -12,7 +11,7 @@ from labelproof.validation import check_labels_and_probs, check_pred_probs, chec
 
 
 def confident_joint(
-    labels: Any, pred_probs: Any, *, classes: Sequence[Any] | None = None, calibrate: bool = True
+    labels: object, pred_probs: object, *, classes: Sequence[object] | None = None, calibrate: bool = True
 ) -> TransitionMatrix:
     """The confident joint: count items whose probability of a class passes that class's own average.
 
@@ -54,7 +53,7 @@ def confident_joint(
     return TransitionMatrix.from_counts(by_given.T, classes=coded.classes)
 
 
-def anchor_points(pred_probs: Any, *, quantile: float = 0.97, classes: Sequence[Any] | None = None) -> TransitionMatrix:
+def anchor_points(pred_probs: object, *, quantile: float = 0.97, classes: Sequence[object] | None = None) -> TransitionMatrix:
     """Row i of the transition is the noisy prediction at the item that is most surely of class i.
 
     ``transition[i] = p(z | x_i)`` with ``x_i`` the item whose ``p(z = i | x)`` is the given quantile of that column

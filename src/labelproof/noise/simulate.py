@@ -34,7 +34,7 @@ class Noisy(NamedTuple):
 
 
 @accepts_seed
-def by_transition(labels: Any, transition: TransitionMatrix | Any, *, random_state: RandomState = None) -> Noisy:
+def by_transition(labels: object, transition: TransitionMatrix | Any, *, random_state: RandomState = None) -> Noisy:
     """Draw each given label from its row of a transition matrix."""
     noise = transition if isinstance(transition, TransitionMatrix) else TransitionMatrix(transition)
     codes = check_codes(labels, noise.k)
@@ -43,7 +43,7 @@ def by_transition(labels: Any, transition: TransitionMatrix | Any, *, random_sta
 
 
 @accepts_seed
-def symmetric(labels: Any, rate: float, *, n_classes: int | None = None, random_state: RandomState = None) -> Noisy:
+def symmetric(labels: object, rate: float, *, n_classes: int | None = None, random_state: RandomState = None) -> Noisy:
     """Each label is wrong with probability ``rate``, then any other class alike.
 
     Parameters
@@ -67,7 +67,7 @@ def symmetric(labels: Any, rate: float, *, n_classes: int | None = None, random_
 
 @accepts_seed
 def pair(
-    labels: Any,
+    labels: object,
     rate: float,
     *,
     class_map: Mapping[int, int] | None = None,
@@ -81,13 +81,13 @@ def pair(
 
 
 @accepts_seed
-def class_conditional(labels: Any, rates: Sequence[float], *, random_state: RandomState = None) -> Noisy:
+def class_conditional(labels: object, rates: Sequence[float], *, random_state: RandomState = None) -> Noisy:
     """Class ``i`` is wrong with probability ``rates[i]``, then any other class alike."""
     return by_transition(labels, TransitionMatrix.from_rates(rates), random_state=random_state)
 
 
 @accepts_seed
-def binary_purity(labels: Any, pi_p: float, pi_n: float, *, random_state: RandomState = None) -> Noisy:
+def binary_purity(labels: object, pi_p: float, pi_n: float, *, random_state: RandomState = None) -> Noisy:
     """Binary noise by the purity of the *given* classes, the π_P and π_N of the NL-GAN paper.
 
     Afterwards a share ``pi_p`` of the items given 1 (positive) are positive, and ``pi_n`` of those given 0 are negative:
@@ -126,8 +126,8 @@ def binary_purity(labels: Any, pi_p: float, pi_n: float, *, random_state: Random
 
 @accepts_seed
 def instance_dependent(
-    labels: Any,
-    features: Any,
+    labels: object,
+    features: object,
     rate: float,
     *,
     spread: float = 0.1,
@@ -182,7 +182,7 @@ def instance_dependent(
 
 
 @accepts_seed
-def open_set(labels: Any, known: Sequence[int], *, rate: float = 1.0, random_state: RandomState = None) -> Noisy:
+def open_set(labels: object, known: Sequence[int], *, rate: float = 1.0, random_state: RandomState = None) -> Noisy:
     """Items of classes outside ``known`` get a label inside it: pictures that belong to no class of the task.
 
     Parameters
@@ -213,7 +213,7 @@ def open_set(labels: Any, known: Sequence[int], *, rate: float = 1.0, random_sta
 
 
 @accepts_seed
-def missing_tags(tags: Any, rate: float, *, random_state: RandomState = None) -> Noisy:
+def missing_tags(tags: object, rate: float, *, random_state: RandomState = None) -> Noisy:
     """Each tag that is present is forgotten with probability ``rate``; ``tags`` is 0/1 of shape (n, k)."""
     clean = check_tags(tags)
     changed = (clean == 1) & (rng_from(random_state).random(clean.shape) < check_rate(rate))
@@ -221,7 +221,7 @@ def missing_tags(tags: Any, rate: float, *, random_state: RandomState = None) ->
 
 
 @accepts_seed
-def incorrect_tags(tags: Any, rate: float, *, random_state: RandomState = None) -> Noisy:
+def incorrect_tags(tags: object, rate: float, *, random_state: RandomState = None) -> Noisy:
     """Each tag that is absent is added with probability ``rate``; ``tags`` is 0/1 of shape (n, k)."""
     clean = check_tags(tags)
     changed = (clean == 0) & (rng_from(random_state).random(clean.shape) < check_rate(rate))
@@ -229,7 +229,7 @@ def incorrect_tags(tags: Any, rate: float, *, random_state: RandomState = None) 
 
 
 @accepts_seed
-def caption_replacement(caption_tags: Any, n_replaced: int, *, random_state: RandomState = None) -> Noisy:
+def caption_replacement(caption_tags: object, n_replaced: int, *, random_state: RandomState = None) -> Noisy:
     """Replace some captions of each image by captions of other images, then tag the image with any word of any caption.
 
     Of five captions one to four replaced are the 20, 40, 60 and 80 % of incorrect labels in the NMN paper. Words that
@@ -267,7 +267,7 @@ def caption_replacement(caption_tags: Any, n_replaced: int, *, random_state: Ran
     return Noisy(given, given != clean)
 
 
-def _n_classes(labels: Any, n_classes: int | None) -> int:
+def _n_classes(labels: object, n_classes: int | None) -> int:
     codes = to_numpy(labels, "labels")
     if codes.dtype.kind not in "iu" or codes.ndim != 1 or len(codes) == 0:
         raise BadInput(f"labels has shape {codes.shape} and dtype {codes.dtype}. Give integer codes 0..k-1, shape (n,).")

@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from labelproof.validation import Json
+
 Rates = npt.NDArray[np.float64]
 
 
@@ -27,7 +29,7 @@ class TagRates:
 
     missing_rates: Rates
     incorrect_rates: Rates
-    classes: tuple[Any, ...]
+    classes: tuple[object, ...]
 
     def to_frame(self) -> pl.DataFrame:
         """Four rows for each tag: ``tag``, ``true``, ``given`` (0 or 1) and ``probability``, ``p(given | true)``."""
@@ -42,7 +44,7 @@ class TagRates:
             }
         )
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> Json:
         """What ``summary.json`` holds of it."""
         rates = {"missing_rates": self.missing_rates, "incorrect_rates": self.incorrect_rates}
         return {name: [None if np.isnan(v) else float(v) for v in values] for name, values in rates.items()}

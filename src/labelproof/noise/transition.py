@@ -12,6 +12,7 @@ import polars as pl
 
 from labelproof.errors import BadInput
 from labelproof.validation import (
+    Json,
     RandomState,
     accepts_seed,
     check_codes,
@@ -114,7 +115,7 @@ class TransitionMatrix:
             }
         )
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> Json:
         """What ``summary.json`` holds of it. Noise of very many classes is kept in factors: ``error_rates`` and ``given_prior``."""
         prior = {"prior": self.prior.tolist()}
         if self._factors is None:

@@ -2,20 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 from scipy.sparse import csr_matrix
 
 from labelproof.errors import BadInput
 from labelproof.noise.posterior import TINY
 from labelproof.noise.transition import TransitionMatrix
-from labelproof.validation import UNLABELLED, AnyArray, check_labels, to_numpy
+from labelproof.validation import UNLABELLED, AnyArray, Json, check_pred_probs, check_vote_table, to_numpy
 
 Matrix = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class AnnotatorNoise:
+    """How each annotator errs: a transition for each.
+
+    Attributes
+    ----------
+    transitions : tuple of TransitionMatrix
+    annotators : tuple of str
+    """
+
+    transitions: tuple[TransitionMatrix, ...]
+    annotators: tuple[str, ...]
+
+    @property
+    def classes(self) -> tuple[object, ...]:
+        """Of all of them."""
+        return self.transitions[0].classes
+
+    def to_frame(self) -> pl.DataFrame:
+        """``k * k`` rows for each annotator: ``annotator``, ``true``, ``given`` and ``probability``."""
+        named = zip(self.annotators, self.transitions, strict=True)
+        return pl.concat(noise.to_frame().insert_column(0, pl.lit(name).alias("annotator")) for name, noise in named)
+
+    def to_json(self) -> Json:
+        """What ``summary.json`` holds of it."""
+        matrices = [noise.matrix.tolist() for noise in self.transitions]
+        return {"annotators": list(self.annotators), "transitions": matrices, "prior": self.transitions[0].prior.tolist()}
+
+    @classmethod
+    def from_json(cls, summary: Mapping[str, Any]) -> AnnotatorNoise:
+        """From ``summary.json``."""
+        known = {"prior": summary["prior"], "classes": summary["classes"]}
+        return cls(tuple(TransitionMatrix(m, **known) for m in summary["transitions"]), tuple(summary["annotators"]))
 
 
 @dataclass(frozen=True)
@@ -35,7 +71,7 @@ class Consensus:
     posterior: Matrix
     reviewers: tuple[TransitionMatrix, ...]
     prior: Matrix
-    classes: tuple[Any, ...]
+    classes: tuple[object, ...]
 
     @property
     def labels(self) -> AnyArray:
@@ -49,7 +85,13 @@ class Consensus:
 
 
 def dawid_skene(
-    annotations: Any, *, classes: Sequence[Any] | None = None, strength: float = 1.0, max_iter: int = 200, tol: float = 1e-6
+    annotations: object,
+    pred_probs: object = None,
+    *,
+    classes: Sequence[object] | None = None,
+    strength: float = 1.0,
+    max_iter: int = 200,
+    tol: float = 1e-6,
 ) -> Consensus:
     """The true labels and each reviewer's own noise, by EM.
 
@@ -60,6 +102,8 @@ def dawid_skene(
     ----------
     annotations : array-like, shape (n, m)
         What each of m reviewers said of each item; missing as in `labelproof.audit` (``None``, NaN, "" or -1).
+    pred_probs : array-like, shape (n, k), optional
+        What a model that never saw an item's votes says of it; takes the place of ``p(y)``.
     classes : sequence, optional
     strength : float, > 0
         Pseudo-items that draw each reviewer's row to a reviewer who is right 80 times of 100.
@@ -84,13 +128,14 @@ def dawid_skene(
     >>> found.labels.tolist()
     ['a', 'b', 'a', 'b', 'a']
     """
-    codes, names = _codes(annotations, classes)
+    codes, names = check_vote_table(annotations, classes)
     (n, m), k = codes.shape, len(names)
     if not strength > 0:
         raise BadInput(f"strength is {strength!r}. Give a number of pseudo-items above 0.")
     if (codes == UNLABELLED).all(axis=1).any():
         row = int(np.argmax((codes == UNLABELLED).all(axis=1)))
         raise BadInput(f"annotations row {row} has no label at all. Leave such items out.")
+    probs = None if pred_probs is None else np.maximum(_probs(pred_probs, n, k), TINY)
     votes = _votes(codes, k)
     belief = votes @ np.tile(np.eye(k), (m, 1))  # (n, k), how many said each class
     belief /= belief.sum(axis=1, keepdims=True)
@@ -99,7 +144,7 @@ def dawid_skene(
         prior = (belief.sum(axis=0) + 1 / k) / (n + 1)
         counts = (votes.T @ belief).reshape(m, k, k).swapaxes(1, 2) + pull  # [reviewer, true, said]
         reviewers = counts / counts.sum(axis=2, keepdims=True)
-        before, belief = belief, _posterior(prior, reviewers, votes)
+        before, belief = belief, _posterior(prior if probs is None else probs, reviewers, votes)
         if np.abs(belief - before).max() < tol:
             break
     noises = tuple(TransitionMatrix(matrix, prior=prior, classes=names) for matrix in reviewers)
@@ -113,6 +158,13 @@ def _votes(codes: npt.NDArray[np.int64], k: int) -> csr_matrix:
     return csr_matrix((np.ones(len(item)), (item, column)), shape=(len(codes), codes.shape[1] * k))
 
 
+def _probs(pred_probs: object, n: int, k: int) -> Matrix:
+    probs = check_pred_probs(pred_probs)
+    if probs.shape != (n, k):
+        raise BadInput(f"pred_probs is {probs.shape[0]} x {probs.shape[1]} but there are {n} items of {k} classes.")
+    return probs.astype(float)
+
+
 def _posterior(prior: Matrix, reviewers: Matrix, votes: csr_matrix) -> Matrix:
     """Bayes' rule over all reviewers at once, in log space: ``log p(y) + Σ_r log p(z_r | y)``, rows scaled to sum to one."""
     said = reviewers.swapaxes(1, 2).reshape(votes.shape[1], -1)  # one row for each reviewer and class said
@@ -121,7 +173,7 @@ def _posterior(prior: Matrix, reviewers: Matrix, votes: csr_matrix) -> Matrix:
     return np.asarray(joint / joint.sum(axis=1, keepdims=True))
 
 
-def cohen_kappa(first: Any, second: Any) -> float:
+def cohen_kappa(first: object, second: object) -> float:
     """Agreement of two reviewers beyond chance, over the items that both labelled: 1 is perfect, 0 is chance.
 
     Parameters
@@ -133,7 +185,7 @@ def cohen_kappa(first: Any, second: Any) -> float:
     Cohen (1960), A coefficient of agreement for nominal scales.
     """
     one, two = _column(first, "first"), _column(second, "second")
-    codes, names = _codes(np.stack([one, two], axis=1), None, needed=1)
+    codes, names = check_vote_table(np.stack([one, two], axis=1), needed=1)
     both = (codes != UNLABELLED).all(axis=1)
     if not both.any():
         raise BadInput("first and second have no item in common. Give items that both reviewers labelled.")
@@ -144,7 +196,7 @@ def cohen_kappa(first: Any, second: Any) -> float:
     return float(cohen_kappa_score(codes[both, 0], codes[both, 1], labels=range(len(names))))
 
 
-def fleiss_kappa(annotations: Any) -> float:
+def fleiss_kappa(annotations: object) -> float:
     """Agreement of any number of reviewers beyond chance; items may have different numbers of labels, two at least.
 
     ``κ = (P̄ - P̄_e) / (1 - P̄_e)``, with ``P_i`` the share of agreeing pairs of item i, weighted by its number of pairs, and
@@ -158,7 +210,7 @@ def fleiss_kappa(annotations: Any) -> float:
     ----------
     Fleiss (1971), Measuring nominal scale agreement among many raters.
     """
-    codes, names = _codes(annotations, None, needed=1)
+    codes, names = check_vote_table(annotations, needed=1)
     votes = np.stack([(codes == y).sum(axis=1) for y in range(len(names))], axis=1).astype(float)
     votes = votes[votes.sum(axis=1) >= 2]
     if not len(votes):
@@ -170,17 +222,8 @@ def fleiss_kappa(annotations: Any) -> float:
     return 1.0 if chance == 1 else float((observed - chance) / (1 - chance))
 
 
-def _column(values: Any, name: str) -> AnyArray:
+def _column(values: object, name: str) -> AnyArray:
     column = to_numpy(values, name)
     if column.ndim != 1:
         raise BadInput(f"{name} has shape {column.shape}. Give one label per item.")
     return column.astype(object)
-
-
-def _codes(annotations: Any, classes: Sequence[Any] | None, needed: int = 2) -> tuple[npt.NDArray[np.int64], tuple[Any, ...]]:
-    table = to_numpy(annotations, "annotations")
-    if table.ndim != 2 or 0 in table.shape:
-        raise BadInput(f"annotations has shape {table.shape}. Give one row per item and one column per reviewer.")
-    missing = [UNLABELLED] if table.dtype.kind in "iuf" else None
-    coded = check_labels(table.ravel(), classes=classes, missing=missing, name="annotations", needed=needed)
-    return coded.codes.reshape(table.shape), coded.classes

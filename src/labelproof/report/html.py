@@ -40,8 +40,7 @@ def write_report(audit: Audit, path: str | os.PathLike[str], *, title: str | Non
         audit=audit,
         title=part.title if title is None else title,
         problem=problem,
-        unit=part.unit,
-        units=part.units,
+        part=part,
         unlabelled=audit.n - audit.labelled,
         cards=gallery(part.cards(audit, show)),
         histogram=histogram(audit.findings.error_probability),
@@ -54,7 +53,7 @@ def short_html(audit: Audit) -> str:
     """Headline and the ten worst labels, for a notebook cell."""
     part = part_of(audit)
     worst = list(audit.issues.head(10).iter_rows(named=True))
-    return render("short.html.jinja", audit=audit, units=part.units, columns=part.columns, worst=worst)
+    return render("short.html.jinja", audit=audit, part=part, worst=worst)
 
 
 def part_of(audit: Audit) -> ReportPart:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from itertools import islice
-from typing import Any, Self
+from typing import Self
 
 import jinja2
 import numpy as np
@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from labelproof.data.dataset import Shown, data_url
 from labelproof.saving.version import VERSION
+from labelproof.validation import Json
 
 GALLERY_ITEMS = 120
 GALLERY_BYTES = 3_500_000  # keeps the file under 5 MB
@@ -62,7 +63,7 @@ def gallery(cards: Iterable[Card]) -> list[Card]:
     return kept
 
 
-def render(template: str, **values: Any) -> str:
+def render(template: str, **values: object) -> str:
     """A page of `labelproof.report` by the name of its template."""
     return _environment().get_template(template).render(version=VERSION, **values)
 
@@ -90,7 +91,7 @@ def percent(share: float, digits: int = 1) -> str:
     return f"{100 * share:.{digits}f}\u00a0%"
 
 
-def histogram(error_probability: npt.NDArray[np.float64]) -> list[dict[str, Any]]:
+def histogram(error_probability: npt.NDArray[np.float64]) -> list[Json]:
     """Counts of error probabilities; bars on a logarithmic scale, because most labels are right."""
     counts, edges = np.histogram(error_probability, bins=BINS, range=(0, 1))
     most = np.log1p(counts.max())

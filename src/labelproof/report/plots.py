@@ -14,7 +14,7 @@ from labelproof.saving.files import atomic_write
 
 INK, MUTED, LINE = "#1f2430", "#6b7280", "#e5e7eb"
 COLOURS = ("#2563eb", "#dc2626", "#d97706", "#059669", "#7c3aed")
-STYLE: Any = {
+STYLE: object = {
     "font.size": 9, "font.family": "DejaVu Sans", "axes.edgecolor": LINE, "axes.labelcolor": MUTED, "text.color": INK,
     "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True, "grid.color": LINE, "grid.linewidth": 0.8,
     "axes.axisbelow": True, "xtick.color": MUTED, "ytick.color": MUTED, "xtick.major.size": 0, "ytick.major.size": 0,

@@ -20,6 +20,7 @@ from labelproof.errors import BadInput, CorruptArtifact
 from labelproof.review.kinds import REVIEWS
 from labelproof.review.kinds.base import ReviewPart
 from labelproof.saving.files import existing
+from labelproof.validation import Json
 
 WITH_IDS = ("images", "cells")  # kinds of data whose items always have names
 BLOCK = 100_000  # rows whose text is held at once
@@ -44,7 +45,7 @@ class Candidates:
     """
 
     folder: Path
-    summary: dict[str, Any]
+    summary: Json
     table: pl.DataFrame
     classes: list[str]
     fingerprint: str

@@ -10,6 +10,7 @@ from labelproof.validation.arrays import (
     BoolArray,
     FloatArray,
     IntArray,
+    Json,
     check_features,
     check_ids,
     check_pandas_index,
@@ -23,6 +24,7 @@ from labelproof.validation.labels import (
     CodedLabels,
     check_codes,
     check_labels,
+    check_vote_table,
     is_missing,
 )
 from labelproof.validation.probabilities import (
@@ -50,6 +52,7 @@ __all__ = [
     "CodedLabels",
     "FloatArray",
     "IntArray",
+    "Json",
     "RandomState",
     "Seed",
     "accepts_seed",
@@ -69,6 +72,7 @@ __all__ = [
     "check_tag_probs",
     "check_tags",
     "check_transition",
+    "check_vote_table",
     "did_you_mean",
     "is_missing",
     "rng_from",

@@ -16,6 +16,7 @@ FloatArray = npt.NDArray[np.floating[Any]]
 IntArray = npt.NDArray[np.integer[Any]]
 BoolArray = npt.NDArray[np.bool_]
 AnyArray = npt.NDArray[Any]
+Json = dict[str, Any]  # an object of JSON
 ArrayLike = Sized  # an array, list, series, frame or tensor: whatever `to_numpy` takes
 
 

@@ -353,3 +353,33 @@ def _encode(array: AnyArray, missing: BoolArray, classes: Classes, name: str) ->
         )
     codes[missing] = UNLABELLED
     return codes
+
+
+def check_vote_table(
+    votes: Any, classes: Sequence[Any] | None = None, *, needed: int = 2, name: str = "annotations"
+) -> tuple[npt.NDArray[np.int64], tuple[Any, ...]]:
+    """Check a table of what annotators said.
+
+    Parameters
+    ----------
+    votes : array-like, shape (n, m)
+        Missing as in `check_labels`; -1 is missing where the table holds numbers.
+    classes : sequence, optional
+    needed : int, default=2
+        Least number of different classes.
+
+    Returns
+    -------
+    ndarray of int64, shape (n, m), and the classes
+        Codes, -1 where there is no vote.
+
+    Raises
+    ------
+    BadInput
+    """
+    table = to_numpy(votes, name)
+    if table.ndim != 2 or 0 in table.shape:
+        raise BadInput(f"{name} has shape {table.shape}. Give one row per item and one column per reviewer.")
+    missing = [UNLABELLED] if table.dtype.kind in "iuf" else None
+    coded = check_labels(table.ravel(), classes=classes, missing=missing, name=name, needed=needed)
+    return coded.codes.reshape(table.shape), coded.classes

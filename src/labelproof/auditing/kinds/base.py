@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import numpy as np
 
@@ -28,10 +28,18 @@ class Judged:
 
 
 class Auditor(ABC, Generic[L]):
-    """Audits labels of one kind."""
+    """Audits labels of one kind.
+
+    Attributes
+    ----------
+    needs_probs : bool
+        Whether predictions must be given.
+    """
+
+    needs_probs: ClassVar[bool] = True
 
     @abstractmethod
-    def judge(self, labels: L, pred_probs: Any, ids: AnyArray | None) -> Judged:
+    def judge(self, labels: L, pred_probs: object, ids: AnyArray | None) -> Judged:
         """Find the sites that are wrong.
 
         A kind adds options of its own as keyword arguments; `labelproof.audit` hands them on.

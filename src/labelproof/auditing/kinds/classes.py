@@ -36,13 +36,13 @@ class AuditorOfClasses(Auditor[Classes]):
     def judge(
         self,
         labels: Classes,
-        pred_probs: Any,
+        pred_probs: object,
         ids: AnyArray | None = None,
         *,
-        transition: Any = None,
+        transition: object = None,
         strength: float | None = None,
         ambiguity: float = AMBIGUITY,
-        reviews: Any = None,
+        reviews: object = None,
     ) -> Judged:
         """Fit the noise to a sample of the rows, then score all of them, block by block."""
         given, source = labels.codes, open_source(pred_probs)
@@ -70,7 +70,7 @@ AUDITOR = AuditorOfClasses()
 
 
 def matched(
-    labels: Any, pred_probs: Any, classes: Sequence[Any] | None, missing: Sequence[Any] | None = None
+    labels: object, pred_probs: object, classes: Sequence[object] | None, missing: Sequence[object] | None = None
 ) -> tuple[Classes, Source]:
     """Checked labels, and the source of their probabilities with its columns in sorted class order."""
     check_pandas_index(labels=labels, pred_probs=pred_probs)
@@ -103,7 +103,7 @@ def _numbered(source: Source, given: IntArray, doing: str) -> Iterator[tuple[int
         )
 
 
-def known_noise(transition: Any, given: IntArray, names: Sequence[Any]) -> NoiseFit:
+def known_noise(transition: object, given: IntArray, names: Sequence[object]) -> NoiseFit:
     """A noise model with a transition that the caller knows, and predictions taken as they are."""
     matrix = matrix_of(transition)
     if len(matrix) != len(names):
@@ -133,7 +133,7 @@ def _joined(parts: list[Any]) -> Any:
     return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
-def reviewed(judged: Judged, labels: Classes, reviews: Any, ids: Any) -> Judged:
+def reviewed(judged: Judged, labels: Classes, reviews: object, ids: object) -> Judged:
     """Findings recalibrated from verified labels, and the error rate with the uncertainty of the calibration."""
     found = judged.findings
     true = true_codes(reviews, labels.classes, ids, labels.n)[labels.owner]
@@ -154,7 +154,7 @@ def reviewed(judged: Judged, labels: Classes, reviews: Any, ids: Any) -> Judged:
     return Judged(Findings(error, suggested, confidence), judged.noise, rate, judged.doubts)
 
 
-def true_codes(reviews: Any, names: Sequence[Any], ids: Any | None, n: int) -> IntArray:
+def true_codes(reviews: object, names: Sequence[object], ids: object | None, n: int) -> IntArray:
     """Codes of the verified labels by row, -1 where there is none."""
     if not isinstance(reviews, Mapping):
         coded = check_labels(reviews, classes=names, name="reviews", needed=1)

@@ -47,7 +47,7 @@ class AuditorOfTags(Auditor[Tags]):
     True
     """
 
-    def judge(self, labels: Tags, pred_probs: Any, ids: AnyArray | None = None, *, dependence: bool = True) -> Judged:
+    def judge(self, labels: Tags, pred_probs: object, ids: AnyArray | None = None, *, dependence: bool = True) -> Judged:
         """Fit each tag that varies; one that is always or never given has no error that can be found.
 
         Parameters

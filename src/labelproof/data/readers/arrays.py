@@ -37,10 +37,10 @@ class ArraysReader(Reader):
     labels: str | None = None
     features: str | None = None
     ids: str | None = None
-    missing: Sequence[Any] | None = None
+    missing: Sequence[object] | None = None
 
     @classmethod
-    def of_files(cls, *, missing: Sequence[Any] | None = None, **values: Any) -> Self:
+    def of_files(cls, *, missing: Sequence[object] | None = None, **values: object) -> Self:
         """Whole paths of those values that are paths."""
         paths = {name: path_of(value) for name, value in values.items()}
         whole = {name: None if path is None else str(Path(path).resolve()) for name, path in paths.items()}
@@ -94,13 +94,13 @@ def _write_array(target: Path, array: AnyArray, coded: CodedLabels, audited: Aud
 
 
 def read_arrays(
-    features: Any | None,
-    labels: Any,
+    features: object | None,
+    labels: object,
     *,
-    classes: Sequence[Any] | None = None,
-    ids: Any | None = None,
+    classes: Sequence[object] | None = None,
+    ids: object | None = None,
     n_classes: int | None = None,
-    missing: Sequence[Any] | None = None,
+    missing: Sequence[object] | None = None,
 ) -> Dataset:
     """Make a `Dataset` of arrays or of paths of ``.npy`` files (``FILE.npz:NAME`` for one array of several).
 

@@ -15,7 +15,7 @@ from labelproof.data.dataset import Dataset, Shown
 from labelproof.data.projection import Projection
 from labelproof.errors import BadInput
 from labelproof.saving.files import existing
-from labelproof.validation import AnyArray, IntArray
+from labelproof.validation import AnyArray, IntArray, Json
 
 VERSION = 1
 
@@ -184,7 +184,7 @@ class Reader(ABC):
             If a file is missing, its labels are not those that were audited, or the target cannot be written.
         """
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> Json:
         """What must be remembered, as JSON holds it."""
         told = {name: value for name, value in asdict(self).items() if value is not None and value is not False}
         return {"kind": self.kind, "version": VERSION, **told}

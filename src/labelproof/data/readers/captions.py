@@ -11,7 +11,7 @@ from typing import Any
 from labelproof.data.frames import Path_
 from labelproof.errors import BadInput
 from labelproof.saving.files import damaged, existing, first_line
-from labelproof.validation import RandomState, accepts_seed, check_rate, rng_from
+from labelproof.validation import Json, RandomState, accepts_seed, check_rate, rng_from
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Captions:
         Items without a caption, or without their picture.
     """
 
-    ids: tuple[Any, ...]
+    ids: tuple[object, ...]
     captions: tuple[tuple[str, ...], ...]
     files: tuple[str, ...]
     splits: tuple[str, ...]
@@ -114,7 +114,7 @@ def read_captions(path: Path_, *, folder: Path_ | None = None) -> Captions:
         return _captions_of(content, file, folder)
 
 
-def _captions_of(content: Any, file: Path, folder: Path_ | None) -> Captions:
+def _captions_of(content: object, file: Path, folder: Path_ | None) -> Captions:
     if isinstance(content, dict) and {"images", "annotations"} <= content.keys():
         items, sentences, id_, of = content["images"], content["annotations"], "id", "image_id"
     elif isinstance(content, dict) and {"videos", "sentences"} <= content.keys():
@@ -136,7 +136,7 @@ def _captions_of(content: Any, file: Path, folder: Path_ | None) -> Captions:
     return _whole(items, said, id_, None if folder is None else Path(folder))
 
 
-def _whole(items: list[dict[str, Any]], said: dict[Any, list[str]], id_: str, folder: Path | None) -> Captions:
+def _whole(items: list[Json], said: dict[Any, list[str]], id_: str, folder: Path | None) -> Captions:
     """Items with a caption, and with their picture if they must have one."""
     rows: list[tuple[Any, tuple[str, ...], str, str]] = []
     skipped: list[tuple[str, str]] = []
@@ -167,7 +167,7 @@ def _json(file: Path) -> Any:
         raise BadInput(f"{str(file)!r} cannot be read ({first_line(error)}).") from error
 
 
-def _of(entry: Any, name: str, file: Path, what: str, number: int) -> Any:
+def _of(entry: object, name: str, file: Path, what: str, number: int) -> Any:
     if not isinstance(entry, dict) or name not in entry:
         raise BadInput(f"{what} {number} of {str(file)!r} has no {name!r}. Give the file as published.")
     return entry[name]

@@ -15,7 +15,7 @@ from labelproof.validation.labels import CodedLabels
 
 
 def write_list(
-    target: Path, coded: CodedLabels, key: str, ids: Sequence[Any], label: str, rows: IntArray, audited: Audited
+    target: Path, coded: CodedLabels, key: str, ids: Sequence[object], label: str, rows: IntArray, audited: Audited
 ) -> None:
     """Write ids and labels, with what each label was and why it changed.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from labelproof.data.dataset import Dataset
 from labelproof.data.frames import Path_, check_table_target, table_suffix
@@ -15,7 +15,7 @@ from labelproof.data.readers.lists import write_list
 from labelproof.data.readers.manifest import ManifestReader
 from labelproof.data.readers.pictures import PictureReader
 from labelproof.saving.files import existing
-from labelproof.validation import check_labels
+from labelproof.validation import Json, check_labels
 
 
 @dataclass(frozen=True)
@@ -58,9 +58,9 @@ def read_images(
     label: str | None = None,
     image: str | None = None,
     id: str | None = None,
-    embeddings: Any | None = None,
+    embeddings: object | None = None,
     size: int = 32,
-    missing: Sequence[Any] | None = None,
+    missing: Sequence[object] | None = None,
     encoding: str | None = None,
 ) -> Dataset:
     """Read pictures from ``root/class/file.jpg``, or from a manifest with a column of paths and a column of labels.
@@ -95,7 +95,7 @@ def read_images(
     ------
     BadInput
     """
-    how: dict[str, Any] = {"size": size, "embeddings": embeddings, "missing": missing}
+    how: Json = {"size": size, "embeddings": embeddings, "missing": missing}
     if Path(path).is_dir():
         return PictureFolderReader(str(path), **how).read()
     options = ReadOptions(label=label, image=image, id=id, embeddings=embeddings, missing=missing, encoding=encoding)

@@ -31,8 +31,8 @@ class PictureReader(Reader):
 
     path: str
     size: int = 32
-    embeddings: Any = None  # whether features were given beside the pictures, once it was read
-    missing: Sequence[Any] | None = None
+    embeddings: object = None  # whether features were given beside the pictures, once it was read
+    missing: Sequence[object] | None = None
 
     @abstractmethod
     def files(self, *, quiet: bool) -> PictureFiles:
@@ -112,7 +112,7 @@ def new_rows(path: Path) -> tuple[FloatArray, AnyArray]:
     return x, np.arange(len(x))
 
 
-def _vectors(embeddings: Any, n: int) -> FloatArray:
+def _vectors(embeddings: object, n: int) -> FloatArray:
     loaded = load_array(embeddings, "embeddings") if isinstance(embeddings, str | os.PathLike) else embeddings
     vectors = check_features(loaded, name="embeddings")
     if len(vectors) != n:

@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +21,7 @@ from labelproof.data.readers.base import Audited, Reader, ReadOptions, check_sam
 from labelproof.data.schema import Schema
 from labelproof.errors import BadInput, LabelproofWarning
 from labelproof.labels.classes import Classes
-from labelproof.validation import AnyArray, IntArray, check_ids, check_labels
+from labelproof.validation import AnyArray, IntArray, Json, check_ids, check_labels
 from labelproof.validation.labels import CodedLabels, Repeated
 
 CLEAN_SUFFIX = "_clean"  # of the column in which simulated noise keeps the clean labels
@@ -34,7 +34,7 @@ class ColumnReader(Reader):
     path: str
     label: str
     id: str | None = None
-    missing: Sequence[Any] | None = None
+    missing: Sequence[object] | None = None
     encoding: str | None = None
 
     def labels(self, raw: RawTable, *, as_text: bool = False) -> CodedLabels:
@@ -78,7 +78,7 @@ class TableReader(ColumnReader):
     kind = "table"
 
     features: Sequence[str] | None = None
-    schema: Sequence[dict[str, Any]] | None = None  # the types of the features, as a first reading decided them
+    schema: Sequence[Json] | None = None  # the types of the features, as a first reading decided them
     label_as_text: bool = False
     ignore: Sequence[str] | None = None
     keep: Sequence[str] | None = None
@@ -157,7 +157,7 @@ def read_table(
     ignore: Sequence[str] = (),
     keep: Sequence[str] = (),
     label_as_text: bool = False,
-    missing: Sequence[Any] | None = None,
+    missing: Sequence[object] | None = None,
     encoding: str | None = None,
 ) -> Dataset:
     """Read a table whose other columns are the features.
@@ -198,7 +198,7 @@ def read_table(
     ).read()
 
 
-def label_codes(raw: RawTable, label: str, missing: Sequence[Any] | None, *, as_text: bool = False) -> CodedLabels:
+def label_codes(raw: RawTable, label: str, missing: Sequence[object] | None, *, as_text: bool = False) -> CodedLabels:
     """The labels of a table: the one way in which a column becomes classes."""
     column = raw.column(label, "--label")
     values, index = (column, None) if column.dtype.is_nested() or column.dtype.is_float() else _different(column)

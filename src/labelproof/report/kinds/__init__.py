@@ -14,5 +14,6 @@ REPORTS: Registry[ReportPart] = Registry(
     {
         "classes": "labelproof.report.kinds.classes:REPORT",
         "tags": "labelproof.report.kinds.tags:REPORT",
+        "votes": "labelproof.report.kinds.votes:REPORT",
     },
 )

@@ -34,6 +34,8 @@ class ReportPart:
         Of the page, where it is not named.
     unit, units : str
         What a site is called, one and several.
+    classes : str
+        What its classes are called.
     columns : mapping
         Columns of the issues in the short table, and their headings.
     """
@@ -41,6 +43,7 @@ class ReportPart:
     template = "report.html.jinja"
     title = "Label audit"
     unit, units = "label", "labels"
+    classes = "classes"
     columns: Mapping[str, str] = {
         "id": "id",
         "given_label": "given",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import polars as pl
 
@@ -12,6 +10,7 @@ from labelproof.noise.transition import TransitionMatrix
 from labelproof.report.kinds.base import ReportPart
 from labelproof.report.latent import latent_map
 from labelproof.report.page import percent
+from labelproof.validation import Json
 
 HEAT_MAP_CLASSES = 24
 CONFUSIONS = 15
@@ -52,7 +51,7 @@ def noise_of(audit: Audit) -> TransitionMatrix:
 REPORT = ReportOfClasses()
 
 
-def _heat_map(noise: TransitionMatrix) -> list[dict[str, Any]]:
+def _heat_map(noise: TransitionMatrix) -> list[Json]:
     if len(noise.classes) > HEAT_MAP_CLASSES:
         return []
     wrong = noise.matrix.copy()
@@ -71,7 +70,7 @@ def _heat_map(noise: TransitionMatrix) -> list[dict[str, Any]]:
     ]
 
 
-def _confusions(noise: TransitionMatrix, n: int) -> list[dict[str, Any]]:
+def _confusions(noise: TransitionMatrix, n: int) -> list[Json]:
     """The commonest ways a label goes wrong, by expected number of labels."""
     if noise.factors is not None:  # thousands of classes, no pair of which has a rate of its own
         return []
@@ -88,7 +87,7 @@ def _confusions(noise: TransitionMatrix, n: int) -> list[dict[str, Any]]:
     return rows
 
 
-def _by_class(audit: Audit) -> list[dict[str, Any]]:
+def _by_class(audit: Audit) -> list[Json]:
     table = (
         audit.issues.group_by("given_label")
         .agg(

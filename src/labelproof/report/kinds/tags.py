@@ -14,7 +14,7 @@ from labelproof.labels.tags import Tags
 from labelproof.noise.tag_rates import TagRates
 from labelproof.report.kinds.base import ReportPart, Show, exhibit_of
 from labelproof.report.page import Card, Exhibit, percent
-from labelproof.validation import FloatArray
+from labelproof.validation import FloatArray, Json
 
 LISTED_TAGS = 40
 TAGS_ON_CARD = 24
@@ -35,6 +35,7 @@ class ReportOfTags(ReportPart):
     template = "kinds/tags.html.jinja"
     title = "Tag audit"
     unit, units = "pair", "pairs of item and tag"
+    classes = "tags"
     columns: Mapping[str, str] = {
         "id": "id",
         "tag": "tag",
@@ -75,7 +76,7 @@ def _matrix(audit: Audit) -> Any:
     return audit.labels.matrix
 
 
-def _by_tag(audit: Audit, given: FloatArray, missing: FloatArray, incorrect: FloatArray) -> list[dict[str, Any]]:
+def _by_tag(audit: Audit, given: FloatArray, missing: FloatArray, incorrect: FloatArray) -> list[Json]:
     """Each tag that varies, the most wrong entries first."""
     assert isinstance(audit.noise, TagRates)
     wrong = missing + incorrect

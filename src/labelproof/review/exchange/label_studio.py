@@ -17,6 +17,7 @@ from labelproof.review.page.guard import reviewer_name
 from labelproof.saving.files import existing
 from labelproof.saving.folders import atomic_folder
 from labelproof.saving.version import VERSION
+from labelproof.validation import Json
 
 TASKS_FILE, CONFIG_FILE = "tasks.json", "config.xml"
 LABEL, DOUBT = "label", "doubt"  # the two questions of the configuration
@@ -45,7 +46,7 @@ def write_label_studio(session: ReviewSession, folder: str | os.PathLike[str], o
     return len(tasks)
 
 
-def _task(session: ReviewSession, describer: Describer, rank: int) -> dict[str, Any]:
+def _task(session: ReviewSession, describer: Describer, rank: int) -> Json:
     candidates = session.candidates
     item = describer.item(rank)
     choices, score = candidates.part.preselected(rank)
@@ -151,7 +152,7 @@ def _decision(session: ReviewSession, rank: int, annotation: Any, where: str) ->
     return Decision(**{**vars(made), "decided_at": when, "source": "label-studio"})
 
 
-def _reviewer(completed_by: Any) -> str:
+def _reviewer(completed_by: object) -> str:
     if isinstance(completed_by, dict):
         completed_by = completed_by.get("email") or completed_by.get("username") or completed_by.get("id")
     if isinstance(completed_by, str) and completed_by.strip():

@@ -19,7 +19,7 @@ from labelproof.review.log.session import ReviewSession
 from labelproof.review.log.store import DECISIONS, Decision
 from labelproof.review.page.describe import Describer
 from labelproof.review.page.guard import reviewer_name
-from labelproof.validation import did_you_mean
+from labelproof.validation import Json, did_you_mean
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what spreadsheets run
 QUOTE = "'"
@@ -60,12 +60,12 @@ def record_imported(session: ReviewSession, decisions: Iterable[Decision], empty
     return Imported(len(fresh), known, empty)
 
 
-def uid_of(*parts: Any) -> str:
+def uid_of(*parts: object) -> str:
     """A uid that the same decision gets each time it is imported."""
     return hashlib.sha256("\x1f".join(map(str, parts)).encode()).hexdigest()[:40]
 
 
-def checked_time(text: Any, where: str) -> str:
+def checked_time(text: object, where: str) -> str:
     """A time as the log writes it: ISO 8601 in UTC; the empty string where there is none."""
     if text is None or str(text).strip() == "":
         return ""
@@ -106,7 +106,7 @@ def write_csv(session: ReviewSession, target: str | os.PathLike[str], overwrite:
     for standing in session.decisions:
         said.setdefault(standing.item, []).append(standing)
     nobody: list[Decision | None] = [None]
-    rows: list[dict[str, Any]] = []
+    rows: list[Json] = []
     for rank in session.queue.rows.tolist():
         item = candidates.table["id"][rank]
         for decision in said.get(item, nobody):

@@ -19,10 +19,10 @@ from labelproof.review.candidates import open_candidates
 from labelproof.review.log.identity import standing
 from labelproof.review.log.store import Store
 from labelproof.review.plan.resolve import resolve
-from labelproof.validation import check_labels, did_you_mean
+from labelproof.validation import Json, check_labels, did_you_mean
 
 
-def read_verified(path: str | os.PathLike[str], database: str | None = None) -> dict[str, Any]:
+def read_verified(path: str | os.PathLike[str], database: str | None = None) -> Json:
     """Verified labels by id.
 
     Parameters
@@ -43,7 +43,7 @@ def read_verified(path: str | os.PathLike[str], database: str | None = None) -> 
     frame = read_frame(path, text_columns=["id", "label"])
     ids = label_values(column(frame, "id", path, "--reviews: the column")).tolist()
     labels = label_values(column(frame, "label", path, "--reviews: the column")).tolist()
-    found: dict[str, Any] = {}
+    found: Json = {}
     for row, (key, label) in enumerate(zip(ids, labels, strict=True)):
         if label is None or label == "":
             continue
@@ -53,7 +53,7 @@ def read_verified(path: str | os.PathLike[str], database: str | None = None) -> 
     return found
 
 
-def _decided(folder: Path, database: str | None) -> dict[str, Any]:
+def _decided(folder: Path, database: str | None) -> Json:
     candidates = open_candidates(folder)
     if not candidates.part.one_choice:
         raise BadInput(f"--reviews {str(folder)!r} is an audit of {candidates.part.kind}. Give one of classes.")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import polars as pl
 
 from labelproof.auditing.findings import ErrorRate
 from labelproof.labels import KINDS
 from labelproof.labels.base import Labels
+from labelproof.validation import Json
 
 if TYPE_CHECKING:
     from labelproof.review.candidates import Candidates
@@ -70,7 +71,7 @@ class ReviewPart(ABC):
         """What was given of an item, as a decision's label holds it."""
 
     @abstractmethod
-    def described(self, rank: int) -> dict[str, Any]:
+    def described(self, rank: int) -> Json:
         """What the page is told of an item's label, as JSON holds it."""
 
     def rated(self) -> pl.Series | None:

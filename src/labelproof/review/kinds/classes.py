@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +13,7 @@ from labelproof.auditing.findings import ISSUES_FILE
 from labelproof.errors import BadInput
 from labelproof.labels.classes import class_codes
 from labelproof.review.kinds.base import SCRIPTS, ReviewPart
+from labelproof.validation import Json
 
 LIKELY = 8
 COLUMNS = ("index", "id", "error_probability", "confidence", "given_label", "suggested_label")
@@ -72,7 +72,7 @@ class ReviewOfClasses(ReviewPart):
         """Every class has a rate."""
         return self.candidates.table["given_label"]
 
-    def described(self, rank: int) -> dict[str, Any]:
+    def described(self, rank: int) -> Json:
         """Codes of the given and the suggested class, how sure that is, and what else it may be."""
         given, suggested = int(self.given_codes[rank]), int(self.suggested_codes[rank])
         confidence = float(self.candidates.table["confidence"][rank])

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
 
 from labelproof.auditing.findings import ISSUES_FILE, ITEMS_FILE, ErrorRate
 from labelproof.review.kinds.base import SCRIPTS, ReviewPart
+from labelproof.validation import Json
 
 LISTED = 0.1  # least error probability that a person is told of
 SEPARATOR = "; "
@@ -39,7 +39,7 @@ class ReviewOfTags(ReviewPart):
         """The given tags as a JSON list."""
         return json.dumps(self.candidates.table["tags"][rank].to_list(), ensure_ascii=False)
 
-    def described(self, rank: int) -> dict[str, Any]:
+    def described(self, rank: int) -> Json:
         """All tags, the doubtful ones first."""
         given = set(self.candidates.table["tags"][rank].to_list())
         doubtful = self._doubtful.get(int(self.candidates.index[rank]), {})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from labelproof.review.log.store import BEGINNING, DECISIONS, Action, Decision, 
 from labelproof.review.plan.figures import Figures, class_rates, people, work_out
 from labelproof.review.plan.queue import MEASURE, make_queue
 from labelproof.review.plan.resolve import Resolved, resolve
+from labelproof.validation import Json
 
 STALE_SECONDS = 2.0  # age at which what is slow to work out is worked out again
 SMALL = 50_000  # items whose figures are quick
@@ -125,7 +126,9 @@ class ReviewSession:
         taken = self.store.claim(self.data, reviewer, [*fresh, *skipped], count)
         return [self._rank_of[item] for item in taken]
 
-    def decide(self, reviewer: str, rank: int, action: Action, label: Any, uid: str, seconds: float | None = None) -> Decision:
+    def decide(
+        self, reviewer: str, rank: int, action: Action, label: object, uid: str, seconds: float | None = None
+    ) -> Decision:
         """Record a decision; it is on disk when this returns.
 
         Raises
@@ -138,7 +141,9 @@ class ReviewSession:
         self.sync()
         return decision
 
-    def checked(self, reviewer: str, rank: int, action: Action, label: Any, uid: str, seconds: float | None = None) -> Decision:
+    def checked(
+        self, reviewer: str, rank: int, action: Action, label: object, uid: str, seconds: float | None = None
+    ) -> Decision:
         """The decision, if it is one that can be made of this item; *keep* may say which label it is that the reviewer kept."""
         if not 0 <= rank < len(self.candidates):
             raise BadInput(f"item {rank} does not exist; there are {len(self.candidates)}.")
@@ -180,7 +185,7 @@ class ReviewSession:
         """What the reviews so far say; of a large audit, as of at most two seconds ago."""
         return self._figures.at(self._place[0])
 
-    def people(self) -> dict[str, Any]:
+    def people(self) -> Json:
         """`labelproof.review.plan.figures.people` of the decisions, as of at most two seconds ago."""
         return self._people.at(self._place[0])
 
@@ -194,7 +199,7 @@ class ReviewSession:
         self.figures()
         return list(self._curve or [])
 
-    def class_rates(self) -> list[dict[str, Any]]:
+    def class_rates(self) -> list[Json]:
         """`labelproof.review.plan.figures.class_rates` of the decisions so far."""
         return class_rates(self.candidates, self.queue, self._outcomes(self.decisions))
 

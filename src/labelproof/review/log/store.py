@@ -19,6 +19,7 @@ from sqlalchemy.engine import Connection, Engine
 from labelproof.errors import BadInput, CorruptArtifact, LabelproofError
 from labelproof.review.log.database import BUSY_SECONDS, check_in_place, explained, locked, open_engine
 from labelproof.review.log.schema import AUDITS, CURRENT, EVENTS, LEASES, MIGRATIONS, VERSION
+from labelproof.validation import Json
 
 Action = Literal["keep", "relabel", "none", "unsure", "skip", "undo"]
 DECISIONS = ("keep", "relabel", "none", "unsure")  # what ends an item; skip and undo do not
@@ -164,7 +165,7 @@ class Store:
             rows = connection.execute(query.order_by(EVENTS.c.seq)).all()
         return (rows[-1].seq, rows[-1].uid) if rows else place, sorted({row.item for row in rows})
 
-    def events(self, audit: str) -> list[dict[str, Any]]:
+    def events(self, audit: str) -> list[Json]:
         """The whole log of an audit, undone decisions and undos included."""
         with self._reading() as connection:
             rows = connection.execute(sa.select(EVENTS).where(EVENTS.c.audit == audit).order_by(EVENTS.c.seq))
@@ -276,7 +277,7 @@ class Store:
                 found.setdefault(row.item, (set(), set()))[place].add(row.reviewer)
         return found
 
-    def _append(self, connection: Connection, row: dict[str, Any]) -> int:
+    def _append(self, connection: Connection, row: Json) -> int:
         insert = _insert(self._engine)(EVENTS).values(row).on_conflict_do_nothing(index_elements=["uid"])
         if connection.execute(insert.returning(EVENTS.c.seq)).first() is not None:
             ended = (LEASES.c.audit == row["audit"], LEASES.c.item == row["item"], LEASES.c.reviewer == row["reviewer"])

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from labelproof.data.dataset import Shown
 from labelproof.data.readers import reader_of
 from labelproof.data.readers.base import Items
 from labelproof.errors import LabelproofError
 from labelproof.review.candidates import Candidates
 from labelproof.review.page.context import Context
+from labelproof.validation import Json
 
 MOST_FIELDS = 200
 MOST_CHARACTERS = 100_000
@@ -45,10 +44,10 @@ class Describer:
             self.problem = "This audit was made of labels and probabilities alone, so items are shown by their ids."
         self.context = Context(candidates, self._items) if self._items is not None and candidates.part.similar else None
 
-    def item(self, rank: int) -> dict[str, Any]:
+    def item(self, rank: int) -> Json:
         """Everything of an item but its picture, which has an address of its own."""
         known = self.candidates
-        described: dict[str, Any] = {"rank": rank, "id": known.table["id"][rank], **self._shown(rank)}
+        described: Json = {"rank": rank, "id": known.table["id"][rank], **self._shown(rank)}
         described["error_probability"] = float(known.error_probability[rank])
         described |= known.part.described(rank)
         marks = self.context.unusual(rank, described["given"]) if self.context is not None else set()
@@ -56,7 +55,7 @@ class Describer:
             field["unusual"] = field["name"] in marks
         return described
 
-    def similar(self, rank: int) -> dict[str, list[dict[str, Any]]]:
+    def similar(self, rank: int) -> dict[str, list[Json]]:
         """Trusted items like this one, of its given and of its suggested class."""
         if self.context is None:
             return {}
@@ -93,7 +92,7 @@ class Describer:
         except LabelproofError as error:
             return str(error)
 
-    def _shown(self, rank: int, brief: bool = False) -> dict[str, Any]:
+    def _shown(self, rank: int, brief: bool = False) -> Json:
         if self._items is not None and self._items.kind == "images":  # decoded when it is asked for
             return {"picture": True}
         shown = self._show(rank)

@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from labelproof.errors import BadInput
+from labelproof.validation import Json
 
 MOST_BYTES = 256 * 1024  # of a request's body
 BODY_SECONDS = 10.0  # within which it must be here
@@ -79,7 +80,7 @@ class Keys:
         body = base64.urlsafe_b64encode(payload).decode()
         return f"{body}.{self._signature(body)}"
 
-    def read(self, cookie: str) -> dict[str, Any] | None:
+    def read(self, cookie: str) -> Json | None:
         """What a cookie says, or ``None`` if it is not one of ours."""
         body, _, signature = cookie.partition(".")
         if not hmac.compare_digest(signature.encode(), self._signature(body).encode()):
@@ -183,7 +184,7 @@ class Guard:
                 return "the body is not JSON", 415
         return "", 0
 
-    def _who(self, scope: Scope, headers: dict[str, str]) -> dict[str, Any] | None:
+    def _who(self, scope: Scope, headers: dict[str, str]) -> Json | None:
         """What the cookie or the token of a request says of its sender."""
         known = next(filter(None, map(self.keys.read, _cookies(headers.get("cookie", ""), self.keys.cookie))), None)
         if known is None and scope["path"] == "/" and scope["method"] == "GET":
@@ -195,7 +196,7 @@ class Guard:
         scope["labelproof"] = self._by_token(body)
         return scope["labelproof"] is not None
 
-    def _by_token(self, encoded: bytes) -> dict[str, Any] | None:
+    def _by_token(self, encoded: bytes) -> Json | None:
         """Who comes with a query or a form, if it holds the token."""
         try:
             tokens = parse_qs(encoded.decode("latin-1"), max_num_fields=MOST_FIELDS).get("token", [])

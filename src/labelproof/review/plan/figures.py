@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +16,7 @@ from labelproof.review.log.store import DECISIONS, Decision
 from labelproof.review.plan.estimate import MeasurementPlan, estimate_error_rate
 from labelproof.review.plan.queue import Queue
 from labelproof.review.plan.resolve import Resolved, agreement
+from labelproof.validation import Json
 
 NEXT = 50  # reviews whose yield is foretold
 FEWEST_REVIEWS = 20  # before there is advice
@@ -101,7 +101,7 @@ def work_out(candidates: Candidates, queue: Queue, outcomes: Outcomes) -> Figure
     )
 
 
-def class_rates(candidates: Candidates, queue: Queue, outcomes: Outcomes) -> list[dict[str, Any]]:
+def class_rates(candidates: Candidates, queue: Queue, outcomes: Outcomes) -> list[Json]:
     """The error rate among the labels of each given class, worst first; of the 40 largest classes.
 
     A list of ``class``, ``labels``, ``reviewed``, ``estimate``, and ``low`` and ``high``, which are ``None`` where the reviews do not
@@ -114,7 +114,7 @@ def class_rates(candidates: Candidates, queue: Queue, outcomes: Outcomes) -> lis
     plan, seen = _sample(queue, ranks, wrong)
     given = rated.to_numpy()
     sizes = np.bincount(given, minlength=len(candidates.classes))
-    rows: list[dict[str, Any]] = []
+    rows: list[Json] = []
     for code in np.argsort(-sizes, kind="stable")[:RATED_CLASSES]:
         if sizes[code] == 0:
             continue
@@ -129,7 +129,7 @@ def class_rates(candidates: Candidates, queue: Queue, outcomes: Outcomes) -> lis
     return sorted(rows, key=lambda row: -row["estimate"])
 
 
-def people(decisions: Sequence[Decision]) -> dict[str, Any]:
+def people(decisions: Sequence[Decision]) -> Json:
     """``reviewers``, with number of decisions, median seconds and estimated accuracy of each, and their ``agreement``."""
     found = agreement(decisions)
     rows = []
