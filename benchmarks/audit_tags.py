@@ -39,8 +39,8 @@ def main() -> None:
             given = np.where(gone, 0, np.where(added, 1, clean))
             wrong = given != clean
             probs = out_of_sample(x, given)
-            found = lp.audit_tags(given, probs)
-            alone = lp.audit_tags(given, probs, dependence=False)
+            found = lp.audit(lp.Tags(given), probs)
+            alone = lp.audit(lp.Tags(given), probs, dependence=False)
             own = np.where(given == 1, 1 - probs, probs)  # cleanlab's score of one tag: self-confidence
             items = wrong.any(axis=1)
             names = [list(np.flatnonzero(row)) for row in given]
@@ -53,7 +53,7 @@ def main() -> None:
                     "tag_AP_without_dependence": average_precision_score(wrong.ravel(), alone.error_probability.ravel()),
                     "tag_AP_cleanlab": average_precision_score(wrong.ravel(), own.ravel()),
                     **kinds(wrong, given, found.error_probability, own),
-                    "item_AP": average_precision_score(items, found.item_score),
+                    "item_AP": average_precision_score(items, found.items["error_probability"]),
                     **{f"item_AP_{key}": average_precision_score(items, score) for key, score in theirs.items()},
                     "estimated_rate": found.error_rate.estimate,
                     "true_rate": float(wrong.mean()),

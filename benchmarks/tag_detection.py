@@ -43,7 +43,7 @@ def measured(x: np.ndarray, clean: np.ndarray, missing: float, incorrect: float,
     scores = {
         "NMN-FI": trained(x, given, seed, "feature-independent").error_probability_,
         "NMN-FD": trained(x, given, seed, "feature-dependent").error_probability_,
-        "audit_tags": lp.audit_tags(given, probs).error_probability,
+        "audit_tags": lp.audit(lp.Tags(given), probs).error_probability,
     }
     theirs, found = np.where(given == 1, 1 - probs, probs), {}
     for name, ours in scores.items():

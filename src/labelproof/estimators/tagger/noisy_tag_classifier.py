@@ -91,7 +91,7 @@ class NoisyTagClassifier(Saveable, ClassifierMixin, BaseEstimator):  # type: ign
         Names of the tags; numbers for a matrix without names.
     error_probability_ : ndarray, shape (n, k)
         Probability that each given tag, or its absence, is wrong; NaN where unknown. Read from the networks that were trained
-        on it: cross-validate with `labelproof.audit_tags` where they fit the tags too well.
+        on it: cross-validate with `labelproof.audit` where they fit the tags too well.
     missing_, incorrect_ : ndarray, shape (k,)
         ``p(z = 0 | y = 1)`` and ``p(z = 1 | y = 0)`` of each tag over the training items.
     constant_ : list
@@ -101,7 +101,7 @@ class NoisyTagClassifier(Saveable, ClassifierMixin, BaseEstimator):  # type: ign
     See Also
     --------
     NoisyLabelClassifier : Where an item has one class.
-    audit_tags : Which tags are wrong, from any model's probabilities.
+    audit : Which tags are wrong, from any model's probabilities.
     ConceptCaptioner : Captions from the tags of each frame.
 
     References
