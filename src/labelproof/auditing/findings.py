@@ -22,6 +22,7 @@ from labelproof.errors import CorruptArtifact
 from labelproof.labels import KINDS
 from labelproof.labels.base import Labels
 from labelproof.labels.registry import Registry
+from labelproof.saving.files import existing
 from labelproof.saving.folders import SUMMARY, atomic_folder
 from labelproof.saving.version import VERSION
 from labelproof.validation import AnyArray, Json
@@ -310,6 +311,7 @@ def read_summary(folder: Path) -> Json:
     CorruptArtifact
         If it is missing or damaged.
     """
+    existing(folder, "audit folder")
     try:
         summary = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))
         if not isinstance(summary, dict) or "classes" not in summary:

@@ -15,7 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from labelproof.errors import BadInput, CorruptArtifact
-from labelproof.saving.files import atomic_write
+from labelproof.saving.files import atomic_write, existing
 from labelproof.saving.folders import SUMMARY
 from labelproof.saving.version import VERSION
 from labelproof.validation import AnyArray
@@ -101,15 +101,20 @@ def read_state(folder: str | os.PathLike[str], kind: str, anew: str = "Save it a
 
 def read_summary(folder: str | os.PathLike[str], kind: str, anew: str = "Save it again.") -> dict[str, object]:
     """What ``summary.json`` holds of a folder of this kind, which no later version of labelproof wrote; else as `read_state`."""
+    existing(folder, f"{kind} folder")
     try:
         summary: dict[str, object] = json.loads((Path(folder) / SUMMARY).read_text(encoding="utf-8"))
-        found = summary.get("kind", "folder without a model")
+        found = (
+            f"an audit of {summary.get('kind')}"
+            if "verdicts" in summary
+            else f"a {summary.get('kind', 'folder without a model')}"
+        )
         version = str(summary.get("labelproof", "0.1.0"))
         later = _numbers(version)[:2] > _numbers(VERSION)[:2]
     except (OSError, ValueError, AttributeError) as error:
         raise CorruptArtifact(f"{str(folder)!r} is no whole {kind} ({error}). {anew}") from error
-    if found != kind:
-        raise BadInput(f"{str(folder)!r} is a {found}, not a {kind}. Name the folder of a {kind}. Or: {anew}")
+    if summary.get("kind") != kind:
+        raise BadInput(f"{str(folder)!r} is {found}, not a {kind}. Name the folder of a {kind}. Or: {anew}")
     if later:
         raise BadInput(
             f"{str(folder)!r} was written by labelproof {version}, and this is {VERSION}. "

@@ -117,7 +117,7 @@ def python_tags(keep: Keep) -> None:
     found.save("saved")
     keep.path("saved")
     found.to_html("page.html")
-    lp.write_tag_report(found, "other.html", title="Scenes")
+    found.to_html("other.html", title="Scenes")
     keep.path("page.html")
     keep.path("other.html")
     keep.text("short", page_text(lp.short_tag_html(found)))
