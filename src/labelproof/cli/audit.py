@@ -195,7 +195,7 @@ def _print_audit(found: Audit, folder: Path) -> None:
         out.print(f"\n[bold yellow]Read this first.[/bold yellow] {escape(doubt.text)}", highlight=False)
     out.print(
         f"\n[bold]{rate.estimate:.1%}[/bold] of {found.issues.height:,} {part.units} look wrong "
-        f"(95 % interval {rate.low:.1%} to {rate.high:.1%}): {part.counts(found)}."
+        f"(95 % interval {rate.low:.1%} to {rate.high:.1%}): [bold]{part.counts(found)}[/bold]."
     )
     if found.skipped:
         out.print(

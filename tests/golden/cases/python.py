@@ -120,7 +120,7 @@ def python_tags(keep: Keep) -> None:
     found.to_html("other.html", title="Scenes")
     keep.path("page.html")
     keep.path("other.html")
-    keep.text("short", page_text(lp.short_tag_html(found)))
+    keep.text("short", page_text(found._repr_html_()))
     precision = lp.tag_precision(tags, probs, groups=["a", "a", "b", "b", "b", "b"])
     keep.value("precision", {"mean": precision.mean, "groups": precision.groups})
 

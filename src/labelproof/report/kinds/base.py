@@ -57,10 +57,8 @@ class ReportPart:
         return {}
 
     def counts(self, audit: Audit) -> str:
-        """How many look wrong, for a terminal."""
-        return (
-            f"[bold red]{audit.counts['obvious']:,} obvious[/bold red], [yellow]{audit.counts['possible']:,} possible[/yellow]"
-        )
+        """How many look wrong, in words."""
+        return f"{audit.counts['obvious']:,} obvious, {audit.counts['possible']:,} possible"
 
     def cards(self, audit: Audit, show: Show | None) -> Iterator[Card]:
         """The labels that are probably wrong, worst first."""
