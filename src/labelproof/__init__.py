@@ -54,6 +54,7 @@ _HOME = {
     "read_arrays": "labelproof.data.readers.arrays",
     "read_captions": "labelproof.data.readers.captions",
     "read_cells": "labelproof.data.readers.cells",
+    "read_frame": "labelproof.data.readers.frame",
     "read_images": "labelproof.data.readers.picture_folder",
     "read_table": "labelproof.data.readers.table",
     "read_tagged": "labelproof.data.readers.tagged",
@@ -81,6 +82,7 @@ if TYPE_CHECKING:
     from labelproof.data.readers.captions import Captions as Captions
     from labelproof.data.readers.captions import read_captions as read_captions
     from labelproof.data.readers.cells import read_cells as read_cells
+    from labelproof.data.readers.frame import read_frame as read_frame
     from labelproof.data.readers.picture_folder import read_images as read_images
     from labelproof.data.readers.table import read_table as read_table
     from labelproof.data.readers.tagged import read_tagged as read_tagged

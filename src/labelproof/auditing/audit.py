@@ -13,6 +13,7 @@ from labelproof.auditing.kinds.base import Auditor
 from labelproof.auditing.kinds.classes import matched
 from labelproof.auditing.out_of_sample import out_of_sample_probs
 from labelproof.data.dataset import Dataset
+from labelproof.data.readers.frame import read_frame
 from labelproof.errors import BadInput
 from labelproof.labels.base import Labels
 from labelproof.labels.tags import Tags
@@ -24,6 +25,8 @@ def audit(
     labels: Any,
     pred_probs: Any = None,
     *,
+    label: str | None = None,
+    text: str | Sequence[str] | None = None,
     classes: Sequence[Any] | None = None,
     ids: Any = None,
     missing: Sequence[Any] | None = None,
@@ -49,6 +52,9 @@ def audit(
         ``.npy`` file, of a Parquet file or of a folder of them (a column for each class, or one of lists), a scipy sparse
         matrix with the most probable classes of each row, or a list of these from several models, which are averaged.
         Files may be larger than memory. May be left out for a `Dataset`: then `labelproof.out_of_sample_probs` makes them.
+    label, text : str, optional
+        Of a frame given as ``labels``: the column of given labels, and the column (or columns) of text to learn from. Without
+        ``text`` all other columns are learned from; ``ids`` may name a column.
     classes : sequence of length k, optional
         The class of each column of ``pred_probs``, if not sorted order.
     ids : array-like, shape (n,), optional
@@ -101,6 +107,8 @@ def audit(
     >>> bool(np.all((found.error_probability > 0.5) == noisy.changed))
     True
     """
+    if label is not None:
+        labels, ids = read_frame(labels, label, text=text, id=ids, missing=missing), None
     dataset = labels if isinstance(labels, Dataset) else None
     if dataset is not None:
         if ids is not None or classes is not None:

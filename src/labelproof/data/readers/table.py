@@ -37,6 +37,10 @@ class ColumnReader(Reader):
     missing: Sequence[object] | None = None
     encoding: str | None = None
 
+    def raw(self, *, quiet: bool) -> RawTable:
+        """The table as it stands."""
+        return read_raw(self.path, encoding=self.encoding, quiet=quiet)
+
     def labels(self, raw: RawTable, *, as_text: bool = False) -> CodedLabels:
         """The one way in which the column becomes classes."""
         return label_codes(raw, self.label, self.missing, as_text=as_text)
@@ -58,7 +62,7 @@ class ColumnReader(Reader):
     def write_back(self, target: Path, audited: Audited, *, overwrite: bool) -> None:
         """A copy in which nothing but these labels differs: delimited text byte for byte, Parquet with schema and row groups."""
         check_table_target(target, overwrite=overwrite, source=self.path)
-        raw = read_raw(self.path, encoding=self.encoding, quiet=True)
+        raw = self.raw(quiet=True)
         coded = self.labels(raw)
         rows = self.rows(raw, audited)
         check_same(coded.codes, coded.classes, rows, audited)
@@ -93,7 +97,7 @@ class TableReader(ColumnReader):
         return super().labels(raw, as_text=self.label_as_text)
 
     def read(self) -> Dataset:
-        raw = read_raw(self.path, encoding=self.encoding, quiet=self.schema is not None)
+        raw = self.raw(quiet=self.schema is not None)
         coded = self.labels(raw)
         ids = self.ids(raw)
         aside = (self.label, self.id, self.label + CLEAN_SUFFIX)

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from labelproof.data.dataset import Dataset, Shown
-from labelproof.data.frames import Path_, read_raw
+from labelproof.data.frames import Path_
 from labelproof.data.projection import Projection
 from labelproof.data.readers.base import Items, ReadOptions, words
 from labelproof.data.readers.table import ColumnReader
@@ -47,7 +47,7 @@ class TextReader(ColumnReader):
         return Items(dataset.kind, len(dataset), dataset.show, lambda rows: dataset.x[rows])
 
     def _read(self, quiet: bool) -> Dataset:
-        raw = read_raw(self.path, encoding=self.encoding, quiet=quiet)
+        raw = self.raw(quiet=quiet)
         column = raw.column(self.text, "--text")
         if self.text == self.label:
             raise BadInput(f"--text and --label are the same column {self.text!r}. Name the column that holds the text.")
