@@ -5,18 +5,19 @@ from __future__ import annotations
 import dataclasses
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
 
 from labelproof.cli import options as opt
-from labelproof.cli.shared import app, out, print_files, print_rows, read_dataset, words
+from labelproof.cli.shared import app, out, print_files, print_rows, words
 from labelproof.errors import BadInput
 
 if TYPE_CHECKING:
     from labelproof.auditing.findings import Audit
     from labelproof.data.dataset import Dataset
+    from labelproof.data.readers.base import ReadOptions
 
 
 @app.command("audit")
@@ -58,14 +59,16 @@ def audit_command(
 
     [bold]labelproof audit reviews.csv --label sentiment --text body --out audit/[/bold]
     """
+    from labelproof.data.readers.base import ReadOptions
     from labelproof.report.html import part_of, write_report
     from labelproof.saving.folders import atomic_folder
 
     with atomic_folder(folder, overwrite=overwrite) as partial:
-        options: dict[str, Any] = {"label": label, "text": text, "image": image, "id": id_, "embeddings": embeddings}
         _check_cells(data, layer=layer, unlabeled=unlabeled, batch_key=batch_key, model=model)
-        options |= {"layer": layer, "unlabeled_category": unlabeled}
-        options |= {"ignore": ignore, "keep": keep, "missing": words(missing), "encoding": encoding}
+        options = ReadOptions(
+            label=label, text=text, image=image, id=id_, embeddings=embeddings, ignore=ignore or (), keep=keep or (),
+            missing=words(missing), encoding=encoding, layer=layer, unlabeled_category=unlabeled,
+        )  # fmt: skip
         names = None if classes is None else [name.strip() for name in classes.split(",")]
         if tags is not None:
             found = _audit_tags(tags, pred_probs, features, names)
@@ -82,7 +85,7 @@ def audit_command(
 
 def _audit(
     data: Path | None,
-    options: dict[str, Any],
+    options: ReadOptions,
     labels: Path | None,
     pred_probs: Path | None,
     features: Path | None,
@@ -95,6 +98,7 @@ def _audit(
     from labelproof.auditing.out_of_sample import out_of_sample_probs
     from labelproof.auditing.sources import Ordered, open_source
     from labelproof.data.array_files import from_file
+    from labelproof.data.readers import open_reader
     from labelproof.data.readers.arrays import ArraysReader, read_arrays
 
     if data is None and labels is None:
@@ -110,12 +114,12 @@ def _audit(
             raise BadInput("--labels alone is not enough. Add --pred-probs or --features.")
         given = from_file(labels, "labels")
         run = audit if ray is None else audit_on_ray
-        found = run(given, _probs(pred_probs), classes=_as_labels(classes), missing=options["missing"])
-        return dataclasses.replace(found, source=ArraysReader.of_files(labels=labels, missing=options["missing"]).to_json())
+        found = run(given, _probs(pred_probs), classes=_as_labels(classes), missing=options.missing)
+        return dataclasses.replace(found, source=ArraysReader.of_files(labels=labels, missing=options.missing).to_json())
     dataset = (
-        read_arrays(features, labels, classes=_as_labels(classes), missing=options["missing"])
+        read_arrays(features, labels, classes=_as_labels(classes), missing=options.missing)
         if data is None
-        else read_dataset(data, options)
+        else open_reader(data, options).read()
     )
     if pred_probs is None:
         made = out_of_sample_probs(dataset, n_folds=folds, random_state=seed, map_folds=map if ray is None else ray_map)
@@ -134,26 +138,25 @@ def _check_cells(data: Path | None, *, model: str | None, **named: str | None) -
         raise BadInput("--batch-key needs --model mislabeled-vae.")
 
 
-def _audit_cells(data: Path, options: dict[str, Any], batch_key: str | None, seed: int) -> Audit:
+def _audit_cells(data: Path, options: ReadOptions, batch_key: str | None, seed: int) -> Audit:
     """By M-VAE, which learns the noise along with the cells."""
     import labelproof as lp
-    from labelproof.data.readers.base import ReadOptions
     from labelproof.data.readers.cells import CellsReader, read_adata
 
-    reader = CellsReader.of(data, ReadOptions(**options))  # what is missing is told before a large file is read
+    reader = CellsReader.of(data, options)  # what is missing is told before a large file is read
     adata = read_adata(data)
     dataset = reader.read_from(adata)
     model = lp.MislabeledVAE(random_state=seed).fit(
         adata,
         labels_key=reader.label,
-        unlabeled_category=options["unlabeled_category"],
-        layer=options["layer"],
+        unlabeled_category=options.unlabeled_category,
+        layer=options.layer,
         batch_key=batch_key,
     )
     return lp.audit_posterior(dataset, model.posterior_, model.transition_, latent=adata.obsm["X_labelproof"])
 
 
-def _probs(path: Path) -> Any:
+def _probs(path: Path) -> object:
     """Probabilities by path, or the array behind FILE.npz:NAME."""
     from labelproof.data.array_files import from_file
 
@@ -175,7 +178,7 @@ def _audit_tags(tags: Path, pred_probs: Path | None, features: Path | None, name
     return dataclasses.replace(found, source=TagArraysReader.of_files(tags=tags, features=features).to_json())
 
 
-def _as_labels(classes: list[str] | None) -> list[Any] | None:
+def _as_labels(classes: list[str] | None) -> list[int] | list[str] | None:
     return [int(c) for c in classes] if classes is not None and all(re.fullmatch(r"-?[0-9]+", c) for c in classes) else classes
 
 

@@ -17,7 +17,7 @@ from rich.table import Table
 from labelproof.errors import LabelproofError, LabelproofWarning
 
 if TYPE_CHECKING:
-    from labelproof.data.dataset import Dataset
+    pass
 
 CONTROL = dict.fromkeys([*range(32), *range(127, 160), *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2066, 0x206A)])
 PRINTED = {code: f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}" for code in CONTROL if chr(code) not in "\n\t"}
@@ -52,20 +52,12 @@ def words(given: str | None) -> list[str] | None:
     return None if given is None else [word.strip() for word in given.split(",") if word.strip()]
 
 
-def read_dataset(data: Path, options: dict[str, Any]) -> Dataset:
-    """The file or folder by the reader that the options call for."""
-    from labelproof.data.readers import open_reader
-    from labelproof.data.readers.base import ReadOptions
-
-    return open_reader(data, ReadOptions(**options)).read()
-
-
 def running_beside(model: Path) -> Path:
     """Where a training keeps its checkpoints until the model is whole; the same command goes on from there."""
     return model.resolve().with_name(f"{model.resolve().name}.training")
 
 
-def print_rows(columns: tuple[str, ...], rows: list[list[Any]]) -> None:
+def print_rows(columns: tuple[str, ...], rows: list[list[object]]) -> None:
     """The head of a table of issues, as a user reads it."""
     table = Table(box=None, header_style="dim", pad_edge=False)
     for name in columns:

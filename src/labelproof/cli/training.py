@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
 from rich.table import Table
 
 from labelproof.cli import options as opt
-from labelproof.cli.shared import app, out, print_rows, read_dataset, running_beside, words
+from labelproof.cli.shared import app, out, print_rows, running_beside, words
 from labelproof.errors import BadInput
 
 if TYPE_CHECKING:
     from labelproof.auditing.findings import Audit
     from labelproof.data.dataset import Dataset
+    from labelproof.data.readers.base import ReadOptions
     from labelproof.estimators.noisy_label_classifier.noisy_label_classifier import NoisyLabelClassifier
 
 
@@ -70,14 +71,17 @@ def train(
     [bold]labelproof train reviews.csv --label sentiment --text body --method joint-optimization --out model/[/bold]
     """
     from labelproof.auditing.dynamics import audit_dynamics
+    from labelproof.data.readers.base import ReadOptions
     from labelproof.estimators.noisy_label_classifier.noisy_label_classifier import NoisyLabelClassifier
     from labelproof.review.exchange.verified import read_verified, with_verified
     from labelproof.saving.folders import atomic_folder, claim_running, remove_running
 
     running = running_beside(folder)
     with atomic_folder(folder, overwrite=overwrite) as partial:
-        options: dict[str, object] = {"label": label, "text": text, "image": image, "id": id_, "embeddings": embeddings}
-        options |= {"ignore": ignore, "keep": keep, "missing": words(missing), "encoding": encoding}
+        options = ReadOptions(
+            label=label, text=text, image=image, id=id_, embeddings=embeddings, ignore=ignore or (), keep=keep or (),
+            missing=words(missing), encoding=encoding,
+        )  # fmt: skip
         dataset = _dataset(data, labels, features, options)
         for leak in dataset.leaks:
             out.print(f"[yellow]note:[/yellow] {escape(leak.text)}", highlight=False)
@@ -103,16 +107,17 @@ def train(
     _print_trained(model, found, folder)
 
 
-def _dataset(data: Path | None, labels: Path | None, features: Path | None, options: dict[str, Any]) -> Dataset:
+def _dataset(data: Path | None, labels: Path | None, features: Path | None, options: ReadOptions) -> Dataset:
+    from labelproof.data.readers import open_reader
     from labelproof.data.readers.arrays import read_arrays
 
     if data is not None:
         if labels is not None or features is not None:
             raise BadInput("--labels and --features stand for a data set of their own: leave out the file or folder.")
-        return read_dataset(data, options)
+        return open_reader(data, options).read()
     if labels is None or features is None:
         raise BadInput("nothing to train on. Name a table or an image folder, or give --features with --labels.")
-    return read_arrays(features, labels, missing=options["missing"])
+    return read_arrays(features, labels, missing=options.missing)
 
 
 def _options(given: list[str] | None) -> dict[str, object] | None:
