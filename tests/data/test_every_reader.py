@@ -1,0 +1,182 @@
+"""What holds for every reader: it is found, remembered as JSON, opens its items again, and writes them back with other labels."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from PIL import Image
+
+import labelproof as lp
+from labelproof.data.readers import READERS, open_reader, reader_of
+from labelproof.data.readers.base import VERSION, Audited, Change, ReadOptions
+
+N = 24
+CLASSES = ["cat", "dog"]
+GIVEN = np.array(CLASSES)[np.arange(N) % 2]
+
+
+def frame():
+    rng = np.random.default_rng(0)
+    words = np.array(["purr meow", "bark woof"])[np.arange(N) % 2]
+    columns = {"key": [f"k{i:02d}" for i in range(N)], "size": rng.normal(size=N).round(3), "kind": GIVEN, "body": words}
+    return pl.DataFrame(columns)
+
+
+def pictures(folder: Path, names):
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (8, 8)).save(folder / name)
+
+
+def table(tmp_path):
+    frame().write_csv(tmp_path / "t.csv")
+    return tmp_path / "t.csv", ReadOptions(label="kind", id="key", ignore=("body",)), tmp_path / "out.csv"
+
+
+def text(tmp_path):
+    frame().write_parquet(tmp_path / "t.parquet")
+    return tmp_path / "t.parquet", ReadOptions(label="kind", text="body"), tmp_path / "out.parquet"
+
+
+def manifest(tmp_path):
+    names = [f"p/{i:02d}.png" for i in range(N)]
+    pictures(tmp_path, names)
+    frame().with_columns(file=pl.Series(names)).write_csv(tmp_path / "m.csv")
+    return tmp_path / "m.csv", ReadOptions(label="kind", image="file"), tmp_path / "out.csv"
+
+
+def images(tmp_path):
+    pictures(tmp_path / "p", [f"{name}/{i:02d}.png" for i, name in enumerate(GIVEN)])
+    return tmp_path / "p", ReadOptions(), tmp_path / "out"
+
+
+def cells(tmp_path):
+    anndata = pytest.importorskip("anndata")
+    rng = np.random.default_rng(0)
+    names = [f"c{i:02d}" for i in range(N)]
+    adata = anndata.AnnData(rng.poisson(3, (N, 6)).astype(np.float32))
+    adata.obs_names, adata.var_names = names, [f"g{j}" for j in range(6)]
+    adata.obs["kind"] = GIVEN
+    adata.write_h5ad(tmp_path / "c.h5ad")
+    return tmp_path / "c.h5ad", ReadOptions(label="kind"), tmp_path / "out.csv"
+
+
+SOURCES = {"table": table, "text": text, "manifest": manifest, "images": images, "cells": cells}
+
+
+def audited(data, changes=None, given=None):
+    names = data.given_names if given is None else given
+    return Audited(np.array([None if name is None else str(name) for name in names], object), data.classes, changes or {})
+
+
+def labels_of(target: Path, data):
+    """Names by id, of what was written."""
+    if target.is_dir():
+        again = lp.read_images(target)
+    elif target.suffix == ".npy":
+        return np.load(target).tolist()
+    else:
+        frame = pl.read_parquet(target) if target.suffix == ".parquet" else pl.read_csv(target)
+        return frame["kind"].to_list()
+    return sorted(zip([Path(name).name for name in again.ids], again.given_names, strict=True))
+
+
+@pytest.fixture(params=SOURCES)
+def source(request, tmp_path):
+    return request.param, *SOURCES[request.param](tmp_path)
+
+
+def test_it_is_found_and_remembered(source):
+    name, path, options, _ = source
+    reader = open_reader(path, options)
+    assert type(reader) is READERS[name]
+    data = reader.read()
+    assert len(data) == N
+    assert data.given_names.tolist() == GIVEN[np.argsort(GIVEN, kind="stable") if name == "images" else slice(None)].tolist()
+    told = json.loads(json.dumps(data.source))
+    assert (told["kind"], told["version"]) == (name, VERSION)
+    assert reader_of(told).to_json() == told
+    again = reader_of(told).read()
+    assert again.labels == data.labels
+    assert again.ids.tolist() == data.ids.tolist()
+    with pytest.raises(lp.BadInput, match="a later version of labelproof"):
+        reader_of({**told, "version": VERSION + 1})
+
+
+def test_its_items_are_opened_again(source):
+    _, path, options, _ = source
+    data = open_reader(path, options).read()
+    items = reader_of(data.source).reopen()
+    assert items.n == N
+    one, other = data.show(3), items.show(3)
+    assert (bool(other.image), other.text, other.fields) == (bool(one.image), one.text, one.fields)
+    assert len(items.take(np.array([0, 5]))) == 2
+
+
+def test_it_is_written_back_with_other_labels_alone(source):
+    _, path, options, target = source
+    data = open_reader(path, options).read()
+    reader = reader_of(data.source)
+    reader.write_back(target, audited(data), overwrite=False)
+    as_it_was = labels_of(target, data)
+    other = target.with_name("more" + target.suffix)
+    changed = "dog" if data.given_names[5] == "cat" else "cat"
+    reader.write_back(other, audited(data, {5: Change(changed, "reviewed by Ann")}), overwrite=False)
+    now = labels_of(other, data)
+    assert [a for a, b in zip(as_it_was, now, strict=True) if a != b] in (
+        ["cat"],
+        ["dog"],
+        [(Path(str(data.ids[5])).name, data.given_names[5])],
+    )
+    with pytest.raises(lp.BadInput, match="The file has changed"):
+        reader.write_back(target.with_name("no" + target.suffix), audited(data, given=data.given_names[::-1]), overwrite=False)
+    with pytest.raises(lp.BadInput, match="Audit them again"):
+        reader.write_back(target.with_name("no" + target.suffix), audited(data, given=data.given_names[1:]), overwrite=False)
+
+
+def test_arrays_are_written_into_arrays_of_their_type(tmp_path):
+    np.save(tmp_path / "y.npy", np.arange(N, dtype=np.int16) % 3)
+    np.save(tmp_path / "x.npy", np.zeros((N, 2)))
+    data = lp.read_arrays(tmp_path / "x.npy", tmp_path / "y.npy")
+    reader = reader_of(json.loads(json.dumps(data.source)))
+    assert reader.reopen().n == N
+    reader.write_back(tmp_path / "out.npy", audited(data, {4: Change("2", "")}), overwrite=False)
+    out = np.load(tmp_path / "out.npy")
+    assert out.dtype == np.int16
+    assert np.flatnonzero(out != np.load(tmp_path / "y.npy")).tolist() == [4]
+    assert out[4] == 2
+
+
+def test_tags_in_an_array_are_written_into_one(tmp_path):
+    tags = (np.random.default_rng(0).random((N, 3)) < 0.4).astype(np.uint8)
+    np.save(tmp_path / "t.npy", tags)
+    reader = reader_of({"kind": "tag arrays", "version": 1, "tags": str(tmp_path / "t.npy")})
+    names = ["sea", "sky", "sun"]
+    given = np.array([json.dumps([n for n, own in zip(names, row, strict=True) if own]) for row in tags], dtype=object)
+    told = Audited(given, names, {2: Change('["sea", "sun"]', "reviewed by Ann")})
+    reader.write_back(tmp_path / "out.npy", told, overwrite=False)
+    out = np.load(tmp_path / "out.npy")
+    assert out.dtype == np.uint8
+    assert out[2].tolist() == [1, 0, 1]
+    assert np.array_equal(np.delete(out, 2, axis=0), np.delete(tags, 2, axis=0))
+    reader.write_back(tmp_path / "out.csv", told, overwrite=False)
+    frame = pl.read_csv(tmp_path / "out.csv")
+    assert frame.columns == ["id", *names, "tags_change"]
+    assert frame["tags_change"][2] == "reviewed by Ann"
+    with pytest.raises(lp.BadInput, match="The file has changed"):
+        reader.write_back(tmp_path / "no.npy", replace(told, given=given[::-1]), overwrite=False)
+
+
+def test_what_version_0_1_remembered_is_understood():
+    folder = {"kind": "images", "path": "p", "label": None, "image": None, "id": None, "size": 32, "embeddings": False}
+    assert type(reader_of(folder)) is READERS["images"]
+    assert type(reader_of({**folder, "label": "kind", "image": "file"})) is READERS["manifest"]
+    assert type(reader_of({"kind": "arrays", "labels": "y.npy", "features": None, "ids": None})) is READERS["arrays"]
+    assert type(reader_of({"kind": "arrays", "tags": "t.npy", "features": None, "ids": None})) is READERS["tag arrays"]
+    assert reader_of({}) is None
+    assert reader_of(None) is None
