@@ -25,9 +25,9 @@ EPOCHS = 30
 @pytest.fixture(scope="module")
 def mnist(real_data):
     data = np.load(real_data / "mnist.npz")
-    true = data["y_train"][:5000].astype(int)
+    true = data["y_train"][:3500].astype(int)
     noisy = lp.simulate.symmetric(true, 0.5, random_state=0)
-    return data["x_train"][:5000], true, noisy, data["x_test"], data["y_test"]
+    return data["x_train"][:3500], true, noisy, data["x_test"], data["y_test"]
 
 
 def classifier(method: str, **changes) -> lp.NoisyLabelClassifier:
