@@ -27,7 +27,6 @@ FLOORS = (
 )
 FLOOR = {folder: number for number, folders in enumerate(FLOORS) for folder in folders}
 SIDEWAYS = {  # folders of one floor that build on one another, in this direction only
-    ("saving", "validation"),
     ("noise", "labels"),
     ("networks", "losses"),
     ("training", "networks"),

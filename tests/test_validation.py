@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 import torch
 
-from labelproof.errors import BadInput, LabelproofWarning
+from labelproof.errors import BadInput, LabelproofWarning, did_you_mean
 from labelproof.validation import (
     check_features,
     check_ids,
@@ -19,7 +19,6 @@ from labelproof.validation import (
     check_rate,
     check_tags,
     check_transition,
-    did_you_mean,
     to_numpy,
 )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class LabelproofError(Exception):
     """Base class of every error that labelproof raises on purpose."""
@@ -29,3 +31,11 @@ class Unavailable(LabelproofError):
 
 class LabelproofWarning(UserWarning):
     """Something was handled that the caller should know about."""
+
+
+def did_you_mean(name: object, candidates: Sequence[object]) -> str:
+    """A sentence that suggests the nearest of ``candidates``, or the empty string."""
+    import difflib  # of no use to a run that ends well
+
+    near = difflib.get_close_matches(str(name), [str(c) for c in candidates], n=1, cutoff=0.5)
+    return f"Did you mean {near[0]!r}? " if near else ""

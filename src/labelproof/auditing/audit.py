@@ -14,10 +14,10 @@ from labelproof.auditing.kinds.classes import matched
 from labelproof.auditing.out_of_sample import out_of_sample_probs
 from labelproof.data.dataset import Dataset
 from labelproof.data.readers.frame import read_frame
-from labelproof.errors import BadInput
+from labelproof.errors import BadInput, did_you_mean
 from labelproof.labels.base import Labels
 from labelproof.labels.tags import Tags
-from labelproof.validation import Json, RandomState, accepts_seed, check_ids, did_you_mean
+from labelproof.validation import Json, RandomState, accepts_seed, check_ids
 
 
 @accepts_seed

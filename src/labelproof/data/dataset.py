@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -15,9 +15,6 @@ from labelproof.data.projection import Projection
 from labelproof.errors import BadInput
 from labelproof.labels.base import Labels
 from labelproof.validation import UNLABELLED, AnyArray, Json
-
-if TYPE_CHECKING:
-    from labelproof.data.readers.base import Reader
 
 Kind = Literal["table", "text", "images", "arrays", "cells"]
 
@@ -48,6 +45,12 @@ def media_type(image: bytes) -> str:
 def data_url(image: bytes) -> str:
     """The file as a URL that holds it whole; empty where there is none."""
     return f"data:{media_type(image)};base64,{base64.b64encode(image).decode('ascii')}" if image else ""
+
+
+class Remembered(Protocol):
+    """What a data set was read by: a `labelproof.data.readers.base.Reader`."""
+
+    def to_json(self) -> Json: ...
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,7 @@ class Dataset:
     show_item: Callable[[int], Shown]
     kind: Kind
     skipped: list[tuple[str, str]] = field(default_factory=list)
-    reader: Reader | None = None
+    reader: Remembered | None = None
     projection: Projection | None = field(default=None, repr=False, compare=False)
     split: AnyArray | None = None
     leaks: tuple[Leak, ...] = ()

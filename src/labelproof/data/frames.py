@@ -19,9 +19,9 @@ import pyarrow.parquet
 from labelproof.data.delimited import SEPARATORS, Dialect, detect, records
 from labelproof.data.records import Records
 from labelproof.data.schema import Schema
-from labelproof.errors import BadInput, LabelproofWarning
+from labelproof.errors import BadInput, LabelproofWarning, did_you_mean
 from labelproof.saving.files import atomic_write, damaged, existing, stamp_of
-from labelproof.validation import AnyArray, did_you_mean
+from labelproof.validation import AnyArray
 
 CSV_SUFFIXES = {".csv": ",", ".tsv": "\t"}
 PARQUET_SUFFIXES = {".parquet", ".pq"}

@@ -12,8 +12,8 @@ from dataclasses import asdict, dataclass, field
 
 import polars as pl
 
-from labelproof.errors import BadInput, CorruptArtifact, LabelproofWarning
-from labelproof.validation import Json, did_you_mean
+from labelproof.errors import BadInput, CorruptArtifact, LabelproofWarning, did_you_mean
+from labelproof.validation import Json
 from labelproof.validation.labels import MISSING_WORDS
 
 SAMPLE = 1000

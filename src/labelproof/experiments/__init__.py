@@ -8,9 +8,8 @@ from inspect import signature
 from pathlib import Path
 from typing import Any
 
-from labelproof.errors import BadInput
+from labelproof.errors import BadInput, did_you_mean
 from labelproof.experiments.record import Record
-from labelproof.validation import did_you_mean
 
 EXPERIMENTS = {
     "memorization": "labelproof.experiments.memorization",

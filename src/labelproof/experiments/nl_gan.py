@@ -22,7 +22,7 @@ import numpy.typing as npt
 import torch
 from sklearn.base import BaseEstimator, ClassifierMixin
 
-from labelproof.errors import BadInput
+from labelproof.errors import BadInput, did_you_mean
 from labelproof.estimators.nl_gan.adversaries import filters_for
 from labelproof.estimators.nl_gan.generative_cleaner import classifier_of_generated, second_stage
 from labelproof.estimators.nl_gan.nl_gan import NLGAN
@@ -35,7 +35,7 @@ from labelproof.noise.simulate import binary_purity
 from labelproof.report.plots import histogram, picture_grids
 from labelproof.saving.files import existing
 from labelproof.training.augmentation import strength_for
-from labelproof.validation import AnyArray, ArrayLike, Json, did_you_mean
+from labelproof.validation import AnyArray, ArrayLike, Json
 
 SHARES = (Shares(0.85, 0.85), Shares(0.7, 0.85), Shares(0.6, 0.65))
 SIZES = (1000, 100)

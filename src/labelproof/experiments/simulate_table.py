@@ -13,9 +13,8 @@ from labelproof.data.copies import copy_table, edits
 from labelproof.data.frames import check_table_target, read_raw
 from labelproof.data.readers.table import CLEAN_SUFFIX, label_codes
 from labelproof.data.schema import Schema
-from labelproof.errors import BadInput
+from labelproof.errors import BadInput, did_you_mean
 from labelproof.noise import simulate
-from labelproof.validation import did_you_mean
 
 NOISES = ("symmetric", "pair", "instance")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from labelproof.errors import BadInput
+from labelproof.errors import BadInput, did_you_mean
 from labelproof.methods.base import Method, Task
 from labelproof.methods.co_teaching import CoTeaching
 from labelproof.methods.divide_mix import DivideMix
@@ -18,7 +18,6 @@ from labelproof.methods.noise_layer import DropoutNoiseLayer, NoiseLayer
 from labelproof.methods.pruning import ConfidentLearning, RankPruningNetwork
 from labelproof.methods.robust_loss import GCE, MAE, MSE, SCE, Bootstrap, CrossEntropy, Ramp, Unhinged
 from labelproof.methods.sample_overparametrization import SampleOverparametrization
-from labelproof.validation import did_you_mean
 
 METHODS: dict[str, type[Method]] = {
     "cross-entropy": CrossEntropy,

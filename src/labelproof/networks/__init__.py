@@ -9,13 +9,12 @@ from functools import partial
 
 from torch import nn
 
-from labelproof.errors import BadInput
+from labelproof.errors import BadInput, did_you_mean
 from labelproof.networks.convnet import SmallConvNet
 from labelproof.networks.fcn_vgg16 import FCNVGG16
 from labelproof.networks.mlp import MLP
 from labelproof.networks.resnet import ResNet18
 from labelproof.networks.two_stage import TwoStageConvNet
-from labelproof.validation import did_you_mean
 
 
 @dataclass(frozen=True)

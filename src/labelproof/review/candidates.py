@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,9 +18,11 @@ import polars as pl
 from labelproof.auditing.findings import read_summary
 from labelproof.errors import BadInput, CorruptArtifact
 from labelproof.review.kinds import REVIEWS
-from labelproof.review.kinds.base import ReviewPart
 from labelproof.saving.files import existing
 from labelproof.validation import Json
+
+if TYPE_CHECKING:
+    from labelproof.review.kinds import ReviewPart
 
 WITH_IDS = ("images", "cells")  # kinds of data whose items always have names
 BLOCK = 100_000  # rows whose text is held at once

@@ -7,12 +7,12 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
+import numpy.typing as npt
 
-from labelproof.errors import BadInput, LabelproofError
-from labelproof.validation import AnyArray, did_you_mean
+from labelproof.errors import BadInput, LabelproofError, did_you_mean
 
 
 def existing(path: str | os.PathLike[str], what: str) -> Path:
@@ -46,7 +46,7 @@ def damaged(path: Path, what: str = "file", error: type[LabelproofError] = BadIn
         raise error(f"{str(path)!r} is not a readable {what} ({first_line(problem)}). Write it again.") from problem
 
 
-def load_array(path: str | os.PathLike[str], what: str, *, key: str | None = None, mmap: bool = False) -> AnyArray:
+def load_array(path: str | os.PathLike[str], what: str, *, key: str | None = None, mmap: bool = False) -> npt.NDArray[Any]:
     """Read one array from ``.npy`` or ``.npz`` into memory, never running pickled code.
 
     Files of others are not mapped: one that another program writes meanwhile is an error, where a memory map would end the
@@ -75,7 +75,7 @@ def load_array(path: str | os.PathLike[str], what: str, *, key: str | None = Non
     return array
 
 
-def _member(loaded: np.lib.npyio.NpzFile, file: Path, what: str, key: str | None) -> AnyArray:
+def _member(loaded: np.lib.npyio.NpzFile, file: Path, what: str, key: str | None) -> npt.NDArray[Any]:
     with loaded:
         names = loaded.files
         if key is None and len(names) == 1:

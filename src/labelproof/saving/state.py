@@ -8,9 +8,10 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
@@ -18,8 +19,8 @@ from labelproof.errors import BadInput, CorruptArtifact
 from labelproof.saving.files import atomic_write, existing
 from labelproof.saving.folders import SUMMARY
 from labelproof.saving.version import VERSION
-from labelproof.validation import AnyArray
 
+Array = npt.NDArray[Any]
 FORMAT = "labelproof 1"  # of a file of tensors
 WEIGHTS = "weights.safetensors"
 T = TypeVar("T")
@@ -41,7 +42,7 @@ class State:
 
     kind: str
     meta: Mapping[str, object]
-    arrays: Mapping[str, AnyArray] = field(default_factory=dict)
+    arrays: Mapping[str, Array] = field(default_factory=dict)
 
     def get(self, name: str, kind: type[T]) -> T:
         """An entry of ``meta``, or `CorruptArtifact` where it is absent or of another kind."""
@@ -50,11 +51,11 @@ class State:
             raise CorruptArtifact(f"{name} of a {self.kind} is {found!r}, not of kind {kind.__name__}. Save it again.")
         return found
 
-    def of(self, owner: str) -> dict[str, AnyArray]:
+    def of(self, owner: str) -> dict[str, Array]:
         """The arrays named ``owner/name``, by name."""
         return {name.removeprefix(f"{owner}/"): array for name, array in self.arrays.items() if name.startswith(f"{owner}/")}
 
-    def inside(self, owner: str) -> dict[str, AnyArray]:
+    def inside(self, owner: str) -> dict[str, Array]:
         """The arrays under the names that they have inside a larger state."""
         return {f"{owner}/{name}": array for name, array in self.arrays.items()}
 
@@ -123,7 +124,7 @@ def read_summary(folder: str | os.PathLike[str], kind: str, anew: str = "Save it
     return summary
 
 
-def write_tensors(path: Path, arrays: Mapping[str, AnyArray], meta: Mapping[str, object]) -> str:
+def write_tensors(path: Path, arrays: Mapping[str, Array], meta: Mapping[str, object]) -> str:
     """Write arrays by name, and anything that JSON holds, into one file, whole or not at all; the checksum of both."""
     try:
         text = json.dumps(meta)
@@ -136,7 +137,7 @@ def write_tensors(path: Path, arrays: Mapping[str, AnyArray], meta: Mapping[str,
     return digest
 
 
-def read_tensors(path: str | os.PathLike[str], anew: str = "Run again.") -> tuple[dict[str, AnyArray], dict[str, object]]:
+def read_tensors(path: str | os.PathLike[str], anew: str = "Run again.") -> tuple[dict[str, Array], dict[str, object]]:
     """Read what `write_tensors` wrote.
 
     Raises
@@ -147,7 +148,7 @@ def read_tensors(path: str | os.PathLike[str], anew: str = "Run again.") -> tupl
     return _read(path, anew)[:2]
 
 
-def _read(path: str | os.PathLike[str], anew: str) -> tuple[dict[str, AnyArray], dict[str, object], str]:
+def _read(path: str | os.PathLike[str], anew: str) -> tuple[dict[str, Array], dict[str, object], str]:
     """Arrays, JSON and checksum."""
     try:
         with safe_open(os.fspath(path), framework="np") as file:
@@ -163,7 +164,7 @@ def _read(path: str | os.PathLike[str], anew: str) -> tuple[dict[str, AnyArray],
     return arrays, meta, header["sha256"]
 
 
-def _digest(arrays: Mapping[str, AnyArray], meta: str) -> str:
+def _digest(arrays: Mapping[str, Array], meta: str) -> str:
     found = hashlib.sha256(meta.encode())
     for name in sorted(arrays):
         array = arrays[name]

@@ -8,9 +8,9 @@ from typing import Literal
 
 import torch
 
-from labelproof.errors import BadInput
+from labelproof.errors import BadInput, did_you_mean
 from labelproof.training.schedule import SCHEDULES
-from labelproof.validation import check_seed, did_you_mean
+from labelproof.validation import check_seed
 
 ACCELERATORS: dict[str, Callable[[], bool]] = {
     "cpu": lambda: True,

@@ -15,7 +15,6 @@ from labelproof.validation.arrays import (
     check_ids,
     check_pandas_index,
     check_rate,
-    did_you_mean,
     take_rows,
     to_numpy,
 )
@@ -73,7 +72,6 @@ __all__ = [
     "check_tags",
     "check_transition",
     "check_vote_table",
-    "did_you_mean",
     "is_missing",
     "rng_from",
     "seed_from",

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import difflib
 import itertools
-from collections.abc import Sequence, Sized
+from collections.abc import Sized
 from typing import Any
 
 import numpy as np
@@ -135,9 +134,3 @@ def take_rows(x: Any, rows: npt.NDArray[np.int64]) -> Any:
     if hasattr(x, "iloc"):
         return x.iloc[rows]
     return [x[i] for i in rows] if isinstance(x, list | tuple) else x[rows]
-
-
-def did_you_mean(name: object, candidates: Sequence[object]) -> str:
-    """A sentence that suggests the nearest of ``candidates``, or the empty string."""
-    near = difflib.get_close_matches(str(name), [str(c) for c in candidates], n=1, cutoff=0.5)
-    return f"Did you mean {near[0]!r}? " if near else ""

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from labelproof.errors import BadInput, LabelproofWarning
-from labelproof.validation.arrays import AnyArray, BoolArray, did_you_mean, to_numpy
+from labelproof.errors import BadInput, LabelproofWarning, did_you_mean
+from labelproof.validation.arrays import AnyArray, BoolArray, to_numpy
 
 UNLABELLED = -1
 MISSING_WORDS = ("nan", "na", "n/a", "null", "none")  # of text, in any case, where nothing else is named

@@ -16,10 +16,10 @@ from labelproof.data.frames import Path_, check_table_target
 from labelproof.data.projection import Projection
 from labelproof.data.readers.base import Audited, Reader, ReadOptions, check_same, words
 from labelproof.data.readers.lists import write_list
-from labelproof.errors import BadInput, MissingDependency
+from labelproof.errors import BadInput, MissingDependency, did_you_mean
 from labelproof.labels.classes import Classes
 from labelproof.saving.files import damaged, existing
-from labelproof.validation import AnyArray, check_ids, check_labels, did_you_mean
+from labelproof.validation import AnyArray, check_ids, check_labels
 
 BLOCK = 4096  # cells
 MARKERS = 12

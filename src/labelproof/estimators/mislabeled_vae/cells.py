@@ -16,7 +16,7 @@ from labelproof.validation import AnyArray
 if TYPE_CHECKING:
     from anndata import AnnData
 
-    from labelproof.estimators.mislabeled_vae.mislabeled_vae import MislabeledVAE
+    from labelproof.estimators.mislabeled_vae import MislabeledVAE
 
 PREFIX = "labelproof"
 

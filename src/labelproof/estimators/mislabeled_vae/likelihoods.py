@@ -9,8 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from labelproof.errors import BadInput
-from labelproof.validation import did_you_mean
+from labelproof.errors import BadInput, did_you_mean
 
 LOG_2PI = math.log(2 * math.pi)
 

@@ -13,7 +13,7 @@ from labelproof.saving.state import State
 from labelproof.training.checkpoint import arrays_of, tensors_of
 
 if TYPE_CHECKING:
-    from labelproof.estimators.mislabeled_vae.mislabeled_vae import MislabeledVAE
+    from labelproof.estimators.mislabeled_vae import MislabeledVAE
 
 ITEMS = ("mean_", "spread_", "error_probability_", "posterior_")  # arrays beside the networks
 

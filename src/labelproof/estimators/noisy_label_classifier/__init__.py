@@ -1,1 +1,8 @@
 """The network classifier of the methods against noisy labels."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # what the other files of this folder say of the estimator, which imports them
+    from labelproof.estimators.noisy_label_classifier.noisy_label_classifier import NoisyLabelClassifier as NoisyLabelClassifier

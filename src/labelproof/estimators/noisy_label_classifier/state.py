@@ -16,7 +16,7 @@ from labelproof.saving.state import State
 from labelproof.training.checkpoint import arrays_of, tensors_of
 
 if TYPE_CHECKING:
-    from labelproof.estimators.noisy_label_classifier.noisy_label_classifier import NoisyLabelClassifier
+    from labelproof.estimators.noisy_label_classifier import NoisyLabelClassifier
 
 KIND = "classifier"
 

@@ -16,8 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from labelproof.errors import BadInput
-from labelproof.validation import did_you_mean
+from labelproof.errors import BadInput, did_you_mean
 
 
 def noisy_or(logits: Tensor, mask: Tensor | None = None) -> Tensor:

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from labelproof.data.bags import Bags
 from labelproof.data.encoding import kind_of, n_dims
 from labelproof.data.picture_rows import PictureRows
-from labelproof.errors import BadInput
+from labelproof.errors import BadInput, did_you_mean
 from labelproof.estimators.tagger.inputs import UNKNOWN, encoded, fitted_encoder, given_tags
 from labelproof.estimators.tagger.network import TagNetwork, WithHead, begin_at
 from labelproof.estimators.tagger.noise_network import NoiseNetwork, posterior_logits
@@ -34,7 +34,7 @@ from labelproof.saving.state import State
 from labelproof.training.loop import fit
 from labelproof.training.options import Options
 from labelproof.training.trainable import TrainingData
-from labelproof.validation import ArrayLike, RandomState, accepts_seed, did_you_mean, seed_from
+from labelproof.validation import ArrayLike, RandomState, accepts_seed, seed_from
 
 NOISES = ("feature-independent", "feature-dependent", "em")
 LOSSES = ("cross-entropy", "warp")

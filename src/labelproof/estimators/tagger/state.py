@@ -17,7 +17,7 @@ from labelproof.training.checkpoint import arrays_of, tensors_of
 from labelproof.training.trainable import TrainingData
 
 if TYPE_CHECKING:
-    from labelproof.estimators.tagger.noisy_tag_classifier import NoisyTagClassifier
+    from labelproof.estimators.tagger import NoisyTagClassifier
 
 ITEMS = ("error_probability_", "missing_", "incorrect_", "_varying", "_always")  # what is known of the training items
 

@@ -14,12 +14,12 @@ from typing import Any
 import polars as pl
 
 from labelproof.data.frames import column, read_frame, write_frame
-from labelproof.errors import BadInput
+from labelproof.errors import BadInput, did_you_mean
 from labelproof.review.log.session import ReviewSession
 from labelproof.review.log.store import DECISIONS, Decision
 from labelproof.review.page.describe import Describer
 from labelproof.review.page.guard import reviewer_name
-from labelproof.validation import Json, did_you_mean
+from labelproof.validation import Json
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what spreadsheets run
 QUOTE = "'"

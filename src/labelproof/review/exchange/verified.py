@@ -13,13 +13,13 @@ import numpy.typing as npt
 
 from labelproof.data.dataset import Dataset
 from labelproof.data.frames import column, label_values, read_frame
-from labelproof.errors import BadInput
+from labelproof.errors import BadInput, did_you_mean
 from labelproof.labels.classes import Classes
 from labelproof.review.candidates import open_candidates
 from labelproof.review.log.identity import standing
 from labelproof.review.log.store import Store
 from labelproof.review.plan.resolve import resolve
-from labelproof.validation import Json, check_labels, did_you_mean
+from labelproof.validation import Json, check_labels
 
 
 def read_verified(path: str | os.PathLike[str], database: str | None = None) -> Json:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from labelproof.labels.registry import Registry
 
 if TYPE_CHECKING:
-    from labelproof.review.kinds.base import ReviewPart
+    from labelproof.review.kinds.base import ReviewPart as ReviewPart
 
 REVIEWS: Registry[type[ReviewPart]] = Registry(
     "kind of label that is reviewed",
