@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Self
+from collections.abc import Sequence
+from typing import ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from labelproof.validation import IntArray
+from labelproof.validation import AnyArray, IntArray, Json
 
 Probabilities = npt.NDArray[np.float64]
 
@@ -85,7 +85,7 @@ class Labels(ABC):
             right = np.bincount(self.owner, np.log1p(-error_probability), minlength=self.n)
         return np.where(np.bincount(self.owner, minlength=self.n) > 0, -np.expm1(right), np.nan)
 
-    def as_given(self, values: npt.NDArray[Any], empty: object) -> npt.NDArray[Any]:
+    def as_given(self, values: AnyArray, empty: object) -> AnyArray:
         """Values of the sites in the shape in which the labels were given, here (s,); ``empty`` where there is no site."""
         return values
 
@@ -103,11 +103,11 @@ class Labels(ABC):
 
     @classmethod
     @abstractmethod
-    def from_issues(cls, issues: pl.DataFrame, summary: Mapping[str, Any]) -> Self:
+    def from_issues(cls, issues: pl.DataFrame, summary: Json) -> Self:
         """The labels of an audit, from its issues in the order of the sites, and its ``summary.json``."""
 
     @classmethod
-    def sites_of(cls, issues: pl.DataFrame, summary: Mapping[str, Any]) -> pl.DataFrame:
+    def sites_of(cls, issues: pl.DataFrame, summary: Json) -> pl.DataFrame:
         """The issues of an audit in the order of its sites."""
         return issues.sort("index", maintain_order=True)
 

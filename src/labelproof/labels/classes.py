@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from collections.abc import Sequence
+from typing import Self
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
 from labelproof.errors import BadInput
 from labelproof.labels.base import Labels, Probabilities
-from labelproof.validation import UNLABELLED, IntArray, check_labels
+from labelproof.validation import UNLABELLED, AnyArray, IntArray, Json, check_labels
 
 
 class Classes(Labels):
@@ -69,7 +68,7 @@ class Classes(Labels):
         """The error probability of each item's label, shape (n,)."""
         return self.as_given(error_probability, np.nan)
 
-    def as_given(self, values: npt.NDArray[Any], empty: object) -> npt.NDArray[Any]:
+    def as_given(self, values: AnyArray, empty: object) -> AnyArray:
         """One value for each item, shape (n,)."""
         if len(values) == self.n:
             return values
@@ -87,7 +86,7 @@ class Classes(Labels):
         return class_codes(names, classes).to_numpy()
 
     @classmethod
-    def from_issues(cls, issues: pl.DataFrame, summary: Mapping[str, Any]) -> Self:
+    def from_issues(cls, issues: pl.DataFrame, summary: Json) -> Self:
         """One issue is one item's label."""
         given = cls.codes_of(issues["given_label"], summary["classes"]).astype(np.int64)
         return cls.of_sites(given, issues["index"].to_numpy(), summary["n"], summary["classes"])

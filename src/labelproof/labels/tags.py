@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from collections.abc import Sequence
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +12,7 @@ import polars as pl
 
 from labelproof.errors import BadInput
 from labelproof.labels.base import Labels
-from labelproof.validation import IntArray, check_tags
+from labelproof.validation import AnyArray, IntArray, Json, check_tags
 
 
 class Tags(Labels):
@@ -58,7 +58,7 @@ class Tags(Labels):
         """0 or 1 for each item and tag, shape (n, k)."""
         return self.as_given(self.values, 0)
 
-    def as_given(self, values: npt.NDArray[Any], empty: object) -> npt.NDArray[Any]:
+    def as_given(self, values: AnyArray, empty: object) -> AnyArray:
         """One value for each item and tag, shape (n, k)."""
         return values.reshape(self.n, len(self.classes))
 
@@ -79,7 +79,7 @@ class Tags(Labels):
         return {"tags": pl.Series(given, dtype=pl.List(pl.String))}
 
     @classmethod
-    def sites_of(cls, issues: pl.DataFrame, summary: Mapping[str, Any]) -> pl.DataFrame:
+    def sites_of(cls, issues: pl.DataFrame, summary: Json) -> pl.DataFrame:
         """By item, then by tag."""
         tags = pl.Enum([str(name) for name in summary["classes"]])
         return issues.sort("index", pl.col("tag").cast(tags).to_physical())
@@ -90,7 +90,7 @@ class Tags(Labels):
         return names.to_numpy()
 
     @classmethod
-    def from_issues(cls, issues: pl.DataFrame, summary: Mapping[str, Any]) -> Self:
+    def from_issues(cls, issues: pl.DataFrame, summary: Json) -> Self:
         """One issue is one pair of item and tag."""
         given, owner = issues["given_label"].to_numpy(), issues["index"].to_numpy()
         return cls.of_sites(given, owner, summary["n"], summary["classes"])

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from collections.abc import Sequence
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +12,7 @@ import polars as pl
 from labelproof.errors import BadInput
 from labelproof.labels.base import Labels
 from labelproof.labels.classes import class_codes
-from labelproof.validation import UNLABELLED, IntArray, check_vote_table
+from labelproof.validation import UNLABELLED, AnyArray, IntArray, Json, check_vote_table
 
 
 class Votes(Labels):
@@ -75,7 +75,7 @@ class Votes(Labels):
         """A code for each item and annotator, -1 where there is no vote, shape (n, m)."""
         return self.as_given(self.values, UNLABELLED)
 
-    def as_given(self, values: npt.NDArray[Any], empty: object) -> npt.NDArray[Any]:
+    def as_given(self, values: AnyArray, empty: object) -> AnyArray:
         """One value for each item and annotator, shape (n, m)."""
         whole = np.full((self.n, len(self.annotators)), empty, values.dtype)
         whole[self.owner, self.annotator] = values
@@ -95,7 +95,7 @@ class Votes(Labels):
         return {"annotator": pl.Series(list(self.annotators)).gather(self.annotator[sites])}
 
     @classmethod
-    def sites_of(cls, issues: pl.DataFrame, summary: Mapping[str, Any]) -> pl.DataFrame:
+    def sites_of(cls, issues: pl.DataFrame, summary: Json) -> pl.DataFrame:
         """By item, then by annotator."""
         return issues.sort("index", pl.col("annotator").cast(pl.Enum(summary["annotators"])).to_physical())
 
@@ -105,7 +105,7 @@ class Votes(Labels):
         return class_codes(names, classes).to_numpy()
 
     @classmethod
-    def from_issues(cls, issues: pl.DataFrame, summary: Mapping[str, Any]) -> Self:
+    def from_issues(cls, issues: pl.DataFrame, summary: Json) -> Self:
         """One issue is one vote."""
         given = cls.codes_of(issues["given_label"], summary["classes"]).astype(np.int64)
         made = cls.of_sites(given, issues["index"].to_numpy(), summary["n"], summary["classes"])

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -50,7 +49,7 @@ class TagRates:
         return {name: [None if np.isnan(v) else float(v) for v in values] for name, values in rates.items()}
 
     @classmethod
-    def from_json(cls, summary: Mapping[str, Any]) -> Self:
+    def from_json(cls, summary: Json) -> Self:
         """From ``summary.json``."""
         missing, incorrect = (np.array(summary[name], dtype=float) for name in ("missing_rates", "incorrect_rates"))
         return cls(missing, incorrect, tuple(summary["classes"]))

@@ -60,12 +60,12 @@ class TransitionMatrix:
       2             0.20     .  0.80
     """
 
-    def __init__(self, matrix: Any, *, prior: Any | None = None, classes: Sequence[Any] | None = None) -> None:
+    def __init__(self, matrix: Any, *, prior: Any | None = None, classes: Sequence[object] | None = None) -> None:
         self._factors: tuple[Matrix, Matrix] | None = None
         self.matrix = check_transition(matrix)
         self._label(len(self.matrix), prior, classes)
 
-    def _label(self, k: int, prior: Any | None, classes: Sequence[Any] | None) -> None:
+    def _label(self, k: int, prior: Any | None, classes: Sequence[object] | None) -> None:
         self.prior: Matrix = np.full(k, 1 / k) if prior is None else check_distribution(prior, k)
         self.classes: tuple[Any, ...] = tuple(range(k)) if classes is None else tuple(classes)
         if len(self.classes) != k:
@@ -124,7 +124,7 @@ class TransitionMatrix:
         return {"transition": None, "error_rates": rates.tolist(), "given_prior": given_prior.tolist(), **prior}
 
     @classmethod
-    def from_json(cls, summary: Mapping[str, Any]) -> TransitionMatrix:
+    def from_json(cls, summary: Json) -> TransitionMatrix:
         """From ``summary.json``."""
         known = {"prior": summary["prior"], "classes": summary["classes"]}
         if summary["transition"] is None:

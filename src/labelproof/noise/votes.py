@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -48,7 +47,7 @@ class AnnotatorNoise:
         return {"annotators": list(self.annotators), "transitions": matrices, "prior": self.transitions[0].prior.tolist()}
 
     @classmethod
-    def from_json(cls, summary: Mapping[str, Any]) -> AnnotatorNoise:
+    def from_json(cls, summary: Json) -> AnnotatorNoise:
         """From ``summary.json``."""
         known = {"prior": summary["prior"], "classes": summary["classes"]}
         return cls(tuple(TransitionMatrix(m, **known) for m in summary["transitions"]), tuple(summary["annotators"]))

@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -117,7 +117,7 @@ def open_candidates(folder: str | os.PathLike[str]) -> Candidates:
     return Candidates(place, summary, table, classes, _fingerprint(table, classes, part.codes(table)))
 
 
-def kind_of(summary: Mapping[str, Any]) -> str:
+def kind_of(summary: Json) -> str:
     """The kind of label of an audit."""
     return str(summary.get("kind", "classes"))
 

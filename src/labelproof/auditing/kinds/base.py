@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import ClassVar, Generic, TypeVar
 
 import numpy as np
 
 from labelproof.auditing.doubts import Doubt
 from labelproof.auditing.findings import ErrorRate, Findings, Noise
 from labelproof.labels.base import Labels
-from labelproof.validation import AnyArray, FloatArray
+from labelproof.validation import AnyArray, FloatArray, Json
 
 L = TypeVar("L", bound=Labels)
 
@@ -58,7 +57,7 @@ class Auditor(ABC, Generic[L]):
         """
 
     @abstractmethod
-    def noise_of(self, summary: Mapping[str, Any]) -> Noise:
+    def noise_of(self, summary: Json) -> Noise:
         """The noise of an audit, from its ``summary.json``."""
 
 

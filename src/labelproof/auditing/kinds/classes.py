@@ -23,6 +23,7 @@ from labelproof.validation import (
     AnyArray,
     FloatArray,
     IntArray,
+    Json,
     check_ids,
     check_labels,
     check_labels_for_columns,
@@ -61,7 +62,7 @@ class AuditorOfClasses(Auditor[Classes]):
         judged = judged_from(score_all(source, given, noise), labels, noise, rows)
         return judged if reviews is None else reviewed(judged, labels, reviews, ids)
 
-    def noise_of(self, summary: Mapping[str, Any]) -> TransitionMatrix:
+    def noise_of(self, summary: Json) -> TransitionMatrix:
         """The transition matrix, in full or in factors."""
         return TransitionMatrix.from_json(summary)
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 from sklearn.linear_model import LogisticRegression
@@ -17,7 +14,7 @@ from labelproof.errors import BadInput
 from labelproof.labels.tags import Tags
 from labelproof.noise.tag_rates import TagRates
 from labelproof.progress import track
-from labelproof.validation import AnyArray, FloatArray, check_tag_probs
+from labelproof.validation import AnyArray, FloatArray, Json, check_tag_probs
 
 NEIGHBOURS = 20  # tags that may say something about another
 LEAST_PROBABILITY = 1e-3
@@ -83,7 +80,7 @@ class AuditorOfTags(Auditor[Tags]):
         rate = error_rate_of(findings.error_probability, np.sum(expected, axis=0))
         return Judged(findings, TagRates(missing, incorrect, labels.classes), rate)
 
-    def noise_of(self, summary: Mapping[str, Any]) -> TagRates:
+    def noise_of(self, summary: Json) -> TagRates:
         """Two rates for each tag."""
         return TagRates.from_json(summary)
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 
 from labelproof.auditing.findings import Findings
@@ -13,7 +10,7 @@ from labelproof.labels.votes import Votes
 from labelproof.noise.posterior import error_probability
 from labelproof.noise.transition import TransitionMatrix
 from labelproof.noise.votes import AnnotatorNoise, dawid_skene
-from labelproof.validation import AnyArray, check_pred_probs
+from labelproof.validation import AnyArray, Json, check_pred_probs
 
 
 class AuditorOfVotes(Auditor[Votes]):
@@ -57,7 +54,7 @@ class AuditorOfVotes(Auditor[Votes]):
         )
         return Judged(findings, noise, error_rate_of(error, np.array([error.sum()])))
 
-    def noise_of(self, summary: Mapping[str, Any]) -> AnnotatorNoise:
+    def noise_of(self, summary: Json) -> AnnotatorNoise:
         """A transition for each annotator."""
         return AnnotatorNoise.from_json(summary)
 

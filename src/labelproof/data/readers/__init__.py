@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from labelproof.errors import BadInput
 from labelproof.labels.registry import Registry
+from labelproof.validation import Json
 
 if TYPE_CHECKING:
     from labelproof.data.readers.base import Reader, ReadOptions
@@ -42,7 +42,7 @@ def open_reader(path: str | os.PathLike[str], options: ReadOptions) -> Reader:
     return found.of(place, options)
 
 
-def reader_of(source: Mapping[str, Any] | None) -> Reader | None:
+def reader_of(source: Json | None) -> Reader | None:
     """The reader that an audit or a model remembers, by its JSON; ``None`` where it was made of what no file holds."""
     if not source or source.get("kind") is None:
         return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from PIL import Image
@@ -16,7 +16,7 @@ from labelproof.data.dataset import Dataset, Shown
 from labelproof.data.frames import check_table_target, check_target
 from labelproof.data.images import encode
 from labelproof.data.projection import Projection
-from labelproof.data.readers.base import Audited, Items, Reader, check_same, words
+from labelproof.data.readers.base import Audited, Inputs, Items, Reader, check_same, words
 from labelproof.data.readers.lists import write_list
 from labelproof.data.readers.pictures import new_rows
 from labelproof.errors import BadInput
@@ -58,7 +58,7 @@ class ArraysReader(Reader):
 
     def read_new(
         self, path: Path, *, encoding: str | None = None, projection: Projection | None = None
-    ) -> tuple[Any, AnyArray]:
+    ) -> tuple[Inputs, AnyArray]:
         """Rows of another array."""
         return new_rows(path)
 

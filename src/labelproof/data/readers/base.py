@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import ClassVar, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 
 from labelproof.data.dataset import Dataset, Shown
 from labelproof.data.projection import Projection
@@ -18,6 +19,7 @@ from labelproof.saving.files import existing
 from labelproof.validation import AnyArray, IntArray, Json
 
 VERSION = 1
+Inputs = pl.DataFrame | AnyArray | Sequence[str]  # what a model learns from, one row an item
 
 
 @dataclass(frozen=True)
@@ -28,10 +30,10 @@ class ReadOptions:
     text: str | None = None
     image: str | None = None
     id: str | None = None
-    embeddings: Any = None
+    embeddings: object = None
     ignore: Sequence[str] = ()
     keep: Sequence[str] = ()
-    missing: Sequence[Any] | None = None
+    missing: Sequence[object] | None = None
     encoding: str | None = None
     layer: str | None = None
     unlabeled_category: str | None = None
@@ -66,7 +68,7 @@ class Items(NamedTuple):
     kind: str
     n: int
     show: Callable[[int], Shown]
-    take: Callable[[IntArray], Any]
+    take: Callable[[IntArray], Inputs]
 
 
 class Change(NamedTuple):
@@ -93,7 +95,7 @@ class Audited:
     """
 
     given: AnyArray
-    classes: Sequence[Any]
+    classes: Sequence[object]
     changes: Mapping[int, Change]
     skipped: frozenset[str] = field(default_factory=frozenset)
     explain: bool = False
@@ -156,7 +158,7 @@ class Reader(ABC):
 
     def read_new(
         self, path: Path, *, encoding: str | None = None, projection: Projection | None = None
-    ) -> tuple[Any, AnyArray]:
+    ) -> tuple[Inputs, AnyArray]:
         """New items without labels, and their ids, read as those of the source were.
 
         Parameters
@@ -190,7 +192,7 @@ class Reader(ABC):
         return {"kind": self.kind, "version": VERSION, **told}
 
     @classmethod
-    def from_json(cls, source: Mapping[str, Any]) -> Self:
+    def from_json(cls, source: Json) -> Self:
         """What `to_json` remembered.
 
         Raises
@@ -204,12 +206,12 @@ class Reader(ABC):
         return cls(**{name: value for name, value in source.items() if name in known})
 
 
-def words(missing: Sequence[Any] | None) -> list[str] | None:
+def words(missing: Sequence[object] | None) -> list[str] | None:
     """Labels that mean unlabelled, as JSON holds them."""
     return None if missing is None else [str(word) for word in missing]
 
 
-def check_same(now: npt.NDArray[np.int64], classes: Sequence[Any], rows: IntArray, audited: Audited) -> None:
+def check_same(now: npt.NDArray[np.int64], classes: Sequence[object], rows: IntArray, audited: Audited) -> None:
     """Refuse a source whose labels are not those that were audited.
 
     Parameters
@@ -242,6 +244,6 @@ def check_same(now: npt.NDArray[np.int64], classes: Sequence[Any], rows: IntArra
         )
 
 
-def kept(names: Any, skipped: frozenset[str]) -> npt.NDArray[np.int64]:
+def kept(names: Iterable[object], skipped: frozenset[str]) -> npt.NDArray[np.int64]:
     """Rows whose items could be read."""
     return np.array([i for i, name in enumerate(names) if str(name) not in skipped], np.int64)

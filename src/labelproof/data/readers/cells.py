@@ -35,7 +35,7 @@ class CellsReader(Reader):
     label: str
     layer: str | None = None
     unlabeled_category: str | None = None
-    missing: Sequence[Any] | None = None
+    missing: Sequence[object] | None = None
 
     @classmethod
     def fits(cls, path: Path, options: ReadOptions) -> bool:
@@ -108,7 +108,7 @@ def read_cells(
     *,
     layer: str | None = None,
     unlabeled_category: str | None = None,
-    missing: Sequence[Any] | None = None,
+    missing: Sequence[object] | None = None,
     adata: Any = None,
 ) -> Dataset:
     """Read cells and their annotation from an ``.h5ad`` file (extra ``cells``).

@@ -7,7 +7,6 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -16,7 +15,7 @@ from labelproof.data.dataset import Dataset, Shown
 from labelproof.data.images import Decoded, decode_all, decode_each, thumbnail
 from labelproof.data.picture_files import SUFFIXES, PictureFiles, pictures_below
 from labelproof.data.projection import Projection
-from labelproof.data.readers.base import Items, Reader, words
+from labelproof.data.readers.base import Inputs, Items, Reader, words
 from labelproof.errors import BadInput
 from labelproof.labels.classes import Classes
 from labelproof.saving.files import existing, load_array
@@ -84,7 +83,7 @@ class PictureReader(Reader):
 
     def read_new(
         self, path: Path, *, encoding: str | None = None, projection: Projection | None = None
-    ) -> tuple[Any, AnyArray]:
+    ) -> tuple[Inputs, AnyArray]:
         """A folder of pictures, one picture, or a manifest; an array where embeddings were learned from."""
         if self.embeddings:
             return new_rows(path)

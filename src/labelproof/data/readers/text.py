@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import polars as pl
@@ -78,7 +78,7 @@ def read_text(
     text: str,
     *,
     id: str | None = None,
-    missing: Sequence[Any] | None = None,
+    missing: Sequence[object] | None = None,
     encoding: str | None = None,
 ) -> Dataset:
     """Read a table with a column of text to learn from.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -61,7 +61,7 @@ class Context:
             return set()
         with self._lock:
             usual = self._usual_of(code)
-        row = self._items.take(np.array([self._candidates.index[rank]])).row(0, named=True)
+        row = self._rows(np.array([self._candidates.index[rank]])).row(0, named=True)
         found = set()
         for name, limits in usual.items():
             value = row[name]
@@ -73,6 +73,10 @@ class Context:
             elif not limits[0] <= float(value) <= limits[1]:
                 found.add(name)
         return found
+
+    def _rows(self, rows: IntArray) -> pl.DataFrame:
+        """Rows of a table."""
+        return cast(pl.DataFrame, self._items.take(rows))
 
     def _pool(self, code: int) -> tuple[npt.NDArray[np.int64], Any]:
         if code not in self._pools:
@@ -102,14 +106,14 @@ class Context:
 
             fitted = make_pipeline(TableVectorizer(), StandardScaler()).fit(sample)
             return lambda frame: normalize(np.nan_to_num(np.asarray(fitted.transform(frame))))
-        scaler = StandardScaler().fit(sample.reshape(len(sample), -1).astype(np.float32))
+        scaler = StandardScaler().fit(np.asarray(sample, np.float32).reshape(len(sample), -1))
         return lambda x: normalize(np.nan_to_num(scaler.transform(x.reshape(len(x), -1).astype(np.float32))))
 
     def _usual_of(self, code: int) -> dict[str, tuple[float, float] | set[str]]:
         if code not in self._usual:
             ranks = np.flatnonzero(self._given == code)
             ranks = ranks[:: max(1, len(ranks) // STATISTICS_ROWS)]
-            frame: pl.DataFrame = self._items.take(self._candidates.index[ranks])
+            frame = self._rows(self._candidates.index[ranks])
             self._usual[code] = {} if frame.height < FEWEST_ROWS else {c.name: _usual_values(c) for c in frame.get_columns()}
         return self._usual[code]
 
