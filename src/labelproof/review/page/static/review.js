@@ -1,5 +1,5 @@
 // The review page. Everything that comes from the data goes into the document as text, never as markup.
-// What differs from one kind of label to another is `kind`, of kind.js: begin, given, ask, words, number.
+// What differs from one kind of label to another is `kind`, which stands before this in the same script: begin, given, ask, words, number.
 "use strict";
 
 const AHEAD = 5; // items fetched before they are needed
