@@ -13,6 +13,7 @@ import numpy as np
 from labelproof.data.array_files import from_file
 from labelproof.data.dataset import Dataset, Shown
 from labelproof.data.images import Decoded, decode_all, decode_each, thumbnail
+from labelproof.data.picture_source import FileSource
 from labelproof.data.picture_files import SUFFIXES, PictureFiles, pictures_below
 from labelproof.data.projection import Projection
 from labelproof.data.readers.base import Inputs, Items, Reader, words
@@ -57,6 +58,7 @@ class PictureReader(Reader):
             ids=check_ids(names[kept], len(kept)),
             show_item=lambda i: Shown(image=thumbnail(shown[i])),
             kind="images" if vectors is None else "arrays",
+            pictures=FileSource(shown, names[kept]),
             skipped=skipped,
             split=None if found.splits is None else found.splits[kept],
             reader=replace(self, path=str(root.resolve()), embeddings=vectors is not None, missing=words(self.missing)),
