@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from labelproof.data.frames import label_values, read_raw
+from labelproof.data.pictures import Picture
 from labelproof.errors import BadInput, LabelproofWarning
 from labelproof.saving.files import existing
 from labelproof.saving.folders import atomic_folder
@@ -30,7 +31,7 @@ class PictureFiles:
 
     Attributes
     ----------
-    files : sequence of n paths
+    files : sequence of n paths, or of what opens pictures in memory
     labels : ndarray, shape (n,)
         As they stand in the manifest, or the names of the class folders.
     names : ndarray, shape (n,)
@@ -39,7 +40,7 @@ class PictureFiles:
         ``train``, ``val`` … where the class folders are inside of such.
     """
 
-    files: Sequence[Path]
+    files: Sequence[Picture]
     labels: AnyArray
     names: AnyArray
     splits: AnyArray | None = None
