@@ -7,9 +7,10 @@ import multiprocessing
 import os
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from multiprocessing.connection import Connection
 from multiprocessing.forkserver import ensure_running
+from multiprocessing.process import BaseProcess
 
 import pytest
 
@@ -18,18 +19,30 @@ PRELOADED = [
     "labelproof.data.readers.arrays",
     "labelproof.data.readers.table",
     "labelproof.data.readers.text",
+    "labelproof.estimators.noisy_label_classifier.noisy_label_classifier",
     "labelproof.review.candidates",
     "labelproof.review.page.describe",
     "labelproof.review.page.desk",
     "labelproof.review.page.opening",
     "labelproof.review.page.serving",
+    "labelproof.training",
+    "labelproof.training.checkpoint",
+    "lightning_fabric",
     "sqlalchemy.dialects.sqlite",
+    "torch._dynamo",  # which the first optimizer asks for
     "uvicorn.lifespan.on",
     "uvicorn.loops.auto",
     "uvicorn.protocols.http.h11_impl",
 ]
 _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(PRELOADED)
+
+
+def start(function: Callable[..., object], *arguments: object) -> BaseProcess:
+    """A function of a module of the tests in a process of its own."""
+    process = _context.Process(target=function, args=arguments)
+    process.start()
+    return process
 
 
 class Forked:

@@ -55,14 +55,14 @@ def test_on_mnist_with_half_of_the_labels_wrong(name, mnist, fitted):
 
 @pytest.fixture(scope="module")
 def clean_floor(digits) -> float:
-    return classifier("cross-entropy", epochs=40).fit(digits.images[:1200], digits.target[:1200]).score(
+    return classifier("cross-entropy", epochs=25).fit(digits.images[:1200], digits.target[:1200]).score(
         digits.images[1200:], digits.target[1200:]
     )  # fmt: skip
 
 
 @pytest.mark.parametrize("name", METHODS)
 def test_it_learns_clean_data_as_well_as_cross_entropy(name, digits, clean_floor):
-    model = classifier(name, epochs=40).fit(digits.images[:1200], digits.target[:1200])
+    model = classifier(name, epochs=25).fit(digits.images[:1200], digits.target[:1200])
     assert model.score(digits.images[1200:], digits.target[1200:]) > clean_floor - 0.02
 
 
