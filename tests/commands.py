@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from forked import Forked
 from labelproof import cli
 
 COMMAND = [sys.executable, "-m", "labelproof.cli"]
@@ -33,6 +34,11 @@ def run(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProc
         except SystemExit as end:
             status = end.code or 0
     return subprocess.CompletedProcess(command, int(status), *(text.getvalue() for text in texts))
+
+
+def apart(*arguments: object) -> Forked:
+    """A command in a process that is forked from one which has imported the library; it runs on."""
+    return Forked([str(argument) for argument in arguments], {**os.environ, "COLUMNS": "200"})
 
 
 def outside(*arguments: object) -> subprocess.CompletedProcess[str]:

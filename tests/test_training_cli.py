@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
 import time
 from pathlib import Path
 
@@ -15,7 +12,7 @@ import pytest
 from PIL import Image
 
 import labelproof as lp
-from commands import COMMAND, outside, run
+from commands import apart, outside, run
 from labelproof.methods import METHODS
 from labelproof.saving.folders import SUMMARY
 
@@ -110,18 +107,18 @@ def test_the_same_command_goes_on_where_a_killed_one_stopped(tmp_path):
         "--accelerator",
         "cpu",
     ]
-    assert outside(*command, "--out", tmp_path / "whole").returncode == 0
-    killed = subprocess.Popen(
-        [*COMMAND, *map(str, command), "--out", str(tmp_path / "m")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+    whole = apart(*command, "--out", tmp_path / "whole")
+    whole.communicate()
+    assert whole.poll() == 0
+    killed = apart(*command, "--out", tmp_path / "m")
     checkpoint = tmp_path / "m.training" / "checkpoint.safetensors"
     while not checkpoint.exists():
         assert killed.poll() is None
         time.sleep(0.01)
     time.sleep(0.3)
     assert killed.poll() is None
-    os.kill(killed.pid, signal.SIGKILL)
-    killed.wait()
+    killed.kill()
+    killed.communicate()
     assert not (tmp_path / "m").exists()
     other = run(*command[:-4], "--epochs", 7, "--accelerator", "cpu", "--out", tmp_path / "m")
     assert other.returncode == 2

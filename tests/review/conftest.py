@@ -6,7 +6,6 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,6 +15,8 @@ import numpy as np
 import pytest
 
 import labelproof as lp
+from commands import COMMAND
+from forked import Forked
 from labelproof.review.candidates import open_candidates
 from labelproof.review.log.session import ReviewSession
 from labelproof.review.log.store import Store
@@ -88,15 +89,21 @@ def session_of(tmp_path: Path) -> Iterator[Callable[..., ReviewSession]]:
 
 
 class Served:
-    """`labelproof review` in a process of its own."""
+    """`labelproof review` in a process of its own: forked from one that has imported it, or as a user starts it."""
 
-    def __init__(self, folder: Path, *options: object, token: str | None = TOKEN) -> None:
-        command = [sys.executable, "-m", "labelproof.cli", "review", str(folder), "--no-browser", *map(str, options)]
+    def __init__(self, folder: Path, *options: object, token: str | None = TOKEN, forked: bool = True) -> None:
+        arguments = ["review", str(folder), "--no-browser", *map(str, options)]
         environment = {**os.environ, "COLUMNS": "200"}
         environment.pop("LABELPROOF_TOKEN", None)
         if token is not None:
             environment["LABELPROOF_TOKEN"] = token
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+        self.process: Any = (
+            Forked(arguments, environment)
+            if forked
+            else subprocess.Popen(
+                [*COMMAND, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+            )
+        )
         printed = ""
         assert self.process.stdout is not None
         for line in self.process.stdout:

@@ -53,7 +53,7 @@ def test_from_audit_to_repaired_data_through_a_killed_server(digits_problem, ope
     audit = tmp_path / "digits"
     command("audit", *files, "--pred-probs", tmp_path / "p.npy", "--out", audit)
 
-    served = serve(audit, "--budget", 60, "--reviewer", "Ann", "--port", 0)
+    served = serve(audit, "--budget", 60, "--reviewer", "Ann", "--port", 0, forked=False)
     page = open_page(served.link)
     assert "token" not in page.url
     answered = [decide_by_keyboard(page, true) for _ in range(30)]

@@ -53,7 +53,7 @@ def nasty(tmp_path):
 @pytest.mark.slow
 def test_six_large_pictures_at_once_leave_the_server_small(nasty, serve):
     folder, names = nasty
-    served = serve(folder, "--port", 0)
+    served = serve(folder, "--port", 0, forked=False)
     client = httpx.Client(base_url=served.address, timeout=300)
     assert client.get("/", params={"token": served.token}).status_code == 200
     before = peak_mb(served.process)

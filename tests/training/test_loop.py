@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -15,6 +14,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 import labelproof as lp
+from forked import start
 from labelproof.training import Batch, History, Options, Step, Trainable, TrainingData, fit, predict_logits
 from labelproof.training.schedule import SCHEDULES
 
@@ -136,31 +136,28 @@ def test_a_stopped_run_goes_on_bit_for_bit(tmp_path, at, minutes):
         assert np.array_equal(getattr(history, name), getattr(whole_history, name))
 
 
+def train_apart(folder: Path, pause: float) -> None:
+    net = linear()
+    net.register_forward_hook(lambda *_: time.sleep(pause))
+    fit(net, blobs(), options(epochs=6, checkpoint_minutes=0.0), folder=folder)
+    torch.save(weights(net), folder / "weights.pt")
+
+
 def test_a_killed_process_goes_on_bit_for_bit(tmp_path):
-    script = tmp_path / "train.py"
-    script.write_text(
-        "import sys, time, torch\n"
-        f"sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
-        "from test_loop import blobs, linear, options, weights\n"
-        "from labelproof.training import fit\n"
-        "net = linear()\n"
-        "if sys.argv[2] == 'slow': net.register_forward_hook(lambda *_: time.sleep(0.05))\n"
-        "fit(net, blobs(), options(epochs=6, checkpoint_minutes=0.0), folder=sys.argv[1])\n"
-        "torch.save(weights(net), sys.argv[1] + '/weights.pt')\n"
-    )
+    def finished(folder: Path) -> int | None:
+        process = start(train_apart, folder, 0.0)
+        process.join()
+        return process.exitcode
 
-    def start(folder: Path, pace: str) -> subprocess.Popen[bytes]:
-        return subprocess.Popen([sys.executable, str(script), str(folder), pace])
-
-    assert start(tmp_path / "whole", "quick").wait() == 0
-    killed = start(tmp_path / "killed", "slow")
+    assert finished(tmp_path / "whole") == 0
+    killed = start(train_apart, tmp_path / "killed", 0.05)
     while not (tmp_path / "killed" / "checkpoint.safetensors").exists():
         time.sleep(0.01)
     time.sleep(0.4)
-    assert killed.poll() is None
+    assert killed.exitcode is None
     os.kill(killed.pid, signal.SIGKILL)
-    killed.wait()
-    assert start(tmp_path / "killed", "quick").wait() == 0
+    killed.join()
+    assert finished(tmp_path / "killed") == 0
     found = [torch.load(tmp_path / name / "weights.pt", weights_only=True) for name in ("whole", "killed")]
     assert torch.equal(*found)
 

@@ -7,18 +7,19 @@ from collections.abc import Sequence
 from typing import Any
 
 from labelproof.auditing import doubts
+from labelproof.auditing.encoded import AUTO
 from labelproof.auditing.findings import Audit
 from labelproof.auditing.kinds import AUDITORS
 from labelproof.auditing.kinds.base import Auditor
 from labelproof.auditing.kinds.classes import matched
-from labelproof.auditing.encoded import AUTO
 from labelproof.auditing.out_of_sample import cross_validate
 from labelproof.data.dataset import Dataset
+from labelproof.data.libraries import is_source
 from labelproof.data.readers.frame import read_frame
 from labelproof.errors import BadInput, did_you_mean
 from labelproof.labels.base import Labels
 from labelproof.labels.tags import Tags
-from labelproof.validation import Json, RandomState, accepts_seed, check_ids
+from labelproof.validation import Json, RandomState, accepts_seed, check_ids, check_pandas_index
 
 
 @accepts_seed
@@ -28,6 +29,7 @@ def audit(
     *,
     label: str | None = None,
     text: str | Sequence[str] | None = None,
+    image: str | None = None,
     classes: Sequence[Any] | None = None,
     ids: Any = None,
     missing: Sequence[Any] | None = None,
@@ -50,8 +52,9 @@ def audit(
 
     Parameters
     ----------
-    labels : array-like, shape (n,), Labels, or Dataset
-        Given labels, as names or integers: one class an item. `labelproof.Tags` and the other kinds of `labelproof.labels` for
+    labels : array-like, shape (n,), Labels, Dataset, or a frame or data set of another library
+        Given labels, as names or integers: one class an item. Or where they are: a pandas or polars frame, an Arrow table, a
+        ``datasets.Dataset``, an AnnData, a torch ``Dataset`` of pairs ``(x, y)`` (`labelproof.read_frame`). `labelproof.Tags` and the other kinds of `labelproof.labels` for
         others. ``None``, NaN and "" mean unlabelled, and so do words such as "NA", with a warning;
         -1 does where the columns leave no other reading (`labelproof.validation.check_labels`).
     pred_probs : array-like or path, shape (n, k), optional
@@ -59,13 +62,14 @@ def audit(
         ``.npy`` file, of a Parquet file or of a folder of them (a column for each class, or one of lists), a scipy sparse
         matrix with the most probable classes of each row, or a list of these from several models, which are averaged.
         Files may be larger than memory. May be left out for a `Dataset`: then `labelproof.out_of_sample_probs` makes them.
-    label, text : str, optional
-        Of a frame given as ``labels``: the column of given labels, and the column (or columns) of text to learn from. Without
-        ``text`` all other columns are learned from; ``ids`` may name a column.
+    label, text, image : str, optional
+        Of a frame given as ``labels``: the column of given labels, and the column (or columns) of text, or the column of pictures,
+        to learn from. Without ``text`` and ``image`` all other columns are learned from.
     classes : sequence of length k, optional
         The class of each column of ``pred_probs``, if not sorted order.
     ids : array-like, shape (n,), optional
-        Unique names of the items; row numbers where left out.
+        Unique names of the items, or the column of a frame that holds them. Where left out, the index of a pandas frame or the names
+        of cells, else row numbers.
     missing : sequence, optional
         The labels that mean unlabelled, instead of those words; ``()`` for none.
     estimator : scikit-learn classifier, optional
@@ -121,8 +125,11 @@ def audit(
     >>> bool(np.all((found.error_probability > 0.5) == noisy.changed))
     True
     """
-    if label is not None:
-        labels, ids = read_frame(labels, label, text=text, id=ids, group=group, missing=missing), None
+    if label is not None or is_source(labels):
+        check_pandas_index(frame=labels, pred_probs=pred_probs)
+        learn = pred_probs is None
+        labels = read_frame(labels, label, text=text, image=image, ids=ids, group=group, missing=missing, learn=learn)
+        ids = missing = None
     elif group is not None:
         raise BadInput("group names a column of a frame. Give the frame with label=, or groups when the Dataset is made.")
     dataset, model = labels if isinstance(labels, Dataset) else None, None
@@ -136,7 +143,9 @@ def audit(
             )  # fmt: skip
         checked, ids = dataset.labels, dataset.ids
     elif pred_probs is None and (not isinstance(labels, Labels) or AUDITORS[labels.kind].needs_probs):
-        raise BadInput("pred_probs is missing. Give out-of-sample probabilities, or a Dataset to have them made.")
+        raise BadInput(
+            "pred_probs is missing. Give out-of-sample probabilities; or a Dataset, or a frame and its column label=, to have them made."
+        )
     elif isinstance(labels, Labels):
         if classes is not None or missing is not None:
             raise BadInput(f"classes and missing are said when {type(labels).__name__} are made. Leave them out here.")

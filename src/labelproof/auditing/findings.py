@@ -192,6 +192,33 @@ class Audit:
         found = dict(verdicts(error).value_counts().iter_rows())
         return {verdict: int(found.get(verdict, 0)) for verdict in VERDICTS}
 
+    def join(self, frame: Any, *, ids: Any = None, prefix: str = "") -> Any:
+        """The frame that was audited with its findings as further columns, in its own library and its own order.
+
+        The columns are ``given_label``, ``suggested_label``, ``error_probability``, ``verdict`` and ``confidence``, missing where
+        there is no label or an item could not be read. Where an item has several sites (tags, votes …) there is
+        ``error_probability`` alone, that any of them is wrong, as in ``items``.
+
+        Parameters
+        ----------
+        frame : pandas or polars frame, Arrow table or record batch, datasets.Dataset, or AnnData
+            What was audited, or a part of it, in any order; it is not modified. Other frames that hand over their columns as Arrow
+            come back as Arrow tables. Of an AnnData ``obs`` has the further columns.
+        ids : str or array-like, shape (m,), optional
+            Names of its rows, or the column of them. Where left out, the column or the index that named them in the audit; rows
+            without a name are told by their order, and must have the labels that were audited.
+        prefix : str, default=""
+            Of the names of the further columns.
+
+        Raises
+        ------
+        BadInput
+            If a column of that name is there already, or the frame has other rows.
+        """
+        from labelproof.auditing.join import join  # readers, of which nothing else here has need
+
+        return join(self, frame, ids=ids, prefix=prefix)
+
     def cleanlab_table(self) -> pl.DataFrame:
         """The findings in the order of the input under cleanlab's names.
 

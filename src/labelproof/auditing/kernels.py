@@ -90,7 +90,7 @@ def score_rows(probs, given, lines, kept, at_random, quarters, weights, ambiguit
     error, suggested, confidence = np.empty(n), np.empty(n, np.int32), np.empty(n, np.float32)
     expected_errors, first_bad = np.zeros((LANES, components)), np.full(LANES, n)
     out = (error, suggested, confidence, expected_errors, first_bad)
-    _score_rows(probs, given, lines, kept, at_random, quarters, weights, ambiguity, *out)
+    _score_rows(_frozen(probs), _codes(given), lines, kept, at_random, quarters, weights, ambiguity, *out)
     return error, suggested, confidence, expected_errors.sum(axis=0), int(first_bad.min())
 
 
@@ -153,7 +153,7 @@ def _score_rows(
 def sharpened_rows(probs, quarters, ambiguity):
     """``p(y | x)`` of each row (n, k) and the chance that its label is random (n), once for all E steps at one power."""
     classifier, rate = np.empty(probs.shape), np.empty(len(probs))
-    _sharpened_rows(probs, quarters, ambiguity, classifier, rate)
+    _sharpened_rows(_frozen(probs), quarters, ambiguity, classifier, rate)
     return classifier, rate
 
 
@@ -182,7 +182,7 @@ def expected_counts(sharp, rate, given, lines, kept, at_random, weights):
     k = sharp.shape[1]
     counts = np.zeros((COUNT_LANES, k, k if len(lines) > 1 else 2))  # dense: (given, true), turned at the end
     random, classifier, likelihood = np.zeros((COUNT_LANES, k)), np.zeros((COUNT_LANES, k)), np.zeros(COUNT_LANES)
-    _expected_counts(sharp, rate, given, lines, kept, at_random, weights, counts, random, classifier, likelihood)
+    _expected_counts(sharp, rate, _codes(given), lines, kept, at_random, weights, counts, random, classifier, likelihood)
     systematic = counts.sum(axis=0)
     if len(lines) > 1:
         systematic = systematic.T
@@ -262,6 +262,18 @@ def noise_lines(params: NoiseParams) -> tuple[Any, Any]:
 def quarters_of(params: NoiseParams) -> Any:
     """The power in quarters, as the kernels take it, shape (1,)."""
     return np.array([round(4 * params.sharpness)])
+
+
+def _frozen(array):
+    """The array, to be read alone: whether it may be written is a part of its type, and every type is compiled for itself."""
+    array = array.view()
+    array.flags.writeable = False
+    return array
+
+
+def _codes(given):
+    """Given labels, of one type whatever they were."""
+    return _frozen(np.ascontiguousarray(given, np.int64))
 
 
 def as_kernel_input(probs: AnyArray) -> AnyArray:

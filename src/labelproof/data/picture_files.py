@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from labelproof.data.frames import label_values, read_raw
+from labelproof.data.pictures import Picture
 from labelproof.errors import BadInput, LabelproofWarning
 from labelproof.saving.files import existing
 from labelproof.saving.folders import atomic_folder
@@ -30,19 +31,22 @@ class PictureFiles:
 
     Attributes
     ----------
-    files : sequence of n paths
+    files : sequence of n paths, or of what opens pictures in memory
     labels : ndarray, shape (n,)
         As they stand in the manifest, or the names of the class folders.
     names : ndarray, shape (n,)
         Ids; paths as in the manifest, or relative to the folder.
     splits : ndarray of str, shape (n,), optional
         ``train``, ``val`` … where the class folders are inside of such.
+    groups : ndarray, shape (n,), optional
+        What each picture belongs to.
     """
 
-    files: Sequence[Path]
+    files: Sequence[Picture]
     labels: AnyArray
     names: AnyArray
     splits: AnyArray | None = None
+    groups: AnyArray | None = None
 
 
 def list_pictures(

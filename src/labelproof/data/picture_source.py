@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -11,6 +10,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from labelproof.data.images import decode_each
+from labelproof.data.pictures import Picture
 from labelproof.errors import BadInput
 from labelproof.validation import AnyArray, IntArray
 
@@ -34,21 +34,27 @@ class FileSource:
 
     Parameters
     ----------
-    files : sequence of Path
+    files : sequence of Picture
     names : sequence
         For messages.
     """
 
-    def __init__(self, files: Sequence[Path], names: Sequence[object]) -> None:
+    def __init__(self, files: Sequence[Picture], names: Sequence[object]) -> None:
         self.files, self.names = files, names
 
     def __len__(self) -> int:
         return len(self.files)
 
     def content(self, i: int) -> bytes:
-        """The file."""
+        """The file, or the pixels of an opened picture."""
+        file = self.files[i]
+        found = file() if callable(file) else file
+        if isinstance(found, bytes):
+            return found
+        if isinstance(found, Image.Image):
+            return f"{found.mode} {found.size} ".encode() + found.tobytes()
         try:
-            return self.files[i].read_bytes()
+            return found.read_bytes()
         except OSError as error:
             raise BadInput(f"picture {str(self.names[i])!r} cannot be read any more ({error.strerror}).") from error
 

@@ -37,6 +37,7 @@ class ReadOptions:
     encoding: str | None = None
     layer: str | None = None
     unlabeled_category: str | None = None
+    group: str | None = None
 
     def label_of(self, path: Path) -> str:
         """The column that holds the labels, which must be named.

@@ -49,8 +49,8 @@ class CellsReader(Reader):
     def read(self) -> Dataset:
         return self.read_from(None)
 
-    def read_from(self, adata: Any) -> Dataset:
-        """`read`, of an AnnData that was read of the file before."""
+    def read_from(self, adata: Any, ids: AnyArray | None = None) -> Dataset:
+        """`read`, of an AnnData that was read of the file before; ``ids`` in place of its names of the cells."""
         adata = read_adata(self.path) if adata is None else adata
         counts = counts_of(adata, self.layer)
         given = annotation_of(adata, self.label, self.unlabeled_category)
@@ -71,7 +71,7 @@ class CellsReader(Reader):
         return Dataset(
             x=projection.apply(logs),
             labels=Classes.of_codes(coded.codes, coded.classes),
-            ids=check_ids(np.asarray(adata.obs_names, dtype=object), adata.n_obs),
+            ids=check_ids(np.asarray(adata.obs_names, dtype=object) if ids is None else ids, adata.n_obs),
             show_item=show,
             kind="cells",
             projection=projection,

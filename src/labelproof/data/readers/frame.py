@@ -1,21 +1,71 @@
-"""A frame in memory, of polars or pandas: nothing is remembered of where it came from."""
+"""Frames and data sets in memory, of any library: nothing is remembered but which columns name the labels and the items."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import numpy as np
 import polars as pl
 
 from labelproof.data.dataset import Dataset
-from labelproof.data.frames import RawTable, column
-from labelproof.data.readers.table import ColumnReader, TableReader
+from labelproof.data.frames import RawTable, label_values
+from labelproof.data.libraries import held
+from labelproof.data.picture_files import PictureFiles
+from labelproof.data.readers.pictures import PictureReader
+from labelproof.data.readers.table import ColumnReader, TableReader, show_row
 from labelproof.data.readers.text import TextReader
 from labelproof.errors import BadInput
+from labelproof.labels.classes import Classes
+from labelproof.validation import AnyArray, Json
+
+if TYPE_CHECKING:
+    from labelproof.data.libraries.base import Table
 
 NAME = "the frame"
 JOINED = "\n\n"  # between several columns of text
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is said of a frame; see `read_frame`."""
+
+    label: str | None = None
+    text: str | Sequence[str] | None = None
+    image: str | None = None
+    ids: object = None
+    features: Sequence[str] | None = None
+    ignore: Sequence[str] = ()
+    keep: Sequence[str] = ()
+    missing: Sequence[object] | None = None
+    learn: bool = True
+    group: str | None = None
+
+    def only(self, what: str, *, label: bool = False) -> None:
+        """Refuse what is said of columns where there are none to choose.
+
+        Raises
+        ------
+        BadInput
+        """
+        named = {"label": self.label if label else None, "text": self.text, "image": self.image, "features": self.features,
+                 "group": self.group}  # fmt: skip
+        told = [name for name, value in (named | {"ignore": self.ignore, "keep": self.keep}).items() if value]
+        if told:
+            raise BadInput(f"{NAME} is {what}: there are no columns to name. Leave out {', '.join(told)}.")
+
+
+@dataclass(frozen=True)
+class Remembered:
+    """What an audit remembers of a frame, which it cannot open again."""
+
+    label: str | None
+    ids: str | None
+
+    def to_json(self) -> Json:
+        return {name: value for name, value in vars(self).items() if value is not None}
 
 
 @dataclass(frozen=True)
@@ -23,9 +73,13 @@ class FrameReader(ColumnReader):
     """What is read of a frame is read as it would be of a Parquet file."""
 
     frame: pl.DataFrame = field(default_factory=pl.DataFrame, compare=False)
+    names: AnyArray = field(default_factory=lambda: np.arange(0), compare=False)
 
     def raw(self, *, quiet: bool) -> RawTable:
         return RawTable(self.frame, None, Path(NAME))
+
+    def ids(self, raw: RawTable) -> AnyArray:
+        return self.names
 
 
 @dataclass(frozen=True)
@@ -38,61 +92,131 @@ class FrameTextReader(FrameReader, TextReader):
     """A column of it is the text."""
 
 
+@dataclass(frozen=True)
+class FramePictureReader(PictureReader):
+    """A column of it holds pictures."""
+
+    found: PictureFiles = field(default_factory=lambda: PictureFiles([], np.arange(0), np.arange(0)), compare=False)
+
+    def files(self, *, quiet: bool) -> PictureFiles:
+        return self.found
+
+    def write_back(self, *_: object, **__: object) -> None:
+        raise BadInput(f"{NAME} was in memory. Join the findings to it: audit.join(frame).")
+
+
 def read_frame(
     frame: object,
-    label: str,
+    label: str | None = None,
     *,
     text: str | Sequence[str] | None = None,
-    id: str | None = None,
+    image: str | None = None,
+    ids: object = None,
     features: Sequence[str] | None = None,
     ignore: Sequence[str] = (),
     keep: Sequence[str] = (),
     missing: Sequence[object] | None = None,
+    learn: bool = True,
+    group: str | None = None,
 ) -> Dataset:
-    """Read a frame in memory; see `read_table` and `read_text`, which read files.
+    """Read a frame or a data set in memory; see `read_table`, `read_text` and `read_images`, which read files.
 
     Parameters
     ----------
-    frame : polars.DataFrame or pandas.DataFrame
-    label : str
-        The column of given labels; a missing value is unlabelled.
+    frame : frame or data set
+        A polars DataFrame or LazyFrame, a pandas DataFrame, an Arrow table or record batch, another frame that hands over its
+        columns as Arrow; a ``datasets.Dataset``; an AnnData; a torch ``Dataset``, or a sequence, of pairs ``(x, y)``, where x is
+        a picture, a text, or a row of numbers.
+    label : str, optional
+        The column of given labels (of an AnnData: of ``obs``); a missing value is unlabelled, and so is -1 among class labels
+        that have names. Needed wherever there are columns.
     text : str or sequence of str, optional
-        The column of text to learn from, or several, which are put one after the other; the other columns where left out.
-    id : str, optional
-        A column of unique names; the row number (from 0) where left out.
+        The column of text to learn from, or several, which are put one after the other.
+    image : str, optional
+        The column of pictures to learn from: paths, bytes, opened pictures or arrays. URLs are refused: nothing is downloaded.
+        Without ``text`` and ``image`` all other columns are learned from.
+    ids : str or array-like, shape (n,), optional
+        Unique names of the items, or the column of them. Where left out, the index of a pandas frame or the names of cells,
+        else row numbers (from 0).
     features, ignore, keep : sequence of str, optional
-        As in `read_table`; not with ``text``.
+        As in `read_table`; not with ``text`` or ``image``.
     missing : sequence, optional
         Labels that mean unlabelled; see `labelproof.validation.check_labels`.
+    learn : bool, default=True
+        Whether something to learn from is needed; not where probabilities are ready-made.
+    group : str, optional
+        A column, such as a document or a patient: rows with one value of it are in one fold of a cross-validation.
 
     Returns
     -------
     Dataset
-        It cannot be written back: `labelproof apply` needs a file.
+        It cannot be written back (`labelproof apply` needs a file), but `labelproof.Audit.join` joins the findings to the frame.
 
     Raises
     ------
     BadInput
+
+    Warns
+    -----
+    LabelproofWarning
+        If the index has a name twice; items then go by row number.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> frame = pd.DataFrame({"size": [1.0, 2.0, 1.1, 2.1], "kind": ["a", "b", "a", None]}, index=["w", "x", "y", "z"])
+    >>> data = read_frame(frame, "kind")
+    >>> data.ids.tolist(), data.given_names.tolist()
+    (['w', 'x', 'y', 'z'], ['a', 'b', 'a', None])
     """
-    table = _polars(frame)
-    if text is None:
-        options = {"features": features, "ignore": ignore, "keep": keep}
-        reader: FrameReader = FrameTableReader(NAME, label, id, missing, frame=table, **options)  # type: ignore[arg-type]
-    else:
-        if features is not None or ignore or keep:
-            raise BadInput("features, ignore and keep name columns of a table to learn from. Leave them out beside text.")
-        names = [text] if isinstance(text, str) else list(text)
-        columns = [column(table, name, NAME, "text") for name in names]
-        if len(names) > 1:
-            joined = pl.concat_str([c.cast(pl.String) for c in columns], separator=JOINED, ignore_nulls=True)
-            table = table.with_columns(joined.alias(JOINED.join(names)))
-        reader = FrameTextReader(NAME, label, id, missing, frame=table, text=JOINED.join(names))
-    return replace(reader.read(), reader=None)
+    asked = Asked(label, text, image, ids, features, ignore, keep, missing, learn, group)
+    return replace(held(frame).read(asked), reader=Remembered(label, ids if isinstance(ids, str) else None))
 
 
-def _polars(frame: object) -> pl.DataFrame:
-    if isinstance(frame, pl.DataFrame):
-        return frame
-    if type(frame).__module__.partition(".")[0] == "pandas" and hasattr(frame, "columns"):
-        return pl.from_pandas(frame)
-    raise BadInput(f"frame is a {type(frame).__name__}. Give a polars or pandas DataFrame.")
+def read_columns(table: Table, asked: Asked) -> Dataset:
+    """Items and labels of a frame of columns."""
+    if asked.text is not None and asked.image is not None:
+        raise BadInput("text and image are both given. Name the one to learn from.")
+    if (asked.text or asked.image) and (asked.features is not None or asked.ignore or asked.keep):
+        raise BadInput("features, ignore and keep name columns of a table to learn from. Leave them out beside text or image.")
+    names = table.ids(asked.ids)
+    if asked.image is not None:
+        return _pictures(table, names, asked)
+    if asked.text is not None:
+        return _texts(table, names, asked)
+    frame = table.frame(table.columns) if asked.label in table.columns else table.column(str(asked.label), "label").to_frame()
+    id = asked.ids if isinstance(asked.ids, str) and asked.ids in frame.columns else None
+    reader = FrameTableReader(
+        NAME, str(asked.label), id, asked.missing, features=asked.features, ignore=asked.ignore, keep=asked.keep,
+        group=asked.group, frame=frame, names=names,
+    )  # fmt: skip
+    if asked.learn:
+        return reader.read()
+    coded = reader.labels(reader.raw(quiet=True))
+    shown = frame.drop(str(asked.label))
+    labels = Classes.of_codes(coded.codes, coded.classes)
+    return Dataset(np.empty((len(names), 0)), labels, names, lambda i: show_row(shown, i), "arrays")
+
+
+def _texts(table: Table, names: AnyArray, asked: Asked) -> Dataset:
+    chosen = [asked.text] if isinstance(asked.text, str) else list(asked.text or ())
+    columns = [table.column(name, "text") for name in chosen]
+    label = table.column(str(asked.label), "label")
+    body = columns[0]
+    if len(columns) > 1:
+        strings = pl.DataFrame([c.cast(pl.String) for c in columns])
+        body = strings.select(pl.concat_str(pl.all(), separator=JOINED, ignore_nulls=True)).to_series()
+        body = body.alias(JOINED.join(chosen))
+    own = {} if asked.group is None else {asked.group: table.column(asked.group, "group")}
+    frame = pl.DataFrame({**own, asked.label: label, body.name: body})
+    reader = FrameTextReader(
+        NAME, str(asked.label), None, asked.missing, group=asked.group, frame=frame, names=names, text=body.name
+    )
+    return reader.read()
+
+
+def _pictures(table: Table, names: AnyArray, asked: Asked) -> Dataset:
+    labels = label_values(table.column(str(asked.label), "label"), "label")
+    found = PictureFiles(table.pictures(str(asked.image)), labels, names)
+    groups = None if asked.group is None else label_values(table.column(asked.group, "group"), "group")
+    return FramePictureReader(NAME, missing=asked.missing, found=replace(found, groups=groups)).read()

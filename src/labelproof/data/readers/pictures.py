@@ -12,9 +12,9 @@ import numpy as np
 
 from labelproof.data.array_files import from_file
 from labelproof.data.dataset import Dataset, Shown
-from labelproof.data.images import Decoded, decode_all, decode_each, thumbnail
-from labelproof.data.picture_source import FileSource
+from labelproof.data.images import SIZE, Decoded, decode_all, decode_each, thumbnail
 from labelproof.data.picture_files import SUFFIXES, PictureFiles, pictures_below
+from labelproof.data.picture_source import FileSource
 from labelproof.data.projection import Projection
 from labelproof.data.readers.base import Inputs, Items, Reader, words
 from labelproof.errors import BadInput
@@ -30,7 +30,7 @@ class PictureReader(Reader):
     """What readers of picture files share: see `read_images` for its fields."""
 
     path: str
-    size: int = 32
+    size: int = SIZE
     embeddings: object = None  # whether features were given beside the pictures, once it was read
     missing: Sequence[object] | None = None
 
@@ -61,6 +61,7 @@ class PictureReader(Reader):
             pictures=FileSource(shown, names[kept]),
             skipped=skipped,
             split=None if found.splits is None else found.splits[kept],
+            groups=None if found.groups is None else found.groups[kept],
             reader=replace(self, path=str(root.resolve()), embeddings=vectors is not None, missing=words(self.missing)),
         )
 
@@ -73,7 +74,7 @@ class PictureReader(Reader):
             try:
                 return Shown(image=thumbnail(files[i], PICTURE_PIXELS))
             except BadInput as reason:
-                raise BadInput(f"picture {files[i].name!r} {reason}.") from reason
+                raise BadInput(f"picture {getattr(files[i], 'name', i)!r} {reason}.") from reason
 
         def take(rows: IntArray) -> Decoded:
             pixels, kept, _ = decode_all([files[i] for i in rows], [str(i) for i in rows], self.size)

@@ -36,6 +36,7 @@ class ColumnReader(Reader):
     id: str | None = None
     missing: Sequence[object] | None = None
     encoding: str | None = None
+    group: str | None = None
 
     def raw(self, *, quiet: bool) -> RawTable:
         """The table as it stands."""
@@ -48,6 +49,10 @@ class ColumnReader(Reader):
     def ids(self, raw: RawTable) -> AnyArray:
         """Names of the rows; their numbers where no column is named."""
         return check_ids(None if self.id is None else label_values(raw.column(self.id, "--id"), "--id"), raw.frame.height)
+
+    def groups(self, raw: RawTable) -> AnyArray | None:
+        """What each row belongs to, where a column says it."""
+        return None if self.group is None else label_values(raw.column(self.group, "--group"), "--group")
 
     def new_rows(self, path: Path, encoding: str | None) -> tuple[RawTable, AnyArray]:
         """New rows and their ids."""
@@ -91,7 +96,7 @@ class TableReader(ColumnReader):
     def of(cls, path: Path, options: ReadOptions) -> Self:
         """A table is what nothing else is."""
         label = options.label_of(path)
-        return cls(str(path), label, options.id, options.missing, options.encoding, ignore=options.ignore, keep=options.keep)
+        return cls(str(path), label, options.id, options.missing, options.encoding, options.group, ignore=options.ignore, keep=options.keep)
 
     def labels(self, raw: RawTable, *, as_text: bool = False) -> CodedLabels:
         return super().labels(raw, as_text=self.label_as_text)
@@ -100,7 +105,7 @@ class TableReader(ColumnReader):
         raw = self.raw(quiet=self.schema is not None)
         coded = self.labels(raw)
         ids = self.ids(raw)
-        aside = (self.label, self.id, self.label + CLEAN_SUFFIX)
+        aside = (self.label, self.id, self.group, self.label + CLEAN_SUFFIX)
         chosen = self._chosen(raw, aside)
         types = _types(raw, chosen) if self.schema is None else Schema.from_json(self.schema)
         x = types.convert(raw.frame, repr(self.path))
@@ -124,6 +129,7 @@ class TableReader(ColumnReader):
             show_item=lambda i: show_row(shown, i),
             kind="table",
             leaks=tuple(leaks),
+            groups=self.groups(raw),
             reader=reader,
         )
 

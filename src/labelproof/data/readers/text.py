@@ -36,7 +36,7 @@ class TextReader(ColumnReader):
     @classmethod
     def of(cls, path: Path, options: ReadOptions) -> Self:
         label = options.label_of(path)
-        return cls(str(path), label, options.id, options.missing, options.encoding, text=str(options.text))
+        return cls(str(path), label, options.id, options.missing, options.encoding, options.group, text=str(options.text))
 
     def read(self) -> Dataset:
         return self._read(quiet=False)
@@ -61,6 +61,7 @@ class TextReader(ColumnReader):
             ids=self.ids(raw),
             show_item=lambda i: Shown(text=str(body[i])),
             kind="text",
+            groups=self.groups(raw),
             reader=replace(self, path=str(Path(self.path).resolve()), missing=words(self.missing)),
         )
 

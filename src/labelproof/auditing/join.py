@@ -1,0 +1,126 @@
+"""The findings of an audit as columns of the frame that was audited."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+
+from labelproof.data.frames import label_values
+from labelproof.data.libraries import held
+from labelproof.data.libraries.base import Held, repeated
+from labelproof.errors import BadInput, LabelproofWarning
+from labelproof.validation import AnyArray, IntArray, check_ids, check_labels
+
+if TYPE_CHECKING:
+    from labelproof.auditing.findings import Audit
+
+COLUMNS = ("given_label", "suggested_label", "error_probability", "verdict", "confidence")
+NOWHERE = -1  # an item that could not be read
+
+
+def join(audit: Audit, frame: object, *, ids: object = None, prefix: str = "") -> object:
+    """See `labelproof.Audit.join`."""
+    table = held(frame)
+    found = columns_of(audit)
+    found.columns = [prefix + name for name in found.columns]
+    clash = [name for name in found.columns if name in table.columns]
+    if clash:
+        raise BadInput(
+            f"the frame has a column {clash[0]!r} already. Drop or rename it, or give a prefix, e.g. prefix='found_'."
+        )
+    rows = rows_of(audit, table, ids)
+    return table.joined(found[pl.Series([None if row == NOWHERE else row for row in rows.tolist()], dtype=pl.UInt32)])
+
+
+def columns_of(audit: Audit) -> pl.DataFrame:
+    """What is found of each item, in the order of the input, null where there is no label."""
+    if audit.labels.many_sites:
+        return audit.items.select(pl.col("error_probability").fill_nan(None))
+    sites = audit.issues.select("index", *COLUMNS)
+    return audit.items.select("index").join(sites, on="index", how="left", maintain_order="left").select(COLUMNS)
+
+
+def rows_of(audit: Audit, table: Held, ids: object) -> IntArray:
+    """Which item of an audit each row of a frame is, by its name, or where it has none by its place.
+
+    Raises
+    ------
+    BadInput
+        If a row is no item of the audit, or if by their places they have other labels.
+    """
+    remembered = audit.source.get("ids") if "kind" not in audit.source else None
+    if ids is None and remembered is not None:
+        if not _has(table, str(remembered)):
+            raise BadInput(f"the audit's items are named by the column {remembered!r}, which the frame has not. Give ids=.")
+        ids = remembered
+    if ids is not None:
+        return _by_name(audit, table.ids(ids))
+    names = table.names
+    if names is not None and repeated(names) is None:
+        known = {str(name) for name in _names(audit)}
+        if any(str(name) in known for name in names.tolist()):
+            return _by_name(audit, names)
+    n = audit.n + len(audit.skipped)
+    if len(table) != n:
+        raise BadInput(
+            f"the frame has {len(table):,} rows but {n:,} items were audited, and nothing names its rows. Give the frame that was "
+            "audited, or ids=, the names of its rows (row numbers of that frame, where none were given)."
+        )
+    if audit.skipped:
+        return _by_name(audit, np.arange(n))
+    rows = np.arange(n)
+    _check_labels(audit, table)
+    return rows
+
+
+def _names(audit: Audit) -> AnyArray:
+    """Names of all items, those that could not be read at the end."""
+    own = np.arange(audit.n) if audit.ids is None else audit.ids
+    return np.array([*own.tolist(), *(name for name, _ in audit.skipped)], dtype=object)
+
+
+def _by_name(audit: Audit, names: AnyArray) -> IntArray:
+    known = _names(audit).tolist()
+    places = {str(name): row if row < audit.n else NOWHERE for row, name in enumerate(known) if name is not None}
+    unknown = [name for name in names.tolist() if str(name) not in places]
+    if len(unknown) > known.count(None):  # an audit that was saved does not name the items without a label
+        raise BadInput(
+            f"the frame has the row {unknown[0]!r}, which is no item of the audit. Give the frame that was audited or a part of it; "
+            "ids= says what its rows are called."
+        )
+    return np.array([places.get(str(name), NOWHERE) for name in check_ids(names, len(names)).tolist()], np.int64)
+
+
+def _has(table: Held, name: str) -> bool:
+    try:
+        table.column(name, "ids")
+    except BadInput:
+        return False
+    return True
+
+
+def _check_labels(audit: Audit, table: Held) -> None:
+    """Refuse a frame whose rows, told by nothing but their order, have other labels than were audited."""
+    label = audit.source.get("label")
+    if label not in table.columns or audit.labels.many_sites:
+        return
+    given = _text(audit.labels.as_given(np.array(audit.labels.named(audit.labels.values).to_list(), dtype=object), None))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", LabelproofWarning)  # said when it was audited
+        coded = check_labels(label_values(table.column(label, "label"), "label"), name=f"label column {label!r}")
+    now = _text(np.array([*coded.classes, None], dtype=object)[coded.codes])
+    differs = [row for row, (a, b) in enumerate(zip(given, now, strict=True)) if a is not None and a != b]
+    if differs:
+        row = differs[0]
+        raise BadInput(
+            f"row {row} of the frame is {now[row]!r} but was {given[row]!r} when it was audited: its rows are others, or in another "
+            f"order. Give the frame as it was, or ids=range({audit.n}) if the labels were changed and the rows were not."
+        )
+
+
+def _text(names: Sequence[object] | AnyArray) -> list[str | None]:
+    return [None if name is None else str(name) for name in names]

@@ -1,0 +1,64 @@
+"""Hugging Face ``datasets``: class labels by their names, pictures decoded one at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import polars as pl
+
+from labelproof.data.libraries.base import Table, is_of
+from labelproof.data.readers.frame import NAME
+from labelproof.errors import BadInput
+
+MEDIA = ("Image", "Audio", "Video", "Pdf", "Nifti")  # features that are no columns of a table
+
+
+class HuggingFaceTable(Table):
+    """A ``datasets.Dataset``."""
+
+    def __init__(self, given: Any) -> None:
+        if is_of(given, "datasets", "DatasetDict") or is_of(given, "datasets", "IterableDatasetDict"):
+            raise BadInput(f"{NAME} is a {type(given).__name__} of several splits. Give one: {', '.join(map(repr, given))}.")
+        if is_of(given, "datasets", "IterableDataset"):
+            raise BadInput(f"{NAME} is an IterableDataset, which has no rows to name. Give a datasets.Dataset.")
+        super().__init__(given)
+        self._arrow = given.with_format("arrow")
+
+    @classmethod
+    def holds(cls, given: object) -> bool:
+        return any(
+            is_of(given, "datasets", name) for name in ("Dataset", "DatasetDict", "IterableDataset", "IterableDatasetDict")
+        )
+
+    def __len__(self) -> int:
+        return len(self.given)
+
+    @property
+    def columns(self) -> list[str]:
+        return list(self.given.column_names)
+
+    def frame(self, names: Sequence[str]) -> pl.DataFrame:
+        """Columns with the names of classes in place of their numbers (-1 is none); pictures and sounds are left out."""
+        features = self.given.features
+        wanted = [name for name in names if type(features[name]).__name__ not in MEDIA or len(names) == 1]
+        frame = pl.from_arrow(self._arrow.select_columns(wanted)[:])
+        assert isinstance(frame, pl.DataFrame)
+        return frame.with_columns(
+            _named(frame[name], features[name].names) for name in wanted if type(features[name]).__name__ == "ClassLabel"
+        )
+
+    def cell(self, name: str, row: int) -> object:
+        """As it is stored: a picture by its bytes or its path."""
+        return self._arrow.select_columns([name])[row : row + 1][name][0].as_py()
+
+    def joined(self, found: pl.DataFrame) -> Any:
+        whole = self.given
+        for series in found:
+            whole = whole.add_column(series.name, series.to_list())
+        return whole
+
+
+def _named(codes: pl.Series, names: Sequence[str]) -> pl.Series:
+    known = codes.is_between(0, len(names) - 1)
+    return pl.Series(codes.name, names, dtype=pl.String).gather(codes.set(~known.fill_null(False), None))
