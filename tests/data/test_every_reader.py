@@ -12,8 +12,10 @@ import pytest
 from PIL import Image
 
 import labelproof as lp
+from labelproof.data.compressed import compressing
 from labelproof.data.readers import READERS, open_reader, reader_of
 from labelproof.data.readers.base import VERSION, Audited, Change, ReadOptions
+from labelproof.data.tables import form_of
 
 N = 24
 CLASSES = ["cat", "dog"]
@@ -66,7 +68,28 @@ def cells(tmp_path):
     return tmp_path / "c.h5ad", ReadOptions(label="kind"), tmp_path / "out.csv"
 
 
+def compressed(tmp_path):
+    with (tmp_path / "t.tsv.zst").open("wb") as out, compressing(out, "zstd") as sink:
+        frame().write_csv(sink, separator="\t")
+    return tmp_path / "t.tsv.zst", ReadOptions(label="kind", id="key", ignore=("body",)), tmp_path / "out.tsv.zst"
+
+
+def json_lines(tmp_path):
+    frame().write_ndjson(tmp_path / "t.jsonl")
+    return tmp_path / "t.jsonl", ReadOptions(label="kind", id="key", text="body"), tmp_path / "out.jsonl"
+
+
+def json_list(tmp_path):
+    (tmp_path / "t.json").write_text(json.dumps({"version": 1, "items": frame().to_dicts()}, indent=1))
+    return tmp_path / "t.json", ReadOptions(label="kind", id="key", ignore=("body",)), tmp_path / "out.json"
+
+
 SOURCES = {"table": table, "text": text, "manifest": manifest, "images": images, "cells": cells}
+FORMS = {  # forms of tables, and the reader that reads their columns
+    "compressed": (compressed, "table"),
+    "json lines": (json_lines, "text"),
+    "json": (json_list, "table"),
+}
 
 
 def audited(data, changes=None, given=None):
@@ -74,8 +97,10 @@ def audited(data, changes=None, given=None):
     return Audited(np.array([None if name is None else str(name) for name in names], object), data.classes, changes or {})
 
 
-def labels_of(target: Path, data):
+def labels_of(target: Path, options: ReadOptions):
     """Names by id, of what was written."""
+    if form_of(target) is not None or target.suffix == ".zst":
+        return open_reader(target, options).read().given_names.tolist()
     if target.is_dir():
         again = lp.read_images(target)
     elif target.suffix == ".npy":
@@ -86,8 +111,12 @@ def labels_of(target: Path, data):
     return sorted(zip([Path(name).name for name in again.ids], again.given_names, strict=True))
 
 
-@pytest.fixture(params=SOURCES)
+@pytest.fixture(params=[*SOURCES, *FORMS])
 def source(request, tmp_path):
+    """Name of the reader, path, options, and where to write."""
+    if request.param in FORMS:
+        make, reader = FORMS[request.param]
+        return reader, *make(tmp_path)
     return request.param, *SOURCES[request.param](tmp_path)
 
 
@@ -123,20 +152,24 @@ def test_it_is_written_back_with_other_labels_alone(source):
     data = open_reader(path, options).read()
     reader = reader_of(data.source)
     reader.write_back(target, audited(data), overwrite=False)
-    as_it_was = labels_of(target, data)
-    other = target.with_name("more" + target.suffix)
+    as_it_was = labels_of(target, options)
+    other = target.with_name(target.name.replace("out", "more"))
     changed = "dog" if data.given_names[5] == "cat" else "cat"
     reader.write_back(other, audited(data, {5: Change(changed, "reviewed by Ann")}), overwrite=False)
-    now = labels_of(other, data)
+    now = labels_of(other, options)
     assert [a for a, b in zip(as_it_was, now, strict=True) if a != b] in (
         ["cat"],
         ["dog"],
         [(Path(str(data.ids[5])).name, data.given_names[5])],
     )
     with pytest.raises(lp.BadInput, match="The file has changed"):
-        reader.write_back(target.with_name("no" + target.suffix), audited(data, given=data.given_names[::-1]), overwrite=False)
+        reader.write_back(
+            target.with_name(target.name.replace("out", "no")), audited(data, given=data.given_names[::-1]), overwrite=False
+        )
     with pytest.raises(lp.BadInput, match="Audit them again"):
-        reader.write_back(target.with_name("no" + target.suffix), audited(data, given=data.given_names[1:]), overwrite=False)
+        reader.write_back(
+            target.with_name(target.name.replace("out", "no")), audited(data, given=data.given_names[1:]), overwrite=False
+        )
 
 
 def test_arrays_are_written_into_arrays_of_their_type(tmp_path):

@@ -6,12 +6,11 @@ as they are. Parquet keeps its schema, metadata, dictionaries, compression and r
 
 from __future__ import annotations
 
-import gzip
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, Any
 
 import numpy as np
 import polars as pl
@@ -19,9 +18,19 @@ import pyarrow as pa
 import pyarrow.compute
 import pyarrow.parquet
 
+from labelproof.data.compressed import compressing, promised
 from labelproof.data.delimited import Dialect, reading, records
-from labelproof.data.frames import CSV_SUFFIXES, PARQUET_SUFFIXES, RawTable, table_suffix, write_frame
+from labelproof.data.frames import (
+    CSV_SUFFIXES,
+    PARQUET_SUFFIXES,
+    Path_,
+    RawTable,
+    check_table_target,
+    table_suffix,
+    write_frame,
+)
 from labelproof.data.records import Records, scan
+from labelproof.data.tables import form_of
 from labelproof.errors import BadInput
 from labelproof.saving.files import atomic_stream, damaged, stamp_of
 from labelproof.validation import Json
@@ -88,7 +97,21 @@ def edits(
     return Edits(column, np.array(rows, np.int64), np.array(sources, np.int64), names, added or {})
 
 
-def copy_table(raw: RawTable, target: Path, change: Edits) -> None:
+def check_copy_target(target: Path, *, overwrite: bool, source: Path_) -> None:
+    """Check, before any work is done, that a copy of a table can be written to a path.
+
+    Raises
+    ------
+    BadInput
+    """
+    form = form_of(source)
+    if form is not None and form.takes(target):
+        form.check(target, overwrite=overwrite, source=str(source))
+    else:
+        check_table_target(target, overwrite=overwrite, source=source, also="" if form is None else form.also)
+
+
+def copy_table(raw: RawTable, target: Path, change: Edits, *, overwrite: bool = False) -> None:
     """Write a copy of a table; into another kind of file with the same values as far as that kind can hold them.
 
     Raises
@@ -100,7 +123,9 @@ def copy_table(raw: RawTable, target: Path, change: Edits) -> None:
         if name in raw.frame.columns:
             raise BadInput(f"{str(raw.path)!r} already has a column {name!r}, which would be written. Rename it first.")
     kind, goal = table_suffix(raw.path), table_suffix(target)
-    if kind in PARQUET_SUFFIXES and goal in PARQUET_SUFFIXES:
+    if raw.form is not None and raw.form.takes(target):
+        raw.form.copy(raw, target, change, overwrite=overwrite)
+    elif raw.form is None and kind in PARQUET_SUFFIXES and goal in PARQUET_SUFFIXES:
         _copy_parquet(raw.path, target, change)
     elif raw.dialect is not None and kind == goal:
         _copy_delimited(raw, raw.dialect, target, change)
@@ -109,8 +134,8 @@ def copy_table(raw: RawTable, target: Path, change: Edits) -> None:
 
 
 def _copy_delimited(raw: RawTable, dialect: Dialect, target: Path, change: Edits) -> None:
-    zipped = target.suffix.lower() == ".gz"
-    if change.nothing and zipped == dialect.compressed:
+    compression = promised(target)
+    if change.nothing and compression == dialect.compression:
         with atomic_stream(target) as out, raw.path.open("rb") as source:
             shutil.copyfileobj(source, out, PIECE)
         return
@@ -121,11 +146,10 @@ def _copy_delimited(raw: RawTable, dialect: Dialect, target: Path, change: Edits
         for row, at, text in zip(change.rows.tolist(), change.sources, texts, strict=True)
     ]
     added = [(name, [*column]) for name, column in change.added.items()]
-    if raw.starts is not None and dialect.is_utf8 and not dialect.compressed and not zipped and not added:
+    if raw.starts is not None and dialect.is_utf8 and not dialect.compression and not compression and not added:
         _patch(raw, dialect, target, field_number, list(zip(change.rows.tolist(), values, strict=True)))
         return
-    with atomic_stream(target) as out:
-        sink = cast(IO[bytes], gzip.GzipFile(fileobj=out, mode="wb", mtime=0, filename="")) if zipped else out
+    with atomic_stream(target) as out, compressing(out, compression) as sink:
         sink.write(dialect.bom)
         done = -1  # rows written; the header comes first
         for part in records(raw.path, dialect):
@@ -136,8 +160,6 @@ def _copy_delimited(raw: RawTable, dialect: Dialect, target: Path, change: Edits
             ]
             sink.write(_encoded(_edited(part, dialect, cells, added, done), dialect, raw.path))
             done += len(part)
-        if zipped:
-            sink.close()
 
 
 def _patch(raw: RawTable, dialect: Dialect, target: Path, field_number: int, cells: Sequence[tuple[int, str | None]]) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from labelproof.data.packed import PictureFile
 from labelproof.data.pictures import read_picture
 from labelproof.errors import BadInput
 from labelproof.progress import track
@@ -20,7 +20,7 @@ Decoded = npt.NDArray[np.uint8]
 
 
 def decode_all(
-    files: Sequence[Path], names: Sequence[object] | AnyArray, size: int, *, quiet: bool = False
+    files: Sequence[PictureFile], names: Sequence[object] | AnyArray, size: int, *, quiet: bool = False
 ) -> tuple[Decoded, list[int], list[tuple[str, str]]]:
     """Pictures that can be read, packed to the front of (n, size, size, 3), their numbers, and the others with the reason."""
     pixels = np.empty((len(files), size, size, 3), np.uint8)
@@ -36,7 +36,7 @@ def decode_all(
     return pixels, kept, skipped
 
 
-def decode_each(files: Sequence[Path], names: Sequence[object] | AnyArray, size: int, *, quiet: bool = False) -> Decoded:
+def decode_each(files: Sequence[PictureFile], names: Sequence[object] | AnyArray, size: int, *, quiet: bool = False) -> Decoded:
     """Pictures (n, size, size, 3), where each must be readable.
 
     Raises
@@ -50,7 +50,7 @@ def decode_each(files: Sequence[Path], names: Sequence[object] | AnyArray, size:
     return pixels
 
 
-def thumbnail(file: Path, pixels: int = SHOWN_PIXELS) -> bytes:
+def thumbnail(file: PictureFile, pixels: int = SHOWN_PIXELS) -> bytes:
     """A picture file at most so many pixels wide or high, as PNG or JPEG, whichever is the smaller.
 
     Raises

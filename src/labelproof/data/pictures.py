@@ -12,6 +12,7 @@ from pathlib import Path
 from PIL import Image, UnidentifiedImageError
 from PIL.ImageFile import ImageFile
 
+from labelproof.data.packed import PictureFile
 from labelproof.data.pixels import laid, reduced
 from labelproof.errors import BadInput
 
@@ -49,7 +50,7 @@ class _Memory:
 _turns, _memory = threading.BoundedSemaphore(AT_A_TIME), _Memory(MOST_BYTES)
 
 
-def read_picture(file: Path, size: int, *, square: bool = False) -> Image.Image:
+def read_picture(file: PictureFile, size: int, *, square: bool = False) -> Image.Image:
     """Open a picture as everyone sees it: RGB, upright, 8 bits a channel, its first frame.
 
     16-bit integers are scaled by 65,535; 32-bit integers too where they fit, else by the file's own range; floats by 1 or
@@ -58,7 +59,7 @@ def read_picture(file: Path, size: int, *, square: bool = False) -> Image.Image:
 
     Parameters
     ----------
-    file : Path
+    file : Path or Packed
         JPEG, PNG, GIF, BMP, TIFF, WebP or PPM, PGM, PBM by its content, whatever its name.
     size : int
         Pixels. The picture is scaled down to be at most so wide and high.
@@ -101,7 +102,7 @@ def _one_line(error: Exception) -> str:
     return "".join(c if c.isprintable() else "?" for c in text)[:120]
 
 
-def _read(file: Path, size: int, square: bool, held: ExitStack) -> Image.Image:
+def _read(file: PictureFile, size: int, square: bool, held: ExitStack) -> Image.Image:
     if not file.is_file():
         raise BadInput("is not a file" if file.exists() else "file not found")
     with closing(_opened(file)) as picture:
@@ -129,11 +130,11 @@ def _read(file: Path, size: int, square: bool, held: ExitStack) -> Image.Image:
     return small.transpose(Image.Transpose[turn]) if turn else small
 
 
-def _opened(file: Path) -> ImageFile:
+def _opened(file: PictureFile) -> ImageFile:
     with file.open("rb") as opened:
         early = MOST_BYTES if opened.read(3) == b"GIF" else 0  # its decoder fills a frame before the size is known
     with _memory.taken(early):
-        return Image.open(file, formats=FORMATS)
+        return Image.open(file if isinstance(file, Path) else file.open(), formats=FORMATS)
 
 
 def _decoded_bytes(picture: ImageFile) -> int:

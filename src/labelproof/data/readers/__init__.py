@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from labelproof.data.tables import form_of
 from labelproof.errors import BadInput
 from labelproof.labels.registry import Registry
 from labelproof.validation import Json
@@ -35,7 +36,11 @@ def open_reader(path: str | os.PathLike[str], options: ReadOptions) -> Reader:
     BadInput
         If a needed option is missing, or an option is of another reader.
     """
-    place = Path(path)
+    source = os.fspath(path)
+    form = form_of(source)
+    if form is not None:
+        options = form.completed(source, options)
+    place = Path(source)
     found = next((READERS[name] for name in reversed(list(READERS)) if READERS[name].fits(place, options)), READERS["table"])
     if (options.ignore or options.keep) and found.kind != "table":
         raise BadInput("--ignore and --keep name columns of a table to learn from or not. Leave them out here.")

@@ -37,6 +37,8 @@ class ReadOptions:
     encoding: str | None = None
     layer: str | None = None
     unlabeled_category: str | None = None
+    images: str | None = None
+    part: str | None = None
 
     def label_of(self, path: Path) -> str:
         """The column that holds the labels, which must be named.

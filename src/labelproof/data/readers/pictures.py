@@ -12,10 +12,13 @@ import numpy as np
 
 from labelproof.data.array_files import from_file
 from labelproof.data.dataset import Dataset, Shown
+from labelproof.data.frames import located
 from labelproof.data.images import Decoded, decode_all, decode_each, thumbnail
+from labelproof.data.packed import PictureFile
 from labelproof.data.picture_files import SUFFIXES, PictureFiles, pictures_below
 from labelproof.data.projection import Projection
 from labelproof.data.readers.base import Inputs, Items, Reader, words
+from labelproof.data.tables import form_of
 from labelproof.errors import BadInput
 from labelproof.labels.classes import Classes
 from labelproof.saving.files import existing, load_array
@@ -59,7 +62,7 @@ class PictureReader(Reader):
             kind="images" if vectors is None else "arrays",
             skipped=skipped,
             split=None if found.splits is None else found.splits[kept],
-            reader=replace(self, path=str(root.resolve()), embeddings=vectors is not None, missing=words(self.missing)),
+            reader=replace(self, path=located(self.path), embeddings=vectors is not None, missing=words(self.missing)),
         )
 
     def reopen(self, skipped: Sequence[str] = ()) -> Items:
@@ -88,20 +91,20 @@ class PictureReader(Reader):
         if self.embeddings:
             return new_rows(path)
         existing(path, "pictures")
-        if path.is_dir():
-            files = pictures_below(path)
-            names = [p.relative_to(path).as_posix() for p in files]
+        files: Sequence[PictureFile]
+        if path.is_dir() and form_of(path) is None:
+            files = below = pictures_below(path)
+            names = [p.relative_to(path).as_posix() for p in below]
         elif path.suffix.lower() in SUFFIXES:
             files, names = [path], [path.name]
         else:
-            names = self.listed(path, encoding)
-            files = [path.parent / name for name in names]
+            files, names = self.listed(path, encoding)
         if not files:
             raise BadInput(f"no pictures in {str(path)!r} ({', '.join(sorted(SUFFIXES))}).")
         return decode_each(files, names, self.size), np.array(names, dtype=object)
 
-    def listed(self, path: Path, encoding: str | None) -> list[str]:
-        """The pictures that a manifest names."""
+    def listed(self, path: Path, encoding: str | None) -> tuple[Sequence[PictureFile], list[str]]:
+        """The pictures that a manifest names, and their names."""
         raise BadInput(f"{str(path)!r} is no folder of pictures. Give one.")
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from labelproof.data.dataset import Dataset, Shown
-from labelproof.data.frames import Path_
+from labelproof.data.frames import Path_, located
 from labelproof.data.projection import Projection
 from labelproof.data.readers.base import Items, ReadOptions, words
 from labelproof.data.readers.table import ColumnReader
@@ -36,7 +36,7 @@ class TextReader(ColumnReader):
     @classmethod
     def of(cls, path: Path, options: ReadOptions) -> Self:
         label = options.label_of(path)
-        return cls(str(path), label, options.id, options.missing, options.encoding, text=str(options.text))
+        return cls(str(path), label, options.id, options.missing, options.encoding, options.part, text=str(options.text))
 
     def read(self) -> Dataset:
         return self._read(quiet=False)
@@ -61,7 +61,7 @@ class TextReader(ColumnReader):
             ids=self.ids(raw),
             show_item=lambda i: Shown(text=str(body[i])),
             kind="text",
-            reader=replace(self, path=str(Path(self.path).resolve()), missing=words(self.missing)),
+            reader=replace(self, path=located(self.path), missing=words(self.missing)),
         )
 
     def read_new(

@@ -1,0 +1,25 @@
+"""Forms of tables besides delimited text and Parquet files: one file a form, one line here. The most particular are asked first."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from labelproof.labels.registry import Registry
+
+if TYPE_CHECKING:
+    from labelproof.data.tables.base import TableForm
+
+TABLES: Registry[type[TableForm]] = Registry(
+    "form of table",
+    {
+        "json lines": "labelproof.data.tables.json_lines:JsonLines",
+        "json": "labelproof.data.tables.json_list:JsonList",
+    },
+)
+
+
+def form_of(path: str | os.PathLike[str]) -> TableForm | None:
+    """The form in which a path holds a table; ``None`` for delimited text, a Parquet file, and what is no table."""
+    place = os.fspath(path)
+    return next((TABLES[name]() for name in reversed(list(TABLES)) if TABLES[name].fits(place)), None)

@@ -1,0 +1,87 @@
+"""What a form of table does: it reads a frame, and writes it back in its own form with other labels."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from labelproof.data.compressed import plain_name
+from labelproof.data.frames import RawTable, check_target
+
+if TYPE_CHECKING:
+    from labelproof.data.copies import Edits
+    from labelproof.data.readers.base import ReadOptions
+
+
+class TableForm(ABC):
+    """One way in which a table is kept.
+
+    Attributes
+    ----------
+    suffixes : tuple of str
+        Endings of the files, without that of a compression.
+    also : str
+        What a copy may be written to besides .csv and the like, for messages.
+    """
+
+    suffixes: ClassVar[tuple[str, ...]] = ()
+
+    @property
+    def also(self) -> str:
+        return f", or to {self.suffixes[0]} like the input"
+
+    @classmethod
+    def fits(cls, place: str) -> bool:
+        """Whether a path, or a URL, is such a table, by its ending and content; it may not exist."""
+        return ends_in(Path(place), cls.suffixes)
+
+    def completed(self, place: str, options: ReadOptions) -> ReadOptions:
+        """What a user said of the source, and what its form says of itself: where labels, text and pictures stand.
+
+        Raises
+        ------
+        BadInput
+            If the source is of this form, but of another task than one label an item.
+        """
+        return options
+
+    @abstractmethod
+    def read(self, place: str, *, encoding: str | None = None, part: str | None = None) -> RawTable:
+        """The table, with columns typed as the source types them.
+
+        Parameters
+        ----------
+        place : str
+            A path or a URL.
+        encoding : str, optional
+            Of text.
+        part : str, optional
+            A sheet of a workbook, or the query of a database.
+
+        Raises
+        ------
+        BadInput
+        """
+
+    def takes(self, target: Path) -> bool:
+        """Whether a copy in the same form may have that name."""
+        return ends_in(target, self.suffixes)
+
+    def check(self, target: Path, *, overwrite: bool, source: str) -> None:
+        """Check, before any work is done, that a copy can be written to a path."""
+        check_target(target, overwrite=overwrite, source=source)
+
+    @abstractmethod
+    def copy(self, raw: RawTable, target: Path, change: Edits, *, overwrite: bool) -> None:
+        """Write a copy in the same form, in which nothing else differs.
+
+        Raises
+        ------
+        BadInput
+        """
+
+
+def ends_in(path: Path, suffixes: tuple[str, ...]) -> bool:
+    """Whether a file's name has one of these endings, that of a compression aside."""
+    return plain_name(path).endswith(suffixes) if suffixes else False
