@@ -8,31 +8,16 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
+import pyarrow.feather
 import pytest
-from PIL import Image
 
 import labelproof as lp
 from labelproof.data.compressed import compressing
 from labelproof.data.readers import READERS, open_reader, reader_of
 from labelproof.data.readers.base import VERSION, Audited, Change, ReadOptions
 from labelproof.data.tables import form_of
-
-N = 24
-CLASSES = ["cat", "dog"]
-GIVEN = np.array(CLASSES)[np.arange(N) % 2]
-
-
-def frame():
-    rng = np.random.default_rng(0)
-    words = np.array(["purr meow", "bark woof"])[np.arange(N) % 2]
-    columns = {"key": [f"k{i:02d}" for i in range(N)], "size": rng.normal(size=N).round(3), "kind": GIVEN, "body": words}
-    return pl.DataFrame(columns)
-
-
-def pictures(folder: Path, names):
-    for name in names:
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        Image.new("L", (8, 8)).save(folder / name)
+from sources import GIVEN, KIND, STRING, N, arrow_stream, class_codes, frame, image_values, pictures, saved_dataset
 
 
 def table(tmp_path):
@@ -84,11 +69,47 @@ def json_list(tmp_path):
     return tmp_path / "t.json", ReadOptions(label="kind", id="key", ignore=("body",)), tmp_path / "out.json"
 
 
+def arrow(tmp_path):
+    arrow_stream(tmp_path / "t.arrow", frame().with_columns(pl.col("kind").cast(pl.Categorical)).to_arrow())
+    return tmp_path / "t.arrow", ReadOptions(label="kind", id="key", ignore=("body",)), tmp_path / "out.arrow"
+
+
+def feather(tmp_path):
+    pa.feather.write_feather(frame().to_arrow(), tmp_path / "t.feather", chunksize=7)
+    return tmp_path / "t.feather", ReadOptions(label="kind", text="body"), tmp_path / "out.feather"
+
+
+def parquet_folder(tmp_path):
+    (tmp_path / "t").mkdir()
+    for i in range(3):
+        frame().slice(8 * i, 8).write_parquet(tmp_path / "t" / f"part-{i}.parquet")
+    return tmp_path / "t", ReadOptions(label="kind", id="key", ignore=("body",)), tmp_path / "out"
+
+
+def saved_texts(tmp_path):
+    saved_dataset(tmp_path / "t", {"body": (STRING, pa.array(frame()["body"].to_list())), "kind": (KIND, class_codes())})
+    return tmp_path / "t", ReadOptions(), tmp_path / "out"
+
+
+def saved_images(tmp_path):
+    for split in ("train", "test"):
+        columns = {"image": ({"_type": "Image"}, image_values()), "kind": (KIND, class_codes())}
+        half = slice(0, 12) if split == "train" else slice(12, 24)
+        saved_dataset(tmp_path / "t" / split, {name: (kind, values[half]) for name, (kind, values) in columns.items()})
+    (tmp_path / "t" / "dataset_dict.json").write_text('{"splits": ["train", "test"]}')
+    return tmp_path / "t", ReadOptions(), tmp_path / "out"
+
+
 SOURCES = {"table": table, "text": text, "manifest": manifest, "images": images, "cells": cells}
 FORMS = {  # forms of tables, and the reader that reads their columns
     "compressed": (compressed, "table"),
     "json lines": (json_lines, "text"),
     "json": (json_list, "table"),
+    "arrow": (arrow, "table"),
+    "feather": (feather, "text"),
+    "parquet folder": (parquet_folder, "table"),
+    "saved dataset, text": (saved_texts, "text"),
+    "saved dataset, pictures": (saved_images, "manifest"),
 }
 
 

@@ -15,6 +15,9 @@ TABLES: Registry[type[TableForm]] = Registry(
     {
         "json lines": "labelproof.data.tables.json_lines:JsonLines",
         "json": "labelproof.data.tables.json_list:JsonList",
+        "arrow": "labelproof.data.tables.arrow_file:ArrowFile",
+        "parquet folder": "labelproof.data.tables.parquet_folder:ParquetFolder",
+        "saved dataset": "labelproof.data.tables.hugging_face:SavedDataset",
     },
 )
 

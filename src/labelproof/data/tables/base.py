@@ -7,7 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from labelproof.data.compressed import plain_name
-from labelproof.data.frames import RawTable, check_target
+from labelproof.data.frames import RawTable, check_target, table_suffix
+from labelproof.data.tables import TABLES
+from labelproof.errors import BadInput
+from labelproof.saving.folders import check_replaceable
 
 if TYPE_CHECKING:
     from labelproof.data.copies import Edits
@@ -26,10 +29,7 @@ class TableForm(ABC):
     """
 
     suffixes: ClassVar[tuple[str, ...]] = ()
-
-    @property
-    def also(self) -> str:
-        return f", or to {self.suffixes[0]} like the input"
+    also: ClassVar[str] = ", or to a file like the input"
 
     @classmethod
     def fits(cls, place: str) -> bool:
@@ -80,6 +80,24 @@ class TableForm(ABC):
         ------
         BadInput
         """
+
+
+def names_folder(target: Path) -> bool:
+    """Whether a path is a folder, or the name of one to come: not that of a table in a file."""
+    table = table_suffix(target) is not None or any(ends_in(target, form.suffixes) for form in TABLES.values())
+    return target.is_dir() or not table
+
+
+def check_folder(target: Path, *, overwrite: bool, source: str) -> None:
+    """Check that a copy of a folder can be written to a path: a free one, or a folder of ours, and not inside of the input.
+
+    Raises
+    ------
+    BadInput
+    """
+    if target.resolve().is_relative_to(Path(source).resolve()):
+        raise BadInput(f"--out {str(target)!r} is inside the input {source!r}, which is never modified. Choose another folder.")
+    check_replaceable(target, overwrite=overwrite)
 
 
 def ends_in(path: Path, suffixes: tuple[str, ...]) -> bool:
