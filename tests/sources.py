@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import tarfile
 from pathlib import Path
 
 import numpy as np
@@ -66,3 +67,85 @@ def class_codes() -> pa.Array:
 def image_values() -> pa.Array:
     fields = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
     return pa.array([{"bytes": png(10 * i), "path": None} for i in range(N)], fields)
+
+
+def label_studio(path: Path) -> None:
+    """As `export?exportType=JSON` gives it."""
+    tasks = []
+    for i, (name, body) in enumerate(zip(GIVEN, frame()["body"], strict=True)):
+        result = {"value": {"choices": [str(name)]}, "id": f"r{i}", "from_name": "kind", "to_name": "text", "type": "choices"}
+        annotation = {"id": 100 + i, "completed_by": 1, "result": [result], "was_cancelled": False, "lead_time": 1.5}
+        annotation |= {"created_at": "2024-01-01T00:00:00Z", "updated_at": "2024-01-01T00:00:00Z"}
+        tasks.append({"id": 1 + i, "annotations": [annotation], "predictions": [], "data": {"text": body}, "project": 7})
+    path.write_text(json.dumps(tasks, indent=2))
+
+
+def argilla(path: Path) -> None:
+    """As `dataset.records.to_json` writes it."""
+    records = []
+    for i, (name, body) in enumerate(zip(GIVEN, frame()["body"], strict=True)):
+        record = {"id": f"r{i}", "fields": {"text": body}, "metadata": {}, "suggestions": {}, "responses": {}, "vectors": {}}
+        if i % 3:
+            record["responses"] = {"kind": [{"value": str(name), "user_id": "u"}]}
+            record["suggestions"] = {"kind": {"value": "cat", "score": 0.9, "agent": "m"}}
+        else:
+            record["suggestions"] = {"kind": {"value": str(name), "score": None, "agent": None}}
+        records.append({**record, "_server_id": f"s{i}"})
+    path.write_text(json.dumps(records))
+
+
+def prodigy(path: Path) -> None:
+    """As `prodigy db-out` writes what was chosen."""
+    options = [{"id": name, "text": name.title()} for name in CLASSES]
+    rows = [
+        {"text": body, "_input_hash": i, "_task_hash": -i, "options": options, "accept": [str(name)], "answer": "accept"}
+        for i, (name, body) in enumerate(zip(GIVEN, frame()["body"], strict=True))
+    ]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+def coco(path: Path) -> None:
+    """Images in a folder beside the file, each with one annotation without a box."""
+    names = [f"{i:02d}.png" for i in range(N)]
+    pictures(path.parent / "images", names)
+    content = {
+        "info": {"year": 2024},
+        "images": [{"id": 7 + i, "file_name": name, "width": 8, "height": 8} for i, name in enumerate(names)],
+        "annotations": [{"id": i, "image_id": 7 + i, "category_id": 3 + CLASSES.index(name)} for i, name in enumerate(GIVEN)],
+        "categories": [{"id": 3 + i, "name": name} for i, name in enumerate(CLASSES)],
+    }
+    path.write_text(json.dumps(content, indent=1))
+
+
+def cvat(path: Path) -> None:
+    """As "CVAT for images 1.1" packs it."""
+    names = [f"p/{i:02d}.png" for i in range(N)]
+    pictures(path.parent / "images", names)
+    images = [
+        f'''  <image id="{i}" name="{name}" subset="default" task_id="1" width="8" height="8">
+    <tag label="{kind}" source="manual">
+      <attribute name="sure">true</attribute>
+    </tag>
+  </image>
+'''
+        for i, (name, kind) in enumerate(zip(names, GIVEN, strict=True))
+    ]
+    head = '<?xml version="1.0" encoding="utf-8"?>\n<annotations>\n  <version>1.1</version>\n  <meta><job/></meta>\n'
+    path.write_text(head + "".join(images) + "</annotations>\n")
+
+
+def tar(path: Path, files: list[tuple[str, bytes]]) -> None:
+    with tarfile.open(path, "w") as out:
+        for name, content in files:
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            out.addfile(member, io.BytesIO(content))
+
+
+def web_dataset(path: Path, *, json_labels: bool = False) -> None:
+    """Keys with a picture and a label each, as webdataset.TarWriter packs them."""
+    files = []
+    for i, name in enumerate(GIVEN):
+        label = ("json", json.dumps({"label": str(name), "n": i}).encode()) if json_labels else ("cls", str(name).encode())
+        files += [(f"a/{i:04d}.png", png(i)), (f"a/{i:04d}.{label[0]}", label[1])]
+    tar(path, files)

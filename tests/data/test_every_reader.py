@@ -13,6 +13,7 @@ import pyarrow.feather
 import pytest
 
 import labelproof as lp
+import sources
 from labelproof.data.compressed import compressing
 from labelproof.data.readers import READERS, open_reader, reader_of
 from labelproof.data.readers.base import VERSION, Audited, Change, ReadOptions
@@ -100,6 +101,16 @@ def saved_images(tmp_path):
     return tmp_path / "t", ReadOptions(), tmp_path / "out"
 
 
+def export_of(write, name):
+    """A source that says by itself where its labels are."""
+
+    def make(tmp_path):
+        write(tmp_path / name)
+        return tmp_path / name, ReadOptions(), tmp_path / f"out{Path(name).suffix}"
+
+    return make
+
+
 SOURCES = {"table": table, "text": text, "manifest": manifest, "images": images, "cells": cells}
 FORMS = {  # forms of tables, and the reader that reads their columns
     "compressed": (compressed, "table"),
@@ -110,6 +121,12 @@ FORMS = {  # forms of tables, and the reader that reads their columns
     "parquet folder": (parquet_folder, "table"),
     "saved dataset, text": (saved_texts, "text"),
     "saved dataset, pictures": (saved_images, "manifest"),
+    "label studio": (export_of(sources.label_studio, "export.json"), "text"),
+    "argilla": (export_of(sources.argilla, "records.json"), "text"),
+    "prodigy": (export_of(sources.prodigy, "annotations.jsonl"), "text"),
+    "coco": (export_of(sources.coco, "annotations.json"), "manifest"),
+    "cvat": (export_of(sources.cvat, "annotations.xml"), "manifest"),
+    "webdataset": (export_of(sources.web_dataset, "t.tar"), "manifest"),
 }
 
 

@@ -105,7 +105,7 @@ def read_raw(path: Path_, *, encoding: str | None = None, part: str | None = Non
     """
     form = form_of(path)
     if form is not None:
-        return form.read(str(path), encoding=encoding, part=part)
+        return form.read(str(path), encoding=encoding, part=part, quiet=quiet)
     file = existing(path, "file")
     if file.is_dir():
         raise BadInput(f"{str(file)!r} is a folder, not a table. For pictures in class folders leave out --label.")

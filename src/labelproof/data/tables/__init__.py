@@ -15,6 +15,12 @@ TABLES: Registry[type[TableForm]] = Registry(
     {
         "json lines": "labelproof.data.tables.json_lines:JsonLines",
         "json": "labelproof.data.tables.json_list:JsonList",
+        "prodigy": "labelproof.data.tables.prodigy:Prodigy",
+        "label studio": "labelproof.data.tables.label_studio:LabelStudio",
+        "argilla": "labelproof.data.tables.argilla:Argilla",
+        "coco": "labelproof.data.tables.coco:Coco",
+        "cvat": "labelproof.data.tables.cvat:Cvat",
+        "webdataset": "labelproof.data.tables.web_dataset:WebDataset",
         "arrow": "labelproof.data.tables.arrow_file:ArrowFile",
         "parquet folder": "labelproof.data.tables.parquet_folder:ParquetFolder",
         "saved dataset": "labelproof.data.tables.hugging_face:SavedDataset",

@@ -29,7 +29,7 @@ class ArrowFile(TableForm):
 
     suffixes = (".arrow", ".feather", ".ipc")
 
-    def read(self, place: str, *, encoding: str | None = None, part: str | None = None) -> RawTable:
+    def read(self, place: str, *, encoding: str | None = None, part: str | None = None, quiet: bool = False) -> RawTable:
         path = existing(place, "file")
         with opened(path) as (reader, _):
             frame = frame_of(reader.read_all(), path)

@@ -47,7 +47,7 @@ class TableForm(ABC):
         return options
 
     @abstractmethod
-    def read(self, place: str, *, encoding: str | None = None, part: str | None = None) -> RawTable:
+    def read(self, place: str, *, encoding: str | None = None, part: str | None = None, quiet: bool = False) -> RawTable:
         """The table, with columns typed as the source types them.
 
         Parameters
@@ -58,6 +58,8 @@ class TableForm(ABC):
             Of text.
         part : str, optional
             A sheet of a workbook, or the query of a database.
+        quiet : bool
+            Do not say what was inferred.
 
         Raises
         ------

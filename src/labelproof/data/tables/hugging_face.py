@@ -81,7 +81,7 @@ class SavedDataset(TableForm):
         several = (Path(place) / SPLITS).is_file() and options.id is None
         return replace(options, label=label, text=text, image=image, id=ITEM if several else options.id)
 
-    def read(self, place: str, *, encoding: str | None = None, part: str | None = None) -> RawTable:
+    def read(self, place: str, *, encoding: str | None = None, part: str | None = None, quiet: bool = False) -> RawTable:
         root, frames, shards = Path(place), [], list[Shard]()
         pictures: dict[str, list[PictureFile]] = {}
         for split, folder in _folders(root):

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class JsonForm(TableForm):
     """Objects as rows; in a copy the bytes of everything but the changed values stay as they are."""
 
-    def read(self, place: str, *, encoding: str | None = None, part: str | None = None) -> RawTable:
+    def read(self, place: str, *, encoding: str | None = None, part: str | None = None, quiet: bool = False) -> RawTable:
         path = Path(place)
         source = JsonText.of(path, encoding)
         rows, spans = self.rows(source)

@@ -170,19 +170,25 @@ class JsonRows:
 
     def copy(self, raw: RawTable, target: Path, change: Edits) -> None:
         """Write the text with other values of one column, and further members at the end of each row."""
-        source, column = self.source, change.column
-        if change.nothing and promised(target) == source.compression:
-            with atomic_stream(target) as out, source.path.open("rb") as opened:
+        if change.nothing and promised(target) == self.source.compression:
+            with atomic_stream(target) as out, self.source.path.open("rb") as opened:
                 shutil.copyfileobj(opened, out)
             return
-        changes: list[tuple[Span, str]] = []
+        changes = self.changes(raw, change)
+        if change.added:
+            changes |= self._added(change.added, changes)
+        self.source.write(target, changes.items())
+
+    def changes(self, raw: RawTable, change: Edits) -> dict[Span, str]:
+        """What comes in the place of what."""
+        source, column = self.source, change.column
+        changes: dict[Span, str] = {}
         for row, other in zip(change.rows.tolist(), change.sources.tolist(), strict=True):
             place = self.span(column, other) if other >= 0 else None
             words = self._words(raw, column, change.names.get(row)) if place is None else source.text[slice(*place)]
-            changes.append(self._put(column, row, words))
-        if change.added:
-            changes += self._added(change.added, dict(changes))
-        source.write(target, dict(changes).items())
+            span, words = self._put(column, row, words)
+            changes[span] = words
+        return changes
 
     def _words(self, raw: RawTable, column: str, name: str | None) -> str:
         """A new value as the column would hold it."""
@@ -215,13 +221,13 @@ class JsonRows:
         last = max((end for _, end in held.values()), default=past_space(self.source.text, span[0]) + 1)
         return (last, last), f", {words}" if held else words
 
-    def _added(self, added: Mapping[str, Sequence[str | None]], before: Mapping[Span, str]) -> list[tuple[Span, str]]:
+    def _added(self, added: Mapping[str, Sequence[str | None]], before: Mapping[Span, str]) -> dict[Span, str]:
         """Members of text at the end of each row; after what is put there for another reason."""
-        found = []
+        found = {}
         for row, span in enumerate(self.spans):
             words = ", ".join(f"{json.dumps(n)}: {json.dumps(own[row], ensure_ascii=False)}" for n, own in added.items())
             place, text = self._end_of(span, words)
-            found.append((place, before.get(place, "") + text))
+            found[place] = before.get(place, "") + text
         return found
 
 

@@ -33,7 +33,7 @@ class ParquetFolder(TableForm):
             bool(folders) and all("=" in path.name for path in folders)
         )
 
-    def read(self, place: str, *, encoding: str | None = None, part: str | None = None) -> RawTable:
+    def read(self, place: str, *, encoding: str | None = None, part: str | None = None, quiet: bool = False) -> RawTable:
         root = Path(place)
         nested = next((path.name for path in sorted(root.iterdir()) if path.is_dir() and "=" in path.name), None)
         if nested is not None:
