@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import tarfile
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -149,3 +151,87 @@ def web_dataset(path: Path, *, json_labels: bool = False) -> None:
         label = ("json", json.dumps({"label": str(name), "n": i}).encode()) if json_labels else ("cls", str(name).encode())
         files += [(f"a/{i:04d}.png", png(i)), (f"a/{i:04d}.{label[0]}", label[1])]
     tar(path, files)
+
+
+def xlsx(path: Path) -> None:
+    """A sheet that begins in C3, with formats, a formula, a chart, and a second sheet that counts."""
+    import openpyxl
+    from openpyxl.chart import BarChart, Reference
+    from openpyxl.styles import PatternFill
+
+    book = openpyxl.Workbook()
+    sheet = book.active
+    sheet.title = "Data"
+    for row, values in enumerate([frame().columns, *frame().rows()], start=3):
+        for column, value in enumerate(values, start=3):
+            sheet.cell(row, column, value).fill = PatternFill("solid", fgColor="FFFF00")
+        sheet.cell(row, 7, "twice" if row == 3 else f"=2*D{row}")
+    chart = BarChart()
+    chart.add_data(Reference(sheet, min_col=4, min_row=3, max_row=9))
+    sheet.add_chart(chart, "J5")
+    notes = book.create_sheet("Notes")
+    notes["A1"], notes["B1"] = "cats", '=COUNTIF(Data!E:E,"cat")'
+    book.save(path)
+
+
+NAMES = "urn:oasis:names:tc:opendocument:xmlns:"
+EMPTY = (
+    '<table:table-row table:number-rows-repeated="{}"><table:table-cell table:number-columns-repeated="6"/></table:table-row>'
+)
+ODS = (
+    '<?xml version="1.0" encoding="UTF-8"?>\n'
+    f'<office:document-content xmlns:office="{NAMES}office:1.0" xmlns:table="{NAMES}table:1.0" xmlns:text="{NAMES}text:1.0" '
+    'office:version="1.3"><office:body><office:spreadsheet><table:table table:name="Notes"><table:table-row><table:table-cell '
+    'office:value-type="string"><text:p>cat</text:p></table:table-cell></table:table-row></table:table>'
+    '<table:table table:name="Data"><table:table-column table:number-columns-repeated="6"/>'
+    + EMPTY.format(2)
+    + "{rows}"
+    + EMPTY.format(1048000)
+    + "</table:table></office:spreadsheet></office:body></office:document-content>"
+)
+
+
+def ods(path: Path, rows: list[list[tuple[object, int]]] | None = None, times: list[int] | None = None) -> None:
+    """A sheet that begins in B3; cells are values and how often they stand side by side, rows may stand for several."""
+    if rows is None:
+        rows = [[(value, 1) for value in row] for row in [frame().columns, *frame().rows()]]
+    text = ""
+    for number, row in enumerate(rows):
+        repeated = "" if times is None or times[number] == 1 else f' table:number-rows-repeated="{times[number]}"'
+        text += f'<table:table-row{repeated} table:style-name="ro1"><table:table-cell/>'
+        for value, count in row:
+            often = "" if count == 1 else f' table:number-columns-repeated="{count}"'
+            kind = "string" if isinstance(value, str) else f'float" office:value="{value}'
+            shown = f'<table:table-cell table:style-name="ce1"{often} office:value-type="{kind}"><text:p>{value}</text:p></table:table-cell>'
+            text += f'<table:table-cell table:style-name="ce1"{often}/>' if value is None else shown
+        text += "</table:table-row>"
+    with zipfile.ZipFile(path, "w") as book:
+        book.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet", zipfile.ZIP_STORED)
+        book.writestr("content.xml", ODS.format(rows=text), zipfile.ZIP_DEFLATED)
+        manifest = '<manifest:manifest xmlns:manifest="urn:oasis:names:tc:opendocument:xmlns:manifest:1.0"/>'
+        book.writestr("META-INF/manifest.xml", manifest)
+
+
+def with_shared_strings(path: Path) -> None:
+    """An .xlsx file as Excel itself writes it: texts are in a list, and cells name their numbers; some are in several fonts."""
+    with zipfile.ZipFile(path) as book:
+        parts = {info.filename: book.read(info).decode() for info in book.infolist()}
+    texts: list[str] = []
+
+    def shared(found: re.Match[str]) -> str:
+        if found[2] not in texts:
+            texts.append(found[2])
+        return f'{found[1]} t="s"><v>{texts.index(found[2])}</v></c>'
+
+    for name in [name for name in parts if "worksheets/sheet" in name and name.endswith(".xml")]:
+        parts[name] = re.sub(r'(<c [^>]*?) t="inlineStr"[^>]*><is><t[^>]*>([^<]*)</t></is></c>', shared, parts[name])
+    items = [f"<si><r><t>{text[:1]}</t></r><r><t>{text[1:]}</t></r><rPh sb="0" eb="1"><t>no</t></rPh></si>" for text in texts]
+    main = 'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
+    parts["xl/sharedStrings.xml"] = f'<?xml version="1.0" encoding="UTF-8"?>\n<sst {main}>{"".join(items)}</sst>'
+    kind = "application/vnd.openxmlformats-officedocument.spreadsheetml.sharedStrings+xml"
+    override = f'<Override PartName="/xl/sharedStrings.xml" ContentType="{kind}"/></Types>'
+    if kind not in parts["[Content_Types].xml"]:
+        parts["[Content_Types].xml"] = parts["[Content_Types].xml"].replace("</Types>", override)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as out:
+        for name, text in parts.items():
+            out.writestr(name, text)

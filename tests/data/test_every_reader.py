@@ -101,6 +101,20 @@ def saved_images(tmp_path):
     return tmp_path / "t", ReadOptions(), tmp_path / "out"
 
 
+def sheet_of(write, name):
+    """A sheet of a workbook."""
+
+    def make(tmp_path):
+        write(tmp_path / name)
+        return (
+            tmp_path / name,
+            ReadOptions(label="kind", id="key", part="Data", text="body"),
+            tmp_path / f"out{Path(name).suffix}",
+        )
+
+    return make
+
+
 def export_of(write, name):
     """A source that says by itself where its labels are."""
 
@@ -121,6 +135,8 @@ FORMS = {  # forms of tables, and the reader that reads their columns
     "parquet folder": (parquet_folder, "table"),
     "saved dataset, text": (saved_texts, "text"),
     "saved dataset, pictures": (saved_images, "manifest"),
+    "xlsx": (sheet_of(sources.xlsx, "t.xlsx"), "text"),
+    "ods": (sheet_of(sources.ods, "t.ods"), "text"),
     "label studio": (export_of(sources.label_studio, "export.json"), "text"),
     "argilla": (export_of(sources.argilla, "records.json"), "text"),
     "prodigy": (export_of(sources.prodigy, "annotations.jsonl"), "text"),

@@ -20,6 +20,8 @@ TABLES: Registry[type[TableForm]] = Registry(
         "argilla": "labelproof.data.tables.argilla:Argilla",
         "coco": "labelproof.data.tables.coco:Coco",
         "cvat": "labelproof.data.tables.cvat:Cvat",
+        "ods": "labelproof.data.tables.ods:Ods",
+        "xlsx": "labelproof.data.tables.xlsx:Xlsx",
         "webdataset": "labelproof.data.tables.web_dataset:WebDataset",
         "arrow": "labelproof.data.tables.arrow_file:ArrowFile",
         "parquet folder": "labelproof.data.tables.parquet_folder:ParquetFolder",
