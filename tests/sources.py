@@ -225,7 +225,7 @@ def with_shared_strings(path: Path) -> None:
 
     for name in [name for name in parts if "worksheets/sheet" in name and name.endswith(".xml")]:
         parts[name] = re.sub(r'(<c [^>]*?) t="inlineStr"[^>]*><is><t[^>]*>([^<]*)</t></is></c>', shared, parts[name])
-    items = [f"<si><r><t>{text[:1]}</t></r><r><t>{text[1:]}</t></r><rPh sb="0" eb="1"><t>no</t></rPh></si>" for text in texts]
+    items = [f"<si><r><t>{text[:1]}</t></r><r><t>{text[1:]}</t></r><rPh sb='0' eb='1'><t>no</t></rPh></si>" for text in texts]
     main = 'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
     parts["xl/sharedStrings.xml"] = f'<?xml version="1.0" encoding="UTF-8"?>\n<sst {main}>{"".join(items)}</sst>'
     kind = "application/vnd.openxmlformats-officedocument.spreadsheetml.sharedStrings+xml"

@@ -108,7 +108,7 @@ def sheet_of(write, name):
         write(tmp_path / name)
         return (
             tmp_path / name,
-            ReadOptions(label="kind", id="key", part="Data", text="body"),
+            ReadOptions(label="kind", id="key", sheet="Data", text="body"),
             tmp_path / f"out{Path(name).suffix}",
         )
 

@@ -19,7 +19,7 @@ from sources import frame
 
 
 def write(path, target, changes, *, explain=False, **options):
-    data = open_reader(path, ReadOptions(**{"label": "kind", "text": "body", "part": "Data", **options})).read()
+    data = open_reader(path, ReadOptions(**{"label": "kind", "text": "body", "sheet": "Data", **options})).read()
     given = np.array([None if name is None else str(name) for name in data.given_names], object)
     told = Audited(given, data.classes, {i: Change(name, f"<{name}> & more") for i, name in changes.items()}, explain=explain)
     reader_of(data.source).write_back(target, told, overwrite=True)
@@ -94,7 +94,7 @@ def test_numbers_dates_and_truth_values_are_typed(tmp_path):
     book.save(tmp_path / "t.xlsx")
     assert read_raw(tmp_path / "t.xlsx").frame.dtypes == [pl.Int64, pl.Float64, pl.Boolean, pl.Int64]
     for label, new, cell, value in (("y", "1", "D2", 1), ("yes", "False", "C2", False)):
-        data = write(tmp_path / "t.xlsx", tmp_path / "o.xlsx", {0: new}, label=label, text="f", part=None)
+        data = write(tmp_path / "t.xlsx", tmp_path / "o.xlsx", {0: new}, label=label, text="f", sheet=None)
         assert data.classes in ((0, 1), (False, True))
         assert openpyxl.load_workbook(tmp_path / "o.xlsx").active[cell].value == value
 
@@ -111,19 +111,19 @@ def test_a_label_that_is_a_formula_is_not_overwritten(tmp_path):
             old_cell, new_cell = b'<c r="B3" t="inlineStr"><is><t>a</t></is></c>', b'<c r="B3" t="str"><f>"a"</f><v>a</v></c>'
             out.writestr(info, data.replace(old_cell, new_cell) if sheet else data)
     with pytest.raises(lp.BadInput, match=r"row 1 .* has a formula where its label is"):
-        write(tmp_path / "f.xlsx", tmp_path / "o.xlsx", {1: "b"}, text="x", part=None)
+        write(tmp_path / "f.xlsx", tmp_path / "o.xlsx", {1: "b"}, text="x", sheet=None)
     assert not (tmp_path / "o.xlsx").exists()
-    write(tmp_path / "f.xlsx", tmp_path / "o.xlsx", {0: "a", 2: None}, text="x", part=None)  # what it says may be taken over
+    write(tmp_path / "f.xlsx", tmp_path / "o.xlsx", {0: "a", 2: None}, text="x", sheet=None)  # what it says may be taken over
     assert openpyxl.load_workbook(tmp_path / "o.xlsx").active["B2"].value == "a"
 
 
 def test_the_sheet_must_be_known(xlsx, tmp_path):
     with pytest.raises(lp.BadInput, match=r"has the sheets Data, Notes\. Name one with --sheet"):
-        write(xlsx, tmp_path / "o.xlsx", {}, part=None)
+        write(xlsx, tmp_path / "o.xlsx", {}, sheet=None)
     with pytest.raises(lp.BadInput, match=r"no sheet 'data'. Did you mean 'Data'"):
-        write(xlsx, tmp_path / "o.xlsx", {}, part="data")
+        write(xlsx, tmp_path / "o.xlsx", {}, sheet="data")
     with pytest.raises(lp.BadInput, match=r"'Notes' .* has no rows below its header"):
-        write(xlsx, tmp_path / "o.xlsx", {}, part="Notes")
+        write(xlsx, tmp_path / "o.xlsx", {}, sheet="Notes")
 
 
 @pytest.fixture

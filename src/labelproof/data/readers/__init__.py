@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from labelproof.validation import Json
 
 if TYPE_CHECKING:
     from labelproof.data.readers.base import Reader, ReadOptions
+    from labelproof.data.tables.base import TableForm
 
 READERS: Registry[type[Reader]] = Registry(
     "reader",
@@ -38,13 +40,35 @@ def open_reader(path: str | os.PathLike[str], options: ReadOptions) -> Reader:
     """
     source = os.fspath(path)
     form = form_of(source)
+    _check_part(form, options)
     if form is not None:
+        source = form.known_as(source)
         options = form.completed(source, options)
     place = Path(source)
     found = next((READERS[name] for name in reversed(list(READERS)) if READERS[name].fits(place, options)), READERS["table"])
     if (options.ignore or options.keep) and found.kind != "table":
         raise BadInput("--ignore and --keep name columns of a table to learn from or not. Leave them out here.")
-    return found.of(place, options)
+    if options.images is not None and found.kind != "manifest":
+        raise BadInput("--images is the folder of pictures that a table or an export names. Leave it out here.")
+    reader = found.of(place, options)
+    return _of_url(reader, source) if "://" in source else reader
+
+
+def _of_url(reader: Reader, url: str) -> Reader:
+    """The reader with a URL as it is: a path would make one stroke of two."""
+    from labelproof.data.readers.table import ColumnReader
+
+    assert isinstance(reader, ColumnReader)
+    return replace(reader, path=url)
+
+
+def _check_part(form: TableForm | None, options: ReadOptions) -> None:
+    for option, value, what in (
+        ("--sheet", options.sheet, "workbook (.xlsx, .ods)"),
+        ("--query", options.query, "database (--sql)"),
+    ):
+        if value is not None and (form is None or form.part != option):
+            raise BadInput(f"{option} belongs to a {what}. Leave it out here.")
 
 
 def reader_of(source: Json | None) -> Reader | None:

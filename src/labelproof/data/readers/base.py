@@ -38,7 +38,13 @@ class ReadOptions:
     layer: str | None = None
     unlabeled_category: str | None = None
     images: str | None = None
-    part: str | None = None
+    sheet: str | None = None
+    query: str | None = None
+
+    @property
+    def part(self) -> str | None:
+        """Which part of the source is the table: a sheet of a workbook, or what a query finds in a database."""
+        return self.query if self.sheet is None else self.sheet
 
     def label_of(self, path: Path) -> str:
         """The column that holds the labels, which must be named.

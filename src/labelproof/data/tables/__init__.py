@@ -20,6 +20,7 @@ TABLES: Registry[type[TableForm]] = Registry(
         "argilla": "labelproof.data.tables.argilla:Argilla",
         "coco": "labelproof.data.tables.coco:Coco",
         "cvat": "labelproof.data.tables.cvat:Cvat",
+        "sql": "labelproof.data.tables.sql:SqlQuery",
         "ods": "labelproof.data.tables.ods:Ods",
         "xlsx": "labelproof.data.tables.xlsx:Xlsx",
         "webdataset": "labelproof.data.tables.web_dataset:WebDataset",

@@ -24,17 +24,24 @@ class TableForm(ABC):
     ----------
     suffixes : tuple of str
         Endings of the files, without that of a compression.
+    part : str
+        The option that names a part of the source, if there is one.
     also : str
         What a copy may be written to besides .csv and the like, for messages.
     """
 
     suffixes: ClassVar[tuple[str, ...]] = ()
+    part: ClassVar[str] = ""
     also: ClassVar[str] = ", or to a file like the input"
 
     @classmethod
     def fits(cls, place: str) -> bool:
         """Whether a path, or a URL, is such a table, by its ending and content; it may not exist."""
         return ends_in(Path(place), cls.suffixes)
+
+    def known_as(self, place: str) -> str:
+        """What is remembered of a path or URL, and shown."""
+        return place
 
     def completed(self, place: str, options: ReadOptions) -> ReadOptions:
         """What a user said of the source, and what its form says of itself: where labels, text and pictures stand.

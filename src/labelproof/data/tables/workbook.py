@@ -56,6 +56,8 @@ class Cell:
 class Workbook(TableForm):
     """Reads a sheet; what stands where in the XML is a matter of the kind of workbook."""
 
+    part = "--sheet"
+
     def read(self, place: str, *, encoding: str | None = None, part: str | None = None, quiet: bool = False) -> RawTable:
         path = existing(place, "file")
         stamp = stamp_of(path)
