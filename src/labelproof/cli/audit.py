@@ -11,7 +11,7 @@ import typer
 from rich.markup import escape
 
 from labelproof.cli import options as opt
-from labelproof.cli.shared import app, out, print_files, print_rows, words
+from labelproof.cli.shared import app, out, print_files, print_rows, source_of, words
 from labelproof.errors import BadInput
 
 if TYPE_CHECKING:
@@ -26,6 +26,10 @@ def audit_command(
     label: opt.Label = None,
     text: opt.Text = None,
     image: opt.Image = None,
+    images: opt.Images = None,
+    sheet: opt.Sheet = None,
+    sql: opt.Sql = None,
+    query: opt.Query = None,
     id_: opt.Id = None,
     labels: opt.Labels = None,
     pred_probs: Annotated[
@@ -68,6 +72,7 @@ def audit_command(
         options = ReadOptions(
             label=label, text=text, image=image, id=id_, embeddings=embeddings, ignore=ignore or (), keep=keep or (),
             missing=words(missing), encoding=encoding, layer=layer, unlabeled_category=unlabeled,
+            images=images, sheet=sheet, query=query,
         )  # fmt: skip
         names = None if classes is None else [name.strip() for name in classes.split(",")]
         if tags is not None:
@@ -75,16 +80,18 @@ def audit_command(
         elif model is not None and data is not None:
             found = _audit_cells(data, options, batch_key, seed)
         else:
-            found = _audit(data, options, labels, pred_probs, features, names, folds, ray, seed)
+            found = _audit(source_of(data, sql), options, labels, pred_probs, features, names, folds, ray, seed)
         found.write_into(partial)
         write_report(
-            found, partial / "report.html", title=f"{part_of(found).title} of {(data or labels or tags or folder).name}"
+            found,
+            partial / "report.html",
+            title=f"{part_of(found).title} of {(data or labels or tags or folder).name if sql is None else 'a query'}",
         )
     _print_audit(found, folder)
 
 
 def _audit(
-    data: Path | None,
+    data: Path | str | None,
     options: ReadOptions,
     labels: Path | None,
     pred_probs: Path | None,

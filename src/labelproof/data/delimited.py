@@ -80,7 +80,8 @@ def detect(path: Path, separator: str, encoding: str | None = None) -> Dialect:
     BadInput
         For an unknown encoding, and for bytes that are no text.
     """
-    dialect = Dialect(separator, compression=compression_of(path))
+    with reading(path):
+        dialect = Dialect(separator, compression=compression_of(path))
     with reading(path), dialect.open(path) as stream:
         start = stream.read(SAMPLE)
     bom, found = next(((mark, name) for mark, name in BOMS if start.startswith(mark)), (b"", None))

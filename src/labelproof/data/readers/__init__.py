@@ -54,6 +54,18 @@ def open_reader(path: str | os.PathLike[str], options: ReadOptions) -> Reader:
     return _of_url(reader, source) if "://" in source else reader
 
 
+def for_new(reader: Reader, path: str | os.PathLike[str], options: ReadOptions) -> tuple[Reader, str | os.PathLike[str]]:
+    """A reader for new items in a path, which may be another sheet or what another query finds; and what the path is known as."""
+    form = form_of(path)
+    _check_part(form, options)
+    if form is None:
+        return reader, path
+    place = form.known_as(os.fspath(path))
+    if options.query is None and form.part == "--query":
+        raise BadInput("--sql needs --query, the SELECT whose rows are the new items.")
+    return reader if options.part is None else reader.of_part(options.part), place
+
+
 def _of_url(reader: Reader, url: str) -> Reader:
     """The reader with a URL as it is: a path would make one stroke of two."""
     from labelproof.data.readers.table import ColumnReader

@@ -79,7 +79,7 @@ class CellsReader(Reader):
         )
 
     def read_new(
-        self, path: Path, *, encoding: str | None = None, projection: Projection | None = None
+        self, path: Path_, *, encoding: str | None = None, projection: Projection | None = None
     ) -> tuple[npt.NDArray[np.float32], AnyArray]:
         """Features and names of cells of another file, which needs no annotation."""
         if projection is None:

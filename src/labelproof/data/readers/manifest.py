@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from labelproof.data.frames import RawTable, located, read_raw
+from labelproof.data.frames import Path_, RawTable, located, read_raw
 from labelproof.data.packed import PictureFile
 from labelproof.data.picture_files import PictureFiles, list_pictures, named_pictures
 from labelproof.data.readers.base import Audited, ReadOptions, kept
@@ -63,6 +63,6 @@ class ManifestReader(PictureReader, ColumnReader):
             raw.column(self.id, "--id") if self.id else named_pictures(raw, self.image, self.folder)[1], audited.skipped
         )
 
-    def listed(self, path: Path, encoding: str | None) -> tuple[Sequence[PictureFile], list[str]]:
+    def listed(self, path: Path_, encoding: str | None) -> tuple[Sequence[PictureFile], list[str]]:
         files, names = named_pictures(read_raw(path, encoding=encoding or self.encoding, part=self.part), self.image)
         return files, names.tolist()

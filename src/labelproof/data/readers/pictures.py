@@ -12,7 +12,7 @@ import numpy as np
 
 from labelproof.data.array_files import from_file
 from labelproof.data.dataset import Dataset, Shown
-from labelproof.data.frames import located
+from labelproof.data.frames import Path_, located
 from labelproof.data.images import Decoded, decode_all, decode_each, thumbnail
 from labelproof.data.packed import PictureFile
 from labelproof.data.picture_files import SUFFIXES, PictureFiles, pictures_below
@@ -85,30 +85,32 @@ class PictureReader(Reader):
         return Items("images", len(files), show, take)
 
     def read_new(
-        self, path: Path, *, encoding: str | None = None, projection: Projection | None = None
+        self, path: Path_, *, encoding: str | None = None, projection: Projection | None = None
     ) -> tuple[Inputs, AnyArray]:
         """A folder of pictures, one picture, or a manifest; an array where embeddings were learned from."""
         if self.embeddings:
             return new_rows(path)
-        existing(path, "pictures")
         files: Sequence[PictureFile]
-        if path.is_dir() and form_of(path) is None:
-            files = below = pictures_below(path)
-            names = [p.relative_to(path).as_posix() for p in below]
-        elif path.suffix.lower() in SUFFIXES:
-            files, names = [path], [path.name]
+        place = Path(path)
+        if form_of(path) is not None:
+            files, names = self.listed(path, encoding)
+        elif existing(place, "pictures").is_dir():
+            files = below = pictures_below(place)
+            names = [p.relative_to(place).as_posix() for p in below]
+        elif place.suffix.lower() in SUFFIXES:
+            files, names = [place], [place.name]
         else:
             files, names = self.listed(path, encoding)
         if not files:
             raise BadInput(f"no pictures in {str(path)!r} ({', '.join(sorted(SUFFIXES))}).")
         return decode_each(files, names, self.size), np.array(names, dtype=object)
 
-    def listed(self, path: Path, encoding: str | None) -> tuple[Sequence[PictureFile], list[str]]:
+    def listed(self, path: Path_, encoding: str | None) -> tuple[Sequence[PictureFile], list[str]]:
         """The pictures that a manifest names, and their names."""
         raise BadInput(f"{str(path)!r} is no folder of pictures. Give one.")
 
 
-def new_rows(path: Path) -> tuple[FloatArray, AnyArray]:
+def new_rows(path: Path_) -> tuple[FloatArray, AnyArray]:
     """Rows of features in a file, and their numbers."""
     x = check_features(from_file(path, "data"), name="data")
     return x, np.arange(len(x))

@@ -50,11 +50,14 @@ class ColumnReader(Reader):
         """Names of the rows; their numbers where no column is named."""
         return check_ids(None if self.id is None else label_values(raw.column(self.id, "--id"), "--id"), raw.frame.height)
 
-    def new_rows(self, path: Path, encoding: str | None) -> tuple[RawTable, AnyArray]:
+    def new_rows(self, path: Path_, encoding: str | None) -> tuple[RawTable, AnyArray]:
         """New rows and their ids."""
         raw = read_raw(path, encoding=encoding or self.encoding, part=self.part)
         known = self.id if self.id in raw.frame.columns else None
         return raw, check_ids(None if known is None else label_values(raw.frame[known], "the id"), raw.frame.height)
+
+    def of_part(self, part: str) -> Self:
+        return replace(self, part=part)
 
     def rows(self, raw: RawTable, audited: Audited) -> IntArray:
         """The row of each item."""
@@ -151,7 +154,7 @@ class TableReader(ColumnReader):
         return chosen
 
     def read_new(
-        self, path: Path, *, encoding: str | None = None, projection: Projection | None = None
+        self, path: Path_, *, encoding: str | None = None, projection: Projection | None = None
     ) -> tuple[pl.DataFrame, AnyArray]:
         """Rows of another table with the same columns, converted to the types that were learned."""
         if self.schema is None:

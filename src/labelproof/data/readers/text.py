@@ -65,7 +65,7 @@ class TextReader(ColumnReader):
         )
 
     def read_new(
-        self, path: Path, *, encoding: str | None = None, projection: Projection | None = None
+        self, path: Path_, *, encoding: str | None = None, projection: Projection | None = None
     ) -> tuple[list[str], AnyArray]:
         """Texts of the same column of another file."""
         raw, ids = self.new_rows(path, encoding)

@@ -63,7 +63,7 @@ def batches(path: Path) -> Iterator[tuple[int, Any]]:
     """The batches of a file, each with the place at which `batch_at` finds it again."""
     with opened(path) as (reader, source):
         if isinstance(reader, pa.ipc.RecordBatchFileReader):
-            yield from ((number, reader.get_batch(number)) for number in range(reader.num_record_batches))
+            yield from ((number, _sound(reader.get_batch(number))) for number in range(reader.num_record_batches))
             return
         while True:
             place = source.tell()
@@ -71,16 +71,22 @@ def batches(path: Path) -> Iterator[tuple[int, Any]]:
                 batch = reader.read_next_batch()
             except StopIteration:
                 return
-            yield place, batch
+            yield place, _sound(batch)
 
 
 def batch_at(path: Path, place: int) -> Any:
     """One batch: by its number in a file with an index, by its place in the bytes of a stream."""
     with opened(path) as (reader, source):
         if isinstance(reader, pa.ipc.RecordBatchFileReader):
-            return reader.get_batch(place)
+            return _sound(reader.get_batch(place))
         source.seek(place)
-        return pa.ipc.read_record_batch(pa.ipc.read_message(source), reader.schema)
+        return _sound(pa.ipc.read_record_batch(pa.ipc.read_message(source), reader.schema))
+
+
+def _sound(batch: Any) -> Any:
+    """A batch whose offsets stay within it: others end the process when they are followed."""
+    batch.validate(full=True)
+    return batch
 
 
 def frame_of(table: Any, path: Path) -> pl.DataFrame:
@@ -102,6 +108,7 @@ def copy_arrow(path: Path, target: Path, change: Edits, *, metadata: Any = None)
         return
     with opened(path) as (reader, _):
         table = reader.read_all()
+        table.validate(full=True)
         schema = table.schema if metadata is None else table.schema.with_metadata(metadata)
         for name in change.added:
             schema = schema.append(pa.field(name, pa.string()))

@@ -41,10 +41,11 @@ class Cvat(TableForm):
 
     @classmethod
     def fits(cls, place: str) -> bool:
-        if not super().fits(place) or not Path(place).is_file():
+        try:
+            with Path(place).open("rb") as file:
+                return super().fits(place) and b"<annotations" in file.read(HEAD)
+        except OSError:  # what is wrong with it is said when it is read
             return False
-        with Path(place).open("rb") as file:
-            return b"<annotations" in file.read(HEAD)
 
     def completed(self, place: str, options: ReadOptions) -> ReadOptions:
         """Pictures are beside the file, or in ``images`` beside it, as CVAT packs them."""

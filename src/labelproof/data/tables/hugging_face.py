@@ -208,7 +208,6 @@ def _copy_shard(path: Path, target: Path, change: Edits, column: pl.Series) -> N
     with opened(path) as (reader, _):
         schema = reader.schema
     metadata = dict(schema.metadata or {})
-    known = json.loads(metadata.get(b"huggingface", b"{}"))
     kind = _features(path.parent).get(change.column)
     if isinstance(kind, dict) and kind.get("_type") == "ClassLabel":
         number = {str(name): code for code, name in enumerate(kind.get("names") or [])}
@@ -217,10 +216,12 @@ def _copy_shard(path: Path, target: Path, change: Edits, column: pl.Series) -> N
             raise BadInput(f"{unknown!r} is none of the class names of {change.column!r}. Write to .csv or .parquet.")
         coded = {row: str(UNLABELLED if name is None else number[name]) for row, name in change.names.items()}
         change = replace(change, names=coded)
-    if change.added and "features" in (known.get("info") or {}):
-        known["info"]["features"] |= dict.fromkeys(change.added, STRING)
+    if change.added and b"huggingface" in metadata:
+        with damaged(path, "file of a saved data set"):
+            known = json.loads(metadata[b"huggingface"])
+            known["info"]["features"] |= dict.fromkeys(change.added, STRING)
         metadata[b"huggingface"] = json.dumps(known).encode()
-    copy_arrow(path, target, change, metadata=metadata or None)
+    copy_arrow(path, target, change, metadata=metadata if change.added else None)
 
 
 def _describe(folder: Path, change: Edits) -> None:

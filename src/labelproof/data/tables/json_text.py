@@ -16,6 +16,7 @@ import polars as pl
 
 from labelproof.data.compressed import Plain, compressing, compression_of, promised
 from labelproof.data.copies import Edits
+from labelproof.data.delimited import BOMS
 from labelproof.data.frames import RawTable
 from labelproof.data.tables.json_spans import Span, Way, locate, members, past_space
 from labelproof.errors import BadInput
@@ -117,14 +118,8 @@ class JsonText:
             sink.write(data)
 
 
+DEEPEST = 20  # objects inside of one another whose members become columns
 LONE = re.compile("[\ud800-\udfff]")  # halves of characters, which JSON can hold and text cannot
-BOMS = (
-    (codecs.BOM_UTF8, "utf-8"),
-    (codecs.BOM_UTF32_LE, "utf-32-le"),
-    (codecs.BOM_UTF32_BE, "utf-32-be"),
-    (codecs.BOM_UTF16_LE, "utf-16-le"),
-    (codecs.BOM_UTF16_BE, "utf-16-be"),
-)
 
 
 def _codec(encoding: str) -> str:
@@ -174,18 +169,24 @@ class JsonRows:
             with atomic_stream(target) as out, self.source.path.open("rb") as opened:
                 shutil.copyfileobj(opened, out)
             return
-        changes = self.changes(raw, change)
-        if change.added:
-            changes |= self._added(change.added, changes)
+        try:
+            changes = self.changes(raw, change)
+            if change.added:
+                changes |= self._added(change.added, changes)
+        except RecursionError as error:
+            raise BadInput(f"{str(self.source.path)!r} is nested too deep to be changed. Write to .csv or .parquet.") from error
         self.source.write(target, changes.items())
 
     def changes(self, raw: RawTable, change: Edits) -> dict[Span, str]:
         """What comes in the place of what."""
         source, column = self.source, change.column
         changes: dict[Span, str] = {}
+        known: dict[int, str] = {}
         for row, other in zip(change.rows.tolist(), change.sources.tolist(), strict=True):
-            place = self.span(column, other) if other >= 0 else None
-            words = self._words(raw, column, change.names.get(row)) if place is None else source.text[slice(*place)]
+            if other >= 0 and other not in known:
+                place = self.span(column, other)
+                known[other] = "null" if place is None else source.text[slice(*place)]
+            words = known[other] if other >= 0 else self._words(raw, column, change.names[row])
             span, words = self._put(column, row, words)
             changes[span] = words
         return changes
@@ -262,7 +263,7 @@ def flattened(rows: Sequence[Json], path: Path) -> tuple[pl.DataFrame, dict[str,
 
 def _leaves(value: Json, outer: Way) -> Iterable[tuple[Way, Any]]:
     for name, inner in value.items():
-        if isinstance(inner, dict) and inner:
+        if isinstance(inner, dict) and inner and len(outer) < DEEPEST:
             yield from _leaves(inner, (*outer, name))
         else:
             yield (*outer, name), inner
@@ -290,7 +291,10 @@ def typed(name: str, values: Sequence[Any]) -> pl.Series:
 def _text(value: Any) -> str | None:
     if value is None:
         return None
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    try:
+        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    except RecursionError as error:
+        raise BadInput("the file holds values that are nested too deep. Save it without them.") from error
     return text if text.isascii() else LONE.sub("\ufffd", text)
 
 

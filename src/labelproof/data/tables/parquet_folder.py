@@ -24,10 +24,10 @@ class ParquetFolder(TableForm):
     @classmethod
     def fits(cls, place: str) -> bool:
         """A folder of Parquet files; folders inside of it are partitions, or hidden."""
-        root = Path(place)
-        if not root.is_dir():
+        try:
+            inside = [path for path in Path(place).iterdir() if not path.name.startswith((".", "_"))]
+        except OSError:  # no folder, or one that may not be read
             return False
-        inside = [path for path in root.iterdir() if not path.name.startswith((".", "_"))]
         folders = [path for path in inside if path.is_dir()]
         return (any(_is_parquet(path) for path in inside) and not folders) or (
             bool(folders) and all("=" in path.name for path in folders)
