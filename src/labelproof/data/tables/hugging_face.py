@@ -119,7 +119,7 @@ class SavedDataset(TableForm):
             for shard in raw.held:
                 own = part_of(change, raw.frame[change.column], done, done + shard.rows)
                 if not own.nothing:
-                    _copy_shard(shard.path, partial / shard.path.relative_to(raw.path), own, raw.frame[change.column])
+                    _copy_shard(shard.path, partial / shard.path.relative_to(raw.path), own)
                 done += shard.rows
             for folder in {shard.path.parent for shard in raw.held}:
                 _describe(partial / folder.relative_to(raw.path), change)
@@ -203,7 +203,7 @@ def _batch(path: Path, stamp: tuple[int, int], place: int) -> Any:
     return batch_at(path, place)
 
 
-def _copy_shard(path: Path, target: Path, change: Edits, column: pl.Series) -> None:
+def _copy_shard(path: Path, target: Path, change: Edits) -> None:
     """A copy of an Arrow file with other labels, by number where the column holds numbers of classes."""
     with opened(path) as (reader, _):
         schema = reader.schema
