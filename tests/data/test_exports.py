@@ -301,3 +301,20 @@ def test_each_is_known_by_its_form_and_is_read_in_any_layout(tmp_path, write_it)
     plain = saved(tmp_path, [{"text": "a", "label": "b"}], "plain.json")
     assert type(form_of(plain)) is not first
     assert open_reader(path, ReadOptions()).read().given_names.tolist() == GIVEN.tolist()
+
+
+@pytest.mark.parametrize("write_it", ["label_studio", "argilla", "prodigy"])
+@pytest.mark.parametrize("value", [7, "x", [7], {"x": 7}, None, True])
+def test_members_of_another_kind_are_told(tmp_path, write_it, value):
+    path = tmp_path / ("t.jsonl" if write_it == "prodigy" else "t.json")
+    getattr(sources, write_it)(path)
+    rows = (
+        [json.loads(line) for line in path.read_text().splitlines()] if write_it == "prodigy" else json.loads(path.read_text())
+    )
+    for name in rows[1]:
+        wrong = [rows[0], {**rows[1], name: value}, *rows[2:]]
+        path.write_text("\n".join(map(json.dumps, wrong)) if write_it == "prodigy" else json.dumps(wrong))
+        try:
+            assert len(read(path)) == N
+        except lp.BadInput as told:
+            assert str(path) in str(told) or "label" in str(told)

@@ -17,6 +17,7 @@ from labelproof.data.tables.json_lines import JsonForm
 from labelproof.data.tables.json_spans import Way
 from labelproof.data.tables.json_text import JsonRows, JsonText, flattened, typed
 from labelproof.errors import BadInput, LabelproofWarning, did_you_mean
+from labelproof.saving.files import damaged
 from labelproof.validation import Json
 
 if TYPE_CHECKING:
@@ -87,7 +88,8 @@ class ExportForm(JsonForm):
         path = Path(place)
         source = JsonText.of(path, encoding)
         rows, spans = self.rows(source)
-        found = self.export(rows, path)
+        with damaged(path, f"export of {self.tool}"):
+            found = self.export(rows, path)
         if found.differ and not quiet:
             warnings.warn(
                 f"{place!r}: {found.differ:,} items have several answers that differ; the latest counts. What each annotator said "
