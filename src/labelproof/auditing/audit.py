@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from labelproof.auditing import doubts
+from labelproof.auditing.encoded import AUTO
 from labelproof.auditing.findings import Audit
 from labelproof.auditing.kinds import AUDITORS
 from labelproof.auditing.kinds.base import Auditor
 from labelproof.auditing.kinds.classes import matched
-from labelproof.auditing.out_of_sample import out_of_sample_probs
+from labelproof.auditing.out_of_sample import cross_validate
 from labelproof.data.dataset import Dataset
 from labelproof.data.readers.frame import read_frame
 from labelproof.errors import BadInput, did_you_mean
@@ -31,6 +32,12 @@ def audit(
     ids: Any = None,
     missing: Sequence[Any] | None = None,
     estimator: Any = None,
+    encoder: Any = AUTO,
+    group: str | None = None,
+    n_folds: int = 5,
+    n_repeats: int = 1,
+    n_jobs: int | None = None,
+    map_folds: Any = map,
     random_state: RandomState = 0,
     **options: object,
 ) -> Audit:
@@ -62,7 +69,14 @@ def audit(
     missing : sequence, optional
         The labels that mean unlabelled, instead of those words; ``()`` for none.
     estimator : scikit-learn classifier, optional
-        Makes the probabilities of a `Dataset`; a model that suits its kind where left out.
+        Makes the probabilities of a `Dataset`. Default: models that suit its kind, chosen by their out-of-sample loss.
+    encoder : str, callable, scikit-learn transformer or None, default="auto"
+        What makes features of texts and pictures for that model: ``auto`` (what is installed), ``none``, ``st:NAME``, ``hf:NAME``,
+        ``onnx:FOLDER``, ``minilm``, ``efficientnet-lite2``, or a function or transformer (`labelproof.out_of_sample_probs`).
+    group : str, optional
+        Of a frame: a column, such as a document or a patient, whose rows of one value stay in one fold.
+    n_folds, n_repeats, n_jobs, map_folds
+        Of the cross-validation; see `labelproof.out_of_sample_probs`.
     random_state : int, RandomState, Generator or None, default=0
         Of the cross-validation.
     **options
@@ -108,13 +122,18 @@ def audit(
     True
     """
     if label is not None:
-        labels, ids = read_frame(labels, label, text=text, id=ids, missing=missing), None
-    dataset = labels if isinstance(labels, Dataset) else None
+        labels, ids = read_frame(labels, label, text=text, id=ids, group=group, missing=missing), None
+    elif group is not None:
+        raise BadInput("group names a column of a frame. Give the frame with label=, or groups when the Dataset is made.")
+    dataset, model = labels if isinstance(labels, Dataset) else None, None
     if dataset is not None:
         if ids is not None or classes is not None:
             raise BadInput("ids and classes come from the Dataset. Leave them out.")
         if pred_probs is None:
-            pred_probs = out_of_sample_probs(dataset, estimator=estimator, random_state=random_state)
+            pred_probs, model = cross_validate(
+                dataset, estimator=estimator, encoder=encoder, n_folds=n_folds, n_repeats=n_repeats, n_jobs=n_jobs,
+                random_state=random_state, map_folds=map_folds,
+            )  # fmt: skip
         checked, ids = dataset.labels, dataset.ids
     elif pred_probs is None and (not isinstance(labels, Labels) or AUDITORS[labels.kind].needs_probs):
         raise BadInput("pred_probs is missing. Give out-of-sample probabilities, or a Dataset to have them made.")
@@ -139,6 +158,7 @@ def audit(
         dataset=dataset,
         doubts=doubts.say(found),
         split=None if dataset is None else dataset.split,
+        model=model,
     )
 
 

@@ -1,68 +1,233 @@
-"""The model that an audit cross-validates when the user names none: sensible for the kind of data, quick on two cores."""
+"""The models that an audit cross-validates when the user names none: sensible for the kind of data, quick on two cores."""
 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-from sklearn.base import clone
+import numpy as np
+import numpy.typing as npt
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import Normalizer, StandardScaler
 
 from labelproof.auditing.centroids import CentroidClassifier
+from labelproof.auditing.naive_bayes_weights import NaiveBayesWeights
 from labelproof.data.dataset import Dataset
-from labelproof.data.words import vectorizer_for
+from labelproof.data.words import unit_of, vectorizer_for
 from labelproof.errors import LabelproofWarning
 from labelproof.validation import RandomState, accepts_seed, seed_from
 
 MOST_WEIGHTS = 6_000_000  # of logistic regression, whose solver holds some twenty copies
 FEW_CLASSES = 30
+MOST_WORK = 500_000_000  # items x features x classes, from which on regularisation is not searched
+MOST_NEIGHBOURS = 20_000  # items among which nearest ones are searched
+NEIGHBOURS = 30
+ON_FEATURES = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2)  # inverse strength of regularisation, of standardised features
+ON_WORDS = (5.0, 1.0)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A model that may be used, and which view of the items it is given.
+
+    Attributes
+    ----------
+    name : str
+        For people: model and setting.
+    view : str
+    estimator : scikit-learn classifier
+    """
+
+    name: str
+    view: str
+    estimator: Any = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """What may be cross-validated: of each group the best, and of these the mean that is best.
+
+    Attributes
+    ----------
+    views : dict of str to rows
+        What models are given: the items themselves, or what was made of them without labels.
+    groups : list of list of Candidate
+        The first of each is the one taken where there is no search.
+    """
+
+    views: dict[str, Any]
+    groups: list[list[Candidate]]
+
+
+def candidates(
+    dataset: Dataset,
+    features: npt.NDArray[np.float32] | None = None,
+    encoder: str | None = None,
+    *,
+    random_state: RandomState = 0,
+) -> Candidates:
+    """The models that may suit a `Dataset`.
+
+    ========  ==================================================================================================
+    kind      models
+    ========  ==================================================================================================
+    table     gradient boosting; logistic regression (both on skrub's table vectorizer)
+    text      logistic regression on TF-IDF of words, weighted by their class ratios; on characters
+    images    a small convolutional network
+    cells     logistic regression on standardised, log-normalised expression
+    arrays    logistic regression on standardised features; the network where items are pictures
+    features  of an encoder: logistic regression, and a vote of the 30 nearest neighbours; of text beside the words
+    ========  ==================================================================================================
+
+    Parameters
+    ----------
+    dataset : Dataset
+    features : ndarray of float32, shape (n, d), optional
+        What an encoder made of the items.
+    encoder : str, optional
+        Its name.
+    random_state : int, RandomState, Generator or None, default=0
+    """
+    seed = seed_from(random_state)
+    found = Candidates({}, [])
+    if features is not None:
+        _on_features(found, features, encoder or "features", len(dataset.classes))
+    if dataset.kind == "text":
+        _on_text(found, dataset, characters=features is None)
+    elif features is None and dataset.kind == "table":
+        found.views["table"] = dataset.x
+        found.groups.append([Candidate("gradient boosting", "table", _boosting(seed))])
+        if len(dataset.classes) <= FEW_CLASSES:
+            found.groups.append([Candidate("logistic regression", "table", _linear_table())])
+    elif features is None and getattr(dataset.x, "ndim", 2) > 2:
+        found.views["pictures"] = dataset.x
+        found.groups.append([Candidate("convolutional network", "pictures", _network(seed))])
+    elif features is None:
+        _on_features(found, dataset.x, dataset.kind, len(dataset.classes), neighbours=False)
+    return found
+
+
+def _on_features(found: Candidates, features: Any, view: str, k: int, *, neighbours: bool = True) -> None:
+    n, d = features.shape
+    found.views[view] = features
+    strengths: Sequence[float] = ON_FEATURES if neighbours else (1.0, *ON_FEATURES[1:])
+    if n * d * k > MOST_WORK:
+        strengths = (1e-3,)
+        if n * d * k > 10 * MOST_WORK or k * d > MOST_WEIGHTS:
+            warnings.warn(
+                f"{k:,} classes of {n:,} items are too many for logistic regression on {d:,} features; each is told by the mean "
+                "of its items.",
+                LabelproofWarning,
+                stacklevel=4,
+            )
+            found.groups.append([Candidate("class means", view, make_pipeline(Normalizer(), CentroidClassifier()))])
+            return
+    found.groups.append([Candidate(f"logistic regression, C={c:g}", view, linear(c)) for c in strengths])
+    if neighbours and n <= MOST_NEIGHBOURS:
+        nearest = KNeighborsClassifier(NEIGHBOURS, weights="distance", metric="cosine", algorithm="brute")
+        found.groups.append([Candidate(f"{NEIGHBOURS} nearest neighbours", view, nearest)])
+
+
+def _on_text(found: Candidates, dataset: Dataset, *, characters: bool) -> None:
+    words = vectorizer_for(dataset.x)
+    counted = words.fit_transform(dataset.x)  # without labels, so once for all folds
+    unit = "characters" if words.analyzer == "char" else "words"
+    found.views[unit] = counted
+    if _many(counted.shape[1], len(dataset.classes)):
+        found.groups.append([Candidate("class means", unit, _of_many(dataset))])
+        return
+    found.groups.append([Candidate(f"logistic regression, C={c:g}", unit, _of_words(c)) for c in ON_WORDS])
+    if characters and unit == "words":
+        found.views["characters"] = letters().fit_transform(dataset.x)
+        if not _many(found.views["characters"].shape[1], len(dataset.classes)):
+            found.groups.append([Candidate("logistic regression, C=5", "characters", _of_words(5.0))])
 
 
 @accepts_seed
 def default_model(dataset: Dataset, *, random_state: RandomState = 0) -> Any:
-    """A fresh scikit-learn classifier for a `Dataset`.
+    """A fresh scikit-learn classifier for the items of a `Dataset` as they are: the first of `candidates`, with no search.
 
-    ========  ==========================================================================
-    kind      model
-    ========  ==========================================================================
-    table     skrub's table vectorizer and gradient boosting
-    text      TF-IDF of words and pairs of words (of characters where there are no words that recur), logistic regression;
-              with very many classes the nearest mean of a class
-    images    a small convolutional network
-    cells     standardised expression, logistic regression
-    arrays    standardised features, logistic regression; the network where items are pictures
-    ========  ==========================================================================
+    Parameters
+    ----------
+    dataset : Dataset
+    random_state : int, RandomState, Generator or None, default=0
+
+    Returns
+    -------
+    scikit-learn classifier
+        To be fitted to ``dataset.x``.
     """
+    seed = seed_from(random_state)
     if dataset.kind == "table":
-        import skrub
-
-        return skrub.tabular_pipeline(
-            HistGradientBoostingClassifier(learning_rate=0.06, max_iter=120, random_state=seed_from(random_state))
-        )
+        return _boosting(seed)
     if dataset.kind == "text":
-        words = vectorizer_for(dataset.x)
-        if _weights(dataset, words) > MOST_WEIGHTS:
-            warnings.warn(
-                f"{len(dataset.classes):,} classes are too many for logistic regression on texts; each is told by the mean of its "
-                "texts.",
-                LabelproofWarning,
-                stacklevel=3,
-            )
-            return make_pipeline(words, CentroidClassifier())
-        return make_pipeline(words, LogisticRegression(C=5.0, max_iter=1000))
+        words, k = vectorizer_for(dataset.x), len(dataset.classes)
+        if k > FEW_CLASSES and _many(len(words.fit(dataset.x).vocabulary_), k):
+            return make_pipeline(words, _of_many(dataset))
+        return make_pipeline(words, *_of_words(ON_WORDS[0]))
     if getattr(dataset.x, "ndim", 2) > 2:
-        from labelproof.estimators.noisy_label_classifier.noisy_label_classifier import (
-            NoisyLabelClassifier,  # torch, of which other data have no need
-        )
-
-        return NoisyLabelClassifier("cross-entropy", epochs=14, random_state=seed_from(random_state))
-    return make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
+        return _network(seed)
+    return linear(1.0)
 
 
-def _weights(dataset: Dataset, words: Any) -> int:
-    """Weights that logistic regression would have: classes times words."""
-    k = len(dataset.classes)
-    return 0 if k <= FEW_CLASSES else k * len(clone(words).fit(dataset.x).vocabulary_)
+def linear(strength: float) -> Any:
+    """Logistic regression on standardised features."""
+    return make_pipeline(StandardScaler(), LogisticRegression(C=strength, max_iter=1000))
+
+
+def _of_words(strength: float) -> Any:
+    return make_pipeline(NaiveBayesWeights(), LogisticRegression(C=strength, max_iter=1000))
+
+
+def letters() -> Any:
+    """TF-IDF of one to five characters within words."""
+    from labelproof.data.words import MOST_CHARACTERS, TfidfVectorizer
+
+    return TfidfVectorizer(
+        sublinear_tf=True, analyzer="char_wb", ngram_range=(1, 5), min_df=2, max_features=MOST_CHARACTERS, dtype=np.float32
+    )
+
+
+def _of_many(dataset: Dataset) -> CentroidClassifier:
+    warnings.warn(
+        f"{len(dataset.classes):,} classes are too many for logistic regression on texts; each is told by the mean of its texts.",
+        LabelproofWarning,
+        stacklevel=4,
+    )
+    return CentroidClassifier()
+
+
+def _many(columns: int, k: int) -> bool:
+    return k > FEW_CLASSES and k * columns > MOST_WEIGHTS
+
+
+def _boosting(seed: int) -> Any:
+    import skrub
+
+    return skrub.tabular_pipeline(HistGradientBoostingClassifier(learning_rate=0.06, max_iter=120, random_state=seed))
+
+
+def _linear_table() -> Any:
+    import skrub
+
+    return skrub.tabular_pipeline(LogisticRegression(max_iter=300))
+
+
+def _network(seed: int) -> Any:
+    from labelproof.estimators.noisy_label_classifier.noisy_label_classifier import (
+        NoisyLabelClassifier,  # torch, of which other data have no need
+    )
+
+    return NoisyLabelClassifier("cross-entropy", epochs=14, random_state=seed)
+
+
+def tells_words(texts: Sequence[str]) -> bool:
+    """Whether texts have words, and in letters that an English model knows."""
+    some = "".join(map(str, texts[:: max(1, len(texts) // 500)]))
+    letters_ = [c for c in some if c.isalpha()]
+    return unit_of(texts) == "word" and bool(letters_) and sum(c.isascii() for c in letters_) >= 0.9 * len(letters_)

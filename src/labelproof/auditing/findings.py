@@ -16,6 +16,7 @@ import polars as pl
 
 from labelproof.auditing.doubts import Doubt
 from labelproof.auditing.kinds import AUDITORS
+from labelproof.auditing.model_used import ModelUsed
 from labelproof.data.dataset import Dataset
 from labelproof.data.frames import read_parquet
 from labelproof.errors import CorruptArtifact
@@ -98,6 +99,8 @@ class Audit:
         What makes the figures doubtful, with the evidence.
     split : ndarray of str, shape (n,), optional
         Of pictures in folders ``train``, ``val`` …: which one.
+    model : ModelUsed, optional
+        What made the probabilities, where labelproof did.
     """
 
     labels: Labels
@@ -111,6 +114,7 @@ class Audit:
     latent: npt.NDArray[np.float32] | None = field(default=None, compare=False)
     doubts: list[Doubt] = field(default_factory=list)
     split: AnyArray | None = None
+    model: ModelUsed | None = None
 
     @property
     def n(self) -> int:
@@ -214,6 +218,7 @@ class Audit:
             "error_rate": self.error_rate._asdict(),
             "verdicts": self.counts,
             **self.noise.to_json(),
+            **({} if self.model is None else {"model": asdict(self.model)}),
             "skipped": [{"id": i, "reason": reason} for i, reason in self.skipped],
             "doubts": [asdict(doubt) for doubt in self.doubts],
             "source": self.source,
@@ -281,6 +286,7 @@ class Audit:
             source=summary["source"],
             doubts=[Doubt(**doubt) for doubt in summary.get("doubts", [])],
             split=_of_items(labels, sites[SPLIT].to_numpy()) if SPLIT in sites.columns else None,
+            model=ModelUsed(**summary["model"]) if "model" in summary else None,
         )
 
     def to_html(

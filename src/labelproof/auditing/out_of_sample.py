@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Sequence
-from itertools import repeat
-from typing import Any
+import time
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.base import clone
-from sklearn.model_selection import StratifiedKFold
 
-from labelproof.auditing.default_models import default_model
+from labelproof.auditing.default_models import Candidate, Candidates, candidates
+from labelproof.auditing.duplicates import copies_of
+from labelproof.auditing.encoded import AUTO, NONE, encoded
+from labelproof.auditing.folds import NO_FOLD, assign_folds
+from labelproof.auditing.model_choice import MapFolds, choose, loss_of, out_of_fold
+from labelproof.auditing.model_used import ModelUsed
 from labelproof.data.dataset import Dataset
 from labelproof.errors import BadInput
-from labelproof.progress import track
-from labelproof.validation import UNLABELLED, RandomState, accepts_seed, check_labels, seed_from, take_rows
+from labelproof.validation import FloatArray, IntArray, Json, RandomState, accepts_seed, check_labels, seed_from
+
+
+class OutOfSample(NamedTuple):
+    """Probabilities (n, k), and what made them."""
+
+    probs: npt.NDArray[np.float64]
+    model: ModelUsed
 
 
 @accepts_seed
@@ -25,15 +33,20 @@ def out_of_sample_probs(
     labels: Any = None,
     *,
     estimator: Any = None,
+    encoder: Any = AUTO,
     missing: Sequence[Any] | None = None,
+    groups: Any = None,
     n_folds: int = 5,
+    n_repeats: int = 1,
+    n_jobs: int | None = None,
     random_state: RandomState = 0,
     map_folds: Any = map,
 ) -> npt.NDArray[np.float64]:
     """Class probabilities by stratified K-fold cross-validation.
 
-    Every labelled item is predicted by a clone of the estimator that was fitted on the other folds; unlabelled items get
-    the mean of all folds' models.
+    Every labelled item is predicted by a clone of the estimator that was fitted on the other folds; unlabelled items get the mean of
+    all folds' models. Items of a `Dataset` that are copies of one another (`labelproof.auditing.duplicates.copies_of`) are in one
+    fold, since a copy with the wrong label would defend it.
 
     Parameters
     ----------
@@ -42,15 +55,25 @@ def out_of_sample_probs(
     labels : array-like, shape (n,), optional
         Given labels; not needed with a `Dataset`.
     estimator : scikit-learn classifier, optional
-        With ``predict_proba``. For a `Dataset`, a model that suits its kind where left out.
+        With ``predict_proba``. Default, for a `Dataset`: of the models that suit its kind
+        (`labelproof.auditing.default_models.candidates`) the mean with the lowest out-of-sample loss.
+    encoder : str, callable, scikit-learn transformer or None, default="auto"
+        What makes features of the items of a `Dataset`: ``auto``, ``none``, ``st:NAME``, ``hf:NAME``, ``onnx:FOLDER``, ``minilm``,
+        ``efficientnet-lite2``, or a function or transformer of ``x``. With an ``estimator``, ``auto`` is none.
     missing : sequence, optional
         Labels that mean unlabelled; see `labelproof.validation.check_labels`.
-    n_folds : int
+    groups : array-like, shape (n,), optional
+        Rows of a group, such as a document, stay in one fold. Default: those of the `Dataset`.
+    n_folds : int, default=5
         Number of folds, at least 2. Classes with fewer items than folds are handled: each model is still fitted on at
         least one item of every class.
+    n_repeats : int, default=1
+        Cross-validations with other folds, whose probabilities are averaged.
+    n_jobs : int, optional
+        Folds that are fitted at a time, in processes of their own; -1 for one a core. Default: one after the other.
     random_state : int, RandomState, Generator or None, default=0
         Decides the folds.
-    map_folds : callable
+    map_folds : callable, default=map
         Like `map`: runs the folds, one after the other or, with `labelproof.distributed.ray_map`, on a cluster.
 
     Returns
@@ -71,54 +94,118 @@ def out_of_sample_probs(
     >>> out_of_sample_probs(x, y, estimator=LogisticRegression(max_iter=1000)).shape
     (150, 3)
     """
-    seed = seed_from(random_state)
+    how = {"n_folds": n_folds, "n_repeats": n_repeats, "random_state": random_state, "map_folds": _mapper(map_folds, n_jobs)}
     if isinstance(x, Dataset):
-        estimator = default_model(x, random_state=seed) if estimator is None else estimator
-        x, given, classes = x.x, x.given, x.classes
+        return cross_validate(x, estimator=estimator, encoder=encoder, groups=groups, **how).probs
+    if labels is None or estimator is None:
+        raise BadInput("labels and estimator are needed where x is not a Dataset.")
+    coded = check_labels(labels, missing=missing)
+    rows = np.asarray(x) if isinstance(x, list) else x
+    found = Candidates({"x": rows}, [[Candidate(type(estimator).__name__, "x", _checked(estimator))]])
+    return _cross_validated(found, coded.codes, coded.classes, None, _groups(groups, len(coded.codes)), **how).probs
+
+
+def cross_validate(
+    dataset: Dataset,
+    *,
+    estimator: Any = None,
+    encoder: Any = AUTO,
+    groups: Any = None,
+    n_folds: int = 5,
+    n_repeats: int = 1,
+    n_jobs: int | None = None,
+    random_state: RandomState = 0,
+    map_folds: Any = map,
+) -> OutOfSample:
+    """As `out_of_sample_probs` of a `Dataset`, with what made the probabilities."""
+    started = time.perf_counter()
+    seed = seed_from(random_state)
+    features, name = encoded(dataset, NONE if estimator is not None and encoder == AUTO else encoder)
+    if estimator is None:
+        found = candidates(dataset, features, name, random_state=seed)
     else:
-        if labels is None or estimator is None:
-            raise BadInput("labels and estimator are needed where x is not a Dataset.")
-        coded = check_labels(labels, missing=missing)
-        given, classes = coded.codes, coded.classes
-        x = np.asarray(x) if isinstance(x, list) else x
+        view = dataset.x if features is None else features
+        found = Candidates(
+            {name or dataset.kind: view}, [[Candidate(type(estimator).__name__, name or dataset.kind, _checked(estimator))]]
+        )
+    probs, model = _cross_validated(
+        found, dataset.given, dataset.classes, copies_of(dataset, features),
+        _groups(dataset.groups if groups is None else groups, len(dataset)),
+        n_folds=n_folds, n_repeats=n_repeats, random_state=seed, map_folds=_mapper(map_folds, n_jobs),
+    )  # fmt: skip
+    seconds = round(time.perf_counter() - started, 2)
+    return OutOfSample(probs, ModelUsed(**{**vars(model), "encoder": name, "seconds": seconds}))
+
+
+def _cross_validated(
+    found: Candidates,
+    given: IntArray,
+    classes: Sequence[object],
+    copies: IntArray | None,
+    groups: npt.NDArray[Any] | None,
+    *,
+    n_folds: int,
+    n_repeats: int,
+    random_state: RandomState,
+    map_folds: MapFolds,
+) -> OutOfSample:
+    for name, value, least in (("n_folds", n_folds, 2), ("n_repeats", n_repeats, 1)):
+        if value < least:
+            raise BadInput(f"{name} is {value}. Give {least} or more.")
+    seed, k = seed_from(random_state), len(classes)
+    tried: list[Json] = []
+    total: FloatArray = np.zeros((len(given), k))
+    chosen: list[tuple[Candidate, FloatArray]] = []
+    for repeat in range(n_repeats):
+        fold = assign_folds(given, classes, n_folds, random_state=seed + repeat, groups=groups, copies=copies)
+        if repeat == 0:
+            chosen = choose(found, given, k, fold, map_folds, tried)
+        else:
+            folds = range(int(fold.max()) + 1)
+            chosen = [
+                (one, out_of_fold(one.estimator, found.views[one.view], given, k, fold, folds, map_folds)) for one, _ in chosen
+            ]
+        total += np.mean([probs for _, probs in chosen], axis=0)
+    probs = total / total.sum(axis=1, keepdims=True)
+    labelled = np.flatnonzero(fold != NO_FOLD)
+    model = ModelUsed(
+        name="; ".join(f"{one.name} on {one.view}" for one, _ in chosen),
+        encoder=None,
+        accuracy=round(float((probs[labelled].argmax(axis=1) == given[labelled]).mean()), 4),
+        loss=round(loss_of(probs, given, labelled), 4),
+        n_folds=int(fold.max()) + 1,
+        n_repeats=n_repeats,
+        seconds=0.0,
+        tried=tried if len(tried) > 1 else [],
+    )
+    return OutOfSample(probs, model)
+
+
+def _checked(estimator: Any) -> Any:
     if not hasattr(estimator, "predict_proba"):
         raise BadInput(
             f"estimator {type(estimator).__name__} has no predict_proba. Wrap it, e.g. in CalibratedClassifierCV, or choose another."
         )
-    if n_folds < 2:
-        raise BadInput(f"n_folds is {n_folds}. Give 2 or more.")
-    labelled, unlabelled = np.flatnonzero(given != UNLABELLED), np.flatnonzero(given == UNLABELLED)
-    counts = np.bincount(given[labelled], minlength=len(classes))
-    if (counts == 1).any():
-        alone = int(np.argmax(counts == 1))
-        row = int(labelled[np.argmax(given[labelled] == alone)])
-        raise BadInput(
-            f"class {classes[alone]!r} has one example (row {row}): no model can both learn it and be tested on it. "
-            "Add examples, merge the class with another, or remove this label."
-        )
-    probs = np.zeros((len(given), len(classes)))
-    folds = min(n_folds, int(counts.max()))
-    splitter = StratifiedKFold(folds, shuffle=True, random_state=seed)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="The least populated class", category=UserWarning)
-        splits = list(splitter.split(labelled, given[labelled]))
-    tests = [labelled[test] for _, test in splits]
-    found = map_folds(
-        _fit_and_predict,
-        repeat(estimator, folds),
-        (take_rows(x, labelled[train]) for train, _ in splits),  # one fold's copy at a time
-        (given[labelled[train]] for train, _ in splits),
-        (take_rows(x, rows) for rows in tests),
-        repeat(take_rows(x, unlabelled), folds),
-    )
-    for rows, (columns, of_test, of_unlabelled) in zip(tests, track(found, "cross-validating", total=folds), strict=True):
-        probs[np.ix_(rows, columns)] = of_test
-        if len(unlabelled):
-            probs[np.ix_(unlabelled, columns)] += of_unlabelled / folds
-    return np.asarray(probs / probs.sum(axis=1, keepdims=True))
+    return estimator
 
 
-def _fit_and_predict(estimator: Any, x: Any, given: Any, test: Any, unlabelled: Any) -> tuple[Any, Any, Any]:
-    """One fold: columns of the classes seen, probabilities of its test items and of the unlabelled ones."""
-    model = clone(estimator).fit(x, given)
-    return model.classes_.astype(int), model.predict_proba(test), model.predict_proba(unlabelled) if len(unlabelled) else None
+def _groups(groups: Any, n: int) -> npt.NDArray[Any] | None:
+    if groups is None:
+        return None
+    found = np.asarray(groups, dtype=object)
+    if found.shape != (n,):
+        raise BadInput(f"groups have shape {found.shape} for {n:,} items. Give one group an item.")
+    return found
+
+
+def _mapper(map_folds: MapFolds, n_jobs: int | None) -> MapFolds:
+    """Folds one after the other, as told, or in processes."""
+    if map_folds is not map or n_jobs in (None, 1):
+        return map_folds
+
+    def in_processes(function: Any, *columns: Iterable[Any]) -> Iterable[Any]:
+        from joblib import Parallel, delayed
+
+        return Parallel(n_jobs=n_jobs, return_as="generator")(delayed(function)(*row) for row in zip(*columns, strict=True))  # type: ignore[no-any-return]
+
+    return in_processes

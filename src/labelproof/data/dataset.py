@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from labelproof.data.leaks import Leak
+from labelproof.data.picture_source import PictureSource
 from labelproof.data.projection import Projection
 from labelproof.errors import BadInput
 from labelproof.labels.base import Labels
@@ -79,6 +80,10 @@ class Dataset:
         Of pictures in folders ``train``, ``val`` …: which one.
     leaks : tuple of Leak
         Columns of a table that give the label away.
+    pictures : PictureSource, optional
+        The pictures as they came, for encoders.
+    groups : ndarray, shape (n,), optional
+        What items belong to, such as a document or a patient: a group is in one fold of a cross-validation.
     """
 
     x: Any
@@ -91,9 +96,13 @@ class Dataset:
     projection: Projection | None = field(default=None, repr=False, compare=False)
     split: AnyArray | None = None
     leaks: tuple[Leak, ...] = ()
+    pictures: PictureSource | None = field(default=None, repr=False, compare=False)
+    groups: AnyArray | None = None
 
     def __post_init__(self) -> None:
         sizes = {"x": len(self.x), "labels": len(self.labels), "ids": len(self.ids)}
+        if self.groups is not None:
+            sizes["groups"] = len(self.groups)
         if len(set(sizes.values())) != 1:
             raise BadInput(f"a Dataset needs one row of each per item, got {sizes}.")
 

@@ -45,11 +45,17 @@ PictureFile = Path | Packed
 
 def of_data_url(name: str, url: str) -> Packed:
     """The picture that a ``data:`` URL holds."""
+    return Packed(name, _DataUrl(url))
 
-    def read() -> bytes:
+
+@dataclass(frozen=True)
+class _DataUrl:
+    """Reads what a URL holds; a class, so that it can go to other processes."""
+
+    url: str
+
+    def __call__(self) -> bytes:
         try:
-            return base64.b64decode(url.partition(",")[2], validate=True)
+            return base64.b64decode(self.url.partition(",")[2], validate=True)
         except (binascii.Error, ValueError) as error:
             raise BadInput(f"cannot be decoded (its data: URL is no base64: {error})") from error
-
-    return Packed(name, read)

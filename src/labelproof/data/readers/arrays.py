@@ -15,6 +15,7 @@ from labelproof.data.copies import edits
 from labelproof.data.dataset import Dataset, Shown
 from labelproof.data.frames import Path_, check_table_target, check_target
 from labelproof.data.images import encode
+from labelproof.data.picture_source import ArraySource
 from labelproof.data.projection import Projection
 from labelproof.data.readers.base import Audited, Inputs, Items, Reader, check_same, words
 from labelproof.data.readers.lists import write_list
@@ -127,7 +128,8 @@ def read_arrays(
         raise BadInput(f"features has {len(x)} rows but labels has {n}. Give one row of each per item, in the same order.")
     names = check_ids(None if ids is None else from_file(ids, "ids"), n)
     given = Classes.of_codes(coded.codes, coded.classes)
-    return Dataset(x, given, names, lambda i: show_array(x[i]), "arrays", reader=reader)
+    pictures = ArraySource(x) if x.ndim == 3 or (x.ndim == 4 and x.shape[-1] in (1, 3, 4)) else None
+    return Dataset(x, given, names, lambda i: show_array(x[i]), "arrays", reader=reader, pictures=pictures)
 
 
 def show_array(item: AnyArray) -> Shown:

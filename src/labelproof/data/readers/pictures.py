@@ -16,6 +16,7 @@ from labelproof.data.frames import Path_, located
 from labelproof.data.images import Decoded, decode_all, decode_each, thumbnail
 from labelproof.data.packed import PictureFile
 from labelproof.data.picture_files import SUFFIXES, PictureFiles, pictures_below
+from labelproof.data.picture_source import FileSource
 from labelproof.data.projection import Projection
 from labelproof.data.readers.base import Inputs, Items, Reader, words
 from labelproof.data.tables import form_of
@@ -60,6 +61,7 @@ class PictureReader(Reader):
             ids=check_ids(names[kept], len(kept)),
             show_item=lambda i: Shown(image=thumbnail(shown[i])),
             kind="images" if vectors is None else "arrays",
+            pictures=FileSource(shown, names[kept]),
             skipped=skipped,
             split=None if found.splits is None else found.splits[kept],
             reader=replace(self, path=located(self.path), embeddings=vectors is not None, missing=words(self.missing)),

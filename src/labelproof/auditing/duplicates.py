@@ -1,0 +1,79 @@
+"""Items that are copies of one another, exactly or nearly."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
+from sklearn.preprocessing import normalize
+
+from labelproof.data.dataset import Dataset
+from labelproof.validation import IntArray
+
+SIGNS = re.compile(r"[\W_]+")
+NEAR = 0.98  # cosine of features from which on two items are copies
+MOST_ITEMS = 50_000  # compared with each other by their features
+MOST_COPIES = 20  # what stands more often is a value that recurs, such as "ok", and no copy
+BLOCK = 2_000
+
+
+def copies_of(dataset: Dataset, features: npt.NDArray[np.float32] | None = None) -> IntArray:
+    """Number of the group of copies that each item is in, shape (n,).
+
+    Texts are copies if they have the same letters and digits in the same order, whatever their case, spacing and signs; pictures
+    and rows of a table if they are equal; and all of these if the cosine of their features is at least 0.98 (up to 50,000 items).
+    What is there more than 20 times counts as a value that recurs: its items are in groups of their own.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    features : ndarray of float32, shape (n, d), optional
+        What an encoder made of the items.
+    """
+    n = len(dataset)
+    pairs = [_equal(dataset)]
+    if features is not None and n <= MOST_ITEMS:
+        pairs.append(_near(features))
+    a, b = (np.concatenate(side) for side in zip(*pairs, strict=True))
+    _, group = connected_components(coo_matrix((np.ones(len(a)), (a, b)), shape=(n, n)), directed=False)
+    sizes = np.bincount(group)
+    often = sizes[group] > MOST_COPIES
+    group = group.astype(np.int64)
+    group[often] = group.max() + 1 + np.arange(int(often.sum()))
+    return group
+
+
+def _equal(dataset: Dataset) -> tuple[IntArray, IntArray]:
+    """Pairs of each item with the first that equals it."""
+    key = _keys(dataset.x, dataset.kind)
+    if key is None:
+        return np.zeros(0, np.int64), np.zeros(0, np.int64)
+    _, first, of = np.unique(key, return_index=True, return_inverse=True)
+    again = np.flatnonzero(first[of.ravel()] != np.arange(len(key)))
+    return again, first[of.ravel()][again]
+
+
+def _keys(x: Any, kind: str) -> npt.NDArray[Any] | None:
+    if kind == "text":
+        words = [SIGNS.sub(" ", str(text).casefold()).strip() for text in x]
+        return pl.Series([a or str(b) for a, b in zip(words, x, strict=True)]).hash(0).to_numpy()
+    if isinstance(x, pl.DataFrame):
+        return x.hash_rows(0).to_numpy()
+    rows = np.ascontiguousarray(x).reshape(len(x), -1)
+    return rows.view(np.dtype((np.void, rows.dtype.itemsize * rows.shape[1]))).ravel() if rows.dtype != object else None
+
+
+def _near(features: npt.NDArray[np.float32]) -> tuple[IntArray, IntArray]:
+    unit = normalize(features)
+    a, b = [], []
+    for start in range(0, len(unit), BLOCK):
+        some, other = np.nonzero(unit[start : start + BLOCK] @ unit[start:].T >= NEAR)
+        later = other > some
+        a.append(some[later] + start)
+        b.append(other[later] + start)
+    return np.concatenate(a), np.concatenate(b)

@@ -1,0 +1,109 @@
+"""Which fold each item is in: classes in every fold, a group in one fold, copies of an item in one fold."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+
+import numpy as np
+from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+
+from labelproof.errors import BadInput
+from labelproof.validation import UNLABELLED, AnyArray, IntArray, RandomState, seed_from
+
+NO_FOLD = -1
+
+
+def assign_folds(
+    given: IntArray,
+    classes: Sequence[object],
+    n_folds: int,
+    *,
+    random_state: RandomState = 0,
+    groups: AnyArray | None = None,
+    copies: IntArray | None = None,
+) -> IntArray:
+    """Stratified folds.
+
+    Parameters
+    ----------
+    given : ndarray of int64, shape (n,)
+        Codes, -1 where unlabelled.
+    classes : sequence of length k
+        For messages.
+    n_folds : int
+        At least 2; fewer are made where no class has so many items.
+    random_state : int, RandomState, Generator or None, default=0
+    groups : ndarray, shape (n,), optional
+        Rows of a group stay in one fold.
+    copies : ndarray of int64, shape (n,), optional
+        Rows with the same number are copies of one another and stay in one fold too, where every class can still be learned.
+
+    Returns
+    -------
+    ndarray of int64, shape (n,)
+        -1 where unlabelled.
+
+    Raises
+    ------
+    BadInput
+        If a class has a single item (no model could both learn it and be tested on it), or there are fewer groups than two.
+    """
+    labelled = np.flatnonzero(given != UNLABELLED)
+    counts = np.bincount(given[labelled], minlength=len(classes))
+    if (counts == 1).any():
+        alone = int(np.argmax(counts == 1))
+        row = int(labelled[np.argmax(given[labelled] == alone)])
+        raise BadInput(
+            f"class {classes[alone]!r} has one example (row {row}): no model can both learn it and be tested on it. "
+            "Add examples, merge the class with another, or remove this label."
+        )
+    n_folds, seed = min(n_folds, int(counts.max())), seed_from(random_state)
+    fold = np.full(len(given), NO_FOLD, np.int64)
+    if groups is not None:
+        own = _joined(groups[labelled], None if copies is None else copies[labelled])
+        n_groups = int(own.max()) + 1
+        if n_groups < 2:
+            raise BadInput("all labelled rows are of one group, so none is left to test on. Name another column of groups.")
+        fold[labelled] = _split(
+            StratifiedGroupKFold(min(n_folds, n_groups), shuffle=True, random_state=seed), given[labelled], own
+        )
+        return fold
+    splitter = StratifiedKFold(n_folds, shuffle=True, random_state=seed)
+    if copies is None:
+        fold[labelled] = _split(splitter, given[labelled])
+        return fold
+    _, first, of = np.unique(copies[labelled], return_index=True, return_inverse=True)
+    chosen = given[labelled][first]
+    found = _split(StratifiedKFold(min(n_folds, int(np.bincount(chosen).max())), shuffle=True, random_state=seed), chosen)
+    fold[labelled] = found[of]
+    alone = [c for c in range(len(classes)) if counts[c] and len(np.unique(fold[labelled][given[labelled] == c])) == 1]
+    if alone:  # all examples of a class are copies: they must be in two folds, or no model learns the class
+        rows = labelled[np.isin(given[labelled], alone)]
+        fold[rows] = (fold[rows] + np.arange(len(rows))) % (found.max() + 1)
+    return fold
+
+
+def _split(splitter: StratifiedKFold, given: IntArray, groups: IntArray | None = None) -> IntArray:
+    fold = np.empty(len(given), np.int64)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The least populated class", category=UserWarning)
+        for number, (_, test) in enumerate(splitter.split(given, given, groups)):
+            fold[test] = number
+    return fold
+
+
+def _joined(groups: AnyArray, copies: IntArray | None) -> IntArray:
+    """Groups by number; those that share a copy are one."""
+    from scipy.sparse import csr_matrix
+    from scipy.sparse.csgraph import connected_components
+
+    _, number = np.unique(np.array([str(group) for group in groups]), return_inverse=True)
+    if copies is None:
+        return number.astype(np.int64)
+    _, copy = np.unique(copies, return_inverse=True)
+    n_groups, n_copies = int(number.max()) + 1, int(copy.max()) + 1
+    size = n_groups + n_copies
+    links = csr_matrix((np.ones(len(number)), (number, n_groups + copy)), shape=(size, size))
+    _, part = connected_components(links, directed=False)
+    return np.unique(part[number], return_inverse=True)[1].astype(np.int64)

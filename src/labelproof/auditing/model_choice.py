@@ -1,0 +1,119 @@
+"""Which of the candidates an audit uses: by the out-of-sample loss against the given labels, which needs no clean one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from itertools import repeat
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.base import clone
+
+from labelproof.auditing.default_models import Candidate, Candidates
+from labelproof.auditing.folds import NO_FOLD
+from labelproof.errors import BadInput
+from labelproof.progress import track
+from labelproof.validation import FloatArray, IntArray, Json, take_rows
+
+ENOUGH = 1000  # tested items on which settings of one model are compared
+FLOOR = 1e-6
+MapFolds = Callable[..., Iterable[Any]]
+
+
+def out_of_fold(
+    estimator: Any, x: Any, given: IntArray, k: int, fold: IntArray, only: Sequence[int], map_folds: MapFolds
+) -> FloatArray:
+    """Probabilities (n, k) of the items of some folds, each by a clone that was fitted on the other folds.
+
+    Unlabelled items get the mean of these clones; a class that none of the other folds has gets its share of all labels.
+    """
+    labelled, unlabelled = np.flatnonzero(fold != NO_FOLD), np.flatnonzero(fold == NO_FOLD)
+    trains = [labelled[fold[labelled] != number] for number in only]
+    tests = [np.flatnonzero(fold == number) for number in only]
+    rest = take_rows(x, unlabelled) if len(unlabelled) else None
+    found = map_folds(
+        _fit_and_predict,
+        repeat(estimator, len(only)),
+        (take_rows(x, train) for train in trains),  # one fold's copy at a time
+        (given[train] for train in trains),
+        (take_rows(x, rows) for rows in tests),
+        repeat(rest, len(only)),
+    )
+    probs = np.zeros((len(given), k))
+    share = np.bincount(given[labelled], minlength=k) / len(labelled)
+    for rows, (columns, of_test, of_unlabelled) in zip(tests, track(found, "cross-validating", total=len(only)), strict=True):
+        unseen = np.setdiff1d(np.arange(k), columns)
+        known = 1 - share[unseen].sum()
+        for some, own in ((rows, of_test), (unlabelled, of_unlabelled)):
+            if len(some):
+                own = known * own / own.sum(axis=1, keepdims=True)
+                weight = 1 if some is rows else 1 / len(only)
+                probs[np.ix_(some, columns)] += weight * own
+                probs[np.ix_(some, unseen)] += weight * share[unseen]
+    return probs
+
+
+def _fit_and_predict(estimator: Any, x: Any, given: Any, test: Any, unlabelled: Any) -> tuple[Any, Any, Any]:
+    """One fold: columns of the classes seen, probabilities of its test items and of the unlabelled ones."""
+    model = clone(estimator).fit(x, given)
+    probs = model.predict_proba(test)
+    if not (np.isfinite(probs).all() and (probs.sum(axis=1) > 0).all()):
+        raise BadInput(f"estimator {type(estimator).__name__} predicts no finite probabilities. Choose another.")
+    return model.classes_.astype(int), probs, None if unlabelled is None else model.predict_proba(unlabelled)
+
+
+def loss_of(probs: FloatArray, given: IntArray, rows: IntArray) -> float:
+    """Mean negative log-likelihood of given labels; a probability counts as no less than a millionth."""
+    return float(-np.log(np.maximum(probs[rows, given[rows]], FLOOR)).mean())
+
+
+def choose(
+    found: Candidates, given: IntArray, k: int, fold: IntArray, map_folds: MapFolds, tried: list[Json]
+) -> list[tuple[Candidate, FloatArray]]:
+    """The candidates whose mean has the lowest out-of-sample loss, with their probabilities (n, k).
+
+    Candidates are compared on the first folds that together test a thousand items: of each group the best is kept, and the best of
+    all is joined by any other that lowers the loss of the mean. What is chosen goes through the other folds.
+    """
+    folds = range(int(fold.max()) + 1)
+    tested = np.cumsum([np.count_nonzero(fold == number) for number in folds])
+    first = [number for number in folds if number == 0 or tested[number - 1] < ENOUGH]
+    others = [number for number in folds if number not in first]
+    rows = np.flatnonzero(np.isin(fold, first))
+
+    def run(candidate: Candidate, some: Sequence[int]) -> FloatArray:
+        return out_of_fold(candidate.estimator, found.views[candidate.view], given, k, fold, some, map_folds)
+
+    best: list[tuple[float, Candidate, FloatArray]] = []
+    for group in found.groups:
+        own = []
+        for candidate in group:
+            probs = run(candidate, first)
+            own.append((loss_of(probs, given, rows), candidate, probs))
+            tried.append({"name": f"{candidate.name} on {candidate.view}", "loss": round(own[-1][0], 4)})
+        best.append(min(own, key=lambda one: one[0]))
+    chosen = _best_mean(best, given, rows)
+    if not others:
+        return chosen
+    share, unlabelled = len(first) / len(folds), fold == NO_FOLD
+    return [(one, _together(probs, run(one, others), share, unlabelled)) for one, probs in chosen]
+
+
+def _together(some: FloatArray, others: FloatArray, share: float, unlabelled: npt.NDArray[np.bool_]) -> FloatArray:
+    """Of tested items whichever part has them; of unlabelled ones the mean over all folds."""
+    return np.where(unlabelled[:, None], share * some + (1 - share) * others, some + others)
+
+
+def _best_mean(
+    best: list[tuple[float, Candidate, FloatArray]], given: IntArray, rows: IntArray
+) -> list[tuple[Candidate, FloatArray]]:
+    best = sorted(best, key=lambda one: one[0])
+    loss, candidate, total = best[0]
+    chosen = [(candidate, total)]
+    for _, other, probs in best[1:]:
+        joined = (total * len(chosen) + probs) / (len(chosen) + 1)
+        if (lower := loss_of(joined, given, rows)) < loss:
+            loss, total = lower, joined
+            chosen.append((other, probs))
+    return chosen

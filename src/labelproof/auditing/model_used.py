@@ -1,0 +1,37 @@
+"""What made the probabilities of an audit, as its summary and report say it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from labelproof.validation import Json
+
+
+@dataclass(frozen=True)
+class ModelUsed:
+    """What made the probabilities of an audit.
+
+    Attributes
+    ----------
+    name : str
+        Models, with what they learned from; the mean of their probabilities where there are several.
+    encoder : str, optional
+    accuracy : float
+        Share of the given labels that are the most probable class, out of sample.
+    loss : float
+        Mean negative log-likelihood of the given labels, out of sample, in nats.
+    n_folds, n_repeats : int
+    seconds : float
+        Encoding and cross-validation.
+    tried : list of dict
+        ``name`` and ``loss`` of each candidate, on the folds on which it was compared.
+    """
+
+    name: str
+    encoder: str | None
+    accuracy: float
+    loss: float
+    n_folds: int
+    n_repeats: int
+    seconds: float
+    tried: list[Json] = field(default_factory=list)

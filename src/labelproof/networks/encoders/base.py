@@ -1,0 +1,58 @@
+"""What an encoder does: raw items in, features out. It sees no labels, so features are made once."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+
+Features = npt.NDArray[np.float32]
+
+
+class Encoder(ABC):
+    """A pretrained network that turns texts or pictures into features.
+
+    Attributes
+    ----------
+    named : bool
+        Whether a name or folder follows the family, as in ``st:NAME``.
+    takes : {"text", "images"}
+        What it is given: strings, or pictures as uint8 (n, size, size, 3).
+    size : int
+        Of pictures: how many pixels wide and high they should be.
+    name : str
+        For people, and for the cache.
+    revision : str
+        Changes whenever the features would: the checksum of the weights. For the cache.
+    batch_size : int
+        Items a batch.
+    """
+
+    named: ClassVar[bool] = True
+    takes: str
+    size: int = 0
+    name: str
+    revision: str
+    batch_size: int = 32
+
+    @classmethod
+    @abstractmethod
+    def opened(cls, place: str, takes: str) -> Self:
+        """The encoder with its weights.
+
+        Raises
+        ------
+        BadInput
+        MissingDependency
+        """
+
+    @abstractmethod
+    def prepare(self, raw: Sequence[str] | npt.NDArray[np.uint8]) -> Any:
+        """A batch of raw items as the network takes it; several threads may do this at a time."""
+
+    @abstractmethod
+    def encode(self, batch: Any) -> Features:
+        """What `prepare` made, as features, shape (n, d)."""

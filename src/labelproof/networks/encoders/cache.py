@@ -1,0 +1,181 @@
+"""Features that were made once, kept on disk by what was encoded and by what.
+
+A folder an encoder and revision; in it, blocks of keys and features as safetensors. A block is written whole or not at all, so that
+an interrupted encoding resumes, and several processes may share the cache.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import uuid
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+
+from labelproof.errors import BadInput, LabelproofWarning
+from labelproof.networks.encoders.base import Features
+
+PLACE, LIMIT = "LABELPROOF_CACHE", "LABELPROOF_CACHE_GB"  # environment variables
+LIMIT_GB = 4.0
+KEY_BYTES = 16
+Keys = npt.NDArray[np.bytes_]  # (n,) of KEY_BYTES
+
+
+class Kept(NamedTuple):
+    """What the cache holds of one encoder."""
+
+    name: str
+    items: int
+    size: int  # bytes
+    used: float  # seconds since 1970
+
+
+def folder() -> Path:
+    """Where the cache is: ``LABELPROOF_CACHE``, else ``labelproof`` in ``XDG_CACHE_HOME`` or ``~/.cache``."""
+    named = os.environ.get(PLACE)
+    return Path(named) if named else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "labelproof"
+
+
+def limit() -> int:
+    """The most bytes that are kept: ``LABELPROOF_CACHE_GB``, default 4.
+
+    Raises
+    ------
+    BadInput
+    """
+    given = os.environ.get(LIMIT, str(LIMIT_GB))
+    try:
+        return int(float(given) * 1e9)
+    except ValueError as error:
+        raise BadInput(f"{LIMIT} is {given!r}. Give a number of gigabytes; 0 keeps nothing.") from error
+
+
+def key(content: bytes) -> bytes:
+    """The name of an item under which its features are kept."""
+    return hashlib.blake2b(content, digest_size=KEY_BYTES).digest()
+
+
+class FeatureCache:
+    """The features that one encoder made.
+
+    Parameters
+    ----------
+    name, revision : str
+        Of the encoder.
+    """
+
+    def __init__(self, name: str, revision: str) -> None:
+        self.folder = folder() / f"{re.sub(r'[^A-Za-z0-9._-]+', '-', name)[-60:]}-{key(f'{name} {revision}'.encode()).hex()}"
+
+    def find(self, keys: Keys, rows: npt.NDArray[np.int64]) -> Iterator[tuple[npt.NDArray[np.int64], Features]]:
+        """Those of some rows that are known, a block at a time.
+
+        Parameters
+        ----------
+        keys : ndarray of bytes, shape (n,)
+        rows : ndarray of int64, shape (m,)
+
+        Yields
+        ------
+        rows : ndarray of int64, shape (b,)
+        features : ndarray of float32, shape (b, d)
+        """
+        width = 0
+        for block in sorted(self.folder.glob("*.safetensors")):
+            loaded = _read(block)
+            if loaded is None:
+                continue
+            own, features = loaded
+            width = width or features.shape[1]
+            place = np.minimum(np.searchsorted(own, keys[rows]), len(own) - 1)
+            known = own[place] == keys[rows]
+            if known.any() and features.shape[1] == width:
+                os.utime(block)  # blocks that are used last longest
+                yield rows[known], features[place[known]]
+                rows = rows[~known]
+            if not len(rows):
+                return
+
+    def add(self, keys: Keys, features: Features) -> None:
+        """Keep a block of features; warns once where nothing can be written."""
+        own, first = np.unique(keys, return_index=True)
+        most = limit()
+        if not len(own) or most <= 0:
+            return
+        partial = self.folder / f".{uuid.uuid4().hex}"
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            tensors = {
+                "keys": own.view(np.uint8).reshape(-1, KEY_BYTES).copy(),
+                "features": np.ascontiguousarray(features[first]),
+            }
+            save_file(tensors, partial)
+            partial.replace(self.folder / f"{uuid.uuid4().hex}.safetensors")
+        except OSError as error:
+            partial.unlink(missing_ok=True)
+            warnings.warn(
+                f"features are not kept: {str(folder())!r} cannot be written ({error.strerror}). Set {PLACE} to another folder.",
+                LabelproofWarning,
+                stacklevel=2,
+            )
+        shrink(most)
+
+
+def kept() -> list[Kept]:
+    """What the cache holds, the largest first."""
+    found = []
+    for place in folder().glob("*/"):
+        blocks = [(block, block.stat()) for block in place.glob("*.safetensors")]
+        if blocks:
+            items = sum(len(loaded[0]) for block, _ in blocks if (loaded := _read(block)) is not None)
+            name = place.name.rpartition("-")[0]
+            found.append(Kept(name, items, sum(s.st_size for _, s in blocks), max(s.st_mtime for _, s in blocks)))
+    return sorted(found, key=lambda one: -one.size)
+
+
+def shrink(most: int) -> None:
+    """Remove the blocks that were used longest ago, until no more than so many bytes are kept."""
+    blocks = []
+    for block in folder().glob("*/*.safetensors"):
+        try:
+            stat = block.stat()
+        except FileNotFoundError:  # another process was quicker
+            continue
+        blocks.append((stat.st_mtime, stat.st_size, block))
+    size = sum(one for _, one, _ in blocks)
+    for _, own, block in sorted(blocks):
+        if size <= most:
+            break
+        block.unlink(missing_ok=True)
+        size -= own
+
+
+def clear() -> None:
+    """Remove all that the cache holds, and nothing else."""
+    for place in folder().glob("*/"):
+        if any(place.glob("*.safetensors")):
+            shutil.rmtree(place, ignore_errors=True)
+
+
+def _read(block: Path) -> tuple[Keys, Features] | None:
+    """Keys, sorted, and features; ``None`` of a damaged block, which is removed."""
+    try:
+        loaded = load_file(block)
+        keys, features = loaded["keys"], loaded["features"]
+        if keys.shape != (len(features), KEY_BYTES) or features.dtype != np.float32 or not len(keys):
+            raise ValueError("keys and features do not match")
+        return np.ascontiguousarray(keys).view(f"S{KEY_BYTES}").ravel(), features
+    except FileNotFoundError:
+        return None
+    except (SafetensorError, OSError, KeyError, ValueError):
+        block.unlink(missing_ok=True)
+        return None

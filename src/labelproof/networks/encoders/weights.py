@@ -1,0 +1,68 @@
+"""The weights of encoders: the packages that read them, what identifies them, and what can be wrong with them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from labelproof.errors import BadInput, MissingDependency
+
+UNKNOWN = "unknown"  # revision of what cannot be told from another, so nothing of it is kept
+DECIDING = ("*.safetensors", "*.onnx", "*.onnx_data", "*.json", "*.txt", "*.model")  # files that decide the features
+
+
+def needed(module: str, extra: str) -> ModuleType:
+    """A module of an extra.
+
+    Raises
+    ------
+    MissingDependency
+    """
+    try:
+        return import_module(module)
+    except ImportError as error:
+        raise MissingDependency(f'{module} is not installed. Run pip install "labelproof[{extra}]".') from error
+
+
+def checksum(files: Iterable[Path]) -> str:
+    """Of the contents of files, in the order of their names."""
+    found = hashlib.blake2b(digest_size=16)
+    for file in sorted(files):
+        with file.open("rb") as opened:
+            found.update(hashlib.file_digest(opened, lambda: hashlib.blake2b(digest_size=16)).digest())
+    return found.hexdigest()
+
+
+def checksum_of_folder(folder: Path) -> str:
+    """Of all files that decide what a model in a folder says."""
+    return checksum({file for pattern in DECIDING for file in folder.rglob(pattern)})
+
+
+def revision_of(place: str, loaded_commit: Callable[[], object]) -> str:
+    """The checksum of a folder, or the commit of a model of the hub."""
+    return checksum_of_folder(Path(place)) if Path(place).is_dir() else str(loaded_commit() or UNKNOWN)
+
+
+def load(what: str, loading: Callable[[], Any]) -> Any:
+    """A model that a library loads, with what goes wrong told in one line.
+
+    Raises
+    ------
+    BadInput
+    """
+    try:
+        return loading()
+    except (OSError, ValueError, KeyError, RuntimeError, TypeError, AttributeError, ImportError) as error:
+        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)[:300]
+        raise BadInput(f"{what} cannot be loaded: {reason} Give the folder of a saved model, or check the name.") from error
+
+
+def folder_of(package: str) -> Path | None:
+    """The folder of an installed package, which is not imported."""
+    spec = find_spec(package)
+    return Path(next(iter(spec.submodule_search_locations))) if spec and spec.submodule_search_locations else None
