@@ -101,7 +101,8 @@ def test_urls_of_pictures_are_refused_and_their_folder_may_be_named(tmp_path):
     pictures(tmp_path / "elsewhere", names)
     table = frame().with_columns(file=pl.Series(names))
     table.write_csv(tmp_path / "t.csv")
-    named = ["--label", "kind", "--image", "file", "--folds", "2"]
+    np.save(tmp_path / "p.npy", np.eye(2)[(GIVEN == "dog").astype(int)] * 0.8 + 0.1)
+    named = ["--label", "kind", "--image", "file", "--pred-probs", tmp_path / "p.npy"]
     done = run("audit", tmp_path / "t.csv", *named, "--images", tmp_path / "elsewhere", "--out", tmp_path / "audit")
     assert done.returncode == 0, done.stderr
     assert run("apply", tmp_path / "audit", "--obvious", "--out", tmp_path / "o.csv").returncode == 0

@@ -39,7 +39,7 @@ class FileSource:
         For messages.
     """
 
-    def __init__(self, files: Sequence[PictureFile], names: Sequence[object]) -> None:
+    def __init__(self, files: Sequence[PictureFile], names: Sequence[object] | AnyArray) -> None:
         self.files, self.names = files, names
 
     def __len__(self) -> int:
