@@ -121,9 +121,9 @@ def test_passwords_are_remembered_by_this_process_alone(monkeypatch):
 
 
 def test_the_commands_take_a_query(url, tmp_path):
-    done = run(
-        "audit", "--sql", url, "--query", QUERY, "--label", "kind", "--text", "body", "--id", "key", "--out", tmp_path / "a"
-    )
+    np.save(tmp_path / "p.npy", np.eye(2)[(frame()["kind"] == "dog").cast(int).to_numpy()] * 0.8 + 0.1)
+    named = ["--label", "kind", "--text", "body", "--id", "key", "--pred-probs", tmp_path / "p.npy"]
+    done = run("audit", "--sql", url, "--query", QUERY, *named, "--out", tmp_path / "a")
     assert (done.returncode, done.stderr) == (0, "")
     assert run("apply", tmp_path / "a", "--obvious", "--out", tmp_path / "o.csv").returncode == 0
     assert pl.read_csv(tmp_path / "o.csv").select("key", "kind").equals(frame().select("key", "kind"))

@@ -27,7 +27,7 @@ from labelproof.saving.files import atomic_stream, damaged, existing, stamp_of
 from labelproof.validation import AnyArray
 
 if TYPE_CHECKING:
-    from labelproof.data.packed import PictureFile
+    from labelproof.data.pictures import Picture
     from labelproof.data.tables.base import TableForm
 
 CSV_SUFFIXES = {".csv": ",", ".tsv": "\t"}
@@ -72,7 +72,7 @@ class RawTable:
     stamp: tuple[int, int] = (0, 0)
     form: TableForm | None = None
     held: Any = None
-    pictures: Mapping[str, Sequence[PictureFile]] = field(default_factory=dict)
+    pictures: Mapping[str, Sequence[Picture]] = field(default_factory=dict)
     beside: tuple[str, ...] = (".",)
 
     @property

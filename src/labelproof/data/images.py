@@ -9,18 +9,18 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from labelproof.data.packed import PictureFile
-from labelproof.data.pictures import read_picture
+from labelproof.data.pictures import Picture, read_picture
 from labelproof.errors import BadInput
 from labelproof.progress import track
 from labelproof.validation import AnyArray
 
+SIZE = 32  # pixels, for a model
 SHOWN_PIXELS = 192
 Decoded = npt.NDArray[np.uint8]
 
 
 def decode_all(
-    files: Sequence[PictureFile], names: Sequence[object] | AnyArray, size: int, *, quiet: bool = False
+    files: Sequence[Picture], names: Sequence[object] | AnyArray, size: int, *, quiet: bool = False
 ) -> tuple[Decoded, list[int], list[tuple[str, str]]]:
     """Pictures that can be read, packed to the front of (n, size, size, 3), their numbers, and the others with the reason."""
     pixels = np.empty((len(files), size, size, 3), np.uint8)
@@ -36,7 +36,7 @@ def decode_all(
     return pixels, kept, skipped
 
 
-def decode_each(files: Sequence[PictureFile], names: Sequence[object] | AnyArray, size: int, *, quiet: bool = False) -> Decoded:
+def decode_each(files: Sequence[Picture], names: Sequence[object] | AnyArray, size: int, *, quiet: bool = False) -> Decoded:
     """Pictures (n, size, size, 3), where each must be readable.
 
     Raises
@@ -50,8 +50,8 @@ def decode_each(files: Sequence[PictureFile], names: Sequence[object] | AnyArray
     return pixels
 
 
-def thumbnail(file: PictureFile, pixels: int = SHOWN_PIXELS) -> bytes:
-    """A picture file at most so many pixels wide or high, as PNG or JPEG, whichever is the smaller.
+def thumbnail(file: Picture, pixels: int = SHOWN_PIXELS) -> bytes:
+    """A picture at most so many pixels wide or high, as PNG or JPEG, whichever is the smaller.
 
     Raises
     ------

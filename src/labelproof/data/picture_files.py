@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import re
 import shutil
@@ -14,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from labelproof.data.frames import RawTable, label_values, read_raw
-from labelproof.data.packed import PictureFile, of_data_url
+from labelproof.data.pictures import Picture
 from labelproof.errors import BadInput, LabelproofWarning
 from labelproof.saving.files import existing
 from labelproof.saving.folders import atomic_folder
@@ -33,7 +34,7 @@ class PictureFiles:
 
     Attributes
     ----------
-    files : sequence of n paths, or of pictures inside of other files
+    files : sequence of n paths, or of what opens pictures in memory
     labels : ndarray, shape (n,)
         As they stand in the manifest, or the names of the class folders.
     names : ndarray, shape (n,)
@@ -42,7 +43,7 @@ class PictureFiles:
         ``train``, ``val`` … where the class folders are inside of such.
     """
 
-    files: Sequence[PictureFile]
+    files: Sequence[Picture]
     labels: AnyArray
     names: AnyArray
     splits: AnyArray | None = None
@@ -129,7 +130,7 @@ def class_depth(root: Path, files: Sequence[Path]) -> int:
     return int(splits and all(len(parts) > 2 for parts in paths if len(parts) > 1))
 
 
-def named_pictures(raw: RawTable, image: str, folder: str | None = None) -> tuple[Sequence[PictureFile], AnyArray]:
+def named_pictures(raw: RawTable, image: str, folder: str | None = None) -> tuple[Sequence[Picture], AnyArray]:
     """The pictures that a column of a table names or holds, and their names.
 
     Parameters
@@ -158,9 +159,22 @@ def named_pictures(raw: RawTable, image: str, folder: str | None = None) -> tupl
     return files, np.array(short, dtype=object)
 
 
-def _named(name: str, roots: Sequence[Path], row: int, image: str, file: Path) -> PictureFile:
+@dataclass(frozen=True)
+class _DataUrl:
+    """Opens the picture that a ``data:`` URL holds."""
+
+    url: str
+
+    def __call__(self) -> bytes:
+        try:
+            return base64.b64decode(self.url.partition(",")[2], validate=True)
+        except ValueError as error:
+            raise BadInput(f"cannot be decoded (its data: URL is no base64: {error})") from error
+
+
+def _named(name: str, roots: Sequence[Path], row: int, image: str, file: Path) -> Picture:
     if name.startswith("data:"):
-        return of_data_url(f"picture {row}", name)
+        return _DataUrl(name)
     if URL.match(name):
         raise BadInput(
             f"--image {image!r} row {row} of {str(file)!r} is a URL: {name[:80]!r}. Nothing is downloaded: download the pictures, "

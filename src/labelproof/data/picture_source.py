@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from labelproof.data.images import decode_each
-from labelproof.data.packed import PictureFile
+from labelproof.data.pictures import Picture
 from labelproof.errors import BadInput
 from labelproof.validation import AnyArray, IntArray
 
@@ -34,22 +35,25 @@ class FileSource:
 
     Parameters
     ----------
-    files : sequence of Path, or of pictures inside of other files
+    files : sequence of Path, or of what opens pictures in memory
     names : sequence
         For messages.
     """
 
-    def __init__(self, files: Sequence[PictureFile], names: Sequence[object] | AnyArray) -> None:
+    def __init__(self, files: Sequence[Picture], names: Sequence[object] | AnyArray) -> None:
         self.files, self.names = files, names
 
     def __len__(self) -> int:
         return len(self.files)
 
     def content(self, i: int) -> bytes:
-        """The file."""
+        """The file, or its pixels where there is none."""
         try:
-            with self.files[i].open("rb") as file:
-                return file.read()
+            file = self.files[i]
+            source = file if isinstance(file, Path) else file()
+            return (
+                source.read_bytes() if isinstance(source, Path) else source if isinstance(source, bytes) else source.tobytes()
+            )
         except OSError as error:
             raise BadInput(f"picture {str(self.names[i])!r} cannot be read any more ({error.strerror}).") from error
 

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import io
 import threading
 import traceback
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 from PIL import Image, UnidentifiedImageError
-from PIL.ImageFile import ImageFile
 
-from labelproof.data.packed import PictureFile
 from labelproof.data.pixels import laid, reduced
 from labelproof.errors import BadInput
 
+Opened = Path | bytes | Image.Image
+Picture = Path | Callable[[], Opened]  # a file, or what says where a picture is, or opens it
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP", "PPM")  # decoded in this process; EPS, say, starts another program
 MOST_PIXELS = 100_000_000
 MOST_BYTES = 200_000_000  # of memory, for all pictures that are being decoded at a time
@@ -50,7 +52,7 @@ class _Memory:
 _turns, _memory = threading.BoundedSemaphore(AT_A_TIME), _Memory(MOST_BYTES)
 
 
-def read_picture(file: PictureFile, size: int, *, square: bool = False) -> Image.Image:
+def read_picture(file: Picture, size: int, *, square: bool = False) -> Image.Image:
     """Open a picture as everyone sees it: RGB, upright, 8 bits a channel, its first frame.
 
     16-bit integers are scaled by 65,535; 32-bit integers too where they fit, else by the file's own range; floats by 1 or
@@ -59,7 +61,7 @@ def read_picture(file: PictureFile, size: int, *, square: bool = False) -> Image
 
     Parameters
     ----------
-    file : Path or Packed
+    file : Path, or callable without arguments that gives a path, bytes of a file, or an opened picture
         JPEG, PNG, GIF, BMP, TIFF, WebP or PPM, PGM, PBM by its content, whatever its name.
     size : int
         Pixels. The picture is scaled down to be at most so wide and high.
@@ -102,13 +104,12 @@ def _one_line(error: Exception) -> str:
     return "".join(c if c.isprintable() else "?" for c in text)[:120]
 
 
-def _read(file: PictureFile, size: int, square: bool, held: ExitStack) -> Image.Image:
-    if not file.is_file():
-        raise BadInput("is not a file" if file.exists() else "file not found")
-    with closing(_opened(file)) as picture:
-        width, height = picture.size
-        if width * height > MOST_PIXELS:
-            raise BadInput(f"has {width:,} x {height:,} pixels, over {MOST_PIXELS // 10**6} megapixels, and is not decoded")
+def _read(file: Picture, size: int, square: bool, held: ExitStack) -> Image.Image:
+    source = file if isinstance(file, Path) else file()
+    if isinstance(source, Path) and not source.is_file():
+        raise BadInput("is not a file" if source.exists() else "file not found")
+    with closing(_opened(source)) as picture:
+        width, height = _checked_size(picture)
         shrink = 1.0 if square else min(1.0, size / max(width, height))
         wanted = (size, size) if square else (max(1, round(width * shrink)), max(1, round(height * shrink)))
         least = (max(LEAST, GAP * wanted[0]), max(LEAST, GAP * wanted[1]))
@@ -130,14 +131,24 @@ def _read(file: PictureFile, size: int, square: bool, held: ExitStack) -> Image.
     return small.transpose(Image.Transpose[turn]) if turn else small
 
 
-def _opened(file: PictureFile) -> ImageFile:
-    with file.open("rb") as opened:
+def _checked_size(picture: Image.Image) -> tuple[int, int]:
+    width, height = picture.size
+    if width * height > MOST_PIXELS:
+        raise BadInput(f"has {width:,} x {height:,} pixels, over {MOST_PIXELS // 10**6} megapixels, and is not decoded")
+    return width, height
+
+
+def _opened(source: Opened) -> Image.Image:
+    if isinstance(source, Image.Image):
+        _checked_size(source)
+        return source.crop((0, 0, *source.size))  # a copy, since it is closed when it was read
+    with source.open("rb") if isinstance(source, Path) else io.BytesIO(source) as opened:
         early = MOST_BYTES if opened.read(3) == b"GIF" else 0  # its decoder fills a frame before the size is known
     with _memory.taken(early):
-        return Image.open(file if isinstance(file, Path) else file.open(), formats=FORMATS)
+        return Image.open(source if isinstance(source, Path) else io.BytesIO(source), formats=FORMATS)
 
 
-def _decoded_bytes(picture: ImageFile) -> int:
+def _decoded_bytes(picture: Image.Image) -> int:
     """About what decoding takes, by how each decoder works."""
     pixels = picture.width * picture.height
     held = pixels * {"1": 1, "L": 1, "P": 1, "I": 4, "F": 4}.get(picture.mode, 2 if picture.mode.startswith("I;16") else 4)
@@ -153,7 +164,7 @@ def _decoded_bytes(picture: ImageFile) -> int:
     return held
 
 
-def _tiff_bytes(picture: ImageFile, held: int) -> int:
+def _tiff_bytes(picture: Image.Image, held: int) -> int:
     """The picture, itself turned, and a strip or a tile."""
     tags = picture.tag_v2  # type: ignore[attr-defined]
     turned = 1 if tags.get(ORIENTATION, 1) == 1 else 2
@@ -164,12 +175,11 @@ def _tiff_bytes(picture: ImageFile, held: int) -> int:
     return int(turned * held + across * down * max(4, sum(tags.get(BITS_PER_SAMPLE, (1,))) / 8))
 
 
-def _scans_bytes(picture: ImageFile) -> int:
+def _scans_bytes(picture: Any) -> int:
     """What a JPEG of several scans takes whatever the size it is decoded at: 2 bytes for each coefficient."""
     if picture.format not in ("JPEG", "MPO"):
         return 0
-    layers = picture.layer  # type: ignore[attr-defined]
-    assert picture.fp is not None
+    layers = picture.layer
     place, length = picture.fp.tell(), 6 + 2 * len(layers)
     picture.fp.seek(max(0, place - length))
     in_one = picture.fp.read(3) == bytes([0, length, len(layers)])  # the header of the first scan names every layer

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Self
 
 from labelproof.data.frames import Path_, RawTable, located, read_raw
-from labelproof.data.packed import PictureFile
 from labelproof.data.picture_files import PictureFiles, list_pictures, named_pictures
+from labelproof.data.pictures import Picture
 from labelproof.data.readers.base import Audited, ReadOptions, kept
 from labelproof.data.readers.pictures import PictureReader
 from labelproof.data.readers.table import ColumnReader
@@ -63,6 +63,6 @@ class ManifestReader(PictureReader, ColumnReader):
             raw.column(self.id, "--id") if self.id else named_pictures(raw, self.image, self.folder)[1], audited.skipped
         )
 
-    def listed(self, path: Path_, encoding: str | None) -> tuple[Sequence[PictureFile], list[str]]:
+    def listed(self, path: Path_, encoding: str | None) -> tuple[Sequence[Picture], list[str]]:
         files, names = named_pictures(read_raw(path, encoding=encoding or self.encoding, part=self.part), self.image)
         return files, names.tolist()

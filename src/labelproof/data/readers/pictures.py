@@ -13,10 +13,10 @@ import numpy as np
 from labelproof.data.array_files import from_file
 from labelproof.data.dataset import Dataset, Shown
 from labelproof.data.frames import Path_, located
-from labelproof.data.images import Decoded, decode_all, decode_each, thumbnail
-from labelproof.data.packed import PictureFile
+from labelproof.data.images import SIZE, Decoded, decode_all, decode_each, thumbnail
 from labelproof.data.picture_files import SUFFIXES, PictureFiles, pictures_below
 from labelproof.data.picture_source import FileSource
+from labelproof.data.pictures import Picture
 from labelproof.data.projection import Projection
 from labelproof.data.readers.base import Inputs, Items, Reader, words
 from labelproof.data.tables import form_of
@@ -33,7 +33,7 @@ class PictureReader(Reader):
     """What readers of picture files share: see `read_images` for its fields."""
 
     path: str
-    size: int = 32
+    size: int = SIZE
     embeddings: object = None  # whether features were given beside the pictures, once it was read
     missing: Sequence[object] | None = None
 
@@ -76,7 +76,7 @@ class PictureReader(Reader):
             try:
                 return Shown(image=thumbnail(files[i], PICTURE_PIXELS))
             except BadInput as reason:
-                raise BadInput(f"picture {files[i].name!r} {reason}.") from reason
+                raise BadInput(f"picture {getattr(files[i], 'name', i)!r} {reason}.") from reason
 
         def take(rows: IntArray) -> Decoded:
             pixels, kept, _ = decode_all([files[i] for i in rows], [str(i) for i in rows], self.size)
@@ -92,7 +92,7 @@ class PictureReader(Reader):
         """A folder of pictures, one picture, or a manifest; an array where embeddings were learned from."""
         if self.embeddings:
             return new_rows(path)
-        files: Sequence[PictureFile]
+        files: Sequence[Picture]
         place = Path(path)
         if form_of(path) is not None:
             files, names = self.listed(path, encoding)
@@ -107,7 +107,7 @@ class PictureReader(Reader):
             raise BadInput(f"no pictures in {str(path)!r} ({', '.join(sorted(SUFFIXES))}).")
         return decode_each(files, names, self.size), np.array(names, dtype=object)
 
-    def listed(self, path: Path_, encoding: str | None) -> tuple[Sequence[PictureFile], list[str]]:
+    def listed(self, path: Path_, encoding: str | None) -> tuple[Sequence[Picture], list[str]]:
         """The pictures that a manifest names, and their names."""
         raise BadInput(f"{str(path)!r} is no folder of pictures. Give one.")
 

@@ -15,7 +15,7 @@ import polars as pl
 import pyarrow as pa
 
 from labelproof.data.frames import RawTable
-from labelproof.data.packed import Packed, PictureFile
+from labelproof.data.pictures import Picture
 from labelproof.data.tables.arrow_file import batch_at, batches, copy_arrow, frame_of, opened
 from labelproof.data.tables.base import TableForm, check_folder, names_folder
 from labelproof.data.tables.parquet_folder import part_of, stacked
@@ -83,7 +83,7 @@ class SavedDataset(TableForm):
 
     def read(self, place: str, *, encoding: str | None = None, part: str | None = None, quiet: bool = False) -> RawTable:
         root, frames, shards = Path(place), [], list[Shard]()
-        pictures: dict[str, list[PictureFile]] = {}
+        pictures: dict[str, list[Picture]] = {}
         for split, folder in _folders(root):
             features, first = _features(folder), 0
             images = [n for n, kind in features.items() if isinstance(kind, dict) and kind.get("_type") == "Image"]
@@ -157,13 +157,13 @@ def _files(folder: Path) -> list[Path]:
     return [folder / name for name in names]
 
 
-def _read(path: Path, features: Json, images: Sequence[str]) -> tuple[pl.DataFrame, dict[str, list[PictureFile]]]:
+def _read(path: Path, features: Json, images: Sequence[str]) -> tuple[pl.DataFrame, dict[str, list[Picture]]]:
     """The columns besides pictures, and the pictures, which are read when they are looked at."""
     parts: list[Any] = []
-    pictures: dict[str, list[PictureFile]] = {name: [] for name in images}
+    pictures: dict[str, list[Picture]] = {name: [] for name in images}
     for at, batch in batches(path):
         for name in images:
-            pictures[name] += [Packed(f"{name} {row}", _Picture(path, at, name, row)) for row in range(batch.num_rows)]
+            pictures[name] += [_Picture(path, at, name, row) for row in range(batch.num_rows)]
         rest = {name: batch.column(name) for name in batch.schema.names if name not in images}
         numbers = pa.array(range(batch.num_rows), pa.int64())  # without columns a table has no height either
         parts.append(pa.table({**rest, ROW: numbers}).take(numbers))  # a copy, which does not hold on to the pictures

@@ -15,7 +15,6 @@ import polars as pl
 
 from labelproof.data.compressed import compression_of
 from labelproof.data.frames import RawTable
-from labelproof.data.packed import Packed
 from labelproof.data.picture_files import SUFFIXES
 from labelproof.data.tables.base import TableForm
 from labelproof.data.tables.json_spans import locate, past_space
@@ -127,10 +126,10 @@ def _samples(path: Path) -> tuple[list[Sample], tuple[int, int]]:
     return samples, stamp
 
 
-def _picture(sample: Sample, path: Path) -> Packed:
+def _picture(sample: Sample, path: Path) -> _Part:
     ending = next(ending for ending in sample.members if f".{ending}" in SUFFIXES)
     member = sample.members[ending]
-    return Packed(f"{sample.key}.{ending}", _Part(path, member.offset_data, member.size))
+    return _Part(path, member.offset_data, member.size)
 
 
 @dataclass(frozen=True)
