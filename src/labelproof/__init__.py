@@ -54,6 +54,7 @@ _HOME = {
     "read_arrays": "labelproof.data.readers.arrays",
     "read_captions": "labelproof.data.readers.captions",
     "read_cells": "labelproof.data.readers.cells",
+    "read_file": "labelproof.data.readers.file",
     "read_frame": "labelproof.data.readers.frame",
     "read_images": "labelproof.data.readers.picture_folder",
     "read_table": "labelproof.data.readers.table",
@@ -82,6 +83,7 @@ if TYPE_CHECKING:
     from labelproof.data.readers.captions import Captions as Captions
     from labelproof.data.readers.captions import read_captions as read_captions
     from labelproof.data.readers.cells import read_cells as read_cells
+    from labelproof.data.readers.file import read_file as read_file
     from labelproof.data.readers.frame import read_frame as read_frame
     from labelproof.data.readers.picture_folder import read_images as read_images
     from labelproof.data.readers.table import read_table as read_table

@@ -8,29 +8,17 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
+import pyarrow.feather
 import pytest
-from PIL import Image
 
 import labelproof as lp
+import sources
+from labelproof.data.compressed import compressing
 from labelproof.data.readers import READERS, open_reader, reader_of
 from labelproof.data.readers.base import VERSION, Audited, Change, ReadOptions
-
-N = 24
-CLASSES = ["cat", "dog"]
-GIVEN = np.array(CLASSES)[np.arange(N) % 2]
-
-
-def frame():
-    rng = np.random.default_rng(0)
-    words = np.array(["purr meow", "bark woof"])[np.arange(N) % 2]
-    columns = {"key": [f"k{i:02d}" for i in range(N)], "size": rng.normal(size=N).round(3), "kind": GIVEN, "body": words}
-    return pl.DataFrame(columns)
-
-
-def pictures(folder: Path, names):
-    for name in names:
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        Image.new("L", (8, 8)).save(folder / name)
+from labelproof.data.tables import form_of
+from sources import GIVEN, KIND, STRING, N, arrow_stream, class_codes, frame, image_values, pictures, saved_dataset
 
 
 def table(tmp_path):
@@ -66,7 +54,96 @@ def cells(tmp_path):
     return tmp_path / "c.h5ad", ReadOptions(label="kind"), tmp_path / "out.csv"
 
 
+def compressed(tmp_path):
+    with (tmp_path / "t.tsv.zst").open("wb") as out, compressing(out, "zstd") as sink:
+        frame().write_csv(sink, separator="\t")
+    return tmp_path / "t.tsv.zst", ReadOptions(label="kind", id="key", ignore=("body",)), tmp_path / "out.tsv.zst"
+
+
+def json_lines(tmp_path):
+    frame().write_ndjson(tmp_path / "t.jsonl")
+    return tmp_path / "t.jsonl", ReadOptions(label="kind", id="key", text="body"), tmp_path / "out.jsonl"
+
+
+def json_list(tmp_path):
+    (tmp_path / "t.json").write_text(json.dumps({"version": 1, "items": frame().to_dicts()}, indent=1))
+    return tmp_path / "t.json", ReadOptions(label="kind", id="key", ignore=("body",)), tmp_path / "out.json"
+
+
+def arrow(tmp_path):
+    arrow_stream(tmp_path / "t.arrow", frame().with_columns(pl.col("kind").cast(pl.Categorical)).to_arrow())
+    return tmp_path / "t.arrow", ReadOptions(label="kind", id="key", ignore=("body",)), tmp_path / "out.arrow"
+
+
+def feather(tmp_path):
+    pa.feather.write_feather(frame().to_arrow(), tmp_path / "t.feather", chunksize=7)
+    return tmp_path / "t.feather", ReadOptions(label="kind", text="body"), tmp_path / "out.feather"
+
+
+def parquet_folder(tmp_path):
+    (tmp_path / "t").mkdir()
+    for i in range(3):
+        frame().slice(8 * i, 8).write_parquet(tmp_path / "t" / f"part-{i}.parquet")
+    return tmp_path / "t", ReadOptions(label="kind", id="key", ignore=("body",)), tmp_path / "out"
+
+
+def saved_texts(tmp_path):
+    saved_dataset(tmp_path / "t", {"body": (STRING, pa.array(frame()["body"].to_list())), "kind": (KIND, class_codes())})
+    return tmp_path / "t", ReadOptions(), tmp_path / "out"
+
+
+def saved_images(tmp_path):
+    for split in ("train", "test"):
+        columns = {"image": ({"_type": "Image"}, image_values()), "kind": (KIND, class_codes())}
+        half = slice(0, 12) if split == "train" else slice(12, 24)
+        saved_dataset(tmp_path / "t" / split, {name: (kind, values[half]) for name, (kind, values) in columns.items()})
+    (tmp_path / "t" / "dataset_dict.json").write_text('{"splits": ["train", "test"]}')
+    return tmp_path / "t", ReadOptions(), tmp_path / "out"
+
+
+def sheet_of(write, name):
+    """A sheet of a workbook."""
+
+    def make(tmp_path):
+        write(tmp_path / name)
+        return (
+            tmp_path / name,
+            ReadOptions(label="kind", id="key", sheet="Data", text="body"),
+            tmp_path / f"out{Path(name).suffix}",
+        )
+
+    return make
+
+
+def export_of(write, name):
+    """A source that says by itself where its labels are."""
+
+    def make(tmp_path):
+        write(tmp_path / name)
+        return tmp_path / name, ReadOptions(), tmp_path / f"out{Path(name).suffix}"
+
+    return make
+
+
 SOURCES = {"table": table, "text": text, "manifest": manifest, "images": images, "cells": cells}
+FORMS = {  # forms of tables, and the reader that reads their columns
+    "compressed": (compressed, "table"),
+    "json lines": (json_lines, "text"),
+    "json": (json_list, "table"),
+    "arrow": (arrow, "table"),
+    "feather": (feather, "text"),
+    "parquet folder": (parquet_folder, "table"),
+    "saved dataset, text": (saved_texts, "text"),
+    "saved dataset, pictures": (saved_images, "manifest"),
+    "xlsx": (sheet_of(sources.xlsx, "t.xlsx"), "text"),
+    "ods": (sheet_of(sources.ods, "t.ods"), "text"),
+    "label studio": (export_of(sources.label_studio, "export.json"), "text"),
+    "argilla": (export_of(sources.argilla, "records.json"), "text"),
+    "prodigy": (export_of(sources.prodigy, "annotations.jsonl"), "text"),
+    "coco": (export_of(sources.coco, "annotations.json"), "manifest"),
+    "cvat": (export_of(sources.cvat, "annotations.xml"), "manifest"),
+    "webdataset": (export_of(sources.web_dataset, "t.tar"), "manifest"),
+}
 
 
 def audited(data, changes=None, given=None):
@@ -74,8 +151,10 @@ def audited(data, changes=None, given=None):
     return Audited(np.array([None if name is None else str(name) for name in names], object), data.classes, changes or {})
 
 
-def labels_of(target: Path, data):
+def labels_of(target: Path, options: ReadOptions):
     """Names by id, of what was written."""
+    if form_of(target) is not None or target.suffix == ".zst":
+        return open_reader(target, options).read().given_names.tolist()
     if target.is_dir():
         again = lp.read_images(target)
     elif target.suffix == ".npy":
@@ -86,8 +165,12 @@ def labels_of(target: Path, data):
     return sorted(zip([Path(name).name for name in again.ids], again.given_names, strict=True))
 
 
-@pytest.fixture(params=SOURCES)
+@pytest.fixture(params=[*SOURCES, *FORMS])
 def source(request, tmp_path):
+    """Name of the reader, path, options, and where to write."""
+    if request.param in FORMS:
+        make, reader = FORMS[request.param]
+        return reader, *make(tmp_path)
     return request.param, *SOURCES[request.param](tmp_path)
 
 
@@ -123,20 +206,24 @@ def test_it_is_written_back_with_other_labels_alone(source):
     data = open_reader(path, options).read()
     reader = reader_of(data.source)
     reader.write_back(target, audited(data), overwrite=False)
-    as_it_was = labels_of(target, data)
-    other = target.with_name("more" + target.suffix)
+    as_it_was = labels_of(target, options)
+    other = target.with_name(target.name.replace("out", "more"))
     changed = "dog" if data.given_names[5] == "cat" else "cat"
     reader.write_back(other, audited(data, {5: Change(changed, "reviewed by Ann")}), overwrite=False)
-    now = labels_of(other, data)
+    now = labels_of(other, options)
     assert [a for a, b in zip(as_it_was, now, strict=True) if a != b] in (
         ["cat"],
         ["dog"],
         [(Path(str(data.ids[5])).name, data.given_names[5])],
     )
     with pytest.raises(lp.BadInput, match="The file has changed"):
-        reader.write_back(target.with_name("no" + target.suffix), audited(data, given=data.given_names[::-1]), overwrite=False)
+        reader.write_back(
+            target.with_name(target.name.replace("out", "no")), audited(data, given=data.given_names[::-1]), overwrite=False
+        )
     with pytest.raises(lp.BadInput, match="Audit them again"):
-        reader.write_back(target.with_name("no" + target.suffix), audited(data, given=data.given_names[1:]), overwrite=False)
+        reader.write_back(
+            target.with_name(target.name.replace("out", "no")), audited(data, given=data.given_names[1:]), overwrite=False
+        )
 
 
 def test_arrays_are_written_into_arrays_of_their_type(tmp_path):

@@ -9,6 +9,7 @@ from typing import Any
 from labelproof.auditing import doubts
 from labelproof.auditing.encoded import AUTO
 from labelproof.auditing.findings import Audit
+from labelproof.auditing.folds import CrossValidation
 from labelproof.auditing.kinds import AUDITORS
 from labelproof.auditing.kinds.base import Auditor
 from labelproof.auditing.kinds.classes import matched
@@ -137,10 +138,8 @@ def audit(
         if ids is not None or classes is not None:
             raise BadInput("ids and classes come from the Dataset. Leave them out.")
         if pred_probs is None:
-            pred_probs, model = cross_validate(
-                dataset, estimator=estimator, encoder=encoder, n_folds=n_folds, n_repeats=n_repeats, n_jobs=n_jobs,
-                random_state=random_state, map_folds=map_folds,
-            )  # fmt: skip
+            how = CrossValidation(n_folds, n_repeats, n_jobs, random_state, map_folds)
+            pred_probs, model = cross_validate(dataset, how, estimator=estimator, encoder=encoder)
         checked, ids = dataset.labels, dataset.ids
     elif pred_probs is None and (not isinstance(labels, Labels) or AUDITORS[labels.kind].needs_probs):
         raise BadInput(

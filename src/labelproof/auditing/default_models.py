@@ -18,7 +18,7 @@ from sklearn.preprocessing import Normalizer, StandardScaler
 from labelproof.auditing.centroids import CentroidClassifier
 from labelproof.auditing.naive_bayes_weights import NaiveBayesWeights
 from labelproof.data.dataset import Dataset
-from labelproof.data.words import unit_of, vectorizer_for
+from labelproof.data.words import vectorizer, vectorizer_for
 from labelproof.errors import LabelproofWarning
 from labelproof.validation import RandomState, accepts_seed, seed_from
 
@@ -57,7 +57,7 @@ class Candidates:
     views : dict of str to rows
         What models are given: the items themselves, or what was made of them without labels.
     groups : list of list of Candidate
-        The first of each is the one taken where there is no search.
+        Settings of one model, or models of one kind.
     """
 
     views: dict[str, Any]
@@ -65,7 +65,11 @@ class Candidates:
 
 
 def candidates(
-    dataset: Dataset, features: npt.NDArray[np.float32] | None = None, encoder: str | None = None, *, random_state: RandomState = 0
+    dataset: Dataset,
+    features: npt.NDArray[np.float32] | None = None,
+    encoder: str | None = None,
+    *,
+    random_state: RandomState = 0,
 ) -> Candidates:
     """The models that may suit a `Dataset`.
 
@@ -124,7 +128,7 @@ def _on_features(found: Candidates, features: Any, view: str, k: int, *, neighbo
             found.groups.append([Candidate("class means", view, make_pipeline(Normalizer(), CentroidClassifier()))])
             return
     found.groups.append([Candidate(f"logistic regression, C={c:g}", view, linear(c)) for c in strengths])
-    if neighbours and n <= MOST_NEIGHBOURS:
+    if neighbours and 5 * NEIGHBOURS <= n <= MOST_NEIGHBOURS:
         nearest = KNeighborsClassifier(NEIGHBOURS, weights="distance", metric="cosine", algorithm="brute")
         found.groups.append([Candidate(f"{NEIGHBOURS} nearest neighbours", view, nearest)])
 
@@ -139,7 +143,7 @@ def _on_text(found: Candidates, dataset: Dataset, *, characters: bool) -> None:
         return
     found.groups.append([Candidate(f"logistic regression, C={c:g}", unit, _of_words(c)) for c in ON_WORDS])
     if characters and unit == "words":
-        found.views["characters"] = letters().fit_transform(dataset.x)
+        found.views["characters"] = vectorizer("letters").fit_transform(dataset.x)
         if not _many(found.views["characters"].shape[1], len(dataset.classes)):
             found.groups.append([Candidate("logistic regression, C=5", "characters", _of_words(5.0))])
 
@@ -180,15 +184,6 @@ def _of_words(strength: float) -> Any:
     return make_pipeline(NaiveBayesWeights(), LogisticRegression(C=strength, max_iter=1000))
 
 
-def letters() -> Any:
-    """TF-IDF of one to five characters within words."""
-    from labelproof.data.words import MOST_CHARACTERS, TfidfVectorizer
-
-    return TfidfVectorizer(
-        sublinear_tf=True, analyzer="char_wb", ngram_range=(1, 5), min_df=2, max_features=MOST_CHARACTERS, dtype=np.float32
-    )
-
-
 def _of_many(dataset: Dataset) -> CentroidClassifier:
     warnings.warn(
         f"{len(dataset.classes):,} classes are too many for logistic regression on texts; each is told by the mean of its texts.",
@@ -220,10 +215,3 @@ def _network(seed: int) -> Any:
     )
 
     return NoisyLabelClassifier("cross-entropy", epochs=14, random_state=seed)
-
-
-def tells_words(texts: Sequence[str]) -> bool:
-    """Whether texts have words, and in letters that an English model knows."""
-    some = "".join(map(str, texts[:: max(1, len(texts) // 500)]))
-    letters_ = [c for c in some if c.isalpha()]
-    return unit_of(texts) == "word" and bool(letters_) and sum(c.isascii() for c in letters_) >= 0.9 * len(letters_)

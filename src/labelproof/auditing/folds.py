@@ -3,15 +3,48 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
 from labelproof.errors import BadInput
-from labelproof.validation import UNLABELLED, AnyArray, IntArray, RandomState, seed_from
+from labelproof.validation import UNLABELLED, AnyArray, IntArray, RandomState
 
 NO_FOLD = -1
+MapFolds = Callable[..., Iterable[Any]]
+
+
+@dataclass(frozen=True)
+class CrossValidation:
+    """How a cross-validation runs; see `labelproof.out_of_sample_probs`."""
+
+    n_folds: int = 5
+    n_repeats: int = 1
+    n_jobs: int | None = None
+    random_state: RandomState = 0
+    map_folds: MapFolds = map
+
+    def __post_init__(self) -> None:
+        for name, value, least in (("n_folds", self.n_folds, 2), ("n_repeats", self.n_repeats, 1)):
+            if value < least:
+                raise BadInput(f"{name} is {value}. Give {least} or more.")
+
+    @property
+    def mapped(self) -> MapFolds:
+        """Runs the folds: as told, else one after the other, or in processes."""
+        if self.map_folds is not map or self.n_jobs in (None, 1):
+            return self.map_folds
+
+        def in_processes(function: Any, *columns: Iterable[Any]) -> Iterable[Any]:
+            from joblib import Parallel, delayed
+
+            jobs = (delayed(function)(*row) for row in zip(*columns, strict=True))
+            return Parallel(n_jobs=self.n_jobs, return_as="generator")(jobs)  # type: ignore[no-any-return]
+
+        return in_processes
 
 
 def assign_folds(
@@ -19,7 +52,7 @@ def assign_folds(
     classes: Sequence[object],
     n_folds: int,
     *,
-    random_state: RandomState = 0,
+    seed: int = 0,
     groups: AnyArray | None = None,
     copies: IntArray | None = None,
 ) -> IntArray:
@@ -33,7 +66,7 @@ def assign_folds(
         For messages.
     n_folds : int
         At least 2; fewer are made where no class has so many items.
-    random_state : int, RandomState, Generator or None, default=0
+    seed : int, default=0
     groups : ndarray, shape (n,), optional
         Rows of a group stay in one fold.
     copies : ndarray of int64, shape (n,), optional
@@ -58,7 +91,7 @@ def assign_folds(
             f"class {classes[alone]!r} has one example (row {row}): no model can both learn it and be tested on it. "
             "Add examples, merge the class with another, or remove this label."
         )
-    n_folds, seed = min(n_folds, int(counts.max())), seed_from(random_state)
+    n_folds = min(n_folds, int(counts.max()))
     fold = np.full(len(given), NO_FOLD, np.int64)
     if groups is not None:
         own = _joined(groups[labelled], None if copies is None else copies[labelled])
@@ -77,9 +110,9 @@ def assign_folds(
     chosen = given[labelled][first]
     found = _split(StratifiedKFold(min(n_folds, int(np.bincount(chosen).max())), shuffle=True, random_state=seed), chosen)
     fold[labelled] = found[of]
-    alone = [c for c in range(len(classes)) if counts[c] and len(np.unique(fold[labelled][given[labelled] == c])) == 1]
-    if alone:  # all examples of a class are copies: they must be in two folds, or no model learns the class
-        rows = labelled[np.isin(given[labelled], alone)]
+    together = [c for c in range(len(classes)) if counts[c] and len(np.unique(fold[labelled][given[labelled] == c])) == 1]
+    if together:  # all examples of a class are copies: they must be in two folds, or no model learns the class
+        rows = labelled[np.isin(given[labelled], together)]
         fold[rows] = (fold[rows] + np.arange(len(rows))) % (found.max() + 1)
     return fold
 

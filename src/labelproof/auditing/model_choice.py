@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from itertools import repeat
 from typing import Any
 
@@ -11,14 +11,13 @@ import numpy.typing as npt
 from sklearn.base import clone
 
 from labelproof.auditing.default_models import Candidate, Candidates
-from labelproof.auditing.folds import NO_FOLD
+from labelproof.auditing.folds import NO_FOLD, MapFolds
 from labelproof.errors import BadInput
 from labelproof.progress import track
 from labelproof.validation import FloatArray, IntArray, Json, take_rows
 
 ENOUGH = 1000  # tested items on which settings of one model are compared
 FLOOR = 1e-6
-MapFolds = Callable[..., Iterable[Any]]
 
 
 def out_of_fold(
@@ -42,9 +41,7 @@ def out_of_fold(
     )
     probs = np.zeros((len(given), k))
     share = np.bincount(given[labelled], minlength=k) / len(labelled)
-    for rows, (columns, of_test, of_unlabelled) in zip(
-        tests, track(found, "cross-validating", total=len(only)), strict=True
-    ):
+    for rows, (columns, of_test, of_unlabelled) in zip(tests, track(found, "cross-validating", total=len(only)), strict=True):
         unseen = np.setdiff1d(np.arange(k), columns)
         known = 1 - share[unseen].sum()
         for some, own in ((rows, of_test), (unlabelled, of_unlabelled)):

@@ -35,3 +35,12 @@ class ModelUsed:
     n_repeats: int
     seconds: float
     tried: list[Json] = field(default_factory=list)
+
+    @property
+    def said(self) -> str:
+        """For people, in one line."""
+        repeats = "" if self.n_repeats == 1 else f", {self.n_repeats} times"
+        return (
+            f"Model: {self.name}. Out of sample ({self.n_folds} folds{repeats}) it agrees with {self.accuracy:.0%} of the given "
+            f"labels; {self.seconds:.0f} s."
+        )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,8 +13,8 @@ import numpy.typing as npt
 from labelproof.auditing.default_models import Candidate, Candidates, candidates
 from labelproof.auditing.duplicates import copies_of
 from labelproof.auditing.encoded import AUTO, NONE, encoded
-from labelproof.auditing.folds import NO_FOLD, assign_folds
-from labelproof.auditing.model_choice import MapFolds, choose, loss_of, out_of_fold
+from labelproof.auditing.folds import NO_FOLD, CrossValidation, assign_folds
+from labelproof.auditing.model_choice import choose, loss_of, out_of_fold
 from labelproof.auditing.model_used import ModelUsed
 from labelproof.data.dataset import Dataset
 from labelproof.errors import BadInput
@@ -94,47 +95,36 @@ def out_of_sample_probs(
     >>> out_of_sample_probs(x, y, estimator=LogisticRegression(max_iter=1000)).shape
     (150, 3)
     """
-    how = {"n_folds": n_folds, "n_repeats": n_repeats, "random_state": random_state, "map_folds": _mapper(map_folds, n_jobs)}
+    how = CrossValidation(n_folds, n_repeats, n_jobs, random_state, map_folds)
     if isinstance(x, Dataset):
-        return cross_validate(x, estimator=estimator, encoder=encoder, groups=groups, **how).probs
+        return cross_validate(x, how, estimator=estimator, encoder=encoder, groups=groups).probs
     if labels is None or estimator is None:
         raise BadInput("labels and estimator are needed where x is not a Dataset.")
     coded = check_labels(labels, missing=missing)
     rows = np.asarray(x) if isinstance(x, list) else x
     found = Candidates({"x": rows}, [[Candidate(type(estimator).__name__, "x", _checked(estimator))]])
-    return _cross_validated(found, coded.codes, coded.classes, None, _groups(groups, len(coded.codes)), **how).probs
+    return _cross_validated(found, coded.codes, coded.classes, None, _groups(groups, len(coded.codes)), how).probs
 
 
 def cross_validate(
     dataset: Dataset,
+    how: CrossValidation,
     *,
     estimator: Any = None,
     encoder: Any = AUTO,
     groups: Any = None,
-    n_folds: int = 5,
-    n_repeats: int = 1,
-    n_jobs: int | None = None,
-    random_state: RandomState = 0,
-    map_folds: Any = map,
 ) -> OutOfSample:
     """As `out_of_sample_probs` of a `Dataset`, with what made the probabilities."""
     started = time.perf_counter()
-    seed = seed_from(random_state)
     features, name = encoded(dataset, NONE if estimator is not None and encoder == AUTO else encoder)
     if estimator is None:
-        found = candidates(dataset, features, name, random_state=seed)
+        found = candidates(dataset, features, name, random_state=seed_from(how.random_state))
     else:
-        view = dataset.x if features is None else features
-        found = Candidates(
-            {name or dataset.kind: view}, [[Candidate(type(estimator).__name__, name or dataset.kind, _checked(estimator))]]
-        )
-    probs, model = _cross_validated(
-        found, dataset.given, dataset.classes, copies_of(dataset, features),
-        _groups(dataset.groups if groups is None else groups, len(dataset)),
-        n_folds=n_folds, n_repeats=n_repeats, random_state=seed, map_folds=_mapper(map_folds, n_jobs),
-    )  # fmt: skip
-    seconds = round(time.perf_counter() - started, 2)
-    return OutOfSample(probs, ModelUsed(**{**vars(model), "encoder": name, "seconds": seconds}))
+        view, x = name or dataset.kind, dataset.x if features is None else features
+        found = Candidates({view: x}, [[Candidate(type(estimator).__name__, view, _checked(estimator))]])
+    own = _groups(dataset.groups if groups is None else groups, len(dataset))
+    probs, model = _cross_validated(found, dataset.given, dataset.classes, copies_of(dataset, features), own, how)
+    return OutOfSample(probs, replace(model, encoder=name, seconds=round(time.perf_counter() - started, 2)))
 
 
 def _cross_validated(
@@ -143,27 +133,20 @@ def _cross_validated(
     classes: Sequence[object],
     copies: IntArray | None,
     groups: npt.NDArray[Any] | None,
-    *,
-    n_folds: int,
-    n_repeats: int,
-    random_state: RandomState,
-    map_folds: MapFolds,
+    how: CrossValidation,
 ) -> OutOfSample:
-    for name, value, least in (("n_folds", n_folds, 2), ("n_repeats", n_repeats, 1)):
-        if value < least:
-            raise BadInput(f"{name} is {value}. Give {least} or more.")
-    seed, k = seed_from(random_state), len(classes)
+    seed, k = seed_from(how.random_state), len(classes)
     tried: list[Json] = []
     total: FloatArray = np.zeros((len(given), k))
     chosen: list[tuple[Candidate, FloatArray]] = []
-    for repeat in range(n_repeats):
-        fold = assign_folds(given, classes, n_folds, random_state=seed + repeat, groups=groups, copies=copies)
+    for repeat in range(how.n_repeats):
+        fold = assign_folds(given, classes, how.n_folds, seed=seed + repeat, groups=groups, copies=copies)
+        folds = range(int(fold.max()) + 1)
         if repeat == 0:
-            chosen = choose(found, given, k, fold, map_folds, tried)
+            chosen = choose(found, given, k, fold, how.mapped, tried)
         else:
-            folds = range(int(fold.max()) + 1)
             chosen = [
-                (one, out_of_fold(one.estimator, found.views[one.view], given, k, fold, folds, map_folds)) for one, _ in chosen
+                (one, out_of_fold(one.estimator, found.views[one.view], given, k, fold, folds, how.mapped)) for one, _ in chosen
             ]
         total += np.mean([probs for _, probs in chosen], axis=0)
     probs = total / total.sum(axis=1, keepdims=True)
@@ -173,8 +156,8 @@ def _cross_validated(
         encoder=None,
         accuracy=round(float((probs[labelled].argmax(axis=1) == given[labelled]).mean()), 4),
         loss=round(loss_of(probs, given, labelled), 4),
-        n_folds=int(fold.max()) + 1,
-        n_repeats=n_repeats,
+        n_folds=len(folds),
+        n_repeats=how.n_repeats,
         seconds=0.0,
         tried=tried if len(tried) > 1 else [],
     )
@@ -196,16 +179,3 @@ def _groups(groups: Any, n: int) -> npt.NDArray[Any] | None:
     if found.shape != (n,):
         raise BadInput(f"groups have shape {found.shape} for {n:,} items. Give one group an item.")
     return found
-
-
-def _mapper(map_folds: MapFolds, n_jobs: int | None) -> MapFolds:
-    """Folds one after the other, as told, or in processes."""
-    if map_folds is not map or n_jobs in (None, 1):
-        return map_folds
-
-    def in_processes(function: Any, *columns: Iterable[Any]) -> Iterable[Any]:
-        from joblib import Parallel, delayed
-
-        return Parallel(n_jobs=n_jobs, return_as="generator")(delayed(function)(*row) for row in zip(*columns, strict=True))  # type: ignore[no-any-return]
-
-    return in_processes

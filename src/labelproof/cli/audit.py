@@ -11,11 +11,12 @@ import typer
 from rich.markup import escape
 
 from labelproof.cli import options as opt
-from labelproof.cli.shared import app, out, print_files, print_rows, words
+from labelproof.cli.shared import app, out, print_files, print_rows, source_of, words
 from labelproof.errors import BadInput
 
 if TYPE_CHECKING:
     from labelproof.auditing.findings import Audit
+    from labelproof.auditing.folds import CrossValidation
     from labelproof.data.dataset import Dataset
     from labelproof.data.readers.base import ReadOptions
 
@@ -26,6 +27,10 @@ def audit_command(
     label: opt.Label = None,
     text: opt.Text = None,
     image: opt.Image = None,
+    images: opt.Images = None,
+    sheet: opt.Sheet = None,
+    sql: opt.Sql = None,
+    query: opt.Query = None,
     id_: opt.Id = None,
     labels: opt.Labels = None,
     pred_probs: Annotated[
@@ -43,7 +48,11 @@ def audit_command(
     missing: opt.Missing = None,
     encoding: opt.Encoding = None,
     classes: Annotated[str | None, typer.Option(help="Class of each probability column, comma-separated.")] = None,
+    encoder: opt.Encoder = "auto",
     folds: Annotated[int, typer.Option(min=2, help="Folds of the cross-validation.")] = 5,
+    repeats: Annotated[int, typer.Option(min=1, help="Cross-validations with other folds, whose results are averaged.")] = 1,
+    group: opt.Group = None,
+    jobs: Annotated[int, typer.Option(help="Folds that are fitted at a time, in processes of their own; -1: one a core.")] = 1,
     ray: Annotated[str | None, typer.Option(help="Run on a Ray cluster: host:port of its head, or local.")] = None,
     layer: Annotated[str | None, typer.Option(help="Of cells: the layer of counts; X where left out.")] = None,
     unlabeled: Annotated[str | None, typer.Option(help="Of cells: the annotation that means unlabelled.")] = None,
@@ -59,6 +68,7 @@ def audit_command(
 
     [bold]labelproof audit reviews.csv --label sentiment --text body --out audit/[/bold]
     """
+    from labelproof.auditing.folds import CrossValidation
     from labelproof.data.readers.base import ReadOptions
     from labelproof.report.html import part_of, write_report
     from labelproof.saving.folders import atomic_folder
@@ -68,6 +78,7 @@ def audit_command(
         options = ReadOptions(
             label=label, text=text, image=image, id=id_, embeddings=embeddings, ignore=ignore or (), keep=keep or (),
             missing=words(missing), encoding=encoding, layer=layer, unlabeled_category=unlabeled,
+            images=images, sheet=sheet, query=query, group=group,
         )  # fmt: skip
         names = None if classes is None else [name.strip() for name in classes.split(",")]
         if tags is not None:
@@ -75,27 +86,29 @@ def audit_command(
         elif model is not None and data is not None:
             found = _audit_cells(data, options, batch_key, seed)
         else:
-            found = _audit(data, options, labels, pred_probs, features, names, folds, ray, seed)
+            how = CrossValidation(folds, repeats, jobs, seed)
+            found = _audit(source_of(data, sql), options, labels, pred_probs, features, names, encoder, how, ray)
         found.write_into(partial)
         write_report(
-            found, partial / "report.html", title=f"{part_of(found).title} of {(data or labels or tags or folder).name}"
+            found,
+            partial / "report.html",
+            title=f"{part_of(found).title} of {(data or labels or tags or folder).name if sql is None else 'a query'}",
         )
     _print_audit(found, folder)
 
 
 def _audit(
-    data: Path | None,
+    data: Path | str | None,
     options: ReadOptions,
     labels: Path | None,
     pred_probs: Path | None,
     features: Path | None,
     classes: list[str] | None,
-    folds: int,
+    encoder: str,
+    how: CrossValidation,
     ray: str | None,
-    seed: int,
 ) -> Audit:
     from labelproof.auditing.audit import audit
-    from labelproof.auditing.out_of_sample import out_of_sample_probs
     from labelproof.auditing.sources import Ordered, open_source
     from labelproof.data.array_files import from_file
     from labelproof.data.readers import open_reader
@@ -122,8 +135,10 @@ def _audit(
         else open_reader(data, options).read()
     )
     if pred_probs is None:
-        made = out_of_sample_probs(dataset, n_folds=folds, random_state=seed, map_folds=map if ray is None else ray_map)
-        return audit(dataset, made)
+        how = how if ray is None else dataclasses.replace(how, map_folds=ray_map)
+        return audit(dataset, encoder=encoder, **vars(how))
+    if encoder != "auto" or options.group is not None:
+        raise BadInput("--encoder and --group are of the model that is cross-validated. Leave them out beside --pred-probs.")
     source = open_source(_probs(pred_probs))
     return audit(dataset, source if classes is None else Ordered(source, _class_order(classes, dataset)))
 
@@ -204,6 +219,8 @@ def _print_audit(found: Audit, folder: Path) -> None:
         out.print(
             f"[yellow]{len(found.skipped):,} items could not be read[/yellow] and are listed in summary.json, e.g. {escape(found.skipped[0][0])}."
         )
+    if found.model is not None:
+        out.print(f"[dim]{escape(found.model.said)}[/dim]", highlight=False)
     unlabelled = found.n - found.labelled
     if unlabelled:
         out.print(f"{unlabelled:,} items have no label and were not audited.")

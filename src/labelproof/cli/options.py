@@ -10,11 +10,18 @@ import typer
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace a result that is already there.")]
 Seed = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Random seed: the same seed gives the same result.")]
 Data = Annotated[
-    Path | None, typer.Argument(help="Table (.csv .tsv .parquet), picture manifest, folder of class folders, or cells (.h5ad).")
+    Path | None,
+    typer.Argument(help="Table (.csv .jsonl .parquet .xlsx …), folder of class folders, export of a tool, or cells (.h5ad)."),
 ]
 Label = Annotated[str | None, typer.Option(help="Column of given labels.")]
 Text = Annotated[str | None, typer.Option(help="Column of text to learn from.")]
 Image = Annotated[str | None, typer.Option(help="Column of picture paths (a manifest).")]
+Images = Annotated[str | None, typer.Option(help="Folder of the pictures that a table or an export names, if not beside it.")]
+Sheet = Annotated[str | None, typer.Option(help="Of a workbook (.xlsx .ods): the sheet that is the table.")]
+Sql = Annotated[
+    str | None, typer.Option(help="Instead of a file, a database by its URL: sqlite:///FILE, postgresql://user@host/name.")
+]
+Query = Annotated[str | None, typer.Option(help="With --sql: the SELECT whose rows are the items, with ORDER BY.")]
 Id = Annotated[str | None, typer.Option("--id", help="Column of unique names; row numbers otherwise.")]
 Labels = Annotated[Path | None, typer.Option(help="Given labels as .npy.")]
 Features = Annotated[Path | None, typer.Option(help="Features (n, d) or pictures (n, h, w) as .npy, or FILE.npz:NAME.")]
@@ -25,5 +32,15 @@ Missing = Annotated[
     typer.Option(help="Labels that mean no label, comma-separated, instead of NaN, NA, N/A, null, None; '' for none of these."),
 ]
 Encoding = Annotated[str | None, typer.Option(help="Encoding of a text file that is not UTF-8, e.g. latin-1 or cp1252.")]
+Encoder = Annotated[
+    str,
+    typer.Option(
+        help="What makes features of texts or pictures: auto (what is installed), none, st:NAME, hf:NAME, onnx:FOLDER, minilm, "
+        "efficientnet-lite2."
+    ),
+]
+Group = Annotated[
+    str | None, typer.Option(help="Column, such as a document or a patient, whose rows of one value stay in one fold.")
+]
 Ignore = Annotated[list[str] | None, typer.Option(help="Column not to learn from; may be repeated.")]
 Keep = Annotated[list[str] | None, typer.Option(help="Column to learn from although it gives the label away; may be repeated.")]

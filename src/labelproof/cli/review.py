@@ -82,7 +82,7 @@ def review(
 def apply_command(
     folder: Folder,
     target: Annotated[
-        Path, typer.Option("--out", help="Table to write (.csv .tsv .parquet), or a folder where the data are one.")
+        Path, typer.Option("--out", help="Table to write (.csv .tsv .parquet), or a file or folder like the input.")
     ] = Path("clean.csv"),
     obvious: Annotated[
         bool, typer.Option("--obvious", help="Also replace obvious errors that nobody reviewed by the suggestion.")

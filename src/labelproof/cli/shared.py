@@ -14,7 +14,7 @@ from rich.markup import escape
 from rich.segment import Segment
 from rich.table import Table
 
-from labelproof.errors import LabelproofError, LabelproofWarning
+from labelproof.errors import BadInput, LabelproofError, LabelproofWarning
 
 if TYPE_CHECKING:
     pass
@@ -45,6 +45,13 @@ app = typer.Typer(
 )
 out = SafeConsole()
 err = SafeConsole(stderr=True)
+
+
+def source_of(data: Path | None, sql: str | None) -> Path | str | None:
+    """What is read: a path, or the URL of a database."""
+    if sql is not None and data is not None:
+        raise BadInput("--sql stands for a file: leave out one of them.")
+    return data if sql is None else sql
 
 
 def words(given: str | None) -> list[str] | None:

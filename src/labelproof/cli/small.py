@@ -16,11 +16,13 @@ from labelproof.cli.shared import app, out, print_files, words
 
 @app.command()
 def simulate(
-    data: Annotated[Path, typer.Argument(help="Clean table (.csv .tsv .parquet).")],
+    data: Annotated[Path, typer.Argument(help="Clean table (.csv .jsonl .parquet …).")],
     label: Annotated[str, typer.Option(help="Column of clean labels.")],
     noise: Annotated[str, typer.Option(help="symmetric, pair, or instance (needs numeric columns).")] = "symmetric",
     rate: Annotated[float, typer.Option(min=0.0, max=1.0, help="Share of labels that go wrong.")] = 0.2,
-    target: Annotated[Path, typer.Option("--out", help="Table to write (.csv .tsv .parquet).")] = Path("dirty.csv"),
+    target: Annotated[
+        Path, typer.Option("--out", help="Table to write (.csv .tsv .parquet), or a file like the input.")
+    ] = Path("dirty.csv"),
     missing: opt.Missing = None,
     encoding: opt.Encoding = None,
     overwrite: opt.Overwrite = False,

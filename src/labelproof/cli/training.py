@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from labelproof.cli import options as opt
-from labelproof.cli.shared import app, out, print_rows, running_beside, words
+from labelproof.cli.shared import app, out, print_rows, running_beside, source_of, words
 from labelproof.errors import BadInput
 
 if TYPE_CHECKING:
@@ -27,6 +27,10 @@ def train(
     label: opt.Label = None,
     text: opt.Text = None,
     image: opt.Image = None,
+    images: opt.Images = None,
+    sheet: opt.Sheet = None,
+    sql: opt.Sql = None,
+    query: opt.Query = None,
     id_: opt.Id = None,
     labels: opt.Labels = None,
     features: opt.Features = None,
@@ -80,9 +84,9 @@ def train(
     with atomic_folder(folder, overwrite=overwrite) as partial:
         options = ReadOptions(
             label=label, text=text, image=image, id=id_, embeddings=embeddings, ignore=ignore or (), keep=keep or (),
-            missing=words(missing), encoding=encoding,
+            missing=words(missing), encoding=encoding, images=images, sheet=sheet, query=query,
         )  # fmt: skip
-        dataset = _dataset(data, labels, features, options)
+        dataset = _dataset(source_of(data, sql), labels, features, options)
         for leak in dataset.leaks:
             out.print(f"[yellow]note:[/yellow] {escape(leak.text)}", highlight=False)
         dataset, verified = with_verified(dataset, {} if reviews is None else read_verified(reviews, database))
@@ -107,7 +111,7 @@ def train(
     _print_trained(model, found, folder)
 
 
-def _dataset(data: Path | None, labels: Path | None, features: Path | None, options: ReadOptions) -> Dataset:
+def _dataset(data: Path | str | None, labels: Path | None, features: Path | None, options: ReadOptions) -> Dataset:
     from labelproof.data.readers import open_reader
     from labelproof.data.readers.arrays import read_arrays
 
@@ -169,12 +173,17 @@ def _print_trained(model: NoisyLabelClassifier, found: Audit, folder: Path) -> N
 @app.command()
 def predict(
     model: Annotated[Path, typer.Argument(help="Folder that labelproof train wrote.")],
-    data: Annotated[Path, typer.Argument(help="New items, in the form of those trained on; labels are not needed.")],
+    data: Annotated[
+        Path | None, typer.Argument(help="New items, in the form of those trained on; labels are not needed.")
+    ] = None,
     target: Annotated[Path, typer.Option("--out", help="Table to write (.csv .tsv .parquet).")] = Path("predictions.parquet"),
     sure: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="Below this probability the answer is marked: I don't know.")
     ] = 0.5,
     encoding: opt.Encoding = None,
+    sheet: opt.Sheet = None,
+    sql: opt.Sql = None,
+    query: opt.Query = None,
     overwrite: opt.Overwrite = False,
 ) -> None:
     """Predict labels, with probability, entropy, and a mark where the model does not know.
@@ -182,16 +191,21 @@ def predict(
     [bold]labelproof predict model/ new.csv --out predictions.parquet[/bold]
     """
     from labelproof.data.frames import check_table_target, write_frame
-    from labelproof.data.readers import reader_of
+    from labelproof.data.readers import for_new, reader_of
+    from labelproof.data.readers.base import ReadOptions
     from labelproof.estimators.noisy_label_classifier.noisy_label_classifier import NoisyLabelClassifier
     from labelproof.estimators.noisy_label_classifier.predictions import prediction_table
 
-    check_table_target(target, overwrite=overwrite, source=data)
+    source = source_of(data, sql)
+    if source is None:
+        raise BadInput("there is nothing to predict. Name a file or folder, or give --sql with --query.")
+    check_table_target(target, overwrite=overwrite, source=source)
     trained = NoisyLabelClassifier.load(model)
     reader = reader_of(trained.source_)
     if reader is None:
         raise BadInput("the model was not trained from a file, so it is not known how to read one. Use it from Python.")
-    x, ids = reader.read_new(data, encoding=encoding, projection=trained.projection_)
+    reader, place = for_new(reader, source, ReadOptions(sheet=sheet, query=query))
+    x, ids = reader.read_new(place, encoding=encoding, projection=trained.projection_)
     table = prediction_table(trained, x, ids, sure=sure)
     write_frame(table, target)
     unknown = int(table["dont_know"].sum())

@@ -6,12 +6,11 @@ as they are. Parquet keeps its schema, metadata, dictionaries, compression and r
 
 from __future__ import annotations
 
-import gzip
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, Any
 
 import numpy as np
 import polars as pl
@@ -19,9 +18,19 @@ import pyarrow as pa
 import pyarrow.compute
 import pyarrow.parquet
 
+from labelproof.data.compressed import compressing, promised
 from labelproof.data.delimited import Dialect, reading, records
-from labelproof.data.frames import CSV_SUFFIXES, PARQUET_SUFFIXES, RawTable, table_suffix, write_frame
+from labelproof.data.frames import (
+    CSV_SUFFIXES,
+    PARQUET_SUFFIXES,
+    Path_,
+    RawTable,
+    check_table_target,
+    table_suffix,
+    write_frame,
+)
 from labelproof.data.records import Records, scan
+from labelproof.data.tables import form_of
 from labelproof.errors import BadInput
 from labelproof.saving.files import atomic_stream, damaged, stamp_of
 from labelproof.validation import Json
@@ -88,7 +97,21 @@ def edits(
     return Edits(column, np.array(rows, np.int64), np.array(sources, np.int64), names, added or {})
 
 
-def copy_table(raw: RawTable, target: Path, change: Edits) -> None:
+def check_copy_target(target: Path, *, overwrite: bool, source: Path_) -> None:
+    """Check, before any work is done, that a copy of a table can be written to a path.
+
+    Raises
+    ------
+    BadInput
+    """
+    form = form_of(source)
+    if form is not None and form.takes(target):
+        form.check(target, overwrite=overwrite, source=str(source))
+    else:
+        check_table_target(target, overwrite=overwrite, source=source, also="" if form is None else form.also)
+
+
+def copy_table(raw: RawTable, target: Path, change: Edits, *, overwrite: bool = False) -> None:
     """Write a copy of a table; into another kind of file with the same values as far as that kind can hold them.
 
     Raises
@@ -100,8 +123,10 @@ def copy_table(raw: RawTable, target: Path, change: Edits) -> None:
         if name in raw.frame.columns:
             raise BadInput(f"{str(raw.path)!r} already has a column {name!r}, which would be written. Rename it first.")
     kind, goal = table_suffix(raw.path), table_suffix(target)
-    if kind in PARQUET_SUFFIXES and goal in PARQUET_SUFFIXES:
-        _copy_parquet(raw.path, target, change)
+    if raw.form is not None and raw.form.takes(target):
+        raw.form.copy(raw, target, change, overwrite=overwrite)
+    elif raw.form is None and kind in PARQUET_SUFFIXES and goal in PARQUET_SUFFIXES:
+        copy_parquet(raw.path, target, change)
     elif raw.dialect is not None and kind == goal:
         _copy_delimited(raw, raw.dialect, target, change)
     else:
@@ -109,8 +134,8 @@ def copy_table(raw: RawTable, target: Path, change: Edits) -> None:
 
 
 def _copy_delimited(raw: RawTable, dialect: Dialect, target: Path, change: Edits) -> None:
-    zipped = target.suffix.lower() == ".gz"
-    if change.nothing and zipped == dialect.compressed:
+    compression = promised(target)
+    if change.nothing and compression == dialect.compression:
         with atomic_stream(target) as out, raw.path.open("rb") as source:
             shutil.copyfileobj(source, out, PIECE)
         return
@@ -121,11 +146,10 @@ def _copy_delimited(raw: RawTable, dialect: Dialect, target: Path, change: Edits
         for row, at, text in zip(change.rows.tolist(), change.sources, texts, strict=True)
     ]
     added = [(name, [*column]) for name, column in change.added.items()]
-    if raw.starts is not None and dialect.is_utf8 and not dialect.compressed and not zipped and not added:
+    if raw.starts is not None and dialect.is_utf8 and not dialect.compression and not compression and not added:
         _patch(raw, dialect, target, field_number, list(zip(change.rows.tolist(), values, strict=True)))
         return
-    with atomic_stream(target) as out:
-        sink = cast(IO[bytes], gzip.GzipFile(fileobj=out, mode="wb", mtime=0, filename="")) if zipped else out
+    with atomic_stream(target) as out, compressing(out, compression) as sink:
         sink.write(dialect.bom)
         done = -1  # rows written; the header comes first
         for part in records(raw.path, dialect):
@@ -136,8 +160,6 @@ def _copy_delimited(raw: RawTable, dialect: Dialect, target: Path, change: Edits
             ]
             sink.write(_encoded(_edited(part, dialect, cells, added, done), dialect, raw.path))
             done += len(part)
-        if zipped:
-            sink.close()
 
 
 def _patch(raw: RawTable, dialect: Dialect, target: Path, field_number: int, cells: Sequence[tuple[int, str | None]]) -> None:
@@ -242,7 +264,7 @@ def _encoded(text: bytes, dialect: Dialect, path: Path) -> bytes:
         ) from error
 
 
-def _copy_parquet(path: Path, target: Path, change: Edits) -> None:
+def copy_parquet(path: Path, target: Path, change: Edits) -> None:
     with damaged(path, "Parquet file"), path.open("rb") as source:
         if change.nothing:
             with atomic_stream(target) as out:
@@ -252,28 +274,35 @@ def _copy_parquet(path: Path, target: Path, change: Edits) -> None:
         schema = file.schema_arrow
         for name in change.added:
             schema = schema.append(pa.field(name, pa.string()))
-        values = _new_values(file.read(columns=[change.column]).column(0), change)
+        column = edited_column(file.read(columns=[change.column]).column(0), change)
+        groups = (file.read_row_group(number) for number in range(file.num_row_groups))
         with atomic_stream(target) as out, pa.parquet.ParquetWriter(out, schema, **_as_written(file)) as writer:
-            for group in _groups(file, change, values, schema):
+            for group in edited(groups, column, schema, change):
                 writer.write_table(group, row_group_size=max(1, group.num_rows))
 
 
-def _groups(file: Any, change: Edits, values: Any, schema: Any) -> Iterator[Any]:
-    """The row groups, with cells changed and columns added."""
-    place, done = file.schema_arrow.get_field_index(change.column), 0
-    for number in range(file.num_row_groups):
-        group = file.read_row_group(number)
-        first, last = np.searchsorted(change.rows, [done, done + group.num_rows])
-        if last > first:
-            mask = np.zeros(group.num_rows, bool)
-            mask[change.rows[first:last] - done] = True
-            old = _decoded(group.column(place)).combine_chunks()
-            new = pa.compute.replace_with_mask(old, pa.array(mask), values.slice(first, last - first))
-            group = group.set_column(place, schema.field(place), _like(new, schema.field(place).type))
-        for name, column in change.added.items():
-            group = group.append_column(schema.field(name), pa.array(list(column[done : done + group.num_rows]), pa.string()))
-        done += group.num_rows
+def edited(groups: Iterable[Any], column: Any, schema: Any, change: Edits, *, everywhere: bool = False) -> Iterator[Any]:
+    """Parts of an Arrow table, with the new column in place of the old one (where it differs, or everywhere) and further ones."""
+    place, done = schema.get_field_index(change.column), 0
+    for group in groups:
+        end = done + group.num_rows
+        first, last = np.searchsorted(change.rows, [done, end])
+        if last > first or everywhere:
+            group = group.set_column(place, schema.field(place), column.slice(done, group.num_rows))
+        for name, more in change.added.items():
+            group = group.append_column(schema.field(name), pa.array(list(more[done:end]), pa.string()))
+        done = end
         yield group.cast(schema) if group.schema != schema else group
+
+
+def edited_column(column: Any, change: Edits) -> Any:
+    """A whole Arrow column with new values, in its own type, as one array."""
+    whole = _decoded(column).combine_chunks()
+    if isinstance(whole, pa.ChunkedArray):
+        whole = whole.chunk(0) if whole.num_chunks else pa.array([], whole.type)
+    mask = np.zeros(len(whole), bool)
+    mask[change.rows] = True
+    return _like(pa.compute.replace_with_mask(whole, pa.array(mask), _new_values(whole, change)), column.type)
 
 
 def _decoded(column: Any) -> Any:
@@ -291,19 +320,16 @@ def _like(array: Any, wanted: Any) -> Any:
 
 def _new_values(column: Any, change: Edits) -> Any:
     """The new values in the type of the column, in the order of ``change.rows``."""
-    plain = _decoded(column).combine_chunks()
-    if isinstance(plain, pa.ChunkedArray):
-        plain = plain.chunk(0) if plain.num_chunks else pa.array([], plain.type)
     index = pa.array([int(s) if s >= 0 else None for s in change.sources], pa.int64())
-    found = plain.take(index)
+    found = column.take(index)
     if not change.names or all(name is None for name in change.names.values()):
         return found
     typed = found.to_pylist()
     for place, row in enumerate(change.rows.tolist()):
         if row in change.names:
             name = change.names[row]
-            typed[place] = None if name is None else pa.scalar(name).cast(plain.type).as_py()
-    return pa.array(typed, plain.type)
+            typed[place] = None if name is None else pa.scalar(name).cast(column.type).as_py()
+    return pa.array(typed, column.type)
 
 
 def _as_written(file: Any) -> Json:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import codecs
-import gzip
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import IO, Any, cast
 
 import numpy as np
 
+from labelproof.data.compressed import Plain, compression_of
 from labelproof.data.records import Records, scan
 from labelproof.errors import BadInput
 
@@ -37,8 +37,8 @@ class Dialect:
         Name of a Python codec, without a byte order mark of its own.
     bom : bytes
         The byte order mark at the file's beginning, if any.
-    compressed : bool
-        Whether the file is gzipped.
+    compression : str
+        ``gzip``, ``zstd``, or the empty string.
     quoted_lines : bool
         Whether quoted fields may hold line ends; otherwise every line is a record.
     width : int
@@ -48,7 +48,7 @@ class Dialect:
     separator: str
     encoding: str = "utf-8"
     bom: bytes = b""
-    compressed: bool = False
+    compression: str = ""
     quoted_lines: bool = True
     width: int = 0
 
@@ -59,7 +59,7 @@ class Dialect:
 
     def open(self, path: Path) -> IO[bytes]:
         """The bytes of the file after its byte order mark, decompressed."""
-        file = cast(IO[bytes], gzip.open(path)) if self.compressed else path.open("rb")  # noqa: SIM115  # the caller closes it
+        file = cast(IO[bytes], Plain(path, self.compression))
         file.read(len(self.bom))
         return file
 
@@ -80,9 +80,8 @@ def detect(path: Path, separator: str, encoding: str | None = None) -> Dialect:
     BadInput
         For an unknown encoding, and for bytes that are no text.
     """
-    with path.open("rb") as file:
-        compressed = file.read(2) == b"\x1f\x8b"
-    dialect = Dialect(separator, compressed=compressed)
+    with reading(path):
+        dialect = Dialect(separator, compression=compression_of(path))
     with reading(path), dialect.open(path) as stream:
         start = stream.read(SAMPLE)
     bom, found = next(((mark, name) for mark, name in BOMS if start.startswith(mark)), (b"", None))

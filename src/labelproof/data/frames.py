@@ -5,9 +5,10 @@ from __future__ import annotations
 import io
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,15 +17,25 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
+from labelproof.data.compressed import compressing, plain_name, promised
 from labelproof.data.delimited import SEPARATORS, Dialect, detect, records
 from labelproof.data.records import Records
 from labelproof.data.schema import Schema
+from labelproof.data.tables import form_of
 from labelproof.errors import BadInput, LabelproofWarning, did_you_mean
-from labelproof.saving.files import atomic_write, damaged, existing, stamp_of
+from labelproof.saving.files import atomic_stream, damaged, existing, stamp_of
 from labelproof.validation import AnyArray
+
+if TYPE_CHECKING:
+    from labelproof.data.pictures import Picture
+    from labelproof.data.tables.base import TableForm
 
 CSV_SUFFIXES = {".csv": ",", ".tsv": "\t"}
 PARQUET_SUFFIXES = {".parquet", ".pq"}
+READ = (
+    "Tables are read from .csv, .tsv, .jsonl, .json (all also .gz or .zst), .parquet, .arrow, .xlsx and .ods files, and from folders "
+    "of .parquet files."
+)
 LARGEST_BLOCK = 2**31 - 1
 Path_ = str | os.PathLike[str]
 
@@ -36,14 +47,22 @@ class RawTable:
     Attributes
     ----------
     frame : polars.DataFrame
-        Of delimited text all columns as text, null where a field is empty; of Parquet as typed there.
+        Of delimited text all columns as text, null where a field is empty; of other forms as typed there.
     dialect : Dialect or None
-        ``None`` for Parquet.
+        Of delimited text.
     path : Path
     starts : ndarray of int64, shape (n + 1,), optional
         Of delimited text: the byte of the file's UTF-8 text, after its byte order mark, at which each row begins, and its end.
     stamp : tuple
         Size and time of the file when it was read.
+    form : TableForm, optional
+        Of neither delimited text nor a Parquet file.
+    held : object
+        What its form needs to write it back.
+    pictures : mapping of column to sequence of n pictures
+        Columns that hold pictures themselves.
+    beside : tuple of str
+        Folders beside the file where pictures that it names may be.
     """
 
     frame: pl.DataFrame
@@ -51,10 +70,14 @@ class RawTable:
     path: Path
     starts: npt.NDArray[np.int64] | None = None
     stamp: tuple[int, int] = (0, 0)
+    form: TableForm | None = None
+    held: Any = None
+    pictures: Mapping[str, Sequence[Picture]] = field(default_factory=dict)
+    beside: tuple[str, ...] = (".",)
 
     @property
     def separator(self) -> str | None:
-        """What separates fields, or ``None`` for Parquet."""
+        """What separates fields of delimited text."""
         return None if self.dialect is None else self.dialect.separator
 
     def column(self, name: str, option: str) -> pl.Series:
@@ -62,14 +85,16 @@ class RawTable:
         return column(self.frame, name, self.path, option)
 
 
-def read_raw(path: Path_, *, encoding: str | None = None, quiet: bool = False) -> RawTable:
-    """Read a table as it stands in its file.
+def read_raw(path: Path_, *, encoding: str | None = None, part: str | None = None, quiet: bool = False) -> RawTable:
+    """Read a table as it stands in its source.
 
     Parameters
     ----------
-    path : path of a .csv or .tsv file, which may be gzipped, or of a .parquet file
+    path : path of a .csv or .tsv file, which may be compressed, of a .parquet file, or of a form in `labelproof.data.tables`
     encoding : str, optional
-        Of delimited text; found by its byte order mark or zero bytes otherwise, UTF-8 where there are none.
+        Of text; found by its byte order mark or zero bytes otherwise, UTF-8 where there are none.
+    part : str, optional
+        A sheet of a workbook, or the query of a database.
     quiet : bool
         Do not say what was inferred.
 
@@ -78,12 +103,15 @@ def read_raw(path: Path_, *, encoding: str | None = None, quiet: bool = False) -
     BadInput
         For a missing, empty, ragged, damaged or undecodable file, with the line, and for an unknown kind of file.
     """
+    form = form_of(path)
+    if form is not None:
+        return form.read(str(path), encoding=encoding, part=part, quiet=quiet)
     file = existing(path, "file")
     if file.is_dir():
         raise BadInput(f"{str(file)!r} is a folder, not a table. For pictures in class folders leave out --label.")
     suffix = table_suffix(file)
     if suffix is None:
-        raise BadInput(f"{str(file)!r} ends in {file.suffix!r}. Tables are read from .csv, .tsv (also .gz), .parquet or .pq.")
+        raise BadInput(f"{str(file)!r} ends in {file.suffix!r}. {READ}")
     with damaged(file):
         if file.stat().st_size == 0:
             raise BadInput(f"{str(file)!r} is empty. Give a table with a header line and one line per item.")
@@ -94,6 +122,11 @@ def read_raw(path: Path_, *, encoding: str | None = None, quiet: bool = False) -
     if table.frame.height == 0:
         raise BadInput(f"{str(file)!r} has a header but no rows. Give one line per item.")
     return table
+
+
+def located(path: Path_) -> str:
+    """The whole path of a file or folder; a URL as it is."""
+    return str(path) if "://" in str(path) else str(Path(path).resolve())
 
 
 def read_frame(path: Path_, *, text_columns: Sequence[str] = ()) -> pl.DataFrame:
@@ -135,8 +168,8 @@ def read_parquet(file: Path, columns: Sequence[str] | None = None) -> pl.DataFra
 
 
 def table_suffix(path: Path) -> str | None:
-    """The ending that says what kind of table a file is, without ``.gz``; ``None`` where it is no table."""
-    name = path.name.lower().removesuffix(".gz")
+    """The ending that says what kind of table a file is, without ``.gz`` or ``.zst``; ``None`` where it is no table."""
+    name = plain_name(path)
     return next((suffix for suffix in (*CSV_SUFFIXES, *PARQUET_SUFFIXES) if name.endswith(suffix)), None)
 
 
@@ -250,7 +283,7 @@ def _by_arrow(file: Path, dialect: Dialect, width: int, found: _Survey) -> pl.Da
         column_types=dict.fromkeys(names, pa.large_string()), strings_can_be_null=True, null_values=[""]
     )
     parse = pa.csv.ParseOptions(delimiter=dialect.separator, newlines_in_values=found.spanning)
-    plain = dialect.is_utf8 and not dialect.compressed
+    plain = dialect.is_utf8 and not dialect.compression
     source: object = pa.OSFile(str(file)) if plain else io.BytesIO(b"".join(part.text for part in records(file, dialect)))
     try:
         table = pa.csv.read_csv(source, read_options=read, parse_options=parse, convert_options=convert)
@@ -271,12 +304,12 @@ def _by_positions(file: Path, dialect: Dialect, width: int) -> pl.DataFrame:
     return pl.DataFrame({f"f{i}": pl.Series(held[1:], dtype=pl.String) for i, held in enumerate(columns)})
 
 
-def check_table_target(path: Path_, *, overwrite: bool, source: Path_) -> Path:
+def check_table_target(path: Path_, *, overwrite: bool, source: Path_, also: str = "") -> Path:
     """Check, before any work is done, that a table can be written to a path: not the input, a known kind, not there yet."""
     goal = Path(path)
     check_target(goal, overwrite=overwrite, source=source)
     if table_suffix(goal) is None:
-        raise BadInput(f"--out {str(goal)!r} ends in {goal.suffix!r}. Write to .csv, .tsv, .parquet or .pq.")
+        raise BadInput(f"--out {str(goal)!r} ends in {goal.suffix!r}. Write to .csv, .tsv, .parquet or .pq{also}.")
     return goal
 
 
@@ -286,7 +319,7 @@ def check_target(goal: Path, *, overwrite: bool, source: Path_) -> None:
         raise BadInput(f"--out {str(goal)!r} is a folder. Name a file.")
     if goal.exists() and not overwrite:
         raise BadInput(f"{str(goal)!r} exists. Add --overwrite to replace it, or choose another --out.")
-    if goal.exists() and goal.samefile(source):
+    if goal.exists() and Path(source).exists() and goal.samefile(source):
         raise BadInput(f"{str(goal)!r} is the input, which is never modified. Choose another --out.")
 
 
@@ -298,12 +331,8 @@ def write_frame(frame: pl.DataFrame, path: Path) -> None:
         frame.write_csv(buffer, separator=CSV_SUFFIXES[suffix])
     else:
         frame.write_parquet(buffer)
-    data = buffer.getvalue()
-    if path.suffix.lower() == ".gz":
-        import gzip
-
-        data = gzip.compress(data)
-    atomic_write(path, data)
+    with atomic_stream(path) as out, compressing(out, promised(path)) as sink:
+        sink.write(buffer.getvalue())
 
 
 def column(frame: pl.DataFrame, name: str, file: Path_, option: str) -> pl.Series:

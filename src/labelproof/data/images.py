@@ -20,7 +20,7 @@ Decoded = npt.NDArray[np.uint8]
 
 
 def decode_all(
-    files: Sequence[Picture], names: Sequence[object] | AnyArray, size: int, *, quiet: bool = False
+    files: Sequence[Picture], names: Sequence[object] | AnyArray, size: int, *, quiet: bool = False, smooth: bool = False
 ) -> tuple[Decoded, list[int], list[tuple[str, str]]]:
     """Pictures that can be read, packed to the front of (n, size, size, 3), their numbers, and the others with the reason."""
     pixels = np.empty((len(files), size, size, 3), np.uint8)
@@ -28,7 +28,7 @@ def decode_all(
     skipped: list[tuple[str, str]] = []
     for i, file in enumerate(files if quiet else track(files, "reading pictures")):
         try:
-            pixels[len(kept)] = np.asarray(read_picture(file, size, square=True))
+            pixels[len(kept)] = np.asarray(read_picture(file, size, square=True, smooth=smooth))
         except BadInput as problem:
             skipped.append((str(names[i]), str(problem)))
         else:
@@ -36,7 +36,9 @@ def decode_all(
     return pixels, kept, skipped
 
 
-def decode_each(files: Sequence[Picture], names: Sequence[object] | AnyArray, size: int, *, quiet: bool = False) -> Decoded:
+def decode_each(
+    files: Sequence[Picture], names: Sequence[object] | AnyArray, size: int, *, quiet: bool = False, smooth: bool = False
+) -> Decoded:
     """Pictures (n, size, size, 3), where each must be readable.
 
     Raises
@@ -44,7 +46,7 @@ def decode_each(files: Sequence[Picture], names: Sequence[object] | AnyArray, si
     BadInput
         Naming the first that is not.
     """
-    pixels, _, skipped = decode_all(files, names, size, quiet=quiet)
+    pixels, _, skipped = decode_all(files, names, size, quiet=quiet, smooth=smooth)
     if skipped:
         raise BadInput(f"picture {skipped[0][0]!r} {skipped[0][1]}. Repair or remove it; {len(skipped)} in all.")
     return pixels

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import os
+import re
 import shutil
 import warnings
 from collections import Counter
@@ -12,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from labelproof.data.frames import label_values, read_raw
+from labelproof.data.frames import RawTable, label_values, read_raw
 from labelproof.data.pictures import Picture
 from labelproof.errors import BadInput, LabelproofWarning
 from labelproof.saving.files import existing
@@ -22,6 +24,7 @@ from labelproof.validation import AnyArray
 SUFFIXES = {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pbm"}
 SPLITS = {"train", "training", "val", "valid", "validation", "dev", "test", "testing"}
 NO_CLASSES = {"__MACOSX"}
+URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 UNLABELLED = ".unlabelled"  # hidden, so that it is no class when the copy is read
 
 
@@ -50,9 +53,17 @@ class PictureFiles:
 
 
 def list_pictures(
-    root: Path, label: str | None, image: str | None, id: str | None, *, encoding: str | None = None, quiet: bool = False
+    root: Path,
+    label: str | None,
+    image: str | None,
+    id: str | None,
+    *,
+    folder: str | None = None,
+    encoding: str | None = None,
+    part: str | None = None,
+    quiet: bool = False,
 ) -> PictureFiles:
-    """The pictures of a folder of class folders, or of a manifest.
+    """The pictures of a folder of class folders, or of a manifest, whose paths are relative to ``folder`` or to where it is.
 
     Raises
     ------
@@ -64,11 +75,14 @@ def list_pictures(
         Naming the endings of files in class folders that are no pictures, and how many there are.
     """
     existing(root, "image folder" if label is None else "manifest")
-    if root.is_dir():
+    if label is None and root.is_dir():
         return _walk(root, quiet)
     if label is None or image is None:
         raise BadInput(f"{str(root)!r} is a file: give --label and --image, its columns of labels and of picture paths.")
-    return _manifest(root, label, image, id, encoding, quiet)
+    raw = read_raw(root, encoding=encoding, part=part, quiet=quiet)
+    labels = label_values(raw.column(label, "--label"))
+    files, names = named_pictures(raw, image, folder)
+    return PictureFiles(files, labels, names if id is None else label_values(raw.column(id, "--id"), "--id"))
 
 
 def pictures_below(root: Path) -> list[Path]:
@@ -119,17 +133,57 @@ def class_depth(root: Path, files: Sequence[Path]) -> int:
     return int(splits and all(len(parts) > 2 for parts in paths if len(parts) > 1))
 
 
-def _manifest(file: Path, label: str, image: str, id: str | None, encoding: str | None, quiet: bool) -> PictureFiles:
-    raw = read_raw(file, encoding=encoding, quiet=quiet)
-    labels = label_values(raw.column(label, "--label"))
-    paths = raw.column(image, "--image").to_list()
-    if None in paths:
-        raise BadInput(f"--image {image!r} is empty in row {paths.index(None)} of {str(file)!r}. Fill in the path.")
-    odd = next((i for i, path in enumerate(paths) if not isinstance(path, str)), None)
+def named_pictures(raw: RawTable, image: str, folder: str | None = None) -> tuple[Sequence[Picture], AnyArray]:
+    """The pictures that a column of a table names or holds, and their names.
+
+    Parameters
+    ----------
+    raw : RawTable
+    image : str
+    folder : str, optional
+        What paths are relative to; where left out, the folder of the table, or one beside it if the form has such.
+
+    Raises
+    ------
+    BadInput
+        For a value that is no path, and for a URL: nothing is downloaded.
+    """
+    names = raw.column(image, "--image").to_list()
+    if None in names:
+        raise BadInput(f"--image {image!r} is empty in row {names.index(None)} of {str(raw.path)!r}. Fill in the path.")
+    if image in raw.pictures:
+        return raw.pictures[image], np.array(names, dtype=object)
+    odd = next((i for i, path in enumerate(names) if not isinstance(path, str)), None)
     if odd is not None:
-        raise BadInput(f"--image {image!r} holds {type(paths[odd]).__name__}s, not paths. Name the column of picture paths.")
-    names = np.array(paths, dtype=object) if id is None else label_values(raw.column(id, "--id"), "--id")
-    return PictureFiles([file.parent / p for p in paths], labels, names)
+        raise BadInput(f"--image {image!r} holds {type(names[odd]).__name__}s, not paths. Name the column of picture paths.")
+    roots = [raw.path.parent / name for name in raw.beside] if folder is None else [Path(folder)]
+    files = [_named(name, roots, row, image, raw.path) for row, name in enumerate(names)]
+    short = [f"picture {row}" if name.startswith("data:") else name for row, name in enumerate(names)]
+    return files, np.array(short, dtype=object)
+
+
+@dataclass(frozen=True)
+class _DataUrl:
+    """Opens the picture that a ``data:`` URL holds."""
+
+    url: str
+
+    def __call__(self) -> bytes:
+        try:
+            return base64.b64decode(self.url.partition(",")[2], validate=True)
+        except ValueError as error:
+            raise BadInput(f"cannot be decoded (its data: URL is no base64: {error})") from error
+
+
+def _named(name: str, roots: Sequence[Path], row: int, image: str, file: Path) -> Picture:
+    if name.startswith("data:"):
+        return _DataUrl(name)
+    if URL.match(name):
+        raise BadInput(
+            f"--image {image!r} row {row} of {str(file)!r} is a URL: {name[:80]!r}. Nothing is downloaded: download the pictures, "
+            "and name the files."
+        )
+    return next((found for root in roots if len(roots) > 1 and (found := root / name).exists()), roots[0] / name)
 
 
 def copy_pictures(root: Path, target: Path, moved: Mapping[str, str | None], *, overwrite: bool) -> None:

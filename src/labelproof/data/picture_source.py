@@ -39,7 +39,7 @@ class FileSource:
         For messages.
     """
 
-    def __init__(self, files: Sequence[Picture], names: Sequence[object]) -> None:
+    def __init__(self, files: Sequence[Picture], names: Sequence[object] | AnyArray) -> None:
         self.files, self.names = files, names
 
     def __len__(self) -> int:
@@ -60,7 +60,7 @@ class FileSource:
 
     def decoded(self, rows: IntArray, size: int) -> npt.NDArray[np.uint8]:
         """Each scaled to ``size`` x ``size``, as everyone sees it."""
-        return decode_each([self.files[i] for i in rows], [self.names[i] for i in rows], size, quiet=True)
+        return decode_each([self.files[i] for i in rows], [self.names[i] for i in rows], size, quiet=True, smooth=True)
 
 
 class ArraySource:

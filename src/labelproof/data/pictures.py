@@ -52,7 +52,7 @@ class _Memory:
 _turns, _memory = threading.BoundedSemaphore(AT_A_TIME), _Memory(MOST_BYTES)
 
 
-def read_picture(file: Picture, size: int, *, square: bool = False) -> Image.Image:
+def read_picture(file: Picture, size: int, *, square: bool = False, smooth: bool = False) -> Image.Image:
     """Open a picture as everyone sees it: RGB, upright, 8 bits a channel, its first frame.
 
     16-bit integers are scaled by 65,535; 32-bit integers too where they fit, else by the file's own range; floats by 1 or
@@ -67,6 +67,8 @@ def read_picture(file: Picture, size: int, *, square: bool = False) -> Image.Ima
         Pixels. The picture is scaled down to be at most so wide and high.
     square : bool, default=False
         Scale to ``size`` x ``size`` instead, up or down, each pixel the mean of what it covers.
+    smooth : bool, default=False
+        With ``square``: bicubic instead, as pretrained networks know pictures; a small one is enlarged without steps.
 
     Returns
     -------
@@ -81,7 +83,7 @@ def read_picture(file: Picture, size: int, *, square: bool = False) -> Image.Ima
     with _turns, warnings.catch_warnings(), ExitStack() as held:
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the limit here is another
         try:
-            return _read(file, size, square, held)
+            return _read(file, size, square, smooth, held)
         except Exception as error:  # decoders raise anything: struct.error, MemoryError, IndexError, OverflowError …
             traceback.clear_frames(error.__traceback__)  # which hold the picture
             if isinstance(error, BadInput):
@@ -104,7 +106,7 @@ def _one_line(error: Exception) -> str:
     return "".join(c if c.isprintable() else "?" for c in text)[:120]
 
 
-def _read(file: Picture, size: int, square: bool, held: ExitStack) -> Image.Image:
+def _read(file: Picture, size: int, square: bool, smooth: bool, held: ExitStack) -> Image.Image:
     source = file if isinstance(file, Path) else file()
     if isinstance(source, Path) and not source.is_file():
         raise BadInput("is not a file" if source.exists() else "file not found")
@@ -126,7 +128,7 @@ def _read(file: Picture, size: int, square: bool, held: ExitStack) -> Image.Imag
         width, height = picture.size  # of a drafted JPEG, and of a TIFF that lay on its side
         small, factors, ground = reduced(picture, least)
         turn = TURNS.get(picture.getexif().get(ORIENTATION, 1))
-    kernel = Image.Resampling.BOX if square else Image.Resampling.BICUBIC
+    kernel = Image.Resampling.BOX if square and not smooth else Image.Resampling.BICUBIC
     small = laid(small.resize(wanted, kernel, box=(0, 0, width / factors[0], height / factors[1])), ground)
     return small.transpose(Image.Transpose[turn]) if turn else small
 

@@ -55,8 +55,19 @@ def vectorizer_for(texts: Sequence[str], **options: object) -> TfidfVectorizer:
 
 
 def vectorizer(unit: str, **options: object) -> TfidfVectorizer:
-    """TF-IDF of ``word`` or ``char``."""
+    """TF-IDF of ``word``, of ``char``, or of the ``letters`` within words, one to five at a time."""
+    if unit == "letters":
+        return TfidfVectorizer(
+            sublinear_tf=True, analyzer="char_wb", ngram_range=(1, 5), min_df=2, max_features=MOST_CHARACTERS, **options
+        )
     if unit == "char":
         options.setdefault("max_features", MOST_CHARACTERS)
         return TfidfVectorizer(sublinear_tf=True, analyzer="char", ngram_range=(1, 3), **options)
     return TfidfVectorizer(sublinear_tf=True, ngram_range=(1, 2), token_pattern=WORD, **options)
+
+
+def in_english_letters(texts: Sequence[str]) -> bool:
+    """Whether texts have words that recur, nine tenths of whose letters are from a to z."""
+    some = "".join(map(str, texts[:: max(1, len(texts) // SAMPLE)]))
+    letters = sum(c.isalpha() for c in some)
+    return unit_of(texts) == "word" and letters > 0 and sum(c.isalpha() and c.isascii() for c in some) >= 0.9 * letters

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import polars as pl
 import polars.selectors as cs
 
-from labelproof.data.copies import copy_table, edits
-from labelproof.data.frames import check_table_target, read_raw
+from labelproof.data.copies import check_copy_target, copy_table, edits
+from labelproof.data.frames import read_raw
 from labelproof.data.readers.table import CLEAN_SUFFIX, label_codes
 from labelproof.data.schema import Schema
 from labelproof.errors import BadInput, did_you_mean
@@ -35,11 +36,11 @@ def simulate_table(
 
     Parameters
     ----------
-    path : path of a .csv, .tsv or .parquet file
+    path : path of a table in a form that `labelproof.data.frames.read_raw` reads
     label : str
     noise : {"symmetric", "pair", "instance"}
     rate : float in [0, 1]
-    target : path of a .csv, .tsv or .parquet file
+    target : path of a .csv, .tsv or .parquet file, or of one like the input
     seed : int
     missing : sequence of str, optional
         Labels that mean unlabelled; see `labelproof.validation.check_labels`.
@@ -55,7 +56,8 @@ def simulate_table(
     ------
     BadInput
     """
-    goal = check_table_target(target, overwrite=overwrite, source=path)
+    goal = Path(target)
+    check_copy_target(goal, overwrite=overwrite, source=path)
     raw = read_raw(path, encoding=encoding)
     coded = label_codes(raw, label, missing)
     rows = np.flatnonzero(coded.codes >= 0)
@@ -75,5 +77,5 @@ def simulate_table(
         raise BadInput(f"--noise is {noise!r}. {did_you_mean(noise, NOISES)}Choose from {', '.join(NOISES)}.")
     new = {int(rows[i]): str(coded.classes[noisy.labels[i]]) for i in np.flatnonzero(noisy.changed)}
     clean = {label + CLEAN_SUFFIX: raw.frame[label].cast(pl.String).to_list()}
-    copy_table(raw, goal, edits(label, coded.codes, coded.classes, new, clean))
+    copy_table(raw, goal, edits(label, coded.codes, coded.classes, new, clean), overwrite=overwrite)
     return int(noisy.changed.sum()), len(rows)

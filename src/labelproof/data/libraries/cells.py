@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import polars as pl
@@ -39,8 +40,10 @@ class Cells(Held):
     def read(self, asked: Asked) -> Dataset:
         if asked.label is None:
             raise BadInput(f"label is missing: which column of obs holds the labels? It has: {', '.join(self.columns[:30])}.")
-        asked.only("an AnnData, whose genes are learned from")
-        return CellsReader("AnnData", asked.label, missing=asked.missing).read_from(self.given, self.ids(asked.ids))
+        replace(asked, group=None).only("an AnnData, whose genes are learned from")
+        return CellsReader("AnnData", asked.label, missing=asked.missing, group=asked.group).read_from(
+            self.given, self.ids(asked.ids)
+        )
 
     def joined(self, found: pl.DataFrame) -> Any:
         """A copy with further columns of ``obs``, names as categories, as files hold them."""

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from labelproof.data.tables import form_of
 from labelproof.errors import BadInput
 from labelproof.labels.registry import Registry
 from labelproof.validation import Json
 
 if TYPE_CHECKING:
     from labelproof.data.readers.base import Reader, ReadOptions
+    from labelproof.data.tables.base import TableForm
 
 READERS: Registry[type[Reader]] = Registry(
     "reader",
@@ -35,11 +38,51 @@ def open_reader(path: str | os.PathLike[str], options: ReadOptions) -> Reader:
     BadInput
         If a needed option is missing, or an option is of another reader.
     """
-    place = Path(path)
+    source = os.fspath(path)
+    form = form_of(source)
+    _check_part(form, options)
+    if form is not None:
+        source = form.known_as(source)
+        options = form.completed(source, options)
+    place = Path(source)
     found = next((READERS[name] for name in reversed(list(READERS)) if READERS[name].fits(place, options)), READERS["table"])
     if (options.ignore or options.keep) and found.kind != "table":
         raise BadInput("--ignore and --keep name columns of a table to learn from or not. Leave them out here.")
-    return found.of(place, options)
+    if options.images is not None and found.kind != "manifest":
+        raise BadInput("--images is the folder of pictures that a table or an export names. Leave it out here.")
+    if options.group is not None and "group" not in {part.name for part in fields(found)}:
+        raise BadInput(f"--group names a column, and {source!r} is read without columns to name. Leave it out.")
+    reader = found.of(place, options)
+    return _of_url(reader, source) if "://" in source else reader
+
+
+def for_new(reader: Reader, path: str | os.PathLike[str], options: ReadOptions) -> tuple[Reader, str | os.PathLike[str]]:
+    """A reader for new items in a path, which may be another sheet or what another query finds; and what the path is known as."""
+    form = form_of(path)
+    _check_part(form, options)
+    if form is None:
+        return reader, path
+    place = form.known_as(os.fspath(path))
+    if options.query is None and form.part == "--query":
+        raise BadInput("--sql needs --query, the SELECT whose rows are the new items.")
+    return reader if options.part is None else reader.of_part(options.part), place
+
+
+def _of_url(reader: Reader, url: str) -> Reader:
+    """The reader with a URL as it is: a path would make one stroke of two."""
+    from labelproof.data.readers.table import ColumnReader
+
+    assert isinstance(reader, ColumnReader)
+    return replace(reader, path=url)
+
+
+def _check_part(form: TableForm | None, options: ReadOptions) -> None:
+    for option, value, what in (
+        ("--sheet", options.sheet, "workbook (.xlsx, .ods)"),
+        ("--query", options.query, "database (--sql)"),
+    ):
+        if value is not None and (form is None or form.part != option):
+            raise BadInput(f"{option} belongs to a {what}. Leave it out here.")
 
 
 def reader_of(source: Json | None) -> Reader | None:

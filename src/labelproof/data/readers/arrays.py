@@ -13,7 +13,7 @@ from PIL import Image
 from labelproof.data.array_files import from_file, path_of, rows_of_file
 from labelproof.data.copies import edits
 from labelproof.data.dataset import Dataset, Shown
-from labelproof.data.frames import check_table_target, check_target
+from labelproof.data.frames import Path_, check_table_target, check_target
 from labelproof.data.images import encode
 from labelproof.data.picture_source import ArraySource
 from labelproof.data.projection import Projection
@@ -58,7 +58,7 @@ class ArraysReader(Reader):
         return Items("arrays", len(x), lambda i: show_array(x[np.array([i])][0]), lambda rows: x[rows])
 
     def read_new(
-        self, path: Path, *, encoding: str | None = None, projection: Projection | None = None
+        self, path: Path_, *, encoding: str | None = None, projection: Projection | None = None
     ) -> tuple[Inputs, AnyArray]:
         """Rows of another array."""
         return new_rows(path)

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import polars as pl
 
 from labelproof.data.dataset import Dataset, Shown
+from labelproof.data.frames import Path_
 from labelproof.data.projection import Projection
 from labelproof.errors import BadInput
 from labelproof.saving.files import existing
@@ -38,6 +39,14 @@ class ReadOptions:
     layer: str | None = None
     unlabeled_category: str | None = None
     group: str | None = None
+    images: str | None = None
+    sheet: str | None = None
+    query: str | None = None
+
+    @property
+    def part(self) -> str | None:
+        """Which part of the source is the table: a sheet of a workbook, or what a query finds in a database."""
+        return self.query if self.sheet is None else self.sheet
 
     def label_of(self, path: Path) -> str:
         """The column that holds the labels, which must be named.
@@ -158,13 +167,13 @@ class Reader(ABC):
         return Items(dataset.kind, len(dataset), dataset.show, lambda rows: dataset.x[rows])
 
     def read_new(
-        self, path: Path, *, encoding: str | None = None, projection: Projection | None = None
+        self, path: Path_, *, encoding: str | None = None, projection: Projection | None = None
     ) -> tuple[Inputs, AnyArray]:
         """New items without labels, and their ids, read as those of the source were.
 
         Parameters
         ----------
-        path : path
+        path : path, or of a database its URL
         encoding : str, optional
             Of a text file; that of the source where left out.
         projection : Projection, optional
@@ -176,6 +185,10 @@ class Reader(ABC):
             If a column is missing, a value does not fit its type, or a picture cannot be read.
         """
         raise BadInput(f"items like those of {self.kind} are not read from a file. Use the model from Python.")
+
+    def of_part(self, part: str) -> Self:
+        """The same, for another sheet, or for what another query finds."""
+        raise BadInput(f"items like those of {self.kind} are not read from a sheet or by a query.")
 
     @abstractmethod
     def write_back(self, target: Path, audited: Audited, *, overwrite: bool) -> None:

@@ -36,6 +36,7 @@ class CellsReader(Reader):
     layer: str | None = None
     unlabeled_category: str | None = None
     missing: Sequence[object] | None = None
+    group: str | None = None
 
     @classmethod
     def fits(cls, path: Path, options: ReadOptions) -> bool:
@@ -44,7 +45,7 @@ class CellsReader(Reader):
 
     @classmethod
     def of(cls, path: Path, options: ReadOptions) -> Self:
-        return cls(str(path), options.label_of(path), options.layer, options.unlabeled_category, options.missing)
+        return cls(str(path), options.label_of(path), options.layer, options.unlabeled_category, options.missing, options.group)
 
     def read(self) -> Dataset:
         return self.read_from(None)
@@ -75,11 +76,12 @@ class CellsReader(Reader):
             show_item=show,
             kind="cells",
             projection=projection,
+            groups=None if self.group is None else np.asarray(obs_column(adata, self.group), dtype=object),
             reader=replace(self, path=str(Path(self.path).resolve()), missing=words(self.missing)),
         )
 
     def read_new(
-        self, path: Path, *, encoding: str | None = None, projection: Projection | None = None
+        self, path: Path_, *, encoding: str | None = None, projection: Projection | None = None
     ) -> tuple[npt.NDArray[np.float32], AnyArray]:
         """Features and names of cells of another file, which needs no annotation."""
         if projection is None:

@@ -207,7 +207,7 @@ def _texts(table: Table, names: AnyArray, asked: Asked) -> Dataset:
         strings = pl.DataFrame([c.cast(pl.String) for c in columns])
         body = strings.select(pl.concat_str(pl.all(), separator=JOINED, ignore_nulls=True)).to_series()
         body = body.alias(JOINED.join(chosen))
-    own = {} if asked.group is None else {asked.group: table.column(asked.group, "group")}
+    own: dict[str | None, pl.Series] = {} if asked.group is None else {asked.group: table.column(asked.group, "group")}
     frame = pl.DataFrame({**own, asked.label: label, body.name: body})
     reader = FrameTextReader(
         NAME, str(asked.label), None, asked.missing, group=asked.group, frame=frame, names=names, text=body.name

@@ -14,6 +14,7 @@ from labelproof.data.readers.base import Audited, ReadOptions, check_same, kept
 from labelproof.data.readers.lists import write_list
 from labelproof.data.readers.manifest import ManifestReader
 from labelproof.data.readers.pictures import PictureReader
+from labelproof.data.tables import form_of
 from labelproof.saving.files import existing
 from labelproof.validation import Json, check_labels
 
@@ -26,8 +27,8 @@ class PictureFolderReader(PictureReader):
 
     @classmethod
     def fits(cls, path: Path, options: ReadOptions) -> bool:
-        """Any folder."""
-        return path.is_dir()
+        """Any folder that is no table."""
+        return path.is_dir() and form_of(path) is None
 
     @classmethod
     def of(cls, path: Path, options: ReadOptions) -> Self:

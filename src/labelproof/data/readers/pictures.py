@@ -12,11 +12,14 @@ import numpy as np
 
 from labelproof.data.array_files import from_file
 from labelproof.data.dataset import Dataset, Shown
+from labelproof.data.frames import Path_, located
 from labelproof.data.images import SIZE, Decoded, decode_all, decode_each, thumbnail
 from labelproof.data.picture_files import SUFFIXES, PictureFiles, pictures_below
 from labelproof.data.picture_source import FileSource
+from labelproof.data.pictures import Picture
 from labelproof.data.projection import Projection
 from labelproof.data.readers.base import Inputs, Items, Reader, words
+from labelproof.data.tables import form_of
 from labelproof.errors import BadInput
 from labelproof.labels.classes import Classes
 from labelproof.saving.files import existing, load_array
@@ -62,7 +65,7 @@ class PictureReader(Reader):
             skipped=skipped,
             split=None if found.splits is None else found.splits[kept],
             groups=None if found.groups is None else found.groups[kept],
-            reader=replace(self, path=str(root.resolve()), embeddings=vectors is not None, missing=words(self.missing)),
+            reader=replace(self, path=located(self.path), embeddings=vectors is not None, missing=words(self.missing)),
         )
 
     def reopen(self, skipped: Sequence[str] = ()) -> Items:
@@ -85,30 +88,32 @@ class PictureReader(Reader):
         return Items("images", len(files), show, take)
 
     def read_new(
-        self, path: Path, *, encoding: str | None = None, projection: Projection | None = None
+        self, path: Path_, *, encoding: str | None = None, projection: Projection | None = None
     ) -> tuple[Inputs, AnyArray]:
         """A folder of pictures, one picture, or a manifest; an array where embeddings were learned from."""
         if self.embeddings:
             return new_rows(path)
-        existing(path, "pictures")
-        if path.is_dir():
-            files = pictures_below(path)
-            names = [p.relative_to(path).as_posix() for p in files]
-        elif path.suffix.lower() in SUFFIXES:
-            files, names = [path], [path.name]
+        files: Sequence[Picture]
+        place = Path(path)
+        if form_of(path) is not None:
+            files, names = self.listed(path, encoding)
+        elif existing(place, "pictures").is_dir():
+            files = below = pictures_below(place)
+            names = [p.relative_to(place).as_posix() for p in below]
+        elif place.suffix.lower() in SUFFIXES:
+            files, names = [place], [place.name]
         else:
-            names = self.listed(path, encoding)
-            files = [path.parent / name for name in names]
+            files, names = self.listed(path, encoding)
         if not files:
             raise BadInput(f"no pictures in {str(path)!r} ({', '.join(sorted(SUFFIXES))}).")
         return decode_each(files, names, self.size), np.array(names, dtype=object)
 
-    def listed(self, path: Path, encoding: str | None) -> list[str]:
-        """The pictures that a manifest names."""
+    def listed(self, path: Path_, encoding: str | None) -> tuple[Sequence[Picture], list[str]]:
+        """The pictures that a manifest names, and their names."""
         raise BadInput(f"{str(path)!r} is no folder of pictures. Give one.")
 
 
-def new_rows(path: Path) -> tuple[FloatArray, AnyArray]:
+def new_rows(path: Path_) -> tuple[FloatArray, AnyArray]:
     """Rows of features in a file, and their numbers."""
     x = check_features(from_file(path, "data"), name="data")
     return x, np.arange(len(x))

@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from labelproof.data.copies import copy_table, edits
+from labelproof.data.copies import check_copy_target, copy_table, edits
 from labelproof.data.dataset import Dataset, Shown
-from labelproof.data.frames import Path_, RawTable, check_table_target, label_values, read_raw
+from labelproof.data.frames import Path_, RawTable, label_values, located, read_raw
 from labelproof.data.leaks import find_leaks
 from labelproof.data.projection import Projection
 from labelproof.data.readers.base import Audited, Reader, ReadOptions, check_same, words
@@ -37,10 +37,11 @@ class ColumnReader(Reader):
     missing: Sequence[object] | None = None
     encoding: str | None = None
     group: str | None = None
+    part: str | None = None  # a sheet of a workbook, or the query of a database
 
     def raw(self, *, quiet: bool) -> RawTable:
         """The table as it stands."""
-        return read_raw(self.path, encoding=self.encoding, quiet=quiet)
+        return read_raw(self.path, encoding=self.encoding, part=self.part, quiet=quiet)
 
     def labels(self, raw: RawTable, *, as_text: bool = False) -> CodedLabels:
         """The one way in which the column becomes classes."""
@@ -54,11 +55,14 @@ class ColumnReader(Reader):
         """What each row belongs to, where a column says it."""
         return None if self.group is None else label_values(raw.column(self.group, "--group"), "--group")
 
-    def new_rows(self, path: Path, encoding: str | None) -> tuple[RawTable, AnyArray]:
+    def new_rows(self, path: Path_, encoding: str | None) -> tuple[RawTable, AnyArray]:
         """New rows and their ids."""
-        raw = read_raw(path, encoding=encoding or self.encoding)
+        raw = read_raw(path, encoding=encoding or self.encoding, part=self.part)
         known = self.id if self.id in raw.frame.columns else None
         return raw, check_ids(None if known is None else label_values(raw.frame[known], "the id"), raw.frame.height)
+
+    def of_part(self, part: str) -> Self:
+        return replace(self, part=part)
 
     def rows(self, raw: RawTable, audited: Audited) -> IntArray:
         """The row of each item."""
@@ -66,7 +70,7 @@ class ColumnReader(Reader):
 
     def write_back(self, target: Path, audited: Audited, *, overwrite: bool) -> None:
         """A copy in which nothing but these labels differs: delimited text byte for byte, Parquet with schema and row groups."""
-        check_table_target(target, overwrite=overwrite, source=self.path)
+        check_copy_target(target, overwrite=overwrite, source=self.path)
         raw = self.raw(quiet=True)
         coded = self.labels(raw)
         rows = self.rows(raw, audited)
@@ -77,7 +81,7 @@ class ColumnReader(Reader):
             why = [changes[row].why if row in changes else "" for row in range(raw.frame.height)]
             added = {f"{self.label}_given": raw.frame[self.label].cast(pl.String).to_list(), f"{self.label}_change": why}
         names = {row: change.label for row, change in changes.items()}
-        copy_table(raw, target, edits(self.label, coded.codes, coded.classes, names, added))
+        copy_table(raw, target, edits(self.label, coded.codes, coded.classes, names, added), overwrite=overwrite)
 
 
 @dataclass(frozen=True)
@@ -96,7 +100,10 @@ class TableReader(ColumnReader):
     def of(cls, path: Path, options: ReadOptions) -> Self:
         """A table is what nothing else is."""
         label = options.label_of(path)
-        return cls(str(path), label, options.id, options.missing, options.encoding, options.group, ignore=options.ignore, keep=options.keep)
+        return cls(
+            str(path), label, options.id, options.missing, options.encoding, options.group, options.part,
+            ignore=options.ignore, keep=options.keep,
+        )  # fmt: skip
 
     def labels(self, raw: RawTable, *, as_text: bool = False) -> CodedLabels:
         return super().labels(raw, as_text=self.label_as_text)
@@ -119,7 +126,7 @@ class TableReader(ColumnReader):
         learned = [name for name in types.names if name in raw.frame.columns]
         shown = raw.frame.select([*learned, *others])  # what is learned from first, as it stands in the file
         reader = replace(
-            self, path=str(Path(self.path).resolve()), features=types.names, schema=types.to_json(), ignore=None, keep=None,
+            self, path=located(self.path), features=types.names, schema=types.to_json(), ignore=None, keep=None,
             missing=words(self.missing),
         )  # fmt: skip
         return Dataset(
@@ -147,7 +154,7 @@ class TableReader(ColumnReader):
         return chosen
 
     def read_new(
-        self, path: Path, *, encoding: str | None = None, projection: Projection | None = None
+        self, path: Path_, *, encoding: str | None = None, projection: Projection | None = None
     ) -> tuple[pl.DataFrame, AnyArray]:
         """Rows of another table with the same columns, converted to the types that were learned."""
         if self.schema is None:

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from labelproof.data.dataset import Dataset, Shown
-from labelproof.data.frames import Path_
+from labelproof.data.frames import Path_, located
 from labelproof.data.projection import Projection
 from labelproof.data.readers.base import Items, ReadOptions, words
 from labelproof.data.readers.table import ColumnReader
@@ -36,7 +36,9 @@ class TextReader(ColumnReader):
     @classmethod
     def of(cls, path: Path, options: ReadOptions) -> Self:
         label = options.label_of(path)
-        return cls(str(path), label, options.id, options.missing, options.encoding, options.group, text=str(options.text))
+        return cls(
+            str(path), label, options.id, options.missing, options.encoding, options.group, options.part, text=str(options.text)
+        )
 
     def read(self) -> Dataset:
         return self._read(quiet=False)
@@ -62,11 +64,11 @@ class TextReader(ColumnReader):
             show_item=lambda i: Shown(text=str(body[i])),
             kind="text",
             groups=self.groups(raw),
-            reader=replace(self, path=str(Path(self.path).resolve()), missing=words(self.missing)),
+            reader=replace(self, path=located(self.path), missing=words(self.missing)),
         )
 
     def read_new(
-        self, path: Path, *, encoding: str | None = None, projection: Projection | None = None
+        self, path: Path_, *, encoding: str | None = None, projection: Projection | None = None
     ) -> tuple[list[str], AnyArray]:
         """Texts of the same column of another file."""
         raw, ids = self.new_rows(path, encoding)

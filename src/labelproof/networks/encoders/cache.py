@@ -14,7 +14,7 @@ import uuid
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -114,7 +114,7 @@ class FeatureCache:
         partial = self.folder / f".{uuid.uuid4().hex}"
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            tensors = {
+            tensors: dict[str, npt.NDArray[Any]] = {
                 "keys": own.view(np.uint8).reshape(-1, KEY_BYTES).copy(),
                 "features": np.ascontiguousarray(features[first]),
             }

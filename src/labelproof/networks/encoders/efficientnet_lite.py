@@ -6,7 +6,6 @@ import math
 from collections.abc import Mapping
 from typing import NamedTuple
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
@@ -52,6 +51,7 @@ class SameConv(nn.Module):
 
     def fuse(self) -> None:
         """Put the normalisation into the convolution's weights."""
+        assert isinstance(self.norm, nn.BatchNorm2d)
         self.conv, self.norm = fuse_conv_bn_eval(self.conv, self.norm), nn.Identity()
 
 
@@ -67,7 +67,7 @@ class Block(nn.Module):
         self.residual = stride == 1 and before == after
 
     def forward(self, x: Tensor) -> Tensor:
-        y = x if self.expand is None else self.expand(x)
+        y: Tensor = x if self.expand is None else self.expand(x)
         y = self.project(self.depthwise(y))
         return x + y if self.residual else y
 
@@ -103,7 +103,8 @@ class EfficientNetLite(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Pictures (n, 3, h, w), scaled by `pixels`, to features (n, 1280)."""
-        return self.head(self.blocks(self.stem(x))).mean(dim=(2, 3))
+        features: Tensor = self.head(self.blocks(self.stem(x)))  # (n, 1280, h, w)
+        return features.mean(dim=(2, 3))
 
     def load_published(self, state: Mapping[str, Tensor]) -> None:
         """Take weights by the names of the published PyTorch files.

@@ -37,7 +37,7 @@ class EfficientNetLite2Encoder(Encoder):
         network = EfficientNetLite(2)
         # the one pickle that is read: with weights_only, which makes nothing but tensors
         load(self.name, lambda: network.load_published(torch.load(file, map_location="cpu", weights_only=True)))
-        self.network = network.fuse().to(self.device, memory_format=torch.channels_last)
+        self.network: Any = network.fuse().to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.batch_size = ON_GPU if self.device.type == "cuda" else 32
 
     @classmethod

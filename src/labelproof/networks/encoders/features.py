@@ -52,19 +52,20 @@ def _encode(
 ) -> Features:
     keys: Keys = np.frombuffer(b"".join(names), dtype=f"S{KEY_BYTES}")
     _, first, same = np.unique(keys, return_index=True, return_inverse=True)
-    original = first[same.ravel()]  # the first row with the same content: what is there twice is encoded once
+    original: IntArray = first[same.ravel()]  # the first row with the same content: what is there twice is encoded once
     wanted = original == np.arange(len(keys))
     store = FeatureCache(encoder.name, encoder.revision) if cache and encoder.revision != UNKNOWN else None
     whole: Features = np.empty((0, 0), np.float32)
-    for rows, features in () if store is None else store.find(keys, np.flatnonzero(wanted)):
+    known = () if store is None else store.find(keys, np.flatnonzero(wanted))
+    for rows, features in known:
         whole = whole if len(whole) else np.empty((len(keys), features.shape[1]), np.float32)
         whole[rows], wanted[rows] = features, False
     block: list[IntArray] = []
     since = time.monotonic()
-    for rows, features in _batches(encoder, order[wanted[order]], take):
+    for some, features in _batches(encoder, np.asarray(order)[wanted[order]], take):
         whole = whole if len(whole) else np.empty((len(keys), features.shape[1]), np.float32)
-        whole[rows] = features
-        block.append(rows)
+        whole[some] = features
+        block.append(some)
         if time.monotonic() - since > BLOCK_SECONDS or sum(map(len, block)) >= BLOCK_ITEMS:
             _keep(store, keys, whole, block)
             block, since = [], time.monotonic()

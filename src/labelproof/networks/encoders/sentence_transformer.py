@@ -50,7 +50,9 @@ class SentenceTransformerEncoder(Encoder):
     def prepare(self, raw: Sequence[str] | npt.NDArray[np.uint8]) -> Any:
         from PIL import Image
 
-        items = [str(text) for text in raw] if self.takes == "text" else [Image.fromarray(picture) for picture in raw]
+        items = (
+            [str(text) for text in raw] if self.takes == "text" else [Image.fromarray(picture) for picture in np.asarray(raw)]
+        )
         return self.model.preprocess(items)
 
     def encode(self, batch: Any) -> Features:
@@ -67,4 +69,3 @@ def _refuse_pickle(place: str, what: str) -> None:
     for pickled in Path(place).rglob("pytorch_model.bin") if Path(place).is_dir() else ():
         if not pickled.with_name("model.safetensors").exists():
             raise BadInput(f"{what} holds {str(pickled)!r}, a pickle, which is not read. Save the model as safetensors.")
-

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -56,10 +57,25 @@ def load(what: str, loading: Callable[[], Any]) -> Any:
     BadInput
     """
     try:
-        return loading()
+        with _quiet():
+            return loading()
     except (OSError, ValueError, KeyError, RuntimeError, TypeError, AttributeError, ImportError) as error:
         reason = next(iter(str(error).strip().splitlines()), type(error).__name__)[:300]
         raise BadInput(f"{what} cannot be loaded: {reason} Give the folder of a saved model, or check the name.") from error
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the bar that transformers shows while it reads a file; that of a download stays."""
+    library = import_module("transformers.utils.logging") if find_spec("transformers") else None
+    shown = library is not None and library.is_progress_bar_enabled()
+    if library is not None:
+        library.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if library is not None and shown:
+            library.enable_progress_bar()
 
 
 def folder_of(package: str) -> Path | None:

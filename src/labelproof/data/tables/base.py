@@ -1,0 +1,114 @@
+"""What a form of table does: it reads a frame, and writes it back in its own form with other labels."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from labelproof.data.compressed import plain_name
+from labelproof.data.frames import RawTable, check_target, table_suffix
+from labelproof.data.tables import TABLES
+from labelproof.errors import BadInput
+from labelproof.saving.folders import check_replaceable
+
+if TYPE_CHECKING:
+    from labelproof.data.copies import Edits
+    from labelproof.data.readers.base import ReadOptions
+
+
+class TableForm(ABC):
+    """One way in which a table is kept.
+
+    Attributes
+    ----------
+    suffixes : tuple of str
+        Endings of the files, without that of a compression.
+    part : str
+        The option that names a part of the source, if there is one.
+    also : str
+        What a copy may be written to besides .csv and the like, for messages.
+    """
+
+    suffixes: ClassVar[tuple[str, ...]] = ()
+    part: ClassVar[str] = ""
+    also: ClassVar[str] = ", or to a file like the input"
+
+    @classmethod
+    def fits(cls, place: str) -> bool:
+        """Whether a path, or a URL, is such a table, by its ending and content; it may not exist."""
+        return ends_in(Path(place), cls.suffixes)
+
+    def known_as(self, place: str) -> str:
+        """What is remembered of a path or URL, and shown."""
+        return place
+
+    def completed(self, place: str, options: ReadOptions) -> ReadOptions:
+        """What a user said of the source, and what its form says of itself: where labels, text and pictures stand.
+
+        Raises
+        ------
+        BadInput
+            If the source is of this form, but of another task than one label an item.
+        """
+        return options
+
+    @abstractmethod
+    def read(self, place: str, *, encoding: str | None = None, part: str | None = None, quiet: bool = False) -> RawTable:
+        """The table, with columns typed as the source types them.
+
+        Parameters
+        ----------
+        place : str
+            A path or a URL.
+        encoding : str, optional
+            Of text.
+        part : str, optional
+            A sheet of a workbook, or the query of a database.
+        quiet : bool
+            Do not say what was inferred.
+
+        Raises
+        ------
+        BadInput
+        """
+
+    def takes(self, target: Path) -> bool:
+        """Whether a copy in the same form may have that name."""
+        return ends_in(target, self.suffixes)
+
+    def check(self, target: Path, *, overwrite: bool, source: str) -> None:
+        """Check, before any work is done, that a copy can be written to a path."""
+        check_target(target, overwrite=overwrite, source=source)
+
+    @abstractmethod
+    def copy(self, raw: RawTable, target: Path, change: Edits, *, overwrite: bool) -> None:
+        """Write a copy in the same form, in which nothing else differs.
+
+        Raises
+        ------
+        BadInput
+        """
+
+
+def names_folder(target: Path) -> bool:
+    """Whether a path is a folder, or the name of one to come: not that of a table in a file."""
+    table = table_suffix(target) is not None or any(ends_in(target, form.suffixes) for form in TABLES.values())
+    return target.is_dir() or not table
+
+
+def check_folder(target: Path, *, overwrite: bool, source: str) -> None:
+    """Check that a copy of a folder can be written to a path: a free one, or a folder of ours, and not inside of the input.
+
+    Raises
+    ------
+    BadInput
+    """
+    if target.resolve().is_relative_to(Path(source).resolve()):
+        raise BadInput(f"--out {str(target)!r} is inside the input {source!r}, which is never modified. Choose another folder.")
+    check_replaceable(target, overwrite=overwrite)
+
+
+def ends_in(path: Path, suffixes: tuple[str, ...]) -> bool:
+    """Whether a file's name has one of these endings, that of a compression aside."""
+    return plain_name(path).endswith(suffixes) if suffixes else False
