@@ -36,7 +36,7 @@ class Encoder(ABC):
     size: int = 0
     name: str
     revision: str
-    batch_size: int = 32
+    batch_size: int = 16
 
     @classmethod
     @abstractmethod

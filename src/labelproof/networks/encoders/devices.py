@@ -10,7 +10,7 @@ from torch import Tensor
 
 from labelproof.networks.encoders.base import Features
 
-ON_GPU = 256  # items a batch
+ON_GPU, ON_CPU = 256, 16  # items a batch
 
 
 def device() -> torch.device:

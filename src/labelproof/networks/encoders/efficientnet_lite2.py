@@ -11,7 +11,7 @@ import torch
 
 from labelproof.errors import BadInput, MissingDependency
 from labelproof.networks.encoders.base import Encoder, Features
-from labelproof.networks.encoders.devices import ON_GPU, as_features, device, precision
+from labelproof.networks.encoders.devices import ON_CPU, ON_GPU, as_features, device, precision
 from labelproof.networks.encoders.efficientnet_lite import EfficientNetLite, pixels
 from labelproof.networks.encoders.weights import checksum, folder_of, load
 
@@ -38,7 +38,7 @@ class EfficientNetLite2Encoder(Encoder):
         # the one pickle that is read: with weights_only, which makes nothing but tensors
         load(self.name, lambda: network.load_published(torch.load(file, map_location="cpu", weights_only=True)))
         self.network: Any = network.fuse().to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.batch_size = ON_GPU if self.device.type == "cuda" else 32
+        self.batch_size = ON_GPU if self.device.type == "cuda" else ON_CPU
 
     @classmethod
     def opened(cls, place: str, takes: str) -> Self:

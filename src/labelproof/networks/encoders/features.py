@@ -12,6 +12,7 @@ import numpy as np
 
 from labelproof.data.picture_source import PictureSource
 from labelproof.errors import BadInput
+from labelproof.networks.encoders.allocation import memory_held
 from labelproof.networks.encoders.base import Encoder, Features
 from labelproof.networks.encoders.cache import KEY_BYTES, FeatureCache, Keys, key
 from labelproof.networks.encoders.weights import UNKNOWN
@@ -90,7 +91,7 @@ def _batches(encoder: Encoder, rows: IntArray, take: Callable[[IntArray], Any]) 
     """Batches of rows with their features, while the next ones are read and prepared."""
     batches = [rows[i : i + encoder.batch_size] for i in range(0, len(rows), encoder.batch_size)]
     waiting: deque[tuple[IntArray, Any]] = deque()
-    with ThreadPoolExecutor(WORKERS) as pool:
+    with memory_held(), ThreadPoolExecutor(WORKERS) as pool:
         ahead = iter(batches)
 
         def fill() -> None:

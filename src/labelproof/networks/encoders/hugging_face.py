@@ -12,7 +12,7 @@ from torch import Tensor
 
 from labelproof.errors import BadInput
 from labelproof.networks.encoders.base import Encoder, Features
-from labelproof.networks.encoders.devices import ON_GPU, as_features, device, precision
+from labelproof.networks.encoders.devices import ON_CPU, ON_GPU, as_features, device, precision
 from labelproof.networks.encoders.weights import load, needed, revision_of
 
 POOLINGS = ("mean", "cls")
@@ -44,7 +44,7 @@ class HuggingFaceEncoder(Encoder):
         self.model = load(
             what, lambda: library.AutoModel.from_pretrained(place, use_safetensors=True, trust_remote_code=False)
         ).to(self.device).eval()  # fmt: skip
-        self.batch_size = ON_GPU if self.device.type == "cuda" else 32
+        self.batch_size = ON_GPU if self.device.type == "cuda" else ON_CPU
         self.revision = revision_of(place, lambda: getattr(self.model.config, "_commit_hash", None)) + (self.pooling or "")
         if takes == "text":
             self.tokenizer = load(what, lambda: library.AutoTokenizer.from_pretrained(place, trust_remote_code=False))

@@ -12,7 +12,7 @@ import torch
 
 from labelproof.errors import BadInput
 from labelproof.networks.encoders.base import Encoder, Features
-from labelproof.networks.encoders.devices import ON_GPU, as_features, device, precision
+from labelproof.networks.encoders.devices import ON_CPU, ON_GPU, as_features, device, precision
 from labelproof.networks.encoders.weights import load, needed, revision_of
 
 PICTURE_PIXELS = 256  # that a processor of the model's own scales further
@@ -40,7 +40,7 @@ class SentenceTransformerEncoder(Encoder):
             raise BadInput(f"{what} takes {' and '.join(map(str, modalities))}, not {takes}. Name another model.")
         self.takes, self.name = takes, f"st:{place}"
         self.size = PICTURE_PIXELS if takes == "images" else 0
-        self.batch_size = ON_GPU if self.device.type == "cuda" else 32
+        self.batch_size = ON_GPU if self.device.type == "cuda" else ON_CPU
         self.revision = revision_of(place, self._commit)
 
     @classmethod
