@@ -46,19 +46,54 @@ def audit_quality() -> str:
     return markdown(header, body)
 
 
-def audit_files() -> str:
-    body = [
-        [
-            row["data"],
-            f"{row['labels']:,}",
-            f"{row['flipped']:,}",
-            f"{row['recall']:.0%}",
-            f"{row['precision']:.0%}",
-            f"{row['seconds']:.0f} s",
+def _by_data(rows: Rows) -> dict[tuple[str, str], Rows]:
+    found: dict[tuple[str, str], Rows] = {}
+    for row in rows:
+        found.setdefault((row["data"], row["encoder"]), []).append(row)
+    return found
+
+
+def audit_files(*, whole: bool = False) -> str:
+    body = []
+    for (data, encoder), rows in _by_data(rows_of("audit_files")).items():
+
+        def mean(name: str, rows: Rows = rows) -> float:
+            return statistics.mean(row[name] for row in rows)
+
+        cells = [f"{mean('best_F1'):.2f}", f"{mean('F1'):.2f}", f"{mean('cleanlab_best_F1'):.2f} / {mean('cleanlab_F1'):.2f}"]
+        times = [f"{rows[0]['seconds']:.0f} s"]
+        if whole:
+            held = sum(row["low"] <= row["flipped"] / row["labels"] <= row["high"] for row in rows)
+            cells = [
+                f"{mean('AP'):.3f}",
+                f"{mean('cleanlab_AP'):.3f}",
+                *cells,
+                f"{mean('estimated_rate'):.1%}",
+                f"{held} of {len(rows)}",
+            ]
+            times = [f"{rows[0]['seconds']:.0f} / {statistics.mean(row['seconds'] for row in rows[1:]):.0f} s"]
+        body.append([data, encoder, *cells, *times])
+    header = ["data", "encoder", "best F1", "F1", "cleanlab's best F1 / F1"]
+    if whole:
+        header = [
+            *header[:2],
+            "AP",
+            "cleanlab's AP",
+            *header[2:],
+            "estimated rate",
+            "interval holds the flipped share",
+            "first / again",
         ]
-        for row in rows_of("audit_files")
+        return markdown(header, body)
+    return markdown([*header, "time"], body)
+
+
+def audit_parts() -> str:
+    body = [
+        [row["data"], row["part"], f"{row['AP']:.3f}", f"{row['best_F1']:.3f}", f"{row['F1']:.3f}", f"{row['loss']:.3f}"]
+        for row in rows_of("audit_parts")
     ]
-    return markdown(["data", "labels", "flipped", "found", "of those flagged, flipped", "time"], body)
+    return markdown(["data", "part", "AP", "best F1", "F1", "loss against the given labels"], body)
 
 
 def audit_speed() -> str:
@@ -370,6 +405,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "apply_speed": apply_speed,
     "audit_quality": audit_quality,
     "audit_files": audit_files,
+    "audit_files_whole": lambda: audit_files(whole=True),
+    "audit_parts": audit_parts,
     "audit_speed": audit_speed,
     "audit_tags": audit_tags,
     "review_corrections": review_corrections,

@@ -117,7 +117,7 @@ def _on_features(found: Candidates, features: Any, view: str, k: int, *, neighbo
     found.views[view] = features
     strengths: Sequence[float] = ON_FEATURES if neighbours else (1.0, *ON_FEATURES[1:])
     if n * d * k > MOST_WORK:
-        strengths = (1e-3,)
+        strengths = (1e-3,) if neighbours else (1e-2,)
         if n * d * k > 10 * MOST_WORK or k * d > MOST_WEIGHTS:
             warnings.warn(
                 f"{k:,} classes of {n:,} items are too many for logistic regression on {d:,} features; each is told by the mean "

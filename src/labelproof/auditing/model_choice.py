@@ -41,14 +41,13 @@ def out_of_fold(
     )
     probs = np.zeros((len(given), k))
     share = np.bincount(given[labelled], minlength=k) / len(labelled)
-    for rows, (columns, of_test, of_unlabelled) in zip(tests, track(found, "cross-validating", total=len(only)), strict=True):
-        unseen = np.setdiff1d(np.arange(k), columns)
+    done = track(found, "cross-validating", total=len(only))
+    for train, rows, (columns, of_test, of_unlabelled) in zip(trains, tests, done, strict=True):
+        unseen = np.setdiff1d(np.arange(k), given[train])
         known = 1 - share[unseen].sum()
-        for some, own in ((rows, of_test), (unlabelled, of_unlabelled)):
+        for some, own, weight in ((rows, of_test, 1.0), (unlabelled, of_unlabelled, 1 / len(only))):
             if len(some):
-                own = known * own / own.sum(axis=1, keepdims=True)
-                weight = 1 if some is rows else 1 / len(only)
-                probs[np.ix_(some, columns)] += weight * own
+                probs[np.ix_(some, columns)] += weight * known * own / own.sum(axis=1, keepdims=True)
                 probs[np.ix_(some, unseen)] += weight * share[unseen]
     return probs
 

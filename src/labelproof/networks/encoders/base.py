@@ -49,6 +49,9 @@ class Encoder(ABC):
         MissingDependency
         """
 
+    def load(self) -> None:  # noqa: B027 - most are loaded when they are opened
+        """Load the weights, if that waited: called once, and only where something is to be encoded."""
+
     @abstractmethod
     def prepare(self, raw: Sequence[str] | npt.NDArray[np.uint8]) -> Any:
         """A batch of raw items as the network takes it; several threads may do this at a time."""

