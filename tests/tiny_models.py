@@ -7,7 +7,24 @@ from pathlib import Path
 
 import numpy as np
 
-WORDS = "good bad a the film was plot dull bright actor and of in it we saw never again great poor cat dog sea wood".split()
+WORDS = [
+    "good",
+    "bad",
+    "great",
+    "poor",
+    "dull",
+    "bright",
+    "a",
+    "the",
+    "and",
+    "of",
+    "in",
+    "film",
+    "plot",
+    "actor",
+    "sea",
+    "wood",
+]
 LETTERS = [chr(c) for c in range(ord("a"), ord("z") + 1)]
 VOCABULARY = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS, *LETTERS, *(f"##{c}" for c in LETTERS), *"0123456789.,!?"]
 SIDE = 32  # pixels of a picture
