@@ -17,6 +17,7 @@ from labelproof.validation import IntArray
 
 SIGNS = re.compile(r"[\W_]+")
 NEAR = 0.97  # cosine of centred features from which on two items are copies
+LEAST_FEATURES = 16  # of which unrelated items do not point the same way by chance
 MOST_ITEMS = 50_000  # compared with each other by their features
 MOST_COPIES = 20  # what stands more often is a value that recurs, such as "ok", and no copy
 BLOCK = 2_000
@@ -26,7 +27,8 @@ def copies_of(dataset: Dataset, features: npt.NDArray[np.float32] | None = None)
     """Number of the group of copies that each item is in, shape (n,).
 
     Texts are copies if they have the same letters and digits in the same order, whatever their case, spacing and signs; pictures
-    and rows of a table if they are equal; and all of these if the cosine of their features is at least 0.97 around their mean (up to 50,000 items).
+    and rows of a table if they are equal; and all of these if the cosine of their features is at least 0.97 around their mean (of
+    16 features and more, up to 50,000 items).
     What is there more than 20 times counts as a value that recurs: its items are in groups of their own.
 
     Parameters
@@ -37,7 +39,7 @@ def copies_of(dataset: Dataset, features: npt.NDArray[np.float32] | None = None)
     """
     n = len(dataset)
     pairs = [_equal(dataset)]
-    if features is not None and n <= MOST_ITEMS:
+    if features is not None and n <= MOST_ITEMS and features.shape[1] >= LEAST_FEATURES:
         pairs.append(_near(features))
     a, b = (np.concatenate(side) for side in zip(*pairs, strict=True))
     _, group = connected_components(coo_matrix((np.ones(len(a)), (a, b)), shape=(n, n)), directed=False)
