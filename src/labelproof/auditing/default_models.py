@@ -129,7 +129,7 @@ def _on_features(found: Candidates, features: Any, view: str, k: int, *, neighbo
             return
     found.groups.append([Candidate(f"logistic regression, C={c:g}", view, linear(c)) for c in strengths])
     if neighbours and 5 * NEIGHBOURS <= n <= MOST_NEIGHBOURS:
-        nearest = KNeighborsClassifier(NEIGHBOURS, weights="distance", metric="cosine", algorithm="brute")
+        nearest = Neighbours(NEIGHBOURS, weights="distance", metric="cosine", algorithm="brute")
         found.groups.append([Candidate(f"{NEIGHBOURS} nearest neighbours", view, nearest)])
 
 
@@ -178,6 +178,16 @@ def default_model(dataset: Dataset, *, random_state: RandomState = 0) -> Any:
 def linear(strength: float) -> Any:
     """Logistic regression on standardised features."""
     return make_pipeline(StandardScaler(), LogisticRegression(C=strength, max_iter=1000))
+
+
+class Neighbours(KNeighborsClassifier):  # type: ignore[misc]
+    """All items vote where a training fold has fewer than the neighbours asked for, as next to a large group."""
+
+    def fit(self, X: Any, y: Any) -> Neighbours:
+        """``X`` of shape (n, d), ``y`` of shape (n,)."""
+        self.n_neighbors = min(self.n_neighbors, len(y))
+        super().fit(X, y)
+        return self
 
 
 def _of_words(strength: float) -> Any:
