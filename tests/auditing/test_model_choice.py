@@ -16,7 +16,7 @@ from commands import run
 from labelproof.auditing import model_choice
 from labelproof.auditing.default_models import Candidate, Candidates
 from labelproof.auditing.folds import CrossValidation, assign_folds
-from labelproof.auditing.model_choice import choose, loss_of, out_of_fold
+from labelproof.auditing.model_choice import choose, loss_of
 from labelproof.auditing.naive_bayes_weights import NaiveBayesWeights
 from labelproof.auditing.out_of_sample import cross_validate
 from labelproof.data.dataset import Dataset, Shown
