@@ -34,6 +34,15 @@ def pytest_configure(config: pytest.Config) -> None:
         config.option.tbstyle = "native"
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _features_kept_apart(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The cache of features in a folder of this run, which all its processes share."""
+    base = tmp_path_factory.getbasetemp()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LABELPROOF_CACHE", str((base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "features"))
+        yield
+
+
 def _absent(what: str, reason: str) -> None:
     if what in os.environ.get("LABELPROOF_REQUIRE", "").split(","):
         pytest.fail(f"LABELPROOF_REQUIRE names {what}, but {reason}")

@@ -28,7 +28,7 @@ MOST_WORK = 500_000_000  # items x features x classes, from which on regularisat
 MOST_NEIGHBOURS = 20_000  # items among which nearest ones are searched
 NEIGHBOURS = 30
 ON_FEATURES = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2)  # inverse strength of regularisation, of standardised features
-ON_WORDS = (5.0, 1.0)
+ON_WORDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ def _on_features(found: Candidates, features: Any, view: str, k: int, *, neighbo
             return
     found.groups.append([Candidate(f"logistic regression, C={c:g}", view, linear(c)) for c in strengths])
     if neighbours and 5 * NEIGHBOURS <= n <= MOST_NEIGHBOURS:
-        nearest = KNeighborsClassifier(NEIGHBOURS, weights="distance", metric="cosine", algorithm="brute")
+        nearest = Neighbours(NEIGHBOURS, weights="distance", metric="cosine", algorithm="brute")
         found.groups.append([Candidate(f"{NEIGHBOURS} nearest neighbours", view, nearest)])
 
 
@@ -141,11 +141,11 @@ def _on_text(found: Candidates, dataset: Dataset, *, characters: bool) -> None:
     if _many(counted.shape[1], len(dataset.classes)):
         found.groups.append([Candidate("class means", unit, _of_many(dataset))])
         return
-    found.groups.append([Candidate(f"logistic regression, C={c:g}", unit, _of_words(c)) for c in ON_WORDS])
+    found.groups.append([Candidate("logistic regression", unit, _of_words())])
     if characters and unit == "words":
         found.views["characters"] = vectorizer("letters").fit_transform(dataset.x)
         if not _many(found.views["characters"].shape[1], len(dataset.classes)):
-            found.groups.append([Candidate("logistic regression, C=5", "characters", _of_words(5.0))])
+            found.groups.append([Candidate("logistic regression", "characters", _of_words())])
 
 
 @accepts_seed
@@ -169,7 +169,7 @@ def default_model(dataset: Dataset, *, random_state: RandomState = 0) -> Any:
         words, k = vectorizer_for(dataset.x), len(dataset.classes)
         if k > FEW_CLASSES and _many(len(words.fit(dataset.x).vocabulary_), k):
             return make_pipeline(words, _of_many(dataset))
-        return make_pipeline(words, *_of_words(ON_WORDS[0]))
+        return make_pipeline(words, *_of_words())
     if getattr(dataset.x, "ndim", 2) > 2:
         return _network(seed)
     return linear(1.0)
@@ -180,8 +180,18 @@ def linear(strength: float) -> Any:
     return make_pipeline(StandardScaler(), LogisticRegression(C=strength, max_iter=1000))
 
 
-def _of_words(strength: float) -> Any:
-    return make_pipeline(NaiveBayesWeights(), LogisticRegression(C=strength, max_iter=1000))
+class Neighbours(KNeighborsClassifier):  # type: ignore[misc]
+    """All items vote where a training fold has fewer than the neighbours asked for, as next to a large group."""
+
+    def fit(self, X: Any, y: Any) -> Neighbours:
+        """``X`` of shape (n, d), ``y`` of shape (n,)."""
+        self.n_neighbors = min(self.n_neighbors, len(y))
+        super().fit(X, y)
+        return self
+
+
+def _of_words() -> Any:
+    return make_pipeline(NaiveBayesWeights(), LogisticRegression(C=ON_WORDS, max_iter=1000))
 
 
 def _of_many(dataset: Dataset) -> CentroidClassifier:

@@ -31,6 +31,8 @@ class CrossValidation:
         for name, value, least in (("n_folds", self.n_folds, 2), ("n_repeats", self.n_repeats, 1)):
             if value < least:
                 raise BadInput(f"{name} is {value}. Give {least} or more.")
+        if self.n_jobs == 0:
+            raise BadInput("n_jobs is 0. Give how many folds are fitted at a time, or -1 for one a core.")
 
     @property
     def mapped(self) -> MapFolds:
@@ -70,7 +72,8 @@ def assign_folds(
     groups : ndarray, shape (n,), optional
         Rows of a group stay in one fold.
     copies : ndarray of int64, shape (n,), optional
-        Rows with the same number are copies of one another and stay in one fold too, where every class can still be learned.
+        Rows with the same number are copies of one another and stay in one fold too, where every class can still be learned and
+        there are enough items for the folds.
 
     Returns
     -------
@@ -91,29 +94,43 @@ def assign_folds(
             f"class {classes[alone]!r} has one example (row {row}): no model can both learn it and be tested on it. "
             "Add examples, merge the class with another, or remove this label."
         )
-    n_folds = min(n_folds, int(counts.max()))
+    n_folds, own = min(n_folds, int(counts.max())), given[labelled]
+    same = None if copies is None else copies[labelled]
     fold = np.full(len(given), NO_FOLD, np.int64)
     if groups is not None:
-        own = _joined(groups[labelled], None if copies is None else copies[labelled])
-        n_groups = int(own.max()) + 1
-        if n_groups < 2:
-            raise BadInput("all labelled rows are of one group, so none is left to test on. Name another column of groups.")
-        fold[labelled] = _split(
-            StratifiedGroupKFold(min(n_folds, n_groups), shuffle=True, random_state=seed), given[labelled], own
-        )
-        return fold
-    splitter = StratifiedKFold(n_folds, shuffle=True, random_state=seed)
-    if copies is None:
-        fold[labelled] = _split(splitter, given[labelled])
-        return fold
-    _, first, of = np.unique(copies[labelled], return_index=True, return_inverse=True)
-    chosen = given[labelled][first]
-    found = _split(StratifiedKFold(min(n_folds, int(np.bincount(chosen).max())), shuffle=True, random_state=seed), chosen)
-    fold[labelled] = found[of]
-    together = [c for c in range(len(classes)) if counts[c] and len(np.unique(fold[labelled][given[labelled] == c])) == 1]
-    if together:  # all examples of a class are copies: they must be in two folds, or no model learns the class
-        rows = labelled[np.isin(given[labelled], together)]
-        fold[rows] = (fold[rows] + np.arange(len(rows))) % (found.max() + 1)
+        fold[labelled] = _of_groups(own, n_folds, seed, groups[labelled], same)
+    else:
+        splitter = StratifiedKFold(n_folds, shuffle=True, random_state=seed)
+        found = None if same is None else _of_copies(own, splitter, same)
+        fold[labelled] = _split(splitter, own) if found is None else found
+    return fold
+
+
+def _of_groups(given: IntArray, n_folds: int, seed: int, groups: AnyArray, copies: IntArray | None) -> IntArray:
+    """Folds of whole groups, and of whole copies unless they tie so many groups together that folds are lost."""
+    number = np.unique(np.array([str(group) for group in groups]), return_inverse=True)[1].astype(np.int64)
+    n_groups = int(number.max()) + 1
+    if n_groups < 2:
+        raise BadInput("all labelled rows are of one group, so none is left to test on. Name another column of groups.")
+    n_folds = min(n_folds, n_groups)
+    joined = number if copies is None else _joined(number, copies)
+    if joined.max() + 1 < n_folds:
+        joined = number
+    found = _split(StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed), given, joined)
+    return np.unique(found, return_inverse=True)[1].astype(np.int64)  # some may have got no group
+
+
+def _of_copies(given: IntArray, splitter: StratifiedKFold, copies: IntArray) -> IntArray | None:
+    """Folds of whole copies; ``None`` where so many items are copies that these are too few for the folds."""
+    _, first, of = np.unique(copies, return_index=True, return_inverse=True)
+    chosen = given[first]
+    if np.bincount(chosen).max() < splitter.n_splits:
+        return None
+    fold = _split(splitter, chosen)[of]
+    for c in np.unique(given):
+        rows = np.flatnonzero(given == c)
+        if len(np.unique(fold[rows])) == 1:  # it must be in two folds, or no model learns the class
+            fold[rows] = (fold[rows] + np.arange(len(rows))) % splitter.n_splits
     return fold
 
 
@@ -126,17 +143,14 @@ def _split(splitter: StratifiedKFold, given: IntArray, groups: IntArray | None =
     return fold
 
 
-def _joined(groups: AnyArray, copies: IntArray | None) -> IntArray:
+def _joined(groups: IntArray, copies: IntArray) -> IntArray:
     """Groups by number; those that share a copy are one."""
     from scipy.sparse import csr_matrix
     from scipy.sparse.csgraph import connected_components
 
-    _, number = np.unique(np.array([str(group) for group in groups]), return_inverse=True)
-    if copies is None:
-        return number.astype(np.int64)
     _, copy = np.unique(copies, return_inverse=True)
-    n_groups, n_copies = int(number.max()) + 1, int(copy.max()) + 1
-    size = n_groups + n_copies
-    links = csr_matrix((np.ones(len(number)), (number, n_groups + copy)), shape=(size, size))
+    n_groups = int(groups.max()) + 1
+    size = n_groups + int(copy.max()) + 1
+    links = csr_matrix((np.ones(len(groups)), (groups, n_groups + copy)), shape=(size, size))
     _, part = connected_components(links, directed=False)
-    return np.unique(part[number], return_inverse=True)[1].astype(np.int64)
+    return np.unique(part[groups], return_inverse=True)[1].astype(np.int64)

@@ -54,11 +54,15 @@ def out_of_fold(
 
 def _fit_and_predict(estimator: Any, x: Any, given: Any, test: Any, unlabelled: Any) -> tuple[Any, Any, Any]:
     """One fold: columns of the classes seen, probabilities of its test items and of the unlabelled ones."""
+    seen = np.unique(given)
+    if len(seen) == 1:  # the other groups have no other class, and many a model refuses to learn one
+        return seen.astype(int), np.ones((len(test), 1)), None if unlabelled is None else np.ones((len(unlabelled), 1))
     model = clone(estimator).fit(x, given)
-    probs = model.predict_proba(test)
-    if not (np.isfinite(probs).all() and (probs.sum(axis=1) > 0).all()):
-        raise BadInput(f"estimator {type(estimator).__name__} predicts no finite probabilities. Choose another.")
-    return model.classes_.astype(int), probs, None if unlabelled is None else model.predict_proba(unlabelled)
+    found = [None if some is None else model.predict_proba(some) for some in (test, unlabelled)]
+    for probs in found:
+        if probs is not None and not (np.isfinite(probs).all() and (probs.sum(axis=1) > 0).all()):
+            raise BadInput(f"estimator {type(estimator).__name__} predicts no finite probabilities. Choose another.")
+    return model.classes_.astype(int), found[0], found[1]
 
 
 def loss_of(probs: FloatArray, given: IntArray, rows: IntArray) -> float:

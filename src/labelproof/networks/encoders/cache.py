@@ -9,10 +9,10 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import shutil
 import uuid
 import warnings
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,6 +27,8 @@ from labelproof.networks.encoders.base import Features
 PLACE, LIMIT = "LABELPROOF_CACHE", "LABELPROOF_CACHE_GB"  # environment variables
 LIMIT_GB = 4.0
 KEY_BYTES = 16
+FOLDER = re.compile(r".*-[0-9a-f]{32}")  # nothing else in the cache's folder is ours
+BLOCK, PARTIAL = re.compile(r"[0-9a-f]{32}\.safetensors"), re.compile(r"\.[0-9a-f]{32}")
 Keys = npt.NDArray[np.bytes_]  # (n,) of KEY_BYTES
 
 
@@ -55,7 +57,7 @@ def limit() -> int:
     given = os.environ.get(LIMIT, str(LIMIT_GB))
     try:
         return int(float(given) * 1e9)
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise BadInput(f"{LIMIT} is {given!r}. Give a number of gigabytes; 0 keeps nothing.") from error
 
 
@@ -71,9 +73,15 @@ class FeatureCache:
     ----------
     name, revision : str
         Of the encoder.
+
+    Raises
+    ------
+    BadInput
+        If the limit is no number.
     """
 
     def __init__(self, name: str, revision: str) -> None:
+        self.most = limit()
         self.folder = folder() / f"{re.sub(r'[^A-Za-z0-9._-]+', '-', name)[-60:]}-{key(f'{name} {revision}'.encode()).hex()}"
 
     def find(self, keys: Keys, rows: npt.NDArray[np.int64]) -> Iterator[tuple[npt.NDArray[np.int64], Features]]:
@@ -90,7 +98,7 @@ class FeatureCache:
         features : ndarray of float32, shape (b, d)
         """
         width = 0
-        for block in sorted(self.folder.glob("*.safetensors")):
+        for block in sorted(_files(self.folder, BLOCK)):
             loaded = _read(block)
             if loaded is None:
                 continue
@@ -99,7 +107,8 @@ class FeatureCache:
             place = np.minimum(np.searchsorted(own, keys[rows]), len(own) - 1)
             known = own[place] == keys[rows]
             if known.any() and features.shape[1] == width:
-                os.utime(block)  # blocks that are used last longest
+                with suppress(OSError):  # of a cache that may only be read, or a block that another process removed
+                    os.utime(block)  # blocks that are used last longest
                 yield rows[known], features[place[known]]
                 rows = rows[~known]
             if not len(rows):
@@ -108,8 +117,7 @@ class FeatureCache:
     def add(self, keys: Keys, features: Features) -> None:
         """Keep a block of features; warns once where nothing can be written."""
         own, first = np.unique(keys, return_index=True)
-        most = limit()
-        if not len(own) or most <= 0:
+        if not len(own) or self.most <= 0:
             return
         partial = self.folder / f".{uuid.uuid4().hex}"
         try:
@@ -120,21 +128,25 @@ class FeatureCache:
             }
             save_file(tensors, partial)
             partial.replace(self.folder / f"{uuid.uuid4().hex}.safetensors")
-        except OSError as error:
-            partial.unlink(missing_ok=True)
+        except (OSError, SafetensorError) as error:
+            with suppress(OSError):
+                partial.unlink(missing_ok=True)
+            reason = getattr(error, "strerror", None) or error
             warnings.warn(
-                f"features are not kept: {str(folder())!r} cannot be written ({error.strerror}). Set {PLACE} to another folder.",
+                f"features are not kept: {str(folder())!r} cannot be written ({reason}). Set {PLACE} to another folder.",
                 LabelproofWarning,
                 stacklevel=2,
             )
-        shrink(most)
+            self.most = 0  # said once
+            return
+        shrink(self.most)
 
 
 def kept() -> list[Kept]:
     """What the cache holds, the largest first."""
     found = []
-    for place in folder().glob("*/"):
-        blocks = [(block, block.stat()) for block in place.glob("*.safetensors")]
+    for place in _folders():
+        blocks = [(block, block.stat()) for block in _files(place, BLOCK)]
         if blocks:
             items = sum(len(loaded[0]) for block, _ in blocks if (loaded := _read(block)) is not None)
             name = place.name.rpartition("-")[0]
@@ -145,7 +157,7 @@ def kept() -> list[Kept]:
 def shrink(most: int) -> None:
     """Remove the blocks that were used longest ago, until no more than so many bytes are kept."""
     blocks = []
-    for block in folder().glob("*/*.safetensors"):
+    for block in (block for place in _folders() for block in _files(place, BLOCK)):
         try:
             stat = block.stat()
         except FileNotFoundError:  # another process was quicker
@@ -160,10 +172,29 @@ def shrink(most: int) -> None:
 
 
 def clear() -> None:
-    """Remove all that the cache holds, and nothing else."""
-    for place in folder().glob("*/"):
-        if any(place.glob("*.safetensors")):
-            shutil.rmtree(place, ignore_errors=True)
+    """Remove all that the cache holds, and nothing else.
+
+    Raises
+    ------
+    BadInput
+        If a file cannot be removed.
+    """
+    for place in _folders():
+        for own in [*_files(place, BLOCK), *_files(place, PARTIAL)]:
+            try:
+                own.unlink(missing_ok=True)
+            except OSError as error:
+                raise BadInput(f"{str(own)!r} cannot be removed ({error.strerror}). Remove it as its owner.") from error
+        with suppress(OSError):  # where somebody put another file
+            place.rmdir()
+
+
+def _folders() -> list[Path]:
+    return [place for place in folder().glob("*/") if FOLDER.fullmatch(place.name)]
+
+
+def _files(place: Path, form: re.Pattern[str]) -> list[Path]:
+    return [file for file in place.glob("*") if form.fullmatch(file.name)]
 
 
 def _read(block: Path) -> tuple[Keys, Features] | None:
@@ -171,11 +202,12 @@ def _read(block: Path) -> tuple[Keys, Features] | None:
     try:
         loaded = load_file(block)
         keys, features = loaded["keys"], loaded["features"]
-        if keys.shape != (len(features), KEY_BYTES) or features.dtype != np.float32 or not len(keys):
+        if keys.shape != (len(features), KEY_BYTES) or features.dtype != np.float32 or features.ndim != 2 or not len(keys):
             raise ValueError("keys and features do not match")
         return np.ascontiguousarray(keys).view(f"S{KEY_BYTES}").ravel(), features
     except FileNotFoundError:
         return None
     except (SafetensorError, OSError, KeyError, ValueError):
-        block.unlink(missing_ok=True)
+        with suppress(OSError):
+            block.unlink(missing_ok=True)
         return None

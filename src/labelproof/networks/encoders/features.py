@@ -65,22 +65,28 @@ def _encode(
     since = time.monotonic()
     if wanted.any():
         encoder.load()
-    for some, features in _batches(encoder, np.asarray(order)[wanted[order]], take):
-        whole = whole if len(whole) else np.empty((len(keys), features.shape[1]), np.float32)
-        whole[some] = features
-        block.append(some)
-        if time.monotonic() - since > BLOCK_SECONDS or sum(map(len, block)) >= BLOCK_ITEMS:
-            _keep(store, keys, whole, block)
-            block, since = [], time.monotonic()
-    _keep(store, keys, whole, block)
+    try:
+        for some, features in _batches(encoder, np.asarray(order)[wanted[order]], take):
+            _check_finite(encoder, some, features)
+            whole = whole if len(whole) else np.empty((len(keys), features.shape[1]), np.float32)
+            whole[some] = features
+            block.append(some)
+            if time.monotonic() - since > BLOCK_SECONDS or sum(map(len, block)) >= BLOCK_ITEMS:
+                done, block, since = block, [], time.monotonic()
+                _keep(store, keys, whole, done)
+    finally:  # what is there is kept too when a person stops it
+        _keep(store, keys, whole, block)
     again = np.flatnonzero(original != np.arange(len(keys)))
     whole[again] = whole[original[again]]
-    odd = np.flatnonzero(~np.isfinite(whole).all(axis=1))
+    return whole
+
+
+def _check_finite(encoder: Encoder, rows: IntArray, features: Features) -> None:
+    odd = rows[~np.isfinite(features).all(axis=1)]
     if len(odd):
         raise BadInput(
-            f"encoder {encoder.name} gives no finite features for row {odd[0]}. Use another encoder, or --encoder none."
+            f"encoder {encoder.name} gives no finite features for row {odd.min()}. Use another encoder, or --encoder none."
         )
-    return whole
 
 
 def _keep(store: FeatureCache | None, keys: Keys, features: Features, block: list[IntArray]) -> None:

@@ -48,12 +48,14 @@ class HuggingFaceEncoder(Encoder):
         self.revision = revision_of(place, lambda: getattr(self.model.config, "_commit_hash", None)) + (self.pooling or "")
         if takes == "text":
             self.tokenizer = load(what, lambda: library.AutoTokenizer.from_pretrained(place, trust_remote_code=False))
-            positions = getattr(self.model.config, "max_position_embeddings", MOST_TOKENS) or MOST_TOKENS
+            positions = getattr(self.model.config.get_text_config(), "max_position_embeddings", MOST_TOKENS) or MOST_TOKENS
             self.most = min(self.tokenizer.model_max_length, positions)
             if self.tokenizer.pad_token is None:
                 self.tokenizer.pad_token = self.tokenizer.eos_token or self.tokenizer.unk_token
         else:
-            self.processor = load(what, lambda: library.AutoImageProcessor.from_pretrained(place, backend="pil"))
+            self.processor = load(
+                what, lambda: library.AutoImageProcessor.from_pretrained(place, backend="pil", trust_remote_code=False)
+            )
             sides = [value for value in dict(self.processor.size).values() if isinstance(value, int)]
             self.size = max(sides, default=224)
 
@@ -70,8 +72,9 @@ class HuggingFaceEncoder(Encoder):
     def encode(self, batch: Any) -> Features:
         moved = {name: part.to(self.device) for name, part in batch.items()}
         with torch.inference_mode(), precision(self.device):
-            if self.takes == "images" and hasattr(self.model, "get_image_features"):  # CLIP and its like
-                found = self.model.get_image_features(**moved)
+            tower = getattr(self.model, {"text": "get_text_features", "images": "get_image_features"}[self.takes], None)
+            if tower is not None:  # CLIP and its like
+                found = tower(**moved)
                 return as_features(found if isinstance(found, Tensor) else found.pooler_output)
             found = self.model(**moved)
             return as_features(self._pooled(found, moved.get("attention_mask")))

@@ -49,7 +49,8 @@ class OnnxEncoder(Encoder):
                 self.tokenizer.enable_truncation(MOST_TOKENS)
             self.tokenizer.enable_padding(**(self.tokenizer.padding or {}) | {"length": None})
         else:
-            how = json.loads((folder / PICTURES).read_text(encoding="utf-8")) if (folder / PICTURES).exists() else {}
+            told = folder / PICTURES
+            how = load(what, lambda: json.loads(told.read_text(encoding="utf-8"))) if told.exists() else {}
             self.mean = np.array(how.get("image_mean", [0.0] * 3), np.float32)[:, None, None]
             self.deviation = np.array(how.get("image_std", [1.0] * 3), np.float32)[:, None, None]
             self.size = self._size(how, what)

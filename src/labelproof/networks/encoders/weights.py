@@ -11,7 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from labelproof.errors import BadInput, MissingDependency
+from labelproof.errors import BadInput, LabelproofError, MissingDependency
 
 UNKNOWN = "unknown"  # revision of what cannot be told from another, so nothing of it is kept
 DECIDING = ("*.safetensors", "*.onnx", "*.onnx_data", "*.json", "*.txt", "*.model")  # files that decide the features
@@ -59,7 +59,9 @@ def load(what: str, loading: Callable[[], Any]) -> Any:
     try:
         with _quiet():
             return loading()
-    except (OSError, ValueError, KeyError, RuntimeError, TypeError, AttributeError, ImportError) as error:
+    except LabelproofError:
+        raise
+    except Exception as error:  # every library has its own for a damaged file, and some raise nothing more special
         reason = next(iter(str(error).strip().splitlines()), type(error).__name__)[:300]
         raise BadInput(f"{what} cannot be loaded: {reason} Give the folder of a saved model, or check the name.") from error
 
