@@ -185,7 +185,7 @@ class Neighbours(KNeighborsClassifier):  # type: ignore[misc]
 
     def fit(self, X: Any, y: Any) -> Neighbours:
         """``X`` of shape (n, d), ``y`` of shape (n,)."""
-        self.n_neighbors = min(self.n_neighbors, len(y))
+        self.n_neighbors = min(int(NEIGHBOURS), len(y))
         super().fit(X, y)
         return self
 
