@@ -15,7 +15,8 @@ import polars as pl
 
 import labelproof as lp
 from _table import publish
-from labelproof.data.copies import copy_table, edits
+from labelproof.data.copies import copy_table
+from labelproof.data.edits import edits
 from labelproof.data.frames import read_raw
 from labelproof.data.readers.table import label_codes
 from labelproof.review.candidates import open_candidates

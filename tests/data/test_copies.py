@@ -17,7 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import labelproof as lp
-from labelproof.data.copies import Edits, _plain_bounds, copy_table, edits
+from labelproof.data.copies import _plain_bounds, copy_table
+from labelproof.data.edits import Edits, edits
 from labelproof.data.frames import read_raw
 from labelproof.data.readers.table import label_codes
 from labelproof.data.records import scan

@@ -11,7 +11,7 @@ import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
 from labelproof.errors import BadInput
-from labelproof.validation import UNLABELLED, AnyArray, IntArray, RandomState
+from labelproof.validation import UNLABELLED, AnyArray, IntArray, RandomState, is_missing
 
 NO_FOLD = -1
 MapFolds = Callable[..., Iterable[Any]]
@@ -108,7 +108,10 @@ def assign_folds(
 
 def _of_groups(given: IntArray, n_folds: int, seed: int, groups: AnyArray, copies: IntArray | None) -> IntArray:
     """Folds of whole groups, and of whole copies unless they tie so many groups together that folds are lost."""
-    number = np.unique(np.array([str(group) for group in groups]), return_inverse=True)[1].astype(np.int64)
+    names = [
+        f"\0row {row}" if is_missing(group) else str(group) for row, group in enumerate(groups)
+    ]  # no group: one of its own
+    number = np.unique(np.array(names), return_inverse=True)[1].astype(np.int64)
     n_groups = int(number.max()) + 1
     if n_groups < 2:
         raise BadInput("all labelled rows are of one group, so none is left to test on. Name another column of groups.")

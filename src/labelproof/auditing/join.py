@@ -4,25 +4,42 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 import polars as pl
 
-from labelproof.data.frames import label_values
 from labelproof.data.libraries import held
 from labelproof.data.libraries.base import Held, repeated
+from labelproof.data.raw_table import label_values
 from labelproof.errors import BadInput, LabelproofWarning
-from labelproof.validation import AnyArray, IntArray, check_ids, check_labels
-
-if TYPE_CHECKING:
-    from labelproof.auditing.findings import Audit
+from labelproof.labels.base import Labels
+from labelproof.validation import AnyArray, IntArray, Json, check_ids, check_labels
 
 COLUMNS = ("given_label", "suggested_label", "error_probability", "verdict", "confidence")
 NOWHERE = -1  # an item that could not be read
 
 
-def join(audit: Audit, frame: object, *, ids: object = None, prefix: str = "") -> object:
+class Audited(Protocol):
+    """What is asked of a `labelproof.Audit`."""
+
+    @property
+    def labels(self) -> Labels: ...
+    @property
+    def n(self) -> int: ...
+    @property
+    def ids(self) -> AnyArray | None: ...
+    @property
+    def issues(self) -> pl.DataFrame: ...
+    @property
+    def items(self) -> pl.DataFrame: ...
+    @property
+    def skipped(self) -> list[tuple[str, str]]: ...
+    @property
+    def source(self) -> Json: ...
+
+
+def join(audit: Audited, frame: object, *, ids: object = None, prefix: str = "") -> object:
     """See `labelproof.Audit.join`."""
     table = held(frame)
     found = columns_of(audit)
@@ -36,7 +53,7 @@ def join(audit: Audit, frame: object, *, ids: object = None, prefix: str = "") -
     return table.joined(found[pl.Series([None if row == NOWHERE else row for row in rows.tolist()], dtype=pl.UInt32)])
 
 
-def columns_of(audit: Audit) -> pl.DataFrame:
+def columns_of(audit: Audited) -> pl.DataFrame:
     """What is found of each item, in the order of the input, null where there is no label."""
     if audit.labels.many_sites:
         return audit.items.select(pl.col("error_probability").fill_nan(None))
@@ -44,7 +61,7 @@ def columns_of(audit: Audit) -> pl.DataFrame:
     return audit.items.select("index").join(sites, on="index", how="left", maintain_order="left").select(COLUMNS)
 
 
-def rows_of(audit: Audit, table: Held, ids: object) -> IntArray:
+def rows_of(audit: Audited, table: Held, ids: object) -> IntArray:
     """Which item of an audit each row of a frame is, by its name, or where it has none by its place.
 
     Raises
@@ -77,13 +94,13 @@ def rows_of(audit: Audit, table: Held, ids: object) -> IntArray:
     return rows
 
 
-def _names(audit: Audit) -> AnyArray:
+def _names(audit: Audited) -> AnyArray:
     """Names of all items, those that could not be read at the end."""
     own = np.arange(audit.n) if audit.ids is None else audit.ids
     return np.array([*own.tolist(), *(name for name, _ in audit.skipped)], dtype=object)
 
 
-def _by_name(audit: Audit, names: AnyArray) -> IntArray:
+def _by_name(audit: Audited, names: AnyArray) -> IntArray:
     known = _names(audit).tolist()
     places = {str(name): row if row < audit.n else NOWHERE for row, name in enumerate(known) if name is not None}
     unknown = [name for name in names.tolist() if str(name) not in places]
@@ -103,7 +120,7 @@ def _has(table: Held, name: str) -> bool:
     return True
 
 
-def _check_labels(audit: Audit, table: Held) -> None:
+def _check_labels(audit: Audited, table: Held) -> None:
     """Refuse a frame whose rows, told by nothing but their order, have other labels than were audited."""
     label = audit.source.get("label")
     if label not in table.columns or audit.labels.many_sites:

@@ -55,9 +55,9 @@ def concepts(
     [bold]labelproof concepts frames/ --captions videos.json --model tagger/ --out concepts.parquet[/bold]
     [bold]labelproof concepts new-frames/ --model tagger/ --out new.parquet[/bold]
     """
-    from labelproof.data.frames import check_table_target
     from labelproof.data.readers.captions import read_captions
     from labelproof.data.readers.tagged import list_items
+    from labelproof.data.targets import check_table_target
     from labelproof.estimators.tagger.noisy_tag_classifier import NoisyTagClassifier
     from labelproof.saving.folders import check_output_folder
 
@@ -192,8 +192,9 @@ def caption(
     """
     import polars as pl
 
-    from labelproof.data.frames import check_table_target, write_frame
+    from labelproof.data.frames import write_frame
     from labelproof.data.readers.captions import read_captions
+    from labelproof.data.targets import check_table_target
     from labelproof.estimators.captioner.concept_captioner import ConceptCaptioner
     from labelproof.estimators.captioner.concept_table import ITEM, ConceptTable
     from labelproof.saving.folders import check_output_folder, claim_running, remove_running

@@ -190,9 +190,10 @@ def predict(
 
     [bold]labelproof predict model/ new.csv --out predictions.parquet[/bold]
     """
-    from labelproof.data.frames import check_table_target, write_frame
+    from labelproof.data.frames import write_frame
     from labelproof.data.readers import for_new, reader_of
     from labelproof.data.readers.base import ReadOptions
+    from labelproof.data.targets import check_table_target
     from labelproof.estimators.noisy_label_classifier.noisy_label_classifier import NoisyLabelClassifier
     from labelproof.estimators.noisy_label_classifier.predictions import prediction_table
 

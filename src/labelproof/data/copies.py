@@ -7,8 +7,7 @@ as they are. Parquet keeps its schema, metadata, dictionaries, compression and r
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -20,81 +19,17 @@ import pyarrow.parquet
 
 from labelproof.data.compressed import compressing, promised
 from labelproof.data.delimited import Dialect, reading, records
-from labelproof.data.frames import (
-    CSV_SUFFIXES,
-    PARQUET_SUFFIXES,
-    Path_,
-    RawTable,
-    check_table_target,
-    table_suffix,
-    write_frame,
-)
+from labelproof.data.edits import Edits
+from labelproof.data.frames import write_frame
+from labelproof.data.raw_table import Path_, RawTable
 from labelproof.data.records import Records, scan
 from labelproof.data.tables import form_of
+from labelproof.data.targets import CSV_SUFFIXES, PARQUET_SUFFIXES, check_table_target, table_suffix
 from labelproof.errors import BadInput
 from labelproof.saving.files import atomic_stream, damaged, stamp_of
 from labelproof.validation import Json
 
 PIECE = 1 << 22  # bytes copied at once
-
-
-@dataclass(frozen=True)
-class Edits:
-    """What is different in the copy.
-
-    Attributes
-    ----------
-    column : str
-        The column whose cells change.
-    rows : ndarray of int64, shape (m,)
-        Rows that change, rising.
-    sources : ndarray of int64, shape (m,)
-        For each, a row of the same column that holds the new value; -1: see ``names``.
-    names : mapping of row to str or None
-        New values that stand in no row of the file; ``None`` empties the cell.
-    added : mapping of str to sequence of str or None
-        Columns of text to add at the end, one entry a row of the file.
-    """
-
-    column: str
-    rows: np.ndarray[Any, np.dtype[np.int64]]
-    sources: np.ndarray[Any, np.dtype[np.int64]]
-    names: Mapping[int, str | None] = field(default_factory=dict)
-    added: Mapping[str, Sequence[str | None]] = field(default_factory=dict)
-
-    @property
-    def nothing(self) -> bool:
-        """Whether the copy is the file as it is."""
-        return len(self.rows) == 0 and not self.added
-
-
-def edits(
-    column: str,
-    codes: np.ndarray[Any, np.dtype[np.int64]],
-    classes: Sequence[Any],
-    new: Mapping[int, str | None],
-    added: Mapping[str, Sequence[str | None]] | None = None,
-) -> Edits:
-    """Edits that write class names as the file itself writes them.
-
-    Parameters
-    ----------
-    column : str
-    codes : ndarray of int64, shape (n,)
-        Of the labels of all rows of the file, into ``classes``.
-    classes : sequence
-    new : mapping of row to name or None
-        New classes, as text.
-    added : mapping, optional
-        See `Edits`.
-    """
-    code_of = {str(name): code for code, name in enumerate(classes)}
-    present, first = np.unique(codes, return_index=True)
-    row_of = dict(zip(present.tolist(), first.tolist(), strict=True))
-    rows = sorted(new)
-    sources = [row_of.get(code_of.get(str(new[row]), -2), -1) if new[row] is not None else -1 for row in rows]
-    names = {row: new[row] for row, source in zip(rows, sources, strict=True) if source < 0}
-    return Edits(column, np.array(rows, np.int64), np.array(sources, np.int64), names, added or {})
 
 
 def check_copy_target(target: Path, *, overwrite: bool, source: Path_) -> None:

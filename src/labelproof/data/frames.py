@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import io
-import os
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -17,72 +16,24 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
-from labelproof.data.compressed import compressing, plain_name, promised
+from labelproof.data.compressed import compressing, promised
 from labelproof.data.delimited import SEPARATORS, Dialect, detect, records
+from labelproof.data.raw_table import Path_, RawTable
 from labelproof.data.records import Records
 from labelproof.data.schema import Schema
 from labelproof.data.tables import form_of
-from labelproof.errors import BadInput, LabelproofWarning, did_you_mean
+from labelproof.data.targets import CSV_SUFFIXES, PARQUET_SUFFIXES, table_suffix
+from labelproof.errors import BadInput, LabelproofWarning
 from labelproof.saving.files import atomic_stream, damaged, existing, stamp_of
-from labelproof.validation import AnyArray
 
 if TYPE_CHECKING:
-    from labelproof.data.pictures import Picture
-    from labelproof.data.tables.base import TableForm
+    pass
 
-CSV_SUFFIXES = {".csv": ",", ".tsv": "\t"}
-PARQUET_SUFFIXES = {".parquet", ".pq"}
 READ = (
     "Tables are read from .csv, .tsv, .jsonl, .json (all also .gz or .zst), .parquet, .arrow, .xlsx and .ods files, and from folders "
     "of .parquet files."
 )
 LARGEST_BLOCK = 2**31 - 1
-Path_ = str | os.PathLike[str]
-
-
-@dataclass(frozen=True)
-class RawTable:
-    """A table as it stands in its file.
-
-    Attributes
-    ----------
-    frame : polars.DataFrame
-        Of delimited text all columns as text, null where a field is empty; of other forms as typed there.
-    dialect : Dialect or None
-        Of delimited text.
-    path : Path
-    starts : ndarray of int64, shape (n + 1,), optional
-        Of delimited text: the byte of the file's UTF-8 text, after its byte order mark, at which each row begins, and its end.
-    stamp : tuple
-        Size and time of the file when it was read.
-    form : TableForm, optional
-        Of neither delimited text nor a Parquet file.
-    held : object
-        What its form needs to write it back.
-    pictures : mapping of column to sequence of n pictures
-        Columns that hold pictures themselves.
-    beside : tuple of str
-        Folders beside the file where pictures that it names may be.
-    """
-
-    frame: pl.DataFrame
-    dialect: Dialect | None
-    path: Path
-    starts: npt.NDArray[np.int64] | None = None
-    stamp: tuple[int, int] = (0, 0)
-    form: TableForm | None = None
-    held: Any = None
-    pictures: Mapping[str, Sequence[Picture]] = field(default_factory=dict)
-    beside: tuple[str, ...] = (".",)
-
-    @property
-    def separator(self) -> str | None:
-        """What separates fields of delimited text."""
-        return None if self.dialect is None else self.dialect.separator
-
-    def column(self, name: str, option: str) -> pl.Series:
-        """A column by name; see `column`."""
-        return column(self.frame, name, self.path, option)
 
 
 def read_raw(path: Path_, *, encoding: str | None = None, part: str | None = None, quiet: bool = False) -> RawTable:
@@ -165,12 +116,6 @@ def read_parquet(file: Path, columns: Sequence[str] | None = None) -> pl.DataFra
         frame = pl.from_arrow(table)
     assert isinstance(frame, pl.DataFrame)
     return frame
-
-
-def table_suffix(path: Path) -> str | None:
-    """The ending that says what kind of table a file is, without ``.gz`` or ``.zst``; ``None`` where it is no table."""
-    name = plain_name(path)
-    return next((suffix for suffix in (*CSV_SUFFIXES, *PARQUET_SUFFIXES) if name.endswith(suffix)), None)
 
 
 def _read_delimited(file: Path, promised: str, encoding: str | None, quiet: bool) -> RawTable:
@@ -304,25 +249,6 @@ def _by_positions(file: Path, dialect: Dialect, width: int) -> pl.DataFrame:
     return pl.DataFrame({f"f{i}": pl.Series(held[1:], dtype=pl.String) for i, held in enumerate(columns)})
 
 
-def check_table_target(path: Path_, *, overwrite: bool, source: Path_, also: str = "") -> Path:
-    """Check, before any work is done, that a table can be written to a path: not the input, a known kind, not there yet."""
-    goal = Path(path)
-    check_target(goal, overwrite=overwrite, source=source)
-    if table_suffix(goal) is None:
-        raise BadInput(f"--out {str(goal)!r} ends in {goal.suffix!r}. Write to .csv, .tsv, .parquet or .pq{also}.")
-    return goal
-
-
-def check_target(goal: Path, *, overwrite: bool, source: Path_) -> None:
-    """Check that a file can be written to a path: not the input, not there yet."""
-    if goal.is_dir():
-        raise BadInput(f"--out {str(goal)!r} is a folder. Name a file.")
-    if goal.exists() and not overwrite:
-        raise BadInput(f"{str(goal)!r} exists. Add --overwrite to replace it, or choose another --out.")
-    if goal.exists() and Path(source).exists() and goal.samefile(source):
-        raise BadInput(f"{str(goal)!r} is the input, which is never modified. Choose another --out.")
-
-
 def write_frame(frame: pl.DataFrame, path: Path) -> None:
     """Write a table by the ending of its name, whole or not at all."""
     buffer = io.BytesIO()
@@ -333,39 +259,3 @@ def write_frame(frame: pl.DataFrame, path: Path) -> None:
         frame.write_parquet(buffer)
     with atomic_stream(path) as out, compressing(out, promised(path)) as sink:
         sink.write(buffer.getvalue())
-
-
-def column(frame: pl.DataFrame, name: str, file: Path_, option: str) -> pl.Series:
-    """A column by name, or `BadInput` that suggests the nearest name."""
-    if name not in frame.columns:
-        raise BadInput(
-            f"{option} {name!r} is not a column of {str(file)!r}. {did_you_mean(name, frame.columns)}"
-            f"Its columns are: {', '.join(frame.columns[:30])}{', …' if frame.width > 30 else ''}."
-        )
-    return frame[name]
-
-
-def label_values(series: pl.Series, option: str = "--label") -> AnyArray:
-    """Labels or ids as they should be named: whole numbers as integers where nothing is lost, text otherwise.
-
-    Raises
-    ------
-    BadInput
-        For a column of lists, of bytes or of structures.
-    """
-    dtype = series.dtype
-    if dtype.is_nested() or dtype == pl.Binary or dtype == pl.Object:
-        kind = "bytes" if dtype == pl.Binary else "lists" if isinstance(dtype, pl.List | pl.Array) else "structures"
-        raise BadInput(
-            f"{option} {series.name!r} holds {kind}, and a label is one name or number. "
-            + ("Tags are audited by --tags with a 0/1 matrix." if kind == "lists" else "Name the column of labels.")
-        )
-    if dtype.is_integer():
-        return series.to_numpy() if series.null_count() == 0 else np.array(series.to_list(), dtype=object)
-    if dtype == pl.Boolean or dtype.is_float():
-        return np.array(series.to_list(), dtype=object)
-    text = series.cast(pl.String)
-    numbers = text.cast(pl.Int64, strict=False)
-    if numbers.null_count() == text.null_count() and bool((numbers.cast(pl.String) == text).fill_null(True).all()):
-        return label_values(numbers, option)
-    return np.array(text.to_list(), dtype=object)

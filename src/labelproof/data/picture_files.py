@@ -14,8 +14,9 @@ from pathlib import Path
 
 import numpy as np
 
-from labelproof.data.frames import RawTable, label_values, read_raw
+from labelproof.data.frames import read_raw
 from labelproof.data.pictures import Picture
+from labelproof.data.raw_table import RawTable, label_values
 from labelproof.errors import BadInput, LabelproofWarning
 from labelproof.saving.files import existing
 from labelproof.saving.folders import atomic_folder

@@ -10,7 +10,8 @@ import numpy as np
 import polars as pl
 import polars.selectors as cs
 
-from labelproof.data.copies import check_copy_target, copy_table, edits
+from labelproof.data.copies import check_copy_target, copy_table
+from labelproof.data.edits import edits
 from labelproof.data.frames import read_raw
 from labelproof.data.readers.table import CLEAN_SUFFIX, label_codes
 from labelproof.data.schema import Schema

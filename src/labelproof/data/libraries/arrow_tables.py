@@ -8,8 +8,8 @@ from typing import Any
 import polars as pl
 import pyarrow as pa
 
+from labelproof.data.libraries.asked import NAME
 from labelproof.data.libraries.base import Table
-from labelproof.data.readers.frame import NAME
 from labelproof.errors import BadInput
 
 

@@ -12,11 +12,11 @@ import numpy as np
 import polars as pl
 
 from labelproof.data.dataset import Dataset
-from labelproof.data.frames import column, label_values
+from labelproof.data.libraries.asked import NAME, Asked
 from labelproof.data.pictures import Opened
-from labelproof.data.readers.frame import NAME, Asked, read_columns
+from labelproof.data.raw_table import column, label_values
 from labelproof.data.values import picture_of
-from labelproof.errors import BadInput, LabelproofWarning
+from labelproof.errors import LabelproofWarning
 from labelproof.validation import AnyArray, check_ids
 
 
@@ -90,6 +90,14 @@ class Held(ABC):
         return check_ids(ids, len(self))
 
     @abstractmethod
+    def joined(self, found: pl.DataFrame) -> object:
+        """A copy of the object with further columns, in its own library."""
+
+
+class Whole(Held):
+    """Something that is read as a whole, not by its columns."""
+
+    @abstractmethod
     def read(self, asked: Asked) -> Dataset:
         """Items and labels.
 
@@ -97,10 +105,6 @@ class Held(ABC):
         ------
         BadInput
         """
-
-    @abstractmethod
-    def joined(self, found: pl.DataFrame) -> object:
-        """A copy of the object with further columns, in its own library."""
 
 
 class Table(Held):
@@ -129,18 +133,6 @@ class Table(Held):
     def _check(self, name: str, option: str) -> None:
         if name not in self.columns:
             column(pl.DataFrame(schema=self.columns), name, NAME, option)
-
-    def read(self, asked: Asked) -> Dataset:
-        twice = repeated(self.columns)
-        if twice is not None:
-            raise BadInput(f"{NAME} has two columns named {twice!r}. Rename one.")
-        if asked.label is None:
-            raise BadInput(
-                f"label is missing: which column of {NAME} holds the labels? It has: {', '.join(self.columns[:30])}."
-            )
-        if len(self) == 0:
-            raise BadInput(f"{NAME} has no rows. Give one row per item.")
-        return read_columns(self, asked)
 
 
 def is_of(given: object, module: str, name: str) -> bool:

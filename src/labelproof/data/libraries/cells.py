@@ -8,15 +8,15 @@ from typing import Any
 import polars as pl
 
 from labelproof.data.dataset import Dataset
-from labelproof.data.libraries.base import Held, is_of
+from labelproof.data.libraries.asked import Asked
+from labelproof.data.libraries.base import Whole, is_of
 from labelproof.data.libraries.pandas_frames import names_of, to_polars, with_columns
 from labelproof.data.readers.cells import CellsReader, obs_column
-from labelproof.data.readers.frame import Asked
 from labelproof.errors import BadInput
 from labelproof.validation import AnyArray
 
 
-class Cells(Held):
+class Cells(Whole):
     """Cells in memory, or backed by their file."""
 
     @classmethod

@@ -7,8 +7,8 @@ from typing import Any
 
 import polars as pl
 
+from labelproof.data.libraries.asked import NAME
 from labelproof.data.libraries.base import Table, is_of
-from labelproof.data.readers.frame import NAME
 from labelproof.errors import BadInput
 
 MEDIA = ("Image", "Audio", "Video", "Pdf", "Nifti")  # features that are no columns of a table

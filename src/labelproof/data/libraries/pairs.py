@@ -11,10 +11,10 @@ import polars as pl
 
 from labelproof.data.dataset import Dataset, Shown
 from labelproof.data.images import SIZE, decode_all, thumbnail
-from labelproof.data.libraries.base import Held, is_of
+from labelproof.data.libraries.asked import NAME, Asked
+from labelproof.data.libraries.base import Whole, is_of
 from labelproof.data.pictures import Opened
 from labelproof.data.readers.arrays import show_array
-from labelproof.data.readers.frame import NAME, Asked
 from labelproof.data.values import is_picture, picture_of
 from labelproof.errors import BadInput
 from labelproof.labels.classes import Classes
@@ -24,7 +24,7 @@ from labelproof.validation import AnyArray, check_features, check_ids, check_lab
 PAIR = "Its items must be pairs (x, y) of a picture, a text or a row of numbers, and a label."
 
 
-class Pairs(Held):
+class Pairs(Whole):
     """Items that are asked for one at a time."""
 
     def __init__(self, given: Any) -> None:

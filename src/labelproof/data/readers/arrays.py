@@ -11,15 +11,16 @@ import numpy as np
 from PIL import Image
 
 from labelproof.data.array_files import from_file, path_of, rows_of_file
-from labelproof.data.copies import edits
 from labelproof.data.dataset import Dataset, Shown
-from labelproof.data.frames import Path_, check_table_target, check_target
+from labelproof.data.edits import edits
 from labelproof.data.images import encode
 from labelproof.data.picture_source import ArraySource
 from labelproof.data.projection import Projection
+from labelproof.data.raw_table import Path_
 from labelproof.data.readers.base import Audited, Inputs, Items, Reader, check_same, words
 from labelproof.data.readers.lists import write_list
 from labelproof.data.readers.pictures import new_rows
+from labelproof.data.targets import check_table_target, check_target
 from labelproof.errors import BadInput
 from labelproof.labels.classes import Classes
 from labelproof.saving.files import atomic_stream

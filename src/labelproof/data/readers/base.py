@@ -13,8 +13,8 @@ import numpy.typing as npt
 import polars as pl
 
 from labelproof.data.dataset import Dataset, Shown
-from labelproof.data.frames import Path_
 from labelproof.data.projection import Projection
+from labelproof.data.raw_table import Path_
 from labelproof.errors import BadInput
 from labelproof.saving.files import existing
 from labelproof.validation import AnyArray, IntArray, Json

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from labelproof.data.frames import Path_
+from labelproof.data.raw_table import Path_
 from labelproof.errors import BadInput
 from labelproof.saving.files import damaged, existing, first_line
 from labelproof.validation import Json, RandomState, accepts_seed, check_rate, rng_from

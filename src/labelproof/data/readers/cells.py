@@ -12,10 +12,11 @@ import numpy.typing as npt
 from scipy.sparse import csr_matrix, vstack
 
 from labelproof.data.dataset import Dataset, Shown
-from labelproof.data.frames import Path_, check_table_target
 from labelproof.data.projection import Projection
+from labelproof.data.raw_table import Path_
 from labelproof.data.readers.base import Audited, Reader, ReadOptions, check_same, words
 from labelproof.data.readers.lists import write_list
+from labelproof.data.targets import check_table_target
 from labelproof.errors import BadInput, MissingDependency, did_you_mean
 from labelproof.labels.classes import Classes
 from labelproof.saving.files import damaged, existing

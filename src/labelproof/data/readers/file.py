@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from labelproof.data.dataset import Dataset
-from labelproof.data.frames import Path_
+from labelproof.data.raw_table import Path_
 from labelproof.data.readers import open_reader
 from labelproof.data.readers.base import ReadOptions
 

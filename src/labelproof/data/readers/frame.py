@@ -11,9 +11,11 @@ import numpy as np
 import polars as pl
 
 from labelproof.data.dataset import Dataset
-from labelproof.data.frames import RawTable, label_values
 from labelproof.data.libraries import held
+from labelproof.data.libraries.asked import NAME, Asked
+from labelproof.data.libraries.base import Table, Whole, repeated
 from labelproof.data.picture_files import PictureFiles
+from labelproof.data.raw_table import RawTable, label_values
 from labelproof.data.readers.pictures import PictureReader
 from labelproof.data.readers.table import ColumnReader, TableReader, show_row
 from labelproof.data.readers.text import TextReader
@@ -22,39 +24,9 @@ from labelproof.labels.classes import Classes
 from labelproof.validation import AnyArray, Json
 
 if TYPE_CHECKING:
-    from labelproof.data.libraries.base import Table
+    from labelproof.data.libraries.base import Table, Whole, repeated
 
-NAME = "the frame"
 JOINED = "\n\n"  # between several columns of text
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What is said of a frame; see `read_frame`."""
-
-    label: str | None = None
-    text: str | Sequence[str] | None = None
-    image: str | None = None
-    ids: object = None
-    features: Sequence[str] | None = None
-    ignore: Sequence[str] = ()
-    keep: Sequence[str] = ()
-    missing: Sequence[object] | None = None
-    learn: bool = True
-    group: str | None = None
-
-    def only(self, what: str, *, label: bool = False) -> None:
-        """Refuse what is said of columns where there are none to choose.
-
-        Raises
-        ------
-        BadInput
-        """
-        named = {"label": self.label if label else None, "text": self.text, "image": self.image, "features": self.features,
-                 "group": self.group}  # fmt: skip
-        told = [name for name, value in (named | {"ignore": self.ignore, "keep": self.keep}).items() if value]
-        if told:
-            raise BadInput(f"{NAME} is {what}: there are no columns to name. Leave out {', '.join(told)}.")
 
 
 @dataclass(frozen=True)
@@ -170,11 +142,26 @@ def read_frame(
     (['w', 'x', 'y', 'z'], ['a', 'b', 'a', None])
     """
     asked = Asked(label, text, image, ids, features, ignore, keep, missing, learn, group)
-    return replace(held(frame).read(asked), reader=Remembered(label, ids if isinstance(ids, str) else None))
+    source = held(frame)
+    assert isinstance(source, Table | Whole)
+    dataset = source.read(asked) if isinstance(source, Whole) else read_columns(source, asked)
+    return replace(dataset, reader=Remembered(label, ids if isinstance(ids, str) else None))
 
 
 def read_columns(table: Table, asked: Asked) -> Dataset:
-    """Items and labels of a frame of columns."""
+    """Items and labels of a frame of columns.
+
+    Raises
+    ------
+    BadInput
+    """
+    twice = repeated(table.columns)
+    if twice is not None:
+        raise BadInput(f"{NAME} has two columns named {twice!r}. Rename one.")
+    if asked.label is None:
+        raise BadInput(f"label is missing: which column of {NAME} holds the labels? It has: {', '.join(table.columns[:30])}.")
+    if len(table) == 0:
+        raise BadInput(f"{NAME} has no rows. Give one row per item.")
     if asked.text is not None and asked.image is not None:
         raise BadInput("text and image are both given. Name the one to learn from.")
     if (asked.text or asked.image) and (asked.features is not None or asked.ignore or asked.keep):

@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
-from labelproof.data.frames import Path_, RawTable, located, read_raw
+from labelproof.data.frames import located, read_raw
 from labelproof.data.picture_files import PictureFiles, list_pictures, named_pictures
 from labelproof.data.pictures import Picture
+from labelproof.data.raw_table import Path_, RawTable
 from labelproof.data.readers.base import Audited, ReadOptions, kept
 from labelproof.data.readers.pictures import PictureReader
 from labelproof.data.readers.table import ColumnReader

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Self
 
 from labelproof.data.dataset import Dataset
-from labelproof.data.frames import Path_, check_table_target, table_suffix
 from labelproof.data.picture_files import PictureFiles, copy_pictures, list_pictures
+from labelproof.data.raw_table import Path_
 from labelproof.data.readers.base import Audited, ReadOptions, check_same, kept
 from labelproof.data.readers.lists import write_list
 from labelproof.data.readers.manifest import ManifestReader
 from labelproof.data.readers.pictures import PictureReader
 from labelproof.data.tables import form_of
+from labelproof.data.targets import check_table_target, table_suffix
 from labelproof.saving.files import existing
 from labelproof.validation import Json, check_labels
 

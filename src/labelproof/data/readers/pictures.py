@@ -12,12 +12,13 @@ import numpy as np
 
 from labelproof.data.array_files import from_file
 from labelproof.data.dataset import Dataset, Shown
-from labelproof.data.frames import Path_, located
+from labelproof.data.frames import located
 from labelproof.data.images import SIZE, Decoded, decode_all, decode_each, thumbnail
 from labelproof.data.picture_files import SUFFIXES, PictureFiles, pictures_below
 from labelproof.data.picture_source import FileSource
 from labelproof.data.pictures import Picture
 from labelproof.data.projection import Projection
+from labelproof.data.raw_table import Path_
 from labelproof.data.readers.base import Inputs, Items, Reader, words
 from labelproof.data.tables import form_of
 from labelproof.errors import BadInput

@@ -12,11 +12,13 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from labelproof.data.copies import check_copy_target, copy_table, edits
+from labelproof.data.copies import check_copy_target, copy_table
 from labelproof.data.dataset import Dataset, Shown
-from labelproof.data.frames import Path_, RawTable, label_values, located, read_raw
+from labelproof.data.edits import edits
+from labelproof.data.frames import located, read_raw
 from labelproof.data.leaks import find_leaks
 from labelproof.data.projection import Projection
+from labelproof.data.raw_table import Path_, RawTable, label_values
 from labelproof.data.readers.base import Audited, Reader, ReadOptions, check_same, words
 from labelproof.data.schema import Schema
 from labelproof.errors import BadInput, LabelproofWarning

@@ -11,9 +11,10 @@ import numpy as np
 import polars as pl
 
 from labelproof.data.array_files import from_file
-from labelproof.data.frames import check_table_target, check_target, write_frame
+from labelproof.data.frames import write_frame
 from labelproof.data.readers.arrays import ArraysReader
 from labelproof.data.readers.base import Audited
+from labelproof.data.targets import check_table_target, check_target
 from labelproof.errors import BadInput
 from labelproof.saving.files import atomic_stream
 from labelproof.validation import check_tags

@@ -9,9 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from labelproof.data.bags import Bags, evenly
-from labelproof.data.frames import Path_, column, read_frame
+from labelproof.data.frames import read_frame
 from labelproof.data.images import Decoded, decode_all, decode_each
 from labelproof.data.picture_files import SUFFIXES
+from labelproof.data.raw_table import Path_, column
 from labelproof.errors import BadInput
 from labelproof.saving.files import existing
 

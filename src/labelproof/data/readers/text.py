@@ -11,8 +11,9 @@ import numpy as np
 import polars as pl
 
 from labelproof.data.dataset import Dataset, Shown
-from labelproof.data.frames import Path_, located
+from labelproof.data.frames import located
 from labelproof.data.projection import Projection
+from labelproof.data.raw_table import Path_
 from labelproof.data.readers.base import Items, ReadOptions, words
 from labelproof.data.readers.table import ColumnReader
 from labelproof.errors import BadInput

@@ -13,13 +13,13 @@ import pyarrow as pa
 import pyarrow.ipc
 
 from labelproof.data.copies import edited, edited_column
-from labelproof.data.frames import RawTable
+from labelproof.data.raw_table import RawTable
 from labelproof.data.tables.base import TableForm
 from labelproof.errors import BadInput
 from labelproof.saving.files import atomic_stream, damaged, existing
 
 if TYPE_CHECKING:
-    from labelproof.data.copies import Edits
+    from labelproof.data.edits import Edits
 
 FILE, FEATHER_1 = b"ARROW1", b"FEA1"  # what such files begin with; a stream begins with its first message
 

@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from labelproof.data.compressed import plain_name
-from labelproof.data.frames import RawTable, check_target, table_suffix
+from labelproof.data.raw_table import RawTable
 from labelproof.data.tables import TABLES
+from labelproof.data.targets import check_target, table_suffix
 from labelproof.errors import BadInput
 from labelproof.saving.folders import check_replaceable
 
 if TYPE_CHECKING:
-    from labelproof.data.copies import Edits
+    from labelproof.data.edits import Edits
     from labelproof.data.readers.base import ReadOptions
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from labelproof.data.frames import RawTable
+from labelproof.data.raw_table import RawTable
 from labelproof.data.tables.base import TableForm
 from labelproof.data.tables.json_list import list_rows
 from labelproof.data.tables.json_spans import Span, members, past_space
@@ -19,7 +19,7 @@ from labelproof.errors import BadInput
 from labelproof.validation import Json
 
 if TYPE_CHECKING:
-    from labelproof.data.copies import Edits
+    from labelproof.data.edits import Edits
     from labelproof.data.readers.base import ReadOptions
 
 PARTS = ("images", "annotations", "categories")

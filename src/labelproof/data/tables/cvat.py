@@ -10,14 +10,14 @@ from xml.sax.saxutils import escape
 
 import polars as pl
 
-from labelproof.data.frames import RawTable
+from labelproof.data.raw_table import RawTable
 from labelproof.data.tables.base import TableForm
 from labelproof.data.tables.xml_spans import Element, attribute_span, parse, spliced
 from labelproof.errors import BadInput
 from labelproof.saving.files import atomic_write, damaged, existing
 
 if TYPE_CHECKING:
-    from labelproof.data.copies import Edits
+    from labelproof.data.edits import Edits
     from labelproof.data.readers.base import ReadOptions
 
 LABEL, IMAGE, ID = "tag", "name", "id"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import polars as pl
 
-from labelproof.data.frames import RawTable
+from labelproof.data.raw_table import RawTable
 from labelproof.data.tables.json_lines import JsonForm
 from labelproof.data.tables.json_spans import Way
 from labelproof.data.tables.json_text import JsonRows, JsonText, flattened, typed

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 import pyarrow as pa
 
-from labelproof.data.frames import RawTable
 from labelproof.data.pictures import Picture
+from labelproof.data.raw_table import RawTable
 from labelproof.data.tables.arrow_file import batch_at, batches, copy_arrow, frame_of, opened
 from labelproof.data.tables.base import TableForm, check_folder, names_folder
 from labelproof.data.tables.parquet_folder import part_of, stacked
@@ -25,7 +25,7 @@ from labelproof.saving.folders import MARK, atomic_folder
 from labelproof.validation import Json
 
 if TYPE_CHECKING:
-    from labelproof.data.copies import Edits
+    from labelproof.data.edits import Edits
     from labelproof.data.readers.base import ReadOptions
 
 SPLITS, STATE, INFO = "dataset_dict.json", "state.json", "dataset_info.json"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from labelproof.data.frames import RawTable
+from labelproof.data.raw_table import RawTable
 from labelproof.data.tables.base import TableForm
 from labelproof.data.tables.json_spans import Span, past_space
 from labelproof.data.tables.json_text import JsonRows, JsonText, flattened
@@ -14,7 +14,7 @@ from labelproof.errors import BadInput
 from labelproof.validation import Json
 
 if TYPE_CHECKING:
-    from labelproof.data.copies import Edits
+    from labelproof.data.edits import Edits
 
 
 class JsonForm(TableForm):

@@ -15,9 +15,9 @@ from typing import Any
 import polars as pl
 
 from labelproof.data.compressed import Plain, compressing, compression_of, promised
-from labelproof.data.copies import Edits
 from labelproof.data.delimited import BOMS
-from labelproof.data.frames import RawTable
+from labelproof.data.edits import Edits
+from labelproof.data.raw_table import RawTable
 from labelproof.data.tables.json_spans import Span, Way, locate, members, past_space
 from labelproof.errors import BadInput
 from labelproof.saving.files import atomic_stream, damaged, existing, first_line, stamp_of

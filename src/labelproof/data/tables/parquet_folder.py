@@ -9,9 +9,12 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from labelproof.data.copies import Edits, copy_parquet
-from labelproof.data.frames import PARQUET_SUFFIXES, RawTable, read_parquet
+from labelproof.data.copies import copy_parquet
+from labelproof.data.edits import Edits
+from labelproof.data.frames import read_parquet
+from labelproof.data.raw_table import RawTable
 from labelproof.data.tables.base import TableForm, check_folder, names_folder
+from labelproof.data.targets import PARQUET_SUFFIXES
 from labelproof.errors import BadInput
 from labelproof.saving.folders import MARK, atomic_folder
 

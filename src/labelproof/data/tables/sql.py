@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from labelproof.data.frames import RawTable
+from labelproof.data.raw_table import RawTable
 from labelproof.data.tables.base import TableForm
 from labelproof.data.tables.json_text import typed
 from labelproof.errors import BadInput, MissingDependency, Unavailable
@@ -24,7 +24,7 @@ from labelproof.saving.files import existing, first_line
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
-    from labelproof.data.copies import Edits
+    from labelproof.data.edits import Edits
     from labelproof.data.readers.base import ReadOptions
 
 WHOLE_URL = "LABELPROOF_SQL_URL"  # the environment variable that holds the URL with its password

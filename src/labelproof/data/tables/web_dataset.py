@@ -14,8 +14,8 @@ from typing import IO, TYPE_CHECKING, Any
 import polars as pl
 
 from labelproof.data.compressed import compression_of
-from labelproof.data.frames import RawTable
 from labelproof.data.picture_files import SUFFIXES
+from labelproof.data.raw_table import RawTable
 from labelproof.data.tables.base import TableForm
 from labelproof.data.tables.json_spans import locate, past_space
 from labelproof.data.tables.json_text import typed
@@ -23,7 +23,7 @@ from labelproof.errors import BadInput
 from labelproof.saving.files import atomic_stream, damaged, existing, stamp_of
 
 if TYPE_CHECKING:
-    from labelproof.data.copies import Edits
+    from labelproof.data.edits import Edits
     from labelproof.data.readers.base import ReadOptions
 
 KEY, IMAGE, CLASS, JSON = "key", "image", "cls", "json"

@@ -15,14 +15,14 @@ from xml.sax.saxutils import escape
 import polars as pl
 
 from labelproof.data.compressed import ALWAYS, MOST_TIMES
-from labelproof.data.frames import RawTable
+from labelproof.data.raw_table import RawTable
 from labelproof.data.tables.base import TableForm
 from labelproof.data.tables.xml_spans import START
 from labelproof.errors import BadInput, MissingDependency, did_you_mean
 from labelproof.saving.files import atomic_stream, damaged, existing, stamp_of
 
 if TYPE_CHECKING:
-    from labelproof.data.copies import Edits
+    from labelproof.data.edits import Edits
 
 EXACT = 2**53  # whole numbers up to here are floats as well
 Changes = dict[tuple[int, int], bytes]

@@ -7,13 +7,13 @@ import zipfile
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from labelproof.data.frames import RawTable
+from labelproof.data.raw_table import RawTable
 from labelproof.data.tables.workbook import Cell, Changes, Workbook, checked, escaped, place_for, scan
 from labelproof.data.tables.xml_spans import ATTRIBUTE, attribute_span, parse, spliced
 from labelproof.errors import BadInput
 
 if TYPE_CHECKING:
-    from labelproof.data.copies import Edits
+    from labelproof.data.edits import Edits
 
 BOOK, RELATIONS, STRINGS = "xl/workbook.xml", "xl/_rels/workbook.xml.rels", "xl/sharedStrings.xml"
 

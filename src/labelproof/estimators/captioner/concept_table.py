@@ -14,7 +14,8 @@ import numpy.typing as npt
 import polars as pl
 
 from labelproof.data.bags import Bags
-from labelproof.data.frames import column, read_frame, write_frame
+from labelproof.data.frames import read_frame, write_frame
+from labelproof.data.raw_table import column
 from labelproof.data.readers.captions import Captions
 from labelproof.errors import BadInput
 

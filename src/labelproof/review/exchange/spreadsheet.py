@@ -13,7 +13,8 @@ from typing import Any
 
 import polars as pl
 
-from labelproof.data.frames import column, read_frame, write_frame
+from labelproof.data.frames import read_frame, write_frame
+from labelproof.data.raw_table import column
 from labelproof.errors import BadInput, did_you_mean
 from labelproof.review.log.session import ReviewSession
 from labelproof.review.log.store import DECISIONS, Decision

@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from labelproof.data.dataset import Dataset
-from labelproof.data.frames import column, label_values, read_frame
+from labelproof.data.frames import read_frame
+from labelproof.data.raw_table import column, label_values
 from labelproof.errors import BadInput, did_you_mean
 from labelproof.labels.classes import Classes
 from labelproof.review.candidates import open_candidates
