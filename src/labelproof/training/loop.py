@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, cast
 import torch
 from torch import Tensor, nn
 
+from labelproof.allocation import memory_held
 from labelproof.data.frames import read_frame
 from labelproof.errors import BadInput, CorruptArtifact
 from labelproof.progress import track
@@ -130,7 +131,7 @@ class _Run:
         """Train to the end, from a checkpoint if there is one."""
         self.fabric = fabric
         self.move = as_is if fabric.device.type == "cpu" else fabric.to_device
-        with torch.random.fork_rng(devices=[]):
+        with memory_held(), torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.options.seed)
             if fabric.world_size > 1:
                 self.model.gather = self._gathered

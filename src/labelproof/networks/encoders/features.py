@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from labelproof.allocation import memory_held
 from labelproof.data.picture_source import PictureSource
 from labelproof.errors import BadInput
-from labelproof.networks.encoders.allocation import memory_held
 from labelproof.networks.encoders.base import Encoder, Features
 from labelproof.networks.encoders.cache import KEY_BYTES, FeatureCache, Keys, key
 from labelproof.networks.encoders.weights import UNKNOWN

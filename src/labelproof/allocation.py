@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import ctypes
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 TRIM_THRESHOLD, TOP_PAD, MMAP_THRESHOLD = -1, -2, -3  # of glibc's mallopt
 HELD, LARGE = 256 << 20, 1 << 30  # bytes
 USUAL = 128 << 10  # glibc's own thresholds
+_lock, _holders = threading.Lock(), 0
 
 
 @contextmanager
@@ -17,20 +19,29 @@ def memory_held() -> Iterator[None]:
     """Let glibc hand the same memory out again instead of asking the system for it at every layer.
 
     By default each block over 128 KiB is mapped and unmapped, and every page of it faulted in anew: of small networks on a processor
-    that is half of the time (docs/encoders.md). Elsewhere than under glibc nothing is done.
+    that is a third to two thirds of the time (docs/encoders.md, benchmarks/memory_held.py). Elsewhere than under glibc nothing is done.
     """
     libc = _glibc()
     if libc is None:
         yield
         return
-    for option, value in ((TOP_PAD, HELD), (MMAP_THRESHOLD, LARGE), (TRIM_THRESHOLD, LARGE)):
-        libc.mallopt(option, value)
+    _change(libc, +1, ((TOP_PAD, HELD), (MMAP_THRESHOLD, LARGE), (TRIM_THRESHOLD, LARGE)))
     try:
         yield
     finally:
-        for option, value in ((TOP_PAD, 0), (MMAP_THRESHOLD, USUAL), (TRIM_THRESHOLD, USUAL)):
+        if _change(libc, -1, ((TOP_PAD, 0), (MMAP_THRESHOLD, USUAL), (TRIM_THRESHOLD, USUAL))):
+            libc.malloc_trim(0)
+
+
+def _change(libc: ctypes.CDLL, step: int, settings: tuple[tuple[int, int], ...]) -> bool:
+    """Begin or end holding; what is asked for within, or by another thread, changes nothing. Whether anything changed."""
+    global _holders
+    with _lock:
+        _holders += step
+        outermost = _holders == (1 if step > 0 else 0)
+        for option, value in settings if outermost else ():
             libc.mallopt(option, value)
-        libc.malloc_trim(0)
+    return outermost
 
 
 def _glibc() -> ctypes.CDLL | None:
