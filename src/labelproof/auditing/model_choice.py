@@ -46,8 +46,8 @@ def out_of_fold(
         unseen = np.setdiff1d(np.arange(k), columns)
         for some, own, weight in ((rows, of_test, 1.0), (unlabelled, of_unlabelled, 1 / n_folds)):
             if len(some):
-                own *= weight * (1 - share[unseen].sum()) / own.sum(axis=1, keepdims=True)
-                into[np.ix_(some, columns)] += own
+                known = weight * (1 - share[unseen].sum()) / own.sum(axis=1, keepdims=True)
+                into[np.ix_(some, columns)] += own * known
                 into[np.ix_(some, unseen)] += weight * share[unseen]
 
 
@@ -56,7 +56,7 @@ def _fit_and_predict(estimator: Any, x: Any, given: Any, test: Any, unlabelled: 
     if len(np.unique(given)) == 1:  # the other groups have no other class, and many a model refuses to learn one
         estimator = DummyClassifier()
     model = clone(estimator).fit(x, given)
-    found = [None if some is None else np.array(model.predict_proba(some), float) for some in (test, unlabelled)]
+    found = [None if some is None else model.predict_proba(some) for some in (test, unlabelled)]
     for probs in found:
         if probs is not None and not (np.isfinite(probs).all() and (probs.sum(axis=1) > 0).all()):
             raise BadInput(f"estimator {type(estimator).__name__} predicts no finite probabilities. Choose another.")
