@@ -183,6 +183,8 @@ def linear(strength: float) -> Any:
 class Neighbours(KNeighborsClassifier):  # type: ignore[misc]
     """All items vote where a training fold has fewer than the neighbours asked for, as next to a large group."""
 
+    n_neighbors: int
+
     def fit(self, X: Any, y: Any) -> Neighbours:
         """``X`` of shape (n, d), ``y`` of shape (n,)."""
         self.n_neighbors = min(int(NEIGHBOURS), len(y))

@@ -7,8 +7,8 @@ from itertools import repeat
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from sklearn.base import clone
+from sklearn.dummy import DummyClassifier
 
 from labelproof.auditing.default_models import Candidate, Candidates
 from labelproof.auditing.folds import NO_FOLD, MapFolds
@@ -21,11 +21,12 @@ FLOOR = 1e-6
 
 
 def out_of_fold(
-    estimator: Any, x: Any, given: IntArray, k: int, fold: IntArray, only: Sequence[int], map_folds: MapFolds
-) -> FloatArray:
-    """Probabilities (n, k) of the items of some folds, each by a clone that was fitted on the other folds.
+    estimator: Any, x: Any, given: IntArray, k: int, fold: IntArray, only: Sequence[int], map_folds: MapFolds, into: FloatArray
+) -> None:
+    """Add the probabilities of the items of some folds, each by a clone that was fitted on the other folds, to those of the rest.
 
-    Unlabelled items get the mean of these clones; a class that none of the other folds has gets its share of all labels.
+    Unlabelled items get the mean over the clones of all folds; a class that none of the other folds has gets its share of all
+    labels. ``into``, shape (n, k), is zero to begin with, and whole when all folds were run.
     """
     labelled, unlabelled = np.flatnonzero(fold != NO_FOLD), np.flatnonzero(fold == NO_FOLD)
     trains = [labelled[fold[labelled] != number] for number in only]
@@ -39,24 +40,21 @@ def out_of_fold(
         (take_rows(x, rows) for rows in tests),
         repeat(rest, len(only)),
     )
-    probs = np.zeros((len(given), k))
     share = np.bincount(given[labelled], minlength=k) / len(labelled)
-    done = track(found, "cross-validating", total=len(only))
+    n_folds, done = int(fold.max()) + 1, track(found, "cross-validating", total=len(only))
     for train, rows, (columns, of_test, of_unlabelled) in zip(trains, tests, done, strict=True):
         unseen = np.setdiff1d(np.arange(k), given[train])
-        known = 1 - share[unseen].sum()
-        for some, own, weight in ((rows, of_test, 1.0), (unlabelled, of_unlabelled, 1 / len(only))):
+        for some, own, weight in ((rows, of_test, 1.0), (unlabelled, of_unlabelled, 1 / n_folds)):
             if len(some):
-                probs[np.ix_(some, columns)] += weight * known * own / own.sum(axis=1, keepdims=True)
-                probs[np.ix_(some, unseen)] += weight * share[unseen]
-    return probs
+                known = weight * (1 - share[unseen].sum()) / own.sum(axis=1, keepdims=True)
+                into[np.ix_(some, columns)] += own * known
+                into[np.ix_(some, unseen)] += weight * share[unseen]
 
 
 def _fit_and_predict(estimator: Any, x: Any, given: Any, test: Any, unlabelled: Any) -> tuple[Any, Any, Any]:
     """One fold: columns of the classes seen, probabilities of its test items and of the unlabelled ones."""
-    seen = np.unique(given)
-    if len(seen) == 1:  # the other groups have no other class, and many a model refuses to learn one
-        return seen.astype(int), np.ones((len(test), 1)), None if unlabelled is None else np.ones((len(unlabelled), 1))
+    if len(np.unique(given)) == 1:  # the other groups have no other class, and many a model refuses to learn one
+        estimator = DummyClassifier()
     model = clone(estimator).fit(x, given)
     found = [None if some is None else model.predict_proba(some) for some in (test, unlabelled)]
     for probs in found:
@@ -84,27 +82,19 @@ def choose(
     others = [number for number in folds if number not in first]
     rows = np.flatnonzero(np.isin(fold, first))
 
-    def run(candidate: Candidate, some: Sequence[int]) -> FloatArray:
-        return out_of_fold(candidate.estimator, found.views[candidate.view], given, k, fold, some, map_folds)
+    def run(candidate: Candidate, some: Sequence[int], into: FloatArray) -> FloatArray:
+        out_of_fold(candidate.estimator, found.views[candidate.view], given, k, fold, some, map_folds, into)
+        return into
 
     best: list[tuple[float, Candidate, FloatArray]] = []
     for group in found.groups:
         own = []
         for candidate in group:
-            probs = run(candidate, first)
+            probs = run(candidate, first, np.zeros((len(given), k)))
             own.append((loss_of(probs, given, rows), candidate, probs))
             tried.append({"name": f"{candidate.name} on {candidate.view}", "loss": round(own[-1][0], 4)})
         best.append(min(own, key=lambda one: one[0]))
-    chosen = _best_mean(best, given, rows)
-    if not others:
-        return chosen
-    share, unlabelled = len(first) / len(folds), fold == NO_FOLD
-    return [(one, _together(probs, run(one, others), share, unlabelled)) for one, probs in chosen]
-
-
-def _together(some: FloatArray, others: FloatArray, share: float, unlabelled: npt.NDArray[np.bool_]) -> FloatArray:
-    """Of tested items whichever part has them; of unlabelled ones the mean over all folds."""
-    return np.where(unlabelled[:, None], share * some + (1 - share) * others, some + others)
+    return [(one, run(one, others, probs) if others else probs) for one, probs in _best_mean(best, given, rows)]
 
 
 def _best_mean(

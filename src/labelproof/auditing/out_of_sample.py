@@ -18,7 +18,7 @@ from labelproof.auditing.model_choice import choose, loss_of, out_of_fold
 from labelproof.auditing.model_used import ModelUsed
 from labelproof.data.dataset import Dataset
 from labelproof.errors import BadInput
-from labelproof.validation import FloatArray, IntArray, Json, RandomState, accepts_seed, check_labels, seed_from
+from labelproof.validation import IntArray, Json, RandomState, accepts_seed, check_labels, seed_from
 
 
 class OutOfSample(NamedTuple):
@@ -137,31 +137,29 @@ def _cross_validated(
 ) -> OutOfSample:
     seed, k = seed_from(how.random_state), len(classes)
     tried: list[Json] = []
-    total: FloatArray = np.zeros((len(given), k))
-    chosen: list[tuple[Candidate, FloatArray]] = []
-    for repeat in range(how.n_repeats):
-        fold = assign_folds(given, classes, how.n_folds, seed=seed + repeat, groups=groups, copies=copies)
-        folds = range(int(fold.max()) + 1)
-        if repeat == 0:
-            chosen = choose(found, given, k, fold, how.mapped, tried)
-        else:
-            chosen = [
-                (one, out_of_fold(one.estimator, found.views[one.view], given, k, fold, folds, how.mapped)) for one, _ in chosen
-            ]
-        total += np.mean([probs for _, probs in chosen], axis=0)
-    probs = total / total.sum(axis=1, keepdims=True)
+    fold = assign_folds(given, classes, how.n_folds, seed=seed, groups=groups, copies=copies)
+    chosen = choose(found, given, k, fold, how.mapped, tried)
+    probs = chosen[0][1]  # in the end the mean: each member and repeat adds its own
+    for _, own in chosen[1:]:
+        probs += own
+    for repeat in range(1, how.n_repeats):
+        other = assign_folds(given, classes, how.n_folds, seed=seed + repeat, groups=groups, copies=copies)
+        folds = range(int(other.max()) + 1)
+        for one, _ in chosen:
+            out_of_fold(one.estimator, found.views[one.view], given, k, other, folds, how.mapped, probs)
+    probs /= probs.sum(axis=1, keepdims=True)
     labelled = np.flatnonzero(fold != NO_FOLD)
     model = ModelUsed(
         name="; ".join(f"{one.name} on {one.view}" for one, _ in chosen),
         encoder=None,
         accuracy=round(float((probs[labelled].argmax(axis=1) == given[labelled]).mean()), 4),
         loss=round(loss_of(probs, given, labelled), 4),
-        n_folds=len(folds),
+        n_folds=int(fold.max()) + 1,
         n_repeats=how.n_repeats,
         seconds=0.0,
         tried=tried if len(tried) > 1 else [],
     )
-    return OutOfSample(probs, model)
+    return OutOfSample(np.asarray(probs, np.float64), model)
 
 
 def _checked(estimator: Any) -> Any:
