@@ -115,10 +115,18 @@ def test_groups_that_share_a_copy_are_one_but_never_all_of_them():
 
 def test_fewer_groups_than_folds_and_groups_of_any_type():
     codes = np.tile([0, 1], 10)
-    for groups in (np.repeat([1.5, np.nan], 10), np.repeat(np.array(["x", None], dtype=object), 10), np.repeat([0, 1], 10)):
+    for groups in (np.repeat([1.5, 2.5], 10), np.repeat(np.array(["x", 3], dtype=object), 10), np.repeat([0, 1], 10)):
         fold = assign_folds(codes, range(2), 5, groups=groups)
         assert sorted(np.bincount(fold)) == [10, 10]
         assert len(np.unique(fold[:10])) == 1
+
+
+@pytest.mark.parametrize("missing", [np.nan, None, ""])
+def test_rows_without_a_group_are_groups_of_their_own(missing):
+    groups = np.array(["x"] * 10 + [missing] * 10, dtype=object)
+    fold = assign_folds(np.tile([0, 1], 10), range(2), 3, groups=groups)
+    assert len(np.unique(fold[:10])) == 1
+    assert len(np.unique(fold[10:])) > 1
 
 
 def test_a_class_of_one_item_is_refused_by_name_and_row():
