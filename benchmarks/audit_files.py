@@ -157,7 +157,7 @@ def whole(source: Path, work: Path) -> None:
     done = {(row["data"], row["asked"], row["seed"]) for row in rows}
     for seed in range(SEEDS):
         for name, arguments, wrong in jobs(source, work, seed):
-            for encoder in ("none",) if "table" in name else ("none", "auto"):
+            for encoder in ("none",) if "table" in name else ("auto",) if "JPEG" in name and seed else ("none", "auto"):
                 if (name, encoder, seed) in done:
                     continue
                 rows.append(measured(name, arguments, wrong, work, encoder, seed))
