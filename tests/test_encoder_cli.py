@@ -212,16 +212,17 @@ def test_repeats_and_processes(texts, tmp_path):
 
 
 MANY = """
-import resource, sys
+import sys
+from pathlib import Path
 from labelproof import cli
-sys.argv = ["labelproof", *sys.argv[1:]]
 try:
     cli.main()
-finally:
-    print("kilobytes", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+finally:  # the most that was held; what getrusage tells begins with that of the process that started this one
+    print(next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM")))
 """
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="the most memory that was held is read from /proc")
 @pytest.mark.slow
 @pytest.mark.parametrize(("n", "k", "gigabytes", "seconds"), [(4000, 1000, 1.0, 60), (20_000, 2000, 1.5, 90)])
 def test_many_classes_of_english_text_stay_within_memory(n, k, gigabytes, seconds, tmp_path):
@@ -236,6 +237,6 @@ def test_many_classes_of_english_text_stay_within_memory(n, k, gigabytes, second
     done = subprocess.run([sys.executable, "-c", MANY, *map(str, command)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert time.perf_counter() - started < seconds
-    assert int(done.stdout.split()[-1]) * 1024 < gigabytes * 1e9
+    assert int(done.stdout.split()[-2]) * 1024 < gigabytes * 1e9
     assert "no encoder is used" in done.stderr
     assert lp.Audit.load(tmp_path / "out").model.encoder is None

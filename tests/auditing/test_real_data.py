@@ -67,7 +67,7 @@ def test_adult_with_mixed_columns_and_missing_values(real_data, tmp_path):
 @pytest.mark.slow
 def test_text_of_six_unbalanced_classes(real_data, tmp_path):
     path, wrong = flip_file(real_data / "trec_questions.csv", "type", tmp_path)
-    audit(path, "--label", "type", "--text", "question", "--out", tmp_path / "audit")
+    audit(path, "--label", "type", "--text", "question", "--encoder", "none", "--out", tmp_path / "audit")
     precision, recall = recovered(tmp_path / "audit", wrong)
     assert precision >= 0.55
     assert recall >= 0.85
@@ -76,7 +76,8 @@ def test_text_of_six_unbalanced_classes(real_data, tmp_path):
 @pytest.mark.slow
 def test_text_with_ids(real_data, tmp_path):
     path, wrong = flip_file(real_data / "movie_reviews.csv", "sentiment", tmp_path, rows=6000)
-    audit(path, "--label", "sentiment", "--text", "text", "--id", "id", "--out", tmp_path / "audit")
+    named = ("--label", "sentiment", "--text", "text", "--id", "id", "--encoder", "none")
+    audit(path, *named, "--out", tmp_path / "audit")
     precision, recall = recovered(tmp_path / "audit", wrong)
     assert precision >= 0.25  # three times as good as chance, with words alone
     assert recall >= 0.5
