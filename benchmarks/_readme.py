@@ -71,7 +71,8 @@ def audit_files(*, whole: bool = False) -> str:
                 f"{mean('estimated_rate'):.1%}",
                 f"{held} of {len(rows)}",
             ]
-            times = [f"{rows[0]['seconds']:.0f} / {statistics.mean(row['seconds'] for row in rows[1:]):.0f} s"]
+            again = [row["seconds"] for row in rows[1:]]
+            times = [f"{rows[0]['seconds']:.0f} s" + (f" / {statistics.mean(again):.0f} s" if again else "")]
         body.append([data, encoder, *cells, *times])
     header = ["data", "encoder", "best F1", "F1", "cleanlab's best F1 / F1"]
     if whole:

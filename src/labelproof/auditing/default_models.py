@@ -27,7 +27,7 @@ FEW_CLASSES = 30
 MOST_WORK = 500_000_000  # items x features x classes, from which on regularisation is not searched
 MOST_NEIGHBOURS = 20_000  # items among which nearest ones are searched
 NEIGHBOURS = 30
-ON_FEATURES = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2)  # inverse strength of regularisation, of standardised features
+ON_FEATURES = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2)  # inverse strength of regularisation, of standardised features
 ON_WORDS = 5.0
 
 
