@@ -190,7 +190,8 @@ def test_a_class_that_the_other_groups_lack_gets_its_share_and_is_not_flagged():
     y[groups == 5] = 2  # a class of one document
     x = rng.normal(size=(300, 4)) + 3 * np.eye(3, 4)[y]
     data = dataset(x, y, groups=groups)
-    probs = lp.out_of_sample_probs(data, estimator=LogisticRegression())
+    with pytest.warns(lp.LabelproofWarning, match=r"1 of the classes are in one group alone \(2\)"):
+        probs = lp.out_of_sample_probs(data, estimator=LogisticRegression())
     share = (y == 2).mean()
     assert np.allclose(probs[y == 2, 2], share)
     assert np.allclose(probs.sum(axis=1), 1)

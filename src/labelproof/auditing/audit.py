@@ -140,6 +140,8 @@ def audit(
         if pred_probs is None:
             how = CrossValidation(n_folds, n_repeats, n_jobs, random_state, map_folds)
             pred_probs, model = cross_validate(dataset, how, estimator=estimator, encoder=encoder)
+        elif encoder != AUTO or group is not None:
+            raise BadInput("encoder and group are of the model that is cross-validated. Leave them out beside pred_probs.")
         checked, ids = dataset.labels, dataset.ids
     elif pred_probs is None and (not isinstance(labels, Labels) or AUDITORS[labels.kind].needs_probs):
         raise BadInput(
@@ -154,6 +156,8 @@ def audit(
     names = None if ids is None else check_ids(ids, len(checked))
     auditor = AUDITORS[checked.kind]
     judged = auditor.judge(checked, pred_probs, names, **_known(auditor, checked.kind, options))
+    if model is not None:  # its columns are in order
+        judged.doubts[:] = [doubt for doubt in judged.doubts if doubt.kind != doubts.OTHER_ORDER]
     found = judged.doubts + ([] if dataset is None else doubts.of_leaks(dataset.leaks))
     return Audit(
         labels=checked,

@@ -17,6 +17,7 @@ from labelproof.validation import Json
 if TYPE_CHECKING:  # numba, which it brings, is 56 MB that a server of reviews has no use for
     from labelproof.auditing.fold import Sample
 
+OTHER_ORDER = "columns in another order"
 FEWEST = 20  # labels
 MOST_CLASSES = 1000
 BETTER = 0.25  # share of the labels by which another order of the columns must fit better
@@ -81,7 +82,7 @@ def of_columns(rows: Sample, classes: Sequence[object]) -> list[Doubt]:
         f"The columns of the probabilities match the labels far better in another order: {best:.0%} of the labels are then the "
         f"most probable class, now {now:.0%}. If the columns stand for {_some(order)}, {mend}."
     )
-    return [Doubt("columns in another order", text, {"agree_now": now, "agree_best": best, "order": [str(c) for c in order]})]
+    return [Doubt(OTHER_ORDER, text, {"agree_now": now, "agree_best": best, "order": [str(c) for c in order]})]
 
 
 def of_leaks(leaks: Iterable[Leak]) -> list[Doubt]:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from labelproof.data.dataset import Dataset
 from labelproof.data.words import in_english_letters
 from labelproof.errors import BadInput, LabelproofWarning
+from labelproof.saving.files import first_line
 
 AUTO, NONE = "auto", "none"
 MOST_CLASSES = 200  # for which `auto` takes the time to encode
@@ -92,23 +93,34 @@ def _installed(dataset: Dataset) -> str | None:
 
 def _own(dataset: Dataset, encoder: Any) -> Encoded:
     """Features by a callable or a transformer."""
+    if isinstance(encoder, type) or not (callable(encoder) or hasattr(encoder, "transform")):
+        what = f"the class {encoder.__name__}" if isinstance(encoder, type) else f"a {type(encoder).__name__}"
+        raise BadInput(f"encoder is {what}. Give a name, a function of the items, or a scikit-learn transformer.")
+    name = getattr(encoder, "__name__", type(encoder).__name__)
+    try:
+        made = _made(dataset, encoder)
+        made = made.detach().cpu() if hasattr(made, "detach") else made
+        raw = np.asarray(made.todense() if hasattr(made, "todense") else made)
+        features = raw.astype(np.float32)
+    except Exception as error:  # code of the caller's
+        raise BadInput(f"encoder {name} fails on the items: {type(error).__name__}: {first_line(error)}") from error
+    if raw.ndim != 2 or len(raw) != len(dataset) or raw.shape[1] == 0 or raw.dtype.kind not in "fiub":
+        raise BadInput(
+            f"encoder {name} gave shape {raw.shape} of {raw.dtype} for {len(dataset):,} items. It must give numbers (n, d)."
+        )
+    if not np.isfinite(features).all():
+        raise BadInput(
+            f"encoder {name} gave NaN, infinity or a number beyond float32 in row {int(np.argmax(~np.isfinite(features).all(axis=1)))}."
+        )
+    return Encoded(features, name)
+
+
+def _made(dataset: Dataset, encoder: Any) -> Any:
     if hasattr(encoder, "fit_transform"):
         from sklearn.base import clone
 
-        made = clone(encoder).fit_transform(dataset.x)
-    elif hasattr(encoder, "transform"):
-        made = encoder.transform(dataset.x)
-    elif callable(encoder):
-        made = encoder(dataset.x)
-    else:
-        raise BadInput(f"encoder is a {type(encoder).__name__}. Give a name, a callable, or a scikit-learn transformer.")
-    name = getattr(encoder, "__name__", type(encoder).__name__)
-    features = np.asarray(made.todense() if hasattr(made, "todense") else made, dtype=np.float32)
-    if features.ndim != 2 or len(features) != len(dataset):
-        raise BadInput(f"encoder {name} gave shape {features.shape} for {len(dataset):,} items. It must give (n, d).")
-    if not np.isfinite(features).all():
-        raise BadInput(f"encoder {name} gave NaN or infinity in row {int(np.argmax(~np.isfinite(features).all(axis=1)))}.")
-    return Encoded(features, name)
+        return clone(encoder).fit_transform(dataset.x)
+    return encoder.transform(dataset.x) if hasattr(encoder, "transform") else encoder(dataset.x)
 
 
 def _say(text: str) -> None:

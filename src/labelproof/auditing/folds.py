@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
-from labelproof.errors import BadInput
+from labelproof.errors import BadInput, LabelproofWarning
 from labelproof.validation import UNLABELLED, AnyArray, IntArray, RandomState, is_missing
 
 NO_FOLD = -1
@@ -29,10 +29,12 @@ class CrossValidation:
 
     def __post_init__(self) -> None:
         for name, value, least in (("n_folds", self.n_folds, 2), ("n_repeats", self.n_repeats, 1)):
-            if value < least:
-                raise BadInput(f"{name} is {value}. Give {least} or more.")
-        if self.n_jobs == 0:
-            raise BadInput("n_jobs is 0. Give how many folds are fitted at a time, or -1 for one a core.")
+            if not isinstance(value, int | np.integer) or value < least:
+                raise BadInput(f"{name} is {value!r}. Give a whole number, {least} or more.")
+        if self.n_jobs is not None and (not isinstance(self.n_jobs, int | np.integer) or self.n_jobs == 0):
+            raise BadInput(
+                f"n_jobs is {self.n_jobs!r}. Give how many folds are fitted at a time (--jobs), or -1 for one a core."
+            )
 
     @property
     def mapped(self) -> MapFolds:
@@ -104,6 +106,38 @@ def assign_folds(
         found = None if same is None else _of_copies(own, splitter, same)
         fold[labelled] = _split(splitter, own) if found is None else found
     return fold
+
+
+def check_groups(given: IntArray, groups: AnyArray, classes: Sequence[object]) -> None:
+    """Whether each class is in two groups, so that some model has learned it when it is tested.
+
+    Raises
+    ------
+    BadInput
+        If no class is.
+
+    Warns
+    -----
+    LabelproofWarning
+        If some are not.
+    """
+    names = np.array([str(group) for group in groups])
+    labelled = np.unique(given[given != UNLABELLED])
+    if len(np.unique(names[given != UNLABELLED])) < 2:
+        return  # which is refused when folds are made
+    alone = [c for c in labelled if len(np.unique(names[given == c])) == 1]
+    if len(alone) == len(labelled) > 1:
+        raise BadInput(
+            "each class is in one group alone, so no model has learned the class that it is tested on. Name another column of groups."
+        )
+    if alone:
+        told = ", ".join(str(classes[c]) for c in alone[:5])
+        warnings.warn(
+            f"{len(alone)} of the classes are in one group alone ({told}), so no model has learned them when it is tested: what is said of "
+            "their labels means little.",
+            LabelproofWarning,
+            stacklevel=4,
+        )
 
 
 def _of_groups(given: IntArray, n_folds: int, seed: int, groups: AnyArray, copies: IntArray | None) -> IntArray:

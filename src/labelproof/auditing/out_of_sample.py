@@ -13,7 +13,7 @@ import numpy.typing as npt
 from labelproof.auditing.default_models import Candidate, Candidates, candidates
 from labelproof.auditing.duplicates import copies_of
 from labelproof.auditing.encoded import AUTO, NONE, encoded
-from labelproof.auditing.folds import NO_FOLD, CrossValidation, assign_folds
+from labelproof.auditing.folds import NO_FOLD, CrossValidation, assign_folds, check_groups
 from labelproof.auditing.model_choice import choose, loss_of, out_of_fold
 from labelproof.auditing.model_used import ModelUsed
 from labelproof.data.dataset import Dataset
@@ -123,6 +123,8 @@ def cross_validate(
         view, x = name or dataset.kind, dataset.x if features is None else features
         found = Candidates({view: x}, [[Candidate(type(estimator).__name__, view, _checked(estimator))]])
     own = _groups(dataset.groups if groups is None else groups, len(dataset))
+    if own is not None:
+        check_groups(dataset.given, own, dataset.classes)
     probs, model = _cross_validated(found, dataset.given, dataset.classes, copies_of(dataset, features), own, how)
     return OutOfSample(probs, replace(model, encoder=name, seconds=round(time.perf_counter() - started, 2)))
 

@@ -34,7 +34,7 @@ def test_its_last_layer_is_what_the_model_is_known_for(opened):
     encoder = opened("minilm")
     sentences = [sentence for pair in SAME for sentence in pair]
     last = encoder.encode(encoder.prepare(sentences))[:, -384:]
-    published = encoder.model.encode(sentences, show_progress_bar=False)
+    published = encoder.whole.model.encode(sentences, show_progress_bar=False)
     unit = last / np.linalg.norm(last, axis=1, keepdims=True)
     assert np.abs(unit - published / np.linalg.norm(published, axis=1, keepdims=True)).max() < 1e-5
 

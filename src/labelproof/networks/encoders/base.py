@@ -50,7 +50,7 @@ class Encoder(ABC):
         """
 
     def load(self) -> None:  # noqa: B027 - most are loaded when they are opened
-        """Load the weights, if that waited: called once, and only where something is to be encoded."""
+        """Load the weights, if that waited: called before anything is encoded, once or more often."""
 
     @abstractmethod
     def prepare(self, raw: Sequence[str] | npt.NDArray[np.uint8]) -> Any:

@@ -18,8 +18,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
 
 from labelproof.errors import BadInput, LabelproofWarning
 from labelproof.networks.encoders.base import Features
@@ -27,6 +27,7 @@ from labelproof.networks.encoders.base import Features
 PLACE, LIMIT = "LABELPROOF_CACHE", "LABELPROOF_CACHE_GB"  # environment variables
 LIMIT_GB = 4.0
 KEY_BYTES = 16
+CHECKSUM = "checksum"  # in a block's metadata
 FOLDER = re.compile(r".*-[0-9a-f]{32}")  # nothing else in the cache's folder is ours
 BLOCK, PARTIAL = re.compile(r"[0-9a-f]{32}\.safetensors"), re.compile(r"\.[0-9a-f]{32}")
 Keys = npt.NDArray[np.bytes_]  # (n,) of KEY_BYTES
@@ -126,7 +127,7 @@ class FeatureCache:
                 "keys": own.view(np.uint8).reshape(-1, KEY_BYTES).copy(),
                 "features": np.ascontiguousarray(features[first]),
             }
-            save_file(tensors, partial)
+            save_file(tensors, partial, {CHECKSUM: _checksum(tensors)})
             partial.replace(self.folder / f"{uuid.uuid4().hex}.safetensors")
         except (OSError, SafetensorError) as error:
             with suppress(OSError):
@@ -197,11 +198,21 @@ def _files(place: Path, form: re.Pattern[str]) -> list[Path]:
     return [file for file in place.glob("*") if form.fullmatch(file.name)]
 
 
+def _checksum(tensors: dict[str, npt.NDArray[Any]]) -> str:
+    found = hashlib.blake2b(digest_size=KEY_BYTES)
+    for name in ("keys", "features"):
+        found.update(np.ascontiguousarray(tensors[name]).data)
+    return found.hexdigest()
+
+
 def _read(block: Path) -> tuple[Keys, Features] | None:
     """Keys, sorted, and features; ``None`` of a damaged block, which is removed."""
     try:
-        loaded = load_file(block)
-        keys, features = loaded["keys"], loaded["features"]
+        with safe_open(block, "numpy") as opened:
+            keys, features = opened.get_tensor("keys"), opened.get_tensor("features")
+            known = (opened.metadata() or {}).get(CHECKSUM)
+        if known != _checksum({"keys": keys, "features": features}):
+            raise ValueError("what was written is not what is there")
         if keys.shape != (len(features), KEY_BYTES) or features.dtype != np.float32 or features.ndim != 2 or not len(keys):
             raise ValueError("keys and features do not match")
         return np.ascontiguousarray(keys).view(f"S{KEY_BYTES}").ravel(), features

