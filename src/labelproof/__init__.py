@@ -31,8 +31,8 @@ _HOME = {
     "BadInput": "labelproof.errors",
     "CorruptArtifact": "labelproof.errors",
     "Dataset": "labelproof.data.dataset",
-    "Doubt": "labelproof.auditing.doubts",
-    "DoubtWarning": "labelproof.auditing.doubts",
+    "Doubt": "labelproof.auditing.doubts.base",
+    "DoubtWarning": "labelproof.auditing.doubts.base",
     "LabelproofError": "labelproof.errors",
     "LabelproofWarning": "labelproof.errors",
     "GenerativeCleaner": "labelproof.estimators.nl_gan.generative_cleaner",
@@ -70,8 +70,8 @@ if TYPE_CHECKING:
     from labelproof.auditing.audit import audit as audit
     from labelproof.auditing.audit import audit_tags as audit_tags
     from labelproof.auditing.default_models import default_model as default_model
-    from labelproof.auditing.doubts import Doubt as Doubt
-    from labelproof.auditing.doubts import DoubtWarning as DoubtWarning
+    from labelproof.auditing.doubts.base import Doubt as Doubt
+    from labelproof.auditing.doubts.base import DoubtWarning as DoubtWarning
     from labelproof.auditing.dynamics import audit_dynamics as audit_dynamics
     from labelproof.auditing.findings import Audit as Audit
     from labelproof.auditing.from_posterior import audit_posterior as audit_posterior

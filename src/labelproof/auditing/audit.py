@@ -6,7 +6,11 @@ import inspect
 from collections.abc import Sequence
 from typing import Any
 
-from labelproof.auditing import doubts
+import numpy as np
+
+from labelproof.auditing.doubts.base import say
+from labelproof.auditing.doubts.of_data import of_data, of_unlabelled
+from labelproof.auditing.doubts.of_probabilities import NOT_OF_OWN_MODELS
 from labelproof.auditing.encoded import AUTO
 from labelproof.auditing.findings import Audit
 from labelproof.auditing.folds import CrossValidation
@@ -156,9 +160,9 @@ def audit(
     names = None if ids is None else check_ids(ids, len(checked))
     auditor = AUDITORS[checked.kind]
     judged = auditor.judge(checked, pred_probs, names, **_known(auditor, checked.kind, options))
-    if model is not None:  # its columns are in order
-        judged.doubts[:] = [doubt for doubt in judged.doubts if doubt.kind != doubts.OTHER_ORDER]
-    found = judged.doubts + ([] if dataset is None else doubts.of_leaks(dataset.leaks))
+    found = [doubt for doubt in judged.doubts if model is None or doubt.kind not in NOT_OF_OWN_MODELS]
+    found += [] if dataset is None else of_data(dataset, probs_given=model is None)
+    found += of_unlabelled(checked.n, len(np.unique(checked.owner)))
     return Audit(
         labels=checked,
         findings=judged.findings,
@@ -168,7 +172,7 @@ def audit(
         skipped=[] if dataset is None else dataset.skipped,
         source={} if dataset is None else dataset.source,
         dataset=dataset,
-        doubts=doubts.say(found),
+        doubts=say(found),
         split=None if dataset is None else dataset.split,
         model=model,
     )

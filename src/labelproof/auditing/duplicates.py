@@ -53,7 +53,7 @@ def copies_of(dataset: Dataset, features: npt.NDArray[np.float32] | None = None)
 
 def _equal(dataset: Dataset) -> tuple[IntArray, IntArray]:
     """Pairs of each item with the first that equals it."""
-    key = _keys(dataset.x, dataset.kind)
+    key = content_keys(dataset.x, dataset.kind)
     if key is None:
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
     _, first, of = np.unique(key, return_index=True, return_inverse=True)
@@ -61,7 +61,8 @@ def _equal(dataset: Dataset) -> tuple[IntArray, IntArray]:
     return again, first[of.ravel()][again]
 
 
-def _keys(x: Any, kind: str) -> npt.NDArray[Any] | None:
+def content_keys(x: Any, kind: str) -> npt.NDArray[Any] | None:
+    """What is equal where two items are, shape (n,); ``None`` where items cannot be compared."""
     if kind == "text":
         words = [SIGNS.sub(" ", str(text).casefold()).strip() for text in x]
         return pl.Series([a or str(b) for a, b in zip(words, x, strict=True)]).hash(0).to_numpy()

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from labelproof.auditing.doubts import Doubt
+from labelproof.auditing.doubts.base import Doubt
 from labelproof.auditing.kinds import AUDITORS
 from labelproof.auditing.model_used import ModelUsed
 from labelproof.data.dataset import Dataset
@@ -96,7 +96,7 @@ class Audit:
     latent : ndarray of float32, shape (n, d), optional
         A space in which like items are near, for the report's map.
     doubts : list of Doubt
-        What makes the figures doubtful, with the evidence.
+        What makes the figures doubtful, with the evidence; serious ones first.
     split : ndarray of str, shape (n,), optional
         Of pictures in folders ``train``, ``val`` …: which one.
     model : ModelUsed, optional
@@ -130,6 +130,11 @@ class Audit:
     def classes(self) -> tuple[object, ...]:
         """Names of the classes (of tags: the tags), as the noise has them."""
         return self.labels.classes
+
+    @property
+    def believed(self) -> bool:
+        """Whether no serious doubt stands; otherwise ``error_rate`` holds numbers, and no estimate."""
+        return not any(doubt.serious for doubt in self.doubts)
 
     @cached_property
     def issues(self) -> pl.DataFrame:
@@ -327,10 +332,10 @@ class Audit:
 
     def __repr__(self) -> str:
         rate, counts = self.error_rate, self.counts
-        return (
-            f"Audit of {self.labels.described}: {rate.estimate:.1%} wrong "
-            f"(95 % interval {rate.low:.1%} to {rate.high:.1%}); {counts['obvious']:,} obvious, {counts['possible']:,} possible"
-        )
+        wrong = f"{rate.estimate:.1%} wrong (95 % interval {rate.low:.1%} to {rate.high:.1%})"
+        if not self.believed:
+            wrong = f"how many are wrong cannot be estimated: {self.doubts[0].kind}"
+        return f"Audit of {self.labels.described}: {wrong}; {counts['obvious']:,} obvious, {counts['possible']:,} possible"
 
 
 _COLUMNS = ("index", "id", "given_label", "suggested_label", "error_probability", "verdict", "confidence")

@@ -211,10 +211,10 @@ def _print_audit(found: Audit, folder: Path) -> None:
     rate, part = found.error_rate, part_of(found)
     for doubt in found.doubts:
         out.print(f"\n[bold yellow]Read this first.[/bold yellow] {escape(doubt.text)}", highlight=False)
-    out.print(
-        f"\n[bold]{rate.estimate:.1%}[/bold] of {found.issues.height:,} {part.units} look wrong "
-        f"(95 % interval {rate.low:.1%} to {rate.high:.1%}): [bold]{part.counts(found)}[/bold]."
-    )
+    share = f"[bold]{rate.estimate:.1%}[/bold] of {found.issues.height:,} {part.units} look wrong (95 % interval {rate.low:.1%} to {rate.high:.1%})"
+    if not found.believed:
+        share = f"[bold]How many of {found.issues.height:,} {part.units} are wrong cannot be estimated[/bold] ({found.doubts[0].kind})"
+    out.print(f"\n{share}: [bold]{part.counts(found)}[/bold].")
     if found.skipped:
         out.print(
             f"[yellow]{len(found.skipped):,} items could not be read[/yellow] and are listed in summary.json, e.g. {escape(found.skipped[0][0])}."
