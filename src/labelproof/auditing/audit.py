@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from labelproof.auditing import doubts
@@ -90,6 +91,11 @@ def audit(
         dependence : bool, default=True
             Whether tags may speak for one another (`labelproof.auditing.kinds.tags`).
 
+        Of votes:
+
+        strength : float, optional
+            Votes that the prior of an annotator's confusions is worth, for each class; chosen by the evidence.
+
         Of classes:
 
         transition : TransitionMatrix or array-like, shape (k, k), optional
@@ -139,7 +145,8 @@ def audit(
             raise BadInput("ids and classes come from the Dataset. Leave them out.")
         if pred_probs is None:
             how = CrossValidation(n_folds, n_repeats, n_jobs, random_state, map_folds)
-            pred_probs, model = cross_validate(dataset, how, estimator=estimator, encoder=encoder)
+            learned = replace(dataset, labels=AUDITORS[dataset.labels.kind].learned_from(dataset.labels))
+            pred_probs, model = cross_validate(learned, how, estimator=estimator, encoder=encoder)
         elif encoder != AUTO or group is not None:
             raise BadInput("encoder and group are of the model that is cross-validated. Leave them out beside pred_probs.")
         checked, ids = dataset.labels, dataset.ids
@@ -153,6 +160,7 @@ def audit(
         checked = labels
     else:
         checked, pred_probs = matched(labels, pred_probs, classes, missing)
+    ids = checked.item_names if ids is None else ids
     names = None if ids is None else check_ids(ids, len(checked))
     auditor = AUDITORS[checked.kind]
     judged = auditor.judge(checked, pred_probs, names, **_known(auditor, checked.kind, options))
@@ -171,6 +179,7 @@ def audit(
         doubts=doubts.say(found),
         split=None if dataset is None else dataset.split,
         model=model,
+        found_of_items=judged.items,
     )
 
 
