@@ -25,11 +25,11 @@ from sklearn.preprocessing import StandardScaler
 
 import labelproof as lp
 from _table import data_folder, publish
+from labelproof.data.picture_source import ArraySource
 from labelproof.experiments.cifar10 import Archive
 from labelproof.experiments.cifar10n import in_original_order
 from labelproof.networks.encoders import open_encoder
 from labelproof.networks.encoders.features import encode_pictures
-from labelproof.data.picture_source import ArraySource
 
 ENCODED = 10_000
 SPEED = (333_334, 300, 10)  # items, annotators, classes of a million votes
@@ -43,7 +43,7 @@ class Problem(NamedTuple):
     votes: np.ndarray  # (n, m) codes, -1 where there is none
     probs: np.ndarray | None
     true: np.ndarray
-    right: np.ndarray | None  # of each annotator
+    right: np.ndarray  # of each annotator
 
 
 class Found(NamedTuple):
@@ -51,7 +51,9 @@ class Found(NamedTuple):
 
     consensus: np.ndarray
     doubt: np.ndarray  # that the majority label is wrong
-    quality: np.ndarray | None
+    quality: np.ndarray
+    estimated_error: float = float("nan")  # of the consensus
+    interval: tuple[np.ndarray, np.ndarray] | None = None  # of quality
 
 
 def majority_of(votes: np.ndarray) -> np.ndarray:
@@ -68,6 +70,8 @@ def ours(problem: Problem, majority: np.ndarray, *, probs: bool) -> Found:
         audit.items["consensus"].to_numpy(),
         1 - posterior[np.arange(len(majority)), majority],
         audit.noise.quality["quality"].to_numpy(),
+        float(audit.items["error_probability"].mean()),
+        (audit.noise.quality["low"].to_numpy(), audit.noise.quality["high"].to_numpy()),
     )
 
 
@@ -94,7 +98,7 @@ def crowd_kit(name: str, problem: Problem, majority: np.ndarray) -> Found:
     if name == "GLAD":
         quality = model.alphas_.reindex(range(m)).to_numpy()
     elif name == "MACE":
-        quality = 1 - pd.Series(model.spamming_[:, 0], index=range(m)).to_numpy()
+        quality = pd.Series(model.spamming_[:, 1], index=pd.unique(worker)).reindex(range(m)).to_numpy()  # of not guessing
     else:
         errors = model.errors_
         own = [[errors.loc[(a, y), y] if (a, y) in errors.index else np.nan for y in range(k)] for a in range(m)]
@@ -171,7 +175,10 @@ def crowd_kinds(rng: np.random.Generator, k: int) -> dict[str, tuple[list[np.nda
         "one-coin, 30 annotators, 5 votes": (good[:30], 5),
         "one-coin, 200 annotators, 3 votes": (good, 3),
         "one-coin, 5 annotators, all vote": (good[:5], 5),
-        "30 % spammers, 50 annotators, 3 votes": ([*good[:35], *[np.full((k, k), 1 / k)] * 8, *(one_key() for _ in range(7))], 3),
+        "30 % spammers, 50 annotators, 3 votes": (
+            [*good[:35], *[np.full((k, k), 1 / k)] * 8, *(one_key() for _ in range(7))],
+            3,
+        ),
         "biased, 20 annotators, 5 votes": ([habit(right) for right in rng.beta(5, 4, 20)], 5),
         "biased, 100 annotators, 2 votes": ([habit(right) for right in rng.beta(5, 3, 100)], 2),
         "one vote, 20 annotators": (good[:20], 1),
@@ -194,10 +201,13 @@ def measured(problem: Problem, method: str) -> dict[str, Any]:
         found = METHODS[method](problem, majority)
     seconds = time.perf_counter() - started
     wrong = majority != problem.true
-    known = np.full(0, np.nan) if found.quality is None else found.quality
     rank = np.nan
-    if problem.right is not None and len(known) > 4:
-        rank = spearmanr(known, problem.right, nan_policy="omit").statistic
+    if len(problem.right) > 4:  # of three there is no rank correlation to speak of
+        rank = spearmanr(found.quality, problem.right, nan_policy="omit").statistic
+    holds = np.nan
+    if found.interval is not None:
+        low, high = found.interval
+        holds = float(((low <= problem.right) & (problem.right <= high)).mean())
     return {
         "crowd": problem.name,
         "method": method,
@@ -205,6 +215,9 @@ def measured(problem: Problem, method: str) -> dict[str, Any]:
         "accuracy": float((found.consensus == problem.true).mean()),
         "AP": float(average_precision_score(wrong, found.doubt)),
         "rank_correlation": float(rank),
+        "error": float((found.consensus != problem.true).mean()),
+        "estimated_error": found.estimated_error,
+        "quality_interval_holds": holds,
         "seconds": seconds,
     }
 
@@ -224,9 +237,7 @@ def million() -> dict[str, Any]:
     return {
         "crowd": f"{len(item):,} votes",
         "method": "labelproof, votes alone",
-        "majority_accuracy": float("nan"),
         "accuracy": float((audit.items["consensus"].to_numpy() == true).mean()),
-        "AP": float("nan"),
         "rank_correlation": float(spearmanr(audit.noise.quality["quality"], right).statistic),
         "seconds": seconds,
     }
@@ -237,11 +248,12 @@ def main() -> None:
         measured(problem, method)
         for problem in (joined(), encoded(), *crowds())
         for method in METHODS
+        if method != "CROWDLAB" or (problem.votes >= 0).sum(axis=1).max() > 1  # it refuses one vote an item
     ]
     table = pd.DataFrame(rows).groupby(["crowd", "method"], sort=False).mean().reset_index()  # over the seeds of a crowd
     publish(
         "votes",
-        [*table.to_dict("records"), million()],
+        [*table.to_dict("records"), {**dict.fromkeys(table.columns, float("nan")), **million()}],
         "Accuracy of the consensus, AP of wrong majority labels, rank correlation of annotators' quality; simulated crowds: means of 3.",
     )
 

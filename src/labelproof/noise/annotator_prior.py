@@ -28,9 +28,10 @@ Matrix = npt.NDArray[np.float64]
 FORMS = ("pool", "one-coin", "guessing")
 STRENGTHS = (1.0, 3.0, 10.0, 30.0, 100.0, 1000.0)
 START = 0.8  # of votes that are right, before any is known
+ALIKE = 20.0  # votes of a class that draw its row of the pool to that of all classes
 RELATIVE = 4.0  # expected wrong votes that draw e_a to one
-GUESSES = 2.0  # votes that draw θ_a to the pool's share
-OWN_GUESSES = 5.0  # votes that draw ξ_a to the pool's classes
+GUESSES = 5.0  # votes that draw θ_a to the pool's share
+OWN_GUESSES = 20.0  # votes that draw ξ_a to the pool's classes
 STEPS = 15
 MOST = 400  # annotators by whose counts form and strength are chosen
 LEAST, FULL = 1e-6, 0.98
@@ -57,10 +58,11 @@ class Prior:
 
 
 def pooled(counts: Matrix) -> Matrix:
-    """The confusions of all annotators taken together, drawn by one vote a class to annotators who are right 80 times of 100."""
-    k = counts.shape[1]
-    total = counts.sum(axis=0) + START * np.eye(k) + (1 - START) * (1 - np.eye(k)) / max(k - 1, 1)
-    return np.asarray(total / total.sum(axis=1, keepdims=True))
+    """The confusions of all annotators taken together, each class's drawn to those of one who is right as often in all classes."""
+    total, k = counts.sum(axis=0), counts.shape[1]
+    right = (np.trace(total) + START * k) / (total.sum() + k)
+    drawn = total + ALIKE * (right * np.eye(k) + (1 - right) * (1 - np.eye(k)) / max(k - 1, 1))
+    return np.asarray(drawn / drawn.sum(axis=1, keepdims=True))
 
 
 def mean_of(form: str, counts: Matrix) -> Matrix:
@@ -88,8 +90,8 @@ def choose(counts: Matrix, strength: float | None = None) -> Prior:
     for form in FORMS:
         mean = mean_of(form, some)
         free = 0.0 if form == "pool" else 0.5 * float(np.log1p(votes).sum())  # for e_a or θ_a, by BIC
-        for s in STRENGTHS if strength is None else (strength,):
-            found.append((evidence(some, mean, s) - free, form, s))
+        strengths = STRENGTHS if strength is None else (strength,)
+        found += [(evidence(some, mean, s) - free, form, s) for s in strengths]
     _, form, s = max(found)
     return Prior(form, s)
 

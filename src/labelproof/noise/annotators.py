@@ -41,7 +41,7 @@ class AnnotatorNoise:
         votes do not depend on the item).
     fitted : dict
         What the evidence chose: ``form`` and ``strength`` of the annotators' prior, ``classifier_power``, ``vote_power``
-        (`labelproof.noise.crowd`).
+        and ``lost`` (`labelproof.noise.crowd`).
     """
 
     matrices: Matrix
@@ -115,7 +115,9 @@ _QUALITY = {
 }
 
 
-def noise_of_crowd(fit: CrowdFit, votes: CrowdVotes, classes: tuple[object, ...], annotators: tuple[str, ...]) -> AnnotatorNoise:
+def noise_of_crowd(
+    fit: CrowdFit, votes: CrowdVotes, classes: tuple[object, ...], annotators: tuple[str, ...]
+) -> AnnotatorNoise:
     """The noise that a fit found, with what it says of each annotator."""
     quality = np.diagonal(fit.matrices, axis1=1, axis2=2) @ fit.prior  # (m,)
     number = np.bincount(votes.annotator, minlength=votes.m)
@@ -127,6 +129,7 @@ def noise_of_crowd(fit: CrowdFit, votes: CrowdVotes, classes: tuple[object, ...]
         "strength": fit.annotator_prior.strength,
         "classifier_power": fit.classifier_power,
         "vote_power": fit.vote_power,
+        "lost": fit.lost,
     }
     return AnnotatorNoise(np.round(fit.matrices, DIGITS), fit.prior, classes, table, chosen)
 

@@ -1,10 +1,11 @@
 """The true class of each item from the votes on it and a classifier, and each annotator's own noise, by EM.
 
-    p(y | z_1 … z_m, x)  ∝  p(y)^max(0, 1 - γ) · p(y | x)^γ · Π_a p(z_a | y)^β
+    p(y | z_1 … z_m, x)  ∝  q(y | x) · Π_a p(z_a | y)^β,    q(y | x)  =  (1 - ε) · p(y | x)^γ / Σ_y' p(y' | x)^γ  +  ε · p(y)
 
-γ says how much the classifier knows, β how far votes on an item are independent: annotators err together where an item is hard,
-and then m votes are worth less than m. Both are those under which each vote is best predicted from the others on its item and from
-the classifier: so the votes themselves tell what the classifier is worth, without a clean label.
+γ and ε say how much the classifier knows, ε how often it knows nothing although it is sure; β says how far votes on an item are
+independent: annotators err together where an item is hard, and then m votes are worth less than m. All three are those under which
+each vote is best predicted from the others on its item and from the classifier: so the votes themselves tell what the classifier is
+worth, without a clean label. Without a classifier q is the prior p(y).
 """
 
 from __future__ import annotations
@@ -26,9 +27,10 @@ Matrix = npt.NDArray[np.float64]
 LEAST_PROBABILITY = 1e-6  # of a classifier that is sure: no power makes it certain
 POWERS = (0.02, 8.0)  # of the classifier
 VOTE_POWERS = (0.1, 1.0)
-USUAL_POWER, SPREAD = 1.5, 1.0  # a weak prior for the logarithms of both powers, where votes are few
+LOST = (1e-5, 1.0)  # ε
+USUAL, SPREAD = (1.5, 1.0, 0.02), 1.0  # a weak prior for the logarithms of γ, β and ε, where votes are few
 BLOCK = 200_000  # votes at a time
-SAMPLE = 40_000  # votes by which the powers are chosen
+SAMPLE = 20_000  # votes by which the powers are chosen
 ROUNDS = 3  # of EM, each followed by another choice of form, strength and powers
 STEPS, LAST_STEPS, STILL = 15, 60, 1e-4
 MOST_ENTRIES = 30_000_000  # of all annotators' matrices
@@ -73,8 +75,8 @@ class CrowdFit:
     prior : ndarray, shape (k,)
     annotator_prior : Prior
         The form and strength that the evidence chose.
-    classifier_power, vote_power : float
-        γ and β.
+    classifier_power, vote_power, lost : float
+        γ, β and ε.
     expected : ndarray, shape (s,)
         Probability of each vote given the others on its item and the classifier, had the average annotator given it.
     """
@@ -85,6 +87,7 @@ class CrowdFit:
     annotator_prior: Prior
     classifier_power: float
     vote_power: float
+    lost: float
     expected: Matrix
 
 
@@ -121,7 +124,9 @@ def fit_crowd(votes: CrowdVotes, probs: FloatArray | None = None, *, strength: f
         model.choose_powers(form)
     model.run(form, LAST_STEPS)
     matrices = form.matrices(model.counts)
-    return CrowdFit(model.posterior, matrices, model.prior, form, *model.powers, model.expected(matrices))
+    power, vote_power, lost = model.powers
+    power, lost = (0.0, 1.0) if probs is None else (power, lost)  # q is the prior
+    return CrowdFit(model.posterior, matrices, model.prior, form, power, vote_power, lost, model.expected(matrices))
 
 
 class _Crowd:
@@ -131,7 +136,7 @@ class _Crowd:
         self.votes, self._said = votes, votes.indicator
         self._voted = np.diff(self._said.indptr) > 0  # (n,)
         self._log_probs = None if probs is None else np.log(np.maximum(np.asarray(probs, float), LEAST_PROBABILITY))
-        self.powers = (0.0 if probs is None else USUAL_POWER, 0.8)
+        self.powers = USUAL
         shares = self._said @ np.tile(np.eye(votes.k), (votes.m, 1)) + 1 / votes.k
         start = shares / shares.sum(axis=1, keepdims=True)
         self.posterior = start if probs is None else scaled(np.log(start) + self._log_probs)
@@ -144,18 +149,25 @@ class _Crowd:
         self.prior = (belief.sum(axis=0) + 1 / k) / (len(belief) + 1)
         self.counts = (self._said.T @ self.posterior).reshape(m, k, k).swapaxes(1, 2)  # [annotator, true, said]
 
-    def base(self, rows: IntArray | slice, power: float) -> Matrix:
-        """What is known of items without their votes, as logarithms, shape (r, k)."""
-        prior = max(0.0, 1 - power) * np.log(self.prior)
-        return prior[None] if self._log_probs is None else prior + power * self._log_probs[rows]
+    def base(self, sharp: Matrix | None, lost: float) -> Matrix:
+        """``log q(y | x)`` from the sharpened classifier, shape (r, k) or (1, k)."""
+        prior = self.prior[None]
+        return _log(prior if sharp is None else (1 - lost) * sharp + lost * prior)
+
+    def sharp(self, rows: IntArray | slice, power: float) -> Matrix | None:
+        """The classifier to a power, shape (r, k)."""
+        return None if self._log_probs is None else scaled(power * self._log_probs[rows])
 
     def run(self, form: Prior, steps: int) -> None:
         """EM until no posterior moves."""
-        power, vote_power = self.powers
+        power, vote_power, lost = self.powers
+        sharp = self.sharp(slice(None), power)
         for _ in range(steps):
-            said = _log(form.matrices(self.counts)).swapaxes(1, 2).reshape(-1, self.votes.k)  # a row for each annotator and class
+            said = (
+                _log(form.matrices(self.counts)).swapaxes(1, 2).reshape(-1, self.votes.k)
+            )  # a row for each annotator and class
             before = self.posterior
-            self.posterior = scaled(self.base(slice(None), power) + vote_power * (self._said @ said))
+            self.posterior = scaled(self.base(sharp, lost) + vote_power * (self._said @ said))
             self._settle()
             if np.abs(self.posterior - before).max() < STILL:
                 break
@@ -168,18 +180,13 @@ class _Crowd:
         rows, probability = self.votes.owner[sample], np.exp(spoken)
 
         def loss(logs: Matrix) -> float:
-            power, vote_power = self._powers(logs)
-            known = scaled(self.base(rows, power) + vote_power * others)
-            usual = (logs - np.log([USUAL_POWER, 1.0])) / SPREAD
+            power, vote_power, lost = _powers(logs)
+            known = scaled(self.base(self.sharp(rows, power), lost) + vote_power * others)
+            usual = (logs - np.log(USUAL)) / SPREAD
             return float(-np.log((known * probability).sum(axis=1)).sum() + 0.5 * (usual**2).sum())
 
-        start = np.log([self.powers[0] or USUAL_POWER, self.powers[1]])
-        found = minimize(loss, start, method="Nelder-Mead", options={"xatol": 0.02, "fatol": 0.1, "maxfev": 80})
-        self.powers = self._powers(found.x)
-
-    def _powers(self, logs: Matrix) -> tuple[float, float]:
-        power, vote_power = np.exp(np.clip(logs, np.log([POWERS[0], VOTE_POWERS[0]]), np.log([POWERS[1], VOTE_POWERS[1]])))
-        return 0.0 if self._log_probs is None else float(power), float(vote_power)
+        found = minimize(loss, np.log(self.powers), method="Nelder-Mead", options={"xatol": 0.02, "fatol": 0.1, "maxfev": 120})
+        self.powers = _powers(found.x)
 
     def _sample(self) -> IntArray:
         """Votes, all of them or a few at random, the same each time."""
@@ -201,6 +208,12 @@ class _Crowd:
             without = scaled(known - self.powers[1] * _log(spoken))
             found.append((without * average[:, votes.values[own]].T).sum(axis=1))
         return np.concatenate(found)
+
+
+def _powers(logs: Matrix) -> tuple[float, float, float]:
+    least, most = np.log([POWERS, VOTE_POWERS, LOST]).T
+    power, vote_power, lost = np.exp(np.clip(logs, least, most))
+    return float(power), float(vote_power), float(lost)
 
 
 def _log(probabilities: Matrix) -> Matrix:
