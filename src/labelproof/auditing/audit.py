@@ -143,11 +143,12 @@ def audit(
     if dataset is not None:
         if ids is not None or classes is not None:
             raise BadInput("ids and classes come from the Dataset. Leave them out.")
-        if pred_probs is None:
+        auditor = AUDITORS[dataset.labels.kind]
+        if pred_probs is None and (auditor.needs_probs or getattr(dataset.x, "shape", ())[1:] != (0,)):
             how = CrossValidation(n_folds, n_repeats, n_jobs, random_state, map_folds)
-            learned = replace(dataset, labels=AUDITORS[dataset.labels.kind].learned_from(dataset.labels))
+            learned = replace(dataset, labels=auditor.learned_from(dataset.labels))
             pred_probs, model = cross_validate(learned, how, estimator=estimator, encoder=encoder)
-        elif encoder != AUTO or group is not None:
+        elif pred_probs is not None and (encoder != AUTO or group is not None):
             raise BadInput("encoder and group are of the model that is cross-validated. Leave them out beside pred_probs.")
         checked, ids = dataset.labels, dataset.ids
     elif pred_probs is None and (not isinstance(labels, Labels) or AUDITORS[labels.kind].needs_probs):
