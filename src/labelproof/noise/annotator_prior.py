@@ -32,6 +32,7 @@ ALIKE = 20.0  # votes of a class that draw its row of the pool to that of all cl
 RELATIVE = 4.0  # expected wrong votes that draw e_a to one
 GUESSES = 5.0  # votes that draw θ_a to the pool's share
 OWN_GUESSES = 20.0  # votes that draw ξ_a to the pool's classes
+SKILLED = 0.2  # share of the pool's confusions in those who do not guess, at first
 STEPS = 15
 MOST = 400  # annotators by whose counts form and strength are chosen
 LEAST, FULL = 1e-6, 0.98
@@ -86,14 +87,20 @@ def choose(counts: Matrix, strength: float | None = None) -> Prior:
     every = np.linspace(0, len(counts) - 1, min(len(counts), MOST)).astype(int)
     some = counts[np.argsort(-counts.sum(axis=(1, 2)), kind="stable")[every]]  # of many votes and of few
     votes = some.sum(axis=(1, 2))
+    wrong = some.sum(axis=2) @ (1 - np.diag(pooled(some)))
+    # what fitting e_a or θ_a to the same votes gains by chance: half the logarithm of how far the votes outweigh its prior
+    chance = {"pool": 0.0, "one-coin": _gain(wrong / RELATIVE), "guessing": _gain(votes / GUESSES)}
     found = []
     for form in FORMS:
         mean = mean_of(form, some)
-        free = 0.0 if form == "pool" else 0.5 * float(np.log1p(votes).sum())  # for e_a or θ_a, by BIC
         strengths = STRENGTHS if strength is None else (strength,)
-        found += [(evidence(some, mean, s) - free, form, s) for s in strengths]
+        found += [(evidence(some, mean, s) - chance[form], form, s) for s in strengths]
     _, form, s = max(found)
     return Prior(form, s)
+
+
+def _gain(weight: Matrix) -> float:
+    return 0.5 * float(np.log1p(weight).sum())
 
 
 def evidence(counts: Matrix, mean: Matrix, strength: float) -> float:
@@ -119,7 +126,7 @@ def _guessing(counts: Matrix, pool: Matrix) -> Matrix:
     said, votes = counts.sum(axis=1), counts.sum(axis=(1, 2))  # (m, k), (m,)
     share = (said.sum(axis=0) + 1) / (said.sum() + said.shape[1])
     own = np.repeat(share[None], len(counts), axis=0)
-    rate, skilled, usual = np.full(len(counts), 0.2), pool, 0.2
+    rate, skilled = np.full(len(counts), 0.2), SKILLED * pool + (1 - SKILLED) * np.eye(len(pool))
     for _ in range(STEPS):
         mixed = (1 - rate)[:, None, None] * skilled + rate[:, None, None] * own[:, None, :]
         guessed = counts * (rate[:, None, None] * own[:, None, :] / mixed)

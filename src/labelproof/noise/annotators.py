@@ -8,19 +8,21 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-from scipy.special import expit, logsumexp
 from scipy.stats import beta
 
 from labelproof.errors import BadInput
 from labelproof.noise.crowd import CrowdFit, CrowdVotes
+from labelproof.noise.posterior import scaled
 from labelproof.noise.transition import TransitionMatrix
 from labelproof.validation import IntArray, Json
 
 Matrix = npt.NDArray[np.float64]
 
-RANDOM_SHARE = 0.05  # of annotators who vote at random, before any vote is known
-SKILLS = np.linspace(0.05, 0.95, 19)
-STEPS = 20
+SKILLS = np.linspace(0, 1, 11)
+RARE = 0.5  # annotators of each skill that are thought to be there beside those who are
+STEPS = 30
+MOST_MISSING = 0.95  # of a vote's information
+DRAWN = 4.0  # votes that the annotators' prior is worth in an interval
 DIGITS = 6  # of rates on disk
 
 
@@ -135,14 +137,17 @@ def noise_of_crowd(
 
 
 def _interval(quality: Matrix, number: IntArray, fit: CrowdFit, votes: CrowdVotes) -> tuple[Matrix, Matrix]:
-    """95 % of a beta distribution with the variance of few votes and that of not knowing which of them are right."""
+    """95 % of a beta distribution with the variance of so many votes, less the share of their information that is missing.
+
+    Where the truth is not known a vote tells less of who gave it (Louis): the share missing is the mean variance of its being right
+    over that of all of the annotator's votes.
+    """
     right = fit.posterior[votes.owner, votes.values]
-    unsure = np.bincount(votes.annotator, right * (1 - right), minlength=votes.m) / np.maximum(number, 1) ** 2
     held = np.clip(quality, 1e-4, 1 - 1e-4)
-    weight = number + fit.annotator_prior.strength if fit.annotator_prior.form == "pool" else number + 4.0
-    variance = np.minimum(held * (1 - held) / (weight + 1) + unsure, 0.99 * held * (1 - held))
-    total = held * (1 - held) / variance - 1
-    low, high = beta.ppf([[0.025], [0.975]], held * total, (1 - held) * total)
+    unsure = np.bincount(votes.annotator, right * (1 - right), minlength=votes.m) / np.maximum(number, 1)
+    missing = np.minimum(unsure / (held * (1 - held)), MOST_MISSING)
+    weight = number * (1 - missing) + DRAWN
+    low, high = beta.ppf([[0.025], [0.975]], held * weight, (1 - held) * weight)
     return np.minimum(low, quality), np.maximum(high, quality)
 
 
@@ -150,18 +155,15 @@ def random_probability(fit: CrowdFit, votes: CrowdVotes) -> Matrix:
     """Probability that an annotator's votes do not depend on the items, shape (m,).
 
     A vote is as the average annotator's, given the others on its item, with probability θ, and else drawn from the annotator's own
-    classes. θ is zero for those who vote at random, and anything up to one for the others; the share of the former is estimated.
+    classes. How common each θ is among all annotators is estimated; θ = 0 is to vote at random.
     """
     m, k = votes.m, votes.k
     said = np.bincount(votes.annotator * k + votes.values, minlength=m * k).reshape(m, k)
     own = np.maximum(said[votes.annotator, votes.values] - 1, 0) + 1 / k  # the others of the same annotator
-    alone = own / np.maximum(said.sum(axis=1)[votes.annotator], 1)
-    better = [
-        np.bincount(votes.annotator, np.log1p(skill * (fit.expected / alone - 1)), minlength=m) for skill in SKILLS
-    ]  # log likelihood over that of voting at random, of each θ
-    against = logsumexp(better, axis=0) - np.log(len(SKILLS))
-    share = RANDOM_SHARE
+    better = fit.expected * np.maximum(said.sum(axis=1)[votes.annotator], 1) / own - 1
+    likelihood = np.stack([np.bincount(votes.annotator, np.log1p(skill * better), minlength=m) for skill in SKILLS], axis=1)
+    common = np.full(len(SKILLS), 1 / len(SKILLS))
     for _ in range(STEPS):
-        found = expit(np.log(share / (1 - share)) - against)
-        share = (found.sum() + RANDOM_SHARE) / (m + 1)
-    return np.asarray(found)
+        each = scaled(likelihood + np.log(common))  # (m, number of skills)
+        common = (each.sum(axis=0) + RARE) / (m + RARE * len(SKILLS))
+    return np.asarray(each[:, 0])
