@@ -209,7 +209,7 @@ def _places(values: object, name: str, n: int, *, in_order: bool = False) -> tup
 
 def _first_of(pairs: IntArray, codes: IntArray, rows: IntArray) -> npt.NDArray[np.bool_]:
     """The first vote of each annotator on each item, of pairs that stand side by side."""
-    again = np.r_[False, pairs[1:] == pairs[:-1]]
+    again: npt.NDArray[np.bool_] = np.r_[False, pairs[1:] == pairs[:-1]]
     if not again.any():
         return ~again
     differs = np.flatnonzero(again & np.r_[False, codes[1:] != codes[:-1]])

@@ -14,7 +14,7 @@ import polars as pl
 
 from labelproof.data.dataset import Dataset
 from labelproof.data.frames import located, write_frame
-from labelproof.data.libraries import held, is_source
+from labelproof.data.libraries import held, library_of
 from labelproof.data.libraries.asked import NAME
 from labelproof.data.libraries.base import Table
 from labelproof.data.picture_files import PictureFiles, named_pictures
@@ -160,21 +160,20 @@ class VotesReader(ColumnReader):
         most = np.where(votes.counts.sum(axis=1) > 0, votes.counts.argmax(axis=1), UNLABELLED)
         coded = CodedLabels(most, votes.classes)
         what = (self.path, self.label, self.id, self.missing, self.encoding, self.group, self.part)
-        own = {"items": items, "coded": coded, "names": names}
         if self.image is not None:
             files, _ = named_pictures(items, self.image, self.folder)
             groups = self.groups(items)
             found = PictureFiles(files, np.array([*votes.classes, None], dtype=object)[most], names, groups=groups)
             return ItemPictureReader(self.path, missing=(), found=found).read()
         if self.text is not None:
-            return ItemTextReader(*what, text=self.text, **own).read()
+            return ItemTextReader(*what, text=self.text, items=items, coded=coded, names=names).read()
         features = [
             name
             for name in items.frame.columns
             if name not in (self.id, self.group, self.label + CLEAN_SUFFIX, *(self.ignore or ()))
         ]
         if features:
-            return ItemTableReader(*what, ignore=self.ignore, keep=self.keep, **own).read()
+            return ItemTableReader(*what, ignore=self.ignore, keep=self.keep, items=items, coded=coded, names=names).read()
         shown = items.frame
         return Dataset(np.empty((votes.n, 0)), votes, names, lambda i: show_row(shown, i), "arrays", groups=self.groups(items))
 
@@ -194,7 +193,7 @@ class VotesReader(ColumnReader):
         now, why = list(consensus), [""] * votes.n
         for item, change in audited.changes.items():
             now[rows[item]], why[rows[item]] = change
-        typed = {None: None, **{str(name): name for name in votes.classes}}
+        typed: dict[str | None, object] = {None: None, **{str(name): name for name in votes.classes}}
         columns = {self.label: pl.Series([typed[label] for label in now], strict=False)}
         if audited.explain:
             columns[f"{self.label}_given"] = pl.Series([typed[label] for label in consensus], strict=False)
@@ -259,7 +258,7 @@ def read_votes(
     >>> data.ids.tolist(), list(data.x), data.labels
     (['x', 'y'], ['ant', 'bee'], Votes: 3 votes of 2 annotators on 2 items)
     """
-    if is_source(source):
+    if library_of(source) is not None:
         table = held(source)
         if not isinstance(table, Table):
             raise BadInput(f"{NAME} has no columns to name. Give a frame with a row for each vote.")
