@@ -30,7 +30,8 @@ class Doubt:
     Attributes
     ----------
     kind : str
-        ``columns in another order``, ``a column equals the label``, ``a column tells the label`` or ``a column counts rows``.
+        ``columns in another order``, ``a column equals the label``, ``a column tells the label`` or ``a column counts rows``; of votes
+        ``votes that nothing can be compared with`` or ``votes at random``.
     text : str
         For a person: what was seen, and what to do.
     evidence : dict

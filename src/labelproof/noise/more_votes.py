@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from labelproof.noise.posterior import TINY, scaled
+from labelproof.noise.posterior import scaled
 from labelproof.validation import FloatArray, IntArray
 
 TRUST, STRENGTH = 0.95, 20.0  # a reviewer is taken to be right 19 times of 20, until so many votes say otherwise
+DOUBT = 0.01  # that the posterior before is worth nothing: two reviewers who agree overturn whatever it says
 STEPS = 20
 
 
@@ -35,10 +36,10 @@ def with_votes(
     >>> import numpy as np
     >>> after, right = with_votes(np.array([[0.6, 0.4], [0.9, 0.1]]), np.array([0]), np.array([0]), np.array([1]))
     >>> after.round(2).tolist()
-    [[0.08, 0.92], [0.9, 0.1]]
+    [[0.07, 0.93], [0.9, 0.1]]
     """
     k, m = posterior.shape[1], int(reviewer.max(initial=-1)) + 1
-    before = np.log(np.maximum(np.asarray(posterior, float), TINY))
+    before = np.log((1 - DOUBT) * np.asarray(posterior, float) + DOUBT / k)
     number, right, after = np.bincount(reviewer, minlength=m), np.full(m, TRUST), np.asarray(posterior, float)
     for _ in range(STEPS):
         odds = np.zeros_like(before)  # of the class said against any other

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from labelproof.auditing.doubts import Doubt
 from labelproof.auditing.findings import Findings
 from labelproof.auditing.kinds.base import Auditor, Judged, error_rate_of
 from labelproof.auditing.sources import open_source
@@ -18,6 +19,9 @@ from labelproof.noise.posterior import error_probability
 from labelproof.validation import UNLABELLED, AnyArray, Json, check_prob_rows
 
 Matrix = npt.NDArray[np.float64]
+ROUNDING = 1e-12
+FEWEST_COMPARED = 0.1  # share of votes on items with another vote
+LEAST_GAIN = 0.02  # nats a vote, by which the others on its item tell more of it than the frequencies of the classes
 
 
 class AuditorOfVotes(Auditor[Votes]):
@@ -73,7 +77,8 @@ class AuditorOfVotes(Auditor[Votes]):
         error = error_probability(true, labels.values)
         findings = Findings(error, true.argmax(axis=1), true.max(axis=1).astype(np.float32))
         items = items_of(labels, fit, noise, known=pred_probs is not None)
-        return Judged(findings, noise, error_rate_of(error, np.array([error.sum()])), items=items)
+        doubts = doubts_of(labels, fit, known=pred_probs is not None)
+        return Judged(findings, noise, error_rate_of(error, np.array([error.sum()])), doubts, items)
 
     def learned_from(self, labels: Votes) -> Classes:
         """The consensus by the votes alone."""
@@ -111,6 +116,28 @@ def items_of(labels: Votes, fit: CrowdFit, noise: AnnotatorNoise, *, known: bool
     }
 
 
+def doubts_of(labels: Votes, fit: CrowdFit, *, known: bool) -> list[Doubt]:
+    """Whether votes can be compared at all, and whether they say anything of one another."""
+    found = []
+    number = np.bincount(labels.owner, minlength=labels.n)
+    compared = float((number[labels.owner] > 1).mean())
+    if compared < FEWEST_COMPARED and not known:
+        text = (
+            f"Only {compared:.0%} of the votes are on items with a second vote, and no model speaks of the items: nothing tells which "
+            "votes are wrong. Have some items voted on by several annotators, or give pred_probs or what describes the items."
+        )
+        found.append(Doubt("votes that nothing can be compared with", text, {"compared": compared}))
+    said = np.bincount(labels.values, minlength=len(labels.classes)) / len(labels.values)
+    gain = float(np.mean(np.log(fit.expected / said[labels.values])))
+    if gain < LEAST_GAIN and compared >= FEWEST_COMPARED:
+        text = (
+            "The votes on an item say next to nothing of one another: annotators voted at random, or the columns of items and labels do "
+            "not belong together. No consensus can be believed."
+        )
+        found.append(Doubt("votes at random", text, {"gain": gain}))
+    return found
+
+
 def value_of_vote(posterior: Matrix, transition: Matrix) -> Matrix:
     """Expected gain in the probability that the most probable class is the true one, from one more vote, shape (n,).
 
@@ -124,7 +151,8 @@ def value_of_vote(posterior: Matrix, transition: Matrix) -> Matrix:
     """
     said = transition / transition.sum(axis=1, keepdims=True)
     after = sum((posterior * said[:, z]).max(axis=1) for z in range(said.shape[1]))
-    return np.asarray(np.maximum(after - posterior.max(axis=1), 0.0))
+    gain = after - posterior.max(axis=1)
+    return np.where(gain > ROUNDING, gain, 0.0)
 
 
 def _probs(pred_probs: object, labels: Votes) -> Matrix:
