@@ -204,6 +204,15 @@ def test_a_reviewer_who_is_always_against_is_trusted_less():
     assert right[1] < 0.3
 
 
+def test_one_vote_an_item_is_taken_at_its_word():
+    true, table = crowd([coin(q, 3) for q in (0.9, 0.7, 0.5)], n=300, each=1)
+    votes = votes_of(table, 3)
+    assert (fit_crowd(votes).posterior.argmax(axis=1) == votes.values).all()
+    heard = fit_crowd(votes, classifier(true, 3))
+    assert (heard.posterior.argmax(axis=1) == true).mean() > 0.85
+    assert np.argsort(-np.diagonal(heard.matrices, axis1=1, axis2=2).mean(axis=1)).tolist() == [0, 1, 2]
+
+
 def test_bad_input():
     with pytest.raises(lp.BadInput, match="confusion rates"):
         fit_crowd(CrowdVotes(np.array([0]), np.array([0]), np.array([0]), 1, 4000, 100))

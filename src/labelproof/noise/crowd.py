@@ -18,7 +18,7 @@ from scipy.optimize import minimize
 from scipy.sparse import csr_matrix
 
 from labelproof.errors import BadInput
-from labelproof.noise.annotator_prior import Prior, choose
+from labelproof.noise.annotator_prior import STRENGTHS, Prior, choose
 from labelproof.noise.posterior import TINY, scaled
 from labelproof.validation import FloatArray, IntArray
 
@@ -33,6 +33,7 @@ BLOCK = 200_000  # votes at a time
 SAMPLE = 20_000  # votes by which the powers are chosen
 ROUNDS = 3  # of EM, each followed by another choice of form, strength and powers
 STEPS, LAST_STEPS, STILL = 15, 60, 1e-4
+FEWEST_COMPARED = 0.1  # share of the votes below which annotators are not told apart
 MOST_ENTRIES = 30_000_000  # of all annotators' matrices
 
 
@@ -54,6 +55,12 @@ class CrowdVotes:
     n: int
     m: int
     k: int
+
+    @property
+    def compared(self) -> float:
+        """Share of the votes that are on an item with another vote."""
+        number = np.bincount(self.owner, minlength=self.n)
+        return float((number[self.owner] > 1).mean())
 
     @property
     def indicator(self) -> csr_matrix:
@@ -118,11 +125,15 @@ def fit_crowd(votes: CrowdVotes, probs: FloatArray | None = None, *, strength: f
         )
     model = _Crowd(votes, probs)
     form = Prior()
-    for _ in range(ROUNDS):
-        model.run(form, STEPS)
-        form = choose(model.counts, strength)
-        model.choose_powers(form)
-    model.run(form, LAST_STEPS)
+    if probs is None and votes.compared < FEWEST_COMPARED:  # nothing to learn from: a vote is taken at its word
+        form = Prior("pool", STRENGTHS[-1])
+        model.run(form, 1)
+    else:
+        for _ in range(ROUNDS):
+            model.run(form, STEPS)
+            form = choose(model.counts, strength)
+            model.choose_powers(form)
+        model.run(form, LAST_STEPS)
     matrices = form.matrices(model.counts)
     power, vote_power, lost = model.powers
     power, lost = (0.0, 1.0) if probs is None else (power, lost)  # q is the prior

@@ -14,13 +14,12 @@ from labelproof.errors import BadInput
 from labelproof.labels.classes import Classes
 from labelproof.labels.votes import Votes
 from labelproof.noise.annotators import AnnotatorNoise, noise_of_crowd
-from labelproof.noise.crowd import CrowdFit, CrowdVotes, fit_crowd
+from labelproof.noise.crowd import FEWEST_COMPARED, CrowdFit, CrowdVotes, fit_crowd
 from labelproof.noise.posterior import error_probability
 from labelproof.validation import UNLABELLED, AnyArray, Json, check_prob_rows
 
 Matrix = npt.NDArray[np.float64]
 ROUNDING = 1e-12
-FEWEST_COMPARED = 0.1  # share of votes on items with another vote
 LEAST_GAIN = 0.02  # nats a vote, by which the others on its item tell more of it than the frequencies of the classes
 
 
@@ -119,8 +118,7 @@ def items_of(labels: Votes, fit: CrowdFit, noise: AnnotatorNoise, *, known: bool
 def doubts_of(labels: Votes, fit: CrowdFit, *, known: bool) -> list[Doubt]:
     """Whether votes can be compared at all, and whether they say anything of one another."""
     found = []
-    number = np.bincount(labels.owner, minlength=labels.n)
-    compared = float((number[labels.owner] > 1).mean())
+    compared = crowd_of(labels).compared
     if compared < FEWEST_COMPARED and not known:
         text = (
             f"Only {compared:.0%} of the votes are on items with a second vote, and no model speaks of the items: nothing tells which "
