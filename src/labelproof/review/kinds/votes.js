@@ -21,7 +21,8 @@ const kind = {
   },
 
   ask(item) {
-    $("verdict").textContent = `Which class is it? One more vote is expected to raise the probability that the consensus is right by ${percent(item.value)}.`;
+    const right = 1 - item.error_probability;
+    $("verdict").textContent = `Which class is it? One more vote is expected to raise the probability that the consensus is right from ${percent(right)} to ${percent(right + item.value)}.`;
     const said = element("ul", { className: "votes", ariaLabel: "Votes so far" });
     for (const vote of item.votes) {
       said.append(element("li", {}, element("span", { textContent: vote.annotator }), element("strong", { textContent: vote.label }), element("small", { textContent: `right ${percent(vote.quality)}` })));
