@@ -117,6 +117,27 @@ def audit_speed() -> str:
     return markdown(header, body)
 
 
+def votes() -> str:
+    names = {
+        "labelproof": "labelproof",
+        "CROWDLAB": "CROWDLAB",
+        "labelproof, votes alone": "votes alone",
+        "crowd-kit DawidSkene": "Dawid-Skene",
+        "crowd-kit GLAD": "GLAD",
+        "crowd-kit MACE": "MACE",
+    }
+    rows = {(row["crowd"], row["method"]): row for row in rows_of("votes")}
+    crowds = dict.fromkeys(crowd for crowd, method in rows if method == "labelproof")
+    body = []
+    for crowd in crowds:
+        for what, digits in (("accuracy", 3), ("AP", 3), ("rank_correlation", 2)):
+            found = [rows.get((crowd, method), {}).get(what) for method in names]
+            if any(value is not None for value in found):
+                cells = ["–" if value is None else f"{value:.{digits}f}" for value in found]
+                body.append([crowd, what.replace("_", " "), *cells])
+    return markdown(["crowd", "", *names.values()], body)
+
+
 def audit_tags() -> str:
     names = ("tag_AP", "tag_AP_cleanlab", "item_AP", "item_AP_cleanlab_moving_average", "item_AP_cleanlab_softmin")
     body = [[f"{row['data']}, {row['noise']}", *(f"{row[name]:.3f}" for name in names)] for row in rows_of("audit_tags")]
@@ -410,6 +431,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "audit_parts": audit_parts,
     "audit_speed": audit_speed,
     "audit_tags": audit_tags,
+    "votes": votes,
     "review_corrections": review_corrections,
     "review_estimate": review_estimate,
     "review_retraining": review_retraining,

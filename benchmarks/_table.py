@@ -45,7 +45,7 @@ def publish(name: str, rows: list[dict[str, Any]], note: str) -> None:
 
 def _versions() -> dict[str, str]:
     found = {}
-    for package in ("labelproof", "cleanlab", "numpy", "scikit-learn", "numba", "torch"):
+    for package in ("labelproof", "cleanlab", "crowd-kit", "numpy", "scikit-learn", "numba", "torch"):
         try:
             found[package] = version(package)
         except PackageNotFoundError:

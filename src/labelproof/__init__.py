@@ -60,6 +60,7 @@ _HOME = {
     "read_table": "labelproof.data.readers.table",
     "read_tagged": "labelproof.data.readers.tagged",
     "read_text": "labelproof.data.readers.text",
+    "read_votes": "labelproof.data.readers.votes",
     "short_html": "labelproof.report.html",
     "simulate": "labelproof.noise",
     "tag_precision": "labelproof.estimators.tagger.precision",
@@ -89,6 +90,7 @@ if TYPE_CHECKING:
     from labelproof.data.readers.table import read_table as read_table
     from labelproof.data.readers.tagged import read_tagged as read_tagged
     from labelproof.data.readers.text import read_text as read_text
+    from labelproof.data.readers.votes import read_votes as read_votes
     from labelproof.distributed.cluster import audit_on_ray as audit_on_ray
     from labelproof.errors import BadInput as BadInput
     from labelproof.errors import CorruptArtifact as CorruptArtifact

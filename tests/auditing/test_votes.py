@@ -87,3 +87,64 @@ def test_there_and_back(voted, tmp_path):
 def test_bad_input(votes, more, message):
     with pytest.raises(lp.BadInput, match=message):
         lp.Votes(votes, **more)
+
+
+def test_votes_that_cannot_be_compared_are_doubted(voted):
+    true, names, table = voted
+    rows = np.arange(600)
+    with pytest.warns(lp.DoubtWarning, match="nothing tells which votes are wrong"):
+        found = lp.audit(lp.Votes.from_long(rows, rows % 4, names[true]))
+    assert [doubt.kind for doubt in found.doubts] == ["votes that nothing can be compared with"]
+    probs = 0.85 * np.eye(3)[true] + 0.05
+    assert lp.audit(lp.Votes.from_long(rows, rows % 4, names[true]), probs).doubts == []
+    assert lp.audit(lp.Votes(table)).doubts == []
+
+
+def test_votes_at_random_are_doubted():
+    said = np.random.default_rng(0).integers(0, 3, (500, 6))
+    with pytest.warns(lp.DoubtWarning, match="next to nothing of one another"):
+        assert lp.audit(lp.Votes(said)).doubts[0].evidence["gain"] < 0.02
+
+
+def test_what_is_found_of_items(voted, tmp_path):
+    true, names, table = voted
+    found = lp.audit(lp.Votes(table))
+    items = found.items
+    assert items.columns == [
+        "index",
+        "id",
+        "consensus",
+        "error_probability",
+        "votes",
+        "agreement",
+        "value_of_vote",
+        "posterior",
+    ]
+    posterior = items["posterior"].to_numpy()
+    assert np.allclose(posterior.sum(axis=1), 1, atol=1e-5)
+    assert items["consensus"][0] is None  # nobody looked at it
+    assert (items["votes"][0], np.isnan(items["agreement"][0])) == (0, True)
+    known = items[1:].filter(pl.col("votes") > 0)
+    assert np.allclose(known["error_probability"], 1 - known["posterior"].to_numpy().max(axis=1), atol=1e-6)
+    said = table.to_numpy()
+    row = known.row(5, named=True)
+    own = [value for value in said[row["index"]] if value is not None]
+    assert row["votes"] == len(own)
+    assert row["agreement"] == pytest.approx(np.mean([value == row["consensus"] for value in own]))
+    right = (known["consensus"].to_numpy() == names[true[known["index"]]]).mean()
+    assert abs(known["error_probability"].mean() - (1 - right)) < 0.04
+    found.save(tmp_path / "audit")
+    again = lp.Audit.load(tmp_path / "audit")
+    assert again.items.equals(items)
+    assert again.noise.quality.equals(found.noise.quality)
+    assert np.array_equal(again.noise.matrices, found.noise.matrices)
+    assert again.noise.fitted == found.noise.fitted
+
+
+def test_a_model_speaks_of_items_without_a_vote(voted):
+    true, names, table = voted
+    probs = 0.85 * np.eye(3)[true] + 0.05
+    first = lp.audit(lp.Votes(table), probs).items.row(0, named=True)
+    assert first["consensus"] == names[true[0]]
+    assert 0 < first["error_probability"] < 0.2
+    assert first["value_of_vote"] >= 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -94,6 +95,11 @@ def audit(
         dependence : bool, default=True
             Whether tags may speak for one another (`labelproof.auditing.kinds.tags`).
 
+        Of votes:
+
+        strength : float, optional
+            Votes that the prior of an annotator's confusions is worth, for each class; chosen by the evidence.
+
         Of classes:
 
         transition : TransitionMatrix or array-like, shape (k, k), optional
@@ -141,10 +147,12 @@ def audit(
     if dataset is not None:
         if ids is not None or classes is not None:
             raise BadInput("ids and classes come from the Dataset. Leave them out.")
-        if pred_probs is None:
+        auditor = AUDITORS[dataset.labels.kind]
+        if pred_probs is None and (auditor.needs_probs or getattr(dataset.x, "shape", ())[1:] != (0,)):
             how = CrossValidation(n_folds, n_repeats, n_jobs, random_state, map_folds)
-            pred_probs, model = cross_validate(dataset, how, estimator=estimator, encoder=encoder)
-        elif encoder != AUTO or group is not None:
+            learned = replace(dataset, labels=auditor.learned_from(dataset.labels))
+            pred_probs, model = cross_validate(learned, how, estimator=estimator, encoder=encoder)
+        elif pred_probs is not None and (encoder != AUTO or group is not None):
             raise BadInput("encoder and group are of the model that is cross-validated. Leave them out beside pred_probs.")
         checked, ids = dataset.labels, dataset.ids
     elif pred_probs is None and (not isinstance(labels, Labels) or AUDITORS[labels.kind].needs_probs):
@@ -157,6 +165,7 @@ def audit(
         checked = labels
     else:
         checked, pred_probs = matched(labels, pred_probs, classes, missing)
+    ids = checked.item_names if ids is None else ids
     names = None if ids is None else check_ids(ids, len(checked))
     auditor = AUDITORS[checked.kind]
     judged = auditor.judge(checked, pred_probs, names, **_known(auditor, checked.kind, options))
@@ -175,6 +184,7 @@ def audit(
         doubts=say(found),
         split=None if dataset is None else dataset.split,
         model=model,
+        found_of_items=judged.items,
     )
 
 

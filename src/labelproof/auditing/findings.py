@@ -101,6 +101,8 @@ class Audit:
         Of pictures in folders ``train``, ``val`` …: which one.
     model : ModelUsed, optional
         What made the probabilities, where labelproof did.
+    found_of_items : dict of str to Series of length n
+        Of some kinds: what is found of items, by column of ``items``.
     """
 
     labels: Labels
@@ -115,6 +117,7 @@ class Audit:
     doubts: list[Doubt] = field(default_factory=list)
     split: AnyArray | None = None
     model: ModelUsed | None = None
+    found_of_items: dict[str, pl.Series] = field(default_factory=dict, compare=False)
 
     @property
     def n(self) -> int:
@@ -165,7 +168,7 @@ class Audit:
         """One row per item, in the order of the input, also those without a site.
 
         ``index``, ``id``, ``error_probability`` that any of its sites is wrong (NaN without one); of tags also ``tags``, the given
-        ones by name.
+        ones by name; of votes ``error_probability`` of the ``consensus`` and more (`labelproof.auditing.kinds.votes`).
         """
         index = np.arange(self.n)
         return pl.DataFrame(
@@ -173,7 +176,7 @@ class Audit:
                 "index": index,
                 "id": index if self.ids is None else _series(self.ids),
                 **self.labels.items_frame(),
-                "error_probability": self.labels.rollup(self.findings.error_probability),
+                **(self.found_of_items or {"error_probability": self.labels.rollup(self.findings.error_probability)}),
             }
         )
 
@@ -319,6 +322,7 @@ class Audit:
             doubts=[Doubt(**doubt) for doubt in summary.get("doubts", [])],
             split=_of_items(labels, sites[SPLIT].to_numpy()) if SPLIT in sites.columns else None,
             model=ModelUsed(**summary["model"]) if "model" in summary else None,
+            found_of_items=read_parquet(place / ITEMS_FILE, kind.found_columns).to_dict() if kind.found_columns else {},
         )
 
     def to_html(

@@ -32,6 +32,8 @@ def audit_command(
     sql: opt.Sql = None,
     query: opt.Query = None,
     id_: opt.Id = None,
+    item: opt.Item = None,
+    annotator: opt.Annotator = None,
     labels: opt.Labels = None,
     pred_probs: Annotated[
         Path | None,
@@ -79,6 +81,7 @@ def audit_command(
             label=label, text=text, image=image, id=id_, embeddings=embeddings, ignore=ignore or (), keep=keep or (),
             missing=words(missing), encoding=encoding, layer=layer, unlabeled_category=unlabeled,
             images=images, sheet=sheet, query=query, group=group,
+            item=item, annotator=annotator,
         )  # fmt: skip
         names = None if classes is None else [name.strip() for name in classes.split(",")]
         if tags is not None:

@@ -23,6 +23,8 @@ Sql = Annotated[
 ]
 Query = Annotated[str | None, typer.Option(help="With --sql: the SELECT whose rows are the items, with ORDER BY.")]
 Id = Annotated[str | None, typer.Option("--id", help="Column of unique names; row numbers otherwise.")]
+Item = Annotated[str | None, typer.Option(help="Of votes, a row for each: column of the items that were voted on.")]
+Annotator = Annotated[str | None, typer.Option(help="Of votes: column of who voted.")]
 Labels = Annotated[Path | None, typer.Option(help="Given labels as .npy.")]
 Features = Annotated[Path | None, typer.Option(help="Features (n, d) or pictures (n, h, w) as .npy, or FILE.npz:NAME.")]
 Embeddings = Annotated[Path | None, typer.Option(help="Embeddings of the pictures (n, d), in order of their paths.")]

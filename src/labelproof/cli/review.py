@@ -102,7 +102,7 @@ def apply_command(
     from labelproof.review.exchange.verified import open_store
 
     candidates = open_candidates(folder)
-    store = open_store(folder, database, must_exist=not obvious)
+    store = open_store(folder, database, must_exist=not (obvious or candidates.part.writes_anew))
     done = repair(candidates, store, target, obvious=obvious, explain=explain, overwrite=overwrite)
     store.close()
     out.print(

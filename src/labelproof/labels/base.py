@@ -27,6 +27,8 @@ class Labels(ABC):
         The name under which the kind is registered in `labelproof.labels.KINDS`.
     own_columns : tuple of str
         Columns of its issues beside those of every kind.
+    found_columns : tuple of str
+        Columns of the table of items that an auditor works out, where they do not follow from the sites.
     many_sites : bool
         Whether an item may have more than one site.
     values : ndarray of int, shape (s,)
@@ -37,15 +39,19 @@ class Labels(ABC):
         Number of items, those without a site included.
     classes : tuple
         Names of what a label can be, in sorted order; of tags the tags.
+    item_names : ndarray, shape (n,), optional
+        Of the items, where the labels came with them.
     """
 
     kind: ClassVar[str]
     own_columns: ClassVar[tuple[str, ...]] = ()
+    found_columns: ClassVar[tuple[str, ...]] = ()
     many_sites: ClassVar[bool] = True
     values: IntArray
     owner: IntArray
     n: int
     classes: tuple[object, ...]
+    item_names: AnyArray | None = None
 
     @classmethod
     def of_sites(cls, values: IntArray, owner: IntArray, n: int, classes: Sequence[object]) -> Self:

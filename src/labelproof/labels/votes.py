@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Self
 
@@ -9,10 +10,12 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from labelproof.errors import BadInput
+from labelproof.errors import BadInput, LabelproofWarning
 from labelproof.labels.base import Labels
 from labelproof.labels.classes import class_codes
-from labelproof.validation import UNLABELLED, AnyArray, IntArray, Json, check_vote_table
+from labelproof.validation import UNLABELLED, AnyArray, IntArray, Json, check_labels, check_vote_table, to_numpy
+
+MOST_CELLS = 200_000_000  # of a table of items and annotators
 
 
 class Votes(Labels):
@@ -21,7 +24,8 @@ class Votes(Labels):
     Parameters
     ----------
     votes : array-like, shape (n, m)
-        What each of m annotators said of each item; missing as in `labelproof.audit` (``None``, NaN, "" or -1).
+        What each of m annotators said of each item; missing as in `labelproof.audit` (``None``, NaN, "" or -1). A long table, a row for
+        each vote, is taken by `from_long`.
     classes : sequence, optional
         In the order of their codes; sorted where left out.
     annotators : sequence of length m, optional
@@ -31,6 +35,8 @@ class Votes(Labels):
     ----------
     annotator : ndarray of int64, shape (s,)
         Who gave each vote, as a place in ``annotators``.
+    item_names : ndarray, shape (n,), or None
+        Of a long table: the items, in the order in which they first appear.
 
     Raises
     ------
@@ -41,10 +47,13 @@ class Votes(Labels):
     >>> votes = Votes([["a", "b"], [None, "b"]], annotators=["Ann", "Bo"])
     >>> votes.values.tolist(), votes.owner.tolist(), votes.annotator.tolist()
     ([0, 1, 1], [0, 0, 1], [0, 1, 1])
+    >>> Votes.from_long(item=["x", "x", "y"], annotator=["Ann", "Bo", "Bo"], label=["a", "b", "b"]) == votes
+    True
     """
 
     kind = "votes"
     own_columns = ("annotator",)
+    found_columns = ("consensus", "error_probability", "votes", "agreement", "value_of_vote", "posterior")
     annotator: IntArray
     annotators: tuple[str, ...]
 
@@ -62,6 +71,50 @@ class Votes(Labels):
         self.owner, self.annotator = np.nonzero(codes != UNLABELLED)
         self.values = codes[self.owner, self.annotator]
 
+    @classmethod
+    def from_long(
+        cls,
+        item: object,
+        annotator: object,
+        label: object,
+        *,
+        classes: Sequence[object] | None = None,
+        missing: Sequence[object] | None = None,
+    ) -> Self:
+        """Votes from a long table: a row for each vote.
+
+        Parameters
+        ----------
+        item, annotator : array-like, shape (r,)
+            Names of any kind. Items are numbered in the order in which they first appear (``item_names``), annotators in sorted order.
+        label : array-like, shape (r,)
+            What the annotator said; a missing one is no vote.
+        classes, missing : sequence, optional
+            As in `labelproof.validation.check_labels`.
+
+        Raises
+        ------
+        BadInput
+            If the columns differ in length, a name is missing, or an annotator said two different things of an item.
+
+        Warns
+        -----
+        LabelproofWarning
+            If a vote is there twice: it counts once.
+        """
+        coded = check_labels(label, classes=classes, missing=missing, name="label")
+        owner, items = _places(item, "item", len(coded.codes), in_order=True)
+        who, names = _places(annotator, "annotator", len(coded.codes))
+        rows = np.flatnonzero(coded.codes != UNLABELLED)
+        rows = rows[np.lexsort((rows, who[rows], owner[rows]))]
+        rows = rows[_first_of(owner[rows] * len(names) + who[rows], coded.codes[rows], rows)]
+        made = cls.of_sites(coded.codes[rows], owner[rows], len(items), coded.classes)
+        made.annotator, made.annotators = who[rows], tuple(map(str, names.tolist()))
+        made.item_names = items
+        if len(set(made.annotators)) != len(made.annotators):
+            raise BadInput("two annotators have names that are written alike. Give names that differ as text.")
+        return made
+
     def __eq__(self, other: object) -> bool:
         """Whether the same annotators gave the same votes."""
         if not isinstance(other, Votes) or not super().__eq__(other):
@@ -75,8 +128,24 @@ class Votes(Labels):
         """A code for each item and annotator, -1 where there is no vote, shape (n, m)."""
         return self.as_given(self.values, UNLABELLED)
 
+    @property
+    def counts(self) -> npt.NDArray[np.int64]:
+        """Number of votes for each class, shape (n, k)."""
+        k = len(self.classes)
+        return np.bincount(self.owner * k + self.values, minlength=self.n * k).reshape(self.n, k)
+
     def as_given(self, values: AnyArray, empty: object) -> AnyArray:
-        """One value for each item and annotator, shape (n, m)."""
+        """One value for each item and annotator, shape (n, m).
+
+        Raises
+        ------
+        BadInput
+            If that table is beyond memory.
+        """
+        if self.n * len(self.annotators) > MOST_CELLS:
+            raise BadInput(
+                f"a table of {self.n:,} items and {len(self.annotators):,} annotators is too large. Read the votes in audit.issues."
+            )
         whole = np.full((self.n, len(self.annotators)), empty, values.dtype)
         whole[self.owner, self.annotator] = values
         return whole
@@ -97,7 +166,7 @@ class Votes(Labels):
     @classmethod
     def sites_of(cls, issues: pl.DataFrame, summary: Json) -> pl.DataFrame:
         """By item, then by annotator."""
-        return issues.sort("index", pl.col("annotator").cast(pl.Enum(summary["annotators"])).to_physical())
+        return issues.sort("index", class_codes(issues["annotator"], summary["annotators"]))
 
     @classmethod
     def codes_of(cls, names: pl.Series, classes: Sequence[object]) -> IntArray:
@@ -119,3 +188,36 @@ class Votes(Labels):
         if not isinstance(label, str) or label not in classes:
             raise BadInput(f"label {str(label)[:80]!r} is none of the classes.")
         return label
+
+
+def _places(values: object, name: str, n: int, *, in_order: bool = False) -> tuple[npt.NDArray[np.int64], AnyArray]:
+    """The place of each name among the different ones, and those: sorted, or in the order in which they first appear."""
+    column = to_numpy(values, name)
+    if column.shape != (n,):
+        raise BadInput(f"{name} has shape {column.shape} but there are {n:,} labels. Give one of each per vote.")
+    series = pl.Series(column.tolist() if column.dtype.kind == "O" else column)
+    lost = series.is_null() | (series.is_nan() if series.dtype.is_float() else False) | (series.cast(pl.String) == "")
+    if lost.any():
+        raise BadInput(f"{name} row {lost.arg_true()[0]} is missing. Every vote needs an item and an annotator.")
+    different = series.unique(maintain_order=True)
+    different = different if in_order else different.sort()
+    numbered = pl.DataFrame({"value": different}).with_row_index("place")
+    found = series.to_frame("value").join(numbered, on="value", how="left", maintain_order="left")["place"]
+    names = np.array(different.to_list(), dtype=object) if column.dtype.kind == "O" else different.to_numpy()
+    return found.to_numpy().astype(np.int64), names
+
+
+def _first_of(pairs: IntArray, codes: IntArray, rows: IntArray) -> npt.NDArray[np.bool_]:
+    """The first vote of each annotator on each item, of pairs that stand side by side."""
+    again: npt.NDArray[np.bool_] = np.r_[False, pairs[1:] == pairs[:-1]]
+    if not again.any():
+        return ~again
+    differs = np.flatnonzero(again & np.r_[False, codes[1:] != codes[:-1]])
+    if len(differs):
+        first, second = rows[differs[0] - 1], rows[differs[0]]
+        raise BadInput(
+            f"rows {first} and {second} are two different votes of one annotator on one item. Keep one of them, or give the second "
+            "another annotator's name."
+        )
+    warnings.warn(f"{int(again.sum()):,} votes are there twice and count once.", LabelproofWarning, stacklevel=3)
+    return ~again

@@ -74,8 +74,12 @@ def posterior(
         log_noise = np.log(noise)
     log_noise[~labelled | np.isneginf(log_noise).all(axis=1)] = 0.0
     log_joint = np.log(np.maximum(np.asarray(pred_probs, np.float64), TINY)) + log_noise
-    log_joint -= log_joint.max(axis=1, keepdims=True)
-    joint = np.exp(log_joint)
+    return scaled(log_joint)
+
+
+def scaled(log_joint: FloatArray) -> Matrix:
+    """Rows of ``log p(y, …)`` as distributions of y: Bayes' rule over any number of independent observations, shape (n, k)."""
+    joint = np.exp(log_joint - log_joint.max(axis=1, keepdims=True))
     return np.asarray(joint / joint.sum(axis=1, keepdims=True))
 
 

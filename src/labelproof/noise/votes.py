@@ -1,4 +1,4 @@
-"""Several reviewers, or several label columns: what is true, who is right how often, and how far they agree."""
+"""Several reviewers: what is true, who is right how often, and how far they agree."""
 
 from __future__ import annotations
 
@@ -7,50 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import polars as pl
 from scipy.sparse import csr_matrix
 
 from labelproof.errors import BadInput
-from labelproof.noise.posterior import TINY
+from labelproof.noise.posterior import TINY, scaled
 from labelproof.noise.transition import TransitionMatrix
-from labelproof.validation import UNLABELLED, AnyArray, Json, check_pred_probs, check_vote_table, to_numpy
+from labelproof.validation import UNLABELLED, AnyArray, check_pred_probs, check_vote_table, to_numpy
 
 Matrix = npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class AnnotatorNoise:
-    """How each annotator errs: a transition for each.
-
-    Attributes
-    ----------
-    transitions : tuple of TransitionMatrix
-    annotators : tuple of str
-    """
-
-    transitions: tuple[TransitionMatrix, ...]
-    annotators: tuple[str, ...]
-
-    @property
-    def classes(self) -> tuple[object, ...]:
-        """Of all of them."""
-        return self.transitions[0].classes
-
-    def to_frame(self) -> pl.DataFrame:
-        """``k * k`` rows for each annotator: ``annotator``, ``true``, ``given`` and ``probability``."""
-        named = zip(self.annotators, self.transitions, strict=True)
-        return pl.concat(noise.to_frame().insert_column(0, pl.lit(name).alias("annotator")) for name, noise in named)
-
-    def to_json(self) -> Json:
-        """What ``summary.json`` holds of it."""
-        matrices = [noise.matrix.tolist() for noise in self.transitions]
-        return {"annotators": list(self.annotators), "transitions": matrices, "prior": self.transitions[0].prior.tolist()}
-
-    @classmethod
-    def from_json(cls, summary: Json) -> AnnotatorNoise:
-        """From ``summary.json``."""
-        known = {"prior": summary["prior"], "classes": summary["classes"]}
-        return cls(tuple(TransitionMatrix(m, **known) for m in summary["transitions"]), tuple(summary["annotators"]))
 
 
 @dataclass(frozen=True)
@@ -167,9 +131,7 @@ def _probs(pred_probs: object, n: int, k: int) -> Matrix:
 def _posterior(prior: Matrix, reviewers: Matrix, votes: csr_matrix) -> Matrix:
     """Bayes' rule over all reviewers at once, in log space: ``log p(y) + Σ_r log p(z_r | y)``, rows scaled to sum to one."""
     said = reviewers.swapaxes(1, 2).reshape(votes.shape[1], -1)  # one row for each reviewer and class said
-    log_joint = np.log(prior) + votes @ np.log(np.maximum(said, TINY))
-    joint = np.exp(log_joint - log_joint.max(axis=1, keepdims=True))
-    return np.asarray(joint / joint.sum(axis=1, keepdims=True))
+    return scaled(np.log(prior) + votes @ np.log(np.maximum(said, TINY)))
 
 
 def cohen_kappa(first: object, second: object) -> float:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Generic, TypeVar
 
 import numpy as np
+import polars as pl
 
 from labelproof.auditing.doubts.base import Doubt
 from labelproof.auditing.findings import ErrorRate, Findings, Noise
@@ -18,12 +19,13 @@ L = TypeVar("L", bound=Labels)
 
 @dataclass(frozen=True)
 class Judged:
-    """What is found of the sites of labels, and of how they go wrong."""
+    """What is found of the sites of labels, and of how they go wrong; of some kinds also what is found of items, as columns."""
 
     findings: Findings
     noise: Noise
     error_rate: ErrorRate
     doubts: list[Doubt] = field(default_factory=list)
+    items: dict[str, pl.Series] = field(default_factory=dict)
 
 
 class Auditor(ABC, Generic[L]):
@@ -55,6 +57,10 @@ class Auditor(ABC, Generic[L]):
         ------
         BadInput
         """
+
+    def learned_from(self, labels: L) -> Labels:
+        """What a classifier of the items is trained on."""
+        return labels
 
     @abstractmethod
     def noise_of(self, summary: Json) -> Noise:

@@ -1,23 +1,42 @@
-"""Auditing votes: each annotator's own noise, and a model's prediction where there is one."""
+"""Auditing votes: the consensus of each item, each annotator's own noise, and a model's prediction where there is one."""
 
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
+import polars as pl
 
+from labelproof.auditing.doubts.base import Doubt
 from labelproof.auditing.findings import Findings
 from labelproof.auditing.kinds.base import Auditor, Judged, error_rate_of
+from labelproof.auditing.sources import open_source
+from labelproof.errors import BadInput
+from labelproof.labels.classes import Classes
 from labelproof.labels.votes import Votes
+from labelproof.noise.annotators import AnnotatorNoise, noise_of_crowd
+from labelproof.noise.crowd import FEWEST_COMPARED, CrowdFit, CrowdVotes, fit_crowd
 from labelproof.noise.posterior import error_probability
-from labelproof.noise.transition import TransitionMatrix
-from labelproof.noise.votes import AnnotatorNoise, dawid_skene
-from labelproof.validation import AnyArray, Json, check_pred_probs
+from labelproof.validation import UNLABELLED, AnyArray, Json, check_prob_rows
+
+Matrix = npt.NDArray[np.float64]
+ROUNDING = 1e-12
+LEAST_GAIN = 0.02  # nats a vote, by which the others on its item tell more of it than the frequencies of the classes
 
 
 class AuditorOfVotes(Auditor[Votes]):
-    """The truth of an item and the transition of each annotator by EM (Dawid and Skene), from votes and predictions.
+    """The true class of each item and the transition of each annotator by EM, from votes and predictions (`labelproof.noise.crowd`).
 
-    A vote's error probability is one minus the posterior of what it says, ``p(y | z_1 … z_m, x) ∝ p(y | x) Π_r p(z_r | y)``; all
-    votes on an item have the same suggestion.
+    A vote's error probability is one minus the posterior of what it says, ``p(y | z_1 … z_m, x) ∝ p(y | x)^γ Π_a p(z_a | y)^β``; all
+    votes on an item have the same suggestion, the *consensus*. ``audit.items`` has for each item:
+
+    - ``consensus``: the most probable class, null for an item of which nothing is known;
+    - ``error_probability``: that the consensus is wrong;
+    - ``votes``: their number, and ``agreement``, the share of them that name the consensus;
+    - ``value_of_vote``: by how much one more vote of the average annotator raises the probability that the consensus is right, if the
+      consensus follows it;
+    - ``posterior``: the probability of each class.
+
+    ``audit.noise.quality`` has a row for each annotator.
 
     Examples
     --------
@@ -26,33 +45,45 @@ class AuditorOfVotes(Auditor[Votes]):
     >>> found = lp.audit(lp.Votes(said, annotators=["Ann", "Bo", "Cem"]))
     >>> found.issues["annotator"].head(2).to_list(), found.issues["suggested_label"].head(2).to_list()
     (['Cem', 'Cem'], ['a', 'a'])
+    >>> found.items["consensus"].to_list()
+    ['a', 'b', 'a', 'b', 'a']
     """
 
     needs_probs = False
 
-    def judge(self, labels: Votes, pred_probs: object = None, ids: AnyArray | None = None, *, strength: float = 1.0) -> Judged:
+    def judge(
+        self, labels: Votes, pred_probs: object = None, ids: AnyArray | None = None, *, strength: float | None = None
+    ) -> Judged:
         """Fit all annotators at once.
 
         Parameters
         ----------
         labels : Votes
-        pred_probs : array-like, shape (n, k), optional
-            Out-of-sample class probabilities of a model; the class frequencies where left out.
+        pred_probs : array-like or path, shape (n, k), optional
+            Out-of-sample class probabilities of a model, a row for each item; the class frequencies where left out.
         ids : ndarray, shape (n,), optional
-        strength : float, > 0, default=1.0
-            Pseudo-items that draw each annotator to one who is right 80 times of 100.
+        strength : float, > 0, optional
+            Votes that the prior of an annotator's confusions is worth, for each class; chosen by the evidence where left out.
         """
-        voted, place = np.unique(labels.owner, return_inverse=True)
-        probs = None if pred_probs is None else check_pred_probs(pred_probs)[voted]
-        found = dawid_skene(labels.table[voted], probs, classes=range(len(labels.classes)), strength=strength)
-        true = found.posterior[place]
+        if strength is not None and not strength > 0:
+            raise BadInput(f"strength is {strength!r}. Give a number of votes above 0, or leave it out.")
+        if not len(labels.values):
+            raise BadInput("there is no vote at all: nothing to audit.")
+        votes = crowd_of(labels)
+        fit = fit_crowd(votes, None if pred_probs is None else _probs(pred_probs, labels), strength=strength)
+        noise = noise_of_crowd(fit, votes, labels.classes, labels.annotators)
+        true = fit.posterior[labels.owner]
         error = error_probability(true, labels.values)
         findings = Findings(error, true.argmax(axis=1), true.max(axis=1).astype(np.float32))
-        noise = AnnotatorNoise(
-            tuple(TransitionMatrix(own.matrix, prior=own.prior, classes=labels.classes) for own in found.reviewers),
-            labels.annotators,
-        )
-        return Judged(findings, noise, error_rate_of(error, np.array([error.sum()])))
+        items = items_of(labels, fit, noise, known=pred_probs is not None)
+        doubts = doubts_of(labels, fit, known=pred_probs is not None)
+        return Judged(findings, noise, error_rate_of(error, np.array([error.sum()])), doubts, items)
+
+    def learned_from(self, labels: Votes) -> Classes:
+        """The consensus by the votes alone."""
+        best = fit_crowd(crowd_of(labels)).posterior.argmax(axis=1)
+        voted = np.bincount(labels.owner, minlength=labels.n) > 0
+        return Classes.of_codes(np.where(voted, best, UNLABELLED), labels.classes)
 
     def noise_of(self, summary: Json) -> AnnotatorNoise:
         """A transition for each annotator."""
@@ -60,3 +91,77 @@ class AuditorOfVotes(Auditor[Votes]):
 
 
 AUDITOR = AuditorOfVotes()
+
+
+def crowd_of(labels: Votes) -> CrowdVotes:
+    """The votes as the noise model takes them."""
+    return CrowdVotes(labels.owner, labels.annotator, labels.values, labels.n, len(labels.annotators), len(labels.classes))
+
+
+def items_of(labels: Votes, fit: CrowdFit, noise: AnnotatorNoise, *, known: bool) -> dict[str, pl.Series]:
+    """What is found of each item; ``known`` says whether a model speaks of those without a vote."""
+    best, number = fit.posterior.argmax(axis=1), np.bincount(labels.owner, minlength=labels.n)
+    silent = (number == 0) & (not known)
+    agreeing = np.bincount(labels.owner, labels.values == best[labels.owner], minlength=labels.n)
+    value = value_of_vote(fit.posterior, noise.average.matrix**fit.vote_power)
+    named = labels.named(best)
+    return {
+        "consensus": named if not silent.any() else named.set(pl.Series(silent), None),
+        "error_probability": pl.Series(np.where(silent, np.nan, error_probability(fit.posterior, best))),
+        "votes": pl.Series(number),
+        "agreement": pl.Series(agreeing / np.where(number, number, np.nan)),
+        "value_of_vote": pl.Series(value),
+        "posterior": pl.Series(fit.posterior.astype(np.float32), dtype=pl.Array(pl.Float32, len(labels.classes))),
+    }
+
+
+def doubts_of(labels: Votes, fit: CrowdFit, *, known: bool) -> list[Doubt]:
+    """Whether votes can be compared at all, and whether they say anything of one another."""
+    found = []
+    compared = crowd_of(labels).compared
+    if compared < FEWEST_COMPARED and not known:
+        text = (
+            f"Only {compared:.0%} of the votes are on items with a second vote, and no model speaks of the items: nothing tells which "
+            "votes are wrong. Have some items voted on by several annotators, or give pred_probs or what describes the items."
+        )
+        found.append(Doubt("votes that nothing can be compared with", text, {"compared": compared}))
+    said = np.bincount(labels.values, minlength=len(labels.classes)) / len(labels.values)
+    gain = float(np.mean(np.log(fit.expected / said[labels.values])))
+    if gain < LEAST_GAIN and compared >= FEWEST_COMPARED:
+        text = (
+            "The votes on an item say next to nothing of one another: annotators voted at random, or the columns of items and labels do "
+            "not belong together. No consensus can be believed."
+        )
+        found.append(Doubt("votes at random", text, {"gain": gain}))
+    return found
+
+
+def value_of_vote(posterior: Matrix, transition: Matrix) -> Matrix:
+    """Expected gain in the probability that the most probable class is the true one, from one more vote, shape (n,).
+
+    ``Σ_z max_y p(y) p(z | y) - max_y p(y)``: zero where no answer would change the consensus.
+
+    Parameters
+    ----------
+    posterior : ndarray, shape (n, k)
+    transition : ndarray, shape (k, k)
+        Of whoever votes; rows are scaled to sum to one.
+    """
+    said = transition / transition.sum(axis=1, keepdims=True)
+    after = sum((posterior * said[:, z]).max(axis=1) for z in range(said.shape[1]))
+    gain = after - posterior.max(axis=1)
+    return np.where(gain > ROUNDING, gain, 0.0)
+
+
+def _probs(pred_probs: object, labels: Votes) -> Matrix:
+    source = open_source(pred_probs)
+    k = len(labels.classes)
+    if (source.n, source.k) != (labels.n, k):
+        raise BadInput(
+            f"pred_probs is {source.n:,} x {source.k} but there are {labels.n:,} items of {k} classes. Give a row for each item, in the "
+            "order in which the items first appear, and a column for each class, sorted."
+        )
+    blocks = [np.array(block, float) for block in source.blocks()]
+    probs = np.concatenate(blocks)
+    check_prob_rows(probs)
+    return probs

@@ -26,6 +26,7 @@ READERS: Registry[type[Reader]] = Registry(
         "cells": "labelproof.data.readers.cells:CellsReader",
         "arrays": "labelproof.data.readers.arrays:ArraysReader",
         "tag arrays": "labelproof.data.readers.tag_arrays:TagArraysReader",
+        "votes": "labelproof.data.readers.votes:VotesReader",
     },
 )
 
@@ -46,11 +47,12 @@ def open_reader(path: str | os.PathLike[str], options: ReadOptions) -> Reader:
         options = form.completed(source, options)
     place = Path(source)
     found = next((READERS[name] for name in reversed(list(READERS)) if READERS[name].fits(place, options)), READERS["table"])
-    if (options.ignore or options.keep) and found.kind != "table":
+    known = {part.name for part in fields(found)}
+    if (options.ignore or options.keep) and "ignore" not in known:
         raise BadInput("--ignore and --keep name columns of a table to learn from or not. Leave them out here.")
-    if options.images is not None and found.kind != "manifest":
+    if options.images is not None and "folder" not in known:
         raise BadInput("--images is the folder of pictures that a table or an export names. Leave it out here.")
-    if options.group is not None and "group" not in {part.name for part in fields(found)}:
+    if options.group is not None and "group" not in known:
         raise BadInput(f"--group names a column, and {source!r} is read without columns to name. Leave it out.")
     reader = found.of(place, options)
     return _of_url(reader, source) if "://" in source else reader

@@ -42,6 +42,8 @@ class ReadOptions:
     images: str | None = None
     sheet: str | None = None
     query: str | None = None
+    item: str | None = None
+    annotator: str | None = None
 
     @property
     def part(self) -> str | None:

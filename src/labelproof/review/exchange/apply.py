@@ -15,7 +15,7 @@ from labelproof.errors import BadInput
 from labelproof.review.candidates import Candidates
 from labelproof.review.log.identity import standing
 from labelproof.review.log.store import Store
-from labelproof.review.plan.resolve import Resolved, resolve
+from labelproof.review.plan.resolve import Resolved
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def repair(
     A table is copied with nothing changed but the labels that were decided: delimited text byte for byte, Parquet with its
     schema and row groups. A folder of pictures is copied file by file, with pictures moved to the folder of their class, if
     ``target`` has no ending of a table. Otherwise arrays become a table of ``id`` and ``label``, pictures of ``path`` and
-    ``label``, cells of ``id`` and the annotation, tags one column of 0 and 1 for each tag.
+    ``label``, cells of ``id`` and the annotation, tags one column of 0 and 1 for each tag; votes become a row for each item with its consensus.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ def repair(
     reader = reader_of(candidates.summary.get("source"))
     if reader is None:
         raise BadInput("the audit does not say which file its labels came from. Audit the file with labelproof audit.")
-    resolved = resolve(standing(candidates, store))
+    resolved = candidates.part.outcomes(standing(candidates, store))
     ranks = candidates.ranks_of(list(resolved))
     outcomes = {ranks[item]: found for item, found in resolved.items() if item in ranks}
     decided, result = _decided(candidates, outcomes, obvious)

@@ -19,7 +19,6 @@ from labelproof.labels.classes import Classes
 from labelproof.review.candidates import open_candidates
 from labelproof.review.log.identity import standing
 from labelproof.review.log.store import Store
-from labelproof.review.plan.resolve import resolve
 from labelproof.validation import Json, check_labels
 
 
@@ -60,7 +59,7 @@ def _decided(folder: Path, database: str | None) -> Json:
         raise BadInput(f"--reviews {str(folder)!r} is an audit of {candidates.part.kind}. Give one of classes.")
     store = open_store(folder, database, must_exist=True)
     typed = {str(value): value for value in candidates.summary["classes"]}
-    found = resolve(standing(candidates, store))
+    found = candidates.part.outcomes(standing(candidates, store))
     store.close()
     if not found:
         raise BadInput(f"--reviews {str(folder)!r} has no decision yet. Review some labels with labelproof review first.")

@@ -14,5 +14,6 @@ REVIEWS: Registry[type[ReviewPart]] = Registry(
     {
         "classes": "labelproof.review.kinds.classes:ReviewOfClasses",
         "tags": "labelproof.review.kinds.tags:ReviewOfTags",
+        "votes": "labelproof.review.kinds.votes:ReviewOfVotes",
     },
 )

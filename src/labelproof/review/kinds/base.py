@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from labelproof.auditing.findings import ErrorRate
 from labelproof.labels import KINDS
 from labelproof.labels.base import Labels
+from labelproof.review.log.store import Decision
+from labelproof.review.plan.resolve import Resolved, resolve
 from labelproof.validation import Json
 
 if TYPE_CHECKING:
@@ -37,6 +42,8 @@ class ReviewPart(ABC):
         Whether trusted items like an item are shown beside it.
     one_choice : bool
         Whether an answer is one of the classes, and "none of these" is one.
+    writes_anew : bool
+        Whether what is written back is new without any decision, as a consensus is.
     """
 
     kind: ClassVar[str]
@@ -44,6 +51,7 @@ class ReviewPart(ABC):
     of_all: ClassVar[str] = "of the items have a wrong label"
     similar: ClassVar[bool] = False
     one_choice: ClassVar[bool] = False
+    writes_anew: ClassVar[bool] = False
 
     def __init__(self, candidates: Candidates) -> None:
         self.candidates = candidates
@@ -73,6 +81,14 @@ class ReviewPart(ABC):
     @abstractmethod
     def described(self, rank: int) -> Json:
         """What the page is told of an item's label, as JSON holds it."""
+
+    def worth(self) -> npt.NDArray[np.float64] | None:
+        """What a review of each item is worth, by rank, if that is not its error probability."""
+        return None
+
+    def outcomes(self, decisions: Iterable[Decision]) -> dict[str, Resolved]:
+        """The outcome of each item that has an answer."""
+        return resolve(decisions)
 
     def rated(self) -> pl.Series | None:
         """The class that each item was given, if the error rate is told by class."""

@@ -10,23 +10,22 @@ import numpy.typing as npt
 import polars as pl
 
 from labelproof.auditing.findings import ISSUES_FILE
-from labelproof.errors import BadInput
 from labelproof.labels.classes import class_codes
-from labelproof.review.kinds.base import SCRIPTS, ReviewPart
+from labelproof.review.kinds.base import SCRIPTS
+from labelproof.review.kinds.one_class import ReviewOfOneClass
 from labelproof.validation import Json
 
 LIKELY = 8
 COLUMNS = ("index", "id", "error_probability", "confidence", "given_label", "suggested_label")
 
 
-class ReviewOfClasses(ReviewPart):
+class ReviewOfClasses(ReviewOfOneClass):
     """One answer an item."""
 
     kind = "classes"
     script = SCRIPTS / "classes.js"
     of_all = "of the labels"
     similar = True
-    one_choice = True
 
     @classmethod
     def read(cls, folder: Path, classes: list[str]) -> pl.DataFrame:
@@ -102,18 +101,6 @@ class ReviewOfClasses(ReviewPart):
     def preselected(self, rank: int) -> tuple[list[str], float]:
         """The suggestion."""
         return [self.suggested_cell(rank)], float(self.candidates.table["confidence"][rank])
-
-    def chosen(self, choices: list[str]) -> object | None:
-        """The one that is ticked.
-
-        Raises
-        ------
-        BadInput
-            If several are.
-        """
-        if len(choices) > 1:
-            raise BadInput(f"there are {len(choices)} labels in one annotation. An item has one class.")
-        return choices[0] if choices else None
 
     def suggestions(self, ranks: int) -> list[tuple[int, str]]:
         """Those that are another class than the given one."""

@@ -15,7 +15,7 @@ from labelproof.review.log.identity import data_of, is_about, known_class
 from labelproof.review.log.store import BEGINNING, DECISIONS, Action, Decision, Store
 from labelproof.review.plan.figures import Figures, class_rates, people, work_out
 from labelproof.review.plan.queue import MEASURE, make_queue
-from labelproof.review.plan.resolve import Resolved, resolve
+from labelproof.review.plan.resolve import Resolved
 from labelproof.validation import Json
 
 STALE_SECONDS = 2.0  # age at which what is slow to work out is worked out again
@@ -52,7 +52,12 @@ class ReviewSession:
         self.data = data_of(candidates, store)  # what the store knows these data as
         self._options = {"budget": budget, "measure": measure, "overlap": overlap, "random_state": random_state}
         self.queue = make_queue(
-            candidates.error_probability, budget, measure=measure, overlap=overlap, random_state=random_state
+            candidates.error_probability,
+            budget,
+            worth=candidates.part.worth(),
+            measure=measure,
+            overlap=overlap,
+            random_state=random_state,
         )
         ids = candidates.table["id"]
         self._plan: list[tuple[str, int]] = [
@@ -215,7 +220,8 @@ class ReviewSession:
 
     def _outcomes(self, decisions: list[Decision]) -> dict[int, Resolved]:
         """The settled items by rank."""
-        return {self._rank_of[item]: found for item, found in resolve(decisions).items() if item in self._rank_of}
+        found = self.candidates.part.outcomes(decisions)
+        return {self._rank_of[item]: outcome for item, outcome in found.items() if item in self._rank_of}
 
 
 def _point(figures: Figures) -> dict[str, float]:

@@ -67,7 +67,13 @@ class Queue:
 
 
 def make_queue(
-    error_probability: FloatArray, budget: int, *, measure: float = MEASURE, overlap: float = 0.0, random_state: int = 0
+    error_probability: FloatArray,
+    budget: int,
+    *,
+    worth: FloatArray | None = None,
+    measure: float = MEASURE,
+    overlap: float = 0.0,
+    random_state: int = 0,
 ) -> Queue:
     """Plan a budget of reviews.
 
@@ -80,6 +86,8 @@ def make_queue(
     error_probability : ndarray, shape (n,), in [0, 1]
     budget : int
         Number of reviews, a second review of the same item included.
+    worth : ndarray, shape (n,), optional
+        What the hunt goes by instead of the error probability.
     measure : float in [0, 1]
         Share of the items that measure.
     overlap : float in [0, 1]
@@ -100,7 +108,7 @@ def make_queue(
     for name, share in (("measure", measure), ("overlap", overlap)):
         if not 0 <= share <= 1:
             raise BadInput(f"{name} is {share!r}. Give a share between 0 and 1.")
-    hunt = np.argsort(-error_probability, kind="stable")
+    hunt = np.argsort(-(error_probability if worth is None else worth), kind="stable")
     stratum = strata_of(error_probability)
     random = _in_turn(stratum, random_state)
     size = min(budget, n)
