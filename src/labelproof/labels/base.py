@@ -27,6 +27,8 @@ class Labels(ABC):
         The name under which the kind is registered in `labelproof.labels.KINDS`.
     own_columns : tuple of str
         Columns of its issues beside those of every kind.
+    key_columns : tuple of str
+        Those of ``own_columns`` that tell the sites of an item apart, whatever was given.
     many_sites : bool
         Whether an item may have more than one site.
     values : ndarray of int, shape (s,)
@@ -41,6 +43,7 @@ class Labels(ABC):
 
     kind: ClassVar[str]
     own_columns: ClassVar[tuple[str, ...]] = ()
+    key_columns: ClassVar[tuple[str, ...]] = ()
     many_sites: ClassVar[bool] = True
     values: IntArray
     owner: IntArray

@@ -45,6 +45,7 @@ class Votes(Labels):
 
     kind = "votes"
     own_columns = ("annotator",)
+    key_columns = ("annotator",)
     annotator: IntArray
     annotators: tuple[str, ...]
 
