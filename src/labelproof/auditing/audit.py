@@ -13,6 +13,7 @@ from labelproof.auditing.folds import CrossValidation
 from labelproof.auditing.kinds import AUDITORS
 from labelproof.auditing.kinds.base import Auditor
 from labelproof.auditing.kinds.classes import matched
+from labelproof.auditing.neighbours import near_of
 from labelproof.auditing.out_of_sample import cross_validate
 from labelproof.data.dataset import Dataset
 from labelproof.data.libraries import is_source
@@ -37,6 +38,8 @@ def audit(
     estimator: Any = None,
     encoder: Any = AUTO,
     group: str | None = None,
+    features: Any = None,
+    neighbours: bool = True,
     n_folds: int = 5,
     n_repeats: int = 1,
     n_jobs: int | None = None,
@@ -80,6 +83,12 @@ def audit(
         ``onnx:FOLDER``, ``minilm``, ``efficientnet-lite2``, or a function or transformer (`labelproof.out_of_sample_probs`).
     group : str, optional
         Of a frame: a column, such as a document or a patient, whose rows of one value stay in one fold.
+    features : array-like, shape (n, d), optional
+        By which items are like one another, e.g. embeddings. Default: those of the encoder, or the items themselves where they
+        are arrays, pictures, cells or tables of numbers.
+    neighbours : bool, default=True
+        Whether duplicates, outliers and items whose neighbours disagree are sought (`labelproof.auditing.neighbours`).
+        Duplicates with different labels share their truth, so the odd one out is more probably wrong.
     n_folds, n_repeats, n_jobs, map_folds
         Of the cross-validation; see `labelproof.out_of_sample_probs`.
     random_state : int, RandomState, Generator or None, default=0
@@ -133,13 +142,13 @@ def audit(
         ids = missing = None
     elif group is not None:
         raise BadInput("group names a column of a frame. Give the frame with label=, or groups when the Dataset is made.")
-    dataset, model = labels if isinstance(labels, Dataset) else None, None
+    dataset, model, encoded = labels if isinstance(labels, Dataset) else None, None, None
     if dataset is not None:
         if ids is not None or classes is not None:
             raise BadInput("ids and classes come from the Dataset. Leave them out.")
         if pred_probs is None:
             how = CrossValidation(n_folds, n_repeats, n_jobs, random_state, map_folds)
-            pred_probs, model = cross_validate(dataset, how, estimator=estimator, encoder=encoder)
+            pred_probs, model, encoded = cross_validate(dataset, how, estimator=estimator, encoder=encoder)
         elif encoder != AUTO or group is not None:
             raise BadInput("encoder and group are of the model that is cross-validated. Leave them out beside pred_probs.")
         checked, ids = dataset.labels, dataset.ids
@@ -155,6 +164,9 @@ def audit(
         checked, pred_probs = matched(labels, pred_probs, classes, missing)
     names = None if ids is None else check_ids(ids, len(checked))
     auditor = AUDITORS[checked.kind]
+    near = near_of(checked, dataset, features, encoded, model) if neighbours else None
+    if near is not None and "near" in inspect.signature(auditor.judge).parameters:
+        options["near"] = near
     judged = auditor.judge(checked, pred_probs, names, **_known(auditor, checked.kind, options))
     if model is not None:  # its columns are in order
         judged.doubts[:] = [doubt for doubt in judged.doubts if doubt.kind != doubts.OTHER_ORDER]
@@ -171,6 +183,7 @@ def audit(
         doubts=doubts.say(found),
         split=None if dataset is None else dataset.split,
         model=model,
+        near=near,
     )
 
 

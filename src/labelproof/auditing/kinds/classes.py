@@ -11,6 +11,8 @@ from labelproof.auditing import doubts, fold
 from labelproof.auditing.calibrate import fit_calibration
 from labelproof.auditing.findings import ErrorRate, Findings
 from labelproof.auditing.kinds.base import Auditor, Judged, error_rate_of, half_width
+from labelproof.auditing.kinds.copies import with_copies
+from labelproof.auditing.near import Near
 from labelproof.auditing.sources import Ordered, Source, open_source
 from labelproof.errors import BadInput
 from labelproof.labels.classes import Classes
@@ -44,6 +46,7 @@ class AuditorOfClasses(Auditor[Classes]):
         strength: float | None = None,
         ambiguity: float = AMBIGUITY,
         reviews: object = None,
+        near: Near | None = None,
     ) -> Judged:
         """Fit the noise to a sample of the rows, then score all of them, block by block."""
         given, source = labels.codes, open_source(pred_probs)
@@ -60,6 +63,8 @@ class AuditorOfClasses(Auditor[Classes]):
         else:
             noise = known_noise(transition, given, labels.classes)
         judged = judged_from(score_all(source, given, noise), labels, noise, rows)
+        if near is not None:
+            judged = with_copies(judged, labels, source, noise, near)
         return judged if reviews is None else reviewed(judged, labels, reviews, ids)
 
     def noise_of(self, summary: Json) -> TransitionMatrix:
