@@ -48,7 +48,9 @@ def planted(name: str, items: list[Any], others: list[Any], change: Callable[[An
     copies = [items[i] if exact else change(items[i], number) for number, i in enumerate(copied)]
     foreign = others[:FOREIGN]
     values = np.asarray(encode([*items, *copies, *foreign]), np.float32)
-    return Planted(Features(values.reshape(len(values), -1), name, like == "embedded", like == "pixels"), copied, len(items), len(foreign))
+    return Planted(
+        Features(values.reshape(len(values), -1), name, like == "embedded", like == "pixels"), copied, len(items), len(foreign)
+    )
 
 
 def problems(exact: bool) -> Iterator[Planted]:
@@ -60,11 +62,17 @@ def problems(exact: bool) -> Iterator[Planted]:
     pictures = photographs(PICTURES)
     digits, cancer = load_digits().images, load_breast_cancer().data
     odd = cancer.mean(axis=0) + cancer.std(axis=0) * rng.choice([-1, 1], (99, 30)) * rng.uniform(1, 4, (99, 30))
-    yield planted("cancer (30 numbers)", list(cancer), list(odd), lambda row, i: row * rng.normal(1, 1e-3, 30), np.array, "numbers", exact)
+    yield planted(
+        "cancer (30 numbers)", list(cancer), list(odd), lambda row, i: row * rng.normal(1, 1e-3, 30), np.array, "numbers", exact
+    )
     mixed = [rng.permutation(picture.ravel()).reshape(8, 8) for picture in digits]
-    yield planted("digits (8 x 8 pixels)", list(digits), mixed, lambda p, i: p + rng.normal(0, 0.5, p.shape), np.array, "pixels", exact)
+    yield planted(
+        "digits (8 x 8 pixels)", list(digits), mixed, lambda p, i: p + rng.normal(0, 0.5, p.shape), np.array, "pixels", exact
+    )
     grey = [np.asarray(p.convert("L").resize((28, 28)), np.float32) for p in pictures[::60]]
-    yield planted("mnist (28 x 28 pixels)", list(mnist), grey, lambda p, i: 0.9 * p + rng.normal(0, 8, p.shape), np.array, "pixels", exact)
+    yield planted(
+        "mnist (28 x 28 pixels)", list(mnist), grey, lambda p, i: 0.9 * p + rng.normal(0, 8, p.shape), np.array, "pixels", exact
+    )
     yield planted("trec (sentence embeddings)", questions, reviews, misspelt, texts, "embedded", exact)
     strange = [Image.fromarray(p.astype(np.uint8)).convert("RGB").resize((32, 32)) for p in mnist]
     yield planted("cifar-10 (picture embeddings)", pictures, strange, saved_again, embeddings, "embedded", exact)

@@ -39,7 +39,7 @@ def audit(
     encoder: Any = AUTO,
     group: str | None = None,
     features: Any = None,
-    neighbours: bool = True,
+    neighbours: bool | None = None,
     n_folds: int = 5,
     n_repeats: int = 1,
     n_jobs: int | None = None,
@@ -86,8 +86,9 @@ def audit(
     features : array-like, shape (n, d), optional
         By which items are like one another, e.g. embeddings. Default: those of the encoder, or the items themselves where they
         are arrays, pictures, cells or tables of numbers.
-    neighbours : bool, default=True
-        Whether duplicates, outliers and items whose neighbours disagree are sought (`labelproof.auditing.neighbours`).
+    neighbours : bool, optional
+        Whether duplicates, outliers and items whose neighbours disagree are sought (`labelproof.auditing.neighbours`). Default: by the
+        features of ``features`` or an encoder always, by the items themselves up to 20,000.
         Duplicates with different labels share their truth, so the odd one out is more probably wrong.
     n_folds, n_repeats, n_jobs, map_folds
         Of the cross-validation; see `labelproof.out_of_sample_probs`.
@@ -164,7 +165,7 @@ def audit(
         checked, pred_probs = matched(labels, pred_probs, classes, missing)
     names = None if ids is None else check_ids(ids, len(checked))
     auditor = AUDITORS[checked.kind]
-    near = near_of(checked, dataset, features, encoded, model) if neighbours else None
+    near = None if neighbours is False else near_of(checked, dataset, features, encoded, model, asked=bool(neighbours))
     if near is not None and "near" in inspect.signature(auditor.judge).parameters:
         options["near"] = near
     judged = auditor.judge(checked, pred_probs, names, **_known(auditor, checked.kind, options))

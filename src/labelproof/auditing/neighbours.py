@@ -10,7 +10,7 @@ import polars as pl
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-from labelproof.auditing.duplicates import LEAST_FEATURES, MOST_COPIES, NEAR, equal_items, equal_rows
+from labelproof.auditing.duplicates import LEAST_FEATURES, MOST_COPIES, equal_items, equal_rows
 from labelproof.auditing.model_used import ModelUsed
 from labelproof.auditing.near import ALONE, KEPT, Near
 from labelproof.auditing.nearest import Nearest, nearest
@@ -21,11 +21,16 @@ from labelproof.labels.classes import Classes
 from labelproof.validation import IntArray, check_features
 
 FEWEST = 30  # items among which an outlier can be told
+MOST_UNASKED = 20_000  # items that take seconds
 NEIGHBOURS = 10
 SOUGHT = 20  # as many copies as a group may have
-NEAR_SHARE = 0.1  # of the median distance to the nearest item, below which rows are near-duplicates
+NEAR_SHARE = 0.35  # of the median distance to the nearest item, below which rows are near-duplicates
 ROBUST = 1.4826  # of a median absolute deviation: a standard deviation, if the distribution is normal
 THREE = 3.0
+NAMES = {
+    "arrays": "the arrays themselves", "images": "the pictures themselves", "cells": "the expression of genes",
+    "table": "the columns of numbers", "text": "the texts themselves",
+}  # fmt: skip
 Space = npt.NDArray[np.float32]
 
 
@@ -50,9 +55,17 @@ class Features(NamedTuple):
 
 
 def near_of(
-    labels: Labels, dataset: Dataset | None, features: object, encoded: Space | None, model: ModelUsed | None
+    labels: Labels,
+    dataset: Dataset | None,
+    features: object,
+    encoded: Space | None,
+    model: ModelUsed | None,
+    *,
+    asked: bool,
 ) -> Near | None:
     """`neighbours_of` what is at hand: the features that a caller gives, those of an encoder, or the items themselves.
+
+    The items themselves are compared only for equality beyond 20,000 of them, unless more is ``asked`` for.
 
     Raises
     ------
@@ -64,9 +77,9 @@ def near_of(
     if features is not None:
         found = given_features(features, labels.n)
     elif encoded is not None and model is not None:
-        found = Features(encoded, str(model.encoder), embedded=encoded.shape[1] >= LEAST_FEATURES)
+        found = Features(encoded, f"the features of {model.encoder}", embedded=encoded.shape[1] >= LEAST_FEATURES)
     else:
-        found = None if dataset is None else features_of(dataset)
+        found = None if dataset is None or (len(dataset) > MOST_UNASKED and not asked) else features_of(dataset)
     return neighbours_of(found, given, dataset)
 
 
@@ -82,7 +95,7 @@ def given_features(features: object, n: int) -> Features:
     values = checked.reshape(len(checked), -1)
     if len(values) != n:
         raise BadInput(f"features has {len(values):,} rows but there are {n:,} items. Give one row per item.")
-    return Features(values, "features", values.shape[1] >= LEAST_FEATURES)
+    return Features(values, "the features given", values.shape[1] >= LEAST_FEATURES)
 
 
 def features_of(dataset: Dataset) -> Features | None:
@@ -97,17 +110,18 @@ def features_of(dataset: Dataset) -> Features | None:
     values = np.asarray(x, np.float32).reshape(len(x), -1)
     if not values.shape[1] or not np.isfinite(values).all():
         return None
-    pixels = x.ndim > 2 or x.dtype == np.uint8
-    return Features(values, dataset.kind, embedded=dataset.kind == "cells", pixels=pixels and values.shape[1] >= LEAST_FEATURES)
+    many = values.shape[1] >= LEAST_FEATURES
+    if dataset.kind == "cells" or (dataset.kind == "images" and x.ndim == 2):
+        return Features(values, NAMES[dataset.kind], embedded=many)
+    return Features(values, NAMES[dataset.kind], embedded=False, pixels=many and (x.ndim > 2 or x.dtype == np.uint8))
 
 
 def neighbours_of(features: Features | None, given: IntArray | None, dataset: Dataset | None = None) -> Near | None:
     """What the neighbours of items say.
 
-    Items are duplicates if they are equal, as `labelproof.auditing.duplicates.copies_of` has it, or nearly so: of embeddings and pixels a
-    cosine of at least 0.97 around the mean; of other rows, standardised, a distance of at most a tenth of the median one to the
-    nearest row. What stands more than 20 times is a value that recurs. An outlier is far from its tenth nearest item, by the angle of
-    embeddings, by the distance of other standardised rows.
+    Likeness is the angle of embeddings and pixels, and the distance of other rows, standardised. Items are duplicates if they are equal, as
+    `labelproof.auditing.duplicates.copies_of` has it, or as near as 0.35 times the median distance of an item to its nearest one. What stands
+    more than 20 times is a value that recurs. An outlier is far from its tenth nearest item; pixels are standardised for that.
 
     Parameters
     ----------
@@ -128,44 +142,40 @@ def neighbours_of(features: Features | None, given: IntArray | None, dataset: Da
     equal = equal_items(dataset) if dataset is not None else None
     if equal is None and features is not None:
         equal = equal_rows(features.values)
-    found = None
-    if features is not None and n >= FEWEST:
-        found = nearest(_space(features), SOUGHT)
     pairs = [] if equal is None else [equal]
-    if found is not None and features is not None:
-        pairs.append(_near_pairs(found, features))
+    found = far = None
+    if features is not None and n >= FEWEST:
+        angles = features.embedded or features.pixels
+        found = far = nearest(_unit(features.values) if angles else _standardised(features.values), SOUGHT)
+        if features.pixels:
+            far = nearest(_standardised(features.values), NEIGHBOURS)
+    if found is not None:
+        pairs.append(_near_pairs(found))
     if not pairs:
         return None
     group = _groups(pairs, n)
     exact = np.zeros(n, bool)
     if equal is not None:
         exact[np.concatenate(equal)] = True
-    name = "equality" if found is None or features is None else features.name
-    return Near(group, exact & (group != ALONE), _outlier(found, n), _disagree(found, group, given, n), _kept(found, n), name)
-
-
-def _space(features: Features) -> Space:
-    """Where Euclidean distances say how unlike items are."""
-    if features.embedded:
-        return _unit(features.values)
-    centred = features.values - features.values.mean(axis=0)
-    spread = centred.std(axis=0)
-    return np.asarray(centred[:, spread > 0] / spread[spread > 0] if (spread > 0).any() else centred, np.float32)
+    name = "equality alone" if found is None or features is None else features.name
+    return Near(group, exact & (group != ALONE), _outlier(far, n), _disagree(found, group, given, n), _kept(found, n), name)
 
 
 def _unit(values: Space) -> Space:
     return np.asarray(values / np.maximum(np.linalg.norm(values, axis=1, keepdims=True), 1e-12), np.float32)
 
 
-def _near_pairs(found: Nearest, features: Features) -> tuple[IntArray, IntArray]:
+def _standardised(values: Space) -> Space:
+    centred = values - values.mean(axis=0)
+    spread = centred.std(axis=0)
+    return np.asarray(centred[:, spread > 0] / spread[spread > 0] if (spread > 0).any() else centred, np.float32)
+
+
+def _near_pairs(found: Nearest) -> tuple[IntArray, IntArray]:
     """Pairs of near-duplicates among the nearest."""
-    if features.embedded or features.pixels:
-        unit = _unit(features.values - features.values.mean(axis=0))
-        alike = np.stack([np.einsum("ij,ij->i", unit, unit[rows]) for rows in found.rows.T], axis=1) >= NEAR
-    else:
-        apart = found.distance[:, 0]
-        alike = found.distance <= (NEAR_SHARE * float(np.median(apart[apart > 0])) if (apart > 0).any() else 0.0)
-    row, column = np.nonzero(alike & np.isfinite(found.distance))
+    apart = found.distance[:, 0]
+    limit = NEAR_SHARE * float(np.median(apart[apart > 0])) if (apart > 0).any() else 0.0
+    row, column = np.nonzero(found.distance <= limit)
     return row, found.rows[row, column]
 
 

@@ -60,6 +60,13 @@ def audited(
     model: Annotated[
         str | None, typer.Option(help="Of cells: mislabeled-vae learns cells, classes and noise together, for few labels.")
     ] = None,
+    neighbours: Annotated[
+        bool | None,
+        typer.Option(
+            "--neighbours/--no-neighbours",
+            help="Seek duplicates, outliers and labels with which all neighbours disagree; by default where that is quick.",
+        ),
+    ] = None,
     seed: opt.Seed = 0,
 ) -> Any:
     """The `Audit` that the options of ``labelproof audit`` ask for; commands that make one take them all."""
@@ -78,7 +85,7 @@ def audited(
     if model is not None and data is not None:
         return _audit_cells(data, options, batch_key, seed)
     how = CrossValidation(folds, repeats, jobs, seed)
-    return _audit(source_of(data, sql), options, labels, pred_probs, features, names, encoder, how, ray)
+    return _audit(source_of(data, sql), options, labels, pred_probs, features, names, encoder, how, ray, neighbours)
 
 
 @app.command("audit")
@@ -119,6 +126,7 @@ def _audit(
     encoder: str,
     how: CrossValidation,
     ray: str | None,
+    neighbours: bool | None,
 ) -> Audit:
     from labelproof.auditing.audit import audit
     from labelproof.auditing.sources import Ordered, open_source
@@ -148,11 +156,11 @@ def _audit(
     )
     if pred_probs is None:
         how = how if ray is None else dataclasses.replace(how, map_folds=ray_map)
-        return audit(dataset, encoder=encoder, **vars(how))
+        return audit(dataset, encoder=encoder, neighbours=neighbours, **vars(how))
     if encoder != "auto" or options.group is not None:
         raise BadInput("--encoder and --group are of the model that is cross-validated. Leave them out beside --pred-probs.")
     source = open_source(_probs(pred_probs))
-    return audit(dataset, source if classes is None else Ordered(source, _class_order(classes, dataset)))
+    return audit(dataset, source if classes is None else Ordered(source, _class_order(classes, dataset)), neighbours=neighbours)
 
 
 def _check_cells(data: Path | None, *, model: str | None, **named: str | None) -> None:

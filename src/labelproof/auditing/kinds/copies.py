@@ -15,6 +15,9 @@ from labelproof.noise.posterior import error_probability, shared_posterior
 from labelproof.validation import BoolArray, FloatArray, IntArray
 
 
+PRIOR_PAIRS = 5  # of duplicates with one label, before any is seen
+
+
 class Noise(Protocol):
     """What is asked of a `labelproof.noise.NoiseFit`."""
 
@@ -65,11 +68,11 @@ def _sharing(near: Near, given: IntArray, exact: bool, error_rate: float) -> flo
     Two labels of one truth agree with probability ``(1 - ε)²``, others as often as the classes do by chance.
     """
     rows = np.flatnonzero((near.group != ALONE) & (near.exact == exact) & (given >= 0))
-    order = rows[np.argsort(near.group[rows], kind="stable")]
-    pair = near.group[order[1:]] == near.group[order[:-1]]
-    agree = int((given[order[1:]] == given[order[:-1]])[pair].sum())
+    _, number, size = np.unique(near.group[rows], return_inverse=True, return_counts=True)
+    _, alike = np.unique(np.stack([number, given[rows]]), axis=1, return_counts=True)
+    pairs, agreeing = float((size * (size - 1)).sum()) / 2, float((alike * (alike - 1)).sum()) / 2
     chance = float(np.sum((np.bincount(given[given >= 0]) / (given >= 0).sum()) ** 2))
-    agreement, both_right = (agree + 1) / (int(pair.sum()) + 1), (1 - error_rate) ** 2
+    agreement, both_right = (agreeing + PRIOR_PAIRS) / (pairs + PRIOR_PAIRS), (1 - error_rate) ** 2
     return float(np.clip((agreement - chance) / max(both_right - chance, 1e-6), 0.0, 1.0))
 
 
