@@ -14,7 +14,6 @@ from labelproof.labels.classes import Classes
 from labelproof.noise.posterior import error_probability, shared_posterior
 from labelproof.validation import BoolArray, FloatArray, IntArray
 
-
 PRIOR_PAIRS = 5  # of duplicates with one label, before any is seen
 
 
