@@ -12,6 +12,8 @@ from labelproof.auditing.calibrate import fit_calibration
 from labelproof.auditing.doubts.of_probabilities import of_probabilities
 from labelproof.auditing.findings import ErrorRate, Findings
 from labelproof.auditing.kinds.base import Auditor, Judged, error_rate_of, half_width
+from labelproof.auditing.kinds.copies import with_copies
+from labelproof.auditing.near import Near
 from labelproof.auditing.sharpness import Sharpness, read_sharpness
 from labelproof.auditing.sources import Ordered, Source, open_source
 from labelproof.errors import BadInput
@@ -46,6 +48,7 @@ class AuditorOfClasses(Auditor[Classes]):
         strength: float | None = None,
         ambiguity: float | None = None,
         reviews: object = None,
+        near: Near | None = None,
     ) -> Judged:
         """Fit the noise to a sample of the rows, then score all of them, block by block."""
         given, source = labels.codes, open_source(pred_probs)
@@ -63,6 +66,8 @@ class AuditorOfClasses(Auditor[Classes]):
             else Sharpness(known_noise(transition, given, labels.classes))
         )
         judged = judged_from(score_all(source, given, fitted.noise), labels, fitted, rows)
+        if near is not None:
+            judged = with_copies(judged, labels, source, fitted.noise, near)
         return judged if reviews is None else reviewed(judged, labels, reviews, ids)
 
     def noise_of(self, summary: Json) -> TransitionMatrix:
