@@ -15,10 +15,11 @@ from hypothesis import strategies as st
 import labelproof as lp
 from labelproof.auditing import fold
 from labelproof.auditing.calibrate import fit_calibration
-from labelproof.auditing.findings import ErrorRate, Findings, read_summary, verdicts
+from labelproof.auditing.findings import ErrorRate, Findings, read_summary
 from labelproof.auditing.kinds.base import error_rate_of
 from labelproof.auditing.kinds.classes import judged_from, known_noise, true_codes
 from labelproof.auditing.sharpness import Sharpness, read_sharpness
+from labelproof.auditing.verdicts import verdicts
 from labelproof.labels.classes import Classes
 
 

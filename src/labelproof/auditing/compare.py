@@ -8,8 +8,9 @@ from typing import Any
 
 import polars as pl
 
-from labelproof.auditing.findings import VERDICT, VERDICTS, Audit
+from labelproof.auditing.findings import Audit
 from labelproof.auditing.paired import Difference, paired
+from labelproof.auditing.verdicts import VERDICT, VERDICTS
 from labelproof.errors import BadInput
 from labelproof.validation import Json
 

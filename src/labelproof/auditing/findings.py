@@ -20,6 +20,7 @@ from labelproof.auditing.kinds import AUDITORS
 from labelproof.auditing.model_used import ModelUsed
 from labelproof.auditing.near import COLUMNS as NEAR_COLUMNS
 from labelproof.auditing.near import Near, duplicates_of, outliers_of, summary_of
+from labelproof.auditing.verdicts import VERDICTS, verdicts
 from labelproof.data.dataset import Dataset
 from labelproof.data.frames import read_parquet
 from labelproof.errors import CorruptArtifact
@@ -31,10 +32,6 @@ from labelproof.saving.folders import SUMMARY, atomic_folder
 from labelproof.saving.version import VERSION
 from labelproof.validation import AnyArray, Json
 
-VERDICTS = ("obvious", "possible", "ok")
-VERDICT = pl.Enum(VERDICTS)
-OBVIOUS_PRECISION = 0.95
-POSSIBLE_PROBABILITY = 0.5
 ISSUES_FILE = "issues.parquet"
 ITEMS_FILE = "items.parquet"  # where an item has more sites than one
 SPLIT = "split"  # a further column, of pictures in folders train, val …
@@ -165,7 +162,7 @@ class Audit:
                 "given_label": self.labels.named(self.labels.values[order]),
                 "suggested_label": self.labels.named(self.findings.suggested[order]),
                 "error_probability": error,
-                "verdict": verdicts(error),
+                "verdict": verdicts(error, self.error_rate.low),
                 "confidence": self.findings.confidence[order],
                 **({} if self.split is None else {SPLIT: self.split[index]}),
                 **({} if self.near is None else self.near.columns(index)),
@@ -216,7 +213,7 @@ class Audit:
     def counts(self) -> dict[str, int]:
         """Number of sites with each verdict."""
         error = np.sort(self.findings.error_probability)[::-1]
-        found = dict(verdicts(error).value_counts().iter_rows())
+        found = dict(verdicts(error, self.error_rate.low).value_counts().iter_rows())
         return {verdict: int(found.get(verdict, 0)) for verdict in VERDICTS}
 
     def join(self, frame: Any, *, ids: Any = None, prefix: str = "") -> Any:
@@ -384,16 +381,3 @@ def read_summary(folder: Path) -> Json:
     except (OSError, ValueError) as error:
         raise CorruptArtifact(f"{str(folder)!r} is not a whole audit folder ({error}). Run the audit again.") from error
     return summary
-
-
-def verdicts(sorted_error: npt.NDArray[np.float64]) -> pl.Series:
-    """Verdict of each item of a list sorted worst first.
-
-    ``obvious`` is the longest head whose expected precision, the mean error probability, is at least 0.95; beyond it
-    ``possible`` is an error probability of at least 0.5; the rest is ``ok``.
-    """
-    precision = np.cumsum(sorted_error) / np.arange(1, len(sorted_error) + 1)
-    head = int((precision >= OBVIOUS_PRECISION).sum())  # a running mean of a falling series falls
-    codes = np.where(sorted_error >= POSSIBLE_PROBABILITY, 1, 2)
-    codes[:head] = 0
-    return pl.Series(list(VERDICTS), dtype=VERDICT).gather(codes)

@@ -30,6 +30,7 @@ from labelproof.validation import FloatArray, IntArray
 FOREST_FILE = Path(__file__).with_name("sharpness.npz")
 SUMMARY_CELLS, FEWEST_ROWS, MOST_ROWS = 60_000, 800, 4_000
 ITERATIONS = 15
+LEVELS = (0.025, 0.975)
 MOST_POWER = 24.0
 PAIRS = ((0.0, 1.5), (0.0, 2.5), (0.0, 4.0), (0.0, 6.0), (1.0, 1.5), (1.0, 4.0))  # ambiguity, power over the calibrated one
 SINGLES = ((0.0, 1.0), (0.0, 2.5), (0.0, 6.0), (1.0, 1.0), (1.0, 2.5), (1.0, 6.0))
@@ -158,10 +159,9 @@ def _concentration(best: IntArray, given: IntArray, k: int) -> float:
 
 @dataclass(frozen=True)
 class Fitted:
-    """What was learned from simulations: the forest, the levels at which its quantiles hold, and the range of each summary."""
+    """What was learned from simulations: the forest, and the range of each part of a summary."""
 
     forest: QuantileForest
-    levels: tuple[float, float]
     lowest: Vector
     highest: Vector
 
@@ -169,7 +169,7 @@ class Fitted:
         """The distribution of the rate of wrong labels: mean, and the ends of a 95 % interval."""
         weights = self.forest.weights(found.vector)
         ratio = self.forest.targets[:, 0]
-        low, high = quantiles(ratio, weights, self.levels)
+        low, high = quantiles(ratio, weights, LEVELS)
         return ErrorRate(float(weights @ ratio), float(low), float(high))
 
     def unlike(self, found: Summary) -> float:
@@ -182,8 +182,7 @@ def fitted() -> Fitted:
     """What the package brings."""
     with np.load(FOREST_FILE, allow_pickle=False) as data:
         forest = QuantileForest(**{name: data[name] for name in QuantileForest.__dataclass_fields__})
-        low, high = data["levels"].tolist()
-        return Fitted(forest, (low, high), data["lowest"].astype(float), data["highest"].astype(float))
+        return Fitted(forest, data["lowest"].astype(float), data["highest"].astype(float))
 
 
 def read_sharpness(

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from labelproof.auditing.findings import VERDICTS, Audit
+from labelproof.auditing.findings import Audit
+from labelproof.auditing.verdicts import VERDICTS
 from labelproof.report.kinds.base import Show, exhibit_of
 from labelproof.report.page import Exhibit
 from labelproof.validation import Json
