@@ -35,7 +35,7 @@ def of_data(dataset: Dataset, *, probs_given: bool) -> list[Doubt]:
     """
     found = of_leaks(dataset.leaks)
     if len(dataset) >= FEWEST and not dataset.labels.many_sites:
-        found += [*of_emptiness(dataset), *of_copies(dataset, probs_given=probs_given)]
+        found += list(of_emptiness(dataset)) or list(of_copies(dataset, probs_given=probs_given))
     return found
 
 
