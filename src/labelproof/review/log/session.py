@@ -13,7 +13,8 @@ from labelproof.errors import BadInput
 from labelproof.review.candidates import Candidates, open_candidates
 from labelproof.review.log.identity import data_of, is_about, known_class
 from labelproof.review.log.store import BEGINNING, DECISIONS, Action, Decision, Store
-from labelproof.review.plan.figures import Figures, class_rates, people, work_out
+from labelproof.review.plan.figures import NEXT, Figures, class_rates, people, rate_of, slip_of, work_out
+from labelproof.review.plan.forecast import FARTHEST
 from labelproof.review.plan.queue import MEASURE, make_queue
 from labelproof.review.plan.resolve import Resolved
 from labelproof.validation import Json
@@ -51,14 +52,15 @@ class ReviewSession:
         self.candidates, self.store, self.budget = candidates, store, budget
         self.data = data_of(candidates, store)  # what the store knows these data as
         self._options = {"budget": budget, "measure": measure, "overlap": overlap, "random_state": random_state}
-        self.queue = make_queue(
+        self._ahead = make_queue(
             candidates.error_probability,
-            budget,
+            budget + FARTHEST,  # what a larger budget would ask
             worth=candidates.part.worth(),
             measure=measure,
             overlap=overlap,
             random_state=random_state,
         )
+        self.queue = self._ahead.up_to(budget)
         ids = candidates.table["id"]
         self._plan: list[tuple[str, int]] = [
             (ids[row], wanted) for row, wanted in zip(self.queue.rows.tolist(), self.queue.wanted.tolist(), strict=True)
@@ -179,6 +181,11 @@ class ReviewSession:
             open_ += max(0, wanted - done)
         return open_
 
+    def outlook(self) -> str:
+        """What the reviews left of the budget will find, or the next 50 beyond it, in what time; then what stays behind."""
+        figures, left = self.figures(), self.left()
+        return f"{figures.outlook(left or NEXT, self.people()['pace'])} {figures.stop_rule}".strip()
+
     @property
     def decisions(self) -> list[Decision]:
         """The decisions that stand, by place in the log."""
@@ -210,22 +217,22 @@ class ReviewSession:
 
     def _work_out(self) -> Figures:
         decisions = self.decisions
-        figures = work_out(self.candidates, self.queue, self._outcomes(decisions))
+        outcomes, slip = self._outcomes(decisions), slip_of(self.people())
+        figures = work_out(self.candidates, self.queue, outcomes, ahead=self._ahead, slip=slip)
         if self._curve is None:  # what was before this process began
             ends = np.unique(np.linspace(0, len(decisions), CURVE_POINTS + 1).astype(int))[1:-1].tolist()
-            before = [self._outcomes(decisions[:end]) for end in ends]
-            self._curve = [_point(work_out(self.candidates, self.queue, outcomes)) for outcomes in before]
-        self._curve.append(_point(figures))
+            self._curve = [self._point(self._outcomes(decisions[:end])) for end in ends]
+        self._curve.append(self._point(outcomes))
         return figures
+
+    def _point(self, outcomes: dict[int, Resolved]) -> dict[str, float]:
+        rate, from_reviews = rate_of(self.candidates, self.queue, outcomes)
+        return {"reviewed": len(outcomes), **rate._asdict(), "from_reviews": from_reviews}
 
     def _outcomes(self, decisions: list[Decision]) -> dict[int, Resolved]:
         """The settled items by rank."""
         found = self.candidates.part.outcomes(decisions)
         return {self._rank_of[item]: outcome for item, outcome in found.items() if item in self._rank_of}
-
-
-def _point(figures: Figures) -> dict[str, float]:
-    return {"reviewed": figures.reviewed, **figures.error_rate._asdict(), "from_reviews": figures.from_reviews}
 
 
 class _Cached(Generic[T]):
