@@ -144,6 +144,23 @@ def audit_tags() -> str:
     return markdown(["data", "tags", "tags, cleanlab", "items", "items, moving average", "items, soft minimum"], body)
 
 
+def neighbours() -> str:
+    def cell(value: float | None) -> str:
+        return "-" if value is None else f"{value:.2f}"
+
+    body = []
+    for row in rows_of("neighbours"):
+        found = (
+            f"{cell(row[f'{who}_{what}_precision'])} / {cell(row[f'{who}_{what}_recall'])}"
+            for what in ("duplicates", "outliers")
+            for who in ("labelproof", "datalab")
+        )
+        scores = (cell(row[f"{who}_outliers_AP"]) for who in ("labelproof", "datalab"))
+        body.append([f"{row['data']}, {row['planted']}", *found, *scores])
+    header = ["data, what is planted", "duplicates", "Datalab", "outliers", "Datalab", "AP of outliers", "Datalab"]
+    return markdown(header, body)
+
+
 def review_estimate() -> str:
     names = ("coverage", "width", "coverage_plain", "width_plain")
     body = [[row["set"], *(f"{row[name]:.1%}" for name in names)] for row in rows_of("review_estimate")]
@@ -432,6 +449,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "audit_speed": audit_speed,
     "audit_tags": audit_tags,
     "votes": votes,
+    "neighbours": neighbours,
     "review_corrections": review_corrections,
     "review_estimate": review_estimate,
     "review_retraining": review_retraining,

@@ -14,7 +14,7 @@ from forked import Forked
 from labelproof import cli
 
 COMMAND = [sys.executable, "-m", "labelproof.cli"]
-MODULES = (cli.shared, cli.audit, cli.cache, cli.captioning, cli.reproduce, cli.review, cli.small, cli.training)
+MODULES = (cli.shared, cli.audit, cli.cache, cli.captioning, cli.pipelines, cli.reproduce, cli.review, cli.small, cli.training)
 
 
 def run(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:

@@ -25,7 +25,7 @@ def test_tables_are_made_from_the_result_files():
 def test_every_command_and_option_that_the_pages_name_exists():
     for path in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
         for command, rest in re.findall(
-            r"labelproof (audit|simulate|demo|version|train|predict|methods|reproduce|review|apply|export|import)\b([^\n`|]*)",
+            r"labelproof (audit|simulate|demo|version|train|predict|methods|reproduce|review|apply|export|import|check|compare|cache)\b([^\n`|]*)",
             path.read_text(encoding="utf-8"),
         ):
             shown = CliRunner(env={"COLUMNS": "200"}).invoke(app, [command, "--help"]).output

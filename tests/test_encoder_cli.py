@@ -16,7 +16,7 @@ from PIL import Image
 import labelproof as lp
 import tiny_models
 from commands import run
-from labelproof.auditing.doubts import DoubtWarning
+from labelproof.auditing.doubts.base import DoubtWarning
 
 N = 60
 KIND = np.array(["bad", "good"])[np.arange(N) % 2]

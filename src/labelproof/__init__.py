@@ -31,8 +31,8 @@ _HOME = {
     "BadInput": "labelproof.errors",
     "CorruptArtifact": "labelproof.errors",
     "Dataset": "labelproof.data.dataset",
-    "Doubt": "labelproof.auditing.doubts",
-    "DoubtWarning": "labelproof.auditing.doubts",
+    "Doubt": "labelproof.auditing.doubts.base",
+    "DoubtWarning": "labelproof.auditing.doubts.base",
     "LabelproofError": "labelproof.errors",
     "LabelproofWarning": "labelproof.errors",
     "GenerativeCleaner": "labelproof.estimators.nl_gan.generative_cleaner",
@@ -48,7 +48,11 @@ _HOME = {
     "Votes": "labelproof.labels.votes",
     "TagRates": "labelproof.noise.tag_rates",
     "Classes": "labelproof.labels.classes",
+    "Check": "labelproof.auditing.check",
     "caption_scores": "labelproof.estimators.captioner.scores",
+    "check": "labelproof.auditing.check",
+    "Comparison": "labelproof.auditing.compare",
+    "compare": "labelproof.auditing.compare",
     "default_model": "labelproof.auditing.default_models",
     "out_of_sample_probs": "labelproof.auditing.out_of_sample",
     "read_arrays": "labelproof.data.readers.arrays",
@@ -70,9 +74,13 @@ _HOME = {
 if TYPE_CHECKING:
     from labelproof.auditing.audit import audit as audit
     from labelproof.auditing.audit import audit_tags as audit_tags
+    from labelproof.auditing.check import Check as Check
+    from labelproof.auditing.check import check as check
+    from labelproof.auditing.compare import Comparison as Comparison
+    from labelproof.auditing.compare import compare as compare
     from labelproof.auditing.default_models import default_model as default_model
-    from labelproof.auditing.doubts import Doubt as Doubt
-    from labelproof.auditing.doubts import DoubtWarning as DoubtWarning
+    from labelproof.auditing.doubts.base import Doubt as Doubt
+    from labelproof.auditing.doubts.base import DoubtWarning as DoubtWarning
     from labelproof.auditing.dynamics import audit_dynamics as audit_dynamics
     from labelproof.auditing.findings import Audit as Audit
     from labelproof.auditing.from_posterior import audit_posterior as audit_posterior

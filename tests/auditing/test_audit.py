@@ -15,11 +15,12 @@ from hypothesis import strategies as st
 import labelproof as lp
 from labelproof.auditing import fold
 from labelproof.auditing.calibrate import fit_calibration
-from labelproof.auditing.findings import ErrorRate, Findings, read_summary, verdicts
+from labelproof.auditing.findings import ErrorRate, Findings, read_summary
 from labelproof.auditing.kinds.base import error_rate_of
 from labelproof.auditing.kinds.classes import judged_from, known_noise, true_codes
+from labelproof.auditing.sharpness import Sharpness, read_sharpness
+from labelproof.auditing.verdicts import verdicts
 from labelproof.labels.classes import Classes
-from labelproof.noise import expectation_maximization
 
 
 def test_it_finds_wrong_labels_and_suggests_the_right_ones(noisy_problem):
@@ -43,14 +44,14 @@ def test_the_table_is_worst_first_and_complete(noisy_problem):
     assert table["error_probability"].is_between(0, 1).all()
     assert sorted(table["index"].to_list()) == list(range(600))
     assert all(i == f"item{n}" for n, i in table.select("index", "id").iter_rows())
-    assert set(table["verdict"].unique()) == {"obvious", "possible", "ok"}
+    assert set(table["verdict"].unique()) == {"obvious", "ok"}  # a clear case
     assert (table["given_label"].to_numpy() == labels[table["index"].to_numpy()]).all()
 
 
 def test_suggestions_are_the_argmax_of_the_posterior(noisy_problem):
     labels, probs, _ = noisy_problem()
     found = lp.audit(labels, probs)
-    mean = expectation_maximization(labels, probs).posterior(probs, labels)
+    mean = read_sharpness(fold.sample(probs, labels, 0, 600), range(4)).noise.posterior(probs, labels)
     assert np.allclose(found.error_probability, 1 - mean[np.arange(600), labels], atol=1e-6)
     assert np.array_equal(found.suggested.astype(int), mean.argmax(axis=1))
     confidence = found.issues.sort("index")["confidence"].to_numpy()
@@ -136,7 +137,7 @@ def test_findings_of_blocks_are_joined_in_order():
     first = scores((0.1, 0, 0.9, (0.2, 0.0)), (np.nan, -1, np.nan, (0.0, 0.0)))
     second = scores((0.7, 2, 0.6, (0.8, 0.6)), (0.4, 1, 0.6, (0.3, 0.5)))
     given_ = np.array([0, -1, 1, 1])
-    labels, noise = Classes.of_codes(given_, "abc"), known_noise(np.eye(3), given_, "abc")
+    labels, noise = Classes.of_codes(given_, "abc"), Sharpness(known_noise(np.eye(3), given_, "abc"))
     few = fold.Sample(np.arange(2), np.eye(3)[:2], np.array([0, 1]), np.ones(3))
     judged = judged_from([first, second], labels, noise, few)
     found = judged.findings

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import labelproof as lp
-from labelproof.auditing.doubts import of_columns
+from labelproof.auditing.doubts.of_probabilities import of_columns
 from labelproof.auditing.fold import sample
 
 

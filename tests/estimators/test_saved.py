@@ -29,8 +29,10 @@ GAN = {"epochs": 1, "upsample": 80, "filters": (8, 16), **CPU}
 
 def classifier():
     options = {"transition": lp.TransitionMatrix(np.eye(3) * 0.85 + 0.05)}
-    model = lp.NoisyLabelClassifier("forward", method_options=options, epochs=3, validation_fraction=0.2, **CPU)
-    return model.fit(X, np.array(["a", "b", "c"])[Y]), lambda model: model.predict_proba(X)
+    model = lp.NoisyLabelClassifier(
+        "forward", method_options=options, epochs=3, validation_fraction=0.2, calibration_fraction=0.3, **CPU
+    )
+    return model.fit(X, np.array(["a", "b", "c"])[Y]), lambda model: np.c_[model.predict_proba(X), model.predict_set(X, 0.8)]
 
 
 def two_networks():

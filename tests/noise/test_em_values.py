@@ -8,7 +8,17 @@ import numpy as np
 import pytest
 
 from labelproof.errors import BadInput
-from labelproof.noise.em import Expected, NoiseFit, NoiseParams, classifier_probs, expected, fit_noise, item_posterior
+from labelproof.noise import em
+from labelproof.noise.em import (
+    Expected,
+    NoiseFit,
+    NoiseParams,
+    Reading,
+    classifier_probs,
+    expected,
+    item_posterior,
+    two_readings,
+)
 from labelproof.noise.transition import TransitionMatrix
 
 PROBS = np.array([[0.7, 0.2, 0.1], [0.3, 0.3, 0.4], [0.05, 0.9, 0.05], [0.6, 0.39, 0.01], [1.0, 0.0, 0.0]])
@@ -93,6 +103,12 @@ class Answers:
     def __call__(self, params):
         self.asked.append(params)
         return Expected(self.counts, self.random, self.classifier, self.likelihood(params.sharpness), int(GIVEN.sum()))
+
+
+def fit_noise(step, given, classes, *, sharpness=None, ambiguity=0.5, **how):
+    """Of one reading, or of the two that are made where none is given."""
+    readings = [Reading(sharpness, ambiguity)] if sharpness is not None else two_readings(step, given, ambiguity)
+    return em.fit_noise(step, given, classes, readings, **how)
 
 
 def one_rate(error):

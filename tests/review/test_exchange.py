@@ -9,7 +9,7 @@ from PIL import Image
 
 import labelproof as lp
 from commands import run
-from labelproof.auditing.findings import verdicts
+from labelproof.auditing.verdicts import verdicts
 from labelproof.review.exchange.apply import repair
 from labelproof.review.exchange.spreadsheet import read_csv, write_csv
 from labelproof.review.exchange.verified import open_store, read_verified, with_verified

@@ -329,3 +329,21 @@ def test_a_broken_store_is_told_and_nothing_is_acknowledged(audit_of, serve):
     answers = {client.decide(rank, uid=f"uid-{rank:06d}").status_code for rank in range(5)}
     assert 500 not in answers
     assert 503 in answers or answers == {200}
+
+
+def test_the_nearest_items_are_shown_with_their_labels_and_copies_first(tmp_path, serve):
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 2, 100)
+    x = rng.normal(4 * y[:, None], 1, (100, 3))
+    x, y = np.concatenate([x, x[[5]]]), np.concatenate([y, [1 - y[5]]])
+    np.save(tmp_path / "x.npy", x)
+    np.save(tmp_path / "y.npy", y)
+    data = lp.read_arrays(tmp_path / "x.npy", tmp_path / "y.npy")
+    lp.audit(data, np.where(np.eye(2, dtype=bool)[np.append(y[:100], y[5])], 0.9, 0.1)).save(tmp_path / "audit")
+    client = Client(serve(tmp_path / "audit", "--port", 0), "Ann")
+    rank = next(r for r in range(5) if client.get(f"/api/items/{r}").json()["id"] == "100")
+    near = client.get(f"/api/items/{rank}/similar").json()["nearest"]
+    assert [one["duplicate"] for one in near] == [True, False, False, False]
+    assert near[0]["label"] == str(y[5])
+    assert client.get(f"/api/items/{near[0]['rank']}").json()["id"] == "5"
+    assert all(one["fields"] for one in near)

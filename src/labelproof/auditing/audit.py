@@ -7,13 +7,18 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from labelproof.auditing import doubts
+import numpy as np
+
+from labelproof.auditing.doubts.base import say
+from labelproof.auditing.doubts.of_data import of_data, of_unlabelled
+from labelproof.auditing.doubts.of_probabilities import NOT_OF_OWN_MODELS
 from labelproof.auditing.encoded import AUTO
 from labelproof.auditing.findings import Audit
 from labelproof.auditing.folds import CrossValidation
 from labelproof.auditing.kinds import AUDITORS
 from labelproof.auditing.kinds.base import Auditor
 from labelproof.auditing.kinds.classes import matched
+from labelproof.auditing.neighbours import near_of
 from labelproof.auditing.out_of_sample import cross_validate
 from labelproof.data.dataset import Dataset
 from labelproof.data.libraries import is_source
@@ -38,6 +43,8 @@ def audit(
     estimator: Any = None,
     encoder: Any = AUTO,
     group: str | None = None,
+    features: Any = None,
+    neighbours: bool | None = None,
     n_folds: int = 5,
     n_repeats: int = 1,
     n_jobs: int | None = None,
@@ -81,6 +88,13 @@ def audit(
         ``onnx:FOLDER``, ``minilm``, ``efficientnet-lite2``, or a function or transformer (`labelproof.out_of_sample_probs`).
     group : str, optional
         Of a frame: a column, such as a document or a patient, whose rows of one value stay in one fold.
+    features : array-like, shape (n, d), optional
+        By which items are like one another, e.g. embeddings. Default: those of the encoder, or the items themselves where they
+        are arrays, pictures, cells or tables of numbers.
+    neighbours : bool, optional
+        Whether duplicates, outliers and items whose neighbours disagree are sought (`labelproof.auditing.neighbours`). Default: by the
+        features of ``features`` or an encoder always, by the items themselves up to 20,000.
+        Duplicates with different labels share their truth, so the odd one out is more probably wrong.
     n_folds, n_repeats, n_jobs, map_folds
         Of the cross-validation; see `labelproof.out_of_sample_probs`.
     random_state : int, RandomState, Generator or None, default=0
@@ -139,7 +153,7 @@ def audit(
         ids = missing = None
     elif group is not None:
         raise BadInput("group names a column of a frame. Give the frame with label=, or groups when the Dataset is made.")
-    dataset, model = labels if isinstance(labels, Dataset) else None, None
+    dataset, model, encoded = labels if isinstance(labels, Dataset) else None, None, None
     if dataset is not None:
         if ids is not None or classes is not None:
             raise BadInput("ids and classes come from the Dataset. Leave them out.")
@@ -147,7 +161,7 @@ def audit(
         if pred_probs is None and (auditor.needs_probs or getattr(dataset.x, "shape", ())[1:] != (0,)):
             how = CrossValidation(n_folds, n_repeats, n_jobs, random_state, map_folds)
             learned = replace(dataset, labels=auditor.learned_from(dataset.labels))
-            pred_probs, model = cross_validate(learned, how, estimator=estimator, encoder=encoder)
+            pred_probs, model, encoded = cross_validate(learned, how, estimator=estimator, encoder=encoder)
         elif pred_probs is not None and (encoder != AUTO or group is not None):
             raise BadInput("encoder and group are of the model that is cross-validated. Leave them out beside pred_probs.")
         checked, ids = dataset.labels, dataset.ids
@@ -164,10 +178,13 @@ def audit(
     ids = checked.item_names if ids is None else ids
     names = None if ids is None else check_ids(ids, len(checked))
     auditor = AUDITORS[checked.kind]
+    near = None if neighbours is False else near_of(checked, dataset, features, encoded, model, asked=bool(neighbours))
+    if near is not None and "near" in inspect.signature(auditor.judge).parameters:
+        options["near"] = near
     judged = auditor.judge(checked, pred_probs, names, **_known(auditor, checked.kind, options))
-    if model is not None:  # its columns are in order
-        judged.doubts[:] = [doubt for doubt in judged.doubts if doubt.kind != doubts.OTHER_ORDER]
-    found = judged.doubts + ([] if dataset is None else doubts.of_leaks(dataset.leaks))
+    found = [doubt for doubt in judged.doubts if model is None or doubt.kind not in NOT_OF_OWN_MODELS]
+    found += [] if dataset is None else of_data(dataset, probs_given=model is None)
+    found += of_unlabelled(checked.n, len(np.unique(checked.owner)))
     return Audit(
         labels=checked,
         findings=judged.findings,
@@ -177,10 +194,11 @@ def audit(
         skipped=[] if dataset is None else dataset.skipped,
         source={} if dataset is None else dataset.source,
         dataset=dataset,
-        doubts=doubts.say(found),
+        doubts=say(found),
         split=None if dataset is None else dataset.split,
         model=model,
         found_of_items=judged.items,
+        near=near,
     )
 
 

@@ -39,7 +39,7 @@ def copies_of(dataset: Dataset, features: npt.NDArray[np.float32] | None = None)
         What an encoder made of the items.
     """
     n = len(dataset)
-    pairs = [_equal(dataset)]
+    pairs = [equal_items(dataset)]
     if features is not None and n <= MOST_ITEMS and features.shape[1] >= LEAST_FEATURES:
         pairs.append(_near(features))
     a, b = (np.concatenate(side) for side in zip(*pairs, strict=True))
@@ -51,24 +51,40 @@ def copies_of(dataset: Dataset, features: npt.NDArray[np.float32] | None = None)
     return found
 
 
-def _equal(dataset: Dataset) -> tuple[IntArray, IntArray]:
-    """Pairs of each item with the first that equals it."""
-    key = _keys(dataset.x, dataset.kind)
+def equal_items(dataset: Dataset) -> tuple[IntArray, IntArray]:
+    """Pairs of each item with the first that equals it; see `copies_of`."""
+    key = content_keys(dataset.x, dataset.kind)
     if key is None:
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
+    return _first_of(key)
+
+
+def equal_rows(rows: npt.NDArray[Any]) -> tuple[IntArray, IntArray]:
+    """The same of the rows of an array, shape (n, d)."""
+    return _first_of(_bytes(rows))
+
+
+def _first_of(key: npt.NDArray[Any]) -> tuple[IntArray, IntArray]:
+    """The same of one key an item, shape (n,)."""
     _, first, of = np.unique(key, return_index=True, return_inverse=True)
     again = np.flatnonzero(first[of.ravel()] != np.arange(len(key)))
     return again, first[of.ravel()][again]
 
 
-def _keys(x: Any, kind: str) -> npt.NDArray[Any] | None:
+def content_keys(x: Any, kind: str) -> npt.NDArray[Any] | None:
+    """What is equal where two items are, shape (n,); ``None`` where items cannot be compared."""
     if kind == "text":
         words = [SIGNS.sub(" ", str(text).casefold()).strip() for text in x]
         return pl.Series([a or str(b) for a, b in zip(words, x, strict=True)]).hash(0).to_numpy()
     if isinstance(x, pl.DataFrame):
         return x.hash_rows(0).to_numpy()
     rows = np.ascontiguousarray(x).reshape(len(x), -1)
-    return rows.view(np.dtype((np.void, rows.dtype.itemsize * rows.shape[1]))).ravel() if rows.dtype != object else None
+    return _bytes(rows) if rows.dtype != object else None
+
+
+def _bytes(rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    whole = np.ascontiguousarray(rows)
+    return whole.view(np.dtype((np.void, whole.dtype.itemsize * whole.shape[1]))).ravel()
 
 
 def _near(features: npt.NDArray[np.float32]) -> tuple[IntArray, IntArray]:

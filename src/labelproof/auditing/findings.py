@@ -14,9 +14,13 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from labelproof.auditing.doubts import Doubt
+from labelproof.auditing.doubts.base import Doubt
+from labelproof.auditing.item_names import of_items, series
 from labelproof.auditing.kinds import AUDITORS
 from labelproof.auditing.model_used import ModelUsed
+from labelproof.auditing.near import COLUMNS as NEAR_COLUMNS
+from labelproof.auditing.near import Near, duplicates_of, outliers_of, summary_of
+from labelproof.auditing.verdicts import VERDICTS, verdicts
 from labelproof.data.dataset import Dataset
 from labelproof.data.frames import read_parquet
 from labelproof.errors import CorruptArtifact
@@ -28,10 +32,6 @@ from labelproof.saving.folders import SUMMARY, atomic_folder
 from labelproof.saving.version import VERSION
 from labelproof.validation import AnyArray, Json
 
-VERDICTS = ("obvious", "possible", "ok")
-VERDICT = pl.Enum(VERDICTS)
-OBVIOUS_PRECISION = 0.95
-POSSIBLE_PROBABILITY = 0.5
 ISSUES_FILE = "issues.parquet"
 ITEMS_FILE = "items.parquet"  # where an item has more sites than one
 SPLIT = "split"  # a further column, of pictures in folders train, val …
@@ -96,13 +96,15 @@ class Audit:
     latent : ndarray of float32, shape (n, d), optional
         A space in which like items are near, for the report's map.
     doubts : list of Doubt
-        What makes the figures doubtful, with the evidence.
+        What makes the figures doubtful, with the evidence; serious ones first.
     split : ndarray of str, shape (n,), optional
         Of pictures in folders ``train``, ``val`` …: which one.
     model : ModelUsed, optional
         What made the probabilities, where labelproof did.
     found_of_items : dict of str to Series of length n
         Of some kinds: what is found of items, by column of ``items``.
+    near : Near, optional
+        What the neighbours of items say, where features were at hand.
     """
 
     labels: Labels
@@ -118,6 +120,7 @@ class Audit:
     split: AnyArray | None = None
     model: ModelUsed | None = None
     found_of_items: dict[str, pl.Series] = field(default_factory=dict, compare=False)
+    near: Near | None = field(default=None, compare=False)
 
     @property
     def n(self) -> int:
@@ -134,27 +137,35 @@ class Audit:
         """Names of the classes (of tags: the tags), as the noise has them."""
         return self.labels.classes
 
+    @property
+    def believed(self) -> bool:
+        """Whether no serious doubt stands; otherwise ``error_rate`` holds numbers, and no estimate."""
+        return not any(doubt.serious for doubt in self.doubts)
+
     @cached_property
     def issues(self) -> pl.DataFrame:
         """One row per site, worst first; ties stay in the order of the input.
 
         ``index`` (row number), ``id``, the columns of the kind (of tags ``tag``, and ``kind``: ``missing`` or ``incorrect``),
         ``given_label``, ``suggested_label`` (the posterior's argmax, which may be the given label), ``error_probability``,
-        ``verdict`` (``obvious``, ``possible`` or ``ok``), ``confidence`` of the suggestion.
+        ``verdict`` (``obvious``, ``possible`` or ``ok``), ``confidence`` of the suggestion. Where neighbours were sought, of the item:
+        ``duplicates`` (number of its group), ``exact_duplicate``, ``outlier`` (from 0.5 on it is one), ``neighbours_disagree`` (share
+        of its nearest items with another label), ``neighbours`` (their row numbers).
         """
         order = np.argsort(-self.findings.error_probability, kind="stable")
         error, index = self.findings.error_probability[order], self.labels.owner[order]
         return pl.DataFrame(
             {
                 "index": index,
-                "id": index if self.ids is None else _series(self.ids[index]),
+                "id": index if self.ids is None else series(self.ids[index]),
                 **self.labels.own_frame(order),
                 "given_label": self.labels.named(self.labels.values[order]),
                 "suggested_label": self.labels.named(self.findings.suggested[order]),
                 "error_probability": error,
-                "verdict": verdicts(error),
+                "verdict": verdicts(error, self.error_rate.low),
                 "confidence": self.findings.confidence[order],
                 **({} if self.split is None else {SPLIT: self.split[index]}),
+                **({} if self.near is None else self.near.columns(index)),
             }
         )
 
@@ -169,11 +180,21 @@ class Audit:
         return pl.DataFrame(
             {
                 "index": index,
-                "id": index if self.ids is None else _series(self.ids),
+                "id": index if self.ids is None else series(self.ids),
                 **self.labels.items_frame(),
                 **(self.found_of_items or {"error_probability": self.labels.rollup(self.findings.error_probability)}),
             }
         )
+
+    @property
+    def duplicates(self) -> pl.DataFrame:
+        """A row for each label of an item that has duplicates, by ``group``: those with ``different_labels`` first; none without evidence."""
+        return duplicates_of(self.issues)
+
+    @property
+    def outliers(self) -> pl.DataFrame:
+        """A row for each label of an item that is far from all others, farthest first; none without evidence."""
+        return outliers_of(self.issues)
 
     @cached_property
     def error_probability(self) -> npt.NDArray[np.float64]:
@@ -192,7 +213,7 @@ class Audit:
     def counts(self) -> dict[str, int]:
         """Number of sites with each verdict."""
         error = np.sort(self.findings.error_probability)[::-1]
-        found = dict(verdicts(error).value_counts().iter_rows())
+        found = dict(verdicts(error, self.error_rate.low).value_counts().iter_rows())
         return {verdict: int(found.get(verdict, 0)) for verdict in VERDICTS}
 
     def join(self, frame: Any, *, ids: Any = None, prefix: str = "") -> Any:
@@ -250,6 +271,7 @@ class Audit:
             **self.noise.to_json(),
             **({} if self.model is None else {"model": asdict(self.model)}),
             "skipped": [{"id": i, "reason": reason} for i, reason in self.skipped],
+            **({} if self.near is None else {"neighbours": summary_of(self.near.features, self.issues)}),
             "doubts": [asdict(doubt) for doubt in self.doubts],
             "source": self.source,
         }
@@ -287,7 +309,7 @@ class Audit:
             kind = KINDS[summary.get("kind", "classes")]
             issues = read_parquet(place / ISSUES_FILE)
             damaged = issues.height != summary.get("sites", summary.get("labelled")) or (
-                {*issues.columns} - {SPLIT} != {*_COLUMNS, *kind.own_columns}
+                {*issues.columns} - {SPLIT, *NEAR_COLUMNS} != {*_COLUMNS, *kind.own_columns}
             )
             loaded = None if damaged else cls._of_files(kind, issues, summary, place)
         except (OSError, KeyError, TypeError, ValueError, pl.exceptions.PolarsError) as error:
@@ -311,13 +333,16 @@ class Audit:
             findings,
             noise,
             ErrorRate(**summary["error_rate"]),
-            ids=_of_items(labels, sites["id"].to_numpy()),
+            ids=of_items(labels, sites["id"].to_numpy()),
             skipped=[(row["id"], row["reason"]) for row in summary["skipped"]],
             source=summary["source"],
             doubts=[Doubt(**doubt) for doubt in summary.get("doubts", [])],
-            split=_of_items(labels, sites[SPLIT].to_numpy()) if SPLIT in sites.columns else None,
+            split=of_items(labels, sites[SPLIT].to_numpy()) if SPLIT in sites.columns else None,
             model=ModelUsed(**summary["model"]) if "model" in summary else None,
             found_of_items=read_parquet(place / ITEMS_FILE, kind.found_columns).to_dict() if kind.found_columns else {},
+            near=Near.of_columns(sites, labels.owner, labels.n, summary["neighbours"]["features"])
+            if "neighbours" in summary
+            else None,
         )
 
     def to_html(
@@ -331,10 +356,10 @@ class Audit:
 
     def __repr__(self) -> str:
         rate, counts = self.error_rate, self.counts
-        return (
-            f"Audit of {self.labels.described}: {rate.estimate:.1%} wrong "
-            f"(95 % interval {rate.low:.1%} to {rate.high:.1%}); {counts['obvious']:,} obvious, {counts['possible']:,} possible"
-        )
+        wrong = f"{rate.estimate:.1%} wrong (95 % interval {rate.low:.1%} to {rate.high:.1%})"
+        if not self.believed:
+            wrong = f"how many are wrong cannot be estimated: {self.doubts[0].kind}"
+        return f"Audit of {self.labels.described}: {wrong}; {counts['obvious']:,} obvious, {counts['possible']:,} possible"
 
 
 _COLUMNS = ("index", "id", "given_label", "suggested_label", "error_probability", "verdict", "confidence")
@@ -356,29 +381,3 @@ def read_summary(folder: Path) -> Json:
     except (OSError, ValueError) as error:
         raise CorruptArtifact(f"{str(folder)!r} is not a whole audit folder ({error}). Run the audit again.") from error
     return summary
-
-
-def verdicts(sorted_error: npt.NDArray[np.float64]) -> pl.Series:
-    """Verdict of each item of a list sorted worst first.
-
-    ``obvious`` is the longest head whose expected precision, the mean error probability, is at least 0.95; beyond it
-    ``possible`` is an error probability of at least 0.5; the rest is ``ok``.
-    """
-    precision = np.cumsum(sorted_error) / np.arange(1, len(sorted_error) + 1)
-    head = int((precision >= OBVIOUS_PRECISION).sum())  # a running mean of a falling series falls
-    codes = np.where(sorted_error >= POSSIBLE_PROBABILITY, 1, 2)
-    codes[:head] = 0
-    return pl.Series(list(VERDICTS), dtype=VERDICT).gather(codes)
-
-
-def _of_items(labels: Labels, of_sites: AnyArray) -> AnyArray | None:
-    """What is said at each site of its item, by item, shape (n,): ``None`` for an item without a site, or if it is the row number."""
-    if np.array_equal(of_sites, labels.owner):
-        return None
-    whole = np.full(labels.n, None, dtype=object) if len(of_sites) < labels.n else np.empty(labels.n, of_sites.dtype)
-    whole[labels.owner] = of_sites
-    return whole
-
-
-def _series(values: AnyArray) -> pl.Series:
-    return pl.Series(values.tolist() if values.dtype.kind == "O" else values)

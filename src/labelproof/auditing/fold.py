@@ -27,7 +27,7 @@ from labelproof.auditing.kernels import (
     sharpened_rows,
 )
 from labelproof.errors import BadInput
-from labelproof.noise.em import AMBIGUITY, Expected, NoiseFit, NoiseParams, fit_noise
+from labelproof.noise.em import Expected, NoiseFit, NoiseParams, Reading, fit_noise, two_readings
 from labelproof.validation import BoolArray, FloatArray, IntArray, check_prob_rows
 
 SAMPLE_CELLS = 2_000_000  # probabilities that the noise model is fitted to
@@ -106,9 +106,12 @@ def sample(block: FloatArray, given: IntArray, start: int, n: int) -> Sample:
     return Sample(start + rows, chosen, given[rows], counts)
 
 
-def fit(rows: Sample, classes: Sequence[Any], *, strength: float | None = None, ambiguity: float = AMBIGUITY) -> NoiseFit:
-    """Fit the noise model to a sample."""
-    return fit_noise(CompiledEStep(rows), rows.given_counts, classes, strength=strength, ambiguity=ambiguity)
+def fit(
+    rows: Sample, classes: Sequence[Any], readings: Sequence[Reading] | None = None, *, strength: float | None = None
+) -> NoiseFit:
+    """Fit the noise model to a sample; where no readings are given, under a soft and a sharp one."""
+    e_step = CompiledEStep(rows)
+    return fit_noise(e_step, rows.given_counts, classes, readings or two_readings(e_step, rows.given_counts), strength=strength)
 
 
 class CompiledEStep:
@@ -138,7 +141,7 @@ def score(block: FloatArray, given: IntArray, noise: NoiseFit, start: int = 0) -
     BadInput
         At the first row that is no distribution, by its number from ``start``.
     """
-    *found, first_bad = score_rows(as_kernel_input(block), given, *score_arguments(noise.components))
+    *found, first_bad = score_rows(as_kernel_input(block), given, *score_arguments(noise))
     if first_bad < len(block):
         check_prob_rows(block[first_bad : first_bad + 1], start + int(first_bad))
     return Scores(*found)

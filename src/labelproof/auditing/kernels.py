@@ -25,7 +25,7 @@ if "numba" not in sys.modules and (_threads := os.environ.get("OMP_NUM_THREADS",
 
 from numba import njit, prange
 
-from labelproof.noise.em import NoiseParams
+from labelproof.noise.em import NoiseFit, NoiseParams
 from labelproof.validation import ROW_SUM_TOLERANCE, AnyArray
 
 LANES = 64
@@ -80,24 +80,25 @@ def _evidence(powered, line, spread, kept, z, rate, chance):
     return right, others
 
 
-def score_rows(probs, given, lines, kept, at_random, quarters, weights, ambiguity):
+def score_rows(probs, given, lines, kept, at_random, quarters, weights, ambiguity, shares):
     """One pass over the rows.
 
-    Returns the error probability (n), the suggested class (n) and its posterior (n), averaged over the components; the
-    expected number of errors under each component (c); and the first row that is no distribution, or n.
+    Returns the error probability (n), the suggested class (n) and its posterior (n), averaged over the components, which weigh
+    ``shares`` (c); the expected number of errors under each component (c); and the first row that is no distribution, or n.
     """
     n, components = len(probs), len(quarters)
     error, suggested, confidence = np.empty(n), np.empty(n, np.int32), np.empty(n, np.float32)
     expected_errors, first_bad = np.zeros((LANES, components)), np.full(LANES, n)
     out = (error, suggested, confidence, expected_errors, first_bad)
-    _score_rows(_frozen(probs), _codes(given), lines, kept, at_random, quarters, weights, ambiguity, *out)
+    _score_rows(_frozen(probs), _codes(given), lines, kept, at_random, quarters, weights, ambiguity, shares, *out)
     return error, suggested, confidence, expected_errors.sum(axis=0), int(first_bad.min())
 
 
 @njit(parallel=True, cache=True, nogil=True, fastmath=ORDER_FREE)
 def _score_rows(
-    probs, given, lines, kept, at_random, quarters, weights, ambiguity, error, suggested, confidence, expected_errors, first_bad
-):
+    probs, given, lines, kept, at_random, quarters, weights, ambiguity, shares,
+    error, suggested, confidence, expected_errors, first_bad,
+):  # fmt: skip
     n, k = probs.shape
     components = quarters.shape[0]
     dense = lines.shape[1] > 1
@@ -125,17 +126,17 @@ def _score_rows(
                 error[i], suggested[i], confidence[i] = np.nan, -1, np.nan
                 continue
             _powers(row, 1.0 / top, quarters, weights, root, powered)
-            rate = ambiguity * (1.0 - min(np.float64(top), 1.0))
-            chance = rate * at_random[z]
+            unsure = 1.0 - min(np.float64(top), 1.0)
             wrong = 0.0
             for c in range(components):
                 spread = 1.0 if dense else at_random[z]
                 line = lines[c, z] if dense else lines[c, 0]
-                right, others = _evidence(powered[c], line, spread, kept[c, z], z, rate, chance)
-                share = others / (right + others) if right + others > 0.0 else 0.0
-                weight[c] = 1.0 / (right + others) / components if right + others > 0.0 else 0.0
-                wrong += share / components
-                errors[c] += share
+                rate = ambiguity[c] * unsure
+                right, others = _evidence(powered[c], line, spread, kept[c, z], z, rate, rate * at_random[z])
+                chance = others / (right + others) if right + others > 0.0 else 0.0
+                weight[c] = shares[c] / (right + others) if right + others > 0.0 else 0.0
+                wrong += shares[c] * chance
+                errors[c] += chance
             best, highest = z, 1.0 - wrong
             if highest < 0.5:  # else no other class can have more
                 for y in range(k):
@@ -143,7 +144,8 @@ def _score_rows(
                         mass = 0.0
                         for c in range(components):
                             noise = lines[c, z, y] if dense else lines[c, 0, y] * at_random[z]
-                            mass += powered[c, y] * ((1.0 - rate) * noise + chance) * weight[c]
+                            rate = ambiguity[c] * unsure
+                            mass += powered[c, y] * ((1.0 - rate) * noise + rate * at_random[z]) * weight[c]
                         if mass > highest:
                             best, highest = y, mass
             error[i], suggested[i], confidence[i] = wrong, best, highest
@@ -241,13 +243,15 @@ def _expected_counts(sharp, rates, given, lines, kept, at_random, weights, count
         likelihood[lane] = logs
 
 
-def score_arguments(components: tuple[NoiseParams, ...]) -> tuple[object, ...]:
+def score_arguments(noise: NoiseFit) -> tuple[object, ...]:
     """What `score_rows` takes of a noise model."""
+    components = noise.components
     each = [noise_lines(params) for params in components]
     lines, kept = np.stack([line for line, _ in each]), np.stack([own for _, own in each])
     first = components[0]
     quarters, weights = np.concatenate([quarters_of(p) for p in components]), np.stack([p.class_weights for p in components])
-    return lines, kept, first.given_prior, quarters, weights, np.float64(first.ambiguity)
+    ambiguity = np.array([p.ambiguity for p in components], dtype=float)
+    return lines, kept, first.given_prior, quarters, weights, ambiguity, noise.weights
 
 
 def noise_lines(params: NoiseParams) -> tuple[Any, Any]:

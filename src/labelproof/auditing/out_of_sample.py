@@ -22,10 +22,11 @@ from labelproof.validation import IntArray, Json, RandomState, accepts_seed, che
 
 
 class OutOfSample(NamedTuple):
-    """Probabilities (n, k), and what made them."""
+    """Probabilities (n, k), what made them, and the features (n, d) that an encoder made on the way."""
 
     probs: npt.NDArray[np.float64]
     model: ModelUsed
+    features: npt.NDArray[np.float32] | None = None
 
 
 @accepts_seed
@@ -125,8 +126,8 @@ def cross_validate(
     own = _groups(dataset.groups if groups is None else groups, len(dataset))
     if own is not None:
         check_groups(dataset.given, own, dataset.classes)
-    probs, model = _cross_validated(found, dataset.given, dataset.classes, copies_of(dataset, features), own, how)
-    return OutOfSample(probs, replace(model, encoder=name, seconds=round(time.perf_counter() - started, 2)))
+    probs, model, _ = _cross_validated(found, dataset.given, dataset.classes, copies_of(dataset, features), own, how)
+    return OutOfSample(probs, replace(model, encoder=name, seconds=round(time.perf_counter() - started, 2)), features)
 
 
 def _cross_validated(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from labelproof.auditing.folds import CrossValidation
     from labelproof.data.dataset import Dataset
     from labelproof.data.readers.base import ReadOptions
+    from labelproof.validation import Json
 
 
-@app.command("audit")
-def audit_command(
+def audited(
     data: opt.Data = None,
     label: opt.Label = None,
     text: opt.Text = None,
@@ -62,42 +62,60 @@ def audit_command(
     model: Annotated[
         str | None, typer.Option(help="Of cells: mislabeled-vae learns cells, classes and noise together, for few labels.")
     ] = None,
+    neighbours: Annotated[
+        bool | None,
+        typer.Option(
+            "--neighbours/--no-neighbours",
+            help="Seek duplicates, outliers and labels with which all neighbours disagree; by default where that is quick.",
+        ),
+    ] = None,
+    seed: opt.Seed = 0,
+) -> Any:
+    """The `Audit` that the options of ``labelproof audit`` ask for; commands that make one take them all."""
+    from labelproof.auditing.folds import CrossValidation
+    from labelproof.data.readers.base import ReadOptions
+
+    _check_cells(data, layer=layer, unlabeled=unlabeled, batch_key=batch_key, model=model)
+    options = ReadOptions(
+        label=label, text=text, image=image, id=id_, embeddings=embeddings, ignore=ignore or (), keep=keep or (),
+        missing=words(missing), encoding=encoding, layer=layer, unlabeled_category=unlabeled,
+        images=images, sheet=sheet, query=query, group=group, item=item, annotator=annotator,
+    )  # fmt: skip
+    names = None if classes is None else [name.strip() for name in classes.split(",")]
+    if tags is not None:
+        return _audit_tags(tags, pred_probs, features, names)
+    if model is not None and data is not None:
+        return _audit_cells(data, options, batch_key, seed)
+    how = CrossValidation(folds, repeats, jobs, seed)
+    return _audit(source_of(data, sql), options, labels, pred_probs, features, names, encoder, how, ray, neighbours)
+
+
+@app.command("audit")
+@opt.with_options_of(audited)
+def audit_command(
+    *,
     folder: Annotated[Path, typer.Option("--out", help="Folder for the findings.")] = Path("audit"),
     overwrite: opt.Overwrite = False,
-    seed: opt.Seed = 0,
+    **asked: Any,
 ) -> None:
     """Find the wrong labels of a data set, ranked, with a report.
 
     [bold]labelproof audit reviews.csv --label sentiment --text body --out audit/[/bold]
     """
-    from labelproof.auditing.folds import CrossValidation
-    from labelproof.data.readers.base import ReadOptions
     from labelproof.report.html import part_of, write_report
     from labelproof.saving.folders import atomic_folder
 
     with atomic_folder(folder, overwrite=overwrite) as partial:
-        _check_cells(data, layer=layer, unlabeled=unlabeled, batch_key=batch_key, model=model)
-        options = ReadOptions(
-            label=label, text=text, image=image, id=id_, embeddings=embeddings, ignore=ignore or (), keep=keep or (),
-            missing=words(missing), encoding=encoding, layer=layer, unlabeled_category=unlabeled,
-            images=images, sheet=sheet, query=query, group=group,
-            item=item, annotator=annotator,
-        )  # fmt: skip
-        names = None if classes is None else [name.strip() for name in classes.split(",")]
-        if tags is not None:
-            found = _audit_tags(tags, pred_probs, features, names)
-        elif model is not None and data is not None:
-            found = _audit_cells(data, options, batch_key, seed)
-        else:
-            how = CrossValidation(folds, repeats, jobs, seed)
-            found = _audit(source_of(data, sql), options, labels, pred_probs, features, names, encoder, how, ray)
+        found: Audit = audited(**asked)
         found.write_into(partial)
-        write_report(
-            found,
-            partial / "report.html",
-            title=f"{part_of(found).title} of {(data or labels or tags or folder).name if sql is None else 'a query'}",
-        )
+        write_report(found, partial / "report.html", title=f"{part_of(found).title} of {named(asked, folder.name)}")
     _print_audit(found, folder)
+
+
+def named(asked: Json, otherwise: str = "") -> str:
+    """What is audited, as a title says it."""
+    file = next((asked[name] for name in ("data", "labels", "tags") if asked[name] is not None), None)
+    return "a query" if asked["sql"] is not None else otherwise if file is None else str(file.name)
 
 
 def _audit(
@@ -110,6 +128,7 @@ def _audit(
     encoder: str,
     how: CrossValidation,
     ray: str | None,
+    neighbours: bool | None,
 ) -> Audit:
     from labelproof.auditing.audit import audit
     from labelproof.auditing.sources import Ordered, open_source
@@ -139,11 +158,11 @@ def _audit(
     )
     if pred_probs is None:
         how = how if ray is None else dataclasses.replace(how, map_folds=ray_map)
-        return audit(dataset, encoder=encoder, **vars(how))
+        return audit(dataset, encoder=encoder, neighbours=neighbours, **vars(how))
     if encoder != "auto" or options.group is not None:
         raise BadInput("--encoder and --group are of the model that is cross-validated. Leave them out beside --pred-probs.")
     source = open_source(_probs(pred_probs))
-    return audit(dataset, source if classes is None else Ordered(source, _class_order(classes, dataset)))
+    return audit(dataset, source if classes is None else Ordered(source, _class_order(classes, dataset)), neighbours=neighbours)
 
 
 def _check_cells(data: Path | None, *, model: str | None, **named: str | None) -> None:
@@ -214,10 +233,10 @@ def _print_audit(found: Audit, folder: Path) -> None:
     rate, part = found.error_rate, part_of(found)
     for doubt in found.doubts:
         out.print(f"\n[bold yellow]Read this first.[/bold yellow] {escape(doubt.text)}", highlight=False)
-    out.print(
-        f"\n[bold]{rate.estimate:.1%}[/bold] of {found.issues.height:,} {part.units} look wrong "
-        f"(95 % interval {rate.low:.1%} to {rate.high:.1%}): [bold]{part.counts(found)}[/bold]."
-    )
+    share = f"[bold]{rate.estimate:.1%}[/bold] of {found.issues.height:,} {part.units} look wrong (95 % interval {rate.low:.1%} to {rate.high:.1%})"
+    if not found.believed:
+        share = f"[bold]How many of {found.issues.height:,} {part.units} are wrong cannot be estimated[/bold] ({found.doubts[0].kind})"
+    out.print(f"\n{share}: [bold]{part.counts(found)}[/bold].")
     if found.skipped:
         out.print(
             f"[yellow]{len(found.skipped):,} items could not be read[/yellow] and are listed in summary.json, e.g. {escape(found.skipped[0][0])}."

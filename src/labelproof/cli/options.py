@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, get_type_hints
 
 import typer
 
@@ -46,3 +48,26 @@ Group = Annotated[
 ]
 Ignore = Annotated[list[str] | None, typer.Option(help="Column not to learn from; may be repeated.")]
 Keep = Annotated[list[str] | None, typer.Option(help="Column to learn from although it gives the label away; may be repeated.")]
+
+
+def with_options_of(other: Callable[..., Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Gives a command, in place of its ``**options``, the options of a function, before its own.
+
+    Parameters
+    ----------
+    other : callable
+        Whose parameters are options as Typer reads them.
+    """
+
+    def decorated(command: Callable[..., None]) -> Callable[..., None]:
+        parameters = {}
+        for function in (other, command):
+            hints = get_type_hints(function, include_extras=True)
+            for name, parameter in inspect.signature(function).parameters.items():
+                if parameter.kind is not inspect.Parameter.VAR_KEYWORD:
+                    parameters[name] = parameter.replace(annotation=hints[name], kind=inspect.Parameter.KEYWORD_ONLY)
+        command.__signature__ = inspect.Signature(list(parameters.values()))  # type: ignore[attr-defined]
+        command.__annotations__ = {name: parameter.annotation for name, parameter in parameters.items()}
+        return command
+
+    return decorated

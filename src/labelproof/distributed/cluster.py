@@ -14,12 +14,14 @@ from typing import Any
 
 import numpy as np
 
-from labelproof.auditing import doubts, fold
+from labelproof.auditing import fold
+from labelproof.auditing.doubts.base import say
 from labelproof.auditing.findings import Audit
 from labelproof.auditing.kinds.classes import judged_from, matched
+from labelproof.auditing.sharpness import read_sharpness
 from labelproof.auditing.sources import NpyFile, Ordered, ParquetFiles, Source, rows_of_block
 from labelproof.errors import BadInput, MissingDependency
-from labelproof.noise.em import AMBIGUITY, NoiseFit
+from labelproof.noise.em import NoiseFit
 from labelproof.validation import FloatArray, check_ids
 
 CONNECT_SECONDS = 20.0
@@ -89,7 +91,7 @@ def audit_on_ray(
     ids: object = None,
     missing: Sequence[object] | None = None,
     strength: float | None = None,
-    ambiguity: float = AMBIGUITY,
+    ambiguity: float | None = None,
     shards: Sequence[Shard] | None = None,
 ) -> Audit:
     """`labelproof.audit` on the connected Ray cluster, with the same answer.
@@ -116,12 +118,12 @@ def audit_on_ray(
     dataset = ray.data.from_items(items, override_num_blocks=len(items))
     samples = dataset.map(partial(_sample, n=source.n)).take_all()
     rows = fold.together(row["sample"] for row in samples)
-    noise = fold.fit(rows, checked.classes, strength=strength, ambiguity=ambiguity)
-    scored = dataset.map(partial(_score, noise=noise)).take_all()
+    fitted = read_sharpness(rows, checked.classes, ambiguity=ambiguity, strength=strength)
+    scored = dataset.map(partial(_score, noise=fitted.noise)).take_all()
     parts = [row["scores"] for row in sorted(scored, key=lambda row: row["start"])]
-    judged = judged_from(parts, checked, noise, rows)
+    judged = judged_from(parts, checked, fitted, rows)
     names = None if ids is None else check_ids(ids, source.n)
-    return Audit(checked, judged.findings, judged.noise, judged.error_rate, names, doubts=doubts.say(judged.doubts))
+    return Audit(checked, judged.findings, judged.noise, judged.error_rate, names, doubts=say(judged.doubts))
 
 
 def shards_of(source: Source) -> Iterator[Shard]:

@@ -29,6 +29,8 @@ class Labels(ABC):
         Columns of its issues beside those of every kind.
     found_columns : tuple of str
         Columns of the table of items that an auditor works out, where they do not follow from the sites.
+    key_columns : tuple of str
+        Those of ``own_columns`` that tell the sites of an item apart, whatever was given.
     many_sites : bool
         Whether an item may have more than one site.
     values : ndarray of int, shape (s,)
@@ -46,6 +48,7 @@ class Labels(ABC):
     kind: ClassVar[str]
     own_columns: ClassVar[tuple[str, ...]] = ()
     found_columns: ClassVar[tuple[str, ...]] = ()
+    key_columns: ClassVar[tuple[str, ...]] = ()
     many_sites: ClassVar[bool] = True
     values: IntArray
     owner: IntArray

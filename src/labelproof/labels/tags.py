@@ -37,6 +37,7 @@ class Tags(Labels):
 
     kind = "tags"
     own_columns = ("tag", "kind")
+    key_columns = ("tag",)
 
     def __init__(self, tags: object, *, names: Sequence[object] | None = None) -> None:
         given = check_tags(tags)

@@ -54,6 +54,7 @@ class Votes(Labels):
     kind = "votes"
     own_columns = ("annotator",)
     found_columns = ("consensus", "error_probability", "votes", "agreement", "value_of_vote", "posterior")
+    key_columns = ("annotator",)
     annotator: IntArray
     annotators: tuple[str, ...]
 

@@ -3,7 +3,7 @@
 from labelproof.noise import simulate
 from labelproof.noise.em import NoiseFit, NoiseParams, expectation_maximization
 from labelproof.noise.estimate import anchor_points, confident_joint
-from labelproof.noise.posterior import error_probability, noisy_probs, posterior, sharpened
+from labelproof.noise.posterior import error_probability, noisy_probs, posterior, shared_posterior, sharpened
 from labelproof.noise.transition import TransitionMatrix
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "expectation_maximization",
     "noisy_probs",
     "posterior",
+    "shared_posterior",
     "sharpened",
     "simulate",
 ]

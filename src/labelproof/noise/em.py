@@ -80,6 +80,21 @@ class Expected:
 
 
 EStep = Callable[[NoiseParams], Expected]
+Runs = Sequence[tuple[NoiseParams, Expected]]  # of EM
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One way to read a classifier that was trained on the labels themselves."""
+
+    sharpness: float  #: the power that makes ``p(y | x)`` of its probabilities
+    ambiguity: float  #: how far an unsure prediction means a label drawn at random
+    share: float = 1.0  #: how much it weighs among others
+
+    def __post_init__(self) -> None:
+        check_rate(self.ambiguity, name="ambiguity")
+        if not self.sharpness > 0:
+            raise BadInput(f"sharpness is {self.sharpness!r}. Give a positive power, 1 for the probabilities as they are.")
 
 
 @dataclass(frozen=True)
@@ -91,16 +106,25 @@ class NoiseFit:
     transition : TransitionMatrix
         ``p(given | true)``, labels given at random included, with ``p(true)`` as its prior.
     components : tuple of NoiseParams
-        ``p(given | true, x)`` item by item, for each sharpness considered; they weigh alike.
+        ``p(given | true, x)`` item by item, for each reading of the classifier and of the kind of noise.
+    shares : tuple of float, optional
+        How much each of them weighs; alike where left out.
     """
 
     transition: TransitionMatrix
     components: tuple[NoiseParams, ...]
+    shares: tuple[float, ...] | None = None
+
+    @property
+    def weights(self) -> Matrix:
+        """Of the components, shape (c,); they sum to one."""
+        shares = np.ones(len(self.components)) if self.shares is None else np.array(self.shares)
+        return np.asarray(shares / shares.sum())
 
     def posterior(self, pred_probs: Any, given: Any) -> Matrix:
         """Posterior of the true label of each item, averaged over the components, shape (n, k)."""
         each = [item_posterior(pred_probs, given, params) for params in self.components]
-        return np.asarray(np.mean(each, axis=0))
+        return np.asarray(np.average(each, axis=0, weights=self.weights))
 
 
 def classifier_probs(pred_probs: Any, params: NoiseParams) -> Matrix:
@@ -194,14 +218,12 @@ def expectation_maximization(
     labelled = coded.codes >= 0
     exact, codes = np.asarray(probs[labelled], np.float64), coded.codes[labelled]
     counts = np.bincount(codes, minlength=exact.shape[1]).astype(float)
-    return fit_noise(
-        lambda params: expected(exact, codes, params),
-        counts,
-        coded.classes,
-        strength=strength,
-        sharpness=sharpness,
-        ambiguity=ambiguity,
-    )
+
+    def e_step(params: NoiseParams) -> Expected:
+        return expected(exact, codes, params)
+
+    readings = [Reading(sharpness, ambiguity)] if sharpness is not None else two_readings(e_step, counts, ambiguity)
+    return fit_noise(e_step, counts, coded.classes, readings, strength=strength)
 
 
 def expected(probs: Matrix, codes: Any, params: NoiseParams) -> Expected:
@@ -223,14 +245,19 @@ def expected(probs: Matrix, codes: Any, params: NoiseParams) -> Expected:
     return Expected(counts, (true * (1 - share)).sum(axis=0), classifier.sum(axis=0), likelihood, len(codes))
 
 
+def two_readings(e_step: EStep, given_counts: Matrix, ambiguity: float = AMBIGUITY) -> list[Reading]:
+    """A soft and a sharp reading of the classifier, from the power at which it is calibrated for the given labels."""
+    temperature = calibrating_power(e_step, given_counts)
+    return [Reading(quarter(temperature * factor), ambiguity) for factor in SHARPENINGS]
+
+
 def fit_noise(
     e_step: EStep,
     given_counts: Matrix,
     classes: Sequence[Any],
+    readings: Sequence[Reading],
     *,
     strength: float | None = None,
-    sharpness: float | None = None,
-    ambiguity: float = AMBIGUITY,
     max_iter: int = 60,
     tol: float = 2e-4,
 ) -> NoiseFit:
@@ -243,23 +270,21 @@ def fit_noise(
     given_counts : ndarray, shape (k,)
         How often each class is given.
     classes : sequence of length k
+    readings : sequence of Reading
+    strength : float, optional
     max_iter, tol
         EM stops when no entry of ``T`` changes by more than ``tol``, and no class weight by a share of ten times that.
     """
     if strength is not None and not strength >= 0:
         raise BadInput(f"strength is {strength!r}. Give a number of pseudo-items, 0 or more.")
-    check_rate(ambiguity, name="ambiguity")
-    if sharpness is not None and not sharpness > 0:
-        raise BadInput(f"sharpness is {sharpness!r}. Give a positive power, 1 for the probabilities as they are.")
-    frequency = given_counts / given_counts.sum()
-    if sharpness is None:
-        temperature = _calibrating_power(e_step, frequency)
-        powers = [_quarter(temperature * factor) for factor in SHARPENINGS]
-    else:
-        powers = [float(sharpness)]
-    runs = [_run(e_step, frequency, power, ambiguity, strength, max_iter, tol) for power in powers]
-    overall = _overall if _dense(frequency) else _overall_pooled
-    return NoiseFit(overall(runs, classes), tuple(params for params, _ in runs))
+    runs = [run_em(e_step, given_counts, reading, strength=strength, max_iter=max_iter, tol=tol) for reading in readings]
+    return joined(runs, [reading.share for reading in readings], classes)
+
+
+def joined(runs: Runs, shares: Sequence[float], classes: Sequence[Any]) -> NoiseFit:
+    """Several runs of EM as one noise model, of which they have their shares."""
+    overall = _overall_pooled if runs[0][0].pooled else _overall
+    return NoiseFit(overall(runs, shares, classes), tuple(params for params, _ in runs), tuple(shares))
 
 
 def _dense(frequency: Matrix) -> bool:
@@ -267,21 +292,22 @@ def _dense(frequency: Matrix) -> bool:
     return len(frequency) <= DENSE_CLASSES
 
 
-def _quarter(power: float) -> float:
+def quarter(power: float) -> float:
     """The nearest multiple of a quarter: such powers need no logarithm."""
     return max(1, round(4 * power)) / 4
 
 
-def _run(
+def run_em(
     e_step: EStep,
-    frequency: Matrix,
-    power: float,
-    ambiguity: float,
-    strength: float | None,
-    max_iter: int,
-    tol: float,
+    given_counts: Matrix,
+    reading: Reading,
+    *,
+    strength: float | None = None,
+    max_iter: int = 60,
+    tol: float = 2e-4,
 ) -> tuple[NoiseParams, Expected]:
-    """EM at one sharpness."""
+    """EM under one reading of the classifier."""
+    frequency, power, ambiguity = given_counts / given_counts.sum(), reading.sharpness, reading.ambiguity
     systematic, weights = _prior_mean(frequency, _FIRST_ERROR_RATE), np.ones(len(frequency))
     pull = 100.0 if strength is None else strength
     for iteration in range(max_iter):
@@ -301,11 +327,12 @@ def _run(
     return NoiseParams(systematic, frequency, weights, power, ambiguity), found
 
 
-def _calibrating_power(e_step: EStep, frequency: Matrix) -> float:
+def calibrating_power(e_step: EStep, given_counts: Matrix) -> float:
     """The power at which the classifier predicts the given labels best, taken as they are.
 
     The likelihood is concave in the power. The best quarter is found by halving, then a parabola goes through it.
     """
+    frequency = given_counts / given_counts.sum()
     as_given, even = _prior_mean(frequency, 1e-4), np.ones(len(frequency))
 
     @cache
@@ -323,21 +350,21 @@ def _calibrating_power(e_step: EStep, frequency: Matrix) -> float:
     return (low + (0.5 * (before - after) / bend if bend < 0 else 0.0)) / 4
 
 
-def _overall(runs: list[tuple[NoiseParams, Expected]], classes: Sequence[Any]) -> TransitionMatrix:
+def _overall(runs: Runs, shares: Sequence[float], classes: Sequence[Any]) -> TransitionMatrix:
     """p(given | true) with the labels given at random, averaged over the components."""
     joint = np.zeros_like(runs[0][0].systematic)
-    for params, found in runs:
+    for (params, found), share in zip(runs, shares, strict=True):
         regarded = found.systematic.sum(axis=1) + 1 / len(joint)
-        joint += regarded[:, None] * params.systematic + found.random[:, None] * params.given_prior
+        joint += share * (regarded[:, None] * params.systematic + found.random[:, None] * params.given_prior)
     return TransitionMatrix.from_counts(joint, classes=classes)
 
 
-def _overall_pooled(runs: list[tuple[NoiseParams, Expected]], classes: Sequence[Any]) -> TransitionMatrix:
+def _overall_pooled(runs: Runs, shares: Sequence[float], classes: Sequence[Any]) -> TransitionMatrix:
     kept, mass = np.zeros(len(classes)), np.zeros(len(classes))
-    for params, found in runs:
+    for (params, found), share in zip(runs, shares, strict=True):
         regarded = found.systematic.sum(axis=1) + 1 / len(classes)
-        kept += regarded * params.systematic[:, 0] + found.random * params.given_prior
-        mass += regarded + found.random
+        kept += share * (regarded * params.systematic[:, 0] + found.random * params.given_prior)
+        mass += share * (regarded + found.random)
     given_prior = runs[0][0].given_prior
     return TransitionMatrix.pooled(1 - kept / mass, given_prior, prior=mass / mass.sum(), classes=classes)
 

@@ -83,6 +83,52 @@ def scaled(log_joint: FloatArray) -> Matrix:
     return np.asarray(joint / joint.sum(axis=1, keepdims=True))
 
 
+def shared_posterior(pred_probs: FloatArray, own: FloatArray, group: IntArray, same: FloatArray | float = 1.0) -> Matrix:
+    """Posterior of the true label of items that are copies of one another and so share it.
+
+    For a group with given labels z_i, each of which tells of the one truth by itself,
+
+        ``p(y | z, x) ∝ p(y | x) · Π_i p(z_i | y, x)``,
+
+    with p(y | x) the geometric mean of the predictions of its items, and ``p(z_i | y, x)`` in the ratio of their own posteriors to them.
+
+    Parameters
+    ----------
+    pred_probs : ndarray of float, shape (n, k)
+        ``p(y | x)`` as it was before the label was known.
+    own : ndarray of float, shape (n, k)
+        `posterior` of each item by itself.
+    group : ndarray of int, shape (n,)
+        Number of the group of each item.
+    same : float or ndarray of shape (n,), in [0, 1], default=1.0
+        Probability that the items of a group share their truth; otherwise the posterior is an item's own.
+
+    Returns
+    -------
+    ndarray of float64, shape (n, k)
+        Rows sum to one; of a group of one item, ``own``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> seen, noise = np.array([[0.5, 0.5]] * 3), [[0.8, 0.2], [0.2, 0.8]]
+    >>> own = posterior(seen, np.array([0, 0, 1]), noise)
+    >>> shared_posterior(seen, own, np.array([7, 7, 7])).round(3)
+    array([[0.8, 0.2],
+           [0.8, 0.2],
+           [0.8, 0.2]])
+    """
+    _, number, size = np.unique(group, return_inverse=True, return_counts=True)
+    log_seen, log_own = (np.log(np.maximum(np.asarray(p, np.float64), TINY)) for p in (pred_probs, own))
+    total = np.zeros((len(size), log_own.shape[1]))
+    np.add.at(total, number, log_own - log_seen + log_seen / size[number][:, None])
+    total -= total.max(axis=1, keepdims=True)
+    shared = np.exp(total)
+    shared /= shared.sum(axis=1, keepdims=True)
+    weight = np.broadcast_to(np.asarray(same, np.float64), (len(number),))[:, None]
+    return np.asarray(weight * shared[number] + (1 - weight) * np.asarray(own, np.float64))
+
+
 def error_probability(posterior_probs: FloatArray, given: IntArray) -> Matrix:
     """``1 - p(y = z | z, x)``: the probability that a given label is wrong.
 

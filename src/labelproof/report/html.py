@@ -10,6 +10,7 @@ from labelproof.data.readers import reader_of
 from labelproof.errors import LabelproofError
 from labelproof.report.kinds import REPORTS
 from labelproof.report.kinds.base import ReportPart, Show
+from labelproof.report.near import near_part
 from labelproof.report.page import gallery, histogram, render
 from labelproof.saving.files import atomic_write
 
@@ -42,6 +43,7 @@ def write_report(audit: Audit, path: str | os.PathLike[str], *, title: str | Non
         problem=problem,
         part=part,
         unlabelled=audit.n - audit.labelled,
+        near=near_part(audit, show),
         cards=gallery(part.cards(audit, show)),
         histogram=histogram(audit.findings.error_probability),
         **part.values(audit),

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from labelproof.auditing.findings import VERDICTS, Audit, verdicts
+from labelproof.auditing.findings import Audit
+from labelproof.auditing.verdicts import VERDICTS, verdicts
 
 POINTS, SUSPECTS = 4000, 400
 WIDTH, HEIGHT, MARGIN = 1000.0, 560.0, 16.0
@@ -62,7 +63,7 @@ def latent_map(audit: Audit) -> LatentMap | None:
     given = audit.labels.as_given(audit.labels.values, -1)
     error = audit.findings.error_probability
     order = np.argsort(-error, kind="stable")
-    verdict = verdicts(error[order]).to_numpy()
+    verdict = verdicts(error[order], audit.error_rate.low).to_numpy()
     worst = order[verdict != VERDICTS[2]][:SUSPECTS]
     suspect = audit.labels.owner[worst]
     rest = np.setdiff1d(np.arange(audit.n), suspect)

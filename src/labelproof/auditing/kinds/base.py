@@ -9,7 +9,7 @@ from typing import ClassVar, Generic, TypeVar
 import numpy as np
 import polars as pl
 
-from labelproof.auditing.doubts import Doubt
+from labelproof.auditing.doubts.base import Doubt
 from labelproof.auditing.findings import ErrorRate, Findings, Noise
 from labelproof.labels.base import Labels
 from labelproof.validation import AnyArray, FloatArray, Json

@@ -7,14 +7,18 @@ from typing import Any
 
 import numpy as np
 
-from labelproof.auditing import doubts, fold
+from labelproof.auditing import fold
 from labelproof.auditing.calibrate import fit_calibration
+from labelproof.auditing.doubts.of_probabilities import of_probabilities
 from labelproof.auditing.findings import ErrorRate, Findings
 from labelproof.auditing.kinds.base import Auditor, Judged, error_rate_of, half_width
+from labelproof.auditing.kinds.copies import with_copies
+from labelproof.auditing.near import Near
+from labelproof.auditing.sharpness import Sharpness, read_sharpness
 from labelproof.auditing.sources import Ordered, Source, open_source
 from labelproof.errors import BadInput
 from labelproof.labels.classes import Classes
-from labelproof.noise.em import AMBIGUITY, NoiseFit, NoiseParams
+from labelproof.noise.em import NoiseFit, NoiseParams
 from labelproof.noise.posterior import matrix_of
 from labelproof.noise.transition import TransitionMatrix
 from labelproof.progress import track
@@ -42,8 +46,9 @@ class AuditorOfClasses(Auditor[Classes]):
         *,
         transition: object = None,
         strength: float | None = None,
-        ambiguity: float = AMBIGUITY,
+        ambiguity: float | None = None,
         reviews: object = None,
+        near: Near | None = None,
     ) -> Judged:
         """Fit the noise to a sample of the rows, then score all of them, block by block."""
         given, source = labels.codes, open_source(pred_probs)
@@ -55,11 +60,14 @@ class AuditorOfClasses(Auditor[Classes]):
                 f"labels has {labels.n} rows but pred_probs has {source.n}. Give one row of each per item, in the same order."
             )
         rows = collect(source, given)
-        if transition is None:
-            noise = fold.fit(rows, labels.classes, strength=strength, ambiguity=ambiguity)
-        else:
-            noise = known_noise(transition, given, labels.classes)
-        judged = judged_from(score_all(source, given, noise), labels, noise, rows)
+        fitted = (
+            read_sharpness(rows, labels.classes, ambiguity=ambiguity, strength=strength)
+            if transition is None
+            else Sharpness(known_noise(transition, given, labels.classes))
+        )
+        judged = judged_from(score_all(source, given, fitted.noise), labels, fitted, rows)
+        if near is not None:
+            judged = with_copies(judged, labels, source, fitted.noise, near)
         return judged if reviews is None else reviewed(judged, labels, reviews, ids)
 
     def noise_of(self, summary: Json) -> TransitionMatrix:
@@ -119,15 +127,18 @@ def known_noise(transition: object, given: IntArray, names: Sequence[object]) ->
     return NoiseFit(TransitionMatrix(matrix, prior=prior, classes=names), (params,))
 
 
-def judged_from(scores: Iterable[fold.Scores], labels: Classes, noise: NoiseFit, rows: fold.Sample) -> Judged:
+def judged_from(scores: Iterable[fold.Scores], labels: Classes, fitted: Sharpness, rows: fold.Sample) -> Judged:
     """Findings of all blocks in the order of the input, the error rate, and what is doubtful about the sample."""
     parts = list(scores)
     labelled = slice(None) if len(labels.values) == labels.n else labels.owner
     error, suggested, confidence = (
         _joined([getattr(part, name) for part in parts])[labelled] for name in ("error_probability", "suggested", "confidence")
     )
-    rate = error_rate_of(error, np.sum([part.expected_errors for part in parts], axis=0))
-    return Judged(Findings(error, suggested, confidence), noise.transition, rate, doubts.of_columns(rows, labels.classes))
+    rate = fitted.error_rate
+    if rate is None:
+        rate = error_rate_of(error, np.sum([part.expected_errors for part in parts], axis=0))
+    found = of_probabilities(rows, labels.classes)
+    return Judged(Findings(error, suggested, confidence), fitted.noise.transition, rate, found)
 
 
 def _joined(parts: list[Any]) -> Any:

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from labelproof.auditing.doubts import Doubt
+from labelproof.auditing.doubts.base import Doubt
 from labelproof.auditing.findings import Findings
 from labelproof.auditing.kinds.base import Auditor, Judged, error_rate_of
 from labelproof.auditing.sources import open_source

@@ -23,6 +23,25 @@ def check_two_classes(given: Codes, classes: AnyArray) -> None:
         raise BadInput(f"the classifier needs 2 classes or more, but y has {name}: only one class can be learned of that.")
 
 
+def split_off(
+    given: Codes, used: BoolArray, verified: BoolArray | None, shares: tuple[float, float], seed: int
+) -> tuple[BoolArray, BoolArray]:
+    """Items for validation, and others for the calibration of sets; the rest are trained on.
+
+    Raises
+    ------
+    BadInput
+        If the shares leave nothing to train on.
+    """
+    for name, share in zip(("validation_fraction", "calibration_fraction"), shares, strict=True):
+        if not 0 <= share < 1:
+            raise BadInput(f"{name} is {share!r}. Give a number from 0 to below 1.")
+    if sum(shares) >= 1:
+        raise BadInput("validation_fraction and calibration_fraction leave nothing to train on. Give less than 1 together.")
+    held = held_out(given, used, verified, shares[0], seed)
+    return held, held_out(given, used & ~held, verified, shares[1] / (1 - shares[0]), seed + 1)
+
+
 def held_out(given: Codes, used: BoolArray, verified: BoolArray | None, share: float, seed: int) -> BoolArray:
     """Items for validation: labelled ones, classes alike, never the last of a class; verified ones are trained on."""
     held = np.zeros(len(given), bool)

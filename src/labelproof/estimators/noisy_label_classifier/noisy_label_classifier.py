@@ -11,6 +11,7 @@ from typing import Any, Self, cast
 import numpy as np
 import numpy.typing as npt
 import torch
+from scipy.special import softmax
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import Tags
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
@@ -20,8 +21,9 @@ from labelproof.data.dataset import Dataset
 from labelproof.data.encoding import ENCODERS, RawEncoder, kind_of, n_dims
 from labelproof.data.projection import Projection
 from labelproof.errors import BadInput
-from labelproof.estimators.noisy_label_classifier.items import Codes, check_two_classes, held_out, learned_noise, some_of
+from labelproof.estimators.noisy_label_classifier.items import Codes, check_two_classes, learned_noise, some_of, split_off
 from labelproof.estimators.noisy_label_classifier.state import KIND, identity_of, restore, state_of
+from labelproof.estimators.noisy_label_classifier.uncertainty import Uncertainty, calibrate
 from labelproof.methods import Method, Task, make_method
 from labelproof.networks import Backbone, InputShape, network_maker
 from labelproof.saving.saveable import Saveable, params_of
@@ -31,7 +33,7 @@ from labelproof.training.dynamics import error_probability_of
 from labelproof.training.history import History
 from labelproof.training.loop import fit
 from labelproof.training.options import Options
-from labelproof.training.temperature import entropy_of, fit_temperature
+from labelproof.training.temperature import fit_temperature
 from labelproof.training.trainable import TrainingData, predict_logits
 from labelproof.validation import UNLABELLED, AnyArray, ArrayLike, BoolArray, RandomState, accepts_seed, seed_from, take_rows
 from labelproof.validation.estimator_labels import coded_labels, has_gaps
@@ -44,7 +46,7 @@ LOOP_OPTIONS = (
 
 
 @accepts_seed
-class NoisyLabelClassifier(Saveable, ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+class NoisyLabelClassifier(Uncertainty, Saveable, ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     r"""A neural network trained on labels of which some are wrong, by any method of `labelproof.methods.METHODS`.
 
     Most methods model the given label z by a noise model on top of a classifier, ``p(z | x) = sum of p(z | y) p(y | x)``, or
@@ -77,6 +79,8 @@ class NoisyLabelClassifier(Saveable, ClassifierMixin, BaseEstimator):  # type: i
         a number says how strongly, 1 for a thousand pictures and 2 for a hundred. A callable takes and returns a batch (b, ...).
     validation_fraction : float in [0, 1), default=0.0
         Share of the labelled items that is not trained on, for ``patience`` and for the temperature.
+    calibration_fraction : float in [0, 1), default=0.0
+        Share of the labelled items that is kept for `predict_set`, and neither trained on nor used for anything else.
     patience : int, default=None
         Epochs without a better accuracy on these before training stops.
     random_state : int, RandomState instance or None, default=0
@@ -97,6 +101,8 @@ class NoisyLabelClassifier(Saveable, ClassifierMixin, BaseEstimator):  # type: i
         ``p(given | true)`` as the method has it.
     history_ : History
         Per item and epoch, in the order of the training items.
+    calibration_ : ConformalSets or None
+        Of the items that were kept for `predict_set`.
     temperature_ : float
         By which logits are divided; 1 without validation items.
     module_ : Method
@@ -149,6 +155,7 @@ class NoisyLabelClassifier(Saveable, ClassifierMixin, BaseEstimator):  # type: i
         clip_norm: float | None = None,
         augment: Augment = "auto",
         validation_fraction: float = 0.0,
+        calibration_fraction: float = 0.0,
         patience: int | None = None,
         random_state: RandomState = 0,
         accelerator: str = "auto",
@@ -169,6 +176,7 @@ class NoisyLabelClassifier(Saveable, ClassifierMixin, BaseEstimator):  # type: i
         self.clip_norm = clip_norm
         self.augment = augment
         self.validation_fraction = validation_fraction
+        self.calibration_fraction = calibration_fraction
         self.patience = patience
         self.random_state = random_state
         self.accelerator = accelerator
@@ -224,8 +232,8 @@ class NoisyLabelClassifier(Saveable, ClassifierMixin, BaseEstimator):  # type: i
         self.encoder_ = encoder.fit(X if used.all() else take_rows(X, np.flatnonzero(used)))
         if kind not in ("numbers", "raw") or not hasattr(self, "n_features_in_"):
             self.n_features_in_ = int(np.prod(self.encoder_.shape))
-        held = held_out(given, used, known, self.validation_fraction, self._seed)
-        rows = np.flatnonzero(used & ~held)
+        held, kept = split_off(given, used, known, (self.validation_fraction, self.calibration_fraction), self._seed)
+        rows = np.flatnonzero(used & ~held & ~kept)
         whole = TrainingData(
             torch.from_numpy(self.encoder_.transform(X)),
             torch.from_numpy(given),
@@ -236,6 +244,10 @@ class NoisyLabelClassifier(Saveable, ClassifierMixin, BaseEstimator):  # type: i
         self._train(method, options, some_of(whole, rows), validation)
         self.history_index_ = rows
         self._finish(method, given, rows, known, validation)
+        self.calibration_ = None
+        if kept.any():
+            logits = self._logits_of(whole.x[torch.from_numpy(kept)])
+            self.calibration_ = calibrate(softmax(logits, axis=1), given[kept], self.transition_)
         return self
 
     def _train(self, method: Method, options: Options, data: TrainingData, validation: TrainingData | None) -> None:
@@ -253,8 +265,6 @@ class NoisyLabelClassifier(Saveable, ClassifierMixin, BaseEstimator):  # type: i
             chosen["schedule"] = method.suggested.get("schedule", "one-cycle")
         if self.patience is not None and not self.validation_fraction:
             raise BadInput("patience needs items that are not trained on. Give validation_fraction, e.g. 0.1.")
-        if not 0 <= self.validation_fraction < 1:
-            raise BadInput(f"validation_fraction is {self.validation_fraction!r}. Give a number from 0 to below 1.")
         return Options(**chosen, seed=self._seed, logger=cast(Any, self.logger))
 
     def _checked(self, X: ArrayLike, y: ArrayLike | None) -> tuple[ArrayLike, Codes, str]:
@@ -324,25 +334,21 @@ class NoisyLabelClassifier(Saveable, ClassifierMixin, BaseEstimator):  # type: i
 
     def predict_proba(self, X: ArrayLike) -> npt.NDArray[np.float64]:
         """Probabilities of the true label, shape (n, k); rows sum to one."""
-        logits = self._logits(X)
-        exact = np.exp(logits - logits.max(axis=1, keepdims=True))
-        return np.asarray(exact / exact.sum(axis=1, keepdims=True))
+        return np.asarray(softmax(self._logits(X), axis=1))
 
     def predict(self, X: ArrayLike) -> AnyArray:
         """The most probable class of each item, shape (n,)."""
         best = self._logits(X).argmax(axis=1)
         return np.asarray(self.classes_[best])
 
-    def entropy(self, X: ArrayLike) -> npt.NDArray[np.float64]:
-        """Predictive entropy in nats, shape (n,), from 0 (sure) to log k."""
-        return entropy_of(self.predict_proba(X))
-
     def _logits(self, X: ArrayLike) -> npt.NDArray[np.float64]:
         check_is_fitted(self)
         X = X.x if isinstance(X, Dataset) else X
         if self.encoder_.kind in ("numbers", "raw") and n_dims(X) < 3:
             X = validate_data(self, X, reset=False)
-        encoded = torch.from_numpy(self.encoder_.transform(X))
+        return self._logits_of(torch.from_numpy(self.encoder_.transform(X)))
+
+    def _logits_of(self, encoded: torch.Tensor) -> npt.NDArray[np.float64]:
         if next(self.module_.network.parameters()).dtype == torch.float64:
             encoded = encoded.double()
         return np.asarray(predict_logits(self.module_, encoded).double().numpy() / self.temperature_)

@@ -10,6 +10,7 @@ from torch import nn
 from labelproof.data.encoding import ENCODERS
 from labelproof.data.projection import Projection
 from labelproof.methods import make_method
+from labelproof.noise.conformal import ConformalSets
 from labelproof.noise.transition import TransitionMatrix
 from labelproof.saving.saveable import columns_of, plain, plain_params, restore_columns
 from labelproof.saving.state import State
@@ -42,6 +43,8 @@ def state_of(model: NoisyLabelClassifier) -> State:
     second = getattr(model.module_, "second", None)
     found |= {} if second is None else arrays_of(second, "second")
     found |= {} if projection is None else {"projection/axes": projection.axes}
+    sets = model.calibration_
+    found |= {} if sets is None else {f"calibration/{name}": array for name, array in vars(sets).items()}
     found |= {"items/error_probability": model.error_probability_, "items/history_index": model.history_index_}
     return State(KIND, meta, found)
 
@@ -51,6 +54,7 @@ def identity_of(model: NoisyLabelClassifier) -> dict[str, object]:
     return {
         "method": model.method,
         "validation_fraction": model.validation_fraction,
+        **({"calibration_fraction": model.calibration_fraction} if model.calibration_fraction else {}),
         "classes": model.classes_.tolist(),
         "method_options": {name: plain(value) for name, value in sorted((model.method_options or {}).items())},
         "backbone": model.backbone if isinstance(model.backbone, str) else type(model.backbone).__name__,
@@ -82,5 +86,7 @@ def restore(model: NoisyLabelClassifier, state: State) -> None:
             network.load_state_dict(weights)
             setattr(method, name, network)
     model._settle(method.eval())
+    sets = state.of("calibration")
+    model.calibration_ = ConformalSets(**sets) if sets else None
     items = state.of("items")
     model.error_probability_, model.history_index_ = items["error_probability"], items["history_index"]

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from labelproof.auditing.findings import VERDICTS, Audit
+from labelproof.auditing.findings import Audit
+from labelproof.auditing.verdicts import VERDICTS
 from labelproof.data.dataset import Shown
 from labelproof.errors import LabelproofError
 from labelproof.report.page import Card, Exhibit, percent

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from labelproof.auditing.findings import VERDICTS, Audit
+from labelproof.auditing.findings import Audit
+from labelproof.auditing.verdicts import VERDICTS
 from labelproof.labels.tags import Tags
 from labelproof.noise.tag_rates import TagRates
 from labelproof.report.kinds.base import ReportPart, Show, exhibit_of

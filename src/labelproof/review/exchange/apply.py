@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from labelproof.auditing.findings import verdicts
+from labelproof.auditing.verdicts import verdicts
 from labelproof.data.readers import reader_of
 from labelproof.data.readers.base import Audited, Change
 from labelproof.errors import BadInput
@@ -104,7 +104,7 @@ def _decided(candidates: Candidates, outcomes: dict[int, Resolved], obvious: boo
     reviewed = len(decided)
     if obvious:
         error = candidates.error_probability
-        for rank, label in part.suggestions(int((verdicts(error) == "obvious").sum())):
+        for rank, label in part.suggestions(int((verdicts(error, part.error_rate().low) == "obvious").sum())):
             if rank not in outcomes:
                 decided[rank] = Change(label, f"obvious, {error[rank]:.1%} wrong; was {part.said(part.given(rank))}")
     return decided, Repaired(reviewed, emptied, len(decided) - reviewed)

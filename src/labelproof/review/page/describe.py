@@ -8,6 +8,7 @@ from labelproof.data.readers.base import Items
 from labelproof.errors import LabelproofError
 from labelproof.review.candidates import Candidates
 from labelproof.review.page.context import Context
+from labelproof.review.page.nearest import NearestItems
 from labelproof.validation import Json
 
 MOST_FIELDS = 200
@@ -43,6 +44,7 @@ class Describer:
         elif self._items is None and not self.problem:
             self.problem = "This audit was made of labels and probabilities alone, so items are shown by their ids."
         self.context = Context(candidates, self._items) if self._items is not None and candidates.part.similar else None
+        self._nearest = NearestItems(candidates)
 
     def item(self, rank: int) -> Json:
         """Everything of an item but its picture, which has an address of its own."""
@@ -56,14 +58,23 @@ class Describer:
         return described
 
     def similar(self, rank: int) -> dict[str, list[Json]]:
-        """Trusted items like this one, of its given and of its suggested class."""
+        """Trusted items like this one, of its given and of its suggested class, and the nearest ones, whatever they are labelled."""
         if self.context is None:
             return {}
         label = self.candidates.part.described(rank)
         codes = {name: label[name] for name in ("given", "suggested")}
         if codes["given"] == codes["suggested"]:
             del codes["suggested"]
-        return {
+        nearest = [
+            {
+                "rank": one.rank,
+                "label": self.candidates.part.given(one.rank),
+                "duplicate": one.duplicate,
+                **self._shown(one.rank, brief=True),
+            }
+            for one in self._nearest.of(rank)
+        ]
+        return {"nearest": nearest} | {
             name: [{"rank": other, **self._shown(other, brief=True)} for other in self.context.similar(rank, code)]
             for name, code in codes.items()
         }

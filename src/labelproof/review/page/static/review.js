@@ -369,6 +369,18 @@ function fieldsOf(fields) {
 
 const keyHint = (key) => (key ? element("kbd", { textContent: key, ariaHidden: "true" }) : null);
 
+const shownBriefly = (other) =>
+  other.picture
+    ? element("img", { src: pictureOf(other.rank), alt: `Item ${other.id ?? other.rank}`, loading: "lazy" })
+    : element("p", { textContent: other.text ?? (other.fields || []).map((field) => `${field.name}: ${field.value}`).join(" · ") });
+
+// What a nearest item was given, and whether it is a duplicate.
+function labelOf(other, item) {
+  if (other.label === undefined) return [];
+  const same = other.label === start.classes[item.given];
+  return [element("small", { className: same ? "same" : "unlike" }, other.label, other.duplicate ? " · copy" : "")];
+}
+
 async function showSimilar(item) {
   const place = $("similar");
   place.hidden = true;
@@ -376,18 +388,15 @@ async function showSimilar(item) {
   const found = await likeItem(item.rank);
   if (current !== item) return;
   const groups = [];
-  for (const [name, code] of [["given", item.given], ["suggested", item.suggested]]) {
+  const surely = (code) => ["Surely ", element("b", { textContent: start.classes[code] }), ", and most like this"];
+  for (const [name, heading] of [["given", surely(item.given)], ["suggested", surely(item.suggested)], ["nearest", ["Nearest items, as they are labelled"]]]) {
     const others = found[name] || [];
     if (!others.length) continue;
     const words = !others[0].picture;
     const list = element("ul", words ? { className: "words" } : {});
-    for (const other of words ? others.slice(0, 2) : others) {
-      const content = other.picture
-        ? element("img", { src: pictureOf(other.rank), alt: `Item ${other.id ?? other.rank}`, loading: "lazy" })
-        : element("p", { textContent: other.text ?? (other.fields || []).map((field) => `${field.name}: ${field.value}`).join(" · ") });
-      list.append(element("li", {}, content));
-    }
-    groups.push(element("div", {}, element("h3", {}, "Surely ", element("b", { textContent: start.classes[code] }), ", and most like this"), list));
+    const most = name === "nearest" ? 4 : 2;
+    for (const other of words ? others.slice(0, most) : others) list.append(element("li", {}, shownBriefly(other), ...labelOf(other, item)));
+    groups.push(element("div", { className: name }, element("h3", {}, ...heading), list));
   }
   place.replaceChildren(...groups);
   place.hidden = !groups.length;

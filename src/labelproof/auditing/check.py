@@ -1,0 +1,183 @@
+"""`check`: whether labels are good enough for what comes next, by limits that a pipeline sets."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from labelproof.auditing.audit import audit
+from labelproof.auditing.findings import ISSUES_FILE, Audit
+from labelproof.errors import BadInput
+from labelproof.saving.folders import SUMMARY
+from labelproof.validation import Json
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One limit, and what was found.
+
+    Attributes
+    ----------
+    name : str
+        ``error rate``, ``obvious errors`` or ``doubts``.
+    limit : float
+        The most that passes.
+    value : float
+        What is compared with it: the low end of the interval of the error rate, or a count.
+    text : str
+        For a person: what was found, and how it stands to the limit.
+    """
+
+    name: str
+    limit: float
+    value: float
+    text: str
+
+    @property
+    def passed(self) -> bool:
+        """Whether the value is within the limit."""
+        return self.value <= self.limit
+
+
+@dataclass(frozen=True)
+class Check:
+    """What `labelproof.check` found.
+
+    Attributes
+    ----------
+    audit : Audit
+    rules : tuple of Rule
+        One for each limit that was set.
+    """
+
+    audit: Audit
+    rules: tuple[Rule, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether every limit is kept."""
+        return all(rule.passed for rule in self.rules)
+
+    @property
+    def reasons(self) -> list[str]:
+        """Why it failed, a sentence for each limit that is not kept."""
+        return [rule.text for rule in self.rules if not rule.passed]
+
+    def to_json(self) -> Json:
+        """What ``labelproof check --json`` writes."""
+        return {
+            "passed": self.passed,
+            "reasons": self.reasons,
+            "rules": [
+                {"name": r.name, "passed": r.passed, "limit": r.limit, "value": r.value, "text": r.text} for r in self.rules
+            ],
+            "audit": self.audit.summary,
+        }
+
+
+def check(
+    labels: Any,
+    pred_probs: Any = None,
+    *,
+    max_error_rate: float | None = None,
+    max_obvious: int | None = None,
+    no_doubts: bool = False,
+    **options: Any,
+) -> Check:
+    """Audit labels, and say whether they keep the limits that are set.
+
+    The error rate fails where the low end of its 95 % interval is above the limit: where the data show that too many labels are
+    wrong, not where they merely leave it open.
+
+    Parameters
+    ----------
+    labels : Audit, path of an audit folder, or what `labelproof.audit` takes
+    pred_probs : array-like, optional
+        See `labelproof.audit`.
+    max_error_rate : float in [0, 1], optional
+        The share of wrong labels that is tolerated.
+    max_obvious : int, optional
+        The number of obvious errors that is tolerated.
+    no_doubts : bool, default=False
+        Whether any doubt about the figures fails.
+    **options
+        Of `labelproof.audit`.
+
+    Returns
+    -------
+    Check
+        ``passed``, ``reasons`` and ``audit``.
+
+    Raises
+    ------
+    BadInput
+        If no limit is set, or the audit cannot be made.
+
+    Examples
+    --------
+    >>> import numpy as np, labelproof as lp
+    >>> true = np.arange(600) % 3
+    >>> noisy = lp.simulate.symmetric(true, 0.1, random_state=0)
+    >>> probs = np.where(np.eye(3, dtype=bool)[true], 0.9, 0.05)
+    >>> checked = lp.check(noisy.labels, probs, max_error_rate=0.05, max_obvious=100)
+    >>> checked.passed, len(checked.reasons)
+    (False, 1)
+    """
+    check_limits(max_error_rate, max_obvious, no_doubts)
+    found = _audit(labels, pred_probs, options)
+    rate, obvious, doubts = found.error_rate, found.counts["obvious"], found.doubts
+    rules = []
+    if max_error_rate is not None:
+        interval = f"{rate.estimate:.1%} (95 % interval {rate.low:.1%} to {rate.high:.1%})"
+        if rate.low > max_error_rate:
+            how = f"which is above {max_error_rate:.1%} even at its low end"
+        elif rate.high > max_error_rate:
+            how = f"which may be above {max_error_rate:.1%} or not: too little is known to fail it"
+        else:
+            how = f"which is at most {max_error_rate:.1%}"
+        rules.append(Rule("error rate", max_error_rate, rate.low, f"The estimated error rate is {interval}, {how}."))
+    if max_obvious is not None:
+        text = f"Obvious errors: {obvious:,}; at most {max_obvious:,} pass."
+        rules.append(Rule("obvious errors", max_obvious, obvious, text))
+    if no_doubts:
+        text = " ".join(doubt.text for doubt in doubts) if doubts else "Nothing makes the figures doubtful."
+        rules.append(Rule("doubts", 0, len(doubts), text))
+    return Check(found, tuple(rules))
+
+
+def is_audit_folder(path: str | os.PathLike[str]) -> bool:
+    """Whether a path looks like a folder that ``labelproof audit`` wrote."""
+    return (Path(path) / SUMMARY).is_file() and (Path(path) / ISSUES_FILE).is_file()
+
+
+def check_limits(max_error_rate: float | None, max_obvious: int | None, no_doubts: bool) -> None:
+    """Refuse limits that mean nothing, before any work is done.
+
+    Raises
+    ------
+    BadInput
+    """
+    if max_error_rate is None and max_obvious is None and not no_doubts:
+        raise BadInput(
+            "no limit is set, so nothing could fail. Give max_error_rate (--max-error-rate), max_obvious (--max-obvious) or "
+            "no_doubts (--no-doubts)."
+        )
+    if max_error_rate is not None and not 0 <= max_error_rate <= 1:
+        raise BadInput(f"max_error_rate is {max_error_rate!r}. Give a share from 0 to 1, e.g. 0.05 for 5 %.")
+    if max_obvious is not None and max_obvious < 0:
+        raise BadInput(f"max_obvious is {max_obvious!r}. Give a number of labels, 0 or more.")
+
+
+def _audit(labels: Any, pred_probs: Any, options: Json) -> Audit:
+    known = isinstance(labels, Audit)
+    if not known and not isinstance(labels, str | os.PathLike):
+        return audit(labels, pred_probs, **options)
+    if pred_probs is not None or options:
+        raise BadInput("pred_probs and options are of an audit that is made. This one exists already: leave them out.")
+    if known:
+        return labels  # type: ignore[no-any-return]
+    if not is_audit_folder(labels):
+        raise BadInput(f"{str(labels)!r} is no audit folder. Give one, or read a data file first: lp.read_file(path, label=…).")
+    return Audit.load(labels)

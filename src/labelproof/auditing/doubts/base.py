@@ -1,0 +1,49 @@
+"""A doubt: what makes the figures of an audit doubtful, with the evidence and what to do about it."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from labelproof.errors import LabelproofWarning
+from labelproof.validation import Json
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """One reason not to believe the figures as they are.
+
+    Attributes
+    ----------
+    kind : str
+        One of those in ``docs/believe.md``, such as ``columns in another order`` or ``a column equals the label``.
+    text : str
+        For a person: what was seen, and what to do.
+    evidence : dict
+        The numbers behind it, as JSON holds them.
+    serious : bool, default=False
+        Whether the error rate means nothing while it stands; otherwise some findings, or the width of the interval, are concerned.
+    """
+
+    kind: str
+    text: str
+    evidence: Json = field(default_factory=dict)
+    serious: bool = False
+
+
+class DoubtWarning(LabelproofWarning):
+    """The figures of an audit are doubtful; its ``doubts`` say why."""
+
+
+def say(doubts: Iterable[Doubt]) -> list[Doubt]:
+    """Warn of each doubt, serious ones first, and hand them on in that order."""
+    found = sorted(doubts, key=lambda doubt: not doubt.serious)
+    for doubt in found:
+        warnings.warn(doubt.text, DoubtWarning, stacklevel=3)
+    return found
+
+
+def some(values: Sequence[object], most: int = 12) -> str:
+    """The first of them, for a message."""
+    return ", ".join(str(value)[:60] for value in values[:most]) + (", …" if len(values) > most else "")

@@ -1,0 +1,115 @@
+"""Doubts that the items raise, whatever the model makes of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+import polars as pl
+
+from labelproof.auditing.doubts.base import Doubt
+from labelproof.auditing.duplicates import content_keys
+from labelproof.data.dataset import Dataset
+from labelproof.data.leaks import Leak
+from labelproof.validation import UNLABELLED
+
+UNLABELLED_SHARE = "most items have no label"
+EMPTY = "most items are empty"
+FEW_ITEMS = "few different items"
+CONTRADICTION = "copies with different labels"
+ACROSS_FOLDS = "copies may be on both sides of a fold"
+
+FEWEST = 20  # items
+MOST_EMPTY, LEAST_DIFFERENT, MOST_CONTRADICTED, MOST_COPIED = 0.5, 0.2, 0.2, 0.2  # shares of the items
+
+
+def of_data(dataset: Dataset, *, probs_given: bool) -> list[Doubt]:
+    """All of them.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    probs_given : bool
+        Whether the probabilities came with it, so that nobody knows what the folds were.
+    """
+    found = of_leaks(dataset.leaks)
+    if len(dataset) >= FEWEST and not dataset.labels.many_sites:
+        found += [*of_emptiness(dataset), *of_copies(dataset, probs_given=probs_given)]
+    return found
+
+
+def of_unlabelled(n: int, labelled: int) -> Iterator[Doubt]:
+    """More items without a label than with one."""
+    if n >= FEWEST and labelled < n / 2:
+        text = (
+            f"{n - labelled:,} of {n:,} items have no label and were not audited. If these are others than the labelled ones, what is said "
+            "of the labels does not hold for them."
+        )
+        yield Doubt(UNLABELLED_SHARE, text, {"items": n, "labelled": labelled})
+
+
+def of_leaks(leaks: Iterable[Leak]) -> list[Doubt]:
+    """Columns of a table that give the label away."""
+    return [
+        Doubt(f"a column {leak.kind}{'' if leak.kind == 'counts rows' else ' the label'}", leak.text,
+              {"column": leak.column, "left_out": leak.left_out, **leak.evidence},
+              serious=leak.kind == "equals" and not leak.left_out)
+        for leak in leaks
+    ]  # fmt: skip
+
+
+def of_emptiness(dataset: Dataset) -> Iterator[Doubt]:
+    """Texts without a letter, rows without a value, pictures of one colour."""
+    share = _empty(dataset)
+    if share > MOST_EMPTY:
+        text = (
+            f"{share:.0%} of the items are empty: there is nothing that a model could tell their labels from. Leave them out, or name the "
+            "column (or files) that hold what the labels are about."
+        )
+        yield Doubt(EMPTY, text, {"share": share}, serious=share > 0.9)
+
+
+def _empty(dataset: Dataset) -> float:
+    x = dataset.x
+    if dataset.kind == "text":
+        return float(np.mean([not any(map(str.isalnum, str(text))) for text in x]))
+    if isinstance(x, pl.DataFrame):
+        return x.filter(pl.all_horizontal(pl.all().is_null())).height / max(x.height, 1) if x.width else 1.0
+    if getattr(x, "ndim", 0) > 1 and isinstance(x, np.ndarray) and x.dtype != object:
+        flat = x.reshape(len(x), -1)
+        return float((flat == flat[:, :1]).all(axis=1).mean()) if flat.shape[1] > 1 else 0.0
+    return 0.0
+
+
+def of_copies(dataset: Dataset, *, probs_given: bool) -> Iterator[Doubt]:
+    """Items that stand there several times: so few different ones, with different labels, or in several folds."""
+    labelled = np.flatnonzero(dataset.given != UNLABELLED)
+    keys, given = content_keys(dataset.x, dataset.kind), dataset.given[labelled]
+    n = len(labelled)
+    if keys is None or n < FEWEST:
+        return
+    _, of, sizes = np.unique(keys[labelled], return_inverse=True, return_counts=True)
+    of, different = of.ravel(), len(sizes) / n
+    n_classes = int(given.max()) + 1
+    pair, together = np.unique(of.astype(np.int64) * n_classes + given, return_counts=True)
+    most = np.zeros(len(sizes), np.int64)
+    np.maximum.at(most, pair // n_classes, together)
+    odd = 1 - float(most.sum()) / n
+    if odd > MOST_CONTRADICTED:
+        text = (
+            f"{odd:.0%} of the labels are not the one that most copies of the same item have: nothing in the items can tell which is right. "
+            "Find out why the same item is there with several labels; the error rate cannot be estimated before."
+        )
+        yield Doubt(CONTRADICTION, text, {"odd": odd, "different_items": different}, serious=True)
+    if different < LEAST_DIFFERENT:
+        text = (
+            f"Only {len(sizes):,} of {n:,} labelled items are different ones. Copies of an item are never both learned from and tested on, so "
+            "there is little to learn. Audit the different items, or name the columns that tell them apart."
+        )
+        yield Doubt(FEW_ITEMS, text, {"different_items": different})
+    elif probs_given and 1 - different > MOST_COPIED:
+        text = (
+            f"{1 - different:.0%} of the items are copies of others. If copies were in different folds when the probabilities were made, the "
+            "model knew their labels, and errors hide. Keep copies in one fold, e.g. with GroupKFold, or let labelproof make the probabilities."
+        )
+        yield Doubt(ACROSS_FOLDS, text, {"copies": 1 - different})

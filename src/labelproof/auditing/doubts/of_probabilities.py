@@ -1,0 +1,216 @@
+"""Doubts that labels and probabilities raise by themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+from labelproof.auditing.doubts.base import Doubt, some
+from labelproof.validation import FloatArray, IntArray
+
+if TYPE_CHECKING:  # numba, which it brings, is 56 MB that a server of reviews has no use for
+    from labelproof.auditing.fold import Sample
+
+OTHER_ORDER = "columns in another order"
+NO_BETTER = "no better than the class frequencies"
+WORSE = "worse than chance"
+IN_SAMPLE = "probabilities look in-sample"
+NEVER_PREDICTED = "a class is never predicted"
+FEW_LABELS = "a class of few labels"
+ALIKE = "two classes that the model cannot tell apart"
+NOT_OF_OWN_MODELS = (OTHER_ORDER, IN_SAMPLE)  # what is made here is in order, and out of sample
+
+FEWEST = 20  # labels
+MOST_CLASSES = 1000
+BETTER = 0.25  # share of the labels by which another order of the columns must fit better
+PAIRS = 20_000  # of items of different labels, that are compared
+CHANCE_SD = 0.58  # of the share of pairs told apart by chance, times the root of the number of labels
+TOLD_APART, UPSIDE_DOWN = 0.53, 0.45  # shares of pairs, before chance is allowed for
+DIFFERS, ENOUGH = 0.005, 400  # share of labels that differ from the most probable class, of how many labels
+GAP, ABOVE_GAP, GAP_SHARE = (
+    (0.35, 0.5),
+    (0.5, 0.65),
+    0.05,
+)  # ranges of the probability of the given label that a forest fills so
+FEW, COMMON, COMMON_SHARE = 10, 30, 0.02  # labels of a class
+ALIKE_SHARE, ALIKE_PAIRS = 0.6, 20
+
+
+def of_probabilities(rows: Sample, classes: Sequence[object]) -> list[Doubt]:
+    """All of them.
+
+    Parameters
+    ----------
+    rows : Sample
+        Labelled rows.
+    classes : sequence of length k
+    """
+    n = len(rows.given)
+    order = of_columns(rows, classes)
+    if n < FEWEST:
+        return [*order, *of_few_labels(rows, classes)]
+    useless = [] if order else list(of_chance(rows))
+    if order or useless:
+        return [*order, *useless, *of_few_labels(rows, classes)]
+    return [*of_memory(rows), *of_few_labels(rows, classes), *of_never_predicted(rows, classes), *of_likeness(rows, classes)]
+
+
+def of_columns(rows: Sample, classes: Sequence[object]) -> list[Doubt]:
+    """Whether the columns of the probabilities match the labels far better in another order.
+
+    The order is the one under which most labels agree with the most probable class (the Hungarian algorithm on the counts of
+    given label and most probable column).
+    """
+    k, n = len(classes), len(rows.given)
+    if n < FEWEST or k > MOST_CLASSES:
+        return []
+    counts = np.bincount(rows.given * k + rows.probs.argmax(axis=1), minlength=k * k).reshape(k, k)
+    given, column = linear_sum_assignment(-counts)
+    now, best = float(np.trace(counts)) / n, float(counts[given, column].sum()) / n
+    if best < max(0.5, now + BETTER):
+        return []
+    class_of = dict(zip(column.tolist(), given.tolist(), strict=True))
+    order = [classes[class_of[j]] for j in range(k)]
+    mend = f"pass classes=[{some(order)}] (--classes)"
+    if (
+        list(classes) == list(range(k))
+        and counts[0].sum() == 0
+        and all(class_of[j] == j + 1 for j in range(k - 1) if counts[j + 1].any())
+    ):
+        order = list(range(1, k + 1))
+        mend = f"the labels count from 1: pass classes=[{some(order)}] (--classes)"
+    text = (
+        f"The columns of the probabilities match the labels far better in another order: {best:.0%} of the labels are then the "
+        f"most probable class, now {now:.0%}. If the columns stand for {some(order)}, {mend}."
+    )
+    return [Doubt(OTHER_ORDER, text, {"agree_now": now, "agree_best": best, "order": [str(c) for c in order]}, serious=True)]
+
+
+def of_chance(rows: Sample) -> Iterator[Doubt]:
+    """Whether the model tells items of different labels apart at all.
+
+    Of pairs of items with labels a and b, drawn at random: how often ``p_i(a) p_j(b) > p_i(b) p_j(a)``. Chance is one half, whatever the
+    class frequencies and however the probabilities are calibrated.
+    """
+    share = told_apart(rows.probs, rows.given)
+    if share is None:
+        return
+    slack, evidence = CHANCE_SD / np.sqrt(len(rows.given)), {"pairs_told_apart": share}
+    if share < UPSIDE_DOWN - 2 * slack:
+        text = (
+            f"The probabilities are worse than chance: of two items with different labels the model takes each for the other's class in "
+            f"{1 - share:.0%} of pairs. The error rate cannot be estimated. Check the order of rows and columns; in a cross-validation by "
+            "groups, whether each class is in several groups."
+        )
+        yield Doubt(WORSE, text, evidence, serious=True)
+    elif share < TOLD_APART + 2 * slack:
+        text = (
+            f"The probabilities say no more about the labels than the class frequencies do: of two items with different labels the "
+            f"model tells which is which in {share:.0%} of pairs, and chance in 50 %. The error rate cannot be estimated. Check that the rows of "
+            "labels and probabilities are in the same order; otherwise use a better model or features, or review a random sample."
+        )
+        yield Doubt(NO_BETTER, text, evidence, serious=True)
+
+
+def told_apart(probs: FloatArray, given: IntArray) -> float | None:
+    """The share of pairs of items with different labels that are told apart the right way round; ties count half."""
+    rng = np.random.default_rng(0)
+    a, b = rng.integers(0, len(given), (2, PAIRS))
+    differ = given[a] != given[b]
+    a, b = a[differ], b[differ]
+    if not len(a):
+        return None
+    logs = np.log(np.maximum(probs, 1e-12))
+    margin = logs[a, given[a]] + logs[b, given[b]] - logs[a, given[b]] - logs[b, given[a]]
+    return float((margin > 1e-9).mean() + 0.5 * (np.abs(margin) <= 1e-9).mean())
+
+
+def of_memory(rows: Sample) -> Iterator[Doubt]:
+    """Whether the model seems to have been trained on the labels that it predicts.
+
+    A model that saw them agrees with nearly all of them. In a forest that saw a label, most trees repeat it, so no given label has a
+    probability just below one half though many have one just above.
+    """
+    n = len(rows.given)
+    share = float((rows.probs.argmax(axis=1) != rows.given).mean())
+    if n < ENOUGH or share >= DIFFERS:
+        return
+    own = rows.probs[np.arange(n), rows.given]
+    below, above = (int(((own >= low) & (own < high)).sum()) for low, high in (GAP, ABOVE_GAP))
+    evidence = {"differ": share, "just_below_half": below, "just_above_half": above}
+    start = f"Only {share:.2%} of the labels differ from the most probable class. "
+    if above >= FEWEST and below <= GAP_SHARE * above:
+        text = (
+            f"{start}{above:,} labels have a probability just above one half and {below:,} just below, which is the mark of a forest that was "
+            "trained on these very labels. Pass out-of-sample probabilities, e.g. of cross_val_predict; labelproof makes them itself when "
+            "it is given the data."
+        )
+        yield Doubt(IN_SAMPLE, text, evidence, serious=True)
+        return
+    text = (
+        f"{start}Either nearly all labels are right, or the model was trained on these very labels, and then no error can be found. Check "
+        "that the probabilities are out-of-sample, e.g. of cross_val_predict."
+    )
+    yield Doubt(IN_SAMPLE, text, evidence)
+
+
+def of_few_labels(rows: Sample, classes: Sequence[object]) -> Iterator[Doubt]:
+    """Classes of fewer than ten labels, of all rows."""
+    counts = rows.given_counts
+    few = [classes[y] for y in np.flatnonzero((counts > 0) & (counts < FEW)).tolist()]
+    if few:
+        one = len(few) == 1
+        text = (
+            f"{'The class' if one else f'{len(few)} classes'} {some(few, 6)} {'has' if one else 'have'} fewer than {FEW} labels: a model hardly "
+            f"learns {'it' if one else 'them'}, so findings there mean little. Look at these labels by hand, or merge classes."
+        )
+        yield Doubt(FEW_LABELS, text, {"classes": [str(c) for c in few]})
+
+
+def of_never_predicted(rows: Sample, classes: Sequence[object]) -> Iterator[Doubt]:
+    """Classes with labels enough that are the most probable one of no item."""
+    k = len(classes)
+    counts = np.bincount(rows.given, minlength=k)
+    predicted = np.bincount(rows.probs.argmax(axis=1), minlength=k)
+    never = [
+        classes[y] for y in np.flatnonzero((counts >= max(COMMON, COMMON_SHARE * len(rows.given))) & (predicted == 0)).tolist()
+    ]
+    if never:
+        one = len(never) == 1
+        text = (
+            f"The model never predicts {'the class' if one else f'{len(never)} of the classes,'} {some(never, 6)}, so "
+            f"{'its' if one else 'their'} labels look wrong more often than they are, and none is suggested. Use a model that learns "
+            f"{'it' if one else 'them'}, e.g. with class weights, or leave {'it' if one else 'them'} out."
+        )
+        yield Doubt(NEVER_PREDICTED, text, {"classes": [str(c) for c in never]})
+
+
+def of_likeness(rows: Sample, classes: Sequence[object]) -> Iterator[Doubt]:
+    """Pairs of classes between which the model chooses as a coin does; of those that are most often taken for each other."""
+    k = len(classes)
+    if k > MOST_CLASSES:
+        return
+    counts = np.bincount(rows.given * k + rows.probs.argmax(axis=1), minlength=k * k).reshape(k, k)
+    sizes = counts.sum(axis=1)
+    both = (counts + counts.T) / np.maximum(np.add.outer(sizes, sizes), 1)
+    first, second = np.triu_indices(k, 1)
+    worst = np.argsort(-both[first, second], kind="stable")[:ALIKE_PAIRS]
+    found: list[tuple[str, str, float]] = []
+    for a, b in zip(first[worst], second[worst], strict=True):
+        own = np.flatnonzero((rows.given == a) | (rows.given == b))
+        if k == 2 or min(sizes[a], sizes[b]) < COMMON:
+            continue
+        share = told_apart(rows.probs[own], rows.given[own])
+        if share is not None and share < ALIKE_SHARE - CHANCE_SD / np.sqrt(len(own)):
+            found.append((str(classes[a]), str(classes[b]), share))
+    if found:
+        a_name, b_name, share = min(found, key=lambda pair: pair[2])
+        others = "" if len(found) == 1 else f" ({len(found)} such pairs in all)"
+        text = (
+            f"The model cannot tell “{a_name[:60]}” from “{b_name[:60]}”{others}: it tells two items of these classes apart in {share:.0%} of pairs, "
+            "and chance in 50 %. Labels of one that should be the other are not found. Merge the classes, or use a model that tells them apart."
+        )
+        yield Doubt(ALIKE, text, {"pairs": [list(pair) for pair in found]})
