@@ -19,7 +19,7 @@ from labelproof.auditing.findings import ErrorRate, Findings, read_summary
 from labelproof.auditing.kinds.base import error_rate_of
 from labelproof.auditing.kinds.classes import judged_from, known_noise, true_codes
 from labelproof.auditing.sharpness import Sharpness, read_sharpness
-from labelproof.auditing.verdicts import verdicts
+from labelproof.auditing.verdicts import lowered, verdicts
 from labelproof.labels.classes import Classes
 
 
@@ -44,7 +44,7 @@ def test_the_table_is_worst_first_and_complete(noisy_problem):
     assert table["error_probability"].is_between(0, 1).all()
     assert sorted(table["index"].to_list()) == list(range(600))
     assert all(i == f"item{n}" for n, i in table.select("index", "id").iter_rows())
-    assert set(table["verdict"].unique()) == {"obvious", "ok"}  # a clear case
+    assert {"obvious", "ok"} <= set(table["verdict"].unique())
     assert (table["given_label"].to_numpy() == labels[table["index"].to_numpy()]).all()
 
 
@@ -114,6 +114,22 @@ def test_obvious_is_the_longest_head_of_expected_precision():
     assert verdicts(np.array([])).to_list() == []
 
 
+def test_obvious_holds_at_the_lower_end_of_the_rate():
+    error = np.array([0.999, 0.99, 0.96, 0.9, 0.2, 0.1, 0.05])
+    lower = lowered(error, 0.3)
+    assert lower.mean() == pytest.approx(0.3, abs=1e-6)
+    shift = np.log(error / (1 - error)) - np.log(lower / (1 - lower))
+    assert np.allclose(shift, shift[0])  # log odds less one number
+    assert verdicts(error).to_list()[:3] == ["obvious"] * 3
+    head = int((np.cumsum(lower) / np.arange(1, 8) >= 0.95).sum())
+    assert 0 < head < 3
+    assert verdicts(error, 0.3).to_list() == ["obvious"] * head + ["possible"] * (4 - head) + ["ok"] * 3
+    assert "obvious" not in verdicts(error, 0.0).to_list()
+    assert verdicts(error, 0.9).to_list() == verdicts(error).to_list()
+    many = np.sort(np.random.default_rng(0).beta(0.2, 2, 100_000))[::-1]
+    assert lowered(many, 0.05).mean() == pytest.approx(0.05, abs=1e-4)
+
+
 def test_the_limits_of_the_verdicts():
     assert verdicts(np.array([0.95, 0.95, 0.5, 0.4999])).to_list() == ["obvious", "obvious", "possible", "ok"]
     assert verdicts(np.array([1.0, 0.8, 0.3])).to_list() == ["obvious", "possible", "ok"]
@@ -157,7 +173,7 @@ def test_a_table_of_findings_by_hand(tmp_path):
     )
     noise = lp.TransitionMatrix(np.eye(3), classes=["a", "b", "c"])
     ids = np.array(list("pxqryst"), dtype=object)
-    found = lp.Audit(labels, findings, noise, ErrorRate(0.5, 0.4, 0.6), ids, skipped=[("t", "broken")])
+    found = lp.Audit(labels, findings, noise, ErrorRate(0.5, 0.49, 0.6), ids, skipped=[("t", "broken")])
     assert found.issues["index"].to_list() == [2, 5, 0, 3]  # ties in the order of the input
     assert found.issues["id"].to_list() == ["q", "s", "p", "r"]
     assert found.issues["given_label"].to_list() == ["b", "a", "a", "b"]

@@ -86,7 +86,8 @@ def test_probabilities_are_heard_as_much_as_training():
         return p / (1 - p)
 
     both = np.sqrt(odds(error) * odds(other.error_probability[rows]))
-    found = lp.audit_dynamics(history, given, missing=[-1], pred_probs=probs)
+    with pytest.warns(lp.DoubtWarning, match="class frequencies"):
+        found = lp.audit_dynamics(history, given, missing=[-1], pred_probs=probs)
     fused = found.error_probability[rows]
     assert np.allclose(fused, both / (1 + both))
     theirs = other.suggested[rows].astype(int)

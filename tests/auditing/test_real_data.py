@@ -79,8 +79,8 @@ def test_text_with_ids(real_data, tmp_path):
     named = ("--label", "sentiment", "--text", "text", "--id", "id", "--encoder", "none")
     audit(path, *named, "--out", tmp_path / "audit")
     precision, recall = recovered(tmp_path / "audit", wrong)
-    assert precision >= 0.25  # three times as good as chance, with words alone
-    assert recall >= 0.5
+    assert precision >= 0.33, (precision, recall)  # more than three times as good as chance, with words alone
+    assert recall >= 0.25
     assert pl.read_parquet(tmp_path / "audit" / "issues.parquet")["id"].str.starts_with("mr").all()
 
 
@@ -126,4 +126,6 @@ def test_known_label_errors_rank_no_worse_than_by_self_confidence(real_data, nam
     found = lp.audit(labels, probs)
     own = average_precision_score(is_error, -probs[np.arange(len(labels)), labels])
     assert average_precision_score(is_error, found.error_probability) >= own - 0.01
-    assert abs(found.error_rate.estimate - is_error.mean()) < 0.03
+    assert found.error_rate.low <= is_error.mean() <= found.error_rate.high
+    obvious = (found.issues.sort("index")["verdict"] == "obvious").to_numpy()
+    assert is_error[obvious].sum() >= 0.95 * obvious.sum()

@@ -269,14 +269,9 @@ def fit_noise(
         `NoiseParams` to `Expected`, over all items.
     given_counts : ndarray, shape (k,)
         How often each class is given.
-    classes : sequence of length k
-    readings : sequence of Reading
-    strength : float, optional
     max_iter, tol
         EM stops when no entry of ``T`` changes by more than ``tol``, and no class weight by a share of ten times that.
     """
-    if strength is not None and not strength >= 0:
-        raise BadInput(f"strength is {strength!r}. Give a number of pseudo-items, 0 or more.")
     runs = [run_em(e_step, given_counts, reading, strength=strength, max_iter=max_iter, tol=tol) for reading in readings]
     return joined(runs, [reading.share for reading in readings], classes)
 
@@ -307,6 +302,8 @@ def run_em(
     tol: float = 2e-4,
 ) -> tuple[NoiseParams, Expected]:
     """EM under one reading of the classifier."""
+    if strength is not None and not strength >= 0:
+        raise BadInput(f"strength is {strength!r}. Give a number of pseudo-items, 0 or more.")
     frequency, power, ambiguity = given_counts / given_counts.sum(), reading.sharpness, reading.ambiguity
     systematic, weights = _prior_mean(frequency, _FIRST_ERROR_RATE), np.ones(len(frequency))
     pull = 100.0 if strength is None else strength
