@@ -52,7 +52,8 @@ def test_with_enough_reviews_the_rate_is_that_of_the_sample():
     found = work_out(candidates_of(error), queue, outcomes)
     plan = queue.sample_of(queue.rows)
     rate = estimate_error_rate(error, plan, wrong[plan.index])
-    assert (found.reviewed, found.wrong, found.from_reviews) == (60, wrong[queue.rows].sum(), True)
+    assert (found.reviewed, found.unreviewed) == (60, 240)
+    assert (found.wrong, found.from_reviews) == (wrong[queue.rows].sum(), True)
     assert found.error_rate == pytest.approx(rate)
     forecast = foretell(candidates_of(error), queue, queue.rows, wrong[queue.rows])
     by_sample, sd = rate.estimate * 300 - found.wrong, (rate.high - rate.low) / 3.92 * 300
@@ -95,7 +96,7 @@ def figures(reviewed=100, found=10.0, spread=2.0):
     ahead = np.arange(51)
     line = ahead / 50
     forecast = Forecast(ahead, found * line, (found - spread) * line, (found + spread) * line, 90.0, 20.0, 1233.4)
-    return Figures(reviewed, 5, ErrorRate(0.1, 0.0, 0.2), True, 1100.0, 1233.4, forecast)
+    return Figures(reviewed, 9000, 5, ErrorRate(0.1, 0.0, 0.2), True, 1100.0, 1233.4, forecast)
 
 
 @pytest.mark.parametrize(

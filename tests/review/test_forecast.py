@@ -82,10 +82,10 @@ def test_reviews_narrow_the_band_and_bring_it_to_the_truth():
     for made in (0, 50, 400):
         rows, rest = queue.rows[:made], queue.rows[made:]
         ahead = foretell(candidates, queue, rows, wrong[rows])
-        found, low, high = ahead.at(200)
+        _, low, high = ahead.at(200)
         assert low <= wrong[rest[:200]].sum() <= high
         assert wrong.sum() - wrong[rows].sum() < ahead.left_below
-        widths.append((high - low) / found)
+        widths.append(high - low)
         lefts.append(ahead.left_sd)
     assert widths[0] > widths[1] > widths[2]
     assert lefts[0] > lefts[1] > lefts[2]

@@ -37,8 +37,10 @@ class Figures:
     ----------
     reviewed : int
         Items of which the truth is known.
+    unreviewed : int
+        The others.
     wrong : int
-        Of these, with a wrong label.
+        Of those reviewed, with a wrong label.
     error_rate : ErrorRate
         Of all labels.
     from_reviews : bool
@@ -50,6 +52,7 @@ class Figures:
     """
 
     reviewed: int
+    unreviewed: int
     wrong: int
     error_rate: ErrorRate
     from_reviews: bool
@@ -75,7 +78,7 @@ class Figures:
     @property
     def stop_rule(self) -> str:
         """How many wrong labels stay behind if the review ends here."""
-        if not self.forecast.reviews[-1]:
+        if self.unreviewed == 0:
             return "No label is left to review."
         most = math.floor(self.left_below) + 1
         return f"With 95 % confidence fewer than {most:,} wrong labels remain (about {self.errors_left:,.0f} expected)."
@@ -131,6 +134,7 @@ def work_out(
         errors_left, left_below = _with_sample(forecast, rate, len(candidates), int(wrong.sum()))
     return Figures(
         reviewed=len(ranks),
+        unreviewed=len(candidates) - len(ranks),
         wrong=int(wrong.sum()),
         error_rate=rate,
         from_reviews=from_reviews,
