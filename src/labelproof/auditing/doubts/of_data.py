@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from labelproof.auditing.doubts.base import Doubt
-from labelproof.auditing.duplicates import content_keys
+from labelproof.auditing.duplicates import MOST_COPIES, content_keys
 from labelproof.data.dataset import Dataset
 from labelproof.data.leaks import Leak
 from labelproof.validation import UNLABELLED
@@ -20,6 +20,7 @@ CONTRADICTION = "copies with different labels"
 ACROSS_FOLDS = "copies may be on both sides of a fold"
 
 FEWEST = 20  # items
+FEWEST_COLUMNS = 8  # of numbers, from which on equal rows are copies
 MOST_EMPTY, LEAST_DIFFERENT, MOST_CONTRADICTED, MOST_COPIED = 0.5, 0.2, 0.2, 0.2  # shares of the items
 
 
@@ -34,7 +35,7 @@ def of_data(dataset: Dataset, *, probs_given: bool) -> list[Doubt]:
     """
     found = of_leaks(dataset.leaks)
     if len(dataset) >= FEWEST and not dataset.labels.many_sites:
-        found += [*of_emptiness(dataset), *of_copies(dataset, probs_given=probs_given)]
+        found += list(of_emptiness(dataset)) or list(of_copies(dataset, probs_given=probs_given))
     return found
 
 
@@ -82,7 +83,13 @@ def _empty(dataset: Dataset) -> float:
 
 
 def of_copies(dataset: Dataset, *, probs_given: bool) -> Iterator[Doubt]:
-    """Items that stand there several times: so few different ones, with different labels, or in several folds."""
+    """Items that stand there several times: so few different ones, with different labels, or in several folds.
+
+    Rows of a table with few columns may well be equal without being copies, so these are let be; and what is there more than 20 times is
+    a value that recurs.
+    """
+    if dataset.kind == "table" or (getattr(dataset.x, "ndim", 1) == 2 and dataset.x.shape[1] < FEWEST_COLUMNS):
+        return
     labelled = np.flatnonzero(dataset.given != UNLABELLED)
     keys, given = content_keys(dataset.x, dataset.kind), dataset.given[labelled]
     n = len(labelled)
@@ -94,7 +101,7 @@ def of_copies(dataset: Dataset, *, probs_given: bool) -> Iterator[Doubt]:
     pair, together = np.unique(of.astype(np.int64) * n_classes + given, return_counts=True)
     most = np.zeros(len(sizes), np.int64)
     np.maximum.at(most, pair // n_classes, together)
-    odd = 1 - float(most.sum()) / n
+    odd = float((sizes - most)[sizes <= MOST_COPIES].sum()) / n
     if odd > MOST_CONTRADICTED:
         text = (
             f"{odd:.0%} of the labels are not the one that most copies of the same item have: nothing in the items can tell which is right. "
