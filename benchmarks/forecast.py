@@ -8,6 +8,7 @@ which is what the page told before.
 
 from __future__ import annotations
 
+import warnings
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,7 +26,7 @@ from audit_quality import SETS
 from labelproof.auditing.calibrate import fit_calibration
 from labelproof.review.candidates import Candidates
 from labelproof.review.plan.figures import work_out
-from labelproof.review.plan.queue import Queue, make_queue
+from labelproof.review.plan.queue import make_queue
 from labelproof.review.plan.resolve import Resolved
 
 BUDGETS, DECISIONS = (50, 200, 1000), (0, 20, 100)
@@ -90,7 +91,8 @@ def cases(one: Problem, seed: int) -> Iterator[dict[str, Any]]:
     for made in DECISIONS:
         rows, rest = whole.rows[:made], whole.rows[made:]
         outcomes = {
-            int(rank): Resolved(None if wrong[rank] else candidates.part.given(int(rank)), 1, ("simulated",), True) for rank in rows
+            int(rank): Resolved(None if wrong[rank] else candidates.part.given(int(rank)), 1, ("simulated",), True)
+            for rank in rows
         }
         figures = work_out(candidates, whole.up_to(made + BUDGETS[0]), outcomes, ahead=whole)
         chances = fit_calibration(error[rows], wrong[rows])(error[rest]) if made else error[rest]
@@ -115,6 +117,7 @@ def cases(one: Problem, seed: int) -> Iterator[dict[str, Any]]:
 
 
 def main() -> None:
+    warnings.simplefilter("ignore", lp.DoubtWarning)
     found: dict[tuple[str, int, int], list[dict[str, Any]]] = defaultdict(list)
     for problems in (public(), simulated()):
         for seed, one in enumerate(problems):
@@ -122,7 +125,9 @@ def main() -> None:
                 found[case["set"], case["decisions"], case["budget"]].append(case)
     rows = []
     for (name, made, budget), own in found.items():
-        means = {key: float(np.mean([case[key] for case in own])) for key in own[0] if key not in ("set", "decisions", "budget")}
+        means = {
+            key: float(np.mean([case[key] for case in own])) for key in own[0] if key not in ("set", "decisions", "budget")
+        }
         rows.append({"set": name, "decisions": made, "budget": budget, "cases": len(own), **means})
     publish(
         "forecast",

@@ -8,6 +8,7 @@ the worlds, by EM: the curve of a world is known as well as its items tell. No s
 from __future__ import annotations
 
 import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -58,6 +59,7 @@ def learn(data: Data) -> tuple[np.ndarray, np.ndarray]:
 
 
 def main() -> None:
+    warnings.simplefilter("ignore", lp.DoubtWarning)
     data = audits(Path(sys.argv[1]))
     mean, covariance = learn(data)
     np.savez(LEARNED, mean=mean, covariance=covariance, worlds=len(data))

@@ -56,11 +56,15 @@ def test_with_enough_reviews_the_rate_is_that_of_the_sample():
     assert (found.wrong, found.from_reviews) == (wrong[queue.rows].sum(), True)
     assert found.error_rate == pytest.approx(rate)
     forecast = foretell(candidates_of(error), queue, queue.rows, wrong[queue.rows])
-    by_sample, sd = rate.estimate * 300 - found.wrong, (rate.high - rate.low) / 3.92 * 300
-    assert min(by_sample, forecast.left) <= found.errors_left <= max(by_sample, forecast.left)
-    assert abs(found.errors_left - by_sample) < abs(forecast.left - by_sample) * sd**2 / forecast.left_sd**2
-    upper = by_sample + 1.645 / 1.96 * (rate.high - rate.estimate) * 300
-    assert found.left_below == pytest.approx(min(upper, forecast.left_below))
+    sd = (rate.high - rate.low) / 3.92 * 300
+    weight = forecast.left_sd**2 / (forecast.left_sd**2 + sd**2)
+    assert 0 < weight < 1
+    upper = rate.estimate + 1.645 / 1.96 * (rate.high - rate.estimate)
+    for value, share, foretold in (
+        (found.errors_left, rate.estimate, forecast.left),
+        (found.left_below, upper, forecast.left_below),
+    ):
+        assert value == pytest.approx(weight * (share * 300 - found.wrong) + (1 - weight) * foretold)
     assert found.stop_rule.startswith(f"With 95 % confidence fewer than {int(found.left_below) + 1} wrong labels remain")
 
 

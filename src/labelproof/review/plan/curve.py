@@ -17,8 +17,7 @@ from labelproof.validation import BoolArray, FloatArray
 Floats = npt.NDArray[np.float64]
 KNOTS = np.array([-9.0, -6.5, -4.5, -3.0, -1.5, 0.0, 1.5, 3.0, 4.5, 6.5, 9.0])  # logits of error probabilities
 LEARNED = Path(__file__).with_name("curve.npz")  # of simulated audits, by benchmarks/forecast_prior.py
-WIDER = 1.3  # times the audit's interval, of which an end lies so far from the estimate …
-LEAST_SD = 0.3  # … and no nearer than this, in logits
+LEAST_SD = 0.3  # in logits, of an audit's error rate: some kinds of label have intervals of their sampling alone
 EXTREME_RATE = 1e-4
 BINS = 300
 STEPS = 40
@@ -122,7 +121,7 @@ def fit_curve(error_probability: FloatArray, is_error: BoolArray, every: Binned,
         if gained < 1e-8:
             break
     covariance = np.linalg.inv(target.slopes(at)[1])
-    return Curve(at, np.linalg.cholesky((covariance + covariance.T) / 2))
+    return Curve(at, np.asarray(np.linalg.cholesky((covariance + covariance.T) / 2), np.float64))
 
 
 class _Target:
@@ -161,7 +160,7 @@ class _Target:
         implied = float(np.clip(share @ chance, EXTREME_RATE, 1 - EXTREME_RATE))
         estimate, low, high = self._rate
         off = float(logit(implied)) - estimate
-        sd = max(LEAST_SD, WIDER * abs((high if off > 0 else low) - estimate) / 1.96)
+        sd = max(LEAST_SD, abs((high if off > 0 else low) - estimate) / 1.96)
         slope = (share * chance * (1 - chance)) @ self.every.places / (implied * (1 - implied))
         return off / sd, np.asarray(slope / sd)
 

@@ -110,9 +110,8 @@ def work_out(
 ) -> Figures:
     """The figures of an audit of which some items are settled.
 
-    What is to come is foretold by `labelproof.review.plan.forecast.foretell`. The number of wrong labels that remain has two upper
-    ends, one of the forecast and, where the error rate is known from reviews, one of their random sample: the lower one holds. Their expected
-    number is the mean of both, weighed by their precision.
+    What is to come is foretold by `labelproof.review.plan.forecast.foretell`. The number of wrong labels that remain and its upper end are
+    those of the forecast and, where the error rate is known from reviews, of their random sample, weighed by their precision.
 
     Parameters
     ----------
@@ -145,12 +144,18 @@ def work_out(
 
 
 def _with_sample(forecast: Forecast, rate: ErrorRate, n: int, found: int) -> tuple[float, float]:
-    """Wrong labels left by forecast and random sample, each weighing what its variance leaves it; and the lower upper end."""
-    by_sample, sd = rate.estimate * n - found, max(1.0, (rate.high - rate.low) / 3.92 * n)
+    """Wrong labels left and their upper end by forecast and random sample, each weighing what its variance leaves it.
+
+    Both rest on the same reviews, so the upper end is no nearer for there being two.
+    """
+    sd = max(1.0, (rate.high - rate.low) / 3.92 * n)
     weight = forecast.left_sd**2 / (forecast.left_sd**2 + sd**2)
-    left = max(0.0, weight * by_sample + (1 - weight) * forecast.left)
-    upper = by_sample + ONE_SIDED * (rate.high - rate.estimate) * n
-    return left, max(left, min(forecast.left_below, upper))
+    upper = rate.estimate + ONE_SIDED * (rate.high - rate.estimate)
+    left, below = (
+        max(0.0, weight * (share * n - found) + (1 - weight) * foretold)
+        for share, foretold in ((rate.estimate, forecast.left), (upper, forecast.left_below))
+    )
+    return left, below
 
 
 def class_rates(candidates: Candidates, queue: Queue, outcomes: Outcomes) -> list[Json]:

@@ -172,10 +172,12 @@ def foretell(
     typical = curve.chances(error)
     together = np.bincount(given, typical * (1 - typical) * unseen)  # wrong labels of a class for one logit more
     remain = _remaining(drawn, left, CLASS_SD**2 * float(together @ together), rng)
+    low, high = np.quantile(found, [LOW, HIGH], axis=0)
     return Forecast(
-        np.concatenate([[0], reviews[: len(rows)]]),
-        found.mean(axis=0),
-        *np.quantile(found, [LOW, HIGH], axis=0),
+        reviews=np.concatenate([[0], reviews[: len(rows)]]),
+        found=found.mean(axis=0),
+        low=low,
+        high=high,
         left=float(remain.mean()),
         left_sd=float(remain.std()),
         left_below=float(np.quantile(remain, HIGH)),
@@ -202,4 +204,4 @@ def _remaining(drawn: Floats, left: Binned, shared: float, rng: np.random.Genera
     """Wrong labels among the items not reviewed in each draw, shape (draws,); ``shared``: the variance by the classes' effects."""
     chance = expit(drawn @ left.places.T)  # (draws, b)
     expected, alone = chance @ left.counts, (chance * (1 - chance)) @ left.counts
-    return np.clip(expected + np.sqrt(alone + shared) * rng.standard_normal(len(drawn)), 0, left.counts.sum())
+    return np.asarray(np.clip(expected + np.sqrt(alone + shared) * rng.standard_normal(len(drawn)), 0, left.counts.sum()))

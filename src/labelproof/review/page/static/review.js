@@ -546,7 +546,7 @@ function showForecast({ outlook, forecast }) {
   drawCurve("ahead", forecast.map((point) => ({ at: point.reviews, value: point.found, ...point })), {
     most: Math.max(1, last.high) * 1.05,
     height: (most) => Math.floor(most).toLocaleString(),
-    width: (end) => `found by ${end.toLocaleString()} more`,
+    width: (end) => `wrong labels found by ${end.toLocaleString()} more reviews`,
   });
 }
 
