@@ -36,7 +36,7 @@ GAP, ABOVE_GAP, GAP_SHARE = (
     0.05,
 )  # ranges of the probability of the given label that a forest fills so
 FEW, COMMON, COMMON_SHARE = 10, 30, 0.02  # labels of a class
-ALIKE_SHARE, ALIKE_PAIRS = 0.6, 20
+ALIKE_SHARE, ALIKE_PAIRS, FEWER_PAIRS = 0.6, 8, 4_000
 
 
 def of_probabilities(rows: Sample, classes: Sequence[object]) -> list[Doubt]:
@@ -48,17 +48,17 @@ def of_probabilities(rows: Sample, classes: Sequence[object]) -> list[Doubt]:
         Labelled rows.
     classes : sequence of length k
     """
-    n = len(rows.given)
-    order = of_columns(rows, classes)
-    if n < FEWEST:
-        return [*order, *of_few_labels(rows, classes)]
-    useless = [] if order else list(of_chance(rows))
-    if order or useless:
-        return [*order, *useless, *of_few_labels(rows, classes)]
-    return [*of_memory(rows), *of_few_labels(rows, classes), *of_never_predicted(rows, classes), *of_likeness(rows, classes)]
+    best = rows.probs.argmax(axis=1)
+    few = list(of_few_labels(rows, classes))
+    if len(rows.given) < FEWEST:
+        return few
+    useless = of_columns(rows, classes, best) or list(of_chance(rows))
+    if useless:
+        return [*useless, *few]
+    return [*of_memory(rows, best), *few, *of_never_predicted(rows, classes, best), *of_likeness(rows, classes, best)]
 
 
-def of_columns(rows: Sample, classes: Sequence[object]) -> list[Doubt]:
+def of_columns(rows: Sample, classes: Sequence[object], best: IntArray) -> list[Doubt]:
     """Whether the columns of the probabilities match the labels far better in another order.
 
     The order is the one under which most labels agree with the most probable class (the Hungarian algorithm on the counts of
@@ -67,10 +67,10 @@ def of_columns(rows: Sample, classes: Sequence[object]) -> list[Doubt]:
     k, n = len(classes), len(rows.given)
     if n < FEWEST or k > MOST_CLASSES:
         return []
-    counts = np.bincount(rows.given * k + rows.probs.argmax(axis=1), minlength=k * k).reshape(k, k)
+    counts = np.bincount(rows.given * k + best, minlength=k * k).reshape(k, k)
     given, column = linear_sum_assignment(-counts)
-    now, best = float(np.trace(counts)) / n, float(counts[given, column].sum()) / n
-    if best < max(0.5, now + BETTER):
+    now, then = float(np.trace(counts)) / n, float(counts[given, column].sum()) / n
+    if then < max(0.5, now + BETTER):
         return []
     class_of = dict(zip(column.tolist(), given.tolist(), strict=True))
     order = [classes[class_of[j]] for j in range(k)]
@@ -83,10 +83,10 @@ def of_columns(rows: Sample, classes: Sequence[object]) -> list[Doubt]:
         order = list(range(1, k + 1))
         mend = f"the labels count from 1: pass classes=[{some(order)}] (--classes)"
     text = (
-        f"The columns of the probabilities match the labels far better in another order: {best:.0%} of the labels are then the "
+        f"The columns of the probabilities match the labels far better in another order: {then:.0%} of the labels are then the "
         f"most probable class, now {now:.0%}. If the columns stand for {some(order)}, {mend}."
     )
-    return [Doubt(OTHER_ORDER, text, {"agree_now": now, "agree_best": best, "order": [str(c) for c in order]}, serious=True)]
+    return [Doubt(OTHER_ORDER, text, {"agree_now": now, "agree_best": then, "order": [str(c) for c in order]}, serious=True)]
 
 
 def of_chance(rows: Sample) -> Iterator[Doubt]:
@@ -115,27 +115,29 @@ def of_chance(rows: Sample) -> Iterator[Doubt]:
         yield Doubt(NO_BETTER, text, evidence, serious=True)
 
 
-def told_apart(probs: FloatArray, given: IntArray) -> float | None:
+def told_apart(probs: FloatArray, given: IntArray, pairs: int = PAIRS) -> float | None:
     """The share of pairs of items with different labels that are told apart the right way round; ties count half."""
     rng = np.random.default_rng(0)
-    a, b = rng.integers(0, len(given), (2, PAIRS))
+    a, b = rng.integers(0, len(given), (2, pairs))
     differ = given[a] != given[b]
     a, b = a[differ], b[differ]
     if not len(a):
         return None
-    logs = np.log(np.maximum(probs, 1e-12))
-    margin = logs[a, given[a]] + logs[b, given[b]] - logs[a, given[b]] - logs[b, given[a]]
+    right, wrong = ((a, given[a]), (b, given[b])), ((a, given[b]), (b, given[a]))
+    margin = sum(np.log(np.maximum(probs[at], 1e-12)) for at in right) - sum(
+        np.log(np.maximum(probs[at], 1e-12)) for at in wrong
+    )
     return float((margin > 1e-9).mean() + 0.5 * (np.abs(margin) <= 1e-9).mean())
 
 
-def of_memory(rows: Sample) -> Iterator[Doubt]:
+def of_memory(rows: Sample, best: IntArray) -> Iterator[Doubt]:
     """Whether the model seems to have been trained on the labels that it predicts.
 
     A model that saw them agrees with nearly all of them. In a forest that saw a label, most trees repeat it, so no given label has a
     probability just below one half though many have one just above.
     """
     n = len(rows.given)
-    share = float((rows.probs.argmax(axis=1) != rows.given).mean())
+    share = float((best != rows.given).mean())
     if n < ENOUGH or share >= DIFFERS:
         return
     own = rows.probs[np.arange(n), rows.given]
@@ -170,11 +172,11 @@ def of_few_labels(rows: Sample, classes: Sequence[object]) -> Iterator[Doubt]:
         yield Doubt(FEW_LABELS, text, {"classes": [str(c) for c in few]})
 
 
-def of_never_predicted(rows: Sample, classes: Sequence[object]) -> Iterator[Doubt]:
+def of_never_predicted(rows: Sample, classes: Sequence[object], best: IntArray) -> Iterator[Doubt]:
     """Classes with labels enough that are the most probable one of no item."""
     k = len(classes)
     counts = np.bincount(rows.given, minlength=k)
-    predicted = np.bincount(rows.probs.argmax(axis=1), minlength=k)
+    predicted = np.bincount(best, minlength=k)
     never = [
         classes[y] for y in np.flatnonzero((counts >= max(COMMON, COMMON_SHARE * len(rows.given))) & (predicted == 0)).tolist()
     ]
@@ -188,22 +190,22 @@ def of_never_predicted(rows: Sample, classes: Sequence[object]) -> Iterator[Doub
         yield Doubt(NEVER_PREDICTED, text, {"classes": [str(c) for c in never]})
 
 
-def of_likeness(rows: Sample, classes: Sequence[object]) -> Iterator[Doubt]:
+def of_likeness(rows: Sample, classes: Sequence[object], best: IntArray) -> Iterator[Doubt]:
     """Pairs of classes between which the model chooses as a coin does; of those that are most often taken for each other."""
     k = len(classes)
-    if k > MOST_CLASSES:
+    if not 2 < k <= MOST_CLASSES:
         return
-    counts = np.bincount(rows.given * k + rows.probs.argmax(axis=1), minlength=k * k).reshape(k, k)
+    counts = np.bincount(rows.given * k + best, minlength=k * k).reshape(k, k)
     sizes = counts.sum(axis=1)
     both = (counts + counts.T) / np.maximum(np.add.outer(sizes, sizes), 1)
     first, second = np.triu_indices(k, 1)
     worst = np.argsort(-both[first, second], kind="stable")[:ALIKE_PAIRS]
     found: list[tuple[str, str, float]] = []
     for a, b in zip(first[worst], second[worst], strict=True):
-        own = np.flatnonzero((rows.given == a) | (rows.given == b))
-        if k == 2 or min(sizes[a], sizes[b]) < COMMON:
+        if min(sizes[a], sizes[b]) < COMMON:
             continue
-        share = told_apart(rows.probs[own], rows.given[own])
+        own = np.flatnonzero((rows.given == a) | (rows.given == b))
+        share = told_apart(rows.probs[own], rows.given[own], FEWER_PAIRS)
         if share is not None and share < ALIKE_SHARE - CHANCE_SD / np.sqrt(len(own)):
             found.append((str(classes[a]), str(classes[b]), share))
     if found:
