@@ -1,8 +1,8 @@
 """Forecasts of simulated reviews beside what was found: how often the band holds, how wide it is, and whether the stop rule holds.
 
 Reviews by the default queue where the truth is known: the four sets of ``label_errors.npz``, whole and in samples of 500 to 5,000, and
-simulated noise on digits and on Gaussian clusters with a cross-validated logistic regression. None of them took part in learning the
-prior (``forecast_prior.py``). Beside it the expected finds of `labelproof.auditing.calibrate` alone, with the band of independent items,
+simulated noise on digits and on Gaussian clusters with a cross-validated logistic regression. None of the four took part in learning
+the prior (``forecast_prior.py``), whose worlds have digits and clusters with noise and models of their own. Beside it the expected finds of `labelproof.auditing.calibrate` alone, with the band of independent items,
 which is what the page told before.
 """
 

@@ -21,6 +21,7 @@ from labelproof.validation import Json
 
 STALE_SECONDS = 2.0  # age at which what is slow to work out is worked out again
 SMALL = 50_000  # items whose figures are quick
+FEW = 500  # reviewed items whose reviewers are quickly compared
 CURVE_POINTS = 12
 LOOK_AHEAD = 256
 T = TypeVar("T")
@@ -71,8 +72,8 @@ class ReviewSession:
         self._fits = known_class(candidates)
         self._lock = threading.Lock()
         self._curve: list[dict[str, float]] | None = None
-        self._figures = _Cached(self._work_out, STALE_SECONDS if len(candidates) > SMALL else 0.0)
-        self._people = _Cached(lambda: people(self.decisions), STALE_SECONDS)
+        self._figures = _Cached(self._work_out, lambda: len(candidates) > SMALL)
+        self._people = _Cached(lambda: people(self.decisions), lambda: len(self._standing) > FEW)
         self.sync()
 
     def renewed(self) -> ReviewSession:
@@ -198,7 +199,7 @@ class ReviewSession:
         return self._figures.at(self._place[0])
 
     def people(self) -> Json:
-        """`labelproof.review.plan.figures.people` of the decisions, as of at most two seconds ago."""
+        """`labelproof.review.plan.figures.people` of the decisions, as of at most two seconds ago once there are many."""
         return self._people.at(self._place[0])
 
     @property
@@ -236,10 +237,10 @@ class ReviewSession:
 
 
 class _Cached(Generic[T]):
-    """A value worked out again when the log has grown, but not more often than every so many seconds."""
+    """A value worked out again when the log has grown; while that is slow, not more often than every two seconds."""
 
-    def __init__(self, make: Callable[[], T], patience: float) -> None:
-        self._make, self._patience = make, patience
+    def __init__(self, make: Callable[[], T], is_slow: Callable[[], bool]) -> None:
+        self._make, self._is_slow = make, is_slow
         self._lock = threading.Lock()
         self._value: T | None = None
         self._age = 0.0
@@ -248,7 +249,8 @@ class _Cached(Generic[T]):
     def at(self, seq: int) -> T:
         """The value, as of a place in the log or a little before."""
         with self._lock:
-            if self._value is None or (seq != self.made_at and time.monotonic() - self._age >= self._patience):
+            patience = STALE_SECONDS if self._is_slow() else 0.0
+            if self._value is None or (seq != self.made_at and time.monotonic() - self._age >= patience):
                 self._value = self._make()
                 self.made_at, self._age = seq, time.monotonic()
             return self._value
