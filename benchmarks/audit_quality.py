@@ -57,17 +57,23 @@ def main() -> None:
     for name in SETS:
         probs, labels, wrong = data[f"{name}.pred_probs"], data[f"{name}.labels"].astype(int), data[f"{name}.is_error"]
         found = lp.audit(labels, probs)
-        ours = found.error_probability
+        ours, verdict = found.error_probability, found.issues.sort("index")["verdict"]
         rows.append(
             {
                 "set": name,
                 "method": "labelproof",
                 "AP": average_precision_score(wrong, ours),
                 "AUROC": roc_auc_score(wrong, ours),
-                "F1": f1((found.issues.sort("index")["verdict"] != "ok").to_numpy(), wrong),
+                "F1": f1((verdict != "ok").to_numpy(), wrong),
                 "error_rate": found.error_rate.estimate,
                 "true_rate": float(wrong.mean()),
                 "ECE": calibration_error(ours, wrong),
+                "low": found.error_rate.low,
+                "high": found.error_rate.high,
+                "obvious": int((verdict == "obvious").sum()),
+                "obvious_right": float(wrong[(verdict == "obvious").to_numpy()].mean())
+                if (verdict == "obvious").any()
+                else float("nan"),
             }
         )
         blank = {"AP": float("nan"), "AUROC": float("nan"), "F1": float("nan"), "error_rate": float("nan")}

@@ -21,7 +21,6 @@ from labelproof.auditing.forest import QuantileForest, quantiles
 from worlds import load_file
 
 TREES, LEAF, FEATURES = 80, 5, 1.0
-LEAST_DIFFERENCE = 0.004  # share of labels that differ, from which on a world says something about the rate
 LEAST_ACCURACY = 0.65  # of the models that are learned from: a prior, that people audit with models that are mostly right
 OUTER = 0.002  # share of the worlds whose summary counts as outside what was simulated
 
@@ -86,7 +85,7 @@ def out_of_group(x: np.ndarray, ratio: np.ndarray, groups: np.ndarray, use: np.n
 def main() -> None:
     started = time.monotonic()
     s = summaries(Path(sys.argv[1]))
-    told = s["differ"] > LEAST_DIFFERENCE
+    told = s["differ"] > sharpness.LEAST_TOLD
     s = {name: values[told] for name, values in s.items()}
     ratio, use = np.clip(s["rate"] / s["differ"], 0.0, 1.5), s["accuracy"] > LEAST_ACCURACY
     made = out_of_group(s["vector"], ratio, s["data"], use)

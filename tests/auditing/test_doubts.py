@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import labelproof as lp
-from labelproof.auditing.doubts.of_probabilities import of_columns
+from labelproof.auditing.doubts.of_probabilities import of_columns, of_reading
 from labelproof.auditing.fold import sample
 
 
@@ -205,3 +205,18 @@ def test_serious_doubts_come_first_and_survive_saving(tmp_path):
     found.to_html(tmp_path / "r.html")
     page = (tmp_path / "r.html").read_text(encoding="utf-8")
     assert "cannot be estimated" in page and "Read this first" in page
+
+
+def test_data_unlike_any_that_were_simulated_and_a_wide_interval():
+    rng = np.random.default_rng(0)
+    given = np.repeat(np.arange(300), 25)
+    probs = rng.random((7500, 300)) ** 8
+    probs[np.arange(7500), given] += 8
+    probs /= probs.sum(axis=1, keepdims=True)
+    noisy = lp.simulate.symmetric(given, 0.1, random_state=0)
+    with pytest.warns(lp.DoubtWarning, match="its interval was doubled"):
+        found = lp.audit(noisy.labels, probs)
+    assert kinds_of(found) == ["unlike anything simulated"]
+    assert found.error_rate.low <= noisy.changed.mean() <= found.error_rate.high
+    assert [doubt.kind for doubt in of_reading(0.1, 0.6, 0.0, 5000)] == ["a wide interval"]
+    assert not list(of_reading(0.1, 0.5, 0.1, 5000)) and not list(of_reading(0.1, 0.6, 0.0, 500))

@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from labelproof.auditing import fold
+from labelproof.auditing.doubts.of_probabilities import MOST_UNLIKE
 from labelproof.auditing.findings import ErrorRate
 from labelproof.auditing.forest import QuantileForest, quantiles
 from labelproof.auditing.summary_kernels import calibrated_power, each_pair, one_rate, powered
@@ -41,6 +42,7 @@ REGARDED = (
 )
 LEAST_SHARE = 0.1  # of a kind of noise, to be considered
 LEAST_DIFFERENCE = 2e-3
+LEAST_TOLD = 4e-3  # share of labels that differ, from which on a data set was learned from
 Vector = npt.NDArray[np.float64]
 
 
@@ -173,7 +175,9 @@ class Fitted:
         return ErrorRate(float(weights @ ratio), float(low), float(high))
 
     def unlike(self, found: Summary) -> float:
-        """Share of the summary that lies outside what was simulated."""
+        """Share of the summary that lies outside what was simulated; none where labels and predictions hardly differ."""
+        if found.differ < LEAST_TOLD:
+            return 0.0
         return float(((found.vector < self.lowest) | (found.vector > self.highest)).mean())
 
 
@@ -215,8 +219,10 @@ def read_sharpness(
     used = [i for i, share in enumerate(shares) if share > 0]
     noise = joined([runs[i] for i in used], [shares[i] for i in used], classes)
     differ = max(found.differ, 1 / len(rows.given))  # no difference among n labels is not none at all
-    rate = ErrorRate(estimate, ratio.low * found.differ, min(1.0, ratio.high * differ))
-    return Sharpness(noise, rate, known.unlike(found))
+    low, high, unlike = ratio.low * found.differ, ratio.high * differ, known.unlike(found)
+    if unlike > MOST_UNLIKE:
+        low, high = max(0.0, 2 * low - estimate), 2 * high - estimate
+    return Sharpness(noise, ErrorRate(estimate, low, min(1.0, high)), unlike)
 
 
 def _between(rows: fold.Sample, runs: Runs, classes: Sequence[Any], estimate: float) -> list[float]:

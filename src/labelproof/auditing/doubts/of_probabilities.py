@@ -21,6 +21,8 @@ IN_SAMPLE = "probabilities look in-sample"
 NEVER_PREDICTED = "a class is never predicted"
 FEW_LABELS = "a class of few labels"
 ALIKE = "two classes that the model cannot tell apart"
+UNLIKE = "unlike anything simulated"
+WIDE = "a wide interval"
 NOT_OF_OWN_MODELS = (OTHER_ORDER, IN_SAMPLE)  # what is made here is in order, and out of sample
 
 FEWEST = 20  # labels
@@ -36,6 +38,8 @@ GAP, ABOVE_GAP, GAP_SHARE = (
     0.05,
 )  # ranges of the probability of the given label that a forest fills so
 FEW, COMMON, COMMON_SHARE = 10, 30, 0.02  # labels of a class
+MOST_UNLIKE = 0.2  # share of what is seen that lies outside the simulations
+WIDEST, LABELS_OF_WIDTH = 0.45, 1000
 ALIKE_SHARE, ALIKE_PAIRS, FEWER_PAIRS = 0.6, 8, 4_000
 
 
@@ -216,3 +220,29 @@ def of_likeness(rows: Sample, classes: Sequence[object], best: IntArray) -> Iter
             "and chance in 50 %. Labels of one that should be the other are not found. Merge the classes, or use a model that tells them apart."
         )
         yield Doubt(ALIKE, text, {"pairs": [list(pair) for pair in found]})
+
+
+def of_reading(low: float, high: float, unlike: float, n: int) -> Iterator[Doubt]:
+    """Whether the rate was read from simulations that do not look like these data, or cannot be read closely.
+
+    Parameters
+    ----------
+    low, high : float
+        The interval of the error rate.
+    unlike : float
+        Share of what is seen that lies outside the simulations.
+    n : int
+        Number of labels: few of them widen the interval, and are no doubt.
+    """
+    if n >= FEWEST and unlike > MOST_UNLIKE:
+        text = (
+            f"{unlike:.0%} of what can be seen of these labels and probabilities lies outside the data sets from which the error rate is read, so "
+            "its interval was doubled. Review a random sample to know it (labelproof review)."
+        )
+        yield Doubt(UNLIKE, text, {"share": unlike})
+    if n >= LABELS_OF_WIDTH and high - low > WIDEST:
+        text = (
+            f"The error rate may be anything between {low:.0%} and {high:.0%}: a weak model on right labels would look the same as a good one on wrong "
+            "ones. Use a better model or features, or review a random sample (labelproof review)."
+        )
+        yield Doubt(WIDE, text, {"low": low, "high": high})

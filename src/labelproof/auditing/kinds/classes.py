@@ -9,7 +9,7 @@ import numpy as np
 
 from labelproof.auditing import fold
 from labelproof.auditing.calibrate import fit_calibration
-from labelproof.auditing.doubts.of_probabilities import of_probabilities
+from labelproof.auditing.doubts.of_probabilities import of_probabilities, of_reading
 from labelproof.auditing.findings import ErrorRate, Findings
 from labelproof.auditing.kinds.base import Auditor, Judged, error_rate_of, half_width
 from labelproof.auditing.kinds.copies import with_copies
@@ -138,6 +138,8 @@ def judged_from(scores: Iterable[fold.Scores], labels: Classes, fitted: Sharpnes
     if rate is None:
         rate = error_rate_of(error, np.sum([part.expected_errors for part in parts], axis=0))
     found = of_probabilities(rows, labels.classes)
+    if not any(doubt.serious for doubt in found):  # which says enough
+        found += of_reading(rate.low, rate.high, fitted.unlike, len(error))
     return Judged(Findings(error, suggested, confidence), fitted.noise.transition, rate, found)
 
 
