@@ -211,6 +211,35 @@ def review_corrections() -> str:
     return markdown(header, body)
 
 
+def forecast() -> str:
+    """By set and number of decisions, over all budgets."""
+    groups: dict[tuple[str, int], Rows] = {}
+    for row in rows_of("forecast"):
+        groups.setdefault((row["set"], row["decisions"]), []).append(row)
+    body = []
+    for (name, decisions), rows in groups.items():
+
+        def mean(key: str, rows: Rows = rows) -> float:
+            return statistics.mean(row[key] for row in rows)
+
+        cells = [f"{mean('held'):.0%}", f"{mean('held_before'):.0%}", f"{mean('width'):.2f}", f"{mean('width_before'):.2f}"]
+        cells += [f"{mean('off'):.2f}", f"{mean('off_before'):.2f}", f"{mean('stop_held'):.0%}"]
+        body.append([name, str(decisions), str(sum(row["cases"] for row in rows)), *cells])
+    header = [
+        "set",
+        "decisions made",
+        "forecasts",
+        "band holds",
+        "without",
+        "width",
+        "without",
+        "error",
+        "without",
+        "stop rule holds",
+    ]
+    return markdown(header, body)
+
+
 def review_retraining() -> str:
     reviews = (0, 50, 100, 200, 500)
     body = [
@@ -473,6 +502,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "sharpness_fit": sharpness_fit,
     "votes": votes,
     "neighbours": neighbours,
+    "forecast": forecast,
     "review_corrections": review_corrections,
     "review_estimate": review_estimate,
     "review_retraining": review_retraining,

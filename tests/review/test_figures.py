@@ -8,12 +8,12 @@ import numpy as np
 import polars as pl
 import pytest
 
-from labelproof.auditing.calibrate import fit_calibration
 from labelproof.auditing.findings import ErrorRate
 from labelproof.review.candidates import Candidates
 from labelproof.review.log.store import Decision
 from labelproof.review.plan.estimate import MeasurementPlan, estimate_error_rate
-from labelproof.review.plan.figures import Figures, class_rates, people, work_out
+from labelproof.review.plan.figures import Figures, class_rates, people, slip_of, work_out
+from labelproof.review.plan.forecast import PACE, Forecast, foretell
 from labelproof.review.plan.queue import Queue, make_queue
 from labelproof.review.plan.resolve import Resolved
 
@@ -52,22 +52,20 @@ def test_with_enough_reviews_the_rate_is_that_of_the_sample():
     found = work_out(candidates_of(error), queue, outcomes)
     plan = queue.sample_of(queue.rows)
     rate = estimate_error_rate(error, plan, wrong[plan.index])
-    assert (found.reviewed, found.wrong, found.from_reviews) == (60, wrong[queue.rows].sum(), True)
+    assert (found.reviewed, found.unreviewed) == (60, 240)
+    assert (found.wrong, found.from_reviews) == (wrong[queue.rows].sum(), True)
     assert found.error_rate == pytest.approx(rate)
-    calibrated = fit_calibration(error[queue.rows], wrong[queue.rows])
-    left = [rank for rank in range(300) if rank not in set(queue.rows.tolist())]
-    assert found.next_reviews == 50
-    assert found.next_yield == pytest.approx(calibrated(error[left[:50]]).sum())
-    assert found.errors_left == pytest.approx(max(found.next_yield, rate.estimate * 300 - wrong[queue.rows].sum()))
-
-
-def test_what_is_left_is_at_least_what_the_next_reviews_bring():
-    error = np.full(60, 0.9)
-    queue = make_queue(error, 20, measure=1.0)
-    found = work_out(candidates_of(error), queue, settled(dict.fromkeys(queue.rows.tolist(), False)))
-    assert found.wrong == 0
-    assert found.next_reviews == 40
-    assert found.errors_left == found.next_yield > found.error_rate.estimate * 60
+    forecast = foretell(candidates_of(error), queue, queue.rows, wrong[queue.rows])
+    sd = (rate.high - rate.low) / 3.92 * 300
+    weight = forecast.left_sd**2 / (forecast.left_sd**2 + sd**2)
+    assert 0 < weight < 1
+    upper = rate.estimate + 1.645 / 1.96 * (rate.high - rate.estimate)
+    for value, share, foretold in (
+        (found.errors_left, rate.estimate, forecast.left),
+        (found.left_below, upper, forecast.left_below),
+    ):
+        assert value == pytest.approx(weight * (share * 300 - found.wrong) + (1 - weight) * foretold)
+    assert found.stop_rule.startswith(f"With 95 % confidence fewer than {int(found.left_below) + 1} wrong labels remain")
 
 
 @pytest.mark.parametrize("reviews", [0, 7, 19, 20])
@@ -78,10 +76,8 @@ def test_before_twenty_reviews_the_rate_is_the_audits(reviews):
     assert found.from_reviews == (reviews >= 20)
     if reviews < 20:
         assert found.error_rate == ErrorRate(**RATE)
-        calibrated = fit_calibration(error[rows], wrong[rows]) if reviews else (lambda e: e)
-        left = np.setdiff1d(np.arange(300), rows)
-        assert found.errors_left == pytest.approx(calibrated(error[left]).sum())
-        assert found.next_yield == pytest.approx(calibrated(error[left[:50]]).sum())
+        forecast = foretell(candidates_of(error), queue, rows, wrong[rows])
+        assert (found.errors_left, found.left_below) == (forecast.left, forecast.left_below)
         assert found.advice.startswith("After 20 reviews")
     else:
         assert not found.advice.startswith("After 20 reviews")
@@ -91,19 +87,24 @@ def test_the_next_reviews_end_with_the_items():
     error, queue, wrong = problem(70, 70)
     rows = queue.rows[:40]
     found = work_out(candidates_of(error), queue, settled({int(rank): bool(wrong[rank]) for rank in rows}))
-    assert found.next_reviews == 30
+    assert found.forecast.reviews.tolist() == list(range(31))
+    assert found.outlook(200, 6.0).startswith("Of the next 30, expect ")
     done = work_out(candidates_of(error), queue, settled({int(rank): bool(wrong[rank]) for rank in queue.rows}))
-    assert (done.next_reviews, done.next_yield) == (0, 0.0)
+    assert done.forecast.reviews.tolist() == [0]
     assert done.errors_left == pytest.approx(0.0, abs=1e-9)
-    assert done.advice == "Every label has been reviewed."
+    assert (done.advice, done.stop_rule) == ("Every label has been reviewed.", "No label is left to review.")
+    assert done.outlook(50, 6.0) == ""
 
 
-def figures(reviewed=100, next_reviews=50, next_yield=10.0):
-    return Figures(reviewed, 5, ErrorRate(0.1, 0.0, 0.2), True, 1234.0, next_reviews, next_yield)
+def figures(reviewed=100, found=10.0, spread=2.0):
+    ahead = np.arange(51)
+    line = ahead / 50
+    forecast = Forecast(ahead, found * line, (found - spread) * line, (found + spread) * line, 90.0, 20.0, 1233.4)
+    return Figures(reviewed, 9000, 5, ErrorRate(0.1, 0.0, 0.2), True, 1100.0, 1233.4, forecast)
 
 
 @pytest.mark.parametrize(
-    ("next_yield", "start"),
+    ("found", "start"),
     [
         (25.0, "Go on: it pays."),
         (20.0, "Go on: it pays."),
@@ -113,13 +114,17 @@ def figures(reviewed=100, next_reviews=50, next_yield=10.0):
         (4.9, "You can stop"),
     ],
 )
-def test_advice(next_yield, start):
-    found = figures(next_yield=next_yield).advice
-    assert found.startswith(start)
-    assert f"Of the 50 most doubtful labels left, about {next_yield:.0f} are expected to be wrong" in found
-    assert "about 1,234 wrong labels are left in all" in found
+def test_advice(found, start):
+    assert figures(found=found).advice.startswith(start)
     assert figures(reviewed=19).advice.startswith("After 20 reviews")
     assert not figures(reviewed=20).advice.startswith("After 20 reviews")
+
+
+def test_what_is_to_come_in_words():
+    assert figures().outlook(50, 12.0) == "Of the next 50, expect 8 to 12 to be wrong; about 10 minutes."
+    assert figures(reviewed=0).outlook(25, 2.0) == "Of the first 25, expect 4 to 6 to be wrong; about 1 minute."
+    assert figures(spread=0.0).outlook(50, 600.0) == "Of the next 50, expect 10 to be wrong; about 8.3 hours."
+    assert figures().stop_rule == "With 95 % confidence fewer than 1,234 wrong labels remain (about 1,100 expected)."
 
 
 def test_without_reviews_the_rate_of_tags_is_the_share_of_items_with_a_wrong_one():
@@ -187,3 +192,16 @@ def test_people():
     assert (rows["cy"]["decisions"], rows["cy"]["median_seconds"], rows["cy"]["accuracy"]) == (1, None, None)
     assert 0.5 < rows["ann"]["accuracy"] <= 1
     assert found["agreement"]["items"] == 2
+    assert found["pace"] == PACE  # four timed decisions are too few
+    timed = people([*decisions, said("n", "cy", "x", seconds=3.0), said("o", "cy", "x", seconds=20.0)])
+    assert timed["pace"] == 3.0
+
+
+def test_how_often_reviewers_slip_is_told_by_items_that_two_answered():
+    right = [said(str(i), name, "xy"[i % 2]) for i in range(40) for name in ("ann", "bob")]
+    assert slip_of(people(right)) < 0.05
+    rng = np.random.default_rng(0)
+    often = [said(str(i), name, "xyz"[(i + (rng.random() < 0.2)) % 3]) for i in range(60) for name in ("ann", "bob", "cy")]
+    assert 0.1 < slip_of(people(often)) <= 0.3
+    assert slip_of(people(often[:27])) == 0.0  # nine items
+    assert slip_of(people([said("i", "ann", "x")])) == 0.0

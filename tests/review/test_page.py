@@ -330,3 +330,37 @@ def test_a_picture_that_has_vanished_and_an_audit_without_data(open_page, serve,
     page.keyboard.press("k")
     time.sleep(0.1)
     wait_until_saved(page)
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_page_tells_what_the_next_reviews_will_find(audit_of, open_page, serve, width):
+    folder, _, _ = audit_of(n=600)
+    served = serve(folder, "--budget", 150, "--reviewer", "Ann", "--port", 0)
+    page = open_page(served.link, width=width)
+    shown_item(page)
+    if width < 500:
+        page.locator("#figures-button").click()
+    until(page, "document.getElementById('outlook').textContent.startsWith('Of the first 150, expect ')")
+    before = page.locator("#outlook").inner_text()
+    assert "With 95 % confidence fewer than " in before
+    assert "wrong labels remain (about " in before
+    band = "document.querySelector('#ahead .band').getAttribute('points').trim().split(/[ ,]+/).map(Number)"
+    corners = page.evaluate(band)
+    assert len(corners) == 2 * 2 * 24
+    assert all(0 <= x <= 320 and 0 <= y <= 120 for x, y in zip(corners[::2], corners[1::2], strict=True))
+    upper, lower = corners[1:48:2], corners[:47:-2]  # by rising number of reviews
+    assert all(low >= high for low, high in zip(lower, upper, strict=True))  # the page's y points down
+    assert upper == sorted(upper, reverse=True)
+    assert "Wrong labels that the next 150 reviews will find" in page.locator("#ahead").get_attribute("aria-label")
+    for _ in range(6):
+        item = shown_item(page)
+        page.locator("#keep").click()
+        shown_item(page, item)
+    wait_until_saved(page)
+    until(page, "document.getElementById('outlook').textContent.startsWith('Of the next 144, expect ')")
+    assert page.locator("#outlook").text_content() != before
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.locator("#ahead").scroll_into_view_if_needed()
+    picture_of(page, f"forecast-{width}")
+    assert page.problems == []
+    assert "With 95 % confidence fewer than " in served.stop()

@@ -58,7 +58,8 @@ def review(
     desk, done = Desk(session), session.figures()
 
     def ready(address: str, token: str) -> None:
-        out.print(f"{session.left():,} of {budget:,} reviews to do, {done.reviewed:,} labels reviewed. Open\n")
+        out.print(f"{session.left():,} of {budget:,} reviews to do, {done.reviewed:,} labels reviewed.\n{session.outlook()}")
+        out.print("Open\n")
         out.print(f"  {address}/?token={token}\n", soft_wrap=True, highlight=False, markup=False)
         out.print("Every decision is saved at once; stop with Ctrl-C and go on with the same command.")
         if browser and sys.stdout.isatty():
@@ -72,7 +73,7 @@ def review(
     rate = figures.error_rate
     err.print(
         f"\n{figures.reviewed:,} labels reviewed, {figures.wrong:,} of them wrong. Of all labels {rate.estimate:.1%} are wrong "
-        f"(95 % interval {rate.low:.1%} to {rate.high:.1%}).\n{figures.advice}"
+        f"(95 % interval {rate.low:.1%} to {rate.high:.1%}).\n{figures.advice} {session.outlook()}"
     )
     err.print(f"Next: [bold]labelproof apply {escape(str(folder))} --out clean.csv[/bold]")
     session.store.close()

@@ -2,6 +2,7 @@
 
 from labelproof.noise.votes import Consensus, cohen_kappa, dawid_skene, fleiss_kappa
 from labelproof.review.plan.estimate import MeasurementPlan, estimate_error_rate, plan_measurement
+from labelproof.review.plan.forecast import forecast
 
 __all__ = [
     "Consensus",
@@ -10,5 +11,6 @@ __all__ = [
     "dawid_skene",
     "estimate_error_rate",
     "fleiss_kappa",
+    "forecast",
     "plan_measurement",
 ]

@@ -13,13 +13,15 @@ from labelproof.errors import BadInput
 from labelproof.review.candidates import Candidates, open_candidates
 from labelproof.review.log.identity import data_of, is_about, known_class
 from labelproof.review.log.store import BEGINNING, DECISIONS, Action, Decision, Store
-from labelproof.review.plan.figures import Figures, class_rates, people, work_out
+from labelproof.review.plan.figures import NEXT, Figures, class_rates, people, rate_of, slip_of, work_out
+from labelproof.review.plan.forecast import FARTHEST
 from labelproof.review.plan.queue import MEASURE, make_queue
 from labelproof.review.plan.resolve import Resolved
 from labelproof.validation import Json
 
 STALE_SECONDS = 2.0  # age at which what is slow to work out is worked out again
 SMALL = 50_000  # items whose figures are quick
+FEW = 500  # reviewed items whose reviewers are quickly compared
 CURVE_POINTS = 12
 LOOK_AHEAD = 256
 T = TypeVar("T")
@@ -51,14 +53,15 @@ class ReviewSession:
         self.candidates, self.store, self.budget = candidates, store, budget
         self.data = data_of(candidates, store)  # what the store knows these data as
         self._options = {"budget": budget, "measure": measure, "overlap": overlap, "random_state": random_state}
-        self.queue = make_queue(
+        self._ahead = make_queue(
             candidates.error_probability,
-            budget,
+            budget + FARTHEST,  # what a larger budget would ask
             worth=candidates.part.worth(),
             measure=measure,
             overlap=overlap,
             random_state=random_state,
         )
+        self.queue = self._ahead.up_to(budget)
         ids = candidates.table["id"]
         self._plan: list[tuple[str, int]] = [
             (ids[row], wanted) for row, wanted in zip(self.queue.rows.tolist(), self.queue.wanted.tolist(), strict=True)
@@ -69,8 +72,8 @@ class ReviewSession:
         self._fits = known_class(candidates)
         self._lock = threading.Lock()
         self._curve: list[dict[str, float]] | None = None
-        self._figures = _Cached(self._work_out, STALE_SECONDS if len(candidates) > SMALL else 0.0)
-        self._people = _Cached(lambda: people(self.decisions), STALE_SECONDS)
+        self._figures = _Cached(self._work_out, lambda: len(candidates) > SMALL)
+        self._people = _Cached(lambda: people(self.decisions), lambda: len(self._standing) > FEW)
         self.sync()
 
     def renewed(self) -> ReviewSession:
@@ -179,6 +182,11 @@ class ReviewSession:
             open_ += max(0, wanted - done)
         return open_
 
+    def outlook(self) -> str:
+        """What the reviews left of the budget will find, or the next 50 beyond it, in what time; then what stays behind."""
+        figures, left = self.figures(), self.left()
+        return f"{figures.outlook(left or NEXT, self.people()['pace'])} {figures.stop_rule}".strip()
+
     @property
     def decisions(self) -> list[Decision]:
         """The decisions that stand, by place in the log."""
@@ -191,7 +199,7 @@ class ReviewSession:
         return self._figures.at(self._place[0])
 
     def people(self) -> Json:
-        """`labelproof.review.plan.figures.people` of the decisions, as of at most two seconds ago."""
+        """`labelproof.review.plan.figures.people` of the decisions, as of at most two seconds ago once there are many."""
         return self._people.at(self._place[0])
 
     @property
@@ -210,13 +218,17 @@ class ReviewSession:
 
     def _work_out(self) -> Figures:
         decisions = self.decisions
-        figures = work_out(self.candidates, self.queue, self._outcomes(decisions))
+        outcomes, slip = self._outcomes(decisions), slip_of(self.people())
+        figures = work_out(self.candidates, self.queue, outcomes, ahead=self._ahead, slip=slip)
         if self._curve is None:  # what was before this process began
             ends = np.unique(np.linspace(0, len(decisions), CURVE_POINTS + 1).astype(int))[1:-1].tolist()
-            before = [self._outcomes(decisions[:end]) for end in ends]
-            self._curve = [_point(work_out(self.candidates, self.queue, outcomes)) for outcomes in before]
-        self._curve.append(_point(figures))
+            self._curve = [self._point(self._outcomes(decisions[:end])) for end in ends]
+        self._curve.append(self._point(outcomes))
         return figures
+
+    def _point(self, outcomes: dict[int, Resolved]) -> dict[str, float]:
+        rate, from_reviews = rate_of(self.candidates, self.queue, outcomes)
+        return {"reviewed": len(outcomes), **rate._asdict(), "from_reviews": from_reviews}
 
     def _outcomes(self, decisions: list[Decision]) -> dict[int, Resolved]:
         """The settled items by rank."""
@@ -224,15 +236,11 @@ class ReviewSession:
         return {self._rank_of[item]: outcome for item, outcome in found.items() if item in self._rank_of}
 
 
-def _point(figures: Figures) -> dict[str, float]:
-    return {"reviewed": figures.reviewed, **figures.error_rate._asdict(), "from_reviews": figures.from_reviews}
-
-
 class _Cached(Generic[T]):
-    """A value worked out again when the log has grown, but not more often than every so many seconds."""
+    """A value worked out again when the log has grown; while that is slow, not more often than every two seconds."""
 
-    def __init__(self, make: Callable[[], T], patience: float) -> None:
-        self._make, self._patience = make, patience
+    def __init__(self, make: Callable[[], T], is_slow: Callable[[], bool]) -> None:
+        self._make, self._is_slow = make, is_slow
         self._lock = threading.Lock()
         self._value: T | None = None
         self._age = 0.0
@@ -241,7 +249,8 @@ class _Cached(Generic[T]):
     def at(self, seq: int) -> T:
         """The value, as of a place in the log or a little before."""
         with self._lock:
-            if self._value is None or (seq != self.made_at and time.monotonic() - self._age >= self._patience):
+            patience = STALE_SECONDS if self._is_slow() else 0.0
+            if self._value is None or (seq != self.made_at and time.monotonic() - self._age >= patience):
                 self._value = self._make()
                 self.made_at, self._age = seq, time.monotonic()
             return self._value

@@ -20,9 +20,10 @@ from labelproof.review.page.guard import Guard, Keys, log_refusal, reviewer_name
 from labelproof.saving.version import VERSION
 
 ENTERED = '<!doctype html><html lang="en"><title>labelproof review</title><meta http-equiv="refresh" content="0;url=/"></html>'
+FARTHER = 200  # reviews that are foretold when the budget is used up
 COOKIE_SECONDS = 30 * 24 * 3600
 HERE = Path(__file__).parent
-FIGURES = ("reviewed", "wrong", "from_reviews", "errors_left", "next_reviews", "next_yield", "advice")
+FIGURES = ("reviewed", "wrong", "from_reviews", "errors_left", "left_below", "advice")
 
 Uid = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{8,64}$")]
 Text = Annotated[str, StringConstraints(max_length=10_000)]
@@ -215,6 +216,8 @@ def _reviewing(desk: Desk) -> APIRouter:
         return {
             "figures": {name: getattr(found, name) for name in FIGURES} | {"error_rate": found.error_rate._asdict()},
             "curve": session.curve(),
+            "outlook": session.outlook(),
+            "forecast": found.forecast.points(session.left() or FARTHER),
             **session.people(),
             "fresh": session.is_fresh,
             **state(session),

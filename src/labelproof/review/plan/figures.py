@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from labelproof.auditing.calibrate import fit_calibration
 from labelproof.auditing.findings import ErrorRate
 from labelproof.errors import BadInput
 from labelproof.review.candidates import Candidates
 from labelproof.review.log.store import DECISIONS, Decision
 from labelproof.review.plan.estimate import MeasurementPlan, estimate_error_rate
+from labelproof.review.plan.forecast import PACE, Forecast, foretell
 from labelproof.review.plan.queue import Queue
 from labelproof.review.plan.resolve import Resolved, agreement
 from labelproof.validation import Json
 
-NEXT = 50  # reviews whose yield is foretold
+NEXT = 50  # reviews by which going on is judged
+ONE_SIDED = 1.645 / 1.96  # of a 95 % interval's half, for an end that holds in 95 % alone
 FEWEST_REVIEWS = 20  # before there is advice
 RATED_CLASSES = 40
+FEWEST_TIMED = 5  # decisions, before their pace counts
+FEWEST_SHARED = 10  # items that two reviewers answered, before their slips count
+MOST_SLIPS = 0.3
 Outcomes = Mapping[int, Resolved]  # by rank
 
 
@@ -32,73 +37,125 @@ class Figures:
     ----------
     reviewed : int
         Items of which the truth is known.
+    unreviewed : int
+        The others.
     wrong : int
-        Of these, with a wrong label.
+        Of those reviewed, with a wrong label.
     error_rate : ErrorRate
         Of all labels.
     from_reviews : bool
         Whether the reviews suffice for ``error_rate``; otherwise it is the audit's own.
-    errors_left : float
-        Expected number of wrong labels among the items not reviewed.
-    next_reviews, next_yield : int, float
-        The number of most doubtful items not reviewed, 50 or what is left, and how many of them are expected to be wrong.
+    errors_left, left_below : float
+        Expected number of wrong labels among the items not reviewed, and the number that it is below with 95 % confidence.
+    forecast : Forecast
+        What the next reviews will find.
     """
 
     reviewed: int
+    unreviewed: int
     wrong: int
     error_rate: ErrorRate
     from_reviews: bool
     errors_left: float
-    next_reviews: int
-    next_yield: float
+    left_below: float
+    forecast: Forecast
 
     @property
     def advice(self) -> str:
         """Whether going on is worth a person's time."""
-        if self.reviewed < FEWEST_REVIEWS:
-            return f"After {FEWEST_REVIEWS} reviews you will be told what more of them would bring."
-        if self.next_reviews == 0:
+        ahead = min(NEXT, int(self.forecast.reviews[-1]))
+        if ahead == 0:
             return "Every label has been reviewed."
-        each = self.next_yield / self.next_reviews
-        outlook = (
-            f"Of the {self.next_reviews} most doubtful labels left, about {self.next_yield:.0f} are expected to be wrong; "
-            f"about {self.errors_left:,.0f} wrong labels are left in all."
-        )
+        if self.reviewed < FEWEST_REVIEWS:
+            return f"After {FEWEST_REVIEWS} reviews you will be told whether more of them pay."
+        each = self.forecast.at(ahead)[0] / ahead
         if each >= 0.4:
-            return f"Go on: it pays. {outlook}"
+            return "Go on: it pays."
         if each >= 0.1:
-            return f"Go on if a corrected label is worth {1 / each:.0f} looks to you. {outlook}"
-        return f"You can stop: what is left is mostly right. {outlook}"
+            return f"Go on if a corrected label is worth {1 / each:.0f} looks to you."
+        return "You can stop: what is left is mostly right."
+
+    @property
+    def stop_rule(self) -> str:
+        """How many wrong labels stay behind if the review ends here."""
+        if self.unreviewed == 0:
+            return "No label is left to review."
+        most = math.floor(self.left_below) + 1
+        return f"With 95 % confidence fewer than {most:,} wrong labels remain (about {self.errors_left:,.0f} expected)."
+
+    def outlook(self, reviews: int, pace: float) -> str:
+        """What a number of further reviews will find, and in what time at so many seconds each; empty where none is left."""
+        reviews = min(reviews, int(self.forecast.reviews[-1]))
+        if reviews == 0:
+            return ""
+        _, low, high = self.forecast.at(reviews)
+        which = "next" if self.reviewed else "first"
+        between = f"{low:,.0f} to {high:,.0f}" if round(low) < round(high) else f"{high:,.0f}"
+        return f"Of the {which} {reviews:,}, expect {between} to be wrong; about {_duration(reviews * pace)}."
 
 
-def work_out(candidates: Candidates, queue: Queue, outcomes: Outcomes) -> Figures:
-    """The figures of an audit of which some items are settled.
+def rate_of(candidates: Candidates, queue: Queue, outcomes: Outcomes) -> tuple[ErrorRate, bool]:
+    """The error rate of all labels, and whether it comes from the reviews.
 
-    The error rate is that of `labelproof.review.estimate_error_rate` over the queue's random sample; before 20 reviews, or before
-    each stratum has one, the audit's own. What the next reviews would bring is the audit's error probability, recalibrated by
-    those made (`labelproof.auditing.calibrate`).
+    That of `labelproof.review.estimate_error_rate` over the queue's random sample; before 20 reviews, or before each stratum has
+    one, the audit's own.
     """
-    error = candidates.error_probability
     ranks, wrong = _ranks(candidates, outcomes)
     rate = _rate(candidates, *_sample(queue, ranks, wrong)) if len(ranks) >= FEWEST_REVIEWS else None
-    calibrated = fit_calibration(error[ranks], wrong) if len(ranks) else np.asarray
-    unseen = np.ones(len(error), bool)
-    unseen[ranks] = False
-    doubtful = np.flatnonzero(unseen[: NEXT + len(ranks)])[:NEXT]  # calibration keeps the order
-    next_yield = float(calibrated(error[doubtful]).sum())
-    if rate is None:
-        errors_left = float(calibrated(error[unseen]).sum())
-    else:
-        errors_left = max(next_yield, rate.estimate * len(error) - int(wrong.sum()))
+    return rate or candidates.part.error_rate(), rate is not None
+
+
+def work_out(
+    candidates: Candidates, queue: Queue, outcomes: Outcomes, *, ahead: Queue | None = None, slip: float = 0.0
+) -> Figures:
+    """The figures of an audit of which some items are settled.
+
+    What is to come is foretold by `labelproof.review.plan.forecast.foretell`. The number of wrong labels that remain and its upper end are
+    those of the forecast and, where the error rate is known from reviews, of their random sample, weighed by their precision.
+
+    Parameters
+    ----------
+    candidates : Candidates
+    queue : Queue
+        Of the budget.
+    outcomes : dict of int to Resolved
+        By rank.
+    ahead : Queue, optional
+        The same queue with what a larger budget would add to its end, to be foretold.
+    slip : float, default=0.0
+        How often a reviewer errs.
+    """
+    ranks, wrong = _ranks(candidates, outcomes)
+    rate, from_reviews = rate_of(candidates, queue, outcomes)
+    forecast = foretell(candidates, queue if ahead is None else ahead, ranks, wrong, slip=slip)
+    errors_left, left_below = forecast.left, forecast.left_below
+    if from_reviews:
+        errors_left, left_below = _with_sample(forecast, rate, len(candidates), int(wrong.sum()))
     return Figures(
         reviewed=len(ranks),
+        unreviewed=len(candidates) - len(ranks),
         wrong=int(wrong.sum()),
-        error_rate=rate or candidates.part.error_rate(),
-        from_reviews=rate is not None,
+        error_rate=rate,
+        from_reviews=from_reviews,
         errors_left=errors_left,
-        next_reviews=len(doubtful),
-        next_yield=next_yield,
+        left_below=left_below,
+        forecast=forecast,
     )
+
+
+def _with_sample(forecast: Forecast, rate: ErrorRate, n: int, found: int) -> tuple[float, float]:
+    """Wrong labels left and their upper end by forecast and random sample, each weighing what its variance leaves it.
+
+    Both rest on the same reviews, so the upper end is no nearer for there being two.
+    """
+    sd = max(1.0, (rate.high - rate.low) / 3.92 * n)
+    weight = forecast.left_sd**2 / (forecast.left_sd**2 + sd**2)
+    upper = rate.estimate + ONE_SIDED * (rate.high - rate.estimate)
+    left, below = (
+        max(0.0, weight * (share * n - found) + (1 - weight) * foretold)
+        for share, foretold in ((rate.estimate, forecast.left), (upper, forecast.left_below))
+    )
+    return left, below
 
 
 def class_rates(candidates: Candidates, queue: Queue, outcomes: Outcomes) -> list[Json]:
@@ -130,7 +187,10 @@ def class_rates(candidates: Candidates, queue: Queue, outcomes: Outcomes) -> lis
 
 
 def people(decisions: Sequence[Decision]) -> Json:
-    """``reviewers``, with number of decisions, median seconds and estimated accuracy of each, and their ``agreement``."""
+    """``reviewers``, with number of decisions, median seconds and estimated accuracy of each, their ``agreement``, and ``pace``.
+
+    The pace is the median of the seconds of all decisions; 8 before five were timed.
+    """
     found = agreement(decisions)
     rows = []
     for name in sorted({d.reviewer for d in decisions if d.action in DECISIONS}):
@@ -144,7 +204,26 @@ def people(decisions: Sequence[Decision]) -> Json:
                 "accuracy": found.accuracies.get(name),
             }
         )
-    return {"reviewers": rows, "agreement": asdict(found)}
+    spent = [d.seconds for d in decisions if d.action in DECISIONS and d.seconds is not None]
+    pace = float(np.median(spent)) if len(spent) >= FEWEST_TIMED else PACE
+    return {"reviewers": rows, "agreement": asdict(found), "pace": pace}
+
+
+def slip_of(said: Json) -> float:
+    """How often a decision is wrong, of what `people` tells; 0 before ten items were answered by two."""
+    accuracies = said["agreement"]["accuracies"]
+    decisions = {row["name"]: row["decisions"] for row in said["reviewers"] if row["name"] in accuracies}
+    if said["agreement"]["items"] < FEWEST_SHARED or not decisions:
+        return 0.0
+    right = np.average([accuracies[name] for name in decisions], weights=list(decisions.values()))
+    return float(np.clip(1 - right, 0.0, MOST_SLIPS))
+
+
+def _duration(seconds: float) -> str:
+    minutes = max(1, round(seconds / 60))
+    if minutes < 100:
+        return f"{minutes} minute{'s' if minutes > 1 else ''}"
+    return f"{seconds / 3600:.1f} hours"
 
 
 def _ranks(candidates: Candidates, outcomes: Outcomes) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:

@@ -39,6 +39,11 @@ class Queue:
     stratum: npt.NDArray[np.int8]
     hunted: npt.NDArray[np.int64]
 
+    def up_to(self, budget: int) -> Queue:
+        """The same queue with a smaller budget."""
+        keep = int(np.searchsorted(np.cumsum(self.wanted), budget, side="right"))
+        return Queue(self.rows[:keep], self.measures[:keep], self.wanted[:keep], self.stratum, self.hunted)
+
     def sample_of(self, resolved: IntArray) -> MeasurementPlan:
         """The reviewed items as a stratified random sample.
 
@@ -125,10 +130,9 @@ def make_queue(
         next_of[is_random] = at + 1
     twice = np.random.default_rng([random_state, 1]).random(n)[rows] < overlap
     wanted = 1 + twice
-    keep = int(np.searchsorted(np.cumsum(wanted), budget, side="right"))
     hunted = np.empty(n, np.int64)
     hunted[hunt] = np.arange(n)
-    return Queue(rows[:keep], measures[:keep], wanted[:keep], stratum.astype(np.int8), hunted)
+    return Queue(rows, measures, wanted, stratum.astype(np.int8), hunted).up_to(budget)
 
 
 def _in_turn(stratum: IntArray, random_state: int) -> npt.NDArray[np.int64]:

@@ -515,7 +515,12 @@ function showFigures(answer) {
   $("rate").textContent = percent(rate.estimate);
   $("interval").textContent = `${start.of_all}; 95 % interval ${percent(rate.low)} to ${percent(rate.high)}${figures.from_reviews ? "" : " (by the audit alone)"}. ${figures.wrong} of ${figures.reviewed} reviewed were wrong.`;
   $("advice").textContent = figures.advice;
-  drawCurve(curve);
+  drawCurve("chart", curve.map((point) => ({ at: point.reviewed, value: point.estimate, ...point })), {
+    most: Math.min(1, Math.max(0.02, ...curve.map((point) => point.high)) * 1.05),
+    height: (most) => `${(100 * most).toFixed(most < 0.1 ? 1 : 0)} %`,
+    width: (last) => `${last} reviews`,
+  });
+  showForecast(answer);
   const kappa = agreement.kappa === null ? "" : `Agreement on ${agreement.items} shared items: κ = ${agreement.kappa.toFixed(2)}`;
   const rows = reviewers.map((one) => [one.name, one.decisions, one.median_seconds === null ? "" : `${one.median_seconds.toFixed(1)} s`, one.accuracy === null ? "" : percent(one.accuracy)]);
   $("people-table").replaceChildren(tableOf(["who", "labels", "median", "right"], rows), element("p", { className: "soft", textContent: kappa }));
@@ -532,7 +537,21 @@ function tableOf(names, rows) {
   return element("table", {}, head, element("tbody", {}, ...rows.map((row) => element("tr", {}, ...row.map((cell) => element("td", { textContent: cell }))))));
 }
 
-function drawCurve(curve) {
+// What the next reviews will find.
+function showForecast({ outlook, forecast }) {
+  $("outlook").textContent = outlook;
+  const last = forecast[forecast.length - 1];
+  $("ahead").toggleAttribute("hidden", last.reviews === 0);
+  $("ahead").setAttribute("aria-label", `Wrong labels that the next ${last.reviews} reviews will find: ${Math.round(last.low)} to ${Math.round(last.high)}`);
+  drawCurve("ahead", forecast.map((point) => ({ at: point.reviews, value: point.found, ...point })), {
+    most: Math.max(1, last.high) * 1.05,
+    height: (most) => Math.floor(most).toLocaleString(),
+    width: (end) => `wrong labels found by ${end.toLocaleString()} more reviews`,
+  });
+}
+
+// A line of values and its band from low to high, over where they are at.
+function drawCurve(id, points, { most, height, width }) {
   const ns = "http://www.w3.org/2000/svg";
   const make = (tag, attributes, text = "") => {
     const made = document.createElementNS(ns, tag);
@@ -541,21 +560,20 @@ function drawCurve(curve) {
     return made;
   };
   const [left, right, top, bottom] = [34, 316, 8, 100];
-  const last = Math.max(1, ...curve.map((point) => point.reviewed));
-  const most = Math.min(1, Math.max(0.02, ...curve.map((point) => point.high)) * 1.05);
-  const x = (reviewed) => left + ((right - left) * reviewed) / last;
-  const y = (rate) => bottom - ((bottom - top) * rate) / most;
-  const upper = curve.map((point) => `${x(point.reviewed)},${y(point.high)}`);
-  const lower = curve.map((point) => `${x(point.reviewed)},${y(point.low)}`).reverse();
-  const end = curve[curve.length - 1];
-  $("chart").replaceChildren(
+  const last = Math.max(1, ...points.map((point) => point.at));
+  const x = (at) => left + ((right - left) * at) / last;
+  const y = (value) => bottom - ((bottom - top) * value) / most;
+  const upper = points.map((point) => `${x(point.at)},${y(point.high)}`);
+  const lower = points.map((point) => `${x(point.at)},${y(point.low)}`).reverse();
+  const end = points[points.length - 1];
+  $(id).replaceChildren(
     make("line", { class: "axis", x1: left, x2: right, y1: bottom, y2: bottom }),
     make("polygon", { class: "band", points: [...upper, ...lower].join(" ") }),
-    make("polyline", { class: "line", points: curve.map((point) => `${x(point.reviewed)},${y(point.estimate)}`).join(" ") }),
-    make("circle", { cx: x(end.reviewed), cy: y(end.estimate), r: 3 }),
+    make("polyline", { class: "line", points: points.map((point) => `${x(point.at)},${y(point.value)}`).join(" ") }),
+    make("circle", { cx: x(end.at), cy: y(end.value), r: 3 }),
     make("text", { x: left - 4, y: y(0), "text-anchor": "end" }, "0"),
-    make("text", { x: left - 4, y: top + 8, "text-anchor": "end" }, `${(100 * most).toFixed(most < 0.1 ? 1 : 0)} %`),
-    make("text", { x: right, y: bottom + 14, "text-anchor": "end" }, `${last} reviews`),
+    make("text", { x: left - 4, y: top + 8, "text-anchor": "end" }, height(most)),
+    make("text", { x: right, y: bottom + 14, "text-anchor": "end" }, width(last)),
   );
 }
 
