@@ -79,7 +79,7 @@ def _empty(dataset: Dataset) -> float:
         return x.filter(pl.all_horizontal(pl.all().is_null())).height / max(x.height, 1) if x.width else 1.0
     if getattr(x, "ndim", 0) > 1 and isinstance(x, np.ndarray) and x.dtype != object:
         flat = x.reshape(len(x), -1)
-        plain = flat[(flat == flat[:, :1]).all(axis=1), 0] if flat.shape[1] > 1 else flat[:0, 0]
+        plain = flat[(flat == flat[:, :1]).all(axis=1), 0] if flat.shape[1] > 1 else flat.ravel()[:0]
         return float(
             np.unique(plain, return_counts=True)[1].max(initial=0) / len(x)
         )  # of one colour alike: else the colour tells them apart
