@@ -33,14 +33,15 @@ def audit_quality() -> str:
         ap = max(row["AP"] for row in theirs if row["AP"] is not None)
         f1 = max(row["F1"] for row in here if row["F1"] is not None and row is not ours)
         cells = [f"{ours['AP']:.3f}", f"{ap:.3f}", f"{ours['F1']:.3f}", f"{f1:.3f}"]
-        body.append([name, *cells, f"{ours['error_rate']:.1%}", f"{ours['true_rate']:.1%}"])
+        interval = f"{ours['error_rate']:.1%} ({ours['low']:.1%} to {ours['high']:.1%})"
+        body.append([name, *cells, interval, f"{ours['true_rate']:.1%}"])
     header = [
         "set",
         "AP",
         "AP, best of cleanlab's 5 scores",
         "F1",
         "F1, best of cleanlab's 4 filters and argmax",
-        "estimated rate",
+        "estimated rate (95 % interval)",
         "truth",
     ]
     return markdown(header, body)
@@ -114,6 +115,26 @@ def audit_speed() -> str:
         ]
         body.append([f"{row['n']:,} x {row['k']:,}", *ours])
     header = ["size", "labelproof", "cleanlab, default / one job", "times faster", "reading the file", "memory", "cleanlab's"]
+    return markdown(header, body)
+
+
+def interval_coverage() -> str:
+    body = []
+    for row in rows_of("interval_coverage"):
+        right = "-" if row["obvious_right"] is None else f"{row['obvious_right']:.1%}"
+        cells = [f"{row[name]:.1%}" for name in ("true_rate", "estimate", "holds")]
+        body.append([row["data"], *cells, f"{row['width']:.1%}", f"{row['obvious']:.0f}", right, f"{row['ECE']:.3f}"])
+    return markdown(
+        ["data", "truth", "estimate", "interval holds", "width", "obvious", "of these wrong", "calibration error"], body
+    )
+
+
+def sharpness_fit() -> str:
+    body = []
+    for row in rows_of("sharpness_fit"):
+        cells = [f"{row[name]:.1%}" for name in ("mean_rate", "mean_estimate", "holds", "width", "within_2.5_points")]
+        body.append([row["worlds"], f"{row['number']:,}", *cells, f"{row['mean_error']:.1%}"])
+    header = ["data sets", "number", "truth", "estimate", "interval holds", "width", "within 2.5 points", "mean error"]
     return markdown(header, body)
 
 
@@ -477,6 +498,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "audit_parts": audit_parts,
     "audit_speed": audit_speed,
     "audit_tags": audit_tags,
+    "interval_coverage": interval_coverage,
+    "sharpness_fit": sharpness_fit,
     "votes": votes,
     "neighbours": neighbours,
     "forecast": forecast,

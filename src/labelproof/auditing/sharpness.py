@@ -29,7 +29,8 @@ from labelproof.noise.em import DENSE_CLASSES, NoiseFit, Reading, Runs, joined, 
 from labelproof.validation import FloatArray, IntArray
 
 FOREST_FILE = Path(__file__).with_name("sharpness.npz")
-SUMMARY_CELLS, FEWEST_ROWS, MOST_ROWS = 60_000, 800, 4_000
+SUMMARY_CELLS, MOST_ROWS = 60_000, 4_000
+FEWEST_ROWS, MANY_CLASSES = {False: 800, True: 400}, 150  # of many classes fewer: the rows are long
 ITERATIONS = 15
 LEVELS = (0.025, 0.975)
 MOST_POWER = 24.0
@@ -44,6 +45,7 @@ LEAST_SHARE = 0.1  # of a kind of noise, to be considered
 LEAST_DIFFERENCE = 2e-3
 LEAST_TOLD = 4e-3  # share of labels that differ, from which on a data set was learned from
 Vector = npt.NDArray[np.float64]
+Fits = dict[tuple[float, float], tuple[float, float]]  # by ambiguity and power
 
 
 @dataclass(frozen=True)
@@ -102,10 +104,8 @@ def summary(rows: fold.Sample) -> Summary:
     differs, sure = best != given, calibrated.max(axis=1)
     scale = max(float(differs.mean()), LEAST_DIFFERENCE)
     unsure = 1.0 - np.minimum(probs.max(axis=1), 1.0)
-    sharp = {factor: powered(logs, min(power * factor, MOST_POWER)) for factor in {f for _, f in PAIRS + SINGLES}}
-    pairs = each_pair if k <= DENSE_CLASSES else one_rate
-    fits = {key: pairs(sharp[key[1]], key[0] * unsure, given, frequency, ITERATIONS) for key in PAIRS}
-    singles = {key: one_rate(sharp[key[1]], key[0] * unsure, given, frequency, ITERATIONS) for key in SINGLES}
+    fits, singles = _fits(logs, power, unsure, given, frequency)
+    fits_in_order = [*(fits[key] for key in PAIRS), *(singles[key] for key in SINGLES)]
     reference = fits[PAIRS[0]][0]
     by_class = (max(fits[key][0] for key in PAIRS if key[0] == 0) - likelihood) / scale
     tenths = np.array_split(np.argsort(sure, kind="stable"), TENTHS)
@@ -120,7 +120,7 @@ def summary(rows: fold.Sample) -> Summary:
         (likelihood + entropy) / max(entropy, 1e-9),
         (reference - likelihood) / scale,
         _concentration(best, given, k),
-        *(part for each in (fits, singles) for ll, rate in each.values() for part in ((ll - reference) / scale, rate / scale)),
+        *(part for fit in fits_in_order for part in ((fit[0] - reference) / scale, fit[1] / scale)),
         *(min(differs[rows].mean() / scale, 6.0) if len(rows) else 0.0 for rows in tenths),
         *(min((1 - sure[rows]).mean() / scale, 6.0) if len(rows) else 0.0 for rows in tenths),
     ]
@@ -129,10 +129,22 @@ def summary(rows: fold.Sample) -> Summary:
     return Summary(np.clip(np.array(vector, np.float64), -20.0, 20.0), float(power), differ, float(by_class), rates)
 
 
+def _fits(logs: FloatArray, power: float, unsure: FloatArray, given: IntArray, frequency: FloatArray) -> tuple[Fits, Fits]:
+    """Mean log likelihood and share of wrong labels under each of `PAIRS` and of `SINGLES`."""
+    pairs: Fits = {}
+    singles: Fits = {}
+    fit = each_pair if logs.shape[1] <= DENSE_CLASSES else one_rate
+    for factor in sorted({factor for _, factor in PAIRS + SINGLES}):  # one power at a time: with many classes they are large
+        sharp = powered(logs, min(power * factor, MOST_POWER))
+        pairs |= {key: fit(sharp, key[0] * unsure, given, frequency, ITERATIONS) for key in PAIRS if key[1] == factor}
+        singles |= {key: one_rate(sharp, key[0] * unsure, given, frequency, ITERATIONS) for key in SINGLES if key[1] == factor}
+    return pairs, singles
+
+
 def _thinned(rows: fold.Sample) -> tuple[FloatArray, IntArray]:
     """Some of the rows, by their number alone, scaled to sum to one."""
     n, k = rows.probs.shape
-    size = min(MOST_ROWS, max(SUMMARY_CELLS // k, FEWEST_ROWS))
+    size = min(MOST_ROWS, max(SUMMARY_CELLS // k, FEWEST_ROWS[k > MANY_CLASSES]))
     chosen = slice(None) if n <= size else np.flatnonzero(fold.in_sample(rows.index, n, size))
     probs = np.maximum(np.asarray(rows.probs[chosen], np.float64), 0.0)
     return probs / probs.sum(axis=1, keepdims=True), np.ascontiguousarray(rows.given[chosen], np.int64)

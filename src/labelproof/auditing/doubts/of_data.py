@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable, Iterator
 
 import numpy as np
@@ -60,7 +61,7 @@ def of_leaks(leaks: Iterable[Leak]) -> list[Doubt]:
 
 
 def of_emptiness(dataset: Dataset) -> Iterator[Doubt]:
-    """Texts without a letter, rows without a value, pictures of one colour."""
+    """Texts of nothing but spaces and punctuation, rows without a value, pictures of one and the same colour."""
     share = _empty(dataset)
     if share > MOST_EMPTY:
         text = (
@@ -73,12 +74,15 @@ def of_emptiness(dataset: Dataset) -> Iterator[Doubt]:
 def _empty(dataset: Dataset) -> float:
     x = dataset.x
     if dataset.kind == "text":
-        return float(np.mean([not any(map(str.isalnum, str(text))) for text in x]))
+        return float(np.mean([all(unicodedata.category(c)[0] in "CPZ" for c in str(text)) for text in x]))
     if isinstance(x, pl.DataFrame):
         return x.filter(pl.all_horizontal(pl.all().is_null())).height / max(x.height, 1) if x.width else 1.0
     if getattr(x, "ndim", 0) > 1 and isinstance(x, np.ndarray) and x.dtype != object:
         flat = x.reshape(len(x), -1)
-        return float((flat == flat[:, :1]).all(axis=1).mean()) if flat.shape[1] > 1 else 0.0
+        plain = flat[(flat == flat[:, :1]).all(axis=1), 0] if flat.shape[1] > 1 else flat[:0, 0]
+        return float(
+            np.unique(plain, return_counts=True)[1].max(initial=0) / len(x)
+        )  # of one colour alike: else the colour tells them apart
     return 0.0
 
 
