@@ -13,7 +13,7 @@ from labelproof.auditing.findings import ErrorRate
 from labelproof.errors import BadInput
 from labelproof.review import forecast
 from labelproof.review.candidates import Candidates
-from labelproof.review.plan.curve import KNOTS, binned, fit_curve, places_of
+from labelproof.review.plan.curve import KNOTS, LEARNED, binned, fit_curve, places_of
 from labelproof.review.plan.forecast import foretell
 from labelproof.review.plan.queue import make_queue
 
@@ -150,3 +150,24 @@ def test_a_table_before_the_first_decision(audit_of):
     for budgets in ((), (0, 5)):
         with pytest.raises(BadInput, match="budgets"):
             forecast(folder, budgets=budgets)
+
+
+def test_what_was_learned_is_a_rising_curve_with_a_spread():
+    with np.load(LEARNED) as arrays:
+        assert int(arrays["worlds"]) > 1000
+        assert (np.diff(arrays["mean"]) > 0).all()
+        assert np.linalg.eigvalsh(arrays["covariance"]).min() > 0
+        assert arrays["mean"].shape == KNOTS.shape
+
+
+def test_other_kinds_of_label_are_foretold_too():
+    rng = np.random.default_rng(0)
+    true = rng.random((200, 4)) < 0.3
+    tags = lp.audit(lp.Tags(true ^ (rng.random((200, 4)) < 0.05)), np.where(true, 0.9, 0.1))
+    votes = lp.audit(
+        lp.Votes(np.where(rng.random((200, 3)) < 0.8, rng.integers(0, 3, 200)[:, None], rng.integers(0, 3, (200, 3))))
+    )
+    for audit in (tags, votes):
+        table = forecast(audit, budgets=(50, 100))
+        assert (table["low"] >= 0).all() and (table["high"] <= table["reviews"]).all()
+        assert table["found"][1] > table["found"][0] > 0

@@ -14,7 +14,6 @@ from PIL import Image
 import labelproof as lp
 from labelproof.review.page.guard import MOST_BYTES, Keys, reviewer_name
 
-pytestmark = pytest.mark.filterwarnings("ignore::labelproof.DoubtWarning")  # some audits are of random probabilities
 TOKEN = "a-token-for-tests-only-0123456789"
 SQL = "x'; DROP TABLE labelproof_events; --"
 SCRIPT = "<script>alert(1)</script>"

@@ -145,7 +145,6 @@ def test_bad_decisions_are_refused_and_not_recorded(audit_of, session_of, rank, 
     assert session.decisions == []
 
 
-@pytest.mark.filterwarnings("ignore::labelproof.DoubtWarning")  # probabilities that are all the same
 def test_reviews_of_other_labels_do_not_count(audit_of, session_of, tmp_path):
     folder, _, true = audit_of()
     review(session_of(folder), true, 5)
