@@ -25,13 +25,6 @@ TOKEN = "a-token-for-tests-only-0123456789"
 START_SECONDS = 60
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A review needs no sound audit: many of these are of random probabilities."""
-    for item in items:
-        if item.path.is_relative_to(Path(__file__).parent):
-            item.add_marker(pytest.mark.filterwarnings("ignore::labelproof.DoubtWarning"))
-
-
 @pytest.fixture
 def postgres_url(absent: Callable[[str, str], None]) -> Iterator[str]:
     """A fresh database of the PostgreSQL server that LABELPROOF_POSTGRES names."""

@@ -38,9 +38,8 @@ PAIRS = ((0.0, 1.5), (0.0, 2.5), (0.0, 4.0), (0.0, 6.0), (1.0, 1.5), (1.0, 4.0))
 SINGLES = ((0.0, 1.0), (0.0, 2.5), (0.0, 6.0), (1.0, 1.0), (1.0, 2.5), (1.0, 6.0))
 TENTHS = 10
 POWERS = (1.5, 2.5, 4.0, 6.0)  # over the calibrated one: what a classifier is read as
-REGARDED = (
-    0.6  # nats a disagreement that noise by class explains better than none does, from which on all noise is taken for such
-)
+HARD = 1.0  # ambiguity of noise that grows where items are hard
+REGARDED = 0.6  # nats a disagreement: noise by class that explains the labels so much better than none does is all there is
 LEAST_SHARE = 0.1  # of a kind of noise, to be considered
 LEAST_DIFFERENCE = 2e-3
 LEAST_TOLD = 4e-3  # share of labels that differ, from which on a data set was learned from
@@ -206,7 +205,7 @@ def read_sharpness(
 ) -> Sharpness:
     """Fit the noise under the readings of the classifier that agree with the rate of wrong labels.
 
-    Noise is of two kinds: it depends on the class alone (ambiguity 0), or on how hard an item is as well (ambiguity 1). They weigh by how
+    Noise is of two kinds: it depends on the class alone (ambiguity 0), or on how hard an item is as well (ambiguity `HARD`). They weigh by how
     much better the first explains the labels than no noise does. Of each kind those powers are taken that give the rate.
 
     Parameters
@@ -222,7 +221,7 @@ def read_sharpness(
     ratio = known.rates(found)
     estimate = ratio.estimate * found.differ
     by_class = float(np.clip(found.by_class / REGARDED, 0.0, 1.0))
-    kinds = {ambiguity: 1.0} if ambiguity is not None else {0.0: by_class, 1.0: 1 - by_class}
+    kinds = {ambiguity: 1.0} if ambiguity is not None else {0.0: by_class, HARD: 1 - by_class}
     kinds = {kind: share for kind, share in kinds.items() if share >= LEAST_SHARE}
     readings = [one for kind, share in kinds.items() for one in _readings(found, kind, share, estimate, both=len(kinds) > 1)]
     e_step = fold.CompiledEStep(rows)
@@ -246,7 +245,7 @@ def _between(rows: fold.Sample, runs: Runs, classes: Sequence[Any], estimate: fl
 
 def _readings(found: Summary, kind: float, share: float, estimate: float, *, both: bool) -> list[Reading]:
     """The powers of one kind of noise that give the rate: the two around it, or where both kinds are considered the one between."""
-    measured = {factor: rate for (ambiguity, factor), rate in found.rates.items() if ambiguity == round(kind)}
+    measured = {factor: rate for (ambiguity, factor), rate in found.rates.items() if (ambiguity > 0) == (kind > 0.25)}
     factors = np.array(sorted(measured))
     rates = np.maximum.accumulate(np.array([measured[factor] for factor in factors]))
     grid = np.array(POWERS)
