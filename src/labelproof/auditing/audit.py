@@ -117,7 +117,8 @@ def audit(
         strength : float, optional
             Pseudo-items a class that draw its row of the transition to the overall error rate; chosen by the evidence.
         ambiguity : float in [0, 1]
-            How far an unsure prediction means that the label was given at random.
+            How far an unsure prediction means that the label was given at random; both kinds of noise are considered where left out, by what the data say
+            (`labelproof.auditing.sharpness`).
         reviews : array-like, shape (n,), or mapping of id to label, optional
             True labels that a person has verified; unreviewed items are missing as in ``labels``. Their findings are certain
             and all others are recalibrated (`labelproof.auditing.calibrate`).

@@ -121,7 +121,7 @@ def check(
     >>> true = np.arange(600) % 3
     >>> noisy = lp.simulate.symmetric(true, 0.1, random_state=0)
     >>> probs = np.where(np.eye(3, dtype=bool)[true], 0.9, 0.05)
-    >>> checked = lp.check(noisy.labels, probs, max_error_rate=0.05, max_obvious=100)
+    >>> checked = lp.check(noisy.labels, probs, max_error_rate=0.01, max_obvious=100)
     >>> checked.passed, len(checked.reasons)
     (False, 1)
     """

@@ -113,7 +113,7 @@ def of_chance(rows: Sample) -> Iterator[Doubt]:
     elif share < TOLD_APART + 2 * slack:
         text = (
             f"The probabilities say no more about the labels than the class frequencies do: of two items with different labels the "
-            f"model tells which is which in {share:.0%} of pairs, and chance in 50 %. The error rate cannot be estimated. Check that the rows of "
+            f"model tells which is which in {share:.0%} of pairs, and chance in 50%. The error rate cannot be estimated. Check that the rows of "
             "labels and probabilities are in the same order; otherwise use a better model or features, or review a random sample."
         )
         yield Doubt(NO_BETTER, text, evidence, serious=True)
@@ -217,7 +217,7 @@ def of_likeness(rows: Sample, classes: Sequence[object], best: IntArray) -> Iter
         others = "" if len(found) == 1 else f" ({len(found)} such pairs in all)"
         text = (
             f"The model cannot tell “{a_name[:60]}” from “{b_name[:60]}”{others}: it tells two items of these classes apart in {share:.0%} of pairs, "
-            "and chance in 50 %. Labels of one that should be the other are not found. Merge the classes, or use a model that tells them apart."
+            "and chance in 50%. Labels of one that should be the other are not found. Merge the classes, or use a model that tells them apart."
         )
         yield Doubt(ALIKE, text, {"pairs": [list(pair) for pair in found]})
 
