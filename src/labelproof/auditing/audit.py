@@ -185,7 +185,7 @@ def audit(
     judged = auditor.judge(checked, pred_probs, names, **_known(auditor, checked.kind, options))
     found = [doubt for doubt in judged.doubts if model is None or doubt.kind not in NOT_OF_OWN_MODELS]
     found += [] if dataset is None else of_data(dataset, probs_given=model is None)
-    found += of_unlabelled(checked.n, len(np.unique(checked.owner)))
+    found += of_unlabelled(checked.n, int((np.bincount(checked.owner, minlength=checked.n) > 0).sum()))
     return Audit(
         labels=checked,
         findings=judged.findings,

@@ -31,6 +31,7 @@ from labelproof.validation import FloatArray, IntArray
 FOREST_FILE = Path(__file__).with_name("sharpness.npz")
 SUMMARY_CELLS, MOST_ROWS = 60_000, 4_000
 FEWEST_ROWS, MANY_CLASSES = {False: 800, True: 400}, 150  # of many classes fewer: the rows are long
+OTHER_ROWS = 2**40  # added to the row numbers of a sample that was drawn by them already
 ITERATIONS = 15
 LEVELS = (0.025, 0.975)
 MOST_POWER = 24.0
@@ -144,7 +145,8 @@ def _thinned(rows: fold.Sample) -> tuple[FloatArray, IntArray]:
     """Some of the rows, by their number alone, scaled to sum to one."""
     n, k = rows.probs.shape
     size = min(MOST_ROWS, max(SUMMARY_CELLS // k, FEWEST_ROWS[k > MANY_CLASSES]))
-    chosen = slice(None) if n <= size else np.flatnonzero(fold.in_sample(rows.index, n, size))
+    index = rows.index + (OTHER_ROWS if n < rows.given_counts.sum() else 0)
+    chosen = slice(None) if n <= size else np.flatnonzero(fold.in_sample(index, n, size))
     probs = np.maximum(np.asarray(rows.probs[chosen], np.float64), 0.0)
     return probs / probs.sum(axis=1, keepdims=True), np.ascontiguousarray(rows.given[chosen], np.int64)
 

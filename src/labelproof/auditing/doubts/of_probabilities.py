@@ -40,7 +40,7 @@ GAP, ABOVE_GAP, GAP_SHARE = (
 FEW, COMMON, COMMON_SHARE = 10, 30, 0.02  # labels of a class
 MOST_UNLIKE = 0.2  # share of what is seen that lies outside the simulations
 WIDEST, LABELS_OF_WIDTH = 0.45, 1000
-ALIKE_SHARE, ALIKE_PAIRS, FEWER_PAIRS = 0.6, 8, 4_000
+ALIKE_SHARE, ALIKE_PAIRS, FEWER_PAIRS = 0.6, 4, 2_000
 
 
 def of_probabilities(rows: Sample, classes: Sequence[object]) -> list[Doubt]:
