@@ -181,3 +181,16 @@ def test_the_pieces_of_a_file_outlast_the_list_of_them(tmp_path):
     np.save(tmp_path / "p.npy", np.full((5000, 4), 0.25))
     pieces = list(NpyFile(tmp_path / "p.npy").pieces())
     assert sum(len(load()) for _, load in pieces) == 5000
+
+
+@pytest.mark.parametrize("width", [4, 3000])
+def test_rows_are_taken_by_number(tmp_path, width):
+    rng = np.random.default_rng(0)
+    probs = rng.dirichlet(np.ones(width), 60).astype(np.float32)
+    np.save(tmp_path / "p.npy", probs)
+    pl.DataFrame(probs, schema=[str(i) for i in range(width)]).write_parquet(tmp_path / "p.parquet")
+    for given in (probs, tmp_path / "p.npy", tmp_path / "p.parquet", csr_matrix(probs), [probs, probs]):
+        for rows in ([0, 7, 8, 59], [], list(range(60)), [13]):
+            assert np.allclose(open_source(given).take(np.array(rows, int)), probs[rows], atol=1e-6)
+    turned = np.arange(width)[::-1]
+    assert np.array_equal(Ordered(open_source(tmp_path / "p.npy"), turned).take(np.array([3, 5])), probs[[3, 5]][:, turned])

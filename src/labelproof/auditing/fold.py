@@ -22,10 +22,10 @@ from labelproof.auditing.scoring import Rows, ScoreParams, score_rows
 from labelproof.errors import BadInput
 from labelproof.noise.e_step import EStep
 from labelproof.noise.em import NoiseFit, Reading, fit_noise, two_readings
-from labelproof.noise.powers import in_quarters
 from labelproof.validation import BoolArray, FloatArray, IntArray, check_prob_rows
 
 SAMPLE_CELLS = 2_000_000  # probabilities that the noise model is fitted to
+ROWS_AT_A_TIME = 2**20
 FEWEST_ROWS, MOST_ROWS = 5_000, 100_000
 COMPILED_CELLS = 50_000_000  # from here on compiled loops save more than it takes to load them
 
@@ -80,6 +80,19 @@ def in_sample(index: IntArray, n: int, size: int) -> BoolArray:
     mixed = np.asarray(index).astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
     mixed = (mixed ^ (mixed >> np.uint64(29))) * np.uint64(0xBF58476D1CE4E5B9)
     return np.asarray((mixed >> np.uint64(32)) < np.uint64(int(size / n * 2**32)))
+
+
+def sample_rows(given: IntArray, k: int) -> npt.NDArray[np.int64]:
+    """The labelled rows that the noise model is fitted to, by number, ascending."""
+    n = len(given)
+    size = sample_size(n, k)
+    if size == n:
+        return np.flatnonzero(given >= 0)
+    parts = []
+    for start in range(0, n, ROWS_AT_A_TIME):
+        part = given[start : start + ROWS_AT_A_TIME]
+        parts.append(start + np.flatnonzero(in_sample(np.arange(start, start + len(part)), n, size) & (part >= 0)))
+    return np.concatenate(parts)
 
 
 def sample(block: FloatArray, given: IntArray, start: int, n: int) -> Sample:
@@ -148,11 +161,13 @@ class Scorer:
 
 
 def _way(cells: int, dtype: np.dtype[Any], params: ScoreParams) -> Callable[[FloatArray, IntArray, ScoreParams], Rows]:
-    """How rows are scored: compiled where that pays, numba is installed (the extra ``fast``) and the powers are multiples of a quarter."""
-    if cells < COMPILED_CELLS or not _compiler_is_installed() or None in map(in_quarters, params.powers):
+    """How rows are scored: compiled where that pays and numba is installed (the extra ``fast``)."""
+    if cells < COMPILED_CELLS or not _compiler_is_installed():
         return score_rows
     from labelproof.auditing import scoring_compiled
 
+    if not scoring_compiled.can_score(params):
+        return score_rows
     scoring_compiled.compiled(dtype.str)  # here, before several threads ask for it
     return scoring_compiled.score_rows
 

@@ -7,7 +7,7 @@ probabilities.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -43,19 +43,26 @@ class ScoreParams:
     def of(cls, noise: NoiseFit, dtype: Any) -> ScoreParams:
         """For probabilities of a type."""
         each, first = noise.components, noise.components[0]
-        lines = np.stack([_lines(params) for params in each]).astype(dtype)
+        lines = np.ascontiguousarray(np.stack([_lines(params) for params in each]), dtype)
         weights = np.stack([params.class_weights for params in each])
         own = np.stack([params.systematic[:, 0] if params.pooled else np.diag(params.systematic) for params in each])
         return cls(
             lines,
             np.asarray(first.given_prior if first.pooled else np.ones(len(first.given_prior)), float),
             own * weights,
-            weights.astype(dtype),
+            np.ascontiguousarray(weights, dtype),
             np.asarray(first.given_prior, float),
             tuple(params.sharpness for params in each),
             np.array([params.ambiguity for params in each], float),
             noise.weights,
         )
+
+    def twice(self) -> ScoreParams:
+        """Two components, of which the second has no share where there was one."""
+        if len(self.powers) == 2:
+            return self
+        both = {name: np.repeat(getattr(self, name), 2, axis=0) for name in ("lines", "kept", "weights", "ambiguity")}
+        return replace(self, **both, powers=self.powers * 2, shares=np.array([1.0, 0.0]))
 
     @classmethod
     def trivial(cls, dtype: Any) -> ScoreParams:

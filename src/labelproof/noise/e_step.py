@@ -24,7 +24,7 @@ from labelproof.validation import FloatArray, IntArray
 
 Matrix = npt.NDArray[np.float64]
 
-CHUNK_CELLS = 2**17  # so many stay in a core's cache between their two products
+CHUNK_CELLS = 2**19  # numbers that stay in the cache between their two products
 _TINY = np.finfo(np.float64).tiny
 
 

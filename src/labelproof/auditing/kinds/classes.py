@@ -34,6 +34,7 @@ from labelproof.validation import (
     check_labels,
     check_labels_for_columns,
     check_pandas_index,
+    check_prob_rows,
 )
 
 T = TypeVar("T")
@@ -95,9 +96,16 @@ def matched(
 
 def collect(source: Source, given: IntArray) -> fold.Sample:
     """The first pass: the rows that the noise model is fitted to."""
-    return fold.together(
-        _each(source, "sampling", lambda block, start: fold.sample(block, given[start : start + len(block)], start, source.n))
-    )
+    rows = fold.sample_rows(given, source.k)
+    probs = source.take(rows)
+    try:
+        check_prob_rows(probs)
+    except BadInput:
+        for start, load in in_order(source):
+            check_prob_rows(load(), start)  # names the first bad row by its number
+        raise
+    counts = np.bincount(given + 1, minlength=source.k + 1)[1:].astype(float)  # those without a label come first
+    return fold.Sample(rows, probs, given[rows], counts)
 
 
 def score_all(source: Source, given: IntArray, noise: NoiseFit) -> Iterator[fold.Scores]:

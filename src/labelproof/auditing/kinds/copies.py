@@ -33,7 +33,7 @@ def with_copies(judged: Judged, labels: Classes, source: Source, noise: Noise, n
     if not len(rows):
         return judged
     found, group = judged.findings, near.group[rows]
-    probs = _rows(source, rows)
+    probs = np.array(source.take(rows), np.float64)
     seen, own = noise.posterior(probs, np.full(len(rows), -1)), noise.posterior(probs, given[rows])
     same = np.where(
         near.exact[rows], *(_sharing(near, given, kind, float(found.error_probability.mean())) for kind in (True, False))
@@ -73,13 +73,3 @@ def _sharing(near: Near, given: IntArray, exact: bool, error_rate: float) -> flo
     chance = float(np.sum((np.bincount(given[given >= 0]) / (given >= 0).sum()) ** 2))
     agreement, both_right = (agreeing + PRIOR_PAIRS) / (pairs + PRIOR_PAIRS), (1 - error_rate) ** 2
     return float(np.clip((agreement - chance) / max(both_right - chance, 1e-6), 0.0, 1.0))
-
-
-def _rows(source: Source, rows: IntArray) -> FloatArray:
-    """Some rows of the probabilities, in order."""
-    parts, start = [], 0
-    for block in source.blocks():
-        own = rows[(rows >= start) & (rows < start + len(block))] - start
-        parts.append(np.array(block[own], np.float64))
-        start += len(block)
-    return np.concatenate(parts)

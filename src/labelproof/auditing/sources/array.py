@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 
 from labelproof.auditing.sources.base import Piece, rows_of_block, rows_of_piece
-from labelproof.validation import AnyArray, FloatArray, check_pred_probs_shape
+from labelproof.validation import AnyArray, FloatArray, IntArray, check_pred_probs_shape
 
 
 class ArraySource:
@@ -29,6 +29,9 @@ class ArraySource:
             yield block
             if self._map is not None:
                 _let_go(self._map, block)
+
+    def take(self, rows: IntArray) -> FloatArray:
+        return np.asarray(self.array[rows])
 
     def pieces(self) -> Iterator[Piece]:
         rows = rows_of_piece(self.k, self.array.itemsize)

@@ -8,7 +8,8 @@ from typing import Protocol
 
 import numpy as np
 
-from labelproof.validation import FloatArray
+from labelproof.errors import BadInput
+from labelproof.validation import FloatArray, IntArray
 
 BLOCK_BYTES = 32 * 2**20
 PIECE_BYTES = 2**20  # stays in a core's cache from its reading to its scores
@@ -27,9 +28,28 @@ class Source(Protocol):
         """Yield blocks of ``rows`` rows (the last may be shorter), or of a size that suits the source."""
         ...
 
+    def take(self, rows: IntArray) -> FloatArray:
+        """Some rows by number, ascending; a copy."""
+        ...
+
     def pieces(self) -> Iterator[Piece]:
         """Blocks to be loaded in any thread, in order; what is loaded holds until the same thread loads again."""
         ...
+
+
+def taken(source: Source, rows: IntArray) -> FloatArray:
+    """Some rows by number, ascending, out of the pieces of a source; a copy."""
+    parts, stop = [], 0
+    for start, load in source.pieces():
+        block = load()
+        stop = start + len(block)
+        a, b = np.searchsorted(rows, (start, stop))
+        parts.append(block[rows[a:b] - start])
+    if stop != source.n:
+        raise BadInput(
+            f"pred_probs had {source.n:,} rows at first and {stop:,} when read. It changed; run again when it is at rest."
+        )
+    return np.concatenate(parts)
 
 
 def in_order(source: Source) -> Iterator[Piece]:

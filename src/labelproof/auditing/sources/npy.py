@@ -12,10 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.lib import format as npy_format
 
-from labelproof.auditing.sources.base import Piece, rows_of_block, rows_of_piece
+from labelproof.auditing.sources.base import Piece, rows_of_block, rows_of_piece, taken
 from labelproof.errors import BadInput
 from labelproof.saving.files import existing
-from labelproof.validation import AnyArray, FloatArray, check_pred_probs_shape
+from labelproof.validation import AnyArray, FloatArray, IntArray, check_pred_probs_shape
+
+PAGE_BYTES = 4096  # the least that a system reads, so that many rows by themselves cost as much as the whole
 
 
 class NpyFile:
@@ -58,6 +60,19 @@ class NpyFile:
         for _, load in self._cut(rows or rows_of_block(self.k, self.dtype.itemsize)):
             yield load()
 
+    def take(self, rows: IntArray) -> FloatArray:
+        found = np.empty((len(rows), self.k), self.dtype)
+        width = found.strides[0] if len(rows) else 0
+        if len(rows) * PAGE_BYTES > self.n * width:
+            return taken(self, rows)
+        view, whole = memoryview(found.reshape(-1).view(np.uint8).data), True
+        with self.path.open("rb", buffering=0) as file:
+            for place, row in enumerate(rows.tolist()):
+                file.seek(self._start + row * width)
+                whole = file.readinto(view[place * width : (place + 1) * width]) == width and whole
+        self._check_whole(whole)
+        return np.asarray(found.astype(self._given_as, copy=False))
+
     def pieces(self) -> Iterator[Piece]:
         return self._cut(rows_of_piece(self.k, self.dtype.itemsize))
 
@@ -68,9 +83,12 @@ class NpyFile:
 
     def _load(self, opened: _Opened, start: int, stop: int) -> FloatArray:
         block, whole = opened.read(self._start + start * self.k * self.dtype.itemsize, stop - start)
+        self._check_whole(whole)
+        return np.asarray(block.astype(self._given_as, copy=False))
+
+    def _check_whole(self, whole: bool) -> None:
         if not whole or self._look() != self._stamp:
             raise BadInput(f"{self.name} {str(self.path)!r} changed while it was read. Run again when it is at rest.")
-        return np.asarray(block.astype(self._given_as, copy=False))
 
 
 class _Opened:

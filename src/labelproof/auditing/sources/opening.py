@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 
 from labelproof.auditing.sources.array import ArraySource
-from labelproof.auditing.sources.base import Piece, Source, in_order, rows_of_block
+from labelproof.auditing.sources.base import Piece, Source, in_order, rows_of_block, taken
 from labelproof.auditing.sources.npy import NpyFile
 from labelproof.auditing.sources.ordered import Ordered
 from labelproof.auditing.sources.parquet import ParquetFiles
 from labelproof.auditing.sources.top_k import TopK
 from labelproof.errors import BadInput
 from labelproof.saving.files import existing
-from labelproof.validation import FloatArray
+from labelproof.validation import FloatArray, IntArray
 
 
 class Ensemble:
@@ -43,6 +43,9 @@ class Ensemble:
             for part in parts:
                 mean += np.asarray(part, float) / len(parts)
             yield mean
+
+    def take(self, rows: IntArray) -> FloatArray:
+        return taken(self, rows)
 
     def pieces(self) -> Iterator[Piece]:
         return in_order(self)

@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 
 from labelproof.auditing.sources.base import Piece, Source
-from labelproof.validation import FloatArray
+from labelproof.validation import FloatArray, IntArray
 
 
 class Ordered:
@@ -23,6 +23,9 @@ class Ordered:
     def blocks(self, rows: int | None = None) -> Iterator[FloatArray]:
         for block in self.source.blocks(rows):
             yield np.take(block, self.order, axis=1)
+
+    def take(self, rows: IntArray) -> FloatArray:
+        return np.asarray(self.source.take(rows)[:, self.order])
 
     def pieces(self) -> Iterator[Piece]:
         for start, load in self.source.pieces():

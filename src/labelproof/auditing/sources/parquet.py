@@ -10,10 +10,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.dataset
 
-from labelproof.auditing.sources.base import Piece, in_order, rows_of_block
+from labelproof.auditing.sources.base import Piece, in_order, rows_of_block, taken
 from labelproof.errors import BadInput
 from labelproof.saving.files import existing
-from labelproof.validation import FloatArray
+from labelproof.validation import FloatArray, IntArray
 
 
 class ParquetFiles:
@@ -83,6 +83,9 @@ class ParquetFiles:
                 raise self._broken(file, error) from error
         if held:
             yield np.concatenate(held)
+
+    def take(self, rows: IntArray) -> FloatArray:
+        return taken(self, rows)
 
     def pieces(self) -> Iterator[Piece]:
         return in_order(self)

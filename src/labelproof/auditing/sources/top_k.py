@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from labelproof.auditing.sources.base import Piece, in_order, rows_of_block
+from labelproof.auditing.sources.base import Piece, in_order, rows_of_block, taken
 from labelproof.errors import BadInput
-from labelproof.validation import FloatArray, check_pred_probs_shape, to_numpy
+from labelproof.validation import FloatArray, IntArray, check_pred_probs_shape, to_numpy
 
 
 class TopK:
@@ -57,6 +57,9 @@ class TopK:
             block = np.repeat(each[:, None], self.k, axis=1)
             block[np.repeat(np.arange(part.shape[0]), listed), part.indices] = part.data
             yield block
+
+    def take(self, rows: IntArray) -> FloatArray:
+        return taken(self, rows)
 
     def pieces(self) -> Iterator[Piece]:
         return in_order(self)
