@@ -20,6 +20,7 @@ from labelproof.auditing.naive_bayes_weights import NaiveBayesWeights
 from labelproof.data.dataset import Dataset
 from labelproof.data.words import vectorizer, vectorizer_for
 from labelproof.errors import LabelproofWarning
+from labelproof.extras import command, needed_by
 from labelproof.validation import RandomState, accepts_seed, seed_from
 
 MOST_WEIGHTS = 6_000_000  # of logistic regression, whose solver holds some twenty copies
@@ -29,6 +30,7 @@ MOST_NEIGHBOURS = 20_000  # items among which nearest ones are searched
 NEIGHBOURS = 30
 ON_FEATURES = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2)  # inverse strength of regularisation, of standardised features
 ON_WORDS = 5.0
+NO_TORCH = f"Or name an encoder that needs no torch: --encoder onnx:FOLDER ({command('onnxruntime')})."
 
 
 @dataclass(frozen=True)
@@ -225,8 +227,7 @@ def _of_table(model: Any, seed: int) -> Any:
 
 
 def _network(seed: int) -> Any:
-    from labelproof.estimators.noisy_label_classifier.noisy_label_classifier import (
-        NoisyLabelClassifier,  # torch, of which other data have no need
-    )
+    with needed_by("the network that tells pictures apart", otherwise=NO_TORCH):  # of which other data have no need
+        from labelproof.estimators.noisy_label_classifier.noisy_label_classifier import NoisyLabelClassifier
 
     return NoisyLabelClassifier("cross-entropy", epochs=14, random_state=seed)

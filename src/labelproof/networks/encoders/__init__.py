@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from labelproof.errors import BadInput
+from labelproof.extras import needed_by
 from labelproof.labels.registry import Registry
 from labelproof.networks.encoders.base import Encoder as Encoder
 
@@ -44,4 +45,6 @@ def open_encoder(name: str, takes: str) -> Encoder:
         )
     if colon and not place:
         raise BadInput(f"the encoder is {name!r}. Name a folder or a model after the colon, e.g. {name}folder/.")
-    return ENCODERS[family].opened(place, takes)
+    extra = "onnx" if family == "onnx" else {"text": "text", "images": "vision"}[takes]
+    with needed_by(f"encoder {name}", extra=extra):
+        return ENCODERS[family].opened(place, takes)
