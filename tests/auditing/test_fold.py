@@ -216,6 +216,7 @@ print(numba.get_num_threads(), torch.get_num_threads())
 """
 
 
+@pytest.mark.needs("torch")
 def test_the_answer_does_not_depend_on_the_number_of_threads_and_their_number_is_obeyed():
     """By numba, and by torch after it: numba's threads set the number of the whole process."""
     found = []
