@@ -15,8 +15,8 @@ import pytest
 
 from labelproof.extras import INSTALLED_BY, missing, needed_by
 
-HEAVY = ("torch", "lightning_fabric")  # which no path of the core imports, installed or not
-BLOCKED = (*HEAVY, *(package for package in INSTALLED_BY if package not in (*HEAVY, "numba")))
+HEAVY = ("torch", "lightning_fabric", "numba")  # which no path of the core imports
+BLOCKED = tuple(INSTALLED_BY)
 HEAD = f"""
 import sys
 from importlib.machinery import PathFinder
