@@ -17,6 +17,7 @@ from sklearn.preprocessing import Normalizer, StandardScaler
 
 from labelproof.auditing.centroids import CentroidClassifier
 from labelproof.auditing.naive_bayes_weights import NaiveBayesWeights
+from labelproof.auditing.numeric_tables import all_numbers, of_numbers
 from labelproof.data.dataset import Dataset
 from labelproof.data.words import vectorizer, vectorizer_for
 from labelproof.errors import LabelproofWarning
@@ -78,7 +79,7 @@ def candidates(
     ========  ==================================================================================================
     kind      models
     ========  ==================================================================================================
-    table     gradient boosting; logistic regression (both on skrub's table vectorizer)
+    table     gradient boosting; logistic regression (both on skrub's table vectorizer, where any column is no number)
     text      logistic regression on TF-IDF of words, weighted by their class ratios; on characters
     images    a small convolutional network
     cells     logistic regression on standardised, log-normalised expression
@@ -103,9 +104,9 @@ def candidates(
         _on_text(found, dataset, characters=features is None)
     elif features is None and dataset.kind == "table":
         found.views["table"] = dataset.x
-        found.groups.append([Candidate("gradient boosting", "table", _boosting(seed))])
+        found.groups.append([Candidate("gradient boosting", "table", _boosting(dataset.x, seed))])
         if len(dataset.classes) <= FEW_CLASSES:
-            found.groups.append([Candidate("logistic regression", "table", _linear_table(seed))])
+            found.groups.append([Candidate("logistic regression", "table", _linear_table(dataset.x, seed))])
     elif features is None and getattr(dataset.x, "ndim", 2) > 2:
         found.views["pictures"] = dataset.x
         found.groups.append([Candidate("convolutional network", "pictures", _network(seed))])
@@ -166,7 +167,7 @@ def default_model(dataset: Dataset, *, random_state: RandomState = 0) -> Any:
     """
     seed = seed_from(random_state)
     if dataset.kind == "table":
-        return _boosting(seed)
+        return _boosting(dataset.x, seed)
     if dataset.kind == "text":
         words, k = vectorizer_for(dataset.x), len(dataset.classes)
         if k > FEW_CLASSES and _many(len(words.fit(dataset.x).vocabulary_), k):
@@ -211,12 +212,14 @@ def _many(columns: int, k: int) -> bool:
     return k > FEW_CLASSES and k * columns > MOST_WEIGHTS
 
 
-def _boosting(seed: int) -> Any:
-    return _of_table(HistGradientBoostingClassifier(learning_rate=0.06, max_iter=120, random_state=seed), seed)
+def _boosting(x: Any, seed: int) -> Any:
+    model = HistGradientBoostingClassifier(learning_rate=0.06, max_iter=120, random_state=seed)
+    return of_numbers(model, linear=False) if all_numbers(x) else _of_table(model, seed)
 
 
-def _linear_table(seed: int) -> Any:
-    return _of_table(LogisticRegression(max_iter=300), seed)
+def _linear_table(x: Any, seed: int) -> Any:
+    model = LogisticRegression(max_iter=300)
+    return of_numbers(model, linear=True) if all_numbers(x) else _of_table(model, seed)
 
 
 def _of_table(model: Any, seed: int) -> Any:
