@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from labelproof.errors import BadInput
-from labelproof.extras import needed_by
+from labelproof.extras import missing, needed_by
 from labelproof.saving.folders import LOG_FOLDER
 from labelproof.saving.state import read_tensors, write_tensors
 from labelproof.training.checkpoint import arrays_of, tensors_of
@@ -116,8 +116,10 @@ def fabric_for(options: Options, folder: Path | None, strategy: Strategy | str =
     elif options.logger == "tensorboard" and folder is not None:
         from lightning_fabric.loggers.tensorboard import TensorBoardLogger
 
-        with needed_by("logger 'tensorboard'"):
+        try:
             loggers = [TensorBoardLogger(folder / LOG_FOLDER, name="", version="")]
+        except ModuleNotFoundError as error:  # Lightning's own, which does not say the name of the package apart
+            raise missing("tensorboard", "logger 'tensorboard'") from error
     return Fabric(
         accelerator=options.accelerator,
         devices=options.devices,
