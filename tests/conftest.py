@@ -19,8 +19,29 @@ import pytest
 from sklearn.datasets import load_digits
 
 import labelproof as lp
+from labelproof.extras import is_installed
 
+NEEDED = {  # what cannot even be imported without a package; single tests have the mark "needs"
+    "torch": [
+        "losses", "methods", "data/test_frame.py", "data/test_picture_rows.py", "estimators/test_adversaries.py",
+        "estimators/test_captioner.py", "estimators/test_instance_pooling.py", "estimators/test_likelihoods.py",
+        "estimators/test_mislabeled_module.py", "estimators/test_mislabeled_vae.py", "estimators/test_nl_gan.py",
+        "estimators/test_noise_network.py", "estimators/test_noisy_label_classifier.py",
+        "estimators/test_noisy_tag_classifier.py", "estimators/test_saved.py", "estimators/test_scikit_learn.py",
+        "estimators/test_soft_labels.py", "networks/test_networks.py", "networks/encoders/test_efficientnet_lite.py",
+        "networks/encoders/test_every_encoder.py", "networks/encoders/test_minilm.py", "test_captioning_cli.py",
+        "test_encoder_cli.py", "test_m_vae_study.py", "test_nl_gan_study.py", "test_nmn_study.py", "test_random_state.py",
+        "test_scenes.py", "test_training_cli.py", "training/test_augmentation.py", "training/test_history.py",
+        "training/test_loop.py",
+    ],
+    "anndata": ["data/test_cells.py", "data/test_frame.py"],
+    "datasets": ["data/test_frame.py"],
+    "openpyxl": ["data/test_workbooks.py"],
+    "cosmic_ray": ["mutants"],
+    "ray": ["distributed"],
+}  # fmt: skip
 collect_ignore = ["golden"]  # a script of its own, see its README
+collect_ignore += [place for package, places in NEEDED.items() if not is_installed(package) for place in places]
 
 
 def pytest_xdist_auto_num_workers() -> int:
@@ -49,6 +70,13 @@ def _absent(what: str, reason: str) -> None:
     pytest.skip(reason)
 
 
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip what needs a package that this environment lacks, as one with the core alone."""
+    for package in (name for mark in item.iter_markers("needs") for name in mark.args):
+        if not is_installed(package):
+            _absent(package, f"{package} is not installed")
+
+
 @pytest.fixture(scope="session")
 def absent() -> Callable[[str, str], None]:
     """Skips a test, or fails it where LABELPROOF_REQUIRE names what is absent."""
@@ -68,8 +96,8 @@ def real_data() -> Path:
 def browser() -> Iterator[Any]:
     """A real headless Chromium."""
     executable = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if executable is None:
-        _absent("browser", "no Chromium is installed")
+    if executable is None or not is_installed("playwright"):
+        _absent("browser", "no Chromium is installed, or no playwright")
     from playwright.sync_api import sync_playwright
 
     flags = (

@@ -25,7 +25,6 @@ PRELOADED = [
     "labelproof.review.page.desk",
     "labelproof.review.page.opening",
     "labelproof.review.page.serving",
-    "labelproof.training",
     "labelproof.training.checkpoint",
     "lightning_fabric",
     "sqlalchemy.dialects.sqlite",

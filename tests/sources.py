@@ -8,10 +8,12 @@ import re
 import tarfile
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
 import pyarrow as pa
+import pytest
 from PIL import Image
 
 N = 24
@@ -24,6 +26,11 @@ def frame() -> pl.DataFrame:
     words = np.array(["purr meow", "bark woof"])[np.arange(N) % 2]
     columns = {"key": [f"k{i:02d}" for i in range(N)], "size": rng.normal(size=N).round(3), "kind": GIVEN, "body": words}
     return pl.DataFrame(columns)
+
+
+def tensor(values: object, **options: object) -> Any:
+    """A tensor, where torch is installed."""
+    return pytest.importorskip("torch").tensor(values, **options)
 
 
 def png(shade: int = 0) -> bytes:
@@ -155,7 +162,7 @@ def web_dataset(path: Path, *, json_labels: bool = False) -> None:
 
 def xlsx(path: Path) -> None:
     """A sheet that begins in C3, with formats, a formula, a chart, and a second sheet that counts."""
-    import openpyxl
+    openpyxl = pytest.importorskip("openpyxl")
     from openpyxl.chart import BarChart, Reference
     from openpyxl.styles import PatternFill
 

@@ -206,6 +206,7 @@ def test_an_unwritable_output_folder(table):
     assert "cannot be written" in done.stderr
 
 
+@pytest.mark.needs("torch")
 def test_a_corrupt_picture_among_good_ones_is_counted(tmp_path):
     rng = np.random.default_rng(0)
     for kind, shade in (("dark", 40), ("light", 200)):
@@ -291,6 +292,7 @@ def test_the_unexpected_exits_one_and_says_how_to_report(monkeypatch, capsys, ta
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.needs("torch")
 def test_every_public_name_exists():
     for name in lp.__dir__():
         assert getattr(lp, name) is not None or name.startswith("__")
@@ -339,13 +341,18 @@ def test_copies_of_the_label_are_told_before_the_figures(tmp_path):
     assert "copy" not in without.stdout
 
 
+def trained(option, value, message):
+    """A training that cannot be, where there is torch."""
+    return pytest.param(("train", "t.csv", "--label", "label", option, value), message, marks=pytest.mark.needs("torch"))
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (("simulate", "t.csv", "--label", "label", "--seed", "-5"), ""),  # typer's own words
-        (("train", "t.csv", "--label", "label", "--accelerator", "gpu"), "there is none that torch can use"),
-        (("train", "t.csv", "--label", "label", "--accelerator", "warp"), "accelerator is 'warp'"),
-        (("train", "t.csv", "--label", "label", "--precision", "8"), "precision is '8'"),
+        trained("--accelerator", "gpu", "there is none that torch can use"),
+        trained("--accelerator", "warp", "accelerator is 'warp'"),
+        trained("--precision", "8", "precision is '8'"),
         (("audit", "--labels", "y.npy", "--pred-probs", "p.npy", "--classes", "²,1"), "not one of"),
         (("audit", "t.csv", "--label", "label", "--encoding", "klingon"), "'klingon' is unknown"),
         (("audit", "empty.csv", "--label", "label"), "is empty"),

@@ -265,6 +265,7 @@ def text_folder(tmp_path):
     del READERS._parts["text folder"]
 
 
+@pytest.mark.needs("torch")
 def test_a_reader_goes_all_the_way(text_folder, tmp_path):
     reader = open_reader(text_folder, ReadOptions())
     assert isinstance(reader, TextFolderReader)

@@ -7,7 +7,6 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
-import torch
 
 from labelproof.errors import BadInput, LabelproofWarning, did_you_mean
 from labelproof.validation import (
@@ -21,13 +20,14 @@ from labelproof.validation import (
     check_transition,
     to_numpy,
 )
+from sources import tensor
 
 P = np.array([[0.7, 0.3], [0.2, 0.8], [0.5, 0.5]])
 
 
 @pytest.mark.parametrize(
     "make",
-    [list, np.asarray, pd.Series, pl.Series, torch.tensor, lambda v: pd.DataFrame({"y": v}), lambda v: np.array(v)[:, None]],
+    [list, np.asarray, pd.Series, pl.Series, tensor, lambda v: pd.DataFrame({"y": v}), lambda v: np.array(v)[:, None]],
 )
 def test_labels_of_every_kind_of_container(make):
     coded = check_labels(make([1, 0, 1]))
@@ -35,7 +35,7 @@ def test_labels_of_every_kind_of_container(make):
     assert coded.classes == (0, 1)
 
 
-@pytest.mark.parametrize("make", [lambda v: v.tolist(), pd.DataFrame, pl.DataFrame, torch.tensor, np.float32])
+@pytest.mark.parametrize("make", [lambda v: v.tolist(), pd.DataFrame, pl.DataFrame, tensor, np.float32])
 def test_probabilities_of_every_kind_of_container(make):
     assert np.allclose(check_pred_probs(make(P)), P)
 
@@ -62,7 +62,6 @@ def test_probabilities_of_every_kind_of_container(make):
         (pa.array([1, None, 0]), (0, 1), [1, -1, 0]),
         (pa.chunked_array([["b"], ["a"]]).dictionary_encode(), ("a", "b"), [1, 0]),
         (pa.array([True, None, False]), (False, True), [1, -1, 0]),
-        (torch.tensor([1.0, 0.0, 1.0], dtype=torch.bfloat16), (0, 1), [1, 0, 1]),
         (np.array([1, 0, 1], np.float16), (0, 1), [1, 0, 1]),
         (["a", "", "b"], ("a", "b"), [0, -1, 1]),
         (["a", None, "b"], ("a", "b"), [0, -1, 1]),
@@ -107,7 +106,7 @@ def test_words_for_a_missing_label_are_told_and_can_be_kept():
 
 
 @pytest.mark.parametrize(
-    "make", [lambda v: pa.table({"a": v[:, 0], "b": v[:, 1]}), lambda v: torch.tensor(v).bfloat16(), lambda v: torch.tensor(v).to_sparse(),
+    "make", [lambda v: pa.table({"a": v[:, 0], "b": v[:, 1]}), lambda v: tensor(v).bfloat16(), lambda v: tensor(v).to_sparse(),
              lambda v: v.astype(np.float16), lambda v: v.astype(np.longdouble)])  # fmt: skip
 def test_probabilities_of_other_libraries_and_precisions(make):
     probs = check_pred_probs(make(np.array([[0.75, 0.25], [0.0, 1.0]])))
@@ -250,4 +249,9 @@ def test_rates_tags_and_features():
 def test_nearest_names():
     assert did_you_mean("sentimnt", ["text", "sentiment"]) == "Did you mean 'sentiment'? "
     assert did_you_mean("zzz", ["text"]) == ""
-    assert to_numpy(torch.ones(2, requires_grad=True), "x").tolist() == [1.0, 1.0]
+
+
+def test_tensors_of_any_precision_and_with_a_gradient():
+    coded = check_labels(tensor([1.0, 0.0, 1.0]).bfloat16())
+    assert (coded.codes.tolist(), coded.classes) == ([1, 0, 1], (0, 1))
+    assert to_numpy(tensor([1.0, 1.0], requires_grad=True), "x").tolist() == [1.0, 1.0]

@@ -5,9 +5,9 @@ Names are loaded on first use (PEP 562), so that ``import labelproof`` costs not
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from labelproof.extras import handed_on
 from labelproof.saving.version import VERSION
 
 __version__ = VERSION
@@ -130,15 +130,13 @@ if TYPE_CHECKING:
     from labelproof.training.history import History as History
 
 
-_SUBPACKAGES = ("labels", "losses", "methods", "networks", "noise")
+_SUBPACKAGES = {name: f"labelproof.{name}" for name in ("labels", "losses", "methods", "networks", "noise")}
 
 
 def __getattr__(name: str) -> Any:
-    if name in _SUBPACKAGES:
-        return import_module(f"labelproof.{name}")
-    if name not in _HOME:
-        raise AttributeError(f"module 'labelproof' has no attribute {name!r}")
-    value = globals()[name] = getattr(import_module(_HOME[name]), name)
+    value = handed_on(__name__, _HOME | _SUBPACKAGES, name)
+    if name in _HOME:
+        globals()[name] = value
     return value
 
 

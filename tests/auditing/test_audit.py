@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -21,6 +20,7 @@ from labelproof.auditing.kinds.classes import judged_from, known_noise, true_cod
 from labelproof.auditing.sharpness import Sharpness, read_sharpness
 from labelproof.auditing.verdicts import lowered, verdicts
 from labelproof.labels.classes import Classes
+from sources import tensor
 
 
 def test_it_finds_wrong_labels_and_suggests_the_right_ones(noisy_problem):
@@ -73,7 +73,7 @@ def test_invariant_under_permuting_rows_and_relabelling_classes(noisy_problem, s
     assert [names[z] for z in plain.suggested[sure]] == renamed.suggested[sure].tolist()
 
 
-@pytest.mark.parametrize("make", [lambda v: v.tolist(), pd.DataFrame, pl.DataFrame, torch.tensor, np.float32])
+@pytest.mark.parametrize("make", [lambda v: v.tolist(), pd.DataFrame, pl.DataFrame, tensor, np.float32])
 def test_every_kind_of_array_gives_the_same_findings(noisy_problem, make):
     labels, probs, _ = noisy_problem()
     assert np.allclose(lp.audit(labels, make(probs)).error_probability, lp.audit(labels, probs).error_probability, atol=1e-5)

@@ -246,6 +246,7 @@ print(threads.usable(), torch.get_num_threads())
 """
 
 
+@pytest.mark.needs("torch")
 def test_the_answer_does_not_depend_on_the_number_of_threads_and_their_number_is_obeyed():
     found = []
     for count in ("1", "2"):

@@ -232,9 +232,10 @@ def test_naive_bayes_weights_are_the_ratio_of_wang_and_manning():
 
 
 SMALL = [
-    *((kind, n, "auto") for kind in ("text", "one column", "table", "pictures") for n in (10, 24, 60)),
+    *((kind, n, "auto") for kind in ("text", "one column", "table") for n in (10, 24, 60)),
     *(("text", n, "none") for n in (10, 24, 60)),
-    ("pictures", 10, "none"),
+    *(pytest.param("pictures", n, "auto", marks=pytest.mark.needs("torch")) for n in (10, 24, 60)),
+    pytest.param("pictures", 10, "none", marks=pytest.mark.needs("torch")),
 ]
 
 

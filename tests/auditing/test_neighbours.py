@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import warnings
 
 import numpy as np
@@ -152,7 +153,7 @@ def test_approximate_neighbours_are_the_exact_ones():
 
 
 def test_many_items_without_an_index_are_told(monkeypatch):
-    monkeypatch.setattr("labelproof.auditing.nearest.importlib.util.find_spec", lambda name: None)
+    monkeypatch.setitem(sys.modules, "faiss", None)
     with pytest.warns(lp.LabelproofWarning, match="labelproof\\[neighbours\\]"):
         assert nearest(np.zeros((MOST_EXACT + 1, 1), np.float32), 3) is None
 

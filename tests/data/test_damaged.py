@@ -220,6 +220,7 @@ def test_an_array_that_shrinks_under_a_reader_is_an_error_and_not_the_end(tmp_pa
         held[np.array([900])]
 
 
+@pytest.mark.needs("torch")
 def test_a_damaged_model_or_caption_file_is_refused(tmp_path):
     pl.DataFrame({"a": Y + np.arange(30) / 50, "y": Y}).write_csv(tmp_path / "t.csv")
     data = lp.read_table(tmp_path / "t.csv", "y")

@@ -105,6 +105,7 @@ def sheet_of(write, name):
     """A sheet of a workbook."""
 
     def make(tmp_path):
+        pytest.importorskip("fastexcel")
         write(tmp_path / name)
         return (
             tmp_path / name,

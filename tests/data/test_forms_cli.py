@@ -53,6 +53,7 @@ def test_a_decision_is_applied(tmp_path, name):
 
 
 @pytest.mark.parametrize("name", ["json lines", "xlsx", "parquet folder"])
+@pytest.mark.needs("torch")
 def test_a_model_trained_on_a_form_predicts_on_it(tmp_path, name):
     path, options, _ = ALL[name](tmp_path)
     trained = run("train", path, *arguments(options), "--epochs", "1", "--out", tmp_path / "model")
@@ -63,6 +64,7 @@ def test_a_model_trained_on_a_form_predicts_on_it(tmp_path, name):
     assert pl.read_csv(tmp_path / "p.csv")["id"].to_list() == frame()["key"].to_list()
 
 
+@pytest.mark.needs("torch")
 def test_a_model_trained_on_a_tar_predicts_on_one(tmp_path):
     sources.web_dataset(tmp_path / "t.tar")
     assert run("train", tmp_path / "t.tar", "--epochs", "1", "--out", tmp_path / "model").returncode == 0

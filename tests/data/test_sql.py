@@ -83,10 +83,11 @@ def test_bad_queries_are_told_and_change_nothing(url, tmp_path, options, message
         ("foo://x/y", lp.BadInput, "is of kind 'foo'"),
         ("a b://", lp.BadInput, "no URL of a database"),
         ("mysql://ann:geheim@127.0.0.1:1/x", lp.MissingDependency, "needs a driver"),
-        (
+        pytest.param(
             "postgresql://ann:geheim@127.0.0.1:1/x?password=zwei&sslmode=disable",
             lp.LabelproofError,
             "does not answer the query",
+            marks=pytest.mark.needs("psycopg"),
         ),
     ],
 )
@@ -120,6 +121,7 @@ def test_passwords_are_remembered_by_this_process_alone(monkeypatch):
         assert asked.pop() == expected
 
 
+@pytest.mark.needs("torch")
 def test_the_commands_take_a_query(url, tmp_path):
     np.save(tmp_path / "p.npy", np.eye(2)[(frame()["kind"] == "dog").cast(int).to_numpy()] * 0.8 + 0.1)
     named = ["--label", "kind", "--text", "body", "--id", "key", "--pred-probs", tmp_path / "p.npy"]

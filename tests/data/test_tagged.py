@@ -27,6 +27,7 @@ def test_pictures(tmp_path):
     assert found.skipped[0][0] == "c.png"
 
 
+@pytest.mark.needs("torch")
 def test_videos(tmp_path):
     for i in range(40):
         picture(tmp_path / "v1" / f"{i:03}.png", (6 * i, 0, 0))

@@ -180,5 +180,5 @@ def test_damaged_workbooks_are_refused(xlsx, ods, tmp_path, monkeypatch):
 
 def test_without_fastexcel_the_extra_is_named(xlsx, monkeypatch):
     monkeypatch.setitem(sys.modules, "fastexcel", None)
-    with pytest.raises(lp.MissingDependency, match=r"Install labelproof\[sheets\]"):
+    with pytest.raises(lp.MissingDependency, match=r"pip install 'labelproof\[sheets\]'"):
         lp.read_text(xlsx, "kind", "body")

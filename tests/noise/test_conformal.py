@@ -88,6 +88,7 @@ def test_the_classifier_covers_the_true_label(method, digits):
     assert np.mean(sizes) < 4
 
 
+@pytest.mark.needs("torch")
 def test_items_for_calibration_are_not_trained_on():
     rng = np.random.default_rng(0)
     y = rng.integers(0, 2, 200)

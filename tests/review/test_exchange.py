@@ -221,6 +221,7 @@ def test_reviews_are_verified_labels(table_audit, session_of, tmp_path):
     store.close()
 
 
+@pytest.mark.needs("torch")
 def test_without_reviews_the_commands_say_so(table_audit, tmp_path):
     folder, _ = table_audit
 

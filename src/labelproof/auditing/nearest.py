@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import warnings
 from typing import Any, NamedTuple
 
@@ -10,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from labelproof.errors import LabelproofWarning
+from labelproof.extras import command, is_installed
 
 MOST_EXACT = 50_000  # items
 MOST_DIMENSIONS = 128  # of which distances are worked out at first; more are projected
@@ -44,10 +44,9 @@ def nearest(space: Space, m: int) -> Nearest | None:
     """
     n, d = space.shape
     m = min(m, n - 1)
-    if n > MOST_EXACT and importlib.util.find_spec("faiss") is None:
+    if n > MOST_EXACT and not is_installed("faiss"):
         warnings.warn(
-            f"no neighbours are sought among {n:,} items: beyond {MOST_EXACT:,} that takes faiss. Run pip install "
-            '"labelproof[neighbours]".',
+            f"no neighbours are sought among {n:,} items: beyond {MOST_EXACT:,} that takes faiss. Run: {command('faiss')}",
             LabelproofWarning,
             stacklevel=4,
         )

@@ -6,7 +6,7 @@ import sys
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import typer
 from rich.console import Console
@@ -15,9 +15,7 @@ from rich.segment import Segment
 from rich.table import Table
 
 from labelproof.errors import BadInput, LabelproofError, LabelproofWarning
-
-if TYPE_CHECKING:
-    pass
+from labelproof.extras import needed_by
 
 CONTROL = dict.fromkeys([*range(32), *range(127, 160), *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2066, 0x206A)])
 PRINTED = {code: f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}" for code in CONTROL if chr(code) not in "\n\t"}
@@ -90,7 +88,7 @@ def print_warning(message: Warning | str, category: type[Warning], *place: Any, 
 def main() -> None:
     """Run a command; bad input exits 2 with one message, the unexpected exits 1 and says how to report it."""
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), needed_by(" ".join(["labelproof", *sys.argv[1:2]])):
             warnings.simplefilter("always", LabelproofWarning)
             warnings.showwarning = print_warning
             app(standalone_mode=True)

@@ -68,7 +68,7 @@ def demo(
     out.print(
         f"\nEstimated error rate [bold]{rate.estimate:.1%}[/bold] (95 % interval {rate.low:.1%} to {rate.high:.1%}); the truth is {truth:.1%}."
     )
-    out.print("\nAccuracy on 540 clean test digits of gradient boosting trained on")
+    out.print("\nAccuracy on 540 clean test digits of logistic regression trained on")
     for name, value in (
         ("dirty labels", result.accuracy_dirty),
         ("repaired labels", result.accuracy_repaired),

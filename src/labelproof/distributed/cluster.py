@@ -20,7 +20,8 @@ from labelproof.auditing.findings import Audit
 from labelproof.auditing.kinds.classes import judged_from, matched
 from labelproof.auditing.sharpness import read_sharpness
 from labelproof.auditing.sources import NpyFile, Ordered, ParquetFiles, Source, rows_of_block
-from labelproof.errors import BadInput, MissingDependency
+from labelproof.errors import BadInput
+from labelproof.extras import needed_by
 from labelproof.noise.em import NoiseFit
 from labelproof.validation import FloatArray, check_ids
 
@@ -192,8 +193,6 @@ def _loaded(shard: Shard) -> FloatArray:
 
 
 def _ray() -> Any:
-    try:
+    with needed_by("a cluster"):
         import ray
-    except ImportError as error:
-        raise MissingDependency("Ray is not installed. Install it with: pip install 'labelproof[ray]'") from error
     return ray

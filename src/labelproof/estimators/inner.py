@@ -9,6 +9,7 @@ from sklearn.base import BaseEstimator
 from sklearn.linear_model import LogisticRegression
 
 from labelproof.errors import BadInput
+from labelproof.extras import needed_by
 from labelproof.saving.saveable import Saveable, params_of, plain_params
 from labelproof.saving.state import State
 from labelproof.validation import AnyArray
@@ -54,7 +55,8 @@ def inner(state: State, name: str) -> BaseEstimator:
         vars(model).update(own.arrays)
         return model
     module, _, owner = HOMES[own.kind].rpartition(".")
-    found: type[Saveable] = getattr(import_module(f"labelproof.estimators.{module}"), owner)
+    with needed_by(owner):
+        found: type[Saveable] = getattr(import_module(f"labelproof.estimators.{module}"), owner)
     return found.from_state(own)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from labelproof.errors import BadInput, did_you_mean
 from labelproof.experiments.record import Record
+from labelproof.extras import needed_by
 
 EXPERIMENTS = {
     "memorization": "labelproof.experiments.memorization",
@@ -52,7 +53,8 @@ def run_experiment(
         raise BadInput(f"{name!r} is no study. {did_you_mean(name, list(EXPERIMENTS))}There are {', '.join(EXPERIMENTS)}.")
     record = Record.open(folder, name)
     place = None if data is None else Path(data)
-    run = import_module(EXPERIMENTS[name]).run
+    with needed_by(f"the study {name}"):
+        run = import_module(EXPERIMENTS[name]).run
     for part in parts:
         if part not in signature(run).parameters:
             raise BadInput(f"{name} has no choice of {part}. Leave --{part} out.")

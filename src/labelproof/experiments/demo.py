@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from sklearn.datasets import load_digits
-from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.model_selection import train_test_split
 
 from labelproof.auditing.audit import audit
+from labelproof.auditing.default_models import linear
 from labelproof.auditing.findings import Audit
 from labelproof.data.readers.arrays import read_arrays
 from labelproof.noise import simulate
@@ -35,6 +35,11 @@ class Demo:
     accuracy_clean: float
 
 
+def pixels(pictures: AnyArray) -> AnyArray:
+    """The encoder: pictures (n, h, w) as rows (n, h w). Digits of 8 x 8 need no other, and so no torch."""
+    return pictures.reshape(len(pictures), -1)
+
+
 def run(folder: str | os.PathLike[str], *, rate: float = RATE, seed: int = 0, overwrite: bool = False) -> Demo:
     """Flip labels of the digits by the pair rule, audit, repair, train, and write the audit with its report.
 
@@ -57,15 +62,12 @@ def run(folder: str | os.PathLike[str], *, rate: float = RATE, seed: int = 0, ov
             digits.images, digits.target, test_size=0.3, random_state=seed, stratify=digits.target
         )
         noisy = simulate.pair(clean, rate, n_classes=10, random_state=seed)
-        dataset = read_arrays(train, noisy.labels)
-        flat = train.reshape(len(train), -1)
-        found = audit(dataset, random_state=seed)
+        found = audit(read_arrays(train, noisy.labels), encoder=pixels, random_state=seed)
         flagged = found.error_probability >= 0.5
         repaired = np.where(flagged, found.suggested.astype(int), noisy.labels)
 
         def accuracy(labels: AnyArray) -> float:
-            model = HistGradientBoostingClassifier(random_state=seed).fit(flat, labels)
-            return float(model.score(test.reshape(len(test), -1), test_labels))
+            return float(linear(1.0).fit(pixels(train), labels).score(pixels(test), test_labels))
 
         result = Demo(
             audit=found,

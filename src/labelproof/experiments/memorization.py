@@ -19,10 +19,13 @@ import torch
 from labelproof.experiments.problems import Problem, digits, mnist
 from labelproof.experiments.record import Record
 from labelproof.methods import Task, make_method
-from labelproof.networks import MLP
+from labelproof.networks.mlp import MLP
 from labelproof.noise import simulate
 from labelproof.report.plots import lines
-from labelproof.training import History, Options, TrainingData, fit, predict_logits
+from labelproof.training.history import History
+from labelproof.training.loop import fit
+from labelproof.training.options import Options
+from labelproof.training.trainable import TrainingData, predict_logits
 from labelproof.validation import Json
 
 RATE = 0.4

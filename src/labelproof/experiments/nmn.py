@@ -37,7 +37,8 @@ from labelproof.estimators.tagger.noisy_tag_classifier import NoisyTagClassifier
 from labelproof.estimators.tagger.precision import tag_precision
 from labelproof.experiments.record import Record, Row, averaged, gained
 from labelproof.experiments.scenes import SIDE, Scenes, compose, scene_network
-from labelproof.networks import FCNVGG16, MLP
+from labelproof.networks.fcn_vgg16 import FCNVGG16
+from labelproof.networks.mlp import MLP
 from labelproof.noise.simulate import caption_replacement
 from labelproof.report.plots import dots
 from labelproof.saving.files import existing

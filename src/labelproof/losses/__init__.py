@@ -7,23 +7,26 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from torch import Tensor
+from labelproof.extras import needed_by
 
-from labelproof.losses.corrected import backward_correction, forward_correction, transition_outside_log
-from labelproof.losses.joint import entropy, prior_divergence, soft_label_divergence
-from labelproof.losses.nnaqc import noise_aware, nonlinear_noise_aware_quasi_clustering, quasi_clustering
-from labelproof.losses.ranking import warp, warp_sampled, warp_tags
-from labelproof.losses.robust import (
-    bootstrap_hard,
-    bootstrap_soft,
-    cross_entropy,
-    generalized_cross_entropy,
-    mean_absolute_error,
-    mean_squared_error,
-    ramp,
-    symmetric_cross_entropy,
-    unhinged,
-)
+with needed_by("labelproof.losses"):
+    from torch import Tensor
+
+    from labelproof.losses.corrected import backward_correction, forward_correction, transition_outside_log
+    from labelproof.losses.joint import entropy, prior_divergence, soft_label_divergence
+    from labelproof.losses.nnaqc import noise_aware, nonlinear_noise_aware_quasi_clustering, quasi_clustering
+    from labelproof.losses.ranking import warp, warp_sampled, warp_tags
+    from labelproof.losses.robust import (
+        bootstrap_hard,
+        bootstrap_soft,
+        cross_entropy,
+        generalized_cross_entropy,
+        mean_absolute_error,
+        mean_squared_error,
+        ramp,
+        symmetric_cross_entropy,
+        unhinged,
+    )
 
 LOSSES: dict[str, Callable[..., Tensor]] = {
     "cross-entropy": cross_entropy,

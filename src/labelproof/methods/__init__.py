@@ -5,19 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from labelproof.errors import BadInput, did_you_mean
-from labelproof.methods.base import Method, Task
-from labelproof.methods.co_teaching import CoTeaching
-from labelproof.methods.divide_mix import DivideMix
-from labelproof.methods.early_learning import EarlyLearning
-from labelproof.methods.expectation_maximization import ExpectationMaximization
-from labelproof.methods.joint_optimization import JointOptimization
-from labelproof.methods.loss_correction import Backward, Forward
-from labelproof.methods.nnaqc import NNAQC
-from labelproof.methods.noise_adaptation import NoiseAdaptation
-from labelproof.methods.noise_layer import DropoutNoiseLayer, NoiseLayer
-from labelproof.methods.pruning import ConfidentLearning, RankPruningNetwork
-from labelproof.methods.robust_loss import GCE, MAE, MSE, SCE, Bootstrap, CrossEntropy, Ramp, Unhinged
-from labelproof.methods.sample_overparametrization import SampleOverparametrization
+from labelproof.extras import needed_by
+
+with needed_by("labelproof.methods"):
+    from labelproof.methods.base import Method, Task
+    from labelproof.methods.co_teaching import CoTeaching
+    from labelproof.methods.divide_mix import DivideMix
+    from labelproof.methods.early_learning import EarlyLearning
+    from labelproof.methods.expectation_maximization import ExpectationMaximization
+    from labelproof.methods.joint_optimization import JointOptimization
+    from labelproof.methods.loss_correction import Backward, Forward
+    from labelproof.methods.nnaqc import NNAQC
+    from labelproof.methods.noise_adaptation import NoiseAdaptation
+    from labelproof.methods.noise_layer import DropoutNoiseLayer, NoiseLayer
+    from labelproof.methods.pruning import ConfidentLearning, RankPruningNetwork
+    from labelproof.methods.robust_loss import GCE, MAE, MSE, SCE, Bootstrap, CrossEntropy, Ramp, Unhinged
+    from labelproof.methods.sample_overparametrization import SampleOverparametrization
 
 METHODS: dict[str, type[Method]] = {
     "cross-entropy": CrossEntropy,

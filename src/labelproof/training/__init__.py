@@ -1,8 +1,35 @@
-"""Training torch modules, over Lightning Fabric."""
+"""Training torch modules, over Lightning Fabric.
 
-from labelproof.training.history import History
-from labelproof.training.loop import fit
-from labelproof.training.options import Options
-from labelproof.training.trainable import Batch, Step, Trainable, TrainingData, predict_logits
+Names are loaded on first use: a `History` is read, and temperatures are worked out, without torch.
+"""
 
-__all__ = ["Batch", "History", "Options", "Step", "Trainable", "TrainingData", "fit", "predict_logits"]
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from labelproof.extras import handed_on
+
+if TYPE_CHECKING:
+    from labelproof.training.history import History as History
+    from labelproof.training.loop import fit as fit
+    from labelproof.training.options import Options as Options
+    from labelproof.training.trainable import Batch as Batch
+    from labelproof.training.trainable import Step as Step
+    from labelproof.training.trainable import Trainable as Trainable
+    from labelproof.training.trainable import TrainingData as TrainingData
+    from labelproof.training.trainable import predict_logits as predict_logits
+
+_TRAINABLE = ("Batch", "Step", "Trainable", "TrainingData", "predict_logits")
+_HOME = dict.fromkeys(_TRAINABLE, "labelproof.training.trainable") | {
+    "History": "labelproof.training.history",
+    "Options": "labelproof.training.options",
+    "fit": "labelproof.training.loop",
+}
+
+
+def __getattr__(name: str) -> Any:
+    return handed_on(__name__, _HOME, name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOME])

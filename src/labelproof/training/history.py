@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch import Tensor
 
 from labelproof.errors import BadInput, CorruptArtifact
 from labelproof.saving.files import load_array
 from labelproof.validation import AnyArray
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 IN_MEMORY_BYTES = 64 * 2**20
 COLUMNS: dict[str, type[np.float16 | np.uint16]] = {
@@ -85,6 +87,8 @@ class History:
 
     def record(self, epoch: int, index: Tensor, given: Tensor, logits: Tensor, loss: Tensor) -> None:
         """Write one batch: row numbers (b,), labels (b,), logits (b, k) and losses (b,). Unlabelled items keep NaN."""
+        import torch  # of which those who read a history have no need
+
         logits = logits.detach().float()
         own = given.clamp_min(0)[:, None]
         probability = logits.softmax(dim=1).gather(1, own)[:, 0]

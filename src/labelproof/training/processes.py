@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Protocol, cast
 import numpy as np
 import torch
 
-from labelproof.errors import BadInput, MissingDependency
+from labelproof.errors import BadInput
+from labelproof.extras import missing, needed_by
 from labelproof.saving.folders import LOG_FOLDER
 from labelproof.saving.state import read_tensors, write_tensors
 from labelproof.training.checkpoint import arrays_of, tensors_of
@@ -62,7 +63,8 @@ class Run(Protocol):
 
 def launch(run: Run, history: History | None) -> None:
     """Train in several processes. What they found comes back through files: Fabric's queue holds next to nothing."""
-    from lightning_fabric.strategies.ddp import DDPStrategy
+    with needed_by("training"):
+        from lightning_fabric.strategies.ddp import DDPStrategy
 
     options, model = run.options, run.model
     strategy = DDPStrategy(
@@ -101,7 +103,8 @@ def _in_processes(fabric: Fabric, run: Run) -> None:
 
 def fabric_for(options: Options, folder: Path | None, strategy: Strategy | str = "auto") -> Fabric:
     """Lightning Fabric with these options, and a logger that writes into the folder."""
-    from lightning_fabric import Fabric
+    with needed_by("training"):
+        from lightning_fabric import Fabric
 
     loggers: list[Logger] = []
     if options.logger is not None and folder is None:
@@ -115,8 +118,8 @@ def fabric_for(options: Options, folder: Path | None, strategy: Strategy | str =
 
         try:
             loggers = [TensorBoardLogger(folder / LOG_FOLDER, name="", version="")]
-        except ModuleNotFoundError as error:
-            raise MissingDependency("logger 'tensorboard' needs the package tensorboard: pip install tensorboard") from error
+        except ModuleNotFoundError as error:  # Lightning's own, which does not say the name of the package apart
+            raise missing("tensorboard", "logger 'tensorboard'") from error
     return Fabric(
         accelerator=options.accelerator,
         devices=options.devices,

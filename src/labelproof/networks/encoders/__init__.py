@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from labelproof.errors import BadInput
+from labelproof.extras import needed_by
 from labelproof.labels.registry import Registry
 from labelproof.networks.encoders.base import Encoder as Encoder
 
@@ -37,11 +38,13 @@ def open_encoder(name: str, takes: str) -> Encoder:
         If a package is missing, with the command that installs it.
     """
     family, colon, place = name.partition(":")
-    if family not in ENCODERS or bool(colon) != ENCODERS[family].named:
-        raise BadInput(
-            f"the encoder is {name!r}. Give auto, none, st:NAME (sentence-transformers), hf:NAME (transformers), onnx:FOLDER, "
-            "minilm or efficientnet-lite2."
-        )
-    if colon and not place:
-        raise BadInput(f"the encoder is {name!r}. Name a folder or a model after the colon, e.g. {name}folder/.")
-    return ENCODERS[family].opened(place, takes)
+    extra = "onnx" if family == "onnx" else {"text": "text", "images": "vision"}[takes]
+    with needed_by(f"encoder {name}", extra=extra):
+        if family not in ENCODERS or bool(colon) != ENCODERS[family].named:
+            raise BadInput(
+                f"the encoder is {name!r}. Give auto, none, st:NAME (sentence-transformers), hf:NAME (transformers), onnx:FOLDER, "
+                "minilm or efficientnet-lite2."
+            )
+        if colon and not place:
+            raise BadInput(f"the encoder is {name!r}. Name a folder or a model after the colon, e.g. {name}folder/.")
+        return ENCODERS[family].opened(place, takes)

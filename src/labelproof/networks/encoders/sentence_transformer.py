@@ -13,7 +13,7 @@ import torch
 from labelproof.errors import BadInput
 from labelproof.networks.encoders.base import Encoder, Features
 from labelproof.networks.encoders.devices import ON_CPU, ON_GPU, as_features, device, precision
-from labelproof.networks.encoders.weights import check_place, load, needed, revision_of
+from labelproof.networks.encoders.weights import check_place, load, revision_of
 
 PICTURE_PIXELS = 256  # that a processor of the model's own scales further
 
@@ -29,12 +29,13 @@ class SentenceTransformerEncoder(Encoder):
     """
 
     def __init__(self, place: str, takes: str) -> None:
-        library = needed("sentence_transformers", "text")
+        import sentence_transformers
+
         self.device = device()
         what = f"encoder st:{place}"
         check_place(place, what)
         _refuse_pickle(place, what)
-        self.model = load(what, lambda: library.SentenceTransformer(place, device=str(self.device), trust_remote_code=False,
+        self.model = load(what, lambda: sentence_transformers.SentenceTransformer(place, device=str(self.device), trust_remote_code=False,
                                                                     model_kwargs={"use_safetensors": True}))  # fmt: skip
         modalities = self.model.modalities
         if {"text": "text", "images": "image"}[takes] not in modalities:

@@ -8,27 +8,13 @@ from contextlib import contextmanager
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
-from labelproof.errors import BadInput, LabelproofError, MissingDependency
+from labelproof.errors import BadInput, LabelproofError
 from labelproof.saving.files import existing
 
 UNKNOWN = "unknown"  # revision of what cannot be told from another, so nothing of it is kept
 DECIDING = ("*.safetensors", "*.onnx", "*.onnx_data", "*.json", "*.txt", "*.model")  # files that decide the features
-
-
-def needed(module: str, extra: str) -> ModuleType:
-    """A module of an extra.
-
-    Raises
-    ------
-    MissingDependency
-    """
-    try:
-        return import_module(module)
-    except ImportError as error:
-        raise MissingDependency(f'{module} is not installed. Run pip install "labelproof[{extra}]".') from error
 
 
 def checksum(files: Iterable[Path]) -> str:

@@ -11,6 +11,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from labelproof.errors import BadInput, CorruptArtifact, LabelproofError, MissingDependency, Unavailable
+from labelproof.extras import needed_by
+from labelproof.saving.files import first_line
 
 BUSY_SECONDS = 5  # how long a write waits for others
 CONNECTIONS = 16
@@ -40,10 +42,12 @@ def open_engine(where: str) -> Engine:
             f"--database is of kind {url.get_backend_name()!r}. Give a postgresql:// URL, or leave it out for SQLite."
         )
     try:
-        import psycopg  # noqa: F401
-    except ImportError as error:
-        raise MissingDependency("reviews in PostgreSQL need psycopg. Install labelproof[postgres].") from error
-    return sa.create_engine(url.set(drivername="postgresql+psycopg"), pool_size=CONNECTIONS, pool_pre_ping=True)
+        with needed_by("a review in PostgreSQL"):
+            return sa.create_engine(url.set(drivername="postgresql+psycopg"), pool_size=CONNECTIONS, pool_pre_ping=True)
+    except MissingDependency:
+        raise
+    except ImportError as error:  # psycopg without the library of PostgreSQL
+        raise MissingDependency(f"psycopg cannot be imported ({first_line(error)}).") from error
 
 
 def check_in_place(connection: Connection) -> None:
