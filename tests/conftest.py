@@ -31,7 +31,7 @@ NEEDED = {  # what cannot even be imported without a package; single tests have 
         "estimators/test_soft_labels.py", "networks/test_networks.py", "networks/encoders/test_efficientnet_lite.py",
         "networks/encoders/test_every_encoder.py", "networks/encoders/test_minilm.py", "test_captioning_cli.py",
         "test_encoder_cli.py", "test_m_vae_study.py", "test_nl_gan_study.py", "test_nmn_study.py", "test_random_state.py",
-        "test_scenes.py", "test_training_cli.py", "training/test_augmentation.py", "training/test_history.py",
+        "test_scenes.py", "test_training_cli.py", "training/test_augmentation.py", "training/test_flat.py", "training/test_history.py",
         "training/test_loop.py",
     ],
     "anndata": ["data/test_cells.py", "data/test_frame.py"],

@@ -11,8 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache
-from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -20,6 +18,7 @@ import numpy.typing as npt
 
 from labelproof.auditing.scoring import Rows, ScoreParams, score_rows
 from labelproof.errors import BadInput
+from labelproof.extras import is_installed
 from labelproof.noise.e_step import EStep
 from labelproof.noise.em import NoiseFit, Reading, fit_noise, two_readings
 from labelproof.validation import BoolArray, FloatArray, IntArray, check_prob_rows
@@ -162,7 +161,7 @@ class Scorer:
 
 def _way(cells: int, dtype: np.dtype[Any], params: ScoreParams) -> Callable[[FloatArray, IntArray, ScoreParams], Rows]:
     """How rows are scored: compiled where that pays and numba is installed (the extra ``fast``)."""
-    if cells < COMPILED_CELLS or not _compiler_is_installed():
+    if cells < COMPILED_CELLS or not is_installed("numba"):
         return score_rows
     from labelproof.auditing import scoring_compiled
 
@@ -170,8 +169,3 @@ def _way(cells: int, dtype: np.dtype[Any], params: ScoreParams) -> Callable[[Flo
         return score_rows
     scoring_compiled.compiled(dtype.str)  # here, before several threads ask for it
     return scoring_compiled.score_rows
-
-
-@cache
-def _compiler_is_installed() -> bool:
-    return find_spec("numba") is not None

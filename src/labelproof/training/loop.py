@@ -20,6 +20,7 @@ from labelproof.progress import track
 from labelproof.saving.folders import LOG_FOLDER
 from labelproof.saving.state import State, read_tensors, write_tensors
 from labelproof.training.checkpoint import arrays_of, fingerprint, flat_optimizer, restore_optimizer, tensors_of
+from labelproof.training.flat import FlatParameters
 from labelproof.training.history import History
 from labelproof.training.options import Options
 from labelproof.training.processes import fabric_for, launch
@@ -121,6 +122,7 @@ class _Run:
         self.history_folder: Path | None = None  # of the first of several processes
         self.result: Path | None = None  # where it leaves the weights
         self.saved_at = time.monotonic()
+        self.flat: FlatParameters | None = None  # where one process computes on a CPU
 
     @property
     def epochs(self) -> int:
@@ -147,6 +149,8 @@ class _Run:
                 self.model.load_state_dict(self.state.best_weights)
         for logger in fabric.loggers:
             logger.finalize("success")
+        if self.flat is not None:
+            self.flat.release()
         self.model.__dict__.pop("gather", None)
         self.model.cpu()
 
@@ -168,13 +172,18 @@ class _Run:
         for group in self.model.parameter_groups():
             scale = group.pop("lr_scale", 1.0)
             groups.append({"lr": options.learning_rate * scale, "base": options.learning_rate * scale, **group})
+        if self.flat is not None:
+            self.flat.release()
+        if self.fabric.device.type == "cpu" and self.fabric.world_size == 1 and str(options.precision).startswith("32"):
+            self.flat = FlatParameters(groups)
+            groups = self.flat.groups
         if options.optimizer == "adamw":
             made: torch.optim.Optimizer = torch.optim.AdamW(groups, weight_decay=options.weight_decay, fused=True)
         else:
             made = torch.optim.SGD(
                 groups, lr=options.learning_rate, momentum=0.9, nesterov=True, weight_decay=options.weight_decay
             )
-        self.optimizer = cast(torch.optim.Optimizer, self.fabric.setup_optimizers(made))
+        self.optimizer = made if self.flat is not None else cast(torch.optim.Optimizer, self.fabric.setup_optimizers(made))
 
     def _epoch(self) -> bool:
         """One epoch, or what is left of it; whether to go on."""
@@ -226,18 +235,14 @@ class _Run:
         if fabric.world_size > 1:
             rows = rows[: len(rows) // fabric.world_size * fabric.world_size][fabric.global_rank :: fabric.world_size]
         batch = self.data.batch(rows, self.move)
-        step = self.wrapped(batch)
+        step = (self.wrapped if self.flat is None else self.model)(batch)
         value = step.loss
         if value.ndim:
             value = value.mean() if batch.weight is None else (value * batch.weight).sum() / batch.weight.sum().clamp_min(1e-12)
         number = value.item()
         if not math.isfinite(number):
             raise BadInput(self._no_number(number))
-        self.optimizer.zero_grad()
-        fabric.backward(value)
-        if self.options.clip_norm is not None:
-            fabric.clip_gradients(self.model, self.optimizer, max_norm=self.options.clip_norm, error_if_nonfinite=False)
-        self.optimizer.step()
+        self._descend(value)
         logits = step.logits.detach()
         state.total_loss += number * len(rows)
         state.seen += len(rows)
@@ -245,6 +250,21 @@ class _Run:
             state.right += float((logits.argmax(dim=1) == batch.given).sum())
             if self.history is not None or self.history_folder is not None:
                 self._record(batch.index, batch.given, logits, step.loss.detach())
+
+    def _descend(self, value: Tensor) -> None:
+        """One step of the optimizer; where one process computes on a CPU, without the detours that Fabric takes for others."""
+        most = self.options.clip_norm
+        if self.flat is None:
+            self.optimizer.zero_grad()
+            self.fabric.backward(value)
+            if most is not None:
+                self.fabric.clip_gradients(self.model, self.optimizer, max_norm=most, error_if_nonfinite=False)
+        else:
+            self.flat.zero_grad()
+            value.backward()  # type: ignore[no-untyped-call]
+            if most is not None:
+                nn.utils.clip_grad_norm_(self.flat.whole, most)
+        self.optimizer.step()
 
     def _record(self, index: Tensor, given: Tensor, logits: Tensor, loss: Tensor) -> None:
         if loss.ndim == 0:
