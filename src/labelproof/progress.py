@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sized
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+if TYPE_CHECKING:
+    from rich.console import Console  # what nobody looks at is not loaded
 
 T = TypeVar("T")
 PATIENCE_SECONDS = 2.0
@@ -36,6 +37,12 @@ def track(
     >>> sum(track([1, 2, 3], "adding"))
     6
     """
+    if console is None and not sys.stderr.isatty():
+        yield from items
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
     console = console or Console(stderr=True)
     if total is None and isinstance(items, Sized):
         total = len(items)
@@ -62,7 +69,7 @@ def _said(description: str | Callable[[], str]) -> str:
 @contextmanager
 def announced(message: str) -> Iterator[None]:
     """Say on standard error what is being done, once it has taken a second and a half; wherever standard error goes."""
-    timer = threading.Timer(SHORT_PATIENCE_SECONDS, lambda: Console(stderr=True).print(message, highlight=False))
+    timer = threading.Timer(SHORT_PATIENCE_SECONDS, lambda: print(message, file=sys.stderr, flush=True))
     timer.daemon = True
     timer.start()
     try:

@@ -19,7 +19,6 @@ from labelproof.auditing.kinds import AUDITORS
 from labelproof.auditing.kinds.base import Auditor
 from labelproof.auditing.kinds.classes import matched
 from labelproof.auditing.neighbours import near_of
-from labelproof.auditing.out_of_sample import cross_validate
 from labelproof.data.dataset import Dataset
 from labelproof.data.libraries import is_source
 from labelproof.data.readers.frame import read_frame
@@ -165,6 +164,8 @@ def audit(
             raise BadInput("ids and classes come from the Dataset. Leave them out.")
         auditor = AUDITORS[dataset.labels.kind]
         if pred_probs is None and (auditor.needs_probs or getattr(dataset.x, "shape", ())[1:] != (0,)):
+            from labelproof.auditing.out_of_sample import cross_validate  # loads scikit-learn, which takes a second
+
             learned = replace(dataset, labels=auditor.learned_from(dataset.labels))
             pred_probs, model, encoded = cross_validate(learned, how, estimator=estimator, encoder=encoder)
         elif pred_probs is not None and (encoder != AUTO or group is not None):

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import minimize
 from scipy.special import expit, log_expit, logit
 
 from labelproof.errors import BadInput
@@ -88,6 +87,8 @@ def fit_calibration(error_probability: FloatArray, is_error: BoolArray) -> Calib
         intercept, log_slope = parameters
         penalty = 0.5 * (intercept / INTERCEPT_SD) ** 2 + 0.5 * (log_slope / LOG_SLOPE_SD) ** 2
         return float(penalty - log_expit(sign * (intercept + np.exp(log_slope) * scores)).sum())
+
+    from scipy.optimize import minimize
 
     best = minimize(loss, np.zeros(2), method="L-BFGS-B").x
     return Calibration(float(best[0]), float(best[1]), np.asarray(np.linalg.inv(_curvature(best, scores)), np.float64))

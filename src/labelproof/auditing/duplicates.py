@@ -8,9 +8,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
-from sklearn.preprocessing import normalize
 
 from labelproof.data.dataset import Dataset
 from labelproof.validation import IntArray
@@ -43,6 +40,9 @@ def copies_of(dataset: Dataset, features: npt.NDArray[np.float32] | None = None)
     if features is not None and n <= MOST_ITEMS and features.shape[1] >= LEAST_FEATURES:
         pairs.append(_near(features))
     a, b = (np.concatenate(side) for side in zip(*pairs, strict=True))
+    from scipy.sparse import coo_matrix
+    from scipy.sparse.csgraph import connected_components
+
     _, group = connected_components(coo_matrix((np.ones(len(a)), (a, b)), shape=(n, n)), directed=False)
     sizes = np.bincount(group)
     often = sizes[group] > MOST_COPIES
@@ -89,6 +89,8 @@ def _bytes(rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 def _near(features: npt.NDArray[np.float32]) -> tuple[IntArray, IntArray]:
     """Pairs of items whose cosine is high: first among random projections, which are quicker to compare, then themselves."""
+    from sklearn.preprocessing import normalize
+
     unit = normalize(features - features.mean(axis=0))
     rough, margin = unit, 0.0
     if unit.shape[1] > 2 * PROJECTED:

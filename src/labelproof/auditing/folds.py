@@ -5,13 +5,15 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
 from labelproof.errors import BadInput, LabelproofWarning
 from labelproof.validation import UNLABELLED, AnyArray, IntArray, RandomState, is_missing
+
+if TYPE_CHECKING:
+    from sklearn.model_selection import StratifiedKFold  # a second to load, which audits of probabilities are spared
 
 NO_FOLD = -1
 MapFolds = Callable[..., Iterable[Any]]
@@ -102,6 +104,8 @@ def assign_folds(
     if groups is not None:
         fold[labelled] = _of_groups(own, n_folds, seed, groups[labelled], same)
     else:
+        from sklearn.model_selection import StratifiedKFold
+
         splitter = StratifiedKFold(n_folds, shuffle=True, random_state=seed)
         found = None if same is None else _of_copies(own, splitter, same)
         fold[labelled] = _split(splitter, own) if found is None else found
@@ -153,6 +157,8 @@ def _of_groups(given: IntArray, n_folds: int, seed: int, groups: AnyArray, copie
     joined = number if copies is None else _joined(number, copies)
     if joined.max() + 1 < n_folds:
         joined = number
+    from sklearn.model_selection import StratifiedGroupKFold
+
     found = _split(StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed), given, joined)
     return np.unique(found, return_inverse=True)[1].astype(np.int64)  # some may have got no group
 

@@ -7,8 +7,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
 
 from labelproof.auditing.duplicates import LEAST_FEATURES, MOST_COPIES, equal_items, equal_rows
 from labelproof.auditing.model_used import ModelUsed
@@ -182,6 +180,9 @@ def _near_pairs(found: Nearest) -> tuple[IntArray, IntArray]:
 def _groups(pairs: list[tuple[IntArray, IntArray]], n: int) -> npt.NDArray[np.int64]:
     """Numbers of the groups that pairs make, in the order of their first items."""
     a, b = (np.concatenate(side) for side in zip(*pairs, strict=True))
+    from scipy.sparse import coo_matrix
+    from scipy.sparse.csgraph import connected_components
+
     _, component = connected_components(coo_matrix((np.ones(len(a)), (a, b)), shape=(n, n)), directed=False)
     size = np.bincount(component)[component]
     wanted = (size > 1) & (size <= MOST_COPIES)

@@ -6,10 +6,12 @@ import re
 import warnings
 from collections import Counter
 from collections.abc import Sequence
-
-from sklearn.feature_extraction.text import TfidfVectorizer
+from typing import TYPE_CHECKING
 
 from labelproof.errors import LabelproofWarning
+
+if TYPE_CHECKING:
+    from sklearn.feature_extraction.text import TfidfVectorizer  # a second to load, which audits of probabilities are spared
 
 WORD = r"(?u)\b\w+\b|\?"
 SAMPLE = 2000  # texts looked at
@@ -56,6 +58,8 @@ def vectorizer_for(texts: Sequence[str], **options: object) -> TfidfVectorizer:
 
 def vectorizer(unit: str, **options: object) -> TfidfVectorizer:
     """TF-IDF of ``word``, of ``char``, or of the ``letters`` within words, one to five at a time."""
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
     if unit == "letters":
         return TfidfVectorizer(
             sublinear_tf=True, analyzer="char_wb", ngram_range=(1, 5), min_df=2, max_features=MOST_CHARACTERS, **options

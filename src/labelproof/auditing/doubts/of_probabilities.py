@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from labelproof.auditing.doubts.base import Doubt, some
 from labelproof.validation import FloatArray, IntArray
@@ -72,8 +71,13 @@ def of_columns(rows: Sample, classes: Sequence[object], best: IntArray) -> list[
     if n < FEWEST or k > MOST_CLASSES:
         return []
     counts = np.bincount(rows.given * k + best, minlength=k * k).reshape(k, k)
+    now = float(np.trace(counts)) / n
+    if now + BETTER > 1:  # no order can be so much better
+        return []
+    from scipy.optimize import linear_sum_assignment
+
     given, column = linear_sum_assignment(-counts)
-    now, then = float(np.trace(counts)) / n, float(counts[given, column].sum()) / n
+    then = float(counts[given, column].sum()) / n
     if then < max(0.5, now + BETTER):
         return []
     class_of = dict(zip(column.tolist(), given.tolist(), strict=True))
