@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from labelproof.auditing.sources import NpyFile, Ordered, ParquetFiles, Source, rows_of_block
-from labelproof.errors import BadInput, LabelproofError, MissingDependency
+from labelproof.errors import BadInput, MissingDependency
 from labelproof.validation import FloatArray
 
 RETRIES = 5  # of a task whose worker is lost
@@ -38,15 +38,24 @@ def ray_map(function: Callable[..., Any], *columns: Iterable[Any]) -> Iterator[A
     What a lost worker had begun is done again elsewhere. Results come in order, and are let go of when they have come.
     """
     ray = ray_itself()
-    task = ray.remote(max_retries=RETRIES)(function)
-    waiting = deque(task.remote(*arguments) for arguments in zip(*columns, strict=True))
+    task, shared = ray.remote(max_retries=RETRIES)(_call), ray.put(function)
+    waiting = deque(task.remote(shared, *arguments) for arguments in zip(*columns, strict=True))
     while waiting:
         try:
             yield ray.get(waiting.popleft())
         except ray.exceptions.RayTaskError as error:
-            if isinstance(error.cause, LabelproofError):
-                raise error.cause from None  # with its own words, without those of the worker
-            raise
+            raise (error.cause if isinstance(error.cause, Exception) else error) from error  # in its own words
+
+
+def _call(function: Callable[..., Any], *arguments: Any) -> Any:
+    """A call with arguments of its own: what Ray hands over may only be read, and many an estimator sorts its matrix in place."""
+    return function(*(value.copy() if _read_only(value) else value for value in arguments))
+
+
+def _read_only(value: Any) -> bool:
+    if hasattr(value, "tocsr") or hasattr(value, "iloc"):  # a sparse matrix or a pandas frame, whose arrays are inside
+        return True
+    return isinstance(value, np.ndarray) and not value.flags.writeable
 
 
 @dataclass(frozen=True)
