@@ -84,6 +84,8 @@ def test_a_file_that_is_cut_short_or_of_other_length(tmp_path):
     (tmp_path / "y.npy").write_bytes((tmp_path / "y.npy").read_bytes()[:-80])
     with pytest.raises(lp.BadInput, match="changed while it was read"):
         list(blocks)
+    with pytest.raises(lp.BadInput, match="truncated or still being written"):
+        LabelBlocks(tmp_path / "y.npy")
     with pytest.raises(lp.BadInput, match=f"labels has {N - 1} rows but pred_probs has {N}"):
         coded(Y[1:], tmp_path / "codes.npy")
 

@@ -14,6 +14,7 @@ import polars as pl
 import pytest
 
 import labelproof as lp
+from commands import run
 from labelproof.auditing import blockwise, larger, sources
 from labelproof.auditing.larger import LargerAudit
 from labelproof.review import forecast
@@ -133,6 +134,33 @@ def test_a_review_is_of_the_worst_and_says_so(small, problem, tmp_path):
     assert rate.estimate == pytest.approx(many.worst["error_probability"].mean())
     assert rate.estimate > many.error_rate.estimate
     assert rate.low <= rate.estimate <= rate.high <= 1
+
+
+def test_the_commands(small, problem, tmp_path):
+    np.save(tmp_path / "y.npy", problem[0])
+    audit = str(tmp_path / "audit")
+
+    done = run("audit", "--labels", tmp_path / "y.npy", "--pred-probs", problem[1], "--out", audit)
+    assert done.returncode == 0, done.stderr
+    one = lp.audit(*problem)
+    assert f"of {N:,} labels" in done.stdout
+    assert f"{one.counts['possible']:,} possible" in done.stdout
+    found = lp.Audit.load(audit)
+    assert type(found) is LargerAudit
+    assert found.issues.collect().equals(one.issues)
+    assert found.source["labels"] == str(tmp_path / "y.npy")
+    assert (tmp_path / "audit" / "report.html").stat().st_size > 10_000
+    checked = run("check", audit, "--max-obvious", 10**6)
+    assert checked.returncode == 0
+    assert f"{N:,} labels" in checked.stdout
+    assert run("export", audit, "--out", tmp_path / "queue.csv", "--budget", 50).returncode == 0
+    listed = pl.read_csv(tmp_path / "queue.csv")
+    assert set(listed["id"].to_list()) <= set(found.worst["index"].to_list())
+    refused = run("apply", audit, "--obvious", "--out", tmp_path / "clean.npy")
+    assert refused.returncode == 2
+    assert "read_verified" in refused.stderr
+    again = run("audit", "--labels", tmp_path / "y.npy", "--pred-probs", problem[1], "--out", audit, "--overwrite")
+    assert again.returncode == 0, again.stderr
 
 
 def test_what_is_not_held_is_refused_with_a_way_out(small, problem, tmp_path):

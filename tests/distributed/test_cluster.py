@@ -16,9 +16,10 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 import labelproof as lp
+from commands import run
 from labelproof.auditing import blockwise, larger
 from labelproof.auditing.larger import LargerAudit
-from labelproof.distributed import audit_on_ray, connect, ray_map
+from labelproof.distributed import audit_on_ray, connect, ray_map, writing
 from labelproof.distributed.shards import Shard
 
 ray = pytest.importorskip("ray")
@@ -135,6 +136,17 @@ def test_a_small_audit_on_ray_is_written_as_it_is_saved(cluster, stored, tmp_pat
     assert lp.Audit.load(tmp_path / "audit").issues.equals(lp.audit(labels, probs).issues)
 
 
+def test_the_command_lets_the_workers_write(cluster, stored, small, tmp_path):
+    labels, probs, folder = stored
+    np.save(tmp_path / "y.npy", labels)
+    files = ("--labels", tmp_path / "y.npy", "--pred-probs", folder / "p.npy")
+    done = run("audit", *files, "--ray", cluster.address, "--out", tmp_path / "audit")
+    assert done.returncode == 0, done.stderr
+    found = lp.Audit.load(tmp_path / "audit")
+    assert isinstance(found, LargerAudit)
+    assert found.issues.collect().equals(lp.audit(labels, probs).issues)
+
+
 @pytest.mark.parametrize("written", [False, True])
 def test_a_worker_that_is_killed_while_it_scores_changes_nothing(cluster, stored, small, written, tmp_path):
     labels, probs, _ = stored
@@ -196,6 +208,11 @@ def test_an_address_where_nothing_answers(monkeypatch):
     with pytest.raises(lp.BadInput, match="host:port"):
         connect("nonsense")
     assert time.monotonic() - started < 30
+
+
+def test_a_folder_that_a_node_does_not_see_is_told(tmp_path):
+    with pytest.raises(lp.BadInput, match="name a folder on storage that all of them share"):
+        writing._sample([], 10, str(tmp_path / "nowhere" / "scratch" / "codes.npy"))
 
 
 def test_without_ray_the_extra_is_named(monkeypatch):

@@ -158,7 +158,7 @@ def audit_into(
     _check_room(folder, source.n)
     for name in (SCRATCH, ISSUES_FILE, ITEMS_FILE):
         (folder / name).mkdir()
-    target = Target(str(folder), (), RUN_ROWS)
+    target = Target(str(folder.resolve()), (), RUN_ROWS)
     names, source = write_codes(blocks, source, Path(target.codes), classes=classes, missing=missing)
     target = Target(target.folder, names, target.size)
     rows = passes.collect(source, target)

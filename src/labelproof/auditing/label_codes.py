@@ -34,7 +34,7 @@ class LabelBlocks:
     Raises
     ------
     BadInput
-        For a damaged file, and for one that changes while it is read.
+        For a damaged or truncated file, and for one that changes while it is read.
     """
 
     def __init__(self, labels: object, name: str = "labels") -> None:
@@ -47,6 +47,12 @@ class LabelBlocks:
             self._path = existing(path, name)
             shape, _, self.dtype, self._start = header_of(self._path)
             self._stamp = stamp_of(self._path)
+            promised = self._start + math.prod(shape) * self.dtype.itemsize
+            if self._stamp[0] < promised:
+                raise BadInput(
+                    f"{name} {str(path)!r} has {self._stamp[0]:,} bytes but its header promises {promised:,}. It is truncated or still "
+                    "being written; save it again."
+                )
         self.n = shape[0] if len(shape) == 1 or shape[1:] == (1,) else 0
 
     @property

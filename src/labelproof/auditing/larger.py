@@ -39,13 +39,14 @@ class InFiles:
     def __len__(self) -> int:
         return self._n
 
-    def _refused(self, *_: object, **__: object) -> NoReturn:
+    def refuse(self, *_: object, **__: object) -> NoReturn:
+        """Say where to read instead."""
         raise BadInput(
             f"the findings of {self._n:,} labels are in files and not held in memory. Read what you need of audit.issues or "
             "audit.items, which scan them, e.g. audit.issues.head(1000).collect()."
         )
 
-    __array__ = __getitem__ = __iter__ = _refused
+    __array__ = __getitem__ = __iter__ = refuse
 
 
 @dataclass(frozen=True, repr=False, kw_only=True)
@@ -93,8 +94,7 @@ class LargerAudit(Audit):
     @property
     def suggested(self) -> NoReturn:
         """Not held: read ``issues``."""
-        self.findings.suggested[:]
-        raise AssertionError
+        InFiles(self.sites).refuse()
 
     @property
     def counts(self) -> dict[str, int]:

@@ -5,8 +5,10 @@ The folder must be one path for all nodes. A task that is lost is run again and 
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, repeat
+from pathlib import Path
 from typing import Any
 
 from labelproof.auditing import fold
@@ -14,6 +16,7 @@ from labelproof.auditing.blockwise import Target, Written, write_findings
 from labelproof.auditing.label_codes import Codes
 from labelproof.auditing.sources import Source
 from labelproof.distributed.shards import Shard, in_order_of, loaded, ray_itself, ray_map, shards_of
+from labelproof.errors import BadInput
 from labelproof.noise.em import NoiseFit
 from labelproof.progress import track
 from labelproof.validation import AnyArray
@@ -60,11 +63,21 @@ class OnRay:
 
 
 def _sample(batch: list[Shard], n: int, codes: str) -> fold.Sample:
-    given = Codes(codes)
+    given = _given(codes)
     return fold.together(fold.sample(loaded(shard), given[shard.start : shard.stop], shard.start, n) for shard in batch)
 
 
 def _write(batch: list[Shard], noise: NoiseFit, target: Target, ids: AnyArray | None) -> list[Written]:
-    given = Codes(target.codes)
+    given = _given(target.codes)
     scores = (fold.score(loaded(shard), given[shard.start : shard.stop], noise, shard.start) for shard in batch)
     return list(write_findings(scores, given, target, ids, batch[0].start))
+
+
+def _given(codes: str) -> Codes:
+    """The codes of the labels, where this node sees them."""
+    if not Path(codes).exists():
+        raise BadInput(
+            f"a node of the cluster ({socket.gethostname()}) does not see {str(Path(codes).parents[2])!r}. So many findings are written by the "
+            "nodes themselves: name a folder on storage that all of them share."
+        )
+    return Codes(codes)
