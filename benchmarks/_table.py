@@ -34,6 +34,7 @@ def publish(name: str, rows: list[dict[str, Any]], note: str) -> None:
     RESULTS.mkdir(exist_ok=True)
     measured = {
         "cores": os.cpu_count(),
+        "processor": _processor(),
         "machine": platform.machine(),
         "python": platform.python_version(),
         "versions": _versions(),
@@ -41,6 +42,15 @@ def publish(name: str, rows: list[dict[str, Any]], note: str) -> None:
     rows = [{k: None if v != v else v for k, v in row.items()} for row in rows]  # JSON knows no NaN
     content = {"note": note, "measured_on": measured, "rows": rows}
     (RESULTS / f"{name}.json").write_text(json.dumps(content, indent=1, default=float) + "\n", encoding="utf-8")
+
+
+def _processor() -> str:
+    """Its name, as the system gives it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.processor())
 
 
 def _versions() -> dict[str, str]:

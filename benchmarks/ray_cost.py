@@ -26,7 +26,6 @@ from pathlib import Path
 import numpy as np
 import ray
 from labelproof.auditing import blockwise
-from labelproof.auditing.sources import NpyFile
 from labelproof.distributed import OnRay, ray_map
 
 folder, workers = Path(sys.argv[1]), int(sys.argv[2])

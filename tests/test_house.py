@@ -13,7 +13,7 @@ PACKAGE = Path(labelproof.__file__).parent
 MOST_LINES = 400
 FLOORS = (
     ("errors",),
-    ("allocation", "progress", "saving", "validation"),
+    ("allocation", "progress", "saving", "threads", "validation"),
     ("labels", "noise"),
     ("data",),
     ("losses", "networks", "training"),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sized
+from contextlib import contextmanager
 from typing import TypeVar
 
 from rich.console import Console
@@ -11,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 T = TypeVar("T")
 PATIENCE_SECONDS = 2.0
+SHORT_PATIENCE_SECONDS = 1.5
 
 
 def track(
@@ -54,3 +57,15 @@ def track(
 
 def _said(description: str | Callable[[], str]) -> str:
     return description if isinstance(description, str) else description()
+
+
+@contextmanager
+def announced(message: str) -> Iterator[None]:
+    """Say on standard error what is being done, once it has taken a second and a half; wherever standard error goes."""
+    timer = threading.Timer(SHORT_PATIENCE_SECONDS, lambda: Console(stderr=True).print(message, highlight=False))
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()

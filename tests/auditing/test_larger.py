@@ -15,8 +15,10 @@ import pytest
 
 import labelproof as lp
 from commands import run
-from labelproof.auditing import blockwise, larger, sources
+from labelproof.auditing import blockwise, fold, larger
+from labelproof.auditing.kinds import classes
 from labelproof.auditing.larger import LargerAudit
+from labelproof.auditing.sources import base
 from labelproof.review import forecast
 from labelproof.review.candidates import open_candidates
 
@@ -42,7 +44,7 @@ def small(monkeypatch):
     monkeypatch.setattr(larger, "MOST_IN_MEMORY", 1000)
     monkeypatch.setattr(larger, "WORST", 10_000)
     monkeypatch.setattr(blockwise, "RUN_ROWS", 7000)
-    monkeypatch.setattr(sources, "BLOCK_BYTES", 2**16)
+    monkeypatch.setattr(base, "BLOCK_BYTES", 2**16)
 
 
 def changed(labels, what):
@@ -56,8 +58,11 @@ def changed(labels, what):
     return labels, {}
 
 
-@pytest.mark.parametrize("what", ["plain", "unlabelled", "names and ids", "known noise"])
-def test_the_answer_is_that_of_memory(small, problem, what, tmp_path):
+@pytest.mark.parametrize("what", ["plain", "compiled", "unlabelled", "names and ids", "known noise"])
+def test_the_answer_is_that_of_memory(small, problem, what, tmp_path, monkeypatch):
+    if what == "compiled":
+        monkeypatch.setattr(fold, "COMPILED_CELLS", 0)
+        monkeypatch.setattr(classes, "SMALL_CELLS", 1000)  # in threads
     labels, options = changed(problem[0], what)
     one = lp.audit(labels, problem[1], **options)
     many = lp.audit(labels, problem[1], out=tmp_path / "audit", **options)
@@ -217,8 +222,9 @@ CHILD = """
 import sys, time, warnings
 warnings.simplefilter("ignore")
 import numpy as np, labelproof as lp
-from labelproof.auditing import blockwise, label_codes, larger, sources
-larger.MOST_IN_MEMORY, blockwise.RUN_ROWS, label_codes.ROWS, sources.BLOCK_BYTES = 1000, 2**16, 2**16, 2**20
+from labelproof.auditing import blockwise, label_codes, larger
+from labelproof.auditing.sources import base
+larger.MOST_IN_MEMORY, blockwise.RUN_ROWS, label_codes.ROWS, base.BLOCK_BYTES = 1000, 2**16, 2**16, 2**20
 """
 
 

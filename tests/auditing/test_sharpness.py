@@ -10,7 +10,7 @@ import labelproof as lp
 from labelproof.auditing import fold, sharpness
 from labelproof.auditing.forest import QuantileForest, quantiles
 from labelproof.auditing.sharpness import fitted, read_sharpness, summary
-from labelproof.auditing.summary_kernels import calibrated_power, each_pair, one_rate, powered
+from labelproof.auditing.summary_fits import calibrated_power, each_pair, one_rate, powered
 
 
 def sample_of(labels, probs):
@@ -79,14 +79,48 @@ def test_em_of_a_sharp_classifier_finds_the_share_of_wrong_labels(fit):
     labels, _, wrong = _problem(3000, 5, rate=0.2)
     true = np.where(wrong, (labels + 1) % 5, labels)  # any other class
     sharp = np.where(np.eye(5, dtype=bool)[true], 1 - 4e-4, 1e-4)
-    frequency = np.bincount(labels, minlength=5) / 3000
-    likelihood, rate = fit(sharp, np.zeros(3000), labels.astype(np.int64), frequency, 30)
-    assert rate == pytest.approx(wrong.mean(), abs=0.01)
-    blind = fit(np.full((3000, 5), 0.2), np.ones(3000), labels.astype(np.int64), frequency, 30)
-    assert blind[0] == pytest.approx(
-        (frequency * np.log(frequency)).sum(), abs=1e-6
-    )  # all at random: nothing but the frequencies
-    assert blind[0] < likelihood
+    frequency, order = np.bincount(labels, minlength=5) / 3000, np.argsort(labels, kind="stable")
+    readings = np.stack([sharp[order], np.full((3000, 5), 0.2)]), np.repeat([[0.0], [1.0]], 3000, axis=1)
+    likelihood, rate = fit(*readings, labels[order].astype(np.int64), frequency, 30)
+    assert rate[0] == pytest.approx(wrong.mean(), abs=0.01)
+    nothing = (frequency * np.log(frequency)).sum()  # all at random: nothing but the frequencies
+    assert likelihood[1] == pytest.approx(nothing, abs=1e-6)
+    assert likelihood[1] < likelihood[0]
+
+
+def _step_by_step(sharp, rate, given, frequency, iterations):
+    """`each_pair` of one reading, label by label."""
+    n, k = sharp.shape
+    spread = np.tile(frequency, (k, 1))
+    np.fill_diagonal(spread, 0)
+    spread /= spread.sum(axis=1, keepdims=True)
+    matrix, weights = 0.1 * spread + 0.9 * np.eye(k), np.ones(k)
+    for iteration in range(iterations):
+        believed = sharp * weights / (sharp * weights).sum(axis=1, keepdims=True)
+        regard, chance = believed * ((1 - rate)[:, None] * matrix[:, given].T), believed * (rate * frequency[given])[:, None]
+        evidence = (regard + chance).sum(axis=1)
+        posterior = (regard + chance) / evidence[:, None]
+        counts = np.stack([(regard / evidence[:, None])[given == z].sum(axis=0) for z in range(k)], axis=1)
+        overall = 1 - np.trace(counts) / counts.sum()
+        mean = overall * spread + (1 - overall) * np.eye(k)
+        matrix = (counts + 30 * mean) / (counts.sum(axis=1, keepdims=True) + 30)
+        if iteration >= 3 and k > 2:
+            weights = weights * (posterior.sum(axis=0) + 1) / (believed.sum(axis=0) + 1)
+            weights /= np.exp(np.log(weights).mean())
+    return np.log(evidence).mean(), 1 - posterior[np.arange(n), given].mean()
+
+
+@pytest.mark.parametrize("k", [2, 4])
+def test_pairs_side_by_side_are_em_step_by_step(k):
+    labels, probs, _ = _problem(600, k, rate=0.2)
+    order = np.argsort(labels, kind="stable")
+    given, frequency = labels[order], np.bincount(labels) / 600
+    sharp = np.stack([probs[order], powered(np.log(probs[order]), 2.5)])
+    rates = np.stack([np.zeros(600), 1 - probs[order].max(axis=1)])
+    found = each_pair(sharp, rates, given, frequency, 9)
+    for r in range(2):
+        expected = _step_by_step(sharp[r], rates[r], given, frequency, 9)
+        assert np.allclose([part[r] for part in found], expected, rtol=1e-9)
 
 
 def test_a_summary_knows_neither_names_nor_order_of_classes():

@@ -8,13 +8,13 @@ import pytest
 from scipy.sparse import csr_matrix
 
 import labelproof as lp
-from labelproof.auditing import sources
-from labelproof.auditing.sources import NpyFile, ParquetFiles, TopK, open_source
+from labelproof.auditing.sources import NpyFile, Ordered, ParquetFiles, TopK, base, open_source
+from labelproof.threads import in_threads
 
 
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch):
-    monkeypatch.setattr(sources, "BLOCK_BYTES", 4_000)  # many blocks
+    monkeypatch.setattr(base, "BLOCK_BYTES", 4_000)  # many blocks
 
 
 @pytest.fixture
@@ -81,7 +81,7 @@ def test_several_models_are_averaged(noisy_problem):
 
 def test_sources_of_every_kind_can_be_averaged(noisy_problem):
     labels, probs, _ = noisy_problem()
-    turned = sources.Ordered(open_source(probs[:, ::-1]), [3, 2, 1, 0])
+    turned = Ordered(open_source(probs[:, ::-1]), [3, 2, 1, 0])
     assert np.allclose(
         lp.audit(labels, [turned, open_source([probs])]).error_probability, lp.audit(labels, probs).error_probability
     )
@@ -157,3 +157,27 @@ def test_other_things_that_hold_no_probabilities(stored, tmp_path):
         lp.audit(labels, folder / "f.npy")
     with pytest.raises(lp.BadInput, match="labels has 900 rows but pred_probs has 899"):
         lp.audit(labels, probs[:-1])
+
+
+def test_pieces_are_the_rows_in_order_whichever_thread_loads_them(monkeypatch, tmp_path):
+    monkeypatch.setattr(base, "PIECE_BYTES", 2_000)
+    rng = np.random.default_rng(0)
+    probs = rng.dirichlet(np.ones(4), 1000).astype(np.float32)
+    np.save(tmp_path / "p.npy", probs)
+    pl.DataFrame(probs, schema=list("abcd")).write_parquet(tmp_path / "p.parquet")
+    mapped = np.load(tmp_path / "p.npy", mmap_mode="r")
+    for given in (probs, mapped, tmp_path / "p.npy", tmp_path / "p.parquet", csr_matrix(probs), [probs, probs]):
+        for source, wanted in (
+            (open_source(given), probs),
+            (Ordered(open_source(given), [3, 1, 0, 2]), probs[:, [3, 1, 0, 2]]),
+        ):
+            parts = list(in_threads(lambda piece: (piece[0], np.array(piece[1]())), source.pieces(), 3))
+            assert len(parts) > 1
+            assert [start for start, _ in parts] == np.cumsum([0, *(len(part) for _, part in parts)])[:-1].tolist()
+            assert np.allclose(np.concatenate([part for _, part in parts]), wanted, atol=1e-6)
+
+
+def test_the_pieces_of_a_file_outlast_the_list_of_them(tmp_path):
+    np.save(tmp_path / "p.npy", np.full((5000, 4), 0.25))
+    pieces = list(NpyFile(tmp_path / "p.npy").pieces())
+    assert sum(len(load()) for _, load in pieces) == 5000

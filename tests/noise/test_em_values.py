@@ -7,18 +7,11 @@ from math import exp, lgamma, log
 import numpy as np
 import pytest
 
+from e_step_reference import expected
 from labelproof.errors import BadInput
 from labelproof.noise import em
-from labelproof.noise.em import (
-    Expected,
-    NoiseFit,
-    NoiseParams,
-    Reading,
-    classifier_probs,
-    expected,
-    item_posterior,
-    two_readings,
-)
+from labelproof.noise.e_step import EStep, Expected, NoiseParams
+from labelproof.noise.em import NoiseFit, Reading, classifier_probs, item_posterior, two_readings
 from labelproof.noise.transition import TransitionMatrix
 
 PROBS = np.array([[0.7, 0.2, 0.1], [0.3, 0.3, 0.4], [0.05, 0.9, 0.05], [0.6, 0.39, 0.01], [1.0, 0.0, 0.0]])
@@ -100,9 +93,10 @@ class Answers:
         self.counts, self.random, self.likelihood, self.asked = counts, random, likelihood, []
         self.classifier = counts.sum(axis=1) + random if classifier is None else classifier
 
-    def __call__(self, params):
-        self.asked.append(params)
-        return Expected(self.counts, self.random, self.classifier, self.likelihood(params.sharpness), int(GIVEN.sum()))
+    def __call__(self, models):
+        self.asked.extend(models)
+        n = int(GIVEN.sum())
+        return [Expected(self.counts, self.random, self.classifier, self.likelihood(one.sharpness), n) for one in models]
 
 
 def fit_noise(step, given, classes, *, sharpness=None, ambiguity=0.5, **how):
@@ -203,10 +197,11 @@ def test_it_stops_when_nothing_changes_but_not_before_ten_steps():
     restless = Answers()
     calls = []
 
-    def wobbling(params):
+    def wobbling(models):
         calls.append(1)
         change = 3e-4 * COUNTS.sum(axis=1)[0] * (len(calls) % 2)
-        return Expected(COUNTS + change * np.array([[1, -1, 0], [0, 0, 0], [0, 0, 0]]), RANDOM, restless.classifier, 0.0, 100)
+        counts = COUNTS + change * np.array([[1, -1, 0], [0, 0, 0], [0, 0, 0]])
+        return [Expected(counts, RANDOM, restless.classifier, 0.0, 100)] * len(models)
 
     fit_noise(wobbling, GIVEN, "abc", strength=0.0, sharpness=1.0, max_iter=40)
     assert len(calls) == 40  # an entry of T moves by 3e-4
@@ -290,3 +285,18 @@ def test_arguments_at_their_limits():
 def test_weights_are_a_geometric_mean_of_one():
     fit = fit_noise(Answers(classifier=np.array([10.0, 10.0, 70.0])), GIVEN, "abc", strength=1.0, sharpness=1.0, max_iter=20)
     assert exp(np.log(fit.components[0].class_weights).mean()) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("k", [3, 300])
+def test_readings_side_by_side_find_what_each_finds_alone(k):
+    rng = np.random.default_rng(0)
+    probs, labels = rng.dirichlet(np.full(k, 0.2), 900), rng.integers(0, k, 900)
+    counts = np.bincount(labels, minlength=k).astype(float)
+    readings = [Reading(1.0, 0.0), Reading(4.0, 1.0), Reading(2.25, 0.5)]
+    together = em.run_em(EStep(probs, labels), counts, readings)
+    for reading, (params, found) in zip(readings, together, strict=True):
+        ((alone, own),) = em.run_em(EStep(probs, labels), counts, [reading])
+        assert (params.sharpness, params.ambiguity) == (reading.sharpness, reading.ambiguity)
+        assert np.allclose(params.systematic, alone.systematic, rtol=1e-9, atol=1e-12)
+        assert np.allclose(params.class_weights, alone.class_weights, rtol=1e-9)
+        assert found.log_likelihood == pytest.approx(own.log_likelihood, rel=1e-12)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from e_step_reference import expected
 from labelproof.errors import BadInput
 from labelproof.noise import TransitionMatrix, anchor_points, confident_joint, expectation_maximization
-from labelproof.noise.em import NoiseParams, expected, item_posterior
+from labelproof.noise.e_step import NoiseParams
+from labelproof.noise.em import item_posterior
 from labelproof.noise.posterior import random_rate, sharpened
 
 NOISE = TransitionMatrix([[0.9, 0.1, 0.0], [0.0, 0.7, 0.3], [0.05, 0.05, 0.9]], prior=[0.5, 0.3, 0.2])

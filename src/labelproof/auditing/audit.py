@@ -31,6 +31,7 @@ from labelproof.errors import BadInput, did_you_mean
 from labelproof.labels.base import Labels
 from labelproof.labels.tags import Tags
 from labelproof.saving.folders import atomic_folder
+from labelproof.threads import at_most
 from labelproof.validation import Json, RandomState, accepts_seed, check_ids, check_pandas_index
 
 # unused where probabilities are given
@@ -105,8 +106,11 @@ def audit(
         Whether duplicates, outliers and items whose neighbours disagree are sought (`labelproof.auditing.neighbours`). Default: by the
         features of ``features`` or an encoder always, by the items themselves up to 20,000.
         Duplicates with different labels share their truth, so the odd one out is more probably wrong.
-    n_folds, n_repeats, n_jobs, map_folds
+    n_folds, n_repeats, map_folds
         Of the cross-validation; see `labelproof.out_of_sample_probs`.
+    n_jobs : int, optional
+        Of the cross-validation, folds that are fitted at a time. Of large arrays and files, threads that score: default as many as the
+        process may use (`labelproof.threads.usable`); small ones are scored by one thread.
     random_state : int, RandomState, Generator or None, default=0
         Of the cross-validation.
     out : path, optional
@@ -174,13 +178,13 @@ def audit(
         ids = missing = None
     elif group is not None:
         raise BadInput("group names a column of a frame. Give the frame with label=, or groups when the Dataset is made.")
+    how = CrossValidation(n_folds, n_repeats, n_jobs, random_state, map_folds)
     dataset, model, encoded = labels if isinstance(labels, Dataset) else None, None, None
     if dataset is not None:
         if ids is not None or classes is not None:
             raise BadInput("ids and classes come from the Dataset. Leave them out.")
         auditor = AUDITORS[dataset.labels.kind]
         if pred_probs is None and (auditor.needs_probs or getattr(dataset.x, "shape", ())[1:] != (0,)):
-            how = CrossValidation(n_folds, n_repeats, n_jobs, random_state, map_folds)
             learned = replace(dataset, labels=auditor.learned_from(dataset.labels))
             pred_probs, model, encoded = cross_validate(learned, how, estimator=estimator, encoder=encoder)
         elif pred_probs is not None and (encoder != AUTO or group is not None):
@@ -202,7 +206,8 @@ def audit(
     near = None if neighbours is False else near_of(checked, dataset, features, encoded, model, asked=bool(neighbours))
     if near is not None and "near" in inspect.signature(auditor.judge).parameters:
         options["near"] = near
-    judged = auditor.judge(checked, pred_probs, names, **_known(auditor, checked.kind, options))
+    with at_most(n_jobs):
+        judged = auditor.judge(checked, pred_probs, names, **_known(auditor, checked.kind, options))
     found = [doubt for doubt in judged.doubts if model is None or doubt.kind not in NOT_OF_OWN_MODELS]
     found += [] if dataset is None else of_data(dataset, probs_given=model is None)
     found += of_unlabelled(checked.n, int((np.bincount(checked.owner, minlength=checked.n) > 0).sum()))

@@ -41,6 +41,7 @@ from labelproof.labels.base import Labels
 from labelproof.noise.em import NoiseFit
 from labelproof.progress import track
 from labelproof.saving.files import atomic_stream
+from labelproof.threads import one_thread
 from labelproof.validation import AnyArray, IntArray, check_ids
 
 RUN_ROWS = 2**21
@@ -161,9 +162,10 @@ def audit_into(
     target = Target(str(folder.resolve()), (), RUN_ROWS)
     names, source = write_codes(blocks, source, Path(target.codes), classes=classes, missing=missing)
     target = Target(target.folder, names, target.size)
-    rows = passes.collect(source, target)
-    fitted = noise_from(rows, names, transition=transition, strength=strength, ambiguity=ambiguity)
-    written = passes.write(source, target, fitted.noise, None if ids is None else check_ids(ids, source.n))
+    with one_thread():  # of BLAS: pieces have threads of their own
+        rows = passes.collect(source, target)
+        fitted = noise_from(rows, names, transition=transition, strength=strength, ambiguity=ambiguity)
+        written = passes.write(source, target, fitted.noise, None if ids is None else check_ids(ids, source.n))
     sites = sum(part.run.rows for part in written)
     rate = _rate(written, sites) if fitted.error_rate is None else fitted.error_rate
     counts = _sort(written, target, rate, passes)

@@ -7,31 +7,27 @@
 A row belongs to the sample by its number alone, so the answer is the same however the rows are cut into blocks.
 """
 
-# mypy: disable-error-code="no-untyped-call"
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from labelproof.auditing.kernels import (
-    as_kernel_input,
-    expected_counts,
-    noise_lines,
-    quarters_of,
-    score_arguments,
-    score_rows,
-    sharpened_rows,
-)
+from labelproof.auditing.scoring import Rows, ScoreParams, score_rows
 from labelproof.errors import BadInput
-from labelproof.noise.em import Expected, NoiseFit, NoiseParams, Reading, fit_noise, two_readings
+from labelproof.noise.e_step import EStep
+from labelproof.noise.em import NoiseFit, Reading, fit_noise, two_readings
+from labelproof.noise.powers import in_quarters
 from labelproof.validation import BoolArray, FloatArray, IntArray, check_prob_rows
 
 SAMPLE_CELLS = 2_000_000  # probabilities that the noise model is fitted to
-FEWEST_ROWS = 5_000
+FEWEST_ROWS, MOST_ROWS = 5_000, 100_000
+COMPILED_CELLS = 50_000_000  # from here on compiled loops save more than it takes to load them
 
 
 @dataclass(frozen=True)
@@ -74,7 +70,7 @@ class Scores:
 
 def sample_size(n: int, k: int) -> int:
     """How many of n rows the noise model is fitted to."""
-    return min(n, max(SAMPLE_CELLS // k, min(FEWEST_ROWS, 10 * SAMPLE_CELLS // k)))
+    return min(n, MOST_ROWS, max(SAMPLE_CELLS // k, min(FEWEST_ROWS, 10 * SAMPLE_CELLS // k)))
 
 
 def in_sample(index: IntArray, n: int, size: int) -> BoolArray:
@@ -110,38 +106,57 @@ def fit(
     rows: Sample, classes: Sequence[Any], readings: Sequence[Reading] | None = None, *, strength: float | None = None
 ) -> NoiseFit:
     """Fit the noise model to a sample; where no readings are given, under a soft and a sharp one."""
-    e_step = CompiledEStep(rows)
+    e_step = EStep(rows.probs, rows.given)
     return fit_noise(e_step, rows.given_counts, classes, readings or two_readings(e_step, rows.given_counts), strength=strength)
 
 
-class CompiledEStep:
-    """The compiled E step over a sample; what depends on the power alone is worked out once for each power."""
-
-    def __init__(self, rows: Sample) -> None:
-        self._probs, self._given = as_kernel_input(rows.probs), rows.given
-        self._power: tuple[float, float] | None = None
-        self._sharpened: Any = None
-
-    def __call__(self, params: NoiseParams) -> Expected:
-        power = (params.sharpness, params.ambiguity)
-        if power != self._power:
-            self._power, self._sharpened = power, sharpened_rows(self._probs, quarters_of(params), params.ambiguity)
-        sharp, rate = self._sharpened
-        line, kept = noise_lines(params)
-        found = expected_counts(sharp, rate, self._given, line, kept, params.given_prior, params.class_weights)
-        systematic, random, classifier, likelihood = found
-        return Expected(systematic, random, classifier, likelihood, len(self._given))
-
-
-def score(block: FloatArray, given: IntArray, noise: NoiseFit, start: int = 0) -> Scores:
+def score(block: FloatArray, given: IntArray, noise: NoiseFit, start: int = 0, *, cells: int | None = None) -> Scores:
     """The findings of a block's rows.
+
+    Parameters
+    ----------
+    block : ndarray of float, shape (m, k)
+    given : ndarray of int, shape (m,)
+        Codes, -1 where unlabelled.
+    noise : NoiseFit
+    start : int, default=0
+        Number of the first row.
+    cells : int, optional
+        How many probabilities there are in all blocks, by which it is chosen whether compiled loops are used.
 
     Raises
     ------
     BadInput
         At the first row that is no distribution, by its number from ``start``.
     """
-    *found, first_bad = score_rows(as_kernel_input(block), given, *score_arguments(noise))
-    if first_bad < len(block):
-        check_prob_rows(block[first_bad : first_bad + 1], start + int(first_bad))
-    return Scores(*found)
+    return Scorer(noise, block.dtype, block.size if cells is None else cells)(block, given, start)
+
+
+class Scorer:
+    """`score` of one noise model, for many blocks; may be called in several threads at once."""
+
+    def __init__(self, noise: NoiseFit, dtype: Any, cells: int) -> None:
+        self._dtype = np.dtype(np.float32 if dtype == np.float32 else np.float64)
+        self._params = ScoreParams.of(noise, self._dtype)
+        self._rows = _way(cells, self._dtype, self._params)
+
+    def __call__(self, block: FloatArray, given: IntArray, start: int = 0) -> Scores:
+        found = self._rows(np.asarray(block, self._dtype), given, self._params)
+        if found.first_bad < len(block):
+            check_prob_rows(block[found.first_bad : found.first_bad + 1], start + found.first_bad)
+        return Scores(found.error, found.suggested, found.confidence, found.expected_errors)
+
+
+def _way(cells: int, dtype: np.dtype[Any], params: ScoreParams) -> Callable[[FloatArray, IntArray, ScoreParams], Rows]:
+    """How rows are scored: compiled where that pays, numba is installed (the extra ``fast``) and the powers are multiples of a quarter."""
+    if cells < COMPILED_CELLS or not _compiler_is_installed() or None in map(in_quarters, params.powers):
+        return score_rows
+    from labelproof.auditing import scoring_compiled
+
+    scoring_compiled.compiled(dtype.str)  # here, before several threads ask for it
+    return scoring_compiled.score_rows
+
+
+@cache
+def _compiler_is_installed() -> bool:
+    return find_spec("numba") is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from itertools import repeat
 from typing import Any
 
@@ -14,6 +15,7 @@ from labelproof.auditing.default_models import Candidate, Candidates
 from labelproof.auditing.folds import NO_FOLD, MapFolds
 from labelproof.errors import BadInput
 from labelproof.progress import track
+from labelproof.threads import SMALL_CELLS, one_thread
 from labelproof.validation import FloatArray, IntArray, Json, take_rows
 
 ENOUGH = 1000  # tested items on which settings of one model are compared
@@ -55,12 +57,18 @@ def _fit_and_predict(estimator: Any, x: Any, given: Any, test: Any, unlabelled: 
     """One fold: columns of the classes seen, probabilities of its test items and of the unlabelled ones."""
     if len(np.unique(given)) == 1:  # the other groups have no other class, and many a model refuses to learn one
         estimator = DummyClassifier()
-    model = clone(estimator).fit(x, given)
-    found = [None if some is None else model.predict_proba(some) for some in (test, unlabelled)]
+    with one_thread() if _is_small(x) else nullcontext():
+        model = clone(estimator).fit(x, given)
+        found = [None if some is None else model.predict_proba(some) for some in (test, unlabelled)]
     for probs in found:
         if probs is not None and not (np.isfinite(probs).all() and (probs.sum(axis=1) > 0).all()):
             raise BadInput(f"estimator {type(estimator).__name__} predicts no finite probabilities. Choose another.")
     return model.classes_.astype(int), found[0], found[1]
+
+
+def _is_small(x: Any) -> bool:
+    """Whether so little is learned from that several threads would only wait for one another."""
+    return int(getattr(x, "nnz", np.size(x) if hasattr(x, "shape") else len(x))) <= SMALL_CELLS
 
 
 def loss_of(probs: FloatArray, given: IntArray, rows: IntArray) -> float:

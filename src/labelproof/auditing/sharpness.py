@@ -8,10 +8,9 @@ sets with noise of many kinds were simulated (``benchmarks/worlds.py``), and a q
 most probable class.
 """
 
-# mypy: disable-error-code="no-untyped-call"
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -24,17 +23,19 @@ from labelproof.auditing import fold
 from labelproof.auditing.doubts.of_probabilities import MOST_UNLIKE
 from labelproof.auditing.findings import ErrorRate
 from labelproof.auditing.forest import QuantileForest, quantiles
-from labelproof.auditing.summary_kernels import calibrated_power, each_pair, one_rate, powered
+from labelproof.auditing.summary_fits import HIGHEST_POWER, calibrated_power, each_pair, one_rate, powered
+from labelproof.noise.e_step import EStep
 from labelproof.noise.em import DENSE_CLASSES, NoiseFit, Reading, Runs, joined, quarter, run_em
+from labelproof.threads import one_thread
 from labelproof.validation import FloatArray, IntArray
 
 FOREST_FILE = Path(__file__).with_name("sharpness.npz")
 SUMMARY_CELLS, MOST_ROWS = 60_000, 4_000
+SIDE_BY_SIDE_CELLS = 200_000
 FEWEST_ROWS, MANY_CLASSES = {False: 800, True: 400}, 150  # of many classes fewer: the rows are long
 OTHER_ROWS = 2**40  # added to the row numbers of a sample that was drawn by them already
 ITERATIONS = 15
 LEVELS = (0.025, 0.975)
-MOST_POWER = 24.0
 PAIRS = ((0.0, 1.5), (0.0, 2.5), (0.0, 4.0), (0.0, 6.0), (1.0, 1.5), (1.0, 4.0))  # ambiguity, power over the calibrated one
 SINGLES = ((0.0, 1.0), (0.0, 2.5), (0.0, 6.0), (1.0, 1.0), (1.0, 2.5), (1.0, 6.0))
 TENTHS = 10
@@ -131,14 +132,27 @@ def summary(rows: fold.Sample) -> Summary:
 
 def _fits(logs: FloatArray, power: float, unsure: FloatArray, given: IntArray, frequency: FloatArray) -> tuple[Fits, Fits]:
     """Mean log likelihood and share of wrong labels under each of `PAIRS` and of `SINGLES`."""
-    pairs: Fits = {}
-    singles: Fits = {}
-    fit = each_pair if logs.shape[1] <= DENSE_CLASSES else one_rate
-    for factor in sorted({factor for _, factor in PAIRS + SINGLES}):  # one power at a time: with many classes they are large
-        sharp = powered(logs, min(power * factor, MOST_POWER))
-        pairs |= {key: fit(sharp, key[0] * unsure, given, frequency, ITERATIONS) for key in PAIRS if key[1] == factor}
-        singles |= {key: one_rate(sharp, key[0] * unsure, given, frequency, ITERATIONS) for key in SINGLES if key[1] == factor}
-    return pairs, singles
+    order = np.argsort(given, kind="stable")
+    logs, unsure, given = logs[order], unsure[order], given[order]
+    at = {factor: powered(logs, min(power * factor, HIGHEST_POWER)) for factor in sorted({f for _, f in PAIRS + SINGLES})}
+
+    def fits(fit: Any, readings: Sequence[tuple[float, float]]) -> Fits:
+        found: Fits = {}
+        for some in _batches(readings, logs.size):
+            sharp, rates = np.stack([at[factor] for _, factor in some]), np.stack([kind * unsure for kind, _ in some])
+            each = zip(*fit(sharp, rates, given, frequency, ITERATIONS), strict=True)
+            found |= {key: (float(likelihood), float(wrong)) for key, (likelihood, wrong) in zip(some, each, strict=True)}
+        return found
+
+    with one_thread():
+        return fits(each_pair if logs.shape[1] <= DENSE_CLASSES else one_rate, PAIRS), fits(one_rate, SINGLES)
+
+
+def _batches(readings: Sequence[tuple[float, float]], cells: int) -> Iterator[Sequence[tuple[float, float]]]:
+    """Readings that are fitted side by side: all, or where rows are long one by one, which spares memory and loses nothing."""
+    step = len(readings) if cells <= SIDE_BY_SIDE_CELLS else 1
+    for start in range(0, len(readings), step):
+        yield readings[start : start + step]
 
 
 def _thinned(rows: fold.Sample) -> tuple[FloatArray, IntArray]:
@@ -226,8 +240,8 @@ def read_sharpness(
     kinds = {ambiguity: 1.0} if ambiguity is not None else {0.0: by_class, HARD: 1 - by_class}
     kinds = {kind: share for kind, share in kinds.items() if share >= LEAST_SHARE}
     readings = [one for kind, share in kinds.items() for one in _readings(found, kind, share, estimate, both=len(kinds) > 1)]
-    e_step = fold.CompiledEStep(rows)
-    runs = [run_em(e_step, rows.given_counts, reading, strength=strength) for reading in readings]
+    e_step = EStep(rows.probs, rows.given)
+    runs = run_em(e_step, rows.given_counts, readings, strength=strength)
     shares = [reading.share for reading in readings] if len(kinds) > 1 else _between(rows, runs, classes, estimate)
     used = [i for i, share in enumerate(shares) if share > 0]
     noise = joined([runs[i] for i in used], [shares[i] for i in used], classes)
@@ -259,4 +273,4 @@ def _readings(found: Summary, kind: float, share: float, estimate: float, *, bot
 
 
 def _power(found: Summary, factor: float) -> float:
-    return quarter(min(found.power * factor, MOST_POWER))
+    return quarter(min(found.power * factor, HIGHEST_POWER))

@@ -114,7 +114,7 @@ def audit_on_ray(
     rows = fold.together(ray_map(_sample, cut, parts, repeat(source.n, len(cut))))
     fitted = read_sharpness(rows, checked.classes, ambiguity=ambiguity, strength=strength)
     noise = repeat(ray_itself().put(fitted.noise), len(cut))
-    scores = ray_map(_score, cut, parts, noise)
+    scores = ray_map(_score, cut, parts, noise, repeat(source.n * source.k, len(cut)))
     judged = judged_from(scores, checked, fitted, rows)
     names = None if ids is None else check_ids(ids, source.n)
     return Audit(checked, judged.findings, judged.noise, judged.error_rate, names, doubts=say(judged.doubts))
@@ -124,5 +124,5 @@ def _sample(shard: Shard, given: IntArray, n: int) -> fold.Sample:
     return fold.sample(loaded(shard), given, shard.start, n)
 
 
-def _score(shard: Shard, given: IntArray, noise: NoiseFit) -> fold.Scores:
-    return fold.score(loaded(shard), given, noise, shard.start)
+def _score(shard: Shard, given: IntArray, noise: NoiseFit, cells: int) -> fold.Scores:
+    return fold.score(loaded(shard), given, noise, shard.start, cells=cells)

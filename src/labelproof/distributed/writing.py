@@ -44,8 +44,8 @@ class OnRay:
         """Counts, and the marks of the runs that were written."""
         batches = self._batches(source, target)
         names = [None if ids is None else ids[batch[0].start : batch[-1].stop] for batch in batches]
-        shared = repeat(ray_itself().put(noise), len(batches))
-        found = ray_map(_write, batches, shared, repeat(target, len(batches)), names)
+        shared, cells = repeat(ray_itself().put(noise), len(batches)), repeat(source.n * source.k, len(batches))
+        found = ray_map(_write, batches, shared, cells, repeat(target, len(batches)), names)
         return list(chain.from_iterable(track(found, "scoring", len(batches))))
 
     def map(self, function: Callable[..., Any], *columns: Iterable[Any]) -> Iterator[Any]:
@@ -67,9 +67,9 @@ def _sample(batch: list[Shard], n: int, codes: str) -> fold.Sample:
     return fold.together(fold.sample(loaded(shard), given[shard.start : shard.stop], shard.start, n) for shard in batch)
 
 
-def _write(batch: list[Shard], noise: NoiseFit, target: Target, ids: AnyArray | None) -> list[Written]:
+def _write(batch: list[Shard], noise: NoiseFit, cells: int, target: Target, ids: AnyArray | None) -> list[Written]:
     given = _given(target.codes)
-    scores = (fold.score(loaded(shard), given[shard.start : shard.stop], noise, shard.start) for shard in batch)
+    scores = (fold.score(loaded(shard), given[shard.start : shard.stop], noise, shard.start, cells=cells) for shard in batch)
     return list(write_findings(scores, given, target, ids, batch[0].start))
 
 

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from scipy.special import gammaln
 
 from labelproof.errors import BadInput
+from labelproof.noise.e_step import EStep, Expected, NoiseParams, spread
 from labelproof.noise.posterior import posterior, random_rate, sharpened
 from labelproof.noise.transition import TransitionMatrix
 from labelproof.validation import check_labels_and_probs, check_rate
@@ -29,57 +30,7 @@ _SETTLING = 5  # iterations before strength and class weights are touched
 _TINY = np.finfo(np.float64).tiny
 
 
-@dataclass(frozen=True)
-class NoiseParams:
-    """The parameters of ``p(z | y, x) p(y | x)`` that an E step needs, see `expectation_maximization`.
-
-    ``systematic`` is ``p(z | y)`` of a label that was given with regard to the class: of shape (k, k), or, for more
-    than `DENSE_CLASSES` classes, (k, 2): the share of a class that keeps its label, and the share that is spread over
-    the other classes as often as these are given.
-    """
-
-    systematic: Matrix  #: (k, k) or (k, 2)
-    given_prior: Matrix  #: (k,), p(z)
-    class_weights: Matrix  #: (k,), factors on the sharpened probabilities, see `classifier_probs`
-    sharpness: float
-    ambiguity: float
-
-    @property
-    def pooled(self) -> bool:
-        """Whether ``systematic`` has the short form."""
-        return self.systematic.shape[1] == 2 and len(self.systematic) > 2
-
-    @property
-    def matrix(self) -> Matrix:
-        """``systematic`` in full, shape (k, k)."""
-        if not self.pooled:
-            return self.systematic
-        matrix = self.systematic[:, [1]] * _spread(self.given_prior)
-        np.fill_diagonal(matrix, self.systematic[:, 0])
-        return np.asarray(matrix)
-
-
-@dataclass(frozen=True)
-class Expected:
-    """What an E step returns: responsibilities summed over items. Adding two is the result for both sets of items."""
-
-    systematic: Matrix  #: (k, k) by true and given class, or (k, 2), as in `NoiseParams`
-    random: Matrix  #: (k,) by true class, of labels given at random
-    classifier: Matrix  #: (k,), p(y | x) before the label is known
-    log_likelihood: float  #: summed, in nats
-    n: int
-
-    def __add__(self, other: Expected) -> Expected:
-        return Expected(
-            self.systematic + other.systematic,
-            self.random + other.random,
-            self.classifier + other.classifier,
-            self.log_likelihood + other.log_likelihood,
-            self.n + other.n,
-        )
-
-
-EStep = Callable[[NoiseParams], Expected]
+Step = Callable[[Sequence[NoiseParams]], Sequence[Expected]]
 Runs = Sequence[tuple[NoiseParams, Expected]]  # of EM
 
 
@@ -216,43 +167,22 @@ def expectation_maximization(
     """
     coded, probs = check_labels_and_probs(labels, pred_probs, classes=classes)
     labelled = coded.codes >= 0
-    exact, codes = np.asarray(probs[labelled], np.float64), coded.codes[labelled]
-    counts = np.bincount(codes, minlength=exact.shape[1]).astype(float)
-
-    def e_step(params: NoiseParams) -> Expected:
-        return expected(exact, codes, params)
+    codes = coded.codes[labelled]
+    counts = np.bincount(codes, minlength=probs.shape[1]).astype(float)
+    e_step = EStep(np.asarray(probs[labelled], np.float64), codes)
 
     readings = [Reading(sharpness, ambiguity)] if sharpness is not None else two_readings(e_step, counts, ambiguity)
     return fit_noise(e_step, counts, coded.classes, readings, strength=strength)
 
 
-def expected(probs: Matrix, codes: Any, params: NoiseParams) -> Expected:
-    """The E step in plain numpy, the reference of the compiled one."""
-    k = probs.shape[1]
-    classifier, matrix = classifier_probs(probs, params), params.matrix  # (n, k), (k, k)
-    rate = random_rate(probs, params.ambiguity)  # (n,)
-    at_random = rate * params.given_prior[codes]
-    systematic = (1 - rate)[:, None] * matrix[:, codes].T  # (n, k)
-    evidence = (classifier * (systematic + at_random[:, None])).sum(axis=1)
-    true = posterior(classifier, codes, matrix, random_rate=rate, given_prior=params.given_prior)
-    share = systematic / np.maximum(systematic + at_random[:, None], _TINY)
-    counts = np.zeros((k, k))
-    np.add.at(counts.T, codes, true * share)
-    if params.pooled:
-        kept = np.diag(counts)
-        counts = np.stack([kept, counts.sum(axis=1) - kept], axis=1)
-    likelihood = float(np.log(np.maximum(evidence, _TINY)).sum())
-    return Expected(counts, (true * (1 - share)).sum(axis=0), classifier.sum(axis=0), likelihood, len(codes))
-
-
-def two_readings(e_step: EStep, given_counts: Matrix, ambiguity: float = AMBIGUITY) -> list[Reading]:
+def two_readings(e_step: Step, given_counts: Matrix, ambiguity: float = AMBIGUITY) -> list[Reading]:
     """A soft and a sharp reading of the classifier, from the power at which it is calibrated for the given labels."""
     temperature = calibrating_power(e_step, given_counts)
     return [Reading(quarter(temperature * factor), ambiguity) for factor in SHARPENINGS]
 
 
 def fit_noise(
-    e_step: EStep,
+    e_step: Step,
     given_counts: Matrix,
     classes: Sequence[Any],
     readings: Sequence[Reading],
@@ -272,7 +202,7 @@ def fit_noise(
     max_iter, tol
         EM stops when no entry of ``T`` changes by more than ``tol``, and no class weight by a share of ten times that.
     """
-    runs = [run_em(e_step, given_counts, reading, strength=strength, max_iter=max_iter, tol=tol) for reading in readings]
+    runs = run_em(e_step, given_counts, readings, strength=strength, max_iter=max_iter, tol=tol)
     return joined(runs, [reading.share for reading in readings], classes)
 
 
@@ -282,9 +212,30 @@ def joined(runs: Runs, shares: Sequence[float], classes: Sequence[Any]) -> Noise
     return NoiseFit(overall(runs, shares, classes), tuple(params for params, _ in runs), tuple(shares))
 
 
-def _dense(frequency: Matrix) -> bool:
-    """Whether every pair of classes has a rate of its own."""
-    return len(frequency) <= DENSE_CLASSES
+@dataclass(frozen=True)
+class _Shape:
+    """The form of ``systematic``: up to `DENSE_CLASSES` classes in full, beyond that short."""
+
+    classes: int
+    spread: Matrix | None  # how the labels that a class loses fall on the others, shape (k, k)
+
+    @classmethod
+    def of(cls, frequency: Matrix) -> _Shape:
+        return cls(len(frequency), spread(frequency) if len(frequency) <= DENSE_CLASSES else None)
+
+    def mean(self, error_rates: Matrix) -> Matrix:
+        """Every class errs at one rate, towards the others as often as they are given; one matrix for each rate (r,)."""
+        rates = np.clip(error_rates, 1e-9, 1.0)
+        if self.spread is None:
+            return np.repeat(np.stack([1 - rates, rates], axis=1)[:, None], self.classes, axis=1)
+        mean = rates[:, None, None] * self.spread
+        diagonal = np.arange(self.classes)
+        mean[:, diagonal, diagonal] = (1 - rates)[:, None]
+        return np.asarray(mean)
+
+    def right(self, counts: Matrix) -> Matrix:
+        """How many of the labels are right, shape (r,)."""
+        return np.asarray(counts[:, :, 0].sum(axis=1) if self.spread is None else np.trace(counts, axis1=1, axis2=2))
 
 
 def quarter(power: float) -> float:
@@ -293,48 +244,62 @@ def quarter(power: float) -> float:
 
 
 def run_em(
-    e_step: EStep,
+    e_step: Step,
     given_counts: Matrix,
-    reading: Reading,
+    readings: Sequence[Reading],
     *,
     strength: float | None = None,
     max_iter: int = 60,
     tol: float = 2e-4,
-) -> tuple[NoiseParams, Expected]:
-    """EM under one reading of the classifier."""
+) -> Runs:
+    """EM under each of r readings of the classifier, side by side; what one finds does not depend on the others."""
     if strength is not None and not strength >= 0:
         raise BadInput(f"strength is {strength!r}. Give a number of pseudo-items, 0 or more.")
-    frequency, power, ambiguity = given_counts / given_counts.sum(), reading.sharpness, reading.ambiguity
-    systematic, weights = _prior_mean(frequency, _FIRST_ERROR_RATE), np.ones(len(frequency))
-    pull = 100.0 if strength is None else strength
+    frequency = given_counts / given_counts.sum()
+    k, shape = len(frequency), _Shape.of(frequency)
+    systematic = shape.mean(np.full(len(readings), _FIRST_ERROR_RATE))  # (r, k, k) or (r, k, 2)
+    weights, pull = np.ones((len(readings), k)), np.full(len(readings), 100.0 if strength is None else strength)
+    done: dict[int, tuple[NoiseParams, Expected]] = {}
     for iteration in range(max_iter):
-        found = e_step(NoiseParams(systematic, frequency, weights, power, ambiguity))
-        counts, before = found.systematic, (systematic, weights)
-        right = np.trace(counts) if _dense(frequency) else counts[:, 0].sum()
-        mean = _prior_mean(frequency, 1 - right / max(counts.sum(), _TINY))
+        found = e_step(_params(systematic, frequency, weights, readings))
+        counts, before = np.array([one.systematic for one in found]), (systematic, weights)
+        mass = counts.sum(axis=2)  # (r, k)
+        mean = shape.mean(1 - shape.right(counts) / np.maximum(mass.sum(axis=1), _TINY))
         if strength is None and iteration >= _SETTLING and (iteration - _SETTLING) % _REVIEW == 0:
-            pull = _best_strength(counts, mean)
+            pull = np.array([_best_strength(*one) for one in zip(counts, mean, strict=True)])
         systematic = _shrunk(counts, mean, pull)
-        if iteration >= _SETTLING and len(frequency) > 2:
-            weights = weights * (counts.sum(axis=1) + found.random + 1) / (found.classifier + 1)
-            weights = weights / np.exp(np.log(weights).mean())
-        change = max(np.abs(systematic - before[0]).max(), 0.1 * np.abs(np.log(weights / before[1])).max())
-        if iteration >= _SETTLING + _REVIEW and change < tol:
+        if iteration >= _SETTLING and k > 2:
+            random, classifier = (np.array([getattr(one, name) for one in found]) for name in ("random", "classifier"))
+            weights = weights * (mass + random + 1) / (classifier + 1)
+            weights = weights / np.exp(np.log(weights).mean(axis=1, keepdims=True))
+        change = np.abs(systematic - before[0]).max(axis=(1, 2))
+        if weights is not before[1]:
+            change = np.maximum(change, 0.1 * np.abs(np.log(weights / before[1])).max(axis=1))
+        still = (change < tol) & (iteration >= _SETTLING + _REVIEW) | (iteration == max_iter - 1)
+        if still.any():
+            now = _params(systematic, frequency, weights, readings)
+            done = {r: (now[r], found[r]) for r in np.flatnonzero(still).tolist()} | done
+        if len(done) == len(readings):
             break
-    return NoiseParams(systematic, frequency, weights, power, ambiguity), found
+    return [done[r] for r in range(len(readings))]
 
 
-def calibrating_power(e_step: EStep, given_counts: Matrix) -> float:
+def _params(systematic: Matrix, frequency: Matrix, weights: Matrix, readings: Sequence[Reading]) -> list[NoiseParams]:
+    each = zip(systematic, weights, readings, strict=True)
+    return [NoiseParams(one, frequency, weight, reading.sharpness, reading.ambiguity) for one, weight, reading in each]
+
+
+def calibrating_power(e_step: Step, given_counts: Matrix) -> float:
     """The power at which the classifier predicts the given labels best, taken as they are.
 
     The likelihood is concave in the power. The best quarter is found by halving, then a parabola goes through it.
     """
     frequency = given_counts / given_counts.sum()
-    as_given, even = _prior_mean(frequency, 1e-4), np.ones(len(frequency))
+    as_given, even = _Shape.of(frequency).mean(np.array([1e-4]))[0], np.ones(len(frequency))
 
     @cache
     def likelihood(quarters: int) -> float:
-        return e_step(NoiseParams(as_given, frequency, even, quarters / 4, 0.0)).log_likelihood
+        return e_step([NoiseParams(as_given, frequency, even, quarters / 4, 0.0)])[0].log_likelihood
 
     low, high = 1, MOST_QUARTERS
     while low < high:
@@ -366,33 +331,14 @@ def _overall_pooled(runs: Runs, shares: Sequence[float], classes: Sequence[Any])
     return TransitionMatrix.pooled(1 - kept / mass, given_prior, prior=mass / mass.sum(), classes=classes)
 
 
-def _prior_mean(frequency: Matrix, error_rate: float) -> Matrix:
-    """Every class errs at one rate, towards the others as often as they are given; shaped as ``systematic``."""
-    rate = float(np.clip(error_rate, 1e-9, 1.0))
-    if not _dense(frequency):
-        return np.tile([1 - rate, rate], (len(frequency), 1))
-    mean = rate * _spread(frequency)
-    np.fill_diagonal(mean, 1 - rate)
-    return np.asarray(mean)
-
-
-def _spread(frequency: Matrix) -> Matrix:
-    """Rows that share one out over the other classes by their frequency, shape (k, k) with a zero diagonal."""
-    spread = np.repeat(frequency[None, :] + 1e-12, len(frequency), axis=0)
-    np.fill_diagonal(spread, 0.0)
-    return np.asarray(spread / spread.sum(axis=1, keepdims=True))
-
-
-def _shrunk(counts: Matrix, mean: Matrix, strength: float) -> Matrix:
-    total = counts + (strength + 1e-9) * mean
-    return np.asarray(total / total.sum(axis=1, keepdims=True))
+def _shrunk(counts: Matrix, mean: Matrix, strength: Matrix) -> Matrix:
+    total = counts + (strength + 1e-9)[:, None, None] * mean
+    return np.asarray(total / total.sum(axis=2, keepdims=True))
 
 
 def _best_strength(counts: Matrix, mean: Matrix) -> float:
     """The strength with the highest Dirichlet-multinomial evidence of the counts."""
-    evidence = []
-    for strength in STRENGTHS:
-        alpha = np.maximum(strength * mean, 1e-12)
-        rows = gammaln(strength) - gammaln(strength + counts.sum(axis=1))
-        evidence.append(float(rows.sum() + (gammaln(alpha + counts) - gammaln(alpha)).sum()))
+    alpha = np.maximum(STRENGTHS[:, None, None] * mean, 1e-12)  # (s, k, k)
+    rows = gammaln(STRENGTHS)[:, None] - gammaln(STRENGTHS[:, None] + counts.sum(axis=1))
+    evidence = rows.sum(axis=1) + (gammaln(alpha + counts) - gammaln(alpha)).sum(axis=(1, 2))
     return float(STRENGTHS[int(np.argmax(evidence))])

@@ -127,11 +127,10 @@ def told_apart(probs: FloatArray, given: IntArray, pairs: int = PAIRS) -> float 
     a, b = a[differ], b[differ]
     if not len(a):
         return None
-    right, wrong = ((a, given[a]), (b, given[b])), ((a, given[b]), (b, given[a]))
-    margin = sum(np.log(np.maximum(probs[at], 1e-12)) for at in right) - sum(
-        np.log(np.maximum(probs[at], 1e-12)) for at in wrong
-    )
-    return float((margin > 1e-9).mean() + 0.5 * (np.abs(margin) <= 1e-9).mean())
+    of_a, of_b = (np.maximum(probs[one], 1e-12).astype(float) for one in ((a, given[a]), (b, given[b])))
+    swapped_a, swapped_b = (np.maximum(probs[one], 1e-12).astype(float) for one in ((a, given[b]), (b, given[a])))
+    right, wrong = of_a * of_b, swapped_a * swapped_b
+    return float((right > wrong * (1 + 1e-9)).mean() + 0.5 * (np.abs(right - wrong) <= wrong * 1e-9).mean())
 
 
 def of_memory(rows: Sample, best: IntArray) -> Iterator[Doubt]:

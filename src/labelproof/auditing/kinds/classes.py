@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -16,13 +16,15 @@ from labelproof.auditing.kinds.base import Auditor, Judged, error_rate_of, half_
 from labelproof.auditing.kinds.copies import with_copies
 from labelproof.auditing.near import Near
 from labelproof.auditing.sharpness import Sharpness, read_sharpness
-from labelproof.auditing.sources import Ordered, Source, open_source
+from labelproof.auditing.sources import Ordered, Piece, Source, in_order, open_source
 from labelproof.errors import BadInput
 from labelproof.labels.classes import Classes
-from labelproof.noise.em import NoiseFit, NoiseParams
+from labelproof.noise.e_step import NoiseParams
+from labelproof.noise.em import NoiseFit
 from labelproof.noise.posterior import matrix_of
 from labelproof.noise.transition import TransitionMatrix
 from labelproof.progress import track
+from labelproof.threads import SMALL_CELLS, in_threads, one_thread, usable
 from labelproof.validation import (
     UNLABELLED,
     AnyArray,
@@ -34,6 +36,8 @@ from labelproof.validation import (
     check_labels_for_columns,
     check_pandas_index,
 )
+
+T = TypeVar("T")
 
 
 class AuditorOfClasses(Auditor[Classes]):
@@ -60,9 +64,10 @@ class AuditorOfClasses(Auditor[Classes]):
             raise BadInput(
                 f"labels has {labels.n} rows but pred_probs has {source.n}. Give one row of each per item, in the same order."
             )
-        rows = collect(source, given)
-        fitted = noise_from(rows, labels.classes, transition=transition, strength=strength, ambiguity=ambiguity)
-        judged = judged_from(score_all(source, given, fitted.noise), labels, fitted, rows)
+        with one_thread():  # of BLAS: pieces of large sources have threads of their own
+            rows = collect(source, given)
+            fitted = noise_from(rows, labels.classes, transition=transition, strength=strength, ambiguity=ambiguity)
+            judged = judged_from(score_all(source, given, fitted.noise), labels, fitted, rows)
         if near is not None:
             judged = with_copies(judged, labels, source, fitted.noise, near)
         return judged if reviews is None else reviewed(judged, labels, reviews, ids)
@@ -88,7 +93,7 @@ def matched(
 def collect(source: Source, given: IntArray) -> fold.Sample:
     """The first pass: the rows that the noise model is fitted to."""
     return fold.together(
-        fold.sample(block, part, start, source.n) for start, block, part in _numbered(source, given, "sampling")
+        _each(source, "sampling", lambda block, start: fold.sample(block, given[start : start + len(block)], start, source.n))
     )
 
 
@@ -107,19 +112,33 @@ def noise_from(
 
 
 def score_all(source: Source, given: IntArray, noise: NoiseFit) -> Iterator[fold.Scores]:
-    """The second pass: findings block by block."""
-    for start, block, part in _numbered(source, given, "scoring"):
-        yield fold.score(block, part, noise, start)
+    """The second pass: findings block by block, in order."""
+    scorers: dict[Any, fold.Scorer] = {}
+
+    def score(block: FloatArray, start: int) -> fold.Scores:
+        if block.dtype not in scorers:
+            scorers[block.dtype] = fold.Scorer(noise, block.dtype, source.n * source.k)
+        return scorers[block.dtype](block, given[start : start + len(block)], start)
+
+    return _each(source, "scoring", score)
 
 
-def _numbered(source: Source, given: IntArray, doing: str) -> Iterator[tuple[int, FloatArray, IntArray]]:
-    start = 0
-    for block in track(source.blocks(), doing):
-        yield start, block, given[start : start + len(block)]
-        start += len(block)
-    if start != source.n:
+def _each(source: Source, doing: str, function: Callable[[FloatArray, int], T]) -> Iterator[T]:
+    """The function of each piece of the rows and its first row: of few cells at once and in one thread, of many in all there are."""
+    small = source.n * source.k <= SMALL_CELLS
+    pieces = in_order(source) if small else source.pieces()
+    rows = 0
+
+    def of(piece: Piece) -> tuple[T, int]:
+        block = piece[1]()
+        return function(block, piece[0]), len(block)
+
+    for found, count in track(in_threads(of, pieces, 1 if small else usable()), doing):
+        rows += count
+        yield found
+    if rows != source.n:
         raise BadInput(
-            f"pred_probs had {source.n:,} rows at first and {start:,} when read. It changed; run again when it is at rest."
+            f"pred_probs had {source.n:,} rows at first and {rows:,} when read. It changed; run again when it is at rest."
         )
 
 
