@@ -15,6 +15,7 @@ from labelproof.auditing import fold
 from labelproof.auditing.blockwise import Target, Written, write_findings
 from labelproof.auditing.label_codes import Codes
 from labelproof.auditing.sources import Source
+from labelproof.auditing.sources.base import rows_of_piece
 from labelproof.distributed.shards import Shard, in_order_of, loaded, ray_itself, ray_map, shards_of
 from labelproof.errors import BadInput
 from labelproof.noise.em import NoiseFit
@@ -69,8 +70,17 @@ def _sample(batch: list[Shard], n: int, codes: str) -> fold.Sample:
 
 def _write(batch: list[Shard], noise: NoiseFit, cells: int, target: Target, ids: AnyArray | None) -> list[Written]:
     given = _given(target.codes)
-    scores = (fold.score(loaded(shard), given[shard.start : shard.stop], noise, shard.start, cells=cells) for shard in batch)
-    return list(write_findings(scores, given, target, ids, batch[0].start))
+    return list(write_findings(_scores(batch, given, noise, cells), given, target, ids, batch[0].start))
+
+
+def _scores(batch: list[Shard], given: Codes, noise: NoiseFit, cells: int) -> Iterator[fold.Scores]:
+    """Scores of the rows of shards, a piece at a time that stays in a core's cache."""
+    for shard in batch:
+        block = loaded(shard)
+        score, rows = fold.Scorer(noise, block.dtype, cells), rows_of_piece(block.shape[1], block.itemsize)
+        for first in range(shard.start, shard.stop, rows):
+            piece = block[first - shard.start : first - shard.start + rows]
+            yield score(piece, given[first : first + len(piece)], first)
 
 
 def _given(codes: str) -> Codes:
