@@ -118,6 +118,46 @@ def audit_speed() -> str:
     return markdown(header, body)
 
 
+def ray_cost() -> str:
+    body = []
+    for row in rows_of("ray_cost"):
+        steps = [f"{1e6 * row[f'{step}_seconds'] / row['n']:.2f} µs" for step in ("labels", "sample", "score", "sort")]
+        moved = f"{row['sent_mb'] + row['returned_mb']:.0f} MB"
+        times = [f"{row['seconds']:.0f} s", *steps, f"{row['task_ms']:.1f} ms", moved, f"{row['worker_mb']:.0f} MB"]
+        body.append([f"{row['n']:,} x {row['k']}", str(row["workers"]), *times])
+    header = [
+        "size",
+        "workers",
+        "time",
+        "labels, a row",
+        "sampling",
+        "scoring",
+        "sorting",
+        "overhead a task",
+        "to and from the driver",
+    ]
+    return markdown([*header, "memory of a worker"], body)
+
+
+def scale() -> str:
+    body = []
+    for row in rows_of("scale"):
+        times = [f"{row[name]:,.0f} s" for name in ("seconds", "workers_seconds", "driver_seconds", "seconds_at_10_gbit")]
+        bandwidth = f"{row['needed_gb_per_second']:.1f} GB/s"
+        moved = [f"{row['network_gb']:,.0f} GB", bandwidth, f"{row['to_and_from_driver_mb']:,.0f} MB"]
+        body.append([str(row["workers"]), *times, *moved, f"{row['node_of_16_gb']:.1f} GB"])
+    header = [
+        "workers",
+        "time",
+        "of the workers",
+        "of the driver",
+        "if storage gives 10 Gbit/s",
+        "over the network",
+        "storage they keep up with",
+    ]
+    return markdown([*header, "to and from the driver", "memory of a node of 16"], body)
+
+
 def interval_coverage() -> str:
     body = []
     for row in rows_of("interval_coverage"):
@@ -497,6 +537,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "audit_files_whole": lambda: audit_files(whole=True),
     "audit_parts": audit_parts,
     "audit_speed": audit_speed,
+    "ray_cost": ray_cost,
+    "scale": scale,
     "audit_tags": audit_tags,
     "interval_coverage": interval_coverage,
     "sharpness_fit": sharpness_fit,

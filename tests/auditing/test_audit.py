@@ -18,7 +18,7 @@ from labelproof.auditing.findings import ErrorRate, Findings, read_summary
 from labelproof.auditing.kinds.base import error_rate_of
 from labelproof.auditing.kinds.classes import judged_from, known_noise, true_codes
 from labelproof.auditing.sharpness import Sharpness, read_sharpness
-from labelproof.auditing.verdicts import lowered, verdicts
+from labelproof.auditing.verdicts import fall_of, head_of, lower, places, verdicts
 from labelproof.labels.classes import Classes
 from sources import tensor
 
@@ -116,18 +116,28 @@ def test_obvious_is_the_longest_head_of_expected_precision():
 
 def test_obvious_holds_at_the_lower_end_of_the_rate():
     error = np.array([0.999, 0.99, 0.96, 0.9, 0.2, 0.1, 0.05])
-    lower = lowered(error, 0.3)
-    assert lower.mean() == pytest.approx(0.3, abs=1e-6)
-    shift = np.log(error / (1 - error)) - np.log(lower / (1 - lower))
+    likely = lower(error, fall_of(error, error.mean(), 0.3))
+    assert likely.mean() == pytest.approx(0.3, abs=1e-6)
+    shift = np.log(error / (1 - error)) - np.log(likely / (1 - likely))
     assert np.allclose(shift, shift[0])  # log odds less one number
     assert verdicts(error).to_list()[:3] == ["obvious"] * 3
-    head = int((np.cumsum(lower) / np.arange(1, 8) >= 0.95).sum())
+    head = int((np.cumsum(likely) / np.arange(1, 8) >= 0.95).sum())
     assert 0 < head < 3
     assert verdicts(error, 0.3).to_list() == ["obvious"] * head + ["possible"] * (4 - head) + ["ok"] * 3
     assert "obvious" not in verdicts(error, 0.0).to_list()
     assert verdicts(error, 0.9).to_list() == verdicts(error).to_list()
     many = np.sort(np.random.default_rng(0).beta(0.2, 2, 100_000))[::-1]
-    assert lowered(many, 0.05).mean() == pytest.approx(0.05, abs=1e-4)
+    fall = fall_of(many[places(len(many))], many.mean(), 0.05)
+    assert lower(many, fall).mean() == pytest.approx(0.05, abs=1e-4)
+
+
+@pytest.mark.parametrize("fall", [0.0, 0.7, np.inf])
+def test_the_head_is_the_same_however_the_list_is_cut(fall):
+    error = np.sort(np.random.default_rng(1).beta(0.4, 1, 50_000))[::-1]
+    whole = head_of([error], fall)
+    assert (whole > 1000) == (fall < 1)
+    for cuts in ([0, 1], [17, whole - 1, whole, whole + 1], range(0, 50_000, 999)):
+        assert head_of(np.split(error, list(cuts)), fall) == whole
 
 
 def test_the_limits_of_the_verdicts():
@@ -153,7 +163,7 @@ def test_findings_of_blocks_are_joined_in_order():
     first = scores((0.1, 0, 0.9, (0.2, 0.0)), (np.nan, -1, np.nan, (0.0, 0.0)))
     second = scores((0.7, 2, 0.6, (0.8, 0.6)), (0.4, 1, 0.6, (0.3, 0.5)))
     given_ = np.array([0, -1, 1, 1])
-    labels, noise = Classes.of_codes(given_, "abc"), Sharpness(known_noise(np.eye(3), given_, "abc"))
+    labels, noise = Classes.of_codes(given_, "abc"), Sharpness(known_noise(np.eye(3), np.array([1.0, 2.0, 0.0]), "abc"))
     few = fold.Sample(np.arange(2), np.eye(3)[:2], np.array([0, 1]), np.ones(3))
     judged = judged_from([first, second], labels, noise, few)
     found = judged.findings
@@ -245,15 +255,15 @@ def test_ids_keep_their_type(noisy_problem):
 
 
 def test_known_noise_takes_the_prior_of_the_matrix_or_the_frequencies():
-    given_ = np.array([0, 0, 0, 1, -1])
+    counts = np.array([3.0, 1.0, 0.0])
     matrix = [[0.9, 0.1, 0.0], [0.2, 0.8, 0.0], [0.0, 0.0, 1.0]]
-    fit = known_noise(matrix, given_, "abc")
+    fit = known_noise(matrix, counts, "abc")
     assert fit.transition.prior.tolist() == [0.75, 0.25, 0.0]
     (params,) = fit.components
     assert params.given_prior == pytest.approx([0.75, 0.25, 0.0])
     assert params.given_prior[2] > 0  # never given, but no division by zero
     assert (params.sharpness, params.ambiguity, params.class_weights.tolist()) == (1.0, 0.0, [1.0, 1.0, 1.0])
-    own = known_noise(lp.TransitionMatrix(matrix, prior=[0.2, 0.3, 0.5]), given_, "abc")
+    own = known_noise(lp.TransitionMatrix(matrix, prior=[0.2, 0.3, 0.5]), counts, "abc")
     assert own.transition.prior.tolist() == [0.2, 0.3, 0.5]
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from labelproof.auditing.blockwise import audit_into, beyond_memory
 from labelproof.auditing.doubts.base import say
 from labelproof.auditing.doubts.of_data import of_data, of_unlabelled
 from labelproof.auditing.doubts.of_probabilities import NOT_OF_OWN_MODELS
@@ -19,14 +22,19 @@ from labelproof.auditing.kinds import AUDITORS
 from labelproof.auditing.kinds.base import Auditor
 from labelproof.auditing.kinds.classes import matched
 from labelproof.auditing.neighbours import near_of
+from labelproof.data.array_files import from_file
 from labelproof.data.dataset import Dataset
 from labelproof.data.libraries import is_source
 from labelproof.data.readers.frame import read_frame
 from labelproof.errors import BadInput, did_you_mean
 from labelproof.labels.base import Labels
 from labelproof.labels.tags import Tags
+from labelproof.saving.folders import atomic_folder
 from labelproof.threads import at_most
 from labelproof.validation import Json, RandomState, accepts_seed, check_ids, check_pandas_index
+
+# unused where probabilities are given
+OF_CROSS_VALIDATION = ("estimator", "encoder", "n_folds", "n_repeats", "n_jobs", "map_folds", "random_state")
 
 
 @accepts_seed
@@ -50,6 +58,8 @@ def audit(
     n_jobs: int | None = None,
     map_folds: Any = map,
     random_state: RandomState = 0,
+    out: str | os.PathLike[str] | None = None,
+    overwrite: bool = False,
     **options: object,
 ) -> Audit:
     """Find the labels that are wrong.
@@ -61,8 +71,8 @@ def audit(
 
     Parameters
     ----------
-    labels : array-like, shape (n,), Labels, Dataset, or a frame or data set of another library
-        Given labels, as names or integers: one class an item. Or where they are: a pandas or polars frame, an Arrow table, a
+    labels : array-like or path, shape (n,), Labels, Dataset, or a frame or data set of another library
+        Given labels, as names or integers: one class an item, or the path of a ``.npy`` file of them. Or where they are: a pandas or polars frame, an Arrow table, a
         ``datasets.Dataset``, an AnnData, a torch ``Dataset`` of pairs ``(x, y)`` (`labelproof.read_frame`). `labelproof.Tags` and the other kinds of `labelproof.labels` for
         others. ``None``, NaN and "" mean unlabelled, and so do words such as "NA", with a warning;
         -1 does where the columns leave no other reading (`labelproof.validation.check_labels`).
@@ -102,6 +112,11 @@ def audit(
         process may use (`labelproof.threads.usable`); small ones are scored by one thread.
     random_state : int, RandomState, Generator or None, default=0
         Of the cross-validation.
+    out : path, optional
+        Folder to write the audit into, as ``save`` would. Of more than 20 million class labels with ``pred_probs`` the findings are written
+        block by block and never held, and a `labelproof.auditing.larger.LargerAudit` is returned, whose ``issues`` are scanned lazily.
+    overwrite : bool, default=False
+        Whether to replace an audit that is there.
     **options
         Of the kind of label. Of tags:
 
@@ -150,6 +165,11 @@ def audit(
     >>> bool(np.all((found.error_probability > 0.5) == noisy.changed))
     True
     """
+    asked = {**locals(), **options}
+    if out is not None:
+        return _written(Path(out), overwrite, asked)
+    if isinstance(labels, str | os.PathLike):
+        labels = from_file(labels, "labels")
     if label is not None or is_source(labels):
         check_pandas_index(frame=labels, pred_probs=pred_probs)
         learn = pred_probs is None
@@ -212,6 +232,27 @@ def audit(
 def audit_tags(tags: Any, pred_probs: Any, *, names: Sequence[Any] | None = None, ids: Any = None, **options: Any) -> Audit:
     """`audit` of `labelproof.Tags`."""
     return audit(Tags(tags, names=names), pred_probs, ids=ids, **options)
+
+
+def _written(out: Path, overwrite: bool, asked: Json) -> Audit:
+    """The audit that was asked for, in a folder; written block by block where it does not fit into memory."""
+    options = {name: value for name, value in asked.items() if name not in ("out", "overwrite", "options")}
+    with atomic_folder(out, overwrite=overwrite) as partial:
+        if not beyond_memory(options["labels"], options["pred_probs"]):
+            found = audit(**options)
+            found.write_into(partial)
+            return found
+        made = audit_into(partial, **_blockwise(options))
+    return replace(made, folder=out)
+
+
+def _blockwise(options: Json) -> Json:
+    """The options of an audit that is written block by block, if it takes them."""
+    known = inspect.signature(audit_into).parameters
+    for name, value in options.items():
+        if name not in (*known, *OF_CROSS_VALIDATION) and value is not None and value is not False:
+            raise BadInput(f"an audit of so many labels is written block by block, which takes no {name!r}. Leave it out.")
+    return {name: value for name, value in options.items() if name in known}
 
 
 def _known(auditor: Auditor[Any], kind: str, options: Json) -> Json:

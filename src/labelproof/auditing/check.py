@@ -149,7 +149,7 @@ def check(
 
 def is_audit_folder(path: str | os.PathLike[str]) -> bool:
     """Whether a path looks like a folder that ``labelproof audit`` wrote."""
-    return (Path(path) / SUMMARY).is_file() and (Path(path) / ISSUES_FILE).is_file()
+    return (Path(path) / SUMMARY).is_file() and (Path(path) / ISSUES_FILE).exists()
 
 
 def check_limits(max_error_rate: float | None, max_obvious: int | None, no_doubts: bool) -> None:

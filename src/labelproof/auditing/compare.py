@@ -62,7 +62,7 @@ class Comparison:
         return {
             "kind": self.before.labels.kind,
             **{
-                name: {"labels": a.issues.height, "error_rate": a.error_rate._asdict(), "verdicts": a.counts}
+                name: {"labels": a.sites, "error_rate": a.error_rate._asdict(), "verdicts": a.counts}
                 for name, a in (("before", self.before), ("after", self.after))
             },
             "difference": self.difference._asdict(),
@@ -125,6 +125,11 @@ def compare(before: Audit | str | os.PathLike[str], after: Audit | str | os.Path
 
 
 def _check_alike(a: Audit, b: Audit) -> None:
+    for audit in (a, b):
+        if not isinstance(audit.issues, pl.DataFrame):
+            raise BadInput(
+                f"an audit of {audit.sites:,} labels is too large to be compared in memory. Join both lazily by index: audit.issues."
+            )
     if a.labels.kind != b.labels.kind:
         raise BadInput(f"the audits are of {a.labels.kind} and of {b.labels.kind}. Compare two of one kind.")
     if (a.ids is None or b.ids is None) and a.n != b.n:

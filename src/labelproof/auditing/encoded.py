@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from itertools import repeat
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,6 +16,7 @@ from labelproof.extras import command, is_installed
 from labelproof.saving.files import first_line
 
 AUTO, NONE = "auto", "none"
+BLOCK_ITEMS = 1024  # of a caller's own encoder, at a time, where other processes encode
 MOST_CLASSES = 200  # for which `auto` takes the time to encode
 BRINGS = {
     "minilm": "sentence embeddings find about a tenth more of the wrong labels of English text",
@@ -29,7 +31,7 @@ class Encoded(NamedTuple):
     encoder: str | None
 
 
-def encoded(dataset: Dataset, encoder: Any = AUTO, *, cache: bool = True) -> Encoded:
+def encoded(dataset: Dataset, encoder: Any = AUTO, *, cache: bool = True, map_blocks: Any = map) -> Encoded:
     """Encode the items of a data set.
 
     Parameters
@@ -41,6 +43,9 @@ def encoded(dataset: Dataset, encoder: Any = AUTO, *, cache: bool = True) -> Enc
         (n, d).
     cache : bool, default=True
         Whether features are kept for the next time.
+    map_blocks : callable, default=map
+        Like `map`; any other than that, such as `labelproof.distributed.ray_map`, is given blocks of items to encode. A callable, or a
+        transformer that is fitted already, then sees a block at a time.
 
     Raises
     ------
@@ -51,7 +56,7 @@ def encoded(dataset: Dataset, encoder: Any = AUTO, *, cache: bool = True) -> Enc
     if encoder is None or encoder == NONE:
         return Encoded(None, None)
     if not isinstance(encoder, str):
-        return _own(dataset, encoder)
+        return _own(dataset, encoder, map_blocks)
     takes = "text" if dataset.kind == "text" else "images"
     if encoder == AUTO:
         named = _installed(dataset)
@@ -61,13 +66,14 @@ def encoded(dataset: Dataset, encoder: Any = AUTO, *, cache: bool = True) -> Enc
     elif takes == "images" and dataset.pictures is None:
         raise BadInput(f"encoder {encoder} takes text or pictures, and the data are {dataset.kind}. Leave it out.")
     from labelproof.networks.encoders import open_encoder
-    from labelproof.networks.encoders.features import encode_pictures, encode_texts
+    from labelproof.networks.encoders.features import Spread, encode_pictures, encode_texts
 
     opened = open_encoder(encoder, takes)
+    spread = None if map_blocks is map else Spread(map_blocks, encoder, takes)
     if takes == "text":
-        return Encoded(encode_texts(opened, dataset.x, cache=cache), opened.name)
+        return Encoded(encode_texts(opened, dataset.x, cache=cache, spread=spread), opened.name)
     assert dataset.pictures is not None
-    return Encoded(encode_pictures(opened, dataset.pictures, cache=cache), opened.name)
+    return Encoded(encode_pictures(opened, dataset.pictures, cache=cache, spread=spread), opened.name)
 
 
 def _installed(dataset: Dataset) -> str | None:
@@ -90,16 +96,20 @@ def _installed(dataset: Dataset) -> str | None:
     return None
 
 
-def _own(dataset: Dataset, encoder: Any) -> Encoded:
+def _own(dataset: Dataset, encoder: Any, map_blocks: Any) -> Encoded:
     """Features by a callable or a transformer."""
     if isinstance(encoder, type) or not (callable(encoder) or hasattr(encoder, "transform")):
         what = f"the class {encoder.__name__}" if isinstance(encoder, type) else f"a {type(encoder).__name__}"
         raise BadInput(f"encoder is {what}. Give a name, a function of the items, or a scikit-learn transformer.")
     name = getattr(encoder, "__name__", type(encoder).__name__)
     try:
-        made = _made(dataset, encoder)
-        made = made.detach().cpu() if hasattr(made, "detach") else made
-        raw = np.asarray(made.todense() if hasattr(made, "todense") else made)
+        if map_blocks is map or hasattr(encoder, "fit_transform"):  # which learns from all items
+            raw = _made(dataset.x, encoder)
+        else:
+            rows = np.array_split(np.arange(len(dataset)), max(1, -(-len(dataset) // BLOCK_ITEMS)))
+            raw = np.concatenate(
+                list(map_blocks(_made, (_taken(dataset.x, some) for some in rows), repeat(encoder, len(rows))))
+            )
         features = raw.astype(np.float32)
     except Exception as error:  # code of the caller's
         raise BadInput(f"encoder {name} fails on the items: {type(error).__name__}: {first_line(error)}") from error
@@ -114,12 +124,21 @@ def _own(dataset: Dataset, encoder: Any) -> Encoded:
     return Encoded(features, name)
 
 
-def _made(dataset: Dataset, encoder: Any) -> Any:
+def _made(x: Any, encoder: Any) -> npt.NDArray[Any]:
+    """What a callable or a transformer makes of items, as an array."""
     if hasattr(encoder, "fit_transform"):
         from sklearn.base import clone
 
-        return clone(encoder).fit_transform(dataset.x)
-    return encoder.transform(dataset.x) if hasattr(encoder, "transform") else encoder(dataset.x)
+        made = clone(encoder).fit_transform(x)
+    else:
+        made = encoder.transform(x) if hasattr(encoder, "transform") else encoder(x)
+    made = made.detach().cpu() if hasattr(made, "detach") else made
+    return np.asarray(made.todense() if hasattr(made, "todense") else made)
+
+
+def _taken(x: Any, rows: npt.NDArray[np.int64]) -> Any:
+    """Some items, in what holds them all."""
+    return [x[i] for i in rows] if isinstance(x, list | tuple) else x[rows[0] : rows[-1] + 1]
 
 
 def _say(text: str) -> None:

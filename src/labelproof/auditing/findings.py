@@ -34,12 +34,16 @@ from labelproof.validation import AnyArray, Json
 
 ISSUES_FILE = "issues.parquet"
 ITEMS_FILE = "items.parquet"  # where an item has more sites than one
+_COLUMNS = ("index", "id", "given_label", "suggested_label", "error_probability", "verdict", "confidence")
 SPLIT = "split"  # a further column, of pictures in folders train, val …
-# what shows an audit is a floor up: it is named here, and nothing here imports it
+# what shows an audit is a floor up, and an audit larger than memory is one of these: they are named here, and not imported
 SHOWN: Registry[Callable[..., Any]] = Registry(
     "way to show an audit",
     {"report": "labelproof.report.html:write_report", "notebook": "labelproof.report.html:short_html"},
 )
+
+
+LOADED: Registry[Callable[..., Audit]] = Registry("form of audit", {"larger": "labelproof.auditing.larger:load_larger"})
 
 
 class ErrorRate(NamedTuple):
@@ -133,6 +137,16 @@ class Audit:
         return int((np.bincount(self.labels.owner, minlength=self.n) > 0).sum())
 
     @property
+    def sites(self) -> int:
+        """Number of label decisions, the rows of ``issues``."""
+        return len(self.labels.values)
+
+    @property
+    def worst(self) -> pl.DataFrame:
+        """The issues; beyond memory the first million of them."""
+        return self.issues
+
+    @property
     def classes(self) -> tuple[object, ...]:
         """Names of the classes (of tags: the tags), as the noise has them."""
         return self.labels.classes
@@ -216,6 +230,10 @@ class Audit:
         found = dict(verdicts(error, self.error_rate.low).value_counts().iter_rows())
         return {verdict: int(found.get(verdict, 0)) for verdict in VERDICTS}
 
+    def histogram(self, bins: int) -> npt.NDArray[np.int64]:
+        """Number of sites by error probability, in bins of equal width from 0 to 1, shape (bins,)."""
+        return np.histogram(self.findings.error_probability, bins=bins, range=(0, 1))[0]
+
     def join(self, frame: Any, *, ids: Any = None, prefix: str = "") -> Any:
         """The frame that was audited with its findings as further columns, in its own library and its own order.
 
@@ -264,7 +282,7 @@ class Audit:
             "kind": self.labels.kind,
             "n": self.n,
             "labelled": self.labelled,
-            "sites": len(self.labels.values),
+            "sites": self.sites,
             "classes": list(self.classes),
             "error_rate": self.error_rate._asdict(),
             "verdicts": self.counts,
@@ -296,7 +314,7 @@ class Audit:
 
     @classmethod
     def load(cls, folder: str | os.PathLike[str]) -> Audit:
-        """Read what `save` wrote.
+        """Read what `save` wrote, or open a `LargerAudit`, whose issues are scanned.
 
         Raises
         ------
@@ -304,6 +322,8 @@ class Audit:
             If a file is missing, damaged or disagrees with the other.
         """
         place = Path(folder)
+        if (place / ISSUES_FILE).is_dir():
+            return LOADED["larger"](place)
         summary = read_summary(place)
         try:
             kind = KINDS[summary.get("kind", "classes")]
@@ -360,9 +380,6 @@ class Audit:
         if not self.believed:
             wrong = f"how many are wrong cannot be estimated: {self.doubts[0].kind}"
         return f"Audit of {self.labels.described}: {wrong}; {counts['obvious']:,} obvious, {counts['possible']:,} possible"
-
-
-_COLUMNS = ("index", "id", "given_label", "suggested_label", "error_probability", "verdict", "confidence")
 
 
 def read_summary(folder: Path) -> Json:

@@ -76,7 +76,8 @@ def out_of_sample_probs(
     random_state : int, RandomState, Generator or None, default=0
         Decides the folds.
     map_folds : callable, default=map
-        Like `map`: runs the folds, one after the other or, with `labelproof.distributed.ray_map`, on a cluster.
+        Like `map`: runs the folds, one after the other or, with `labelproof.distributed.ray_map`, on a cluster, where blocks of items are
+        encoded as well; an ``encoder`` that is a function then sees a block at a time.
 
     Returns
     -------
@@ -117,7 +118,8 @@ def cross_validate(
 ) -> OutOfSample:
     """As `out_of_sample_probs` of a `Dataset`, with what made the probabilities."""
     started = time.perf_counter()
-    features, name = encoded(dataset, NONE if estimator is not None and encoder == AUTO else encoder)
+    wanted = NONE if estimator is not None and encoder == AUTO else encoder
+    features, name = encoded(dataset, wanted, map_blocks=how.map_folds)
     if estimator is None:
         found = candidates(dataset, features, name, random_state=seed_from(how.random_state))
     else:

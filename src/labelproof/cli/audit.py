@@ -70,8 +70,12 @@ def audited(
         ),
     ] = None,
     seed: opt.Seed = 0,
+    into: Path | None = None,
 ) -> Any:
-    """The `Audit` that the options of ``labelproof audit`` ask for; commands that make one take them all."""
+    """The `Audit` that the options of ``labelproof audit`` ask for; commands that make one take them all.
+
+    One that does not fit into memory is written into the folder ``into``.
+    """
     from labelproof.auditing.folds import CrossValidation
     from labelproof.data.readers.base import ReadOptions
 
@@ -87,7 +91,7 @@ def audited(
     if model is not None and data is not None:
         return _audit_cells(data, options, batch_key, seed)
     how = CrossValidation(folds, repeats, jobs, seed)
-    return _audit(source_of(data, sql), options, labels, pred_probs, features, names, encoder, how, ray, neighbours)
+    return _audit(source_of(data, sql), options, labels, pred_probs, features, names, encoder, how, ray, neighbours, into)
 
 
 @app.command("audit")
@@ -106,7 +110,7 @@ def audit_command(
     from labelproof.saving.folders import atomic_folder
 
     with atomic_folder(folder, overwrite=overwrite) as partial:
-        found: Audit = audited(**asked)
+        found: Audit = audited(**asked, into=partial)
         found.write_into(partial)
         write_report(found, partial / "report.html", title=f"{part_of(found).title} of {named(asked, folder.name)}")
     _print_audit(found, folder)
@@ -129,8 +133,10 @@ def _audit(
     how: CrossValidation,
     ray: str | None,
     neighbours: bool | None,
+    into: Path | None,
 ) -> Audit:
     from labelproof.auditing.audit import audit
+    from labelproof.auditing.blockwise import audit_into, beyond_memory
     from labelproof.auditing.sources import Ordered, open_source
     from labelproof.data.array_files import from_file
     from labelproof.data.readers import open_reader
@@ -141,15 +147,19 @@ def _audit(
     if data is not None and (labels is not None or features is not None):
         raise BadInput("--labels and --features stand for a data set of their own: leave out the file or folder.")
     if ray is not None:
-        from labelproof.distributed import audit_on_ray, connect, ray_map
+        from labelproof.distributed import OnRay, audit_on_ray, connect, ray_map
 
         connect(ray)
     if data is None and features is None:
         if pred_probs is None:
             raise BadInput("--labels alone is not enough. Add --pred-probs or --features.")
-        given = from_file(labels, "labels")
-        run = audit if ray is None else audit_on_ray
-        found = run(given, _probs(pred_probs), classes=_as_labels(classes), missing=options.missing)
+        assert labels is not None
+        probs = _probs(pred_probs)
+        named: Json = {"classes": _as_labels(classes), "missing": options.missing}
+        if into is not None and ".npz" not in labels.name and beyond_memory(labels, probs):
+            found: Audit = audit_into(into, labels, probs, passes=None if ray is None else OnRay(), **named)
+        else:
+            found = (audit if ray is None else audit_on_ray)(from_file(labels, "labels"), probs, **named)
         return dataclasses.replace(found, source=ArraysReader.of_files(labels=labels, missing=options.missing).to_json())
     dataset = (
         read_arrays(features, labels, classes=_as_labels(classes), missing=options.missing)
@@ -233,9 +243,9 @@ def _print_audit(found: Audit, folder: Path) -> None:
     rate, part = found.error_rate, part_of(found)
     for doubt in found.doubts:
         out.print(f"\n[bold yellow]Read this first.[/bold yellow] {escape(doubt.text)}", highlight=False)
-    share = f"[bold]{rate.estimate:.1%}[/bold] of {found.issues.height:,} {part.units} look wrong (95 % interval {rate.low:.1%} to {rate.high:.1%})"
+    share = f"[bold]{rate.estimate:.1%}[/bold] of {found.sites:,} {part.units} look wrong (95 % interval {rate.low:.1%} to {rate.high:.1%})"
     if not found.believed:
-        share = f"[bold]How many of {found.issues.height:,} {part.units} are wrong cannot be estimated[/bold] ({found.doubts[0].kind})"
+        share = f"[bold]How many of {found.sites:,} {part.units} are wrong cannot be estimated[/bold] ({found.doubts[0].kind})"
     out.print(f"\n{share}: [bold]{part.counts(found)}[/bold].")
     if found.skipped:
         out.print(
@@ -246,5 +256,5 @@ def _print_audit(found: Audit, folder: Path) -> None:
     unlabelled = found.n - found.labelled
     if unlabelled:
         out.print(f"{unlabelled:,} items have no label and were not audited.")
-    print_rows(tuple(part.columns), [list(row) for row in found.issues.head(8).select(part.columns.keys()).iter_rows()])
+    print_rows(tuple(part.columns), [list(row) for row in found.worst.head(8).select(part.columns.keys()).iter_rows()])
     print_files(folder)

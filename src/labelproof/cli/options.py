@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any, get_origin, get_type_hints
 
 import typer
 
@@ -56,7 +56,7 @@ def with_options_of(other: Callable[..., Any]) -> Callable[[Callable[..., None]]
     Parameters
     ----------
     other : callable
-        Whose parameters are options as Typer reads them.
+        Whose parameters are options as Typer reads them; one that is no `typer.Option` is for the command to give.
     """
 
     def decorated(command: Callable[..., None]) -> Callable[..., None]:
@@ -64,7 +64,7 @@ def with_options_of(other: Callable[..., Any]) -> Callable[[Callable[..., None]]
         for function in (other, command):
             hints = get_type_hints(function, include_extras=True)
             for name, parameter in inspect.signature(function).parameters.items():
-                if parameter.kind is not inspect.Parameter.VAR_KEYWORD:
+                if parameter.kind is not inspect.Parameter.VAR_KEYWORD and get_origin(hints[name]) is Annotated:
                     parameters[name] = parameter.replace(annotation=hints[name], kind=inspect.Parameter.KEYWORD_ONLY)
         command.__signature__ = inspect.Signature(list(parameters.values()))  # type: ignore[attr-defined]
         command.__annotations__ = {name: parameter.annotation for name, parameter in parameters.items()}

@@ -98,7 +98,7 @@ def _print_check(done: Check) -> None:
         mark = "[green]passed[/green]" if rule.passed else "[bold red]failed[/bold red]"
         out.print(f"{mark}  {rule.name}: {escape(rule.text)}", highlight=False, soft_wrap=True)
     obvious, possible = done.audit.counts["obvious"], done.audit.counts["possible"]
-    out.print(f"{obvious:,} obvious, {possible:,} possible errors in {done.audit.issues.height:,} labels.", highlight=False)
+    out.print(f"{obvious:,} obvious, {possible:,} possible errors in {done.audit.sites:,} labels.", highlight=False)
 
 
 @app.command("compare")
@@ -139,7 +139,7 @@ def _print_comparison(done: Comparison) -> None:
     for name, found in sides.items():
         rate = found.error_rate
         out.print(
-            f"{name:<7} [bold]{rate.estimate:.1%}[/bold] of {found.issues.height:,} labels look wrong "
+            f"{name:<7} [bold]{rate.estimate:.1%}[/bold] of {found.sites:,} labels look wrong "
             f"(95 % interval {rate.low:.1%} to {rate.high:.1%})",
             highlight=False,
         )

@@ -71,8 +71,10 @@ def review(
     session.sync()
     figures = session.figures()
     rate = figures.error_rate
+    known = session.candidates
+    every = "Of all labels" if known.whole else f"Of the {len(known):,} labels that look worst"
     err.print(
-        f"\n{figures.reviewed:,} labels reviewed, {figures.wrong:,} of them wrong. Of all labels {rate.estimate:.1%} are wrong "
+        f"\n{figures.reviewed:,} labels reviewed, {figures.wrong:,} of them wrong. {every} {rate.estimate:.1%} are wrong "
         f"(95 % interval {rate.low:.1%} to {rate.high:.1%}).\n{figures.advice} {session.outlook()}"
     )
     err.print(f"Next: [bold]labelproof apply {escape(str(folder))} --out clean.csv[/bold]")

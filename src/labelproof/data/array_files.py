@@ -41,10 +41,7 @@ class NpyRows:
 
     def __init__(self, path: Path, what: str) -> None:
         self.path = existing(path, what)
-        with damaged(self.path, ".npy file"), self.path.open("rb") as file:
-            shape, fortran, self.dtype = npy_format.read_array_header_1_0(file) if npy_format.read_magic(file) == (1, 0) else (
-                npy_format.read_array_header_2_0(file))  # fmt: skip
-            self._start = file.tell()
+        shape, fortran, self.dtype, self._start = header_of(self.path)
         if fortran or self.dtype.hasobject or len(shape) < 2:
             raise BadInput(f"{what} {str(path)!r} cannot be read by rows. Save numpy.ascontiguousarray of it.")
         self.shape: tuple[int, ...] = shape
@@ -64,6 +61,20 @@ class NpyRows:
                     raise BadInput(f"{str(self.path)!r} has fewer rows than it had. Write it again, or audit it anew.")
                 found[place] = np.frombuffer(data, self.dtype).reshape(self.shape[1:])
         return found
+
+
+def header_of(path: Path) -> tuple[tuple[int, ...], bool, np.dtype[Any], int]:
+    """Shape, column order, type and first byte of the array in a ``.npy`` file.
+
+    Raises
+    ------
+    BadInput
+    """
+    with damaged(path, ".npy file"), path.open("rb") as file:
+        version = npy_format.read_magic(file)
+        read = npy_format.read_array_header_1_0 if version == (1, 0) else npy_format.read_array_header_2_0
+        shape, fortran, dtype = read(file)
+        return shape, fortran, dtype, file.tell()
 
 
 def path_of(value: object) -> str | None:

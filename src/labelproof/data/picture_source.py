@@ -28,6 +28,10 @@ class PictureSource(Protocol):
         """Shape (m, size, size, 3)."""
         ...
 
+    def part(self, rows: IntArray) -> PictureSource:
+        """Some of them, to be decoded by another process."""
+        ...
+
 
 class FileSource:
     """Pictures in files.
@@ -62,6 +66,10 @@ class FileSource:
         """Each scaled to ``size`` x ``size``, as everyone sees it."""
         return decode_each([self.files[i] for i in rows], [self.names[i] for i in rows], size, quiet=True, smooth=True)
 
+    def part(self, rows: IntArray) -> FileSource:
+        """The same files, which must be readable where they are decoded."""
+        return FileSource([self.files[i] for i in rows], [self.names[i] for i in rows])
+
 
 class ArraySource:
     """Pictures in an array.
@@ -88,6 +96,12 @@ class ArraySource:
         """Bicubic, grey as three equal channels."""
         scale = 255.0 / max(self.high - self.low, 1e-12)
         return np.stack([self._one(self.pixels[i], size, scale) for i in rows])
+
+    def part(self, rows: IntArray) -> ArraySource:
+        """Their pixels, in the range of all."""
+        some = ArraySource(self.pixels[rows])
+        some.low, some.high = self.low, self.high
+        return some
 
     def _one(self, picture: AnyArray, size: int, scale: float) -> npt.NDArray[np.uint8]:
         pixels = picture if picture.dtype == np.uint8 else ((picture - self.low) * scale).round().astype(np.uint8)

@@ -1,40 +1,35 @@
-"""The audit's two passes over a Ray Data dataset of shards, and cross-validation as Ray tasks.
+"""The audit's two passes as Ray tasks over shards.
 
-A shard is a range of rows and a function that loads them where the task runs, so probabilities travel only as findings.
+A shard is a range of rows and a function that loads them where the task runs, so probabilities travel only as findings; of an audit
+larger than memory these stay where they are made too (`labelproof.distributed.writing`).
 The passes are those of `labelproof.auditing.fold`; what a lost node had done is done again elsewhere.
 """
 
 from __future__ import annotations
 
+import os
 import socket
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import repeat
+from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from labelproof.auditing import fold
+from labelproof.auditing.blockwise import audit_into, beyond_memory
 from labelproof.auditing.doubts.base import say
 from labelproof.auditing.findings import Audit
 from labelproof.auditing.kinds.classes import judged_from, matched
 from labelproof.auditing.sharpness import read_sharpness
-from labelproof.auditing.sources import NpyFile, Ordered, ParquetFiles, Source, rows_of_block
+from labelproof.data.array_files import from_file
+from labelproof.distributed.shards import Shard, in_order_of, loaded, ray_itself, ray_map, shards_of
+from labelproof.distributed.writing import OnRay
 from labelproof.errors import BadInput
-from labelproof.extras import needed_by
 from labelproof.noise.em import NoiseFit
-from labelproof.validation import FloatArray, check_ids
+from labelproof.saving.folders import atomic_folder
+from labelproof.validation import IntArray, check_ids
 
 CONNECT_SECONDS = 20.0
-
-
-@dataclass(frozen=True)
-class Shard:
-    """Rows ``start`` to ``stop`` and how to load them."""
-
-    start: int
-    stop: int
-    load: Callable[[], FloatArray]
 
 
 def connect(address: str = "local") -> None:
@@ -52,7 +47,7 @@ def connect(address: str = "local") -> None:
     BadInput
         If nothing answers at the address within 20 seconds.
     """
-    ray = _ray()
+    ray = ray_itself()
     if ray.is_initialized():
         return
     quiet: dict[str, Any] = {"include_dashboard": False, "log_to_driver": False, "configure_logging": False}
@@ -75,15 +70,6 @@ def connect(address: str = "local") -> None:
         raise BadInput(f"what answers at {address!r} is no Ray cluster ({str(error).splitlines()[0][:160]}).") from error
 
 
-def ray_map(function: Callable[..., Any], *columns: Iterable[Any]) -> Iterator[Any]:
-    """Like `map`, each call a Ray task: for ``map_folds=`` of `labelproof.out_of_sample_probs`."""
-    ray = _ray()
-    task = ray.remote(max_retries=5)(function)
-    references = [task.remote(*arguments) for arguments in zip(*columns, strict=True)]
-    for reference in references:
-        yield ray.get(reference)
-
-
 def audit_on_ray(
     labels: object,
     pred_probs: object,
@@ -94,13 +80,16 @@ def audit_on_ray(
     strength: float | None = None,
     ambiguity: float | None = None,
     shards: Sequence[Shard] | None = None,
+    out: str | os.PathLike[str] | None = None,
+    overwrite: bool = False,
 ) -> Audit:
     """`labelproof.audit` on the connected Ray cluster, with the same answer.
 
     Parameters
     ----------
-    labels, pred_probs, classes, ids, missing, strength, ambiguity
-        As in `labelproof.audit`. Paths of ``.npy`` and Parquet files must be readable on every node.
+    labels, pred_probs, classes, ids, missing, strength, ambiguity, out, overwrite
+        As in `labelproof.audit`. Paths of ``.npy`` and Parquet files must be readable on every node, and so must ``out`` be where more than
+        20 million labels are audited: then every node writes there what it finds, and nothing is gathered.
     shards : sequence of Shard, optional
         How the rows are cut and loaded; by blocks of the file, or one for each Parquet file, where left out.
 
@@ -108,91 +97,32 @@ def audit_on_ray(
     -------
     Audit
     """
-    _ray()
-    import ray.data
-
-    checked, source = matched(labels, pred_probs, classes, missing)
+    ray_itself()
+    if out is not None:
+        options = {"classes": classes, "ids": ids, "missing": missing, "strength": strength, "ambiguity": ambiguity}
+        with atomic_folder(out, overwrite=overwrite) as folder:
+            if not beyond_memory(labels, pred_probs):
+                found = audit_on_ray(labels, pred_probs, shards=shards, **options)  # type: ignore[arg-type]
+                found.write_into(folder)
+                return found
+            made = audit_into(folder, labels, pred_probs, passes=OnRay(shards), **options)  # type: ignore[arg-type]
+        return replace(made, folder=Path(out))
+    checked, source = matched(from_file(labels, "labels"), pred_probs, classes, missing)
     given = checked.codes
-    cut = list(shards_of(source) if shards is None else _in_order_of(source, shards))
-    items = [{"shard": shard, "given": given[shard.start : shard.stop]} for shard in cut]
-    ray.data.DataContext.get_current().enable_progress_bars = False
-    dataset = ray.data.from_items(items, override_num_blocks=len(items))
-    samples = dataset.map(partial(_sample, n=source.n)).take_all()
-    rows = fold.together(row["sample"] for row in samples)
+    cut = list(shards_of(source) if shards is None else in_order_of(source, shards))
+    parts = [given[shard.start : shard.stop] for shard in cut]
+    rows = fold.together(ray_map(_sample, cut, parts, repeat(source.n, len(cut))))
     fitted = read_sharpness(rows, checked.classes, ambiguity=ambiguity, strength=strength)
-    scored = dataset.map(partial(_score, noise=fitted.noise)).take_all()
-    parts = [row["scores"] for row in sorted(scored, key=lambda row: row["start"])]
-    judged = judged_from(parts, checked, fitted, rows)
+    noise = repeat(ray_itself().put(fitted.noise), len(cut))
+    scores = ray_map(_score, cut, parts, noise, repeat(source.n * source.k, len(cut)))
+    judged = judged_from(scores, checked, fitted, rows)
     names = None if ids is None else check_ids(ids, source.n)
     return Audit(checked, judged.findings, judged.noise, judged.error_rate, names, doubts=say(judged.doubts))
 
 
-def shards_of(source: Source) -> Iterator[Shard]:
-    """Cut a source where it is natural: Parquet by file, ``.npy`` and arrays by blocks."""
-    if isinstance(source, Ordered):
-        yield from _in_order_of(source, shards_of(source.source))
-        return
-    if isinstance(source, ParquetFiles):
-        start = 0
-        for file, rows in zip(source.files, source.sizes, strict=True):
-            if rows:
-                yield Shard(start, start + rows, partial(_load_parquet, file, source.columns))
-            start += rows
-        return
-    rows = max(1, min(rows_of_block(source.k, 8), -(-source.n // 4)))
-    if isinstance(source, NpyFile):
-        for start in range(0, source.n, rows):
-            stop = min(start + rows, source.n)
-            yield Shard(start, stop, partial(_load_npy, str(source.path), start, stop))
-        return
-    ray = _ray()
-    start = 0
-    for block in source.blocks(rows):  # in memory: the cluster's object store holds it
-        yield Shard(start, start + len(block), partial(ray.get, ray.put(np.array(block))))
-        start += len(block)
+def _sample(shard: Shard, given: IntArray, n: int) -> fold.Sample:
+    return fold.sample(loaded(shard), given, shard.start, n)
 
 
-def _in_order_of(source: Source, shards: Iterable[Shard]) -> Iterator[Shard]:
-    """Shards that load their columns in the order that a source wants them."""
-    for shard in shards:
-        if isinstance(source, Ordered):
-            yield Shard(shard.start, shard.stop, partial(_in_order, shard.load, source.order))
-        else:
-            yield shard
-
-
-def _in_order(load: Callable[[], FloatArray], order: Any) -> FloatArray:
-    return np.asarray(np.take(load(), order, axis=1))
-
-
-def _load_npy(path: str, start: int, stop: int) -> FloatArray:
-    return np.array(np.load(path, mmap_mode="r", allow_pickle=False)[start:stop])
-
-
-def _load_parquet(path: str, columns: list[str] | None) -> FloatArray:
-    part = ParquetFiles(path)
-    whole = np.concatenate(list(part.blocks()))
-    return whole if columns is None or part.columns == columns else whole[:, [(part.columns or []).index(c) for c in columns]]
-
-
-def _sample(row: dict[str, Any], n: int) -> dict[str, Any]:
-    shard, given = row["shard"], np.asarray(row["given"])
-    return {"sample": fold.sample(_loaded(shard), given, shard.start, n)}
-
-
-def _score(row: dict[str, Any], noise: NoiseFit) -> dict[str, Any]:
-    shard, given = row["shard"], np.asarray(row["given"])
-    return {"start": shard.start, "scores": fold.score(_loaded(shard), given, noise, shard.start)}
-
-
-def _loaded(shard: Shard) -> FloatArray:
-    block = shard.load()
-    if len(block) != shard.stop - shard.start:
-        raise BadInput(f"rows {shard.start} to {shard.stop} were asked for and {len(block)} came. The data changed; run again.")
-    return block
-
-
-def _ray() -> Any:
-    with needed_by("a cluster"):
-        import ray
-    return ray
+def _score(shard: Shard, given: IntArray, noise: NoiseFit, cells: int) -> fold.Scores:
+    return fold.score(loaded(shard), given, noise, shard.start, cells=cells)

@@ -11,7 +11,7 @@ from labelproof.errors import LabelproofError
 from labelproof.report.kinds import REPORTS
 from labelproof.report.kinds.base import ReportPart, Show
 from labelproof.report.near import near_part
-from labelproof.report.page import gallery, histogram, render
+from labelproof.report.page import BINS, gallery, histogram, render
 from labelproof.saving.files import atomic_write
 
 
@@ -45,7 +45,7 @@ def write_report(audit: Audit, path: str | os.PathLike[str], *, title: str | Non
         unlabelled=audit.n - audit.labelled,
         near=near_part(audit, show),
         cards=gallery(part.cards(audit, show)),
-        histogram=histogram(audit.findings.error_probability),
+        histogram=histogram(audit.histogram(BINS)),
         **part.values(audit),
     )
     atomic_write(Path(path), page.encode("utf-8"))
@@ -54,7 +54,7 @@ def write_report(audit: Audit, path: str | os.PathLike[str], *, title: str | Non
 def short_html(audit: Audit) -> str:
     """Headline and the ten worst labels, for a notebook cell."""
     part = part_of(audit)
-    worst = list(audit.issues.head(10).iter_rows(named=True))
+    worst = list(audit.worst.head(10).iter_rows(named=True))
     return render("short.html.jinja", audit=audit, part=part, worst=worst)
 
 

@@ -15,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from labelproof.auditing.findings import read_summary
+from labelproof.auditing.findings import ISSUES_FILE, read_summary
+from labelproof.auditing.larger import rate_of
 from labelproof.errors import BadInput, CorruptArtifact
 from labelproof.review.kinds import REVIEWS
 from labelproof.saving.files import existing
@@ -32,12 +33,14 @@ BLOCK = 100_000  # rows whose text is held at once
 class Candidates:
     """The items of an audit in order of falling error probability; a *rank* is a place in this order.
 
+    Of an audit larger than memory they are the worst million.
+
     Attributes
     ----------
     folder : Path
         The audit folder.
     summary : dict
-        Of ``summary.json``.
+        Of ``summary.json``; its error rate is that of these items.
     table : polars.DataFrame
         ``index`` (row number in the data), ``id`` (as text), ``error_probability``, and what its kind of label reads.
     classes : list of str
@@ -59,6 +62,16 @@ class Candidates:
     def part(self) -> ReviewPart:
         """How labels of their kind are reviewed."""
         return REVIEWS[kind_of(self.summary)](self)
+
+    @property
+    def whole(self) -> bool:
+        """Whether they are all items that have a label."""
+        return len(self) == self.summary.get("sites", len(self)) or self.part.labels.many_sites
+
+    @property
+    def of_all(self) -> str:
+        """What an error rate is a share of, after "x %"."""
+        return self.part.of_all if self.whole else f"of the {len(self):,} labels that look worst"
 
     @cached_property
     def error_probability(self) -> npt.NDArray[np.float64]:
@@ -114,6 +127,8 @@ def open_candidates(folder: str | os.PathLike[str]) -> Candidates:
         raise CorruptArtifact(f"{str(place)!r} is not a whole audit folder ({error}). Run the audit again.") from error
     if table.height == 0:
         raise BadInput(f"{str(place)!r} holds no label to review.")
+    if (place / ISSUES_FILE).is_dir():
+        summary = {**summary, "error_rate": rate_of(table["error_probability"].to_numpy(), summary["error_rate"])}
     return Candidates(place, summary, table, classes, _fingerprint(table, classes, part.codes(table)))
 
 

@@ -30,10 +30,14 @@ class CodedLabels:
 
 @dataclass(frozen=True)
 class Repeated:
-    """Many labels by their different values, which spares looking at each: ``values[index]`` are the labels."""
+    """Many labels by their different values, which spares looking at each: ``values[index]`` are the labels.
+
+    With ``counts``, how often each value stands there, the labels themselves may be elsewhere, and ``index`` is that of the values.
+    """
 
     values: AnyArray  # (u,)
     index: npt.NDArray[np.int64]  # (n,)
+    counts: npt.NDArray[np.int64] | None = None  # (u,)
 
 
 def check_labels(
@@ -86,13 +90,14 @@ def check_labels(
 
 
 def _check_repeated(labels: Repeated, **options: Any) -> CodedLabels:
-    counts = np.bincount(labels.index, minlength=len(labels.values))
+    counts = np.bincount(labels.index, minlength=len(labels.values)) if labels.counts is None else labels.counts
     try:
         coded = _check(
             labels.values, counts, *(options[name] for name in ("classes", "n_classes", "missing", "name", "needed"))
         )
     except BadInput:
-        check_labels(labels.values[labels.index], **options)  # names the row
+        if labels.counts is None:
+            check_labels(labels.values[labels.index], **options)  # names the row
         raise
     return CodedLabels(coded.codes[labels.index], coded.classes)
 

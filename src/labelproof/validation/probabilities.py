@@ -9,7 +9,15 @@ import numpy.typing as npt
 
 from labelproof.errors import BadInput
 from labelproof.validation.arrays import FloatArray, check_pandas_index, to_numpy
-from labelproof.validation.labels import MISSING_WORDS, CodedLabels, check_labels, flat_labels, sorted_classes, without_missing
+from labelproof.validation.labels import (
+    MISSING_WORDS,
+    CodedLabels,
+    Repeated,
+    check_labels,
+    flat_labels,
+    sorted_classes,
+    without_missing,
+)
 
 ROW_SUM_TOLERANCE = 1e-3
 ROUNDING = 1e-12  # what rows may be off by and still be taken as they are
@@ -165,7 +173,8 @@ def check_labels_for_columns(
 
 
 def _names_are_classes(names: list[object], labels: object, missing: Sequence[object] | None) -> bool:
-    array, absent = without_missing(flat_labels(labels, "labels"), "labels")
+    values = labels.values if isinstance(labels, Repeated) else flat_labels(labels, "labels")
+    array, absent = without_missing(values, "labels")
     found = set(map(str, sorted_classes(array[~absent]))) - set(map(str, missing or ()))
     unlabelled = {word for word in found if word.lower() in MISSING_WORDS or (word == "-1" and array.dtype.kind == "i")}
     return found - unlabelled <= set(map(str, names))

@@ -10,7 +10,7 @@ import numpy as np
 from labelproof.auditing.doubts.base import Doubt, some
 from labelproof.validation import FloatArray, IntArray
 
-if TYPE_CHECKING:  # numba, which it brings, is 56 MB that a server of reviews has no use for
+if TYPE_CHECKING:
     from labelproof.auditing.fold import Sample
 
 OTHER_ORDER = "columns in another order"

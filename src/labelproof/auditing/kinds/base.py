@@ -80,10 +80,13 @@ def error_rate_of(error_probability: FloatArray, expected_errors: FloatArray) ->
     expected_errors : ndarray, shape (c,)
         Expected number of errors under each reading.
     """
-    e = error_probability
-    half = half_width(e, len(e))
-    readings = expected_errors / len(e)
-    return ErrorRate(float(e.mean()), max(0.0, float(readings.min()) - half), min(1.0, float(readings.max()) + half))
+    n = len(error_probability)
+    return error_rate_from(float(error_probability.mean()), half_width(error_probability, n), expected_errors / n)
+
+
+def error_rate_from(mean: float, half: float, readings: FloatArray) -> ErrorRate:
+    """The same from the mean error probability, its half width, and the rate under each reading."""
+    return ErrorRate(mean, max(0.0, float(readings.min()) - half), min(1.0, float(readings.max()) + half))
 
 
 def half_width(error_probability: FloatArray, n: int) -> float:

@@ -9,6 +9,7 @@ import numpy as np
 
 from labelproof.auditing import fold
 from labelproof.auditing.calibrate import fit_calibration
+from labelproof.auditing.doubts.base import Doubt
 from labelproof.auditing.doubts.of_probabilities import of_probabilities, of_reading
 from labelproof.auditing.findings import ErrorRate, Findings
 from labelproof.auditing.kinds.base import Auditor, Judged, error_rate_of, half_width
@@ -66,11 +67,7 @@ class AuditorOfClasses(Auditor[Classes]):
             )
         with one_thread():  # of BLAS: pieces of large sources have threads of their own
             rows = collect(source, given)
-            fitted = (
-                read_sharpness(rows, labels.classes, ambiguity=ambiguity, strength=strength)
-                if transition is None
-                else Sharpness(known_noise(transition, given, labels.classes))
-            )
+            fitted = noise_from(rows, labels.classes, transition=transition, strength=strength, ambiguity=ambiguity)
             judged = judged_from(score_all(source, given, fitted.noise), labels, fitted, rows)
         if near is not None:
             judged = with_copies(judged, labels, source, fitted.noise, near)
@@ -108,6 +105,20 @@ def collect(source: Source, given: IntArray) -> fold.Sample:
     return fold.Sample(rows, probs, given[rows], counts)
 
 
+def noise_from(
+    rows: fold.Sample,
+    classes: Sequence[object],
+    *,
+    transition: object = None,
+    strength: float | None = None,
+    ambiguity: float | None = None,
+) -> Sharpness:
+    """The noise model by a sample, or the one that is known."""
+    if transition is None:
+        return read_sharpness(rows, classes, ambiguity=ambiguity, strength=strength)
+    return Sharpness(known_noise(transition, rows.given_counts, classes))
+
+
 def score_all(source: Source, given: IntArray, noise: NoiseFit) -> Iterator[fold.Scores]:
     """The second pass: findings block by block, in order."""
     scorers: dict[Any, fold.Scorer] = {}
@@ -139,14 +150,13 @@ def _each(source: Source, doing: str, function: Callable[[FloatArray, int], T]) 
         )
 
 
-def known_noise(transition: object, given: IntArray, names: Sequence[object]) -> NoiseFit:
-    """A noise model with a transition that the caller knows, and predictions taken as they are."""
+def known_noise(transition: object, counts: FloatArray, names: Sequence[object]) -> NoiseFit:
+    """A noise model with a transition that the caller knows, and predictions taken as they are; ``counts``: labels of each class."""
     matrix = matrix_of(transition)
     if len(matrix) != len(names):
         raise BadInput(
             f"transition is {len(matrix)} x {len(matrix)} but there are {len(names)} classes. Give one row per class."
         )
-    counts = np.bincount(given[given >= 0], minlength=len(names))
     frequency = counts / counts.sum()
     prior = transition.prior if isinstance(transition, TransitionMatrix) else frequency
     given_prior = np.maximum(frequency, np.finfo(float).tiny)
@@ -164,10 +174,16 @@ def judged_from(scores: Iterable[fold.Scores], labels: Classes, fitted: Sharpnes
     rate = fitted.error_rate
     if rate is None:
         rate = error_rate_of(error, np.sum([part.expected_errors for part in parts], axis=0))
-    found = of_probabilities(rows, labels.classes)
-    if not any(doubt.serious for doubt in found):  # which says enough
-        found += of_reading(rate.low, rate.high, fitted.unlike, len(error))
+    found = doubts_of(rows, labels.classes, rate, fitted.unlike, len(error))
     return Judged(Findings(error, suggested, confidence), fitted.noise.transition, rate, found)
+
+
+def doubts_of(rows: fold.Sample, classes: Sequence[object], rate: ErrorRate, unlike: float, n: int) -> list[Doubt]:
+    """What is doubtful about a sample, and about a rate of n labels that was read from it."""
+    found = of_probabilities(rows, classes)
+    if not any(doubt.serious for doubt in found):  # which says enough
+        found += of_reading(rate.low, rate.high, unlike, n)
+    return found
 
 
 def _joined(parts: list[Any]) -> Any:

@@ -63,7 +63,7 @@ class ReportPart:
 
     def cards(self, audit: Audit, show: Show | None) -> Iterator[Card]:
         """The labels that are probably wrong, worst first."""
-        doubtful = audit.issues.filter(pl.col("verdict") != VERDICTS[2])
+        doubtful = audit.worst.filter(pl.col("verdict") != VERDICTS[2])
         for row in doubtful.iter_rows(named=True):
             given, suggested, error = str(row["given_label"]), str(row["suggested_label"]), row["error_probability"]
             why = self.why(audit, given, suggested, error, row["confidence"])

@@ -26,7 +26,7 @@ class ReportOfClasses(ReportPart):
         noise = noise_of(audit)
         return {
             "heat_map": _heat_map(noise),
-            "confusions": _confusions(noise, audit.issues.height),
+            "confusions": _confusions(noise, audit.sites),
             "by_class": _by_class(audit),
             "latent": latent_map(audit),
         }
@@ -89,13 +89,15 @@ def _confusions(noise: TransitionMatrix, n: int) -> list[Json]:
 
 def _by_class(audit: Audit) -> list[Json]:
     table = (
-        audit.issues.group_by("given_label")
+        audit.issues.lazy()
+        .group_by("given_label")
         .agg(
             pl.len().alias("n"),
             pl.col("error_probability").mean().alias("rate"),
             (pl.col("verdict") == "obvious").sum().alias("obvious"),
         )
         .sort("rate", "given_label", descending=[True, False])
+        .collect(engine="streaming")
     )
     most = max(float(table["rate"].max() or 0.0), 1e-12)  # type: ignore[arg-type]
     return [{**row, "width": 100 * row["rate"] / most} for row in table.head(40).iter_rows(named=True)]

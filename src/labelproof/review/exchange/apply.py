@@ -70,6 +70,11 @@ def repair(
     BadInput
         If the data cannot be found, or their labels are not those that were audited.
     """
+    if not candidates.whole:
+        raise BadInput(
+            f"the audit is of {candidates.summary['sites']:,} labels, too many to be written back from memory. "
+            "labelproof.review.exchange.verified.read_verified gives what was decided, by row number: change these rows."
+        )
     reader = reader_of(candidates.summary.get("source"))
     if reader is None:
         raise BadInput("the audit does not say which file its labels came from. Audit the file with labelproof audit.")

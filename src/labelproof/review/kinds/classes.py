@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from labelproof.auditing.findings import ISSUES_FILE
+from labelproof.auditing.larger import worst_of
 from labelproof.labels.classes import class_codes
 from labelproof.review.kinds.base import SCRIPTS
 from labelproof.review.kinds.one_class import ReviewOfOneClass
@@ -32,7 +32,7 @@ class ReviewOfClasses(ReviewOfOneClass):
         """Column by column: a million findings come with strings that are not needed together."""
         columns = []
         for name in COLUMNS:
-            column = pl.read_parquet(folder / ISSUES_FILE, columns=[name])[name]
+            column = worst_of(folder, [name])[name]
             if name == "id":
                 column = column.cast(pl.String)
             elif name.endswith("_label"):

@@ -164,7 +164,7 @@ def _door(desk: Desk, keys: Keys, title: str) -> APIRouter:
             "similar": candidates.part.similar,
             "none": candidates.part.one_choice,
             "by_class": candidates.part.rated() is not None,
-            "of_all": candidates.part.of_all,
+            "of_all": candidates.of_all,
             "fingerprint": candidates.fingerprint,
             "edition": candidates.edition,
             "labels": len(candidates),

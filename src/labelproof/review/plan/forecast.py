@@ -14,6 +14,7 @@ import polars as pl
 from scipy.special import expit
 
 from labelproof.auditing.findings import Audit
+from labelproof.auditing.larger import LargerAudit
 from labelproof.errors import BadInput
 from labelproof.review.candidates import Candidates, open_candidates
 from labelproof.review.plan.curve import Binned, Floats, binned, fit_curve, places_of
@@ -114,6 +115,8 @@ def forecast(
     """
     if not budgets or min(budgets) < 1:
         raise BadInput(f"budgets is {list(budgets)!r}. Give numbers of reviews, each at least 1.")
+    if isinstance(audit, LargerAudit):
+        audit = audit.folder
     if isinstance(audit, Audit):
         with TemporaryDirectory(prefix="labelproof-") as folder:  # what a review would open
             audit.save(Path(folder) / "audit")
