@@ -118,6 +118,26 @@ def audit_speed() -> str:
     return markdown(header, body)
 
 
+def cold_start() -> str:
+    body = []
+    for row in rows_of("cold_start"):
+        unit = " MB" if row["what"].endswith("MB") else " s"
+        cells = [
+            "-" if row[name] is None else f"{row[name]:,.3g}{unit}" if unit == " s" else f"{row[name]:,.0f}{unit}"
+            for name in ("first", "next")
+        ]
+        body.append([row["what"].removesuffix(", MB"), *cells])
+    return markdown(["a new installation, the core alone", "first time", "next time"], body)
+
+
+def busy_machine() -> str:
+    body = [
+        [row["what"], f"{row['alone_ms']:,.0f} ms", f"{row['beside_ms']:,.0f} ms", f"{row['times_slower']:.1f}"]
+        for row in rows_of("busy_machine")
+    ]
+    return markdown(["what", "alone", "beside busy processes", "times slower"], body)
+
+
 def ray_cost() -> str:
     body = []
     for row in rows_of("ray_cost"):
@@ -536,6 +556,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "audit_files": audit_files,
     "audit_files_whole": lambda: audit_files(whole=True),
     "audit_parts": audit_parts,
+    "cold_start": cold_start,
+    "busy_machine": busy_machine,
     "audit_speed": audit_speed,
     "ray_cost": ray_cost,
     "scale": scale,

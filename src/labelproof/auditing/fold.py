@@ -81,17 +81,21 @@ def in_sample(index: IntArray, n: int, size: int) -> BoolArray:
     return np.asarray((mixed >> np.uint64(32)) < np.uint64(int(size / n * 2**32)))
 
 
-def sample_rows(given: IntArray, k: int) -> npt.NDArray[np.int64]:
-    """The labelled rows that the noise model is fitted to, by number, ascending."""
+def sampled_labels(given: IntArray, k: int) -> tuple[npt.NDArray[np.int64], IntArray, npt.NDArray[np.float64]]:
+    """The labelled rows that the noise model is fitted to, by number, ascending; their labels; and how often each is given in all.
+
+    ``given`` need only have a length and slices, as labels in a file have.
+    """
     n = len(given)
-    size = sample_size(n, k)
-    if size == n:
-        return np.flatnonzero(given >= 0)
-    parts = []
+    size, counts = sample_size(n, k), np.zeros(k)
+    rows, labels = [], []
     for start in range(0, n, ROWS_AT_A_TIME):
         part = given[start : start + ROWS_AT_A_TIME]
-        parts.append(start + np.flatnonzero(in_sample(np.arange(start, start + len(part)), n, size) & (part >= 0)))
-    return np.concatenate(parts)
+        counts += np.bincount(part + 1, minlength=k + 1)[1:]  # those without a label come first
+        chosen = np.flatnonzero(in_sample(np.arange(start, start + len(part)), n, size) & (part >= 0))
+        rows.append(start + chosen)
+        labels.append(part[chosen])
+    return np.concatenate(rows), np.concatenate(labels), counts
 
 
 def sample(block: FloatArray, given: IntArray, start: int, n: int) -> Sample:

@@ -93,7 +93,7 @@ def matched(
 
 def collect(source: Source, given: IntArray) -> fold.Sample:
     """The first pass: the rows that the noise model is fitted to."""
-    rows = fold.sample_rows(given, source.k)
+    rows, labels, counts = fold.sampled_labels(given, source.k)
     probs = source.take(rows)
     try:
         check_prob_rows(probs)
@@ -101,8 +101,7 @@ def collect(source: Source, given: IntArray) -> fold.Sample:
         for start, load in in_order(source):
             check_prob_rows(load(), start)  # names the first bad row by its number
         raise
-    counts = np.bincount(given + 1, minlength=source.k + 1)[1:].astype(float)  # those without a label come first
-    return fold.Sample(rows, probs, given[rows], counts)
+    return fold.Sample(rows, probs, labels, counts)
 
 
 def noise_from(

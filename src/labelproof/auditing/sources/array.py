@@ -31,7 +31,7 @@ class ArraySource:
                 _let_go(self._map, block)
 
     def take(self, rows: IntArray) -> FloatArray:
-        return np.asarray(self.array[rows])
+        return self.array if len(rows) == self.n else np.asarray(self.array[rows])
 
     def pieces(self) -> Iterator[Piece]:
         rows = rows_of_piece(self.k, self.array.itemsize)

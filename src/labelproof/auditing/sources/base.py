@@ -29,7 +29,7 @@ class Source(Protocol):
         ...
 
     def take(self, rows: IntArray) -> FloatArray:
-        """Some rows by number, ascending; a copy."""
+        """Some rows by number, ascending."""
         ...
 
     def pieces(self) -> Iterator[Piece]:
@@ -38,7 +38,7 @@ class Source(Protocol):
 
 
 def taken(source: Source, rows: IntArray) -> FloatArray:
-    """Some rows by number, ascending, out of the pieces of a source; a copy."""
+    """Some rows by number, ascending, out of the pieces of a source."""
     parts, stop = [], 0
     for start, load in source.pieces():
         block = load()
