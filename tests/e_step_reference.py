@@ -25,8 +25,9 @@ def reference(probs: np.ndarray, codes: np.ndarray, params: NoiseParams) -> Expe
     if params.pooled:
         kept = np.diag(counts)
         counts = np.stack([kept, counts.sum(axis=1) - kept], axis=1)
+    right = float(true[np.arange(len(codes)), codes].sum())
     likelihood = float(np.log(np.maximum(evidence, TINY)).sum())
-    return Expected(counts, (true * (1 - share)).sum(axis=0), classifier.sum(axis=0), likelihood, len(codes))
+    return Expected(counts, (true * (1 - share)).sum(axis=0), classifier.sum(axis=0), likelihood, len(codes), right)
 
 
 def expected(probs: np.ndarray, codes: np.ndarray, params: NoiseParams) -> Expected:

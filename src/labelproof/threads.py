@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 R = TypeVar("R")
 
-SMALL_CELLS = 2_000_000  # numbers that one thread works through sooner than several agree on who does what
+SMALL_CELLS = 500_000  # numbers that one thread works through sooner than several agree on who does what
 
 _MOST: ContextVar[int | None] = ContextVar("most threads", default=None)
 _LOCK = threading.Lock()

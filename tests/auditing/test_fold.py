@@ -48,7 +48,7 @@ def test_the_e_step_equals_the_reference(monkeypatch, k, pooled, dtype, power, c
     monkeypatch.setattr(e_step, "CHUNK_CELLS", cells)
     found, wanted = expected(probs, given, params), reference(probs.astype(float), given, params)
     near = {"rtol": 1e-9, "atol": 1e-9} if dtype is np.float64 else {"rtol": 2e-5, "atol": 2e-5}
-    for name in ("systematic", "random", "classifier", "log_likelihood"):
+    for name in ("systematic", "random", "classifier", "log_likelihood", "right"):
         assert np.allclose(getattr(found, name), getattr(wanted, name), **near), name
     assert found.n == wanted.n
 

@@ -300,3 +300,27 @@ def test_readings_side_by_side_find_what_each_finds_alone(k):
         assert np.allclose(params.systematic, alone.systematic, rtol=1e-9, atol=1e-12)
         assert np.allclose(params.class_weights, alone.class_weights, rtol=1e-9)
         assert found.log_likelihood == pytest.approx(own.log_likelihood, rel=1e-12)
+
+
+def test_of_many_items_em_begins_on_some_and_ends_where_it_ends_without(monkeypatch):
+    rng = np.random.default_rng(0)
+    true = rng.integers(0, 4, 6000)
+    probs = rng.dirichlet(np.ones(4), 6000)
+    probs[np.arange(6000), true] += 2
+    probs /= probs.sum(axis=1, keepdims=True)
+    labels = np.where(rng.random(6000) < 0.2, rng.integers(0, 4, 6000), true)
+    counts, readings = np.bincount(labels).astype(float), [Reading(2.0, 0.0), Reading(4.0, 1.0)]
+    asked = []
+    real = em.EStep.__call__
+    monkeypatch.setattr(em.EStep, "__call__", lambda self, models: asked.append(len(self._given)) or real(self, models))
+    whole = em.em_of(probs, labels, counts, readings)
+    assert {*asked} == {6000}
+    before = len(asked)
+    asked.clear()
+    monkeypatch.setattr(em, "FEW_CELLS", 6000)
+    begun = em.em_of(probs, labels, counts, readings)
+    assert {*asked} == {750, 6000}  # every eighth
+    assert asked.count(6000) < before
+    for (one, found), (other, again) in zip(whole, begun, strict=True):
+        assert np.abs(one.systematic - other.systematic).max() < 5e-3
+        assert again.right == pytest.approx(found.right, rel=2e-3)

@@ -24,8 +24,7 @@ from labelproof.auditing.doubts.of_probabilities import MOST_UNLIKE
 from labelproof.auditing.findings import ErrorRate
 from labelproof.auditing.forest import QuantileForest, quantiles
 from labelproof.auditing.summary_fits import HIGHEST_POWER, calibrated_power, each_pair, one_rate, powered
-from labelproof.noise.e_step import EStep
-from labelproof.noise.em import DENSE_CLASSES, NoiseFit, Reading, Runs, joined, quarter, run_em
+from labelproof.noise.em import DENSE_CLASSES, NoiseFit, Reading, Runs, em_of, joined, quarter
 from labelproof.threads import one_thread
 from labelproof.validation import FloatArray, IntArray
 
@@ -240,9 +239,8 @@ def read_sharpness(
     kinds = {ambiguity: 1.0} if ambiguity is not None else {0.0: by_class, HARD: 1 - by_class}
     kinds = {kind: share for kind, share in kinds.items() if share >= LEAST_SHARE}
     readings = [one for kind, share in kinds.items() for one in _readings(found, kind, share, estimate, both=len(kinds) > 1)]
-    e_step = EStep(rows.probs, rows.given)
-    runs = run_em(e_step, rows.given_counts, readings, strength=strength)
-    shares = [reading.share for reading in readings] if len(kinds) > 1 else _between(rows, runs, classes, estimate)
+    runs = em_of(rows.probs, rows.given, rows.given_counts, readings, strength)
+    shares = [reading.share for reading in readings] if len(kinds) > 1 else _between(runs, estimate)
     used = [i for i, share in enumerate(shares) if share > 0]
     noise = joined([runs[i] for i in used], [shares[i] for i in used], classes)
     differ = max(found.differ, 1 / len(rows.given))  # no difference among n labels is not none at all
@@ -252,9 +250,9 @@ def read_sharpness(
     return Sharpness(noise, ErrorRate(estimate, low, min(1.0, high)), unlike)
 
 
-def _between(rows: fold.Sample, runs: Runs, classes: Sequence[Any], estimate: float) -> list[float]:
+def _between(runs: Runs, estimate: float) -> list[float]:
     """Shares of two powers under which the mean error probability is the rate."""
-    first, second = fold.score(rows.probs, rows.given, joined(runs, (1.0, 1.0), classes)).expected_errors / len(rows.given)
+    first, second = (1 - found.right / found.n for _, found in runs)
     share = float(np.clip((estimate - first) / (second - first), 0.0, 1.0)) if abs(second - first) > 1e-6 else 0.5
     return [1 - share, share]
 

@@ -80,6 +80,7 @@ class Expected:
     classifier: Matrix  #: (k,), p(y | x) before the label is known
     log_likelihood: float  #: summed, in nats
     n: int
+    right: float = 0.0  #: labels that are right, given with regard to the class or at random
 
     def __add__(self, other: Expected) -> Expected:
         return Expected(
@@ -88,6 +89,7 @@ class Expected:
             self.classifier + other.classifier,
             self.log_likelihood + other.log_likelihood,
             self.n + other.n,
+            self.right + other.right,
         )
 
 
@@ -100,10 +102,12 @@ class EStep:
         Out-of-sample ``p(z | x)``. Arithmetic is in this type, sums over many rows in float64.
     given : ndarray of int, shape (n,)
         Codes of the given labels, in 0..k-1.
+    every : int, default=1
+        Of the items in the order of their labels, only each so-manieth is looked at.
     """
 
-    def __init__(self, probs: FloatArray, given: IntArray) -> None:
-        self._order = np.argsort(given, kind="stable")  # items of one label lie together
+    def __init__(self, probs: FloatArray, given: IntArray, every: int = 1) -> None:
+        self._order = np.argsort(given, kind="stable")[::every]  # items of one label lie together
         self._probs, self._given = probs, np.asarray(given)[self._order]
         self._dtype = np.dtype(np.float32 if probs.dtype == np.float32 else np.float64)
         self._chunks = _chunks(self._given, max(1, CHUNK_CELLS // probs.shape[1]))
@@ -152,6 +156,7 @@ class _Sums:
         self.given_prior = params[0].given_prior.astype(dtype)  # (k,)
         self.both = np.zeros((len(params), 2, len(self.given_prior)))  # of random and classifier, before class weights
         self.log_likelihood: Matrix = np.zeros(len(params))
+        self.right_by_chance: Matrix = np.zeros(len(params))
         self.impossible: Matrix = np.zeros((len(params), len(self.given_prior)))
 
     def _regard(self, by_class: Any, unsure: Any, given: IntArray, sharp: Any) -> Any:
@@ -167,6 +172,9 @@ class _Sums:
         share = inverse / evidence
         regard *= share
         chance *= share
+        if self.ambiguity.any():
+            own = sharp[:, np.arange(len(given)), given] * self.weights[:, given]
+            self.right_by_chance += (own * chance).sum(axis=1)
         self.both[:, 0] += np.matmul(chance[:, None], sharp)[:, 0]
         self.both[:, 1] += np.matmul(inverse[:, None], sharp)[:, 0]
         return regard
@@ -181,10 +189,12 @@ class _Sums:
         evidence[out] = np.inf
         return logs
 
-    def _expected(self, systematic: Matrix, n: int) -> list[Expected]:
+    def _expected(self, systematic: Matrix, kept: Matrix, n: int) -> list[Expected]:
+        """``kept`` (r,) are labels given as their class with regard to it."""
         random, classifier = self.both[:, 0] * self.exact_weights, self.both[:, 1] * self.exact_weights
-        each = zip(systematic, random, classifier, self.log_likelihood.tolist(), strict=True)
-        return [Expected(*one, n) for one in each]
+        right = kept + self.right_by_chance
+        each = zip(systematic, random, classifier, self.log_likelihood.tolist(), right.tolist(), strict=True)
+        return [Expected(counts, chance, mean, likelihood, n, own) for counts, chance, mean, likelihood, own in each]
 
 
 class _Dense(_Sums):
@@ -209,7 +219,7 @@ class _Dense(_Sums):
         counts = self.sums * self.weighted
         diagonal = np.arange(counts.shape[1])
         counts[:, diagonal, diagonal] += self.impossible
-        return self._expected(counts.swapaxes(1, 2), n)
+        return self._expected(counts.swapaxes(1, 2), counts[:, diagonal, diagonal].sum(axis=1), n)
 
 
 class _Pooled(_Sums):
@@ -235,4 +245,5 @@ class _Pooled(_Sums):
 
     def expected(self, n: int) -> list[Expected]:
         lost = np.maximum(self.others * self.exact_lost - self.own_lost, 0)
-        return self._expected(np.stack([self.own + self.impossible, lost], axis=2), n)
+        kept = self.own + self.impossible
+        return self._expected(np.stack([kept, lost], axis=2), kept.sum(axis=1), n)

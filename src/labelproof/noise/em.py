@@ -15,7 +15,7 @@ from labelproof.errors import BadInput
 from labelproof.noise.e_step import EStep, Expected, NoiseParams, spread
 from labelproof.noise.posterior import posterior, random_rate, sharpened
 from labelproof.noise.transition import TransitionMatrix
-from labelproof.validation import check_labels_and_probs, check_rate
+from labelproof.validation import FloatArray, IntArray, check_labels_and_probs, check_rate
 
 Matrix = npt.NDArray[np.float64]
 
@@ -27,6 +27,8 @@ STRENGTHS = np.array([3.0, 10.0, 30.0, 100.0, 300.0, 1000.0, 3000.0])  # pseudo-
 _FIRST_ERROR_RATE = 0.1
 _REVIEW = 4  # iterations between two choices of the strength
 _SETTLING = 5  # iterations before strength and class weights are touched
+_AGAIN = 2  # further iterations at least, where a run starts from an earlier one
+FEW_CELLS = 250_000  # probabilities from which on EM begins on some of the items
 _TINY = np.finfo(np.float64).tiny
 
 
@@ -206,6 +208,16 @@ def fit_noise(
     return joined(runs, [reading.share for reading in readings], classes)
 
 
+def em_of(
+    probs: FloatArray, given: IntArray, given_counts: Matrix, readings: Sequence[Reading], strength: float | None = None
+) -> Runs:
+    """`run_em` over items in memory: of many first over some, from which those of all are a few iterations away."""
+    every, start = max(1, -(-probs.size // FEW_CELLS)), None
+    if every > 1:
+        start = run_em(EStep(probs, given, 2 * every), given_counts, readings, strength=strength)
+    return run_em(EStep(probs, given), given_counts, readings, strength=strength, start=start)
+
+
 def joined(runs: Runs, shares: Sequence[float], classes: Sequence[Any]) -> NoiseFit:
     """Several runs of EM as one noise model, of which they have their shares."""
     overall = _overall_pooled if runs[0][0].pooled else _overall
@@ -251,16 +263,24 @@ def run_em(
     strength: float | None = None,
     max_iter: int = 60,
     tol: float = 2e-4,
+    start: Runs | None = None,
 ) -> Runs:
-    """EM under each of r readings of the classifier, side by side; what one finds does not depend on the others."""
+    """EM under each of r readings of the classifier, side by side; what one finds does not depend on the others.
+
+    It may ``start`` from what was found before, on some of the items.
+    """
     if strength is not None and not strength >= 0:
         raise BadInput(f"strength is {strength!r}. Give a number of pseudo-items, 0 or more.")
     frequency = given_counts / given_counts.sum()
     k, shape = len(frequency), _Shape.of(frequency)
     systematic = shape.mean(np.full(len(readings), _FIRST_ERROR_RATE))  # (r, k, k) or (r, k, 2)
     weights, pull = np.ones((len(readings), k)), np.full(len(readings), 100.0 if strength is None else strength)
+    first, least = 0, _SETTLING + _REVIEW
+    if start is not None:
+        systematic, weights = (np.array([getattr(one, name) for one, _ in start]) for name in ("systematic", "class_weights"))
+        first, least = _SETTLING, _SETTLING + _AGAIN
     done: dict[int, tuple[NoiseParams, Expected]] = {}
-    for iteration in range(max_iter):
+    for iteration in range(first, max_iter):
         found = e_step(_params(systematic, frequency, weights, readings))
         counts, before = np.array([one.systematic for one in found]), (systematic, weights)
         mass = counts.sum(axis=2)  # (r, k)
@@ -275,7 +295,7 @@ def run_em(
         change = np.abs(systematic - before[0]).max(axis=(1, 2))
         if weights is not before[1]:
             change = np.maximum(change, 0.1 * np.abs(np.log(weights / before[1])).max(axis=1))
-        still = (change < tol) & (iteration >= _SETTLING + _REVIEW) | (iteration == max_iter - 1)
+        still = (change < tol) & (iteration >= least) | (iteration == max_iter - 1)
         if still.any():
             now = _params(systematic, frequency, weights, readings)
             done = {r: (now[r], found[r]) for r in np.flatnonzero(still).tolist()} | done

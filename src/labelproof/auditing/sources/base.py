@@ -12,7 +12,7 @@ from labelproof.errors import BadInput
 from labelproof.validation import FloatArray, IntArray
 
 BLOCK_BYTES = 32 * 2**20
-PIECE_BYTES = 2**20  # stays in a core's cache from its reading to its scores
+PIECE_BYTES = 2**21  # stays in a core's cache from its reading to its scores
 
 Piece = tuple[int, Callable[[], FloatArray]]  # the first row, and what loads the rows
 

@@ -61,17 +61,13 @@ class NpyFile:
             yield load()
 
     def take(self, rows: IntArray) -> FloatArray:
-        found = np.empty((len(rows), self.k), self.dtype)
-        width = found.strides[0] if len(rows) else 0
+        width = self.k * self.dtype.itemsize
         if len(rows) * PAGE_BYTES > self.n * width:
             return taken(self, rows)
-        view, whole = memoryview(found.reshape(-1).view(np.uint8).data), True
         with self.path.open("rb", buffering=0) as file:
-            for place, row in enumerate(rows.tolist()):
-                file.seek(self._start + row * width)
-                whole = file.readinto(view[place * width : (place + 1) * width]) == width and whole
-        self._check_whole(whole)
-        return np.asarray(found.astype(self._given_as, copy=False))
+            read = b"".join([_read_at(file, self._start + row * width, width) for row in rows.tolist()])
+        self._check_whole(len(read) == len(rows) * width)
+        return np.frombuffer(read, self.dtype).reshape(len(rows), self.k).astype(self._given_as, copy=False)
 
     def pieces(self) -> Iterator[Piece]:
         return self._cut(rows_of_piece(self.k, self.dtype.itemsize))
@@ -111,6 +107,13 @@ class _Opened:
     def __del__(self) -> None:
         for file in self._files:
             file.close()
+
+
+def _read_at(file: Any, at: int, count: int) -> bytes:
+    if hasattr(os, "pread"):  # not on Windows
+        return os.pread(file.fileno(), count, at)
+    file.seek(at)
+    return bytes(file.read(count))
 
 
 def _read_fully(file: Any, view: memoryview) -> int:
