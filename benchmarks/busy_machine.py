@@ -45,7 +45,8 @@ elif what == "report of 1,000 labels":
 elif what == "forecast of a review, 10,000 labels":
     labels, probs = problem(10_000, 5)
     found = lp.audit(labels, probs)
-    run = lambda: lp.review.forecast(found)
+    from labelproof.review import forecast
+    run = lambda: forecast(found)
 else:
     labels, probs = problem(1000, 3)
     x = rng.normal(size=(1000, 20)).astype(np.float32)

@@ -6,6 +6,7 @@ import math
 import os
 import time
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -19,6 +20,7 @@ from labelproof.errors import BadInput, CorruptArtifact
 from labelproof.progress import track
 from labelproof.saving.folders import LOG_FOLDER
 from labelproof.saving.state import State, read_tensors, write_tensors
+from labelproof.threads import one_thread
 from labelproof.training.checkpoint import arrays_of, fingerprint, flat_optimizer, restore_optimizer, tensors_of
 from labelproof.training.flat import FlatParameters
 from labelproof.training.history import History
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 
 CHECKPOINT = "checkpoint.safetensors"
 METRICS = "metrics.csv"
+SMALL_BATCH = 50_000  # numbers
 
 
 @dataclass
@@ -133,7 +136,7 @@ class _Run:
         """Train to the end, from a checkpoint if there is one."""
         self.fabric = fabric
         self.move = as_is if fabric.device.type == "cpu" else fabric.to_device
-        with memory_held(), torch.random.fork_rng(devices=[]):
+        with memory_held(), torch.random.fork_rng(devices=[]), one_thread() if self._small() else nullcontext():
             torch.manual_seed(self.options.seed)
             if fabric.world_size > 1:
                 self.model.gather = self._gathered
@@ -153,6 +156,11 @@ class _Run:
             self.flat.release()
         self.model.__dict__.pop("gather", None)
         self.model.cpu()
+
+    def _small(self) -> bool:
+        """Whether a CPU has so little to do in a batch that several threads would wait for one another longer than they compute."""
+        numbers = math.prod(self.data.x.shape[1:]) * len(self.data) / self.batches
+        return bool(self.fabric.device.type == "cpu" and numbers <= SMALL_BATCH)
 
     def _gathered(self, values: Tensor) -> Tensor:
         """Rows of all processes, one after the other."""

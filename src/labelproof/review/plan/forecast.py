@@ -19,6 +19,7 @@ from labelproof.errors import BadInput
 from labelproof.review.candidates import Candidates, open_candidates
 from labelproof.review.plan.curve import Binned, Floats, binned, fit_curve, places_of
 from labelproof.review.plan.queue import MEASURE, Queue, make_queue
+from labelproof.threads import one_thread
 from labelproof.validation import BoolArray, IntArray
 
 DRAWS = 400
@@ -130,6 +131,7 @@ def forecast(
     return pl.DataFrame(rows, schema=["reviews", "found", "low", "high", "hours"], orient="row")
 
 
+@one_thread()
 def foretell(
     candidates: Candidates,
     queue: Queue,
