@@ -17,7 +17,7 @@ from _table import publish
 
 ROUNDS = 3
 MEASURE = """
-import json, statistics, sys, time, warnings
+import json, statistics, sys, tempfile, time, warnings
 import numpy as np
 warnings.simplefilter("ignore")
 import labelproof as lp
@@ -29,7 +29,7 @@ def problem(n, k):
     probs[np.arange(n), true] += 0.5 + 3 * rng.random(n, dtype=np.float32)
     return np.where(rng.random(n) < 0.1, (true + 1) % k, true), probs / probs.sum(axis=1, keepdims=True)
 
-what = sys.argv[1]
+what, folder = sys.argv[1], tempfile.mkdtemp()
 if what.startswith("audit of probabilities"):
     n, k = (int(part.replace(",", "")) for part in what.split(", ", 1)[1].split(" x "))
     labels, probs = problem(n, k)
@@ -41,7 +41,7 @@ elif what == "audit of a table, 569 x 30":
 elif what == "report of 1,000 labels":
     labels, probs = problem(1000, 5)
     found = lp.audit(labels, probs)
-    run = lambda: found.to_html("/dev/null")
+    run = lambda: found.to_html(folder + "/report.html")
 elif what == "forecast of a review, 10,000 labels":
     labels, probs = problem(10_000, 5)
     found = lp.audit(labels, probs)

@@ -98,7 +98,14 @@ def first_line(error: BaseException) -> str:
 
 @contextmanager
 def atomic_stream(path: Path) -> Iterator[IO[bytes]]:
-    """A file to write into under a temporary name, renamed into place when the block ends well, removed when it does not."""
+    """A file to write into under a temporary name, renamed into place when the block ends well, removed when it does not.
+
+    What is no file, such as ``/dev/null`` or a pipe, is written into as it is: nothing may take its place.
+    """
+    if path.exists() and not path.is_file() and not path.is_dir():
+        with path.open("wb") as special:
+            yield special
+        return
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
