@@ -25,6 +25,7 @@ from labelproof.validation import FloatArray, IntArray
 Matrix = npt.NDArray[np.float64]
 
 CHUNK_CELLS = 2**19  # numbers that stay in the cache between their two products
+SINGLE_CELLS = 250_000  # up to here double precision costs nothing
 _TINY = np.finfo(np.float64).tiny
 
 
@@ -99,7 +100,7 @@ class EStep:
     Parameters
     ----------
     probs : ndarray of float32 or float64, shape (n, k)
-        Out-of-sample ``p(z | x)``. Arithmetic is in this type, sums over many rows in float64.
+        Out-of-sample ``p(z | x)``. Of many, arithmetic is in this type, and sums over many rows in float64.
     given : ndarray of int, shape (n,)
         Codes of the given labels, in 0..k-1.
     every : int, default=1
@@ -109,7 +110,8 @@ class EStep:
     def __init__(self, probs: FloatArray, given: IntArray, every: int = 1) -> None:
         self._order = np.argsort(given, kind="stable")[::every]  # items of one label lie together
         self._probs, self._given = probs, np.asarray(given)[self._order]
-        self._dtype = np.dtype(np.float32 if probs.dtype == np.float32 else np.float64)
+        single = probs.dtype == np.float32 and probs.size > SINGLE_CELLS
+        self._dtype = np.dtype(np.float32 if single else np.float64)
         self._chunks = _chunks(self._given, max(1, CHUNK_CELLS // probs.shape[1]))
         self._sharpness: tuple[float, ...] = ()
         self._sharp: list[tuple[Any, Any]] = []
