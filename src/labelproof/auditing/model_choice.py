@@ -57,7 +57,7 @@ def _fit_and_predict(estimator: Any, x: Any, given: Any, test: Any, unlabelled: 
     """One fold: columns of the classes seen, probabilities of its test items and of the unlabelled ones."""
     if len(np.unique(given)) == 1:  # the other groups have no other class, and many a model refuses to learn one
         estimator = DummyClassifier()
-    with one_thread() if _is_small(x) else nullcontext():
+    with one_thread() if is_small(x) else nullcontext():
         model = clone(estimator).fit(x, given)
         found = [None if some is None else model.predict_proba(some) for some in (test, unlabelled)]
     for probs in found:
@@ -66,7 +66,7 @@ def _fit_and_predict(estimator: Any, x: Any, given: Any, test: Any, unlabelled: 
     return model.classes_.astype(int), found[0], found[1]
 
 
-def _is_small(x: Any) -> bool:
+def is_small(x: Any) -> bool:
     """Whether so little is learned from that several threads would only wait for one another."""
     return int(getattr(x, "nnz", np.size(x) if hasattr(x, "shape") else len(x))) <= SMALL_CELLS
 

@@ -13,6 +13,7 @@ KINDS: Registry[type[Labels]] = Registry(
     "kind of label",
     {
         "classes": "labelproof.labels.classes:Classes",
+        "numbers": "labelproof.labels.numbers:Numbers",
         "tags": "labelproof.labels.tags:Tags",
         "votes": "labelproof.labels.votes:Votes",
     },

@@ -15,6 +15,7 @@ AUDITORS: Registry[Auditor[Any]] = Registry(
     "kind of label that is audited",
     {
         "classes": "labelproof.auditing.kinds.classes:AUDITOR",
+        "numbers": "labelproof.auditing.kinds.numbers:AUDITOR",
         "tags": "labelproof.auditing.kinds.tags:AUDITOR",
         "votes": "labelproof.auditing.kinds.votes:AUDITOR",
     },

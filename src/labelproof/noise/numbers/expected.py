@@ -1,0 +1,117 @@
+"""What number is expected of each item, and how far good ones stray from it: learned from predictions, rows beside it and features."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from labelproof.validation import FloatArray
+
+Floats = npt.NDArray[np.float64]
+FEWEST_LEARNED = 300  # numbers from which on a model of residuals is learned
+MOST_LEARNED = 20_000  # numbers that one fold's model is learned from
+FOLDS = 4
+BETTER = 0.98  # of the mean absolute residual that a correction must reach
+CLEAR = 5.0  # standard errors by which rows beside one another must be alike
+BESIDE = 3  # rows before and after
+FLOOR = 0.05  # of the median scale
+
+
+class Expected(NamedTuple):
+    """What is expected of each number."""
+
+    centre: Floats  #: (n,)
+    scale: Floats  #: (n,) median distance of good numbers from it
+    corrected: bool  #: whether the centre is another than the prediction
+    in_order: bool  #: whether rows beside one another are alike
+
+
+def expected(given: Floats, predicted: Floats, x: FloatArray | None = None, *, seed: int = 0) -> Expected:
+    """Correct predictions by what their residuals have in common, and learn the scale of what remains.
+
+    The median of the residual, then that of its distance from it, are learned by boosting with absolute loss from the prediction,
+    the features and, where residuals of rows beside one another are alike, the median residuals of rows before and after; out of
+    fold, so that no number speaks for itself. The centre is corrected, or learned anew where predictions follow wrong numbers, only
+    where that lowers the mean absolute residual, of which the largest count as no more than ten times the median.
+
+    Parameters
+    ----------
+    given, predicted : ndarray, shape (n,)
+    x : ndarray, shape (n, d), optional
+        Features, NaN where missing.
+    seed : int, default=0
+        Of the folds.
+    """
+    unit = _unit(given, predicted)
+    residual = (given - predicted) / unit
+    in_order = rows_alike(residual)
+    if len(given) < FEWEST_LEARNED:
+        middle = np.median(residual) if np.abs(np.median(residual)) > _typical(residual) else 0.0
+        flat = np.full(len(given), max(_typical(residual - middle), 1e-12))
+        return Expected(predicted + unit * middle, unit * flat, bool(middle), False)
+    level = predicted / unit
+    columns = [level[:, None]] if x is None else [level[:, None], x]
+    if in_order:
+        columns.append(beside(residual))
+        columns.append(beside(given / unit - np.median(given / unit)))
+    features = np.column_stack(columns)
+    shift = learned(features, residual, seed)
+    anew = learned(features, given / unit, seed) - level
+    tried = [np.zeros(len(given)), shift, anew]
+    bound = 10 * min(_typical(residual - one) for one in tried)
+    loss = np.array([np.mean(np.minimum(np.abs(residual - one), bound)) for one in tried])
+    best = int(np.argmin(loss * [BETTER, 1.0, 1.0]))
+    corrected, left, centre = best > 0, residual - tried[best], predicted + unit * tried[best]
+    scale = learned(np.column_stack([features, centre / unit]), np.abs(left), seed + 1)
+    usual = _typical(left)
+    return Expected(centre, unit * np.maximum(scale, max(FLOOR * usual, 1e-12)), corrected, in_order)
+
+
+def _unit(given: Floats, predicted: Floats) -> float:
+    """A scale of the numbers, above 0."""
+    spread = float(np.median(np.abs(given - np.median(given))))
+    return spread or float(np.median(np.abs(given - predicted))) or float(np.abs(given).max()) or 1.0
+
+
+def _typical(residual: Floats) -> float:
+    return float(np.median(np.abs(residual)))
+
+
+def rows_alike(residual: Floats) -> bool:
+    """Whether residuals of rows beside one another go together: their signs about the median agree more often than by chance."""
+    sign = np.sign(residual - np.median(residual))
+    if len(sign) < FEWEST_LEARNED:
+        return False
+    agree = sign[1:] * sign[:-1]
+    return float(agree.sum()) > CLEAR * np.sqrt(len(agree))
+
+
+def beside(values: Floats) -> Floats:
+    """Value of the row before, the row after, and medians of two and three rows on either side, shape (n, 4)."""
+    padded = np.pad(values, BESIDE, constant_values=np.nan)
+    n = len(values)
+    around = [padded[BESIDE + lag : BESIDE + lag + n] for lag in (-1, 1, -2, 2, -3, 3)]
+    four, six = np.stack(around[:4]), np.stack(around)
+    return np.column_stack([around[0], around[1], np.nanmedian(four, axis=0), np.nanmedian(six, axis=0)])
+
+
+def learned(features: Floats, target: Floats, seed: int) -> Floats:
+    """The conditional median of a target by boosting with absolute loss, out of fold, shape (n,)."""
+    from sklearn.ensemble import HistGradientBoostingRegressor
+
+    from labelproof.threads import one_thread
+
+    rng = np.random.default_rng(seed)
+    fold = rng.permutation(len(target)) % FOLDS
+    found = np.empty(len(target))
+    for number in range(FOLDS):
+        train = np.flatnonzero(fold != number)
+        if len(train) > MOST_LEARNED:
+            train = rng.choice(train, MOST_LEARNED, replace=False)
+        model = HistGradientBoostingRegressor(
+            loss="absolute_error", max_iter=100, learning_rate=0.1, max_leaf_nodes=15, min_samples_leaf=30, random_state=0
+        )
+        found[fold == number] = model.fit(features[train], target[train]).predict(features[fold == number])
+    return found
