@@ -244,7 +244,8 @@ class TextFolderReader(Reader):
 
     def write_back(self, target: Path, audited: Audited, *, overwrite: bool) -> None:
         coded = check_labels([file.parent.name for file in self.files])
-        check_same(coded.codes, coded.classes, np.arange(len(coded.codes)), audited)
+        given = np.array([*map(str, coded.classes), None], dtype=object)[coded.codes]
+        check_same(given, np.arange(len(given)), audited)
         for item, file in enumerate(self.files):
             folder = target / str(audited.changes[item].label if item in audited.changes else file.parent.name)
             folder.mkdir(parents=True, exist_ok=True)

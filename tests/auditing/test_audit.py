@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 import labelproof as lp
 from labelproof.auditing import fold
 from labelproof.auditing.calibrate import fit_calibration
-from labelproof.auditing.findings import ErrorRate, Findings, read_summary
+from labelproof.auditing.findings import ErrorRate, Findings
 from labelproof.auditing.kinds.base import error_rate_of
 from labelproof.auditing.kinds.classes import judged_from, known_noise, true_codes
+from labelproof.auditing.loading import read_summary
 from labelproof.auditing.sharpness import Sharpness, read_sharpness
 from labelproof.auditing.verdicts import fall_of, head_of, lower, places, verdicts
 from labelproof.labels.classes import Classes

@@ -20,7 +20,7 @@ import labelproof as lp
 from labelproof.data.copies import _plain_bounds, copy_table
 from labelproof.data.edits import Edits, edits
 from labelproof.data.frames import read_raw
-from labelproof.data.readers.table import label_codes
+from labelproof.data.label_columns.classes import ClassColumn
 from labelproof.data.records import scan
 
 NOTHING = np.empty(0, np.int64)
@@ -87,7 +87,7 @@ def test_a_copy_of_a_byte_order_mark_quotes_and_a_missing_last_line_end(tmp_path
     data = b'\xef\xbb\xbf"zip",label,flag\r\n"01234","yes",True\r\n\r\n00501,no,  False\r\n"7 ""x""",yes,1.50'
     (tmp_path / "t.csv").write_bytes(data)
     raw = read_raw(tmp_path / "t.csv")
-    coded = label_codes(raw, "label", None)
+    coded = ClassColumn.of_series(raw.frame["label"], "label", None).coded
     copy_table(raw, tmp_path / "c.csv", edits("label", coded.codes, coded.classes, {0: "no", 2: None}))
     wanted = data.replace(b'"yes",True', b'"no",True').replace(b",yes,1.50", b",,1.50")
     assert (tmp_path / "c.csv").read_bytes() == wanted
@@ -140,7 +140,7 @@ def test_parquet_labels_of_every_type_go_round_with_schema_metadata_and_row_grou
     table = table.replace_schema_metadata({"mine": "kept"})
     pq.write_table(table, tmp_path / "t.parquet", row_group_size=4, compression="gzip")
     raw = read_raw(tmp_path / "t.parquet")
-    coded = label_codes(raw, "label", None)
+    coded = ClassColumn.of_series(raw.frame["label"], "label", None).coded
     assert coded.codes.tolist()[2] == -1
     other_class = str(coded.classes[1 - coded.codes[0]])
     copy_table(raw, tmp_path / "c.parquet", edits("label", coded.codes, coded.classes, {0: other_class, 5: None}))

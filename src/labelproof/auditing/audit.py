@@ -17,9 +17,9 @@ from labelproof.auditing.doubts.of_data import of_data, of_unlabelled
 from labelproof.auditing.doubts.of_probabilities import NOT_OF_OWN_MODELS
 from labelproof.auditing.encoded import AUTO
 from labelproof.auditing.findings import Audit
-from labelproof.auditing.folds import CrossValidation
+from labelproof.auditing.folds import CrossValidation, blocks_of
 from labelproof.auditing.kinds import AUDITORS
-from labelproof.auditing.kinds.base import Auditor
+from labelproof.auditing.kinds.base import Auditor, Known
 from labelproof.auditing.kinds.classes import matched
 from labelproof.auditing.neighbours import near_of
 from labelproof.data.array_files import from_file
@@ -34,7 +34,7 @@ from labelproof.threads import at_most
 from labelproof.validation import Json, RandomState, accepts_seed, check_ids, check_pandas_index
 
 # unused where probabilities are given
-OF_CROSS_VALIDATION = ("estimator", "encoder", "n_folds", "n_repeats", "n_jobs", "map_folds", "random_state")
+OF_CROSS_VALIDATION = ("blocked", "estimator", "encoder", "n_folds", "n_repeats", "n_jobs", "map_folds", "random_state")
 
 
 @accepts_seed
@@ -51,6 +51,8 @@ def audit(
     estimator: Any = None,
     encoder: Any = AUTO,
     group: str | None = None,
+    blocked: bool = False,
+    kind: str | None = None,
     features: Any = None,
     neighbours: bool | None = None,
     n_folds: int = 5,
@@ -98,6 +100,10 @@ def audit(
         ``onnx:FOLDER``, ``minilm``, ``efficientnet-lite2``, or a function or transformer (`labelproof.out_of_sample_probs`).
     group : str, optional
         Of a frame: a column, such as a document or a patient, whose rows of one value stay in one fold.
+    blocked : bool, default=False
+        Whether folds are made of blocks of rows that follow one another, as in a time series, whose neighbouring rows are alike.
+    kind : {"classes", "numbers"}, optional
+        Of a frame: what the column of labels holds; classes where left out.
     features : array-like, shape (n, d), optional
         By which items are like one another, e.g. embeddings. Default: those of the encoder, or the items themselves where they
         are arrays, pictures, cells or tables of numbers.
@@ -173,47 +179,40 @@ def audit(
     if label is not None or is_source(labels):
         check_pandas_index(frame=labels, pred_probs=pred_probs)
         learn = pred_probs is None
-        labels = read_frame(labels, label, text=text, image=image, ids=ids, group=group, missing=missing, learn=learn)
+        labels = read_frame(
+            labels, label, text=text, image=image, ids=ids, group=group, missing=missing, learn=learn, kind=kind
+        )
         ids = missing = None
     elif group is not None:
         raise BadInput("group names a column of a frame. Give the frame with label=, or groups when the Dataset is made.")
-    how = CrossValidation(n_folds, n_repeats, n_jobs, random_state, map_folds)
-    dataset, model, encoded = labels if isinstance(labels, Dataset) else None, None, None
-    if dataset is not None:
-        if ids is not None or classes is not None:
-            raise BadInput("ids and classes come from the Dataset. Leave them out.")
-        auditor = AUDITORS[dataset.labels.kind]
-        if pred_probs is None and (auditor.needs_probs or getattr(dataset.x, "shape", ())[1:] != (0,)):
-            from labelproof.auditing.out_of_sample import cross_validate  # loads scikit-learn, which takes a second
-
-            learned = replace(dataset, labels=auditor.learned_from(dataset.labels))
-            pred_probs, model, encoded = cross_validate(learned, how, estimator=estimator, encoder=encoder)
-        elif pred_probs is not None and (encoder != AUTO or group is not None):
-            raise BadInput("encoder and group are of the model that is cross-validated. Leave them out beside pred_probs.")
-        checked, ids = dataset.labels, dataset.ids
-    elif pred_probs is None and (not isinstance(labels, Labels) or AUDITORS[labels.kind].needs_probs):
+    elif kind is not None:
         raise BadInput(
-            "pred_probs is missing. Give out-of-sample probabilities; or a Dataset, or a frame and its column label=, to have them made."
+            "kind says what a column of a frame holds. Give the frame with label=, or lp.Numbers(values), lp.Tags(…)."
         )
-    elif isinstance(labels, Labels):
-        if classes is not None or missing is not None:
-            raise BadInput(f"classes and missing are said when {type(labels).__name__} are made. Leave them out here.")
-        checked = labels
-    else:
-        checked, pred_probs = matched(labels, pred_probs, classes, missing)
-    ids = checked.item_names if ids is None else ids
+    if isinstance(labels, Dataset) and (ids is not None or classes is not None):
+        raise BadInput("ids and classes come from the Dataset. Leave them out.")
+    how = CrossValidation(n_folds, n_repeats, n_jobs, random_state, map_folds)
+    dataset = dataset_of(labels, pred_probs)
+    model, encoded = None, None
+    if dataset is not None and pred_probs is None:
+        pred_probs, model, encoded = _predicted(dataset, how, blocked, estimator, encoder)
+    elif dataset is not None and (encoder != AUTO or group is not None):
+        raise BadInput("encoder and group are of the model that is cross-validated. Leave them out beside pred_probs.")
+    checked, pred_probs = _checked(labels, dataset, pred_probs, classes, missing)
+    ids = (checked.item_names if dataset is None else dataset.ids) if ids is None else ids
     names = None if ids is None else check_ids(ids, len(checked))
     auditor = AUDITORS[checked.kind]
     near = None if neighbours is False else near_of(checked, dataset, features, encoded, model, asked=bool(neighbours))
-    if near is not None and "near" in inspect.signature(auditor.judge).parameters:
-        options["near"] = near
+    x = features if features is not None else None if dataset is None else dataset.x
+    known = Known(x=x, groups=None if dataset is None else dataset.groups, near=near)
     with at_most(n_jobs):
-        judged = auditor.judge(checked, pred_probs, names, **_known(auditor, checked.kind, options))
+        judged = auditor.judge(checked, pred_probs, names, **_options(auditor, checked.kind, options, known))
+    labels = checked if judged.labels is None else judged.labels
     found = [doubt for doubt in judged.doubts if model is None or doubt.kind not in NOT_OF_OWN_MODELS]
     found += [] if dataset is None else of_data(dataset, probs_given=model is None)
     found += of_unlabelled(checked.n, int((np.bincount(checked.owner, minlength=checked.n) > 0).sum()))
     return Audit(
-        labels=checked,
+        labels=labels,
         findings=judged.findings,
         noise=judged.noise,
         error_rate=judged.error_rate,
@@ -225,8 +224,45 @@ def audit(
         split=None if dataset is None else dataset.split,
         model=model,
         found_of_items=judged.items,
+        found_of_sites=judged.sites,
         near=near,
     )
+
+
+def dataset_of(labels: Any, pred_probs: Any) -> Dataset | None:
+    """The items, where they are known: a data set, or labels that hold their items, if these are to be predicted."""
+    if isinstance(labels, Dataset):
+        return labels
+    return AUDITORS[labels.kind].dataset_of(labels) if isinstance(labels, Labels) else None
+
+
+def _predicted(dataset: Dataset, how: CrossValidation, blocked: bool, estimator: Any, encoder: Any) -> tuple[Any, Any, Any]:
+    """Predictions out of sample, the model that made them, and the features that it learned from; nothing where there is nothing."""
+    auditor = AUDITORS[dataset.labels.kind]
+    if not auditor.needs_probs and getattr(dataset.x, "shape", ())[1:] == (0,):
+        return None, None, None
+    if blocked:
+        if dataset.groups is not None:
+            raise BadInput("blocked and group both say which rows stay in one fold. Leave one out.")
+        dataset = replace(dataset, groups=blocks_of(len(dataset), how.n_folds))
+    return auditor.predict(dataset, how, estimator=estimator, encoder=encoder)
+
+
+def _checked(
+    labels: Any, dataset: Dataset | None, pred_probs: Any, classes: Sequence[Any] | None, missing: Sequence[Any] | None
+) -> tuple[Labels, Any]:
+    """The labels, and the predictions with columns in the order of their classes."""
+    if dataset is not None and not isinstance(labels, Labels):
+        return dataset.labels, pred_probs
+    if pred_probs is None and (not isinstance(labels, Labels) or AUDITORS[labels.kind].needs_probs):
+        raise BadInput(
+            "pred_probs is missing. Give out-of-sample probabilities; or a Dataset, or a frame and its column label=, to have them made."
+        )
+    if not isinstance(labels, Labels):
+        return matched(labels, pred_probs, classes, missing)
+    if classes is not None or missing is not None:
+        raise BadInput(f"classes and missing are said when {type(labels).__name__} are made. Leave them out here.")
+    return labels, pred_probs
 
 
 def audit_tags(tags: Any, pred_probs: Any, *, names: Sequence[Any] | None = None, ids: Any = None, **options: Any) -> Audit:
@@ -255,12 +291,11 @@ def _blockwise(options: Json) -> Json:
     return {name: value for name, value in options.items() if name in known}
 
 
-def _known(auditor: Auditor[Any], kind: str, options: Json) -> Json:
-    """The options, if the auditor takes them."""
-    known = list(inspect.signature(auditor.judge).parameters)[3:]
+def _options(auditor: Auditor[Any], kind: str, options: Json, known: Known) -> Json:
+    """The options, if the auditor takes them, with what it asks to be told."""
+    parameters = list(inspect.signature(auditor.judge).parameters)[3:]
+    own = [name for name in parameters if name not in known]
     for name in options:
-        if name not in known:
-            raise BadInput(
-                f"audit of {kind} takes no {name!r}. {did_you_mean(name, known)}It takes {', '.join(known) or 'none'}."
-            )
-    return options
+        if name not in own:
+            raise BadInput(f"audit of {kind} takes no {name!r}. {did_you_mean(name, own)}It takes {', '.join(own) or 'none'}.")
+    return options | {name: value for name, value in known.items() if name in parameters}

@@ -15,26 +15,20 @@ import numpy.typing as npt
 import polars as pl
 
 from labelproof.auditing.doubts.base import Doubt
-from labelproof.auditing.item_names import of_items, series
-from labelproof.auditing.kinds import AUDITORS
+from labelproof.auditing.item_names import series
 from labelproof.auditing.model_used import ModelUsed
-from labelproof.auditing.near import COLUMNS as NEAR_COLUMNS
 from labelproof.auditing.near import Near, duplicates_of, outliers_of, summary_of
 from labelproof.auditing.verdicts import VERDICTS, verdicts
 from labelproof.data.dataset import Dataset
-from labelproof.data.frames import read_parquet
-from labelproof.errors import CorruptArtifact
-from labelproof.labels import KINDS
 from labelproof.labels.base import Labels
 from labelproof.labels.registry import Registry
-from labelproof.saving.files import existing
 from labelproof.saving.folders import SUMMARY, atomic_folder
 from labelproof.saving.version import VERSION
 from labelproof.validation import AnyArray, Json
 
 ISSUES_FILE = "issues.parquet"
 ITEMS_FILE = "items.parquet"  # where an item has more sites than one
-_COLUMNS = ("index", "id", "given_label", "suggested_label", "error_probability", "verdict", "confidence")
+SITE_COLUMNS = ("index", "id", "given_label", "suggested_label", "error_probability", "verdict", "confidence")
 SPLIT = "split"  # a further column, of pictures in folders train, val …
 # what shows an audit is a floor up, and an audit larger than memory is one of these: they are named here, and not imported
 SHOWN: Registry[Callable[..., Any]] = Registry(
@@ -43,7 +37,10 @@ SHOWN: Registry[Callable[..., Any]] = Registry(
 )
 
 
-LOADED: Registry[Callable[..., Audit]] = Registry("form of audit", {"larger": "labelproof.auditing.larger:load_larger"})
+LOADED: Registry[Callable[..., Audit]] = Registry(
+    "form of audit",
+    {"whole": "labelproof.auditing.loading:load_audit", "larger": "labelproof.auditing.larger:load_larger"},
+)
 
 
 class ErrorRate(NamedTuple):
@@ -58,7 +55,7 @@ class Findings(NamedTuple):
     """What is found of the sites, in the order of the labels."""
 
     error_probability: npt.NDArray[np.float64]  # (s,)
-    suggested: npt.NDArray[np.integer[Any]]  # (s,), as Labels.values
+    suggested: npt.NDArray[Any]  # (s,), as Labels.values
     confidence: npt.NDArray[np.float32]  # (s,)
 
 
@@ -107,6 +104,8 @@ class Audit:
         What made the probabilities, where labelproof did.
     found_of_items : dict of str to Series of length n
         Of some kinds: what is found of items, by column of ``items``.
+    found_of_sites : dict of str to Series of length s
+        Of some kinds: what is found of sites, by column of ``issues``.
     near : Near, optional
         What the neighbours of items say, where features were at hand.
     """
@@ -124,6 +123,7 @@ class Audit:
     split: AnyArray | None = None
     model: ModelUsed | None = None
     found_of_items: dict[str, pl.Series] = field(default_factory=dict, compare=False)
+    found_of_sites: dict[str, pl.Series] = field(default_factory=dict, compare=False)
     near: Near | None = field(default=None, compare=False)
 
     @property
@@ -173,6 +173,7 @@ class Audit:
                 "index": index,
                 "id": index if self.ids is None else series(self.ids[index]),
                 **self.labels.own_frame(order),
+                **{name: column.gather(order) for name, column in self.found_of_sites.items()},
                 "given_label": self.labels.named(self.labels.values[order]),
                 "suggested_label": self.labels.named(self.findings.suggested[order]),
                 "error_probability": error,
@@ -284,6 +285,7 @@ class Audit:
             "labelled": self.labelled,
             "sites": self.sites,
             "classes": list(self.classes),
+            **self.labels.to_json(),
             "error_rate": self.error_rate._asdict(),
             "verdicts": self.counts,
             **self.noise.to_json(),
@@ -322,48 +324,7 @@ class Audit:
             If a file is missing, damaged or disagrees with the other.
         """
         place = Path(folder)
-        if (place / ISSUES_FILE).is_dir():
-            return LOADED["larger"](place)
-        summary = read_summary(place)
-        try:
-            kind = KINDS[summary.get("kind", "classes")]
-            issues = read_parquet(place / ISSUES_FILE)
-            damaged = issues.height != summary.get("sites", summary.get("labelled")) or (
-                {*issues.columns} - {SPLIT, *NEAR_COLUMNS} != {*_COLUMNS, *kind.own_columns}
-            )
-            loaded = None if damaged else cls._of_files(kind, issues, summary, place)
-        except (OSError, KeyError, TypeError, ValueError, pl.exceptions.PolarsError) as error:
-            raise CorruptArtifact(f"{str(place)!r} is not a whole audit folder ({error}). Run the audit again.") from error
-        if loaded is None:
-            raise CorruptArtifact(f"{str(place)!r}: {ISSUES_FILE} does not belong to {SUMMARY}. Run the audit again.")
-        return loaded
-
-    @classmethod
-    def _of_files(cls, kind: type[Labels], issues: pl.DataFrame, summary: Json, place: Path) -> Audit:
-        noise = AUDITORS[kind.kind].noise_of(summary)
-        index = issues["index"]
-        if issues.height and not (index.min() >= 0 and index.max() < summary["n"]):  # type: ignore[operator]
-            raise ValueError(f"{ISSUES_FILE} has row numbers beyond the {summary['n']} items")
-        sites = kind.sites_of(issues, summary)
-        labels = kind.from_issues(sites, summary)
-        suggested = kind.codes_of(sites["suggested_label"], noise.classes)
-        findings = Findings(sites["error_probability"].to_numpy(), suggested, sites["confidence"].to_numpy())
-        return cls(
-            labels,
-            findings,
-            noise,
-            ErrorRate(**summary["error_rate"]),
-            ids=of_items(labels, sites["id"].to_numpy()),
-            skipped=[(row["id"], row["reason"]) for row in summary["skipped"]],
-            source=summary["source"],
-            doubts=[Doubt(**doubt) for doubt in summary.get("doubts", [])],
-            split=of_items(labels, sites[SPLIT].to_numpy()) if SPLIT in sites.columns else None,
-            model=ModelUsed(**summary["model"]) if "model" in summary else None,
-            found_of_items=read_parquet(place / ITEMS_FILE, kind.found_columns).to_dict() if kind.found_columns else {},
-            near=Near.of_columns(sites, labels.owner, labels.n, summary["neighbours"]["features"])
-            if "neighbours" in summary
-            else None,
-        )
+        return LOADED["larger" if (place / ISSUES_FILE).is_dir() else "whole"](place)
 
     def to_html(
         self, path: str | os.PathLike[str], *, title: str | None = None, show: Callable[[int], Any] | None = None
@@ -380,21 +341,3 @@ class Audit:
         if not self.believed:
             wrong = f"how many are wrong cannot be estimated: {self.doubts[0].kind}"
         return f"Audit of {self.labels.described}: {wrong}; {counts['obvious']:,} obvious, {counts['possible']:,} possible"
-
-
-def read_summary(folder: Path) -> Json:
-    """What ``summary.json`` of an audit folder holds.
-
-    Raises
-    ------
-    CorruptArtifact
-        If it is missing or damaged.
-    """
-    existing(folder, "audit folder")
-    try:
-        summary = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))
-        if not isinstance(summary, dict) or "classes" not in summary:
-            raise ValueError(f"{SUMMARY} is not that of an audit")
-    except (OSError, ValueError) as error:
-        raise CorruptArtifact(f"{str(folder)!r} is not a whole audit folder ({error}). Run the audit again.") from error
-    return summary

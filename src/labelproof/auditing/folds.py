@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from sklearn.model_selection import StratifiedKFold  # a second to load, which audits of probabilities are spared
 
 NO_FOLD = -1
+BLOCKS_A_FOLD = 4  # so that each fold has rows of several times
 MapFolds = Callable[..., Iterable[Any]]
 
 
@@ -110,6 +111,11 @@ def assign_folds(
         found = None if same is None else _of_copies(own, splitter, same)
         fold[labelled] = _split(splitter, own) if found is None else found
     return fold
+
+
+def blocks_of(n: int, n_folds: int) -> IntArray:
+    """Number of the block of each row, shape (n,): blocks of rows that follow one another, four for each fold."""
+    return np.arange(n) * min(BLOCKS_A_FOLD * n_folds, n) // max(n, 1)
 
 
 def check_groups(given: IntArray, groups: AnyArray, classes: Sequence[object]) -> None:

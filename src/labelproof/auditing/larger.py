@@ -16,8 +16,9 @@ import numpy.typing as npt
 import polars as pl
 
 from labelproof.auditing.doubts.base import Doubt
-from labelproof.auditing.findings import ISSUES_FILE, ITEMS_FILE, Audit, ErrorRate, Findings, read_summary
+from labelproof.auditing.findings import ISSUES_FILE, ITEMS_FILE, Audit, ErrorRate, Findings
 from labelproof.auditing.kinds import AUDITORS
+from labelproof.auditing.loading import read_summary
 from labelproof.data.frames import read_parquet
 from labelproof.errors import BadInput, CorruptArtifact
 from labelproof.labels.classes import Classes

@@ -11,9 +11,9 @@ import polars as pl
 import polars.selectors as cs
 
 from labelproof.data.copies import check_copy_target, copy_table
-from labelproof.data.edits import edits
 from labelproof.data.frames import read_raw
-from labelproof.data.readers.table import CLEAN_SUFFIX, label_codes
+from labelproof.data.label_columns.classes import ClassColumn
+from labelproof.data.readers.table import CLEAN_SUFFIX
 from labelproof.data.schema import Schema
 from labelproof.errors import BadInput, did_you_mean
 from labelproof.noise import simulate
@@ -60,7 +60,8 @@ def simulate_table(
     goal = Path(target)
     check_copy_target(goal, overwrite=overwrite, source=path)
     raw = read_raw(path, encoding=encoding)
-    coded = label_codes(raw, label, missing)
+    given = ClassColumn.of_series(raw.column(label, "--label"), f"label column {label!r}", missing)
+    coded = given.coded
     rows = np.flatnonzero(coded.codes >= 0)
     codes, k = coded.codes[rows], len(coded.classes)
     if noise == "symmetric":
@@ -78,5 +79,5 @@ def simulate_table(
         raise BadInput(f"--noise is {noise!r}. {did_you_mean(noise, NOISES)}Choose from {', '.join(NOISES)}.")
     new = {int(rows[i]): str(coded.classes[noisy.labels[i]]) for i in np.flatnonzero(noisy.changed)}
     clean = {label + CLEAN_SUFFIX: raw.frame[label].cast(pl.String).to_list()}
-    copy_table(raw, goal, edits(label, coded.codes, coded.classes, new, clean), overwrite=overwrite)
+    copy_table(raw, goal, given.edits(label, new, clean), overwrite=overwrite)
     return int(noisy.changed.sum()), len(rows)

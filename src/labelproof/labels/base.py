@@ -29,12 +29,14 @@ class Labels(ABC):
         Columns of its issues beside those of every kind.
     found_columns : tuple of str
         Columns of the table of items that an auditor works out, where they do not follow from the sites.
+    found_site_columns : tuple of str
+        Those of ``own_columns`` that an auditor works out.
     key_columns : tuple of str
         Those of ``own_columns`` that tell the sites of an item apart, whatever was given.
     many_sites : bool
         Whether an item may have more than one site.
-    values : ndarray of int, shape (s,)
-        What was given at each site.
+    values : ndarray, shape (s,)
+        What was given at each site: the code of a class, 0 or 1, or a number.
     owner : ndarray of int64, shape (s,), ascending
         The item of each site.
     n : int
@@ -48,16 +50,17 @@ class Labels(ABC):
     kind: ClassVar[str]
     own_columns: ClassVar[tuple[str, ...]] = ()
     found_columns: ClassVar[tuple[str, ...]] = ()
+    found_site_columns: ClassVar[tuple[str, ...]] = ()
     key_columns: ClassVar[tuple[str, ...]] = ()
     many_sites: ClassVar[bool] = True
-    values: IntArray
+    values: AnyArray
     owner: IntArray
     n: int
     classes: tuple[object, ...]
     item_names: AnyArray | None = None
 
     @classmethod
-    def of_sites(cls, values: IntArray, owner: IntArray, n: int, classes: Sequence[object]) -> Self:
+    def of_sites(cls, values: AnyArray, owner: IntArray, n: int, classes: Sequence[object]) -> Self:
         """Labels that were checked before."""
         made = cls.__new__(cls)
         made.values, made.owner, made.n, made.classes = values, owner, n, tuple(classes)
@@ -99,15 +102,19 @@ class Labels(ABC):
         return values
 
     @abstractmethod
-    def named(self, values: IntArray) -> pl.Series:
+    def named(self, values: AnyArray) -> pl.Series:
         """What is given or suggested at sites, as the issues name it, shape (m,)."""
 
     def own_frame(self, sites: IntArray) -> dict[str, pl.Series]:
-        """The columns of ``own_columns`` for some sites, each of shape (m,)."""
+        """The columns of ``own_columns`` that no auditor works out, for some sites, each of shape (m,)."""
         return {}
 
     def items_frame(self) -> dict[str, pl.Series]:
         """Columns of the table of items beside ``index``, ``id`` and ``error_probability``, each of shape (n,)."""
+        return {}
+
+    def to_json(self) -> Json:
+        """What `from_issues` needs to know beside the issues, ``n`` and ``classes``; ``summary.json`` holds it."""
         return {}
 
     @classmethod
@@ -122,7 +129,7 @@ class Labels(ABC):
 
     @classmethod
     @abstractmethod
-    def codes_of(cls, names: pl.Series, classes: Sequence[object]) -> IntArray:
+    def codes_of(cls, names: pl.Series, classes: Sequence[object]) -> AnyArray:
         """What `named` was made from, shape (m,)."""
 
     @classmethod

@@ -15,8 +15,9 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from labelproof.auditing.findings import ISSUES_FILE, read_summary
+from labelproof.auditing.findings import ISSUES_FILE
 from labelproof.auditing.larger import rate_of
+from labelproof.auditing.loading import read_summary
 from labelproof.errors import BadInput, CorruptArtifact
 from labelproof.review.kinds import REVIEWS
 from labelproof.saving.files import existing

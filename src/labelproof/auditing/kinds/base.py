@@ -3,29 +3,69 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
-from typing import ClassVar, Generic, TypeVar
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypedDict, TypeVar
 
 import numpy as np
 import polars as pl
 
 from labelproof.auditing.doubts.base import Doubt
 from labelproof.auditing.findings import ErrorRate, Findings, Noise
+from labelproof.auditing.near import Near
+from labelproof.data.dataset import Dataset
 from labelproof.labels.base import Labels
 from labelproof.validation import AnyArray, FloatArray, Json
+
+if TYPE_CHECKING:
+    from labelproof.auditing.folds import CrossValidation
+    from labelproof.auditing.out_of_sample import OutOfSample
 
 L = TypeVar("L", bound=Labels)
 
 
 @dataclass(frozen=True)
 class Judged:
-    """What is found of the sites of labels, and of how they go wrong; of some kinds also what is found of items, as columns."""
+    """What is found of the sites of labels, and of how they go wrong.
+
+    Attributes
+    ----------
+    findings : Findings
+    noise : Noise
+    error_rate : ErrorRate
+    doubts : list of Doubt
+    items : dict of str to Series of length n
+        Of some kinds: columns of the table of items, in place of ``error_probability`` as it follows from the sites.
+    sites : dict of str to Series of length s
+        Of some kinds: columns of the issues, ``Labels.found_site_columns``.
+    labels : Labels, optional
+        The labels with further sites that were found, such as what was not given and should have been. The findings are of these.
+    """
 
     findings: Findings
     noise: Noise
     error_rate: ErrorRate
     doubts: list[Doubt] = field(default_factory=list)
     items: dict[str, pl.Series] = field(default_factory=dict)
+    sites: dict[str, pl.Series] = field(default_factory=dict)
+    labels: Labels | None = None
+
+
+class Known(TypedDict):
+    """What `labelproof.audit` knows of the items, for auditors whose ``judge`` has a parameter of that name.
+
+    Attributes
+    ----------
+    x : rows
+        What a model learns from: the features that the caller gives, else those of the data set.
+    groups : ndarray, shape (n,)
+        What items belong to.
+    near : Near
+        What the neighbours of items say.
+    """
+
+    x: Any
+    groups: AnyArray | None
+    near: Near | None
 
 
 class Auditor(ABC, Generic[L]):
@@ -43,7 +83,7 @@ class Auditor(ABC, Generic[L]):
     def judge(self, labels: L, pred_probs: object, ids: AnyArray | None) -> Judged:
         """Find the sites that are wrong.
 
-        A kind adds options of its own as keyword arguments; `labelproof.audit` hands them on.
+        A kind adds options of its own as keyword arguments; `labelproof.audit` hands them on, and fills in those of `Known`.
 
         Parameters
         ----------
@@ -58,9 +98,20 @@ class Auditor(ABC, Generic[L]):
         BadInput
         """
 
+    def dataset_of(self, labels: L) -> Dataset | None:
+        """The items, where the labels themselves hold them."""
+        return None
+
     def learned_from(self, labels: L) -> Labels:
         """What a classifier of the items is trained on."""
         return labels
+
+    def predict(self, dataset: Dataset, how: CrossValidation, *, estimator: object, encoder: object) -> OutOfSample:
+        """Predictions out of sample, here class probabilities; see `labelproof.out_of_sample_probs` for the parameters."""
+        from labelproof.auditing.out_of_sample import cross_validate  # loads scikit-learn, which takes a second
+
+        learned = replace(dataset, labels=self.learned_from(dataset.labels))  # type: ignore[arg-type]
+        return cross_validate(learned, how, estimator=estimator, encoder=encoder)
 
     @abstractmethod
     def noise_of(self, summary: Json) -> Noise:

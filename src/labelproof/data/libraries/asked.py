@@ -24,6 +24,7 @@ class Asked:
     missing: Sequence[object] | None = None
     learn: bool = True
     group: str | None = None
+    label_kind: str | None = None
 
     def only(self, what: str, *, label: bool = False) -> None:
         """Refuse what is said of columns where there are none to choose.

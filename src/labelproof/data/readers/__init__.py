@@ -54,6 +54,11 @@ def open_reader(path: str | os.PathLike[str], options: ReadOptions) -> Reader:
         raise BadInput("--images is the folder of pictures that a table or an export names. Leave it out here.")
     if options.group is not None and "group" not in known:
         raise BadInput(f"--group names a column, and {source!r} is read without columns to name. Leave it out.")
+    if options.label_kind is not None and options.label_kind not in found.label_kinds:
+        raise BadInput(
+            f"--kind is {options.label_kind!r}, and {source!r} is read as {found.kind}, which holds {' or '.join(found.label_kinds)}. "
+            "Leave out --kind, or name another source."
+        )
     reader = found.of(place, options)
     return _of_url(reader, source) if "://" in source else reader
 

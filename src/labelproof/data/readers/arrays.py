@@ -12,8 +12,8 @@ from PIL import Image
 
 from labelproof.data.array_files import from_file, path_of, rows_of_file
 from labelproof.data.dataset import Dataset, Shown
-from labelproof.data.edits import edits
 from labelproof.data.images import encode
+from labelproof.data.label_columns import LABEL_COLUMNS
 from labelproof.data.picture_source import ArraySource
 from labelproof.data.projection import Projection
 from labelproof.data.raw_table import Path_
@@ -24,8 +24,7 @@ from labelproof.data.targets import check_table_target, check_target
 from labelproof.errors import BadInput
 from labelproof.labels.classes import Classes
 from labelproof.saving.files import atomic_stream
-from labelproof.validation import AnyArray, check_features, check_ids, check_labels, to_numpy
-from labelproof.validation.labels import CodedLabels
+from labelproof.validation import AnyArray, check_features, check_ids, to_numpy
 
 SHOWN_FEATURES = 12
 
@@ -40,16 +39,17 @@ class ArraysReader(Reader):
     features: str | None = None
     ids: str | None = None
     missing: Sequence[object] | None = None
+    label_kind: str | None = None  # classes where left out
 
     @classmethod
-    def of_files(cls, *, missing: Sequence[object] | None = None, **values: object) -> Self:
+    def of_files(cls, *, missing: Sequence[object] | None = None, kind: str | None = None, **values: object) -> Self:
         """Whole paths of those values that are paths."""
         paths = {name: path_of(value) for name, value in values.items()}
         whole = {name: None if path is None else str(Path(path).resolve()) for name, path in paths.items()}
-        return cls(**whole, missing=words(missing))
+        return cls(**whole, missing=words(missing), label_kind=kind)
 
     def read(self) -> Dataset:
-        return read_arrays(self.features, self.labels, ids=self.ids, missing=self.missing)
+        return read_arrays(self.features, self.labels, ids=self.ids, missing=self.missing, kind=self.label_kind)
 
     def reopen(self, skipped: Sequence[str] = ()) -> Items | None:
         """The features, row by row."""
@@ -71,28 +71,16 @@ class ArraysReader(Reader):
         check = check_target if target.suffix == ".npy" else check_table_target
         check(target, overwrite=overwrite, source=self.labels)
         array = to_numpy(from_file(self.labels, "labels"), "labels").reshape(-1)
-        coded = check_labels(array, name="labels", classes=audited.classes, missing=self.missing)
+        column = LABEL_COLUMNS[self.label_kind or Classes.kind]
+        given = column.of_array(array, "labels", self.missing, classes=audited.classes or None)
         rows = np.arange(len(array))
-        check_same(coded.codes, coded.classes, rows, audited)
+        check_same(given.texts, rows, audited)
         if target.suffix == ".npy":
-            _write_array(target, array, coded, audited)
+            changed = given.changed_array(array, {row: change.label for row, change in audited.changes.items()})
+            with atomic_stream(target) as out:
+                np.save(out, changed, allow_pickle=False)
         else:
-            write_list(target, coded, "id", rows.tolist(), "label", rows, audited)
-
-
-def _write_array(target: Path, array: AnyArray, coded: CodedLabels, audited: Audited) -> None:
-    names = {row: change.label for row, change in audited.changes.items()}
-    change = edits("label", coded.codes, coded.classes, names)
-    if change.names:
-        row, name = next(iter(change.names.items()))
-        raise BadInput(
-            f"row {row} {'has no label any more' if name is None else f'is {name!r} now'}, which stands nowhere in the array. "
-            "Write to .csv or .parquet."
-        )
-    changed = array.copy()
-    changed[change.rows] = array[change.sources]
-    with atomic_stream(target) as out:
-        np.save(out, changed, allow_pickle=False)
+            write_list(target, given, "id", rows.tolist(), "label", rows, audited)
 
 
 def read_arrays(
@@ -103,6 +91,7 @@ def read_arrays(
     ids: object | None = None,
     n_classes: int | None = None,
     missing: Sequence[object] | None = None,
+    kind: str | None = None,
 ) -> Dataset:
     """Make a `Dataset` of arrays or of paths of ``.npy`` files (``FILE.npz:NAME`` for one array of several).
 
@@ -116,19 +105,21 @@ def read_arrays(
     n_classes : int, optional
     missing : sequence, optional
         Labels that mean unlabelled; see `labelproof.validation.check_labels`.
+    kind : {"classes", "numbers"}, optional
+        What the labels are; classes where left out.
 
     Raises
     ------
     BadInput
     """
-    reader = ArraysReader.of_files(labels=labels, features=features, ids=ids, missing=missing)
-    coded = check_labels(from_file(labels, "labels"), classes=classes, n_classes=n_classes, missing=missing)
-    n = len(coded.codes)
+    reader = ArraysReader.of_files(labels=labels, features=features, ids=ids, missing=missing, kind=kind)
+    column, values = LABEL_COLUMNS[kind or Classes.kind], from_file(labels, "labels")
+    given = column.of_array(values, "labels", missing, classes=classes, n_classes=n_classes).labels
+    n = len(given)
     x = np.empty((n, 0)) if features is None else check_features(from_file(features, "features"), name="features")
     if len(x) != n:
         raise BadInput(f"features has {len(x)} rows but labels has {n}. Give one row of each per item, in the same order.")
     names = check_ids(None if ids is None else from_file(ids, "ids"), n)
-    given = Classes.of_codes(coded.codes, coded.classes)
     pictures = ArraySource(x) if x.ndim == 3 or (x.ndim == 4 and x.shape[-1] in (1, 3, 4)) else None
     return Dataset(x, given, names, lambda i: show_array(x[i]), "arrays", reader=reader, pictures=pictures)
 

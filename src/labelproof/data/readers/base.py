@@ -44,6 +44,7 @@ class ReadOptions:
     query: str | None = None
     item: str | None = None
     annotator: str | None = None
+    label_kind: str | None = None
 
     @property
     def part(self) -> str | None:
@@ -123,9 +124,12 @@ class Reader(ABC):
     ----------
     kind : str
         The name under which the reader is registered in `labelproof.data.readers.READERS`.
+    label_kinds : tuple of str
+        The kinds of label that it reads.
     """
 
     kind: ClassVar[str]
+    label_kinds: ClassVar[tuple[str, ...]] = ("classes",)
 
     @classmethod
     def fits(cls, path: Path, options: ReadOptions) -> bool:
@@ -227,15 +231,13 @@ def words(missing: Sequence[object] | None) -> list[str] | None:
     return None if missing is None else [str(word) for word in missing]
 
 
-def check_same(now: npt.NDArray[np.int64], classes: Sequence[object], rows: IntArray, audited: Audited) -> None:
+def check_same(now: AnyArray, rows: IntArray, audited: Audited) -> None:
     """Refuse a source whose labels are not those that were audited.
 
     Parameters
     ----------
-    now : ndarray of int64, shape (m,)
-        Codes by row of the source, -1 where unlabelled.
-    classes : sequence
-        Their names.
+    now : ndarray of str, shape (m,)
+        Labels by row of the source, as a decision's label holds them; ``None`` where there is none.
     rows : ndarray, shape (n,)
         The row of each item.
     audited : Audited
@@ -249,8 +251,7 @@ def check_same(now: npt.NDArray[np.int64], classes: Sequence[object], rows: IntA
         raise BadInput(
             f"the data have {len(rows):,} items now but had {len(audited.given):,} when they were audited. Audit them again."
         )
-    names = np.array([*map(str, classes), None], dtype=object)
-    found = names[now[rows]]
+    found = now[rows]
     differs = np.flatnonzero(found != audited.given)
     if len(differs):
         item = int(differs[0])

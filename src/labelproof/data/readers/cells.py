@@ -12,6 +12,7 @@ import numpy.typing as npt
 from scipy.sparse import csr_matrix, vstack
 
 from labelproof.data.dataset import Dataset, Shown
+from labelproof.data.label_columns.classes import ClassColumn
 from labelproof.data.projection import Projection
 from labelproof.data.raw_table import Path_
 from labelproof.data.readers.base import Audited, Reader, ReadOptions, check_same, words
@@ -100,10 +101,10 @@ class CellsReader(Reader):
         check_table_target(target, overwrite=overwrite, source=self.path)
         adata = read_adata(self.path)
         given = annotation_of(adata, self.label, self.unlabeled_category)
-        coded = check_labels(given, name=f"obs column {self.label!r}", missing=self.missing)
+        labels = ClassColumn.of_array(given, f"obs column {self.label!r}", self.missing)
         rows = np.arange(adata.n_obs)
-        check_same(coded.codes, coded.classes, rows, audited)
-        write_list(target, coded, "id", np.asarray(adata.obs_names, dtype=object).tolist(), self.label, rows, audited)
+        check_same(labels.texts, rows, audited)
+        write_list(target, labels, "id", np.asarray(adata.obs_names, dtype=object).tolist(), self.label, rows, audited)
 
 
 def read_cells(

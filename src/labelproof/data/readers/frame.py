@@ -20,7 +20,6 @@ from labelproof.data.readers.pictures import PictureReader
 from labelproof.data.readers.table import ColumnReader, TableReader, show_row
 from labelproof.data.readers.text import TextReader
 from labelproof.errors import BadInput
-from labelproof.labels.classes import Classes
 from labelproof.validation import AnyArray, Json
 
 if TYPE_CHECKING:
@@ -90,6 +89,7 @@ def read_frame(
     missing: Sequence[object] | None = None,
     learn: bool = True,
     group: str | None = None,
+    kind: str | None = None,
 ) -> Dataset:
     """Read a frame or a data set in memory; see `read_table`, `read_text` and `read_images`, which read files.
 
@@ -118,6 +118,8 @@ def read_frame(
         Whether something to learn from is needed; not where probabilities are ready-made.
     group : str, optional
         A column, such as a document or a patient: rows with one value of it are in one fold of a cross-validation.
+    kind : {"classes", "numbers"}, optional
+        What the column of labels holds; classes where left out.
 
     Returns
     -------
@@ -141,7 +143,7 @@ def read_frame(
     >>> data.ids.tolist(), data.given_names.tolist()
     (['w', 'x', 'y', 'z'], ['a', 'b', 'a', None])
     """
-    asked = Asked(label, text, image, ids, features, ignore, keep, missing, learn, group)
+    asked = Asked(label, text, image, ids, features, ignore, keep, missing, learn, group, kind)
     source = held(frame)
     assert isinstance(source, Table | Whole)
     dataset = source.read(asked) if isinstance(source, Whole) else read_columns(source, asked)
@@ -175,13 +177,12 @@ def read_columns(table: Table, asked: Asked) -> Dataset:
     id = asked.ids if isinstance(asked.ids, str) and asked.ids in frame.columns else None
     reader = FrameTableReader(
         NAME, str(asked.label), id, asked.missing, features=asked.features, ignore=asked.ignore, keep=asked.keep,
-        group=asked.group, frame=frame, names=names,
+        group=asked.group, label_kind=asked.label_kind, frame=frame, names=names,
     )  # fmt: skip
     if asked.learn:
         return reader.read()
-    coded = reader.labels(reader.raw(quiet=True))
+    labels = reader.labels(reader.raw(quiet=True)).labels
     shown = frame.drop(str(asked.label))
-    labels = Classes.of_codes(coded.codes, coded.classes)
     return Dataset(np.empty((len(names), 0)), labels, names, lambda i: show_row(shown, i), "arrays")
 
 
@@ -197,7 +198,15 @@ def _texts(table: Table, names: AnyArray, asked: Asked) -> Dataset:
     own: dict[str | None, pl.Series] = {} if asked.group is None else {asked.group: table.column(asked.group, "group")}
     frame = pl.DataFrame({**own, asked.label: label, body.name: body})
     reader = FrameTextReader(
-        NAME, str(asked.label), None, asked.missing, group=asked.group, frame=frame, names=names, text=body.name
+        NAME,
+        str(asked.label),
+        None,
+        asked.missing,
+        group=asked.group,
+        label_kind=asked.label_kind,
+        frame=frame,
+        names=names,
+        text=body.name,
     )
     return reader.read()
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Self
 
 from labelproof.data.dataset import Dataset
+from labelproof.data.label_columns.classes import ClassColumn
 from labelproof.data.picture_files import PictureFiles, copy_pictures, list_pictures
 from labelproof.data.raw_table import Path_
 from labelproof.data.readers.base import Audited, ReadOptions, check_same, kept
@@ -17,7 +18,7 @@ from labelproof.data.readers.pictures import PictureReader
 from labelproof.data.tables import form_of
 from labelproof.data.targets import check_table_target, table_suffix
 from labelproof.saving.files import existing
-from labelproof.validation import Json, check_labels
+from labelproof.validation import Json
 
 
 @dataclass(frozen=True)
@@ -44,11 +45,11 @@ class PictureFolderReader(PictureReader):
         if table:
             check_table_target(target, overwrite=overwrite, source=self.path)
         found = self.files(quiet=True)
-        coded = check_labels(found.labels, name=self.what, missing=self.missing)
+        given = ClassColumn.of_array(found.labels, self.what, self.missing)
         rows = kept(found.names, audited.skipped)
-        check_same(coded.codes, coded.classes, rows, audited)
+        check_same(given.texts, rows, audited)
         if table:
-            write_list(target, coded, "path", [str(file) for file in found.files], "label", rows, audited)
+            write_list(target, given, "path", [str(file) for file in found.files], "label", rows, audited)
         else:
             moved = {str(found.names[rows[item]]): change.label for item, change in audited.changes.items()}
             copy_pictures(Path(self.path), target, moved, overwrite=overwrite)

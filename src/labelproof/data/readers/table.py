@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Self
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
 from labelproof.data.copies import check_copy_target, copy_table
 from labelproof.data.dataset import Dataset, Shown
-from labelproof.data.edits import edits
 from labelproof.data.frames import located, read_raw
+from labelproof.data.label_columns import LABEL_COLUMNS
+from labelproof.data.label_columns.base import LabelColumn
 from labelproof.data.leaks import find_leaks
 from labelproof.data.projection import Projection
 from labelproof.data.raw_table import Path_, RawTable, label_values
@@ -23,8 +23,7 @@ from labelproof.data.readers.base import Audited, Reader, ReadOptions, check_sam
 from labelproof.data.schema import Schema
 from labelproof.errors import BadInput, LabelproofWarning
 from labelproof.labels.classes import Classes
-from labelproof.validation import AnyArray, IntArray, Json, check_ids, check_labels
-from labelproof.validation.labels import CodedLabels, Repeated
+from labelproof.validation import AnyArray, IntArray, Json, check_ids
 
 CLEAN_SUFFIX = "_clean"  # of the column in which simulated noise keeps the clean labels
 
@@ -40,14 +39,21 @@ class ColumnReader(Reader):
     encoding: str | None = None
     group: str | None = None
     part: str | None = None  # a sheet of a workbook, or the query of a database
+    label_kind: str | None = None  # what the column holds; classes where left out
+    label_kinds = tuple(LABEL_COLUMNS)
 
     def raw(self, *, quiet: bool) -> RawTable:
         """The table as it stands."""
         return read_raw(self.path, encoding=self.encoding, part=self.part, quiet=quiet)
 
-    def labels(self, raw: RawTable, *, as_text: bool = False) -> CodedLabels:
-        """The one way in which the column becomes classes."""
-        return label_codes(raw, self.label, self.missing, as_text=as_text)
+    def labels(self, raw: RawTable) -> LabelColumn:
+        """The one way in which the column becomes labels."""
+        return self.column_labels(raw)
+
+    def column_labels(self, raw: RawTable, *, as_text: bool = False) -> LabelColumn:
+        """The labels of the column."""
+        kind = LABEL_COLUMNS[self.label_kind or Classes.kind]
+        return kind.of_series(raw.column(self.label, "--label"), f"label column {self.label!r}", self.missing, as_text=as_text)
 
     def ids(self, raw: RawTable) -> AnyArray:
         """Names of the rows; their numbers where no column is named."""
@@ -74,16 +80,16 @@ class ColumnReader(Reader):
         """A copy in which nothing but these labels differs: delimited text byte for byte, Parquet with schema and row groups."""
         check_copy_target(target, overwrite=overwrite, source=self.path)
         raw = self.raw(quiet=True)
-        coded = self.labels(raw)
+        given = self.labels(raw)
         rows = self.rows(raw, audited)
-        check_same(coded.codes, coded.classes, rows, audited)
+        check_same(given.texts, rows, audited)
         changes = {int(rows[item]): change for item, change in audited.changes.items()}
         added: dict[str, Sequence[str | None]] = {}
         if audited.explain:
             why = [changes[row].why if row in changes else "" for row in range(raw.frame.height)]
             added = {f"{self.label}_given": raw.frame[self.label].cast(pl.String).to_list(), f"{self.label}_change": why}
         names = {row: change.label for row, change in changes.items()}
-        copy_table(raw, target, edits(self.label, coded.codes, coded.classes, names, added), overwrite=overwrite)
+        copy_table(raw, target, given.edits(self.label, names, added), overwrite=overwrite)
 
 
 @dataclass(frozen=True)
@@ -103,22 +109,22 @@ class TableReader(ColumnReader):
         """A table is what nothing else is."""
         label = options.label_of(path)
         return cls(
-            str(path), label, options.id, options.missing, options.encoding, options.group, options.part,
+            str(path), label, options.id, options.missing, options.encoding, options.group, options.part, options.label_kind,
             ignore=options.ignore, keep=options.keep,
         )  # fmt: skip
 
-    def labels(self, raw: RawTable, *, as_text: bool = False) -> CodedLabels:
-        return super().labels(raw, as_text=self.label_as_text)
+    def labels(self, raw: RawTable) -> LabelColumn:
+        return self.column_labels(raw, as_text=self.label_as_text)
 
     def read(self) -> Dataset:
         raw = self.raw(quiet=self.schema is not None)
-        coded = self.labels(raw)
+        given = self.labels(raw)
         ids = self.ids(raw)
         aside = (self.label, self.id, self.group, self.label + CLEAN_SUFFIX)
         chosen = self._chosen(raw, aside)
         types = _types(raw, chosen) if self.schema is None else Schema.from_json(self.schema)
         x = types.convert(raw.frame, repr(self.path))
-        leaks = [] if self.schema is not None else find_leaks(x, coded.codes)
+        leaks = [] if self.schema is not None else find_leaks(x, given.codes)
         if self.features is None:
             apart = {leak.column for leak in leaks if leak.kind != "tells"} & set(types.names) - set(self.keep or ())
             if apart < set(x.columns):  # something is left to learn from
@@ -133,7 +139,7 @@ class TableReader(ColumnReader):
         )  # fmt: skip
         return Dataset(
             x=x,
-            labels=Classes.of_codes(coded.codes, coded.classes),
+            labels=given.labels,
             ids=ids,
             show_item=lambda i: show_row(shown, i),
             kind="table",
@@ -215,25 +221,6 @@ def read_table(
     return TableReader(
         str(path), label, id, missing, encoding, features=features, label_as_text=label_as_text, ignore=ignore, keep=keep
     ).read()
-
-
-def label_codes(raw: RawTable, label: str, missing: Sequence[object] | None, *, as_text: bool = False) -> CodedLabels:
-    """The labels of a table: the one way in which a column becomes classes."""
-    column = raw.column(label, "--label")
-    values, index = (column, None) if column.dtype.is_nested() or column.dtype.is_float() else _different(column)
-    plain = values.to_numpy() if as_text else label_values(values)
-    labels = plain if index is None else Repeated(plain, index)
-    return check_labels(labels, name=f"label column {label!r}", missing=missing)
-
-
-def _different(column: pl.Series) -> tuple[pl.Series, npt.NDArray[np.int64] | None]:
-    """The different values of a column and which one each row has, where that spares work."""
-    values = column.unique(maintain_order=True)
-    if len(values) > column.len() // 2:
-        return column, None
-    numbered = values.rename("value").to_frame().with_row_index("place")
-    found = column.rename("value").to_frame().join(numbered, on="value", how="left", nulls_equal=True, maintain_order="left")
-    return values, found["place"].to_numpy().astype(np.int64)
 
 
 def _types(raw: RawTable, chosen: list[str]) -> Schema:

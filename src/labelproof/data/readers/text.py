@@ -17,7 +17,6 @@ from labelproof.data.raw_table import Path_
 from labelproof.data.readers.base import Items, ReadOptions, words
 from labelproof.data.readers.table import ColumnReader
 from labelproof.errors import BadInput
-from labelproof.labels.classes import Classes
 from labelproof.validation import AnyArray
 
 
@@ -38,7 +37,15 @@ class TextReader(ColumnReader):
     def of(cls, path: Path, options: ReadOptions) -> Self:
         label = options.label_of(path)
         return cls(
-            str(path), label, options.id, options.missing, options.encoding, options.group, options.part, text=str(options.text)
+            str(path),
+            label,
+            options.id,
+            options.missing,
+            options.encoding,
+            options.group,
+            options.part,
+            options.label_kind,
+            text=str(options.text),
         )
 
     def read(self) -> Dataset:
@@ -57,10 +64,9 @@ class TextReader(ColumnReader):
         body = texts_of(column)
         if not any(body):
             raise BadInput(f"--text {self.text!r} is empty in every row. Name the column that holds the text.")
-        coded = self.labels(raw)
         return Dataset(
             x=body,
-            labels=Classes.of_codes(coded.codes, coded.classes),
+            labels=self.labels(raw).labels,
             ids=self.ids(raw),
             show_item=lambda i: Shown(text=str(body[i])),
             kind="text",

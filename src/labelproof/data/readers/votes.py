@@ -14,6 +14,7 @@ import polars as pl
 
 from labelproof.data.dataset import Dataset
 from labelproof.data.frames import located, write_frame
+from labelproof.data.label_columns.classes import ClassColumn
 from labelproof.data.libraries import held, library_of
 from labelproof.data.libraries.asked import NAME
 from labelproof.data.libraries.base import Table
@@ -35,16 +36,16 @@ class ItemReader(ColumnReader):
     """What is read of the items of votes is read as it would be of a table with a row for each."""
 
     items: RawTable | None = field(default=None, compare=False)
-    coded: CodedLabels | None = field(default=None, compare=False)
+    given: ClassColumn | None = field(default=None, compare=False)
     names: AnyArray = field(default_factory=lambda: np.arange(0), compare=False)
 
     def raw(self, *, quiet: bool) -> RawTable:
         assert self.items is not None
         return self.items
 
-    def labels(self, raw: RawTable, *, as_text: bool = False) -> CodedLabels:
-        assert self.coded is not None
-        return self.coded
+    def labels(self, raw: RawTable) -> ClassColumn:
+        assert self.given is not None
+        return self.given
 
     def ids(self, raw: RawTable) -> AnyArray:
         return self.names
@@ -78,6 +79,7 @@ class VotesReader(ColumnReader):
     """A long table of votes; see `read_votes` for its fields. ``id`` is the column of items."""
 
     kind = "votes"
+    label_kinds = ("votes",)
 
     annotator: str = "annotator"
     text: str | None = None
@@ -158,7 +160,7 @@ class VotesReader(ColumnReader):
     def _described(self, items: RawTable, votes: Votes, names: AnyArray) -> Dataset:
         """The items with what describes them; the most frequent vote stands for the label."""
         most = np.where(votes.counts.sum(axis=1) > 0, votes.counts.argmax(axis=1), UNLABELLED)
-        coded = CodedLabels(most, votes.classes)
+        given = ClassColumn(CodedLabels(most, votes.classes))
         what = (self.path, self.label, self.id, self.missing, self.encoding, self.group, self.part)
         if self.image is not None:
             files, _ = named_pictures(items, self.image, self.folder)
@@ -166,14 +168,14 @@ class VotesReader(ColumnReader):
             found = PictureFiles(files, np.array([*votes.classes, None], dtype=object)[most], names, groups=groups)
             return ItemPictureReader(self.path, missing=(), found=found).read()
         if self.text is not None:
-            return ItemTextReader(*what, text=self.text, items=items, coded=coded, names=names).read()
+            return ItemTextReader(*what, text=self.text, items=items, given=given, names=names).read()
         features = [
             name
             for name in items.frame.columns
             if name not in (self.id, self.group, self.label + CLEAN_SUFFIX, *(self.ignore or ()))
         ]
         if features:
-            return ItemTableReader(*what, ignore=self.ignore, keep=self.keep, items=items, coded=coded, names=names).read()
+            return ItemTableReader(*what, ignore=self.ignore, keep=self.keep, items=items, given=given, names=names).read()
         shown = items.frame
         return Dataset(np.empty((votes.n, 0)), votes, names, lambda i: show_row(shown, i), "arrays", groups=self.groups(items))
 

@@ -102,7 +102,7 @@ def _decided(candidates: Candidates, outcomes: dict[int, Resolved], obvious: boo
     emptied = 0
     for rank, found in outcomes.items():
         given = part.given(rank)
-        if found.label != given and (found.label is not None or part.one_choice):
+        if found.label != given and (found.label is not None or part.may_be_none):
             emptied += found.label is None
             what = "reviewed" if found.label is not None else "reviewed, none of the classes"
             decided[rank] = Change(found.label, f"{what} by {', '.join(found.reviewers)}; was {part.said(given)}")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from typing import Any
-from xml.sax.saxutils import quoteattr
 
 from labelproof.data.dataset import data_url
 from labelproof.errors import BadInput
@@ -20,7 +19,7 @@ from labelproof.saving.version import VERSION
 from labelproof.validation import Json
 
 TASKS_FILE, CONFIG_FILE = "tasks.json", "config.xml"
-LABEL, DOUBT = "label", "doubt"  # the two questions of the configuration
+ITEM, LABEL, DOUBT = "item", "label", "doubt"  # what is shown, and the two questions of the configuration
 NONE, UNSURE = "none of these classes", "unsure"
 UNKNOWN_USER = "label-studio user {}"
 
@@ -49,7 +48,7 @@ def write_label_studio(session: ReviewSession, folder: str | os.PathLike[str], o
 def _task(session: ReviewSession, describer: Describer, rank: int) -> Json:
     candidates = session.candidates
     item = describer.item(rank)
-    choices, score = candidates.part.preselected(rank)
+    found, score = candidates.part.results(rank)
     data = {
         "labelproof_id": item["id"],
         "labelproof_audit": candidates.fingerprint,
@@ -59,22 +58,18 @@ def _task(session: ReviewSession, describer: Describer, rank: int) -> Json:
     image = describer.picture(rank) if item.get("picture") else b""
     if image:
         data["picture"] = data_url(image)
-    result = {"from_name": LABEL, "to_name": "item", "type": "choices", "value": {"choices": choices}}
+    results = [{"from_name": LABEL, "to_name": ITEM, **result} for result in found]
     version = f"labelproof {VERSION}"
-    return {"data": data, "predictions": [{"model_version": version, "score": score, "result": [result]}]}
+    return {"data": data, "predictions": [{"model_version": version, "score": score, "result": results}]}
 
 
 def _config(session: ReviewSession, picture: bool) -> str:
-    choice = "single-radio" if session.candidates.part.one_choice else "multiple"
-    shown = '<Image name="item" value="$picture"/>' if picture else '<Text name="item" value="$text"/>'
-    names = "\n".join(f"    <Choice value={quoteattr(name)}/>" for name in session.candidates.classes)
+    shown = f'<Image name="{ITEM}" value="$picture"/>' if picture else f'<Text name="{ITEM}" value="$text"/>'
     return f"""<View>
   {shown}
   <Header value="$given" size="5"/>
-  <Choices name="{LABEL}" toName="item" choice="{choice}" showInLine="true">
-{names}
-  </Choices>
-  <Choices name="{DOUBT}" toName="item" choice="single-radio" showInLine="true">
+{session.candidates.part.control(LABEL, ITEM)}
+  <Choices name="{DOUBT}" toName="{ITEM}" choice="single-radio" showInLine="true">
     <Choice value="{NONE}"/>
     <Choice value="{UNSURE}"/>
   </Choices>
@@ -123,12 +118,12 @@ def read_label_studio(session: ReviewSession, path: str | os.PathLike[str]) -> I
 def _decision(session: ReviewSession, rank: int, annotation: Any, where: str) -> Decision | None:
     if not isinstance(annotation, dict):
         raise BadInput(f"{where} has an annotation that is none.")
-    answers: dict[str, list[str]] = {}
+    answers: dict[str, list[Json]] = {}
     for part in annotation.get("result") or []:
         value = part.get("value") if isinstance(part, dict) else None
-        if isinstance(value, dict) and part.get("type") == "choices":
-            answers[str(part.get("from_name"))] = [str(choice) for choice in value.get("choices") or []]
-    doubt, chosen = answers.get(DOUBT, []), answers.get(LABEL, [])
+        if isinstance(value, dict):
+            answers.setdefault(str(part.get("from_name")), []).append(value)
+    doubt = [choice for value in answers.get(DOUBT, []) for choice in value.get("choices") or []]
     action: Any = "relabel"
     label: object = None
     if annotation.get("was_cancelled"):
@@ -137,7 +132,7 @@ def _decision(session: ReviewSession, rank: int, annotation: Any, where: str) ->
         action = "none" if NONE in doubt else "unsure"
     else:
         try:
-            label = session.candidates.part.chosen(chosen)
+            label = session.candidates.part.answered(answers.get(LABEL, []), rank)
         except BadInput as error:
             raise BadInput(f"{where}: {error}") from error
         if label is None:

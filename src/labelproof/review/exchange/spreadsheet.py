@@ -167,7 +167,7 @@ def read_csv(session: ReviewSession, path: str | os.PathLike[str], reviewer: str
             raise BadInput(
                 f"{where} is about other data, or their labels have changed since. Export the audit anew and fill that in."
             )
-        if not label and action in ("keep", "relabel") and part.one_choice:
+        if not label and action in ("keep", "relabel") and part.may_be_none:
             raise BadInput(f"{where}: the decision is {action!r} but the label is empty. Fill in the label.")
         if action not in ("", *DECISIONS, "skip"):
             raise BadInput(

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
+from xml.sax.saxutils import quoteattr
 
 import numpy as np
 import numpy.typing as npt
@@ -41,7 +42,9 @@ class ReviewPart(ABC):
     similar : bool
         Whether trusted items like an item are shown beside it.
     one_choice : bool
-        Whether an answer is one of the classes, and "none of these" is one.
+        Whether an answer is one of the classes.
+    may_be_none : bool
+        Whether "none of these" is an answer, which takes the label away.
     writes_anew : bool
         Whether what is written back is new without any decision, as a consensus is.
     """
@@ -51,6 +54,7 @@ class ReviewPart(ABC):
     of_all: ClassVar[str] = "of the items have a wrong label"
     similar: ClassVar[bool] = False
     one_choice: ClassVar[bool] = False
+    may_be_none: ClassVar[bool] = False
     writes_anew: ClassVar[bool] = False
 
     def __init__(self, candidates: Candidates) -> None:
@@ -127,11 +131,32 @@ class ReviewPart(ABC):
 
     @abstractmethod
     def preselected(self, rank: int) -> tuple[list[str], float]:
-        """What is ticked beforehand where choices are offered (Label Studio), and how sure that is."""
+        """The choices that are ticked beforehand, and how sure that is; of labels that are no choices those of `results`."""
 
     def chosen(self, choices: list[str]) -> object | None:
         """The label that ticked choices mean; ``None`` for no answer."""
         return choices
+
+    def control(self, name: str, item: str) -> str:
+        """The question of a Label Studio configuration, of that name, about the object named ``item``."""
+        choice = "single-radio" if self.one_choice else "multiple"
+        names = "\n".join(f"    <Choice value={quoteattr(label)}/>" for label in self.candidates.classes)
+        return f'  <Choices name="{name}" toName="{item}" choice="{choice}" showInLine="true">\n{names}\n  </Choices>'
+
+    def results(self, rank: int) -> tuple[list[Json], float]:
+        """The suggestion as Label Studio has it, ``type`` and ``value`` of each result, and how sure it is."""
+        choices, score = self.preselected(rank)
+        return [{"type": "choices", "value": {"choices": choices}}], score
+
+    def answered(self, values: list[Json], rank: int) -> object | None:
+        """The label that the values of Label Studio's results mean; ``None`` for no answer.
+
+        Raises
+        ------
+        BadInput
+            If they are no label of this kind.
+        """
+        return self.chosen([str(choice) for value in values for choice in value.get("choices") or []])
 
     def said(self, text: str) -> str:
         """A decision's label in a sentence."""

@@ -10,6 +10,7 @@ class ReviewOfOneClass(ReviewPart):
     """One answer an item."""
 
     one_choice = True
+    may_be_none = True
 
     def chosen(self, choices: list[str]) -> object | None:
         """The one that is ticked.

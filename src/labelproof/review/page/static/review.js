@@ -594,7 +594,7 @@ function pressed(event) {
     s: () => decide("skip"),
     z: undo,
     "?": () => $("help").showModal(),
-    "/": () => $("search").focus(),
+    "/": () => (start.choose ? $("search") : document.querySelector(".decide input[type=text]"))?.focus(),
   };
   if (/^[0-9]$/.test(key)) current && kind.number(key);
   else if (key in actions) actions[key]();
@@ -631,7 +631,7 @@ async function begin() {
     return;
   }
   kind.begin();
-  $("other").hidden = !start.none;
+  $("other").hidden = !start.choose;
   $("none").hidden = !start.none;
   $("class-rates").hidden = !start.by_class;
   $("who").addEventListener("cancel", (event) => event.preventDefault());

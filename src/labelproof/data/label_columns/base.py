@@ -1,0 +1,99 @@
+"""A column of labels, read as labels of one kind, and how changed ones are written in the file's own form."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, Self
+
+import polars as pl
+
+from labelproof.data.edits import Edits
+from labelproof.labels.base import Labels
+from labelproof.validation import AnyArray, IntArray
+
+
+class LabelColumn(ABC):
+    """Labels with one value an item, as a column of a table or an array holds them.
+
+    Attributes
+    ----------
+    kind : str
+        The name under which the kind is registered in `labelproof.labels.KINDS`.
+    labels : Labels
+    """
+
+    kind: ClassVar[str]
+    labels: Labels
+
+    @classmethod
+    @abstractmethod
+    def of_series(cls, column: pl.Series, name: str, missing: Sequence[object] | None, *, as_text: bool = False) -> Self:
+        """The labels of a column.
+
+        Parameters
+        ----------
+        column : polars.Series of length n
+            Text, where the file is delimited text.
+        name : str
+            For messages.
+        missing : sequence, optional
+            Labels that mean none; see `labelproof.validation.check_labels`.
+        as_text : bool, default=False
+            Whether labels such as ``1`` stay text.
+
+        Raises
+        ------
+        BadInput
+        """
+
+    @classmethod
+    @abstractmethod
+    def of_array(
+        cls,
+        values: object,
+        name: str,
+        missing: Sequence[object] | None = None,
+        *,
+        classes: Sequence[object] | None = None,
+        n_classes: int | None = None,
+    ) -> Self:
+        """The labels of an array, shape (n,)."""
+
+    @property
+    @abstractmethod
+    def codes(self) -> IntArray:
+        """A number for each different label, -1 where there is none, shape (n,)."""
+
+    @property
+    @abstractmethod
+    def texts(self) -> AnyArray:
+        """What each row was given as a decision's label holds it, ``None`` where there is none, shape (n,)."""
+
+    @abstractmethod
+    def typed(self, text: str | None) -> object:
+        """A decision's label as a value of a table, ``None`` for none."""
+
+    @abstractmethod
+    def edits(self, name: str, new: Mapping[int, str | None], added: Mapping[str, Sequence[str | None]]) -> Edits:
+        """What is different in a copy of the table.
+
+        Parameters
+        ----------
+        name : str
+            Of the column.
+        new : mapping of row to text or None
+            Labels that change, as a decision's label holds them.
+        added : mapping
+            See `Edits`.
+        """
+
+    @abstractmethod
+    def changed_array(self, array: AnyArray, new: Mapping[int, str | None]) -> AnyArray:
+        """A copy of the array in which some labels are others, of the same type.
+
+        Raises
+        ------
+        BadInput
+            If the type cannot hold one.
+        """

@@ -1,0 +1,126 @@
+"""A column of numbers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
+
+import numpy as np
+import polars as pl
+
+from labelproof.data.edits import Edits
+from labelproof.data.label_columns.base import LabelColumn
+from labelproof.data.schema import COMMA
+from labelproof.errors import BadInput
+from labelproof.labels.numbers import Numbers
+from labelproof.validation import AnyArray, IntArray, to_numpy
+from labelproof.validation.labels import MISSING_WORDS
+
+POINT, DECIMAL_COMMA = ".", ","
+
+
+class NumberColumn(LabelColumn):
+    """Numbers, and how the column writes them.
+
+    Parameters
+    ----------
+    values : ndarray of float64, shape (n,)
+        NaN where there is none.
+    missing : sequence, optional
+        Numbers that mean none.
+    comma : bool
+        Whether the column has decimal commas.
+    """
+
+    kind = "numbers"
+    labels: Numbers
+
+    def __init__(self, values: AnyArray, missing: Sequence[object] | None = None, *, comma: bool = False) -> None:
+        self.labels = Numbers(values, missing=missing)
+        self.mark = DECIMAL_COMMA if comma else POINT
+
+    @classmethod
+    def of_series(cls, column: pl.Series, name: str, missing: Sequence[object] | None, *, as_text: bool = False) -> Self:
+        if column.dtype.is_numeric():
+            return cls(column.cast(pl.Float64).fill_null(np.nan).to_numpy(), _numbers_of(missing))
+        if column.dtype != pl.String:
+            raise BadInput(f"{name} holds {column.dtype}, not numbers. Name a column of numbers, or leave out --kind numbers.")
+        words = {word.lower() for word in MISSING_WORDS} | {"", *(str(word).lower() for word in missing or ())}
+        text = column.str.strip_chars()
+        text = text.set(text.str.to_lowercase().is_in(list(words)), None)
+        parsed, comma = text.cast(pl.Float64, strict=False), False
+        if (parsed.is_null() & text.is_not_null()).any() and text.str.contains(COMMA).fill_null(True).all():
+            dotted = text.str.replace_all(".", "", literal=True).str.replace(",", ".", literal=True)
+            parsed, comma = dotted.cast(pl.Float64, strict=False), True
+        wrong = (parsed.is_null() & text.is_not_null()).arg_true()
+        if len(wrong):
+            row = int(wrong[0])
+            raise BadInput(
+                f"{name} row {row} is {str(column[row])[:60]!r}, which is no number. Mend it, say that it means none "
+                f"(--missing {str(column[row])[:60]!r}), or leave out --kind numbers."
+            )
+        return cls(parsed.fill_null(np.nan).to_numpy(), _numbers_of(missing), comma=comma)
+
+    @classmethod
+    def of_array(
+        cls,
+        values: object,
+        name: str,
+        missing: Sequence[object] | None = None,
+        *,
+        classes: Sequence[object] | None = None,
+        n_classes: int | None = None,
+    ) -> Self:
+        if classes is not None or n_classes is not None:
+            raise BadInput("numbers have no classes. Leave out classes (--classes).")
+        return cls(to_numpy(values, name), _numbers_of(missing))
+
+    @property
+    def values(self) -> AnyArray:
+        """NaN where there is none, shape (n,)."""
+        return self.labels.as_given(self.labels.values, np.nan)
+
+    @property
+    def codes(self) -> IntArray:
+        codes = np.full(self.labels.n, -1)
+        codes[self.labels.owner] = np.unique(self.labels.values, return_inverse=True)[1]
+        return codes
+
+    @property
+    def texts(self) -> AnyArray:
+        texts = np.full(self.labels.n, None, dtype=object)
+        texts[self.labels.owner] = [Numbers.to_text(value, ()) for value in self.labels.values.tolist()]
+        return texts
+
+    def typed(self, text: str | None) -> object:
+        return None if text is None else float(text)
+
+    def edits(self, name: str, new: Mapping[int, str | None], added: Mapping[str, Sequence[str | None]]) -> Edits:
+        """Numbers with the column's decimal mark."""
+        rows = sorted(new)
+        names = {row: None if (text := new[row]) is None else text.replace(POINT, self.mark) for row in rows}
+        return Edits(name, np.array(rows, np.int64), np.full(len(rows), -1), names, added)
+
+    def changed_array(self, array: AnyArray, new: Mapping[int, str | None]) -> AnyArray:
+        """Numbers of the array's type."""
+        changed = array.copy()
+        for row, text in new.items():
+            value = np.nan if text is None else float(text)
+            held: Any = np.array(value).astype(array.dtype) if np.isfinite(value) or array.dtype.kind == "f" else None
+            if held is None or (array.dtype.kind in "iu" and held != value):
+                raise BadInput(
+                    f"row {row} {'has no number any more' if text is None else f'is {text} now'}, which an array of {array.dtype} "
+                    "cannot hold. Write to .csv or .parquet."
+                )
+            changed[row] = held
+        return changed
+
+
+def _numbers_of(missing: Sequence[object] | None) -> list[object] | None:
+    """Those words for missing that are numbers."""
+    return (
+        None
+        if missing is None
+        else [float(word) for word in map(str, missing) if re.fullmatch(r"[+-]?[0-9.]+(e[+-]?\d+)?", word)]
+    )

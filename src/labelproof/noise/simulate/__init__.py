@@ -1,0 +1,16 @@
+"""Making clean labels dirty on purpose: one file a kind of label, handed on here.
+
+Each function takes clean labels and a random state, and returns the new labels and the mask of what changed.
+"""
+
+from labelproof.noise.simulate.base import Noisy as Noisy
+from labelproof.noise.simulate.classes import binary_purity as binary_purity
+from labelproof.noise.simulate.classes import by_transition as by_transition
+from labelproof.noise.simulate.classes import class_conditional as class_conditional
+from labelproof.noise.simulate.classes import instance_dependent as instance_dependent
+from labelproof.noise.simulate.classes import open_set as open_set
+from labelproof.noise.simulate.classes import pair as pair
+from labelproof.noise.simulate.classes import symmetric as symmetric
+from labelproof.noise.simulate.tags import caption_replacement as caption_replacement
+from labelproof.noise.simulate.tags import incorrect_tags as incorrect_tags
+from labelproof.noise.simulate.tags import missing_tags as missing_tags

@@ -1,0 +1,14 @@
+"""What a simulation returns."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from labelproof.validation import AnyArray, BoolArray
+
+
+class Noisy(NamedTuple):
+    """What a simulation returns."""
+
+    labels: AnyArray  #: (n,) codes, or (n, k) tags
+    changed: BoolArray  #: same shape: where the label differs from the clean one
