@@ -15,5 +15,6 @@ KINDS: Registry[type[Labels]] = Registry(
         "classes": "labelproof.labels.classes:Classes",
         "tags": "labelproof.labels.tags:Tags",
         "votes": "labelproof.labels.votes:Votes",
+        "spans": "labelproof.labels.spans:Spans",
     },
 )

@@ -14,7 +14,7 @@ import polars as pl
 from labelproof.errors import BadInput, LabelproofWarning
 from labelproof.labels.base import Labels
 from labelproof.labels.classes import class_codes
-from labelproof.labels.span_schemes import Place, Span, check_letters, scheme_of, to_spans, to_tags
+from labelproof.validation.span_schemes import Place, Span, check_letters, scheme_of, to_spans, to_tags
 from labelproof.validation import IntArray, Json
 
 ABSENT = -1  # the code of a span that was not given, or should not be

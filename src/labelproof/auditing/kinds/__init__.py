@@ -17,5 +17,6 @@ AUDITORS: Registry[Auditor[Any]] = Registry(
         "classes": "labelproof.auditing.kinds.classes:AUDITOR",
         "tags": "labelproof.auditing.kinds.tags:AUDITOR",
         "votes": "labelproof.auditing.kinds.votes:AUDITOR",
+        "spans": "labelproof.auditing.kinds.spans:AUDITOR",
     },
 )
