@@ -14,8 +14,8 @@ import polars as pl
 from labelproof.errors import BadInput, LabelproofWarning
 from labelproof.labels.base import Labels
 from labelproof.labels.classes import class_codes
-from labelproof.validation.span_schemes import Place, Span, check_letters, scheme_of, to_spans, to_tags
 from labelproof.validation import IntArray, Json
+from labelproof.validation.span_schemes import Place, Span, check_letters, scheme_of, to_spans, to_tags
 
 ABSENT = -1  # the code of a span that was not given, or should not be
 KINDS_OF_ERROR = ("missing", "extra", "boundary", "type")
@@ -133,8 +133,12 @@ class Spans(Labels):
         made = cls.__new__(cls)
         sentences = _lists(tokens, "tokens")
         if len(spans) != len(sentences):
-            raise BadInput(f"spans has {len(spans)} entries but there are {len(sentences)} sentences. Give one list per sentence.")
-        sorted_spans = [_checked(some, len(one), f"sentence {i}") for i, (some, one) in enumerate(zip(spans, sentences, strict=True))]
+            raise BadInput(
+                f"spans has {len(spans)} entries but there are {len(sentences)} sentences. Give one list per sentence."
+            )
+        sorted_spans = [
+            _checked(some, len(one), f"sentence {i}") for i, (some, one) in enumerate(zip(spans, sentences, strict=True))
+        ]
         made._fill(sentences, sorted_spans, classes)
         made.texts = None if texts is None else list(texts)
         made.offsets = None if offsets is None else [np.asarray(one, np.int64).reshape(-1, 2) for one in offsets]
@@ -197,6 +201,11 @@ class Spans(Labels):
         return np.array_equal(self.start, other.start) and np.array_equal(self.end, other.end)
 
     __hash__ = None
+
+    @property
+    def labelled(self) -> int:
+        """All sentences: one without a span is labelled as well."""
+        return self.n
 
     @property
     def described(self) -> str:
@@ -347,7 +356,9 @@ def _checked(spans: Iterable[Sequence[Any]], length: int | None, where: str) -> 
         if not whole or not isinstance(name, str) or not name:
             raise BadInput(f"{where} has {span!r:.80}, which is no span. Give whole numbers start and end, and a type as text.")
         if not 0 <= start < end or (length is not None and end > length):
-            raise BadInput(f"{where} has a span from {start} to {end}, outside 0 to {length if length is not None else 'the end'}.")
+            raise BadInput(
+                f"{where} has a span from {start} to {end}, outside 0 to {length if length is not None else 'the end'}."
+            )
         found.append((int(start), int(end), name))
     found.sort()
     for one, after in zip(found[:-1], found[1:], strict=True):
@@ -362,5 +373,3 @@ def _checked(spans: Iterable[Sequence[Any]], length: int | None, where: str) -> 
 def as_json(spans: Iterable[Span]) -> str:
     """As `Spans.to_text` writes it."""
     return json.dumps([list(span) for span in spans], ensure_ascii=False)
-
-

@@ -164,7 +164,10 @@ def sites_of(labels: Spans, tokens: Tokens, mean: Matrix, error: Matrix) -> Site
     """Given spans and what is missing, with what is suggested of each."""
     c, may = len(labels.classes), allowed(len(labels.classes))
     doubtful = np.flatnonzero(tokens.worst(error) >= LEAST_SHOWN)
-    given_at = {(i, a, b): row for row, (i, a, b) in enumerate(zip(*(x.tolist() for x in (labels.owner, labels.start, labels.end)), strict=True))}
+    given_at = {
+        (i, a, b): row
+        for row, (i, a, b) in enumerate(zip(*(x.tolist() for x in (labels.owner, labels.start, labels.end)), strict=True))
+    }
     own = np.array([error[tokens.offsets[i] + a : tokens.offsets[i] + b].max() for i, a, b in given_at], float)
     changed: dict[int, tuple[Change, float]] = {}
     missing: list[tuple[int, Change, float]] = []
@@ -178,11 +181,12 @@ def sites_of(labels: Spans, tokens: Tokens, mean: Matrix, error: Matrix) -> Site
                 changed[given_at[i, change.given[0], change.given[1]]] = (change, worst)
     places = [(i, change.suggested) for i, change, _ in missing if change.suggested is not None]
     more, order = labels.with_missing(
-        *(np.array(column, np.int64) for column in ([i for i, _ in places], [s[0] for _, s in places], [s[1] for _, s in places]))
+        *(
+            np.array(column, np.int64)
+            for column in ([i for i, _ in places], [s[0] for _, s in places], [s[1] for _, s in places])
+        )
     )
-    rows: list[tuple[Change | None, float]] = [
-        changed.get(row, (None, float(value))) for row, value in enumerate(own.tolist())
-    ]
+    rows: list[tuple[Change | None, float]] = [changed.get(row, (None, float(value))) for row, value in enumerate(own.tolist())]
     rows += [(change, worst) for _, change, worst in missing]
     found = [rows[place] for place in order.tolist()]
     suggested = [code if change is None else change.code for code, (change, _) in zip(more.values.tolist(), found, strict=True)]

@@ -109,7 +109,13 @@ def _fitted(x: npt.NDArray[np.float32], wrong: npt.NDArray[np.bool_]) -> Any:
     from sklearn.ensemble import HistGradientBoostingClassifier
 
     model = HistGradientBoostingClassifier(
-        max_iter=80, learning_rate=0.08, max_leaf_nodes=12, min_samples_leaf=40, l2_regularization=5.0, early_stopping=False, random_state=0
+        max_iter=80,
+        learning_rate=0.08,
+        max_leaf_nodes=12,
+        min_samples_leaf=40,
+        l2_regularization=5.0,
+        early_stopping=False,
+        random_state=0,
     )
     return model.fit(x, wrong)
 

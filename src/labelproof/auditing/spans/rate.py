@@ -12,7 +12,7 @@ from labelproof.auditing.findings import ErrorRate
 from labelproof.auditing.spans.planted import Learned
 from labelproof.auditing.spans.tokens import Tokens
 
-THRESHOLDS = (1.5, 0.0, -1.5)  # log odds: of the lower end of the interval, of the estimate, of the higher end
+THRESHOLDS = (0.5, -1.0, -2.0)  # log odds: of the lower end of the interval, of the estimate, of the higher end
 SLOPE = 1.0
 HALVINGS, MOST_SHIFT = 60, 40.0
 
@@ -31,8 +31,8 @@ def from_planted(learned: Learned, tokens: Tokens) -> TokenErrors:
 
     ``R(c) = share of sentences with log odds ≥ c / share of planted errors with log odds ≥ c``. If errors of people looked like
     planted ones and nothing else did, R would be the rate at every c. Where c is low, what is merely unusual is counted too; where it is
-    high, errors of people, which are made where it is hard, are found more seldom than planted ones. So R at even odds is the
-    estimate, and R on either side the interval.
+    high, errors of people, which are made where it is hard, are found more seldom than planted ones. Between them lie the estimate and,
+    on either side, the ends of the interval.
 
     The log odds are then moved by what makes the mean error probability of sentences that rate.
     """

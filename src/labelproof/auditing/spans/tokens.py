@@ -147,7 +147,9 @@ def _joined(probs: object, sizes: IntArray, k: int, *, named: bool) -> Matrix:
 
 def _concatenated(probs: Sequence[object] | AnyArray, sizes: IntArray, k: int) -> AnyArray:
     if len(probs) != len(sizes):
-        raise BadInput(f"pred_probs has {len(probs)} entries but there are {len(sizes)} sentences. Give one array per sentence.")
+        raise BadInput(
+            f"pred_probs has {len(probs)} entries but there are {len(sizes)} sentences. Give one array per sentence."
+        )
     parts = [to_numpy(one, "pred_probs") for one in probs]
     for number, (part, size) in enumerate(zip(parts, sizes.tolist(), strict=True)):
         if len(part) != size or (size and part.ndim != 2):

@@ -17,9 +17,7 @@ LEAST_FREQUENCY = 2  # of a feature
 Matrix = npt.NDArray[np.float64]
 
 
-def crf_probs(
-    train: Sequence[Any], tags: Sequence[Sequence[str]], test: Sequence[Any], columns: Sequence[str]
-) -> Matrix:
+def crf_probs(train: Sequence[Any], tags: Sequence[Sequence[str]], test: Sequence[Any], columns: Sequence[str]) -> Matrix:
     """Marginal probability of each tag of the tokens of ``test``, shape (tokens, k).
 
     Parameters

@@ -14,10 +14,10 @@ import numpy.typing as npt
 from labelproof.auditing.folds import CrossValidation
 from labelproof.auditing.model_used import ModelUsed
 from labelproof.auditing.out_of_sample import OutOfSample
+from labelproof.auditing.spans.tokens import states_of
 from labelproof.auditing.tagging.crf import crf_probs
 from labelproof.auditing.tagging.linear import hashed, linear_probs
 from labelproof.auditing.tagging.words import features_of_all
-from labelproof.auditing.spans.tokens import states_of
 from labelproof.data.dataset import Dataset
 from labelproof.errors import BadInput, LabelproofWarning
 from labelproof.extras import command, is_installed
@@ -69,7 +69,9 @@ def cross_validated_tags(dataset: Dataset, how: CrossValidation) -> OutOfSample:
     own = np.repeat(fold, sizes)
     members: dict[str, Callable[[int], Matrix]] = {}
     if is_installed(CRF):
-        members["conditional random field"] = partial(_crf_fold, labels.tokens, documents, np.split(codes, offsets[1:-1]), fold, states)
+        members["conditional random field"] = partial(
+            _crf_fold, labels.tokens, documents, np.split(codes, offsets[1:-1]), fold, states
+        )
     else:
         warnings.warn(
             f"python-crfsuite is not installed, so logistic regression alone tags the sentences. With a conditional random field "
@@ -104,9 +106,7 @@ def _mapped(how: CrossValidation) -> Any:
     return how.mapped if how.n_jobs is not None or how.map_folds is not map else CrossValidation(n_jobs=usable()).mapped
 
 
-def _crf_fold(
-    sentences: list[list[str]], documents: Any, codes: list[IntArray], fold: IntArray, states: int, k: int
-) -> Matrix:
+def _crf_fold(sentences: list[list[str]], documents: Any, codes: list[IntArray], fold: IntArray, states: int, k: int) -> Matrix:
     """One fold; features are made again, which takes less time than to hand them to another process."""
     features = features_of_all(sentences, documents)
     train, test = np.flatnonzero(fold != k), np.flatnonzero(fold == k)

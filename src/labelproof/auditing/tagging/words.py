@@ -89,7 +89,14 @@ def features_of(tokens: Sequence[str], document: Document) -> list[list[str]]:
         found = [*own, f"k={style}", f"kS={style}{shape}", f"pos={place}", f"posS={place}{shape}"]
         for offset in (-2, -1, 1, 2):
             found += (f"w{offset}={at(i + offset).form}", f"S{offset}={at(i + offset).shape}")
-        found += (f"aw={a}|{form}", f"wb={form}|{b}", f"SSS={shape_a}{shape}{shape_b}", f"a_b={a}|{b}", f"aS={a}{shape}", f"Sb={shape}{b}")
+        found += (
+            f"aw={a}|{form}",
+            f"wb={form}|{b}",
+            f"SSS={shape_a}{shape}{shape_b}",
+            f"a_b={a}|{b}",
+            f"aS={a}{shape}",
+            f"Sb={shape}{b}",
+        )
         if tokens[i][:1].isupper():
             found += _elsewhere(tokens, i, style, document)
         made.append(found)
@@ -99,7 +106,10 @@ def features_of(tokens: Sequence[str], document: Document) -> list[list[str]]:
 def _elsewhere(tokens: Sequence[str], i: int, style: str, document: Document) -> list[str]:
     """What the same word, elsewhere in the document, says of a token with a capital."""
     low = tokens[i].lower()
-    found = ["mid" if document.inside[low] > (i > 0 and style == "text") else "nomid", "low" if document.lower[low] else "nolow"]
+    found = [
+        "mid" if document.inside[low] > (i > 0 and style == "text") else "nomid",
+        "low" if document.lower[low] else "nolow",
+    ]
     for mark, counts, j in (("db", document.before, i - 1), ("da", document.after, i + 1)):
         here = tokens[j].lower() if 0 <= j < len(tokens) else None
         found += [f"{mark}={other}" for other, count in counts.get(low, {}).items() if count > (other == here)]

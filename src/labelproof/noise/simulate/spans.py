@@ -124,9 +124,7 @@ def _wrong(span: Span, kind: str, before: int, after: int, types: list[str], rng
     return (*allowed[rng.integers(len(allowed))], name) if allowed else span
 
 
-def _places(
-    clean: Sequence[Sequence[Span]], lengths: Sequence[int], tokens: Sequence[Sequence[str]] | None
-) -> list[list[int]]:
+def _places(clean: Sequence[Sequence[Span]], lengths: Sequence[int], tokens: Sequence[Sequence[str]] | None) -> list[list[int]]:
     """Tokens outside all spans; those with a capital, where there are such."""
     inside = [{i for start, end, _ in some for i in range(start, end)} for some in clean]
     outside = [[i for i in range(n) if i not in own] for n, own in zip(lengths, inside, strict=True)]
