@@ -28,6 +28,7 @@ INSTALLED_BY = {  # package as it is imported: what pip is told
     "pycrfsuite": "labelproof[spans]",
     "psycopg": "labelproof[postgres]",
     "tensorboard": "tensorboard",
+    "spacy": "spacy",
 }
 SHOWN_AS = {
     "lightning_fabric": "lightning-fabric",
