@@ -18,11 +18,15 @@ PROBS = 0.7 * np.eye(K)[TRUE] + 0.1
 SAID = np.where(RNG.random((N, 4)) < 0.8, TRUE[:, None], RNG.integers(0, K, (N, 4))).astype(object)
 SAID[RNG.random((N, 4)) < 0.3] = None
 SAID[7] = None
+WORDS = [[] if i == 7 else ["a", "b", "c"] for i in range(N)]
+WRITTEN = [["B-0", "I-0", "B-1"][: len(words)] if i % 2 else ["O", "B-2", "O"] for i, words in enumerate(WORDS)]
+WRITTEN_PROBS = [0.8 * (np.array(one, object).reshape(-1, 1) == ["B-0", "B-1", "B-2", "I-0", "O"]) + 0.04 for one in WRITTEN]
 
 MADE = {
     "classes": (lambda: lp.Classes(np.where(np.arange(N) == 7, None, TRUE.astype(object)), classes=range(K)), PROBS, "1", "4"),
     "tags": (lambda: lp.Tags((RNG.random((N, K)) < 0.5).astype(int), names=["a", "b", "c"]), PROBS, ["c", "a"], ["d"]),
     "votes": (lambda: lp.Votes(SAID, classes=range(K)), PROBS, "1", "4"),
+    "spans": (lambda: lp.Spans(WORDS, WRITTEN), WRITTEN_PROBS, [[1, 2, "1"], [0, 1, "0"]], [[0, 1, "4"]]),
 }
 
 
@@ -45,12 +49,12 @@ def test_sites_and_items(kind):
     for item in (0, 7, N - 1):
         own = error[labels.owner == item]
         assert np.isnan(rolled[item]) if not len(own) else np.isclose(rolled[item], 1 - np.prod(1 - own))
-    assert len(labels.as_given(error, np.nan)) == N
+    assert len(labels.as_given(error, np.nan)) == (len(labels.values) if kind == "spans" else N)
     assert np.nansum(labels.as_given(error, np.nan)) == pytest.approx(error.sum())
     certain = np.zeros(len(labels.values))
     certain[0] = 1.0
     assert labels.rollup(certain)[labels.owner[0]] == 1.0
-    assert set(labels.own_frame(np.arange(3))) == set(labels.own_columns)
+    assert set(labels.own_frame(np.arange(3))) == set(labels.own_columns) - set(labels.found_site_columns)
     assert labels != lp.Classes(["a", "b"])
 
 

@@ -58,7 +58,7 @@ def test_one_error_is_one_finding(n, given, kind, suggested):
     tokens, spans, true, columns = problem(n)
     row = next(i for i, own in enumerate(spans) if own)
     wrong = [to_tags(len(tokens[i]), given if i == row else own) for i, own in enumerate(spans)]
-    audit = lp.audit(lp.Spans(tokens, wrong), probs_of(true, columns))
+    audit = lp.audit(lp.Spans(tokens, wrong), probs_of(true, columns), classes=columns)
     found = audit.issues.filter(audit.issues["kind"].is_not_null())
     assert found["index"].to_list() == [row] and found["kind"].to_list() == [kind]
     assert found.select("suggested_start", "suggested_end").row(0) == suggested
@@ -81,7 +81,7 @@ def test_without_noise_next_to_nothing_is_found(n):
 
 
 def test_planted_errors_are_found_from_what_a_tagger_says():
-    tokens, spans, true, columns = problem(1500)
+    tokens, _, true, columns = problem(1500)
     noisy = lp.simulate.spans(true, 0.1, tokens=tokens, random_state=0)
     rng = np.random.default_rng(0)
     probs = [0.7 * one + 0.3 * rng.dirichlet(np.ones(len(columns)), len(one)) for one in probs_of(true, columns)]
@@ -185,7 +185,7 @@ def test_the_same_words_elsewhere_explain():
 
 @pytest.mark.needs("pycrfsuite")
 def test_the_default_tagger_finds_errors_and_keeps_documents_together():
-    tokens, spans, true, _ = problem(400)
+    tokens, _, true, _ = problem(400)
     noisy = lp.simulate.spans(true, 0.08, kinds=["drop", "type"], random_state=0)
     audit = lp.audit(lp.Spans(tokens, noisy.labels), n_jobs=1)
     error = audit.items["error_probability"].to_numpy()

@@ -6,6 +6,7 @@ import json
 import re
 import warnings
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import Any, Self
 
 import numpy as np
@@ -291,7 +292,7 @@ def words_of(text: str, edges: Iterable[int] = ()) -> IntArray:
     for match in _WORD.finditer(text):
         a, b = match.span()
         cuts = [a, *(edge for edge in inner if a < edge < b), b]
-        found += list(zip(cuts[:-1], cuts[1:], strict=True))
+        found += list(pairwise(cuts))
     return np.array(found, np.int64).reshape(-1, 2)
 
 
@@ -361,7 +362,7 @@ def _checked(spans: Iterable[Sequence[Any]], length: int | None, where: str) -> 
             )
         found.append((int(start), int(end), name))
     found.sort()
-    for one, after in zip(found[:-1], found[1:], strict=True):
+    for one, after in pairwise(found):
         if after[0] < one[1]:
             raise BadInput(
                 f"{where} has overlapping spans, {one} and {after}. Nested and overlapping spans cannot be audited: keep the outer or "

@@ -233,7 +233,7 @@ def noise_from(found: Sites, sentences: ErrorRate) -> SpanNoise:
     counts[c, c] = 0.0
     moved = np.array([kind == "boundary" for kind in found.kind], bool)
     boundary = float(found.error[moved].sum()) / max(int((given < c).sum()), 1)
-    return SpanNoise(counts, boundary, tuple(sentences), found.labels.classes)
+    return SpanNoise(counts, boundary, (sentences.estimate, sentences.low, sentences.high), found.labels.classes)
 
 
 def items_of(found: Sites, tokens: Tokens, error: Matrix) -> dict[str, pl.Series]:

@@ -17,6 +17,8 @@ Matrix = npt.NDArray[np.float64]
 class Evidence:
     """Evidence on the tags of tokens, whichever are given.
 
+    It must not tell planted errors from others: no count of given tags is in it, to which planted ones do not add.
+
     Parameters
     ----------
     tokens : Tokens
@@ -26,26 +28,34 @@ class Evidence:
         self.tokens = tokens
         self.mean = tokens.mean
         self.best = self.mean.argmax(axis=1)
-        self.corpus, self.document = elsewhere(tokens)
+        self._document = in_other_sentences(tokens)
+        self._fixed = self._of_any()
 
     def of(self, states: IntArray) -> npt.NDArray[np.float32]:
         """Evidence on a sequence of tags, shape (t, f)."""
-        row, (c2,) = np.arange(len(states)), (self.mean.shape[1] - 1,)
-        columns = []
+        row, outside = np.arange(len(states)), self.mean.shape[1] - 1
+        columns = [states == outside, states < outside // 2, states == self.best]
         for probs in self.tokens.probs:
-            top = probs.max(axis=1)
             own = np.log(probs[row, states] + SMOOTHED)
-            columns += [own, np.log(top) - own, np.log(1 - top + SMOOTHED)]
-            columns += [self._beside(own, offset) for offset in (-1, 1)]
-        columns += [states == c2, states < c2 // 2]
-        for counts in (self.corpus, self.document):
-            total = counts.sum(axis=1)
-            columns += [np.log((counts[row, which] + PSEUDO_SHARE) / (total + PSEUDO_COUNT)) for which in (states, self.best)]
-            columns.append(np.log1p(total))
+            columns += [own, np.log(probs.max(axis=1)) - own, self._beside(own, -1), self._beside(own, 1)]
+        total = self._document.sum(axis=1) + PSEUDO_COUNT
+        columns += [np.log((self._document[row, which] + PSEUDO_SHARE) / total) for which in (states, self.best)]
         surprise = -np.log(self.mean[row, states] + SMOOTHED)
-        of_sentence = np.bincount(self.tokens.owner, surprise, minlength=self.tokens.n)
-        columns.append(of_sentence[self.tokens.owner] - surprise)
-        return np.stack(columns, axis=1).astype(np.float32)
+        columns.append(self._of_sentence(surprise) - surprise)
+        return np.hstack([self._fixed, np.stack(columns, axis=1)], dtype=np.float32)
+
+    def _of_any(self) -> Matrix:
+        """What is the same whatever is given: how sure models are, and how token and sentence are written."""
+        doubts = [np.log(1 - probs.max(axis=1) + SMOOTHED) for probs in self.tokens.probs]
+        doubt = np.log(1 - self.mean.max(axis=1) + SMOOTHED)
+        size = np.diff(self.tokens.offsets)[self.tokens.owner]
+        capital = self.tokens.capital.astype(float)
+        columns = [*doubts, self._beside(doubt, -1), self._beside(doubt, 1), np.log1p(self._document.sum(axis=1))]
+        return np.stack([*columns, capital, self._of_sentence(capital) / size, size], axis=1)
+
+    def _of_sentence(self, values: Matrix) -> Matrix:
+        """The sum over its sentence, for each token."""
+        return np.asarray(np.bincount(self.tokens.owner, values, minlength=self.tokens.n)[self.tokens.owner])
 
     def _beside(self, values: Matrix, offset: int) -> Matrix:
         """Values of the token before or after in the same sentence, 0 at its ends."""
@@ -55,20 +65,15 @@ class Evidence:
         return np.where(ends, 0.0, moved)
 
 
-def elsewhere(tokens: Tokens) -> tuple[Matrix, Matrix]:
-    """How the same word is tagged in other documents, and how models tag it in other sentences of its document; each (t, 2 c + 1)."""
-    states = tokens.probs.shape[2]
-    document = tokens.document[tokens.owner]
-    in_document, in_sentence = (_pairs(tokens.form, other) for other in (document, tokens.owner))
-    given, mean = np.eye(states)[tokens.given], tokens.mean
-    return (
-        _sums(given, tokens.form) - _sums(given, in_document),
-        np.maximum(_sums(mean, in_document) - _sums(mean, in_sentence), 0.0),
-    )
+def in_other_sentences(tokens: Tokens) -> Matrix:
+    """How often models expect each state of the same word in other sentences of its document, shape (t, 2 c + 1)."""
+    in_document, in_sentence = (_pairs(tokens.form, other) for other in (tokens.document[tokens.owner], tokens.owner))
+    return np.maximum(_sums(tokens.mean, in_document) - _sums(tokens.mean, in_sentence), 0.0)
 
 
 def _pairs(one: IntArray, other: IntArray) -> IntArray:
-    return np.unique(one.astype(np.int64) * (int(other.max()) + 1) + other, return_inverse=True)[1]
+    pairs = one.astype(np.int64) * (int(other.max()) + 1) + other
+    return np.asarray(np.unique(pairs, return_inverse=True)[1], np.int64)
 
 
 def _sums(rows: Matrix, key: IntArray) -> Matrix:

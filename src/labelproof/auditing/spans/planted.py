@@ -19,11 +19,12 @@ import numpy.typing as npt
 from labelproof.auditing.spans.evidence import Evidence
 from labelproof.auditing.spans.tokens import Tokens, states_of_spans
 from labelproof.labels.spans import Spans
-from labelproof.noise.simulate.spans import KINDS, spoiled
+from labelproof.noise.simulate.spans import spoiled
 from labelproof.validation import IntArray
 
 RATE = 0.15  # planted errors a span
-DRAWS = 2
+KINDS = ("drop", "drop", "type", "type", "boundary", "extra")  # people forget and confuse more than they add
+DRAWS = 4
 FOLDS = 5
 SURE = 0.002  # where models doubt their best tag less, and it is the given one, there is nothing to be told
 LEAST_LOG_ODDS = -12.0
@@ -47,9 +48,9 @@ class Learned:
     log_odds: Matrix
     planted: Matrix
 
-    def share_found(self, threshold: float) -> float:
-        """Of the planted errors, those with log odds of at least the threshold."""
-        return float(1 - np.searchsorted(self.planted, threshold) / len(self.planted))
+    def threshold(self, share: float) -> float:
+        """The log odds that a share of the planted errors reaches."""
+        return float(np.quantile(self.planted, 1 - share))
 
 
 def can_learn(labels: Spans, tokens: Tokens) -> bool:
@@ -63,7 +64,7 @@ def can_learn(labels: Spans, tokens: Tokens) -> bool:
 
 
 def learn(labels: Spans, tokens: Tokens, evidence: Evidence) -> Learned:
-    """Plant errors, learn to tell them, and judge the given tags; twice, and the mean of both."""
+    """Plant errors, learn to tell them, and judge the given tags; several times, and the mean."""
     given, doubt = tokens.given, 1 - evidence.mean.max(axis=1)
     fold = np.random.default_rng(0).permutation(int(tokens.document.max()) + 1)[tokens.document][tokens.owner] % FOLDS
     x_given = evidence.of(given)

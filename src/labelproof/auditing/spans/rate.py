@@ -12,8 +12,9 @@ from labelproof.auditing.findings import ErrorRate
 from labelproof.auditing.spans.planted import Learned
 from labelproof.auditing.spans.tokens import Tokens
 
-THRESHOLDS = (0.5, -1.0, -2.0)  # log odds: of the lower end of the interval, of the estimate, of the higher end
-SLOPE = 1.0
+SHARES = (0.7, 0.85, 0.92)  # of planted errors: at the lower end of the interval, at the estimate, at the higher end
+SUREST = 0.5  # of planted errors
+SLOPES = (0.4, 1.0)  # of the log odds: where errors are nothing like planted ones, and where they are like these
 HALVINGS, MOST_SHIFT = 60, 40.0
 
 Matrix = npt.NDArray[np.float64]
@@ -29,24 +30,24 @@ class TokenErrors(NamedTuple):
 def from_planted(learned: Learned, tokens: Tokens) -> TokenErrors:
     """The rate at which planted errors would have to be there for as many sentences to look wrong as do.
 
-    ``R(c) = share of sentences with log odds ≥ c / share of planted errors with log odds ≥ c``. If errors of people looked like
-    planted ones and nothing else did, R would be the rate at every c. Where c is low, what is merely unusual is counted too; where it is
-    high, errors of people, which are made where it is hard, are found more seldom than planted ones. Between them lie the estimate and,
-    on either side, the ends of the interval.
+    ``R(s) = share of sentences with log odds ≥ c(s) / s``, where a share s of the planted errors has log odds of at least c(s). If errors of
+    people looked like planted ones and nothing else did, R would be the rate at every s. Where s is near one, what is merely unusual is
+    counted too; where it is lower, errors of people, which are made where it is hard, are found more seldom than planted ones. Between
+    them lie the estimate and, on either side, the ends of the interval.
 
-    The log odds are then moved by what makes the mean error probability of sentences that rate.
+    The log odds are then multiplied by a slope, the higher the less R falls from the estimate to the surest half of the planted errors
+    (by which errors of people are as sure as these), and moved by what makes the mean error probability of sentences the estimate.
     """
     worst = tokens.worst(learned.log_odds, empty=-np.inf)
-    low, estimate, high = (_ratio(learned, worst, threshold) for threshold in THRESHOLDS)
+    low, estimate, high, surest = (
+        min(1.0, float((worst >= learned.threshold(share)).mean()) / share) for share in (*SHARES, SUREST)
+    )
     sampling = 1.96 * float(np.sqrt(max(estimate, 1 / tokens.n) / tokens.n))
     rate = ErrorRate(estimate, max(0.0, min(low, estimate) - sampling), min(1.0, max(high, estimate) + sampling))
-    shift = _shift(SLOPE * worst, estimate)
-    return TokenErrors(expit(SLOPE * learned.log_odds + shift), rate)
-
-
-def _ratio(learned: Learned, worst: Matrix, threshold: float) -> float:
-    found = learned.share_found(threshold)
-    return min(1.0, float((worst >= threshold).mean()) / found) if found > 0 else 0.0
+    alike = min(1.0, surest / estimate) if estimate > 0 else 0.0
+    slope = SLOPES[0] + (SLOPES[1] - SLOPES[0]) * alike
+    shift = _shift(slope * worst, estimate)
+    return TokenErrors(expit(slope * learned.log_odds + shift), rate)
 
 
 def _shift(scores: Matrix, rate: float) -> float:

@@ -112,7 +112,8 @@ def states_of_spans(spans: Sequence[Sequence[Span]], offsets: IntArray, classes:
     """The same from lists of spans with the names of their types."""
     code = {str(name): number for number, name in enumerate(classes)}
     flat = [(i, start, end, code[name]) for i, some in enumerate(spans) for start, end, name in some]
-    return states_of(*np.array(flat, np.int64).reshape(-1, 4).T, offsets, len(code))
+    owner, start, end, values = np.array(flat, np.int64).reshape(-1, 4).T
+    return states_of(owner, start, end, values, offsets, len(code))
 
 
 def spans_of(states: IntArray, c: int) -> list[tuple[int, int, int]]:

@@ -51,6 +51,5 @@ def _marginals(tagger: Any, sentences: Sequence[Any], columns: Sequence[str]) ->
     for features in sentences:
         if features:
             tagger.set(features)
-        for place in range(len(features)):
-            found.append([tagger.marginal(tag, place) if tag in known else 0.0 for tag in columns])
+        found += [[tagger.marginal(tag, place) if tag in known else 0.0 for tag in columns] for place in range(len(features))]
     return np.array(found, np.float64).reshape(-1, len(columns))
