@@ -10,6 +10,7 @@ import pytest
 import labelproof as lp
 from labelproof.auditing.kinds import AUDITORS
 from labelproof.labels import KINDS
+from labelproof.labels.numbers import Numbers
 
 N, K = 40, 3
 RNG = np.random.default_rng(0)
@@ -18,10 +19,12 @@ PROBS = 0.7 * np.eye(K)[TRUE] + 0.1
 SAID = np.where(RNG.random((N, 4)) < 0.8, TRUE[:, None], RNG.integers(0, K, (N, 4))).astype(object)
 SAID[RNG.random((N, 4)) < 0.3] = None
 SAID[7] = None
+SIZES = RNG.integers(10, 90, N).astype(float)
 
 MADE = {
     "classes": (lambda: lp.Classes(np.where(np.arange(N) == 7, None, TRUE.astype(object)), classes=range(K)), PROBS, "1", "4"),
     "tags": (lambda: lp.Tags((RNG.random((N, K)) < 0.5).astype(int), names=["a", "b", "c"]), PROBS, ["c", "a"], ["d"]),
+    "numbers": (lambda: Numbers(np.where(np.arange(N) == 7, np.nan, SIZES + 0.5)), SIZES, 12.0, "a dozen"),
     "votes": (lambda: lp.Votes(SAID, classes=range(K)), PROBS, "1", "4"),
 }
 
@@ -50,7 +53,7 @@ def test_sites_and_items(kind):
     certain = np.zeros(len(labels.values))
     certain[0] = 1.0
     assert labels.rollup(certain)[labels.owner[0]] == 1.0
-    assert set(labels.own_frame(np.arange(3))) == set(labels.own_columns)
+    assert set(labels.own_frame(np.arange(3))) == set(labels.own_columns) - set(labels.found_site_columns)
     assert labels != lp.Classes(["a", "b"])
 
 
@@ -82,6 +85,6 @@ def test_a_persons_label_goes_to_text_and_back(kind):
     own = KINDS[kind]
     text = own.to_text(good, names)
     assert own.to_text(own.from_text(text), names) == text
-    for wrong in (bad, None, 3, {"a": 1}):
+    for wrong in (bad, None, {"a": 1}, *(() if kind == "numbers" else (3,))):
         with pytest.raises(lp.BadInput):
             own.to_text(wrong, names)

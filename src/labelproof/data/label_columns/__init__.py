@@ -13,5 +13,6 @@ LABEL_COLUMNS: Registry[type[LabelColumn]] = Registry(
     "kind of label that a column holds",
     {
         "classes": "labelproof.data.label_columns.classes:ClassColumn",
+        "numbers": "labelproof.data.label_columns.numbers:NumberColumn",
     },
 )
