@@ -10,6 +10,7 @@ import pytest
 import labelproof as lp
 from labelproof.auditing.kinds import AUDITORS
 from labelproof.labels import KINDS
+from labelproof.labels.numbers import Numbers
 
 N, K = 40, 3
 RNG = np.random.default_rng(0)
@@ -21,10 +22,12 @@ SAID[7] = None
 WORDS = [[] if i == 7 else ["a", "b", "c"] for i in range(N)]
 WRITTEN = [["B-0", "I-0", "B-1"][: len(words)] if i % 2 else ["O", "B-2", "O"] for i, words in enumerate(WORDS)]
 WRITTEN_PROBS = [0.8 * (np.array(one, object).reshape(-1, 1) == ["B-0", "B-1", "B-2", "I-0", "O"]) + 0.04 for one in WRITTEN]
+SIZES = RNG.integers(10, 90, N).astype(float)
 
 MADE = {
     "classes": (lambda: lp.Classes(np.where(np.arange(N) == 7, None, TRUE.astype(object)), classes=range(K)), PROBS, "1", "4"),
     "tags": (lambda: lp.Tags((RNG.random((N, K)) < 0.5).astype(int), names=["a", "b", "c"]), PROBS, ["c", "a"], ["d"]),
+    "numbers": (lambda: Numbers(np.where(np.arange(N) == 7, np.nan, SIZES + 0.5)), SIZES, 12.0, "a dozen"),
     "votes": (lambda: lp.Votes(SAID, classes=range(K)), PROBS, "1", "4"),
     "spans": (lambda: lp.Spans(WORDS, WRITTEN), WRITTEN_PROBS, [[1, 2, "1"], [0, 1, "0"]], [[0, 1, "4"]]),
 }
@@ -86,6 +89,6 @@ def test_a_persons_label_goes_to_text_and_back(kind):
     own = KINDS[kind]
     text = own.to_text(good, names)
     assert own.to_text(own.from_text(text), names) == text
-    for wrong in (bad, None, 3, {"a": 1}):
+    for wrong in (bad, None, {"a": 1}, *(() if kind == "numbers" else (3,))):
         with pytest.raises(lp.BadInput):
             own.to_text(wrong, names)

@@ -98,7 +98,9 @@ def folds_of(given: Floats, n_folds: int, seed: int, groups: AnyArray | None) ->
     """A fold for each item, -1 where it has no number, shape (n,); a group is in one fold."""
     rows = np.flatnonzero(np.isfinite(given))
     if len(rows) < 2:
-        raise BadInput(f"there {'is one number' if len(rows) else 'are no numbers'}, so no model can learn and be tested. Add items.")
+        raise BadInput(
+            f"there {'is one number' if len(rows) else 'are no numbers'}, so no model can learn and be tested. Add items."
+        )
     fold, rng = np.full(len(given), NO_FOLD, np.int64), np.random.default_rng(seed)
     if groups is None:
         fold[rows] = rng.permutation(len(rows)) % min(n_folds, len(rows))
@@ -165,7 +167,9 @@ def _choose(
     return _best_mean(sorted(best, key=lambda one: one[0]), given, rows)
 
 
-def _best_mean(best: Sequence[tuple[float, Candidate, Floats]], given: Floats, rows: IntArray) -> list[tuple[Candidate, Floats]]:
+def _best_mean(
+    best: Sequence[tuple[float, Candidate, Floats]], given: Floats, rows: IntArray
+) -> list[tuple[Candidate, Floats]]:
     loss, candidate, total = best[0]
     chosen = [(candidate, total)]
     for _, other, predicted in best[1:]:

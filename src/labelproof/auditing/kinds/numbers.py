@@ -21,7 +21,7 @@ from labelproof.labels.numbers import Numbers
 from labelproof.noise.numbers.fit import NumbersFound, find_wrong
 from labelproof.noise.numbers.hypotheses import KINDS
 from labelproof.noise.numbers.noise import NumberNoise
-from labelproof.validation import AnyArray, Json, to_numpy
+from labelproof.validation import AnyArray, IntArray, Json, to_numpy
 
 Floats = npt.NDArray[np.float64]
 MOST_FEATURES = 300
@@ -111,13 +111,20 @@ def predictions_of(predictions: object, labels: Numbers) -> Floats:
     ------
     BadInput
     """
-    many = predictions if isinstance(predictions, list | tuple) and len(predictions) and not np.isscalar(predictions[0]) else [predictions]
+    many = (
+        predictions
+        if isinstance(predictions, list | tuple) and len(predictions) and not np.isscalar(predictions[0])
+        else [predictions]
+    )
     each = [_one(one, f"predictions[{i}]" if len(many) > 1 else "predictions", labels) for i, one in enumerate(many)]
     return each[0] if len(each) == 1 else np.median(np.stack(each), axis=0)
 
 
 def _one(predictions: object, name: str, labels: Numbers) -> Floats:
-    found = to_numpy(from_file(predictions, name) if isinstance(predictions, str) or hasattr(predictions, "__fspath__") else predictions, name)
+    found = to_numpy(
+        from_file(predictions, name) if isinstance(predictions, str) or hasattr(predictions, "__fspath__") else predictions,
+        name,
+    )
     if found.shape not in ((labels.n,), (labels.n, 1)) or found.dtype.kind not in "fiu":
         raise BadInput(
             f"{name} has shape {found.shape} and dtype {found.dtype} but there are {labels.n:,} items. Give one predicted number for each "
@@ -126,7 +133,9 @@ def _one(predictions: object, name: str, labels: Numbers) -> Floats:
     chosen = found.reshape(-1)[labels.owner].astype(np.float64)
     bad = np.flatnonzero(~np.isfinite(chosen))
     if len(bad):
-        raise BadInput(f"{name} row {labels.owner[bad[0]]} is {chosen[bad[0]]}. Predict a finite number for every item that has one.")
+        raise BadInput(
+            f"{name} row {labels.owner[bad[0]]} is {chosen[bad[0]]}. Predict a finite number for every item that has one."
+        )
     return chosen
 
 
@@ -142,12 +151,12 @@ def features_of(x: Any, labels: Numbers) -> npt.NDArray[np.float32] | None:
     return np.asarray(x, np.float32)[labels.owner]
 
 
-def _places(labels: Numbers, groups: AnyArray | None) -> npt.NDArray[np.int64]:
+def _places(labels: Numbers, groups: AnyArray | None) -> IntArray:
     """Rows, with a gap where another group begins."""
     if groups is None:
         return labels.owner
     names = np.array([str(group) for group in groups])
-    begins: npt.NDArray[np.int64] = np.r_[0, np.cumsum(names[1:] != names[:-1])]
+    begins: IntArray = np.r_[0, np.cumsum(names[1:] != names[:-1])]
     return labels.owner + 3 * begins[labels.owner]
 
 

@@ -12,10 +12,11 @@ from labelproof.validation import FloatArray
 Floats = npt.NDArray[np.float64]
 FEWEST_LEARNED = 300  # numbers from which on a model of residuals is learned
 MOST_LEARNED = 20_000  # numbers that one fold's model is learned from
-FOLDS = 4
+FOLDS = 3
 BETTER = 0.98  # of the mean absolute residual that a correction must reach
 CLEAR = 5.0  # standard errors by which rows beside one another must be alike
 BESIDE = 3  # rows before and after
+LEAST_BIN, MOST_BINS = 60, 200
 FLOOR = 0.05  # of the median scale
 
 
@@ -52,19 +53,22 @@ def expected(given: Floats, predicted: Floats, x: FloatArray | None = None, *, s
         flat = np.full(len(given), max(_typical(residual - middle), 1e-12))
         return Expected(predicted + unit * middle, unit * flat, bool(middle), False)
     level = predicted / unit
-    columns = [level[:, None]] if x is None else [level[:, None], x]
-    if in_order:
-        columns.append(beside(residual))
-        columns.append(beside(given / unit - np.median(given / unit)))
-    features = np.column_stack(columns)
-    shift = learned(features, residual, seed)
-    anew = learned(features, given / unit, seed) - level
-    tried = [np.zeros(len(given)), shift, anew]
+    if x is None and not in_order:
+        tried = [np.zeros(len(given)), running_median(level, residual)]
+    else:
+        beside_it = [beside(residual), beside((given - np.median(given)) / unit)] if in_order else []
+        features = np.column_stack([level[:, None], *([] if x is None else [x]), *beside_it])
+        shift = learned(features, residual, seed)
+        tried = [np.zeros(len(given)), shift, learned(features, given / unit, seed) - level]
     bound = 10 * min(_typical(residual - one) for one in tried)
     loss = np.array([np.mean(np.minimum(np.abs(residual - one), bound)) for one in tried])
-    best = int(np.argmin(loss * [BETTER, 1.0, 1.0]))
+    loss[0] *= BETTER
+    best = int(np.argmin(loss))
     corrected, left, centre = best > 0, residual - tried[best], predicted + unit * tried[best]
-    scale = learned(np.column_stack([features, centre / unit]), np.abs(left), seed + 1)
+    if x is None and not in_order:
+        scale = running_median(centre / unit, np.abs(left))
+    else:
+        scale = learned(np.column_stack([features, centre / unit]), np.abs(left), seed + 1)
     usual = _typical(left)
     return Expected(centre, unit * np.maximum(scale, max(FLOOR * usual, 1e-12)), corrected, in_order)
 
@@ -85,7 +89,7 @@ def rows_alike(residual: Floats) -> bool:
     if len(sign) < FEWEST_LEARNED:
         return False
     agree = sign[1:] * sign[:-1]
-    return float(agree.sum()) > CLEAR * np.sqrt(len(agree))
+    return float(agree.sum()) > CLEAR * float(np.sqrt(len(agree)))
 
 
 def beside(values: Floats) -> Floats:
@@ -97,11 +101,18 @@ def beside(values: Floats) -> Floats:
     return np.column_stack([around[0], around[1], np.nanmedian(four, axis=0), np.nanmedian(six, axis=0)])
 
 
+def running_median(level: Floats, target: Floats) -> Floats:
+    """The median of a target among numbers with about the same level, between bins on a line, shape (n,)."""
+    bins = int(np.clip(len(level) // LEAST_BIN, 1, MOST_BINS))
+    order = np.argsort(level, kind="stable")
+    parts = np.array_split(order, bins)
+    places, medians = (np.array([np.median(values[part]) for part in parts]) for values in (level, target))
+    return np.asarray(np.interp(level, places, medians))
+
+
 def learned(features: Floats, target: Floats, seed: int) -> Floats:
     """The conditional median of a target by boosting with absolute loss, out of fold, shape (n,)."""
     from sklearn.ensemble import HistGradientBoostingRegressor
-
-    from labelproof.threads import one_thread
 
     rng = np.random.default_rng(seed)
     fold = rng.permutation(len(target)) % FOLDS
@@ -111,7 +122,7 @@ def learned(features: Floats, target: Floats, seed: int) -> Floats:
         if len(train) > MOST_LEARNED:
             train = rng.choice(train, MOST_LEARNED, replace=False)
         model = HistGradientBoostingRegressor(
-            loss="absolute_error", max_iter=100, learning_rate=0.1, max_leaf_nodes=15, min_samples_leaf=30, random_state=0
+            loss="absolute_error", max_iter=80, learning_rate=0.12, max_leaf_nodes=15, min_samples_leaf=30, random_state=0
         )
         found[fold == number] = model.fit(features[train], target[train]).predict(features[fold == number])
     return found

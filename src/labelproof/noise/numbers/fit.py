@@ -54,7 +54,7 @@ def find_wrong(given: Floats, predicted: Floats, *, owner: IntArray | None = Non
     x : ndarray, shape (n, d), optional
         Features.
     """
-    rows = np.arange(len(given)) if owner is None else owner
+    rows = np.arange(len(given)) if owner is None else np.asarray(owner, np.int64)
     hoped = expected(given, predicted, x)
     numbers = Numbers.in_rows(given, hoped.centre, hoped.scale, rows)
     sample = numbers if len(given) <= MOST_FITTED else numbers.of(_sample(len(given)))
@@ -66,7 +66,9 @@ def find_wrong(given: Floats, predicted: Floats, *, owner: IntArray | None = Non
     scale = float(np.average(away, weights=1 - error + 1e-12))
     noise = NumberNoise.of(mixture, scale, corrected=hoped.corrected, in_order=hoped.in_order)
     readings = error.sum() + len(given) * np.array(readings_of(sample, mixture))
-    return NumbersFound(error, suggested, confidence, kind, hoped.centre, hoped.centre - reach, hoped.centre + reach, readings, noise)
+    return NumbersFound(
+        error, suggested, confidence, kind, hoped.centre, hoped.centre - reach, hoped.centre + reach, readings, noise
+    )
 
 
 def _sample(n: int) -> npt.NDArray[np.int64]:

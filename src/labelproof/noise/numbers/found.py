@@ -14,12 +14,16 @@ KNOWN_UNITS = (  # slope and intercept: Fahrenheit of Celsius, and the other way
     (1 / 1.8, -32 / 1.8),
     (1.0, 273.15),
     (1.0, -273.15),
-    *((one, 0.0) for size in (2.54, 0.45359237, 1.609344, 0.3048, 28.349523, 3.785412, 4.184, 60.0, 24.0, 3.6) for one in (size, 1 / size)),
+    *(
+        (one, 0.0)
+        for size in (2.54, 0.45359237, 1.609344, 0.3048, 28.349523, 3.785412, 4.184, 60.0, 24.0, 3.6)
+        for one in (size, 1 / size)
+    ),
 )
 MOST_UNITS = 3
 MOST_CANDIDATES = 200  # of each form
 MOST_WRONG = 1500  # wrong numbers among which a unit is sought
-COSTS = (7.0, 12.0, 18.0)  # nats that a known unit, another slope, or a line must explain
+COSTS = (7.0, 12.0, 30.0)  # nats that a known unit, another slope, or a line must explain
 LEAST_ITEMS = 4.0
 APART = 4.0  # scales of good numbers by which a unit moves half of all numbers at least
 DECADE = 0.03  # of log10 of a slope about a whole number, which is a factor
@@ -133,7 +137,7 @@ def candidates(wrong: Numbers, rng: np.random.Generator) -> tuple[Floats, Floats
     found, cost = np.concatenate(forms), np.repeat(COSTS, [len(form) for form in forms])
     with np.errstate(divide="ignore", invalid="ignore"):
         decades = np.log10(np.where(found[:, 0] > 0, found[:, 0], np.nan))
-    factor = (np.abs(decades - np.round(decades)) < DECADE) & (found[:, 1] == 0)
+        factor = (np.abs(decades - np.round(decades)) < DECADE) & (found[:, 1] == 0)
     kept = np.isfinite(found).all(axis=1) & ~factor & (np.abs(decades) < np.where(cost == COSTS[2], 1.0, 3.0))
     return found[kept], cost[kept]
 

@@ -38,7 +38,9 @@ class Hypothesis:
         if self.kind == "factor":
             return f"x {self.slope:g}"
         if self.kind == "unit":
-            return f"{self.slope:.4g} y" + (f" {'+' if self.intercept > 0 else '-'} {abs(self.intercept):.4g}" if self.intercept else "")
+            return f"{self.slope:.4g} y" + (
+                f" {'+' if self.intercept > 0 else '-'} {abs(self.intercept):.4g}" if self.intercept else ""
+            )
         return f"{self.intercept:g}" if self.kind == "sentinel" else self.kind
 
 
@@ -61,11 +63,13 @@ class Numbers(NamedTuple):
         for far in (-1, 1, -2, 2):
             place = np.clip(np.searchsorted(owner, owner + far), 0, len(owner) - 1)
             beside.append(np.where(owner[place] == owner + far, given[place], np.nan))
-        return cls(given, centre, scale, *beside, decimals_of(given))
+        before, after, before2, after2 = beside
+        return cls(given, centre, scale, before, after, before2, after2, decimals_of(given))
 
     def of(self, rows: npt.NDArray[np.int64]) -> Numbers:
         """Some of them."""
-        return Numbers(*(column[rows] for column in self[:7]), self.decimals)
+        given, centre, scale, before, after, before2, after2 = (column[rows] for column in self[:7])
+        return Numbers(given, centre, scale, before, after, before2, after2, self.decimals)
 
 
 def density(one: Hypothesis, numbers: Numbers, good: Density) -> Floats:
@@ -75,16 +79,16 @@ def density(one: Hypothesis, numbers: Numbers, good: Density) -> Floats:
         slope = -1.0 if one.kind == "sign" else one.slope
         true = (z - one.intercept) / slope
         smooth = good(true, centre, scale)
-        found = smooth / abs(slope)
+        found = np.where(true == z, 0.0, smooth / abs(slope))  # an error changes a number
         if one.kind == "factor" and slope > 1 and numbers.decimals is not None:
-            found = np.where(on_grid(true, numbers.decimals), (1 - OFF_GRID) * smooth, OFF_GRID * found)
+            found = np.where(on_grid(true, numbers.decimals) & (true != z), (1 - OFF_GRID) * smooth, OFF_GRID * found)
         return found
     if one.kind == "swapped digits":
         return _swapped(numbers, good)[0]
     exactly = numbers.scale * SMOOTH if numbers.decimals is None else 10.0**-numbers.decimals
     if one.kind == "sentinel":
-        return (z == one.intercept) / exactly
-    return 0.5 * ((z == numbers.before).astype(float) + (z == numbers.after)) / exactly
+        return np.asarray((z == one.intercept) / exactly)
+    return np.asarray(0.5 * ((z == numbers.before).astype(float) + (z == numbers.after)) / exactly)
 
 
 def undone(one: Hypothesis, numbers: Numbers, good: Density) -> Floats:

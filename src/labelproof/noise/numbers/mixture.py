@@ -13,10 +13,19 @@ from labelproof.noise.numbers.hypotheses import FACTORS, Hypothesis, Numbers, de
 
 Floats = npt.NDArray[np.float64]
 TAILS = (1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 7.0, 10.0, 15.0, 30.0, 100.0)  # degrees of freedom of good numbers
-WIDE_TAIL = 1.0
+APART = 0.8  # of numbers that are wrong in no way that has a name, the share that are not near the right one
+WIDE_STEP, LEAST_WEIGHT = 1.15, 1e-3
 STEPS = 60
 TOLERANCE = 1e-5
-PRIOR = {"factor": 0.2, "sign": 0.2, "unit": 0.2, "swapped digits": 0.5, "copied": 0.2, "sentinel": 0.2, "other": 1.0}  # numbers
+PRIOR = {
+    "factor": 0.2,
+    "sign": 0.2,
+    "unit": 0.2,
+    "swapped digits": 0.5,
+    "copied": 0.2,
+    "sentinel": 0.2,
+    "other": 1.0,
+}  # numbers
 LEAST_WIDE = 4.0  # scales of the good ones that the wide component has at least
 TINY = 1e-300
 
@@ -25,7 +34,7 @@ def t_density(values: Floats, centre: Floats | float, scale: Floats | float, tai
     """Student's t."""
     constant = gammaln((tail + 1) / 2) - gammaln(tail / 2) - 0.5 * np.log(tail * np.pi)
     away = (values - centre) / scale
-    return np.exp(constant - 0.5 * (tail + 1) * np.log1p(away * away / tail)) / scale
+    return np.asarray(np.exp(constant - 0.5 * (tail + 1) * np.log1p(away * away / tail)) / scale)
 
 
 @dataclass(frozen=True)
@@ -47,7 +56,7 @@ class Mixture:
         """Of each number if it is good, and under each hypothesis, shape (1 + h, n)."""
         rows = [self.good(numbers.given, numbers.centre, numbers.scale)]
         rows += [density(one, numbers, self.good) for one in self.hypotheses[:-1]]
-        rows.append(t_density(numbers.given, numbers.centre, np.maximum(self.wide, LEAST_WIDE * numbers.scale), WIDE_TAIL))
+        rows.append(wide_density(numbers.given - numbers.centre, np.maximum(self.wide, LEAST_WIDE * numbers.scale)))
         return np.stack(rows)
 
     def posterior(self, numbers: Numbers) -> Floats:
@@ -63,7 +72,9 @@ def first_hypotheses() -> tuple[Hypothesis, ...]:
     return (*ways, Hypothesis("other"))
 
 
-def fit_mixture(numbers: Numbers, hypotheses: Sequence[Hypothesis], *, tail: float | None = None, start: Mixture | None = None) -> Mixture:
+def fit_mixture(
+    numbers: Numbers, hypotheses: Sequence[Hypothesis], *, tail: float | None = None, start: Mixture | None = None
+) -> Mixture:
     """EM; the tail of good numbers is fitted where it is not given."""
     n, ways = len(numbers.given), tuple(hypotheses)
     prior = np.array([0.0, *(PRIOR[one.kind] for one in ways)])
@@ -93,9 +104,10 @@ def fit_mixture(numbers: Numbers, hypotheses: Sequence[Hypothesis], *, tail: flo
 
 def _good_shape(away: Floats, weight: Floats, now: Mixture, tail: float | None) -> tuple[float, float]:
     """One step of EM for the stretch; the tail by the best of its neighbours."""
+
     def stretched(shape: float, stretch: float) -> float:
         pull = (shape + 1) / (shape + (away / stretch) ** 2)
-        return max(float(np.sqrt((weight * pull * away**2).sum() / weight.sum())), 1e-6)
+        return max(float(np.sqrt((weight * pull * away**2).sum() / (weight.sum() + TINY))), 1e-6)
 
     if tail is not None:
         return tail, stretched(tail, now.stretch)
@@ -108,8 +120,20 @@ def _good_shape(away: Floats, weight: Floats, now: Mixture, tail: float | None) 
     return shape, stretch
 
 
+def wide_density(residual: Floats, scale: Floats | float) -> Floats:
+    """Density of the residuals of numbers that are wrong in no way that has a name.
+
+    The mean of Cauchy's and of one that is zero at the centre, ``2 r² / (π s (1 + r²)²)`` with ``r`` the residual over the scale s: most
+    of such numbers are not near the right one.
+    """
+    square = (residual / scale) ** 2
+    return np.asarray((APART * 2 * square / (1 + square) + 1 - APART) / (np.pi * scale * (1 + square)))
+
+
 def _wide_scale(residual: Floats, weight: Floats, scale: Floats, wide: float) -> float:
-    """One step of EM for the scale of wrong numbers."""
-    pull = (WIDE_TAIL + 1) / (WIDE_TAIL + (residual / wide) ** 2)
-    usual = float(np.median(scale))
-    return max(float(np.sqrt((weight @ (pull * residual**2) + wide**2) / (weight.sum() + 1))), LEAST_WIDE * usual)
+    """One step towards the scale that explains wrong numbers best."""
+    least = LEAST_WIDE * float(np.median(scale))
+    rows = np.flatnonzero(weight > LEAST_WEIGHT)
+    tried = [max(wide * step, least) for step in (1 / WIDE_STEP, 1.0, WIDE_STEP)]
+    found = [float(weight[rows] @ np.log(wide_density(residual[rows], one) + TINY)) for one in tried]
+    return tried[int(np.argmax(found))]

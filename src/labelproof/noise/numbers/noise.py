@@ -10,6 +10,7 @@ from labelproof.noise.numbers.hypotheses import Hypothesis
 from labelproof.noise.numbers.mixture import Mixture
 from labelproof.validation import Json
 
+
 @dataclass(frozen=True)
 class NumberNoise:
     """How numbers go wrong.
@@ -66,7 +67,14 @@ class NumberNoise:
     def to_json(self) -> Json:
         """What ``summary.json`` holds of it."""
         ways = [
-            {"kind": one.kind, "given": one.name, "slope": one.slope, "intercept": one.intercept, "most": one.most, "share": share}
+            {
+                "kind": one.kind,
+                "given": one.name,
+                "slope": one.slope,
+                "intercept": one.intercept,
+                "most": one.most,
+                "share": share,
+            }
             for one, share in zip(self.ways, self.shares, strict=True)
         ]
         return {

@@ -78,7 +78,9 @@ def numbers(
     check_rate(rate)
     unknown = [kind for kind in kinds if kind not in KINDS]
     if unknown or not len(kinds):
-        raise BadInput(f"kinds has {unknown[0]!r}. Give some of {', '.join(KINDS)}." if unknown else "kinds is empty. Give one.")
+        raise BadInput(
+            f"kinds has {unknown[0]!r}. Give some of {', '.join(KINDS)}." if unknown else "kinds is empty. Give one."
+        )
     rng, decimals = rng_from(random_state), decimals_of(clean)
     spread = float(np.nanstd(clean))
     given, told = clean.copy(), np.full(len(clean), "", dtype=object)
