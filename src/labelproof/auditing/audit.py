@@ -9,8 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from labelproof.auditing.blockwise import audit_into, beyond_memory
 from labelproof.auditing.doubts.base import say
 from labelproof.auditing.doubts.of_data import of_data, of_unlabelled
@@ -189,8 +187,10 @@ def audit(
         raise BadInput(
             "kind says what a column of a frame holds. Give the frame with label=, or lp.Numbers(values), lp.Tags(…)."
         )
-    if isinstance(labels, Dataset) and (ids is not None or classes is not None):
-        raise BadInput("ids and classes come from the Dataset. Leave them out.")
+    if isinstance(labels, Dataset | Labels) and classes is not None:
+        options, classes = _columns_named(labels, classes, options), None
+    if isinstance(labels, Dataset) and ids is not None:
+        raise BadInput("ids come from the Dataset. Leave them out.")
     how = CrossValidation(n_folds, n_repeats, n_jobs, random_state, map_folds)
     dataset = dataset_of(labels, pred_probs)
     model, encoded = None, None
@@ -210,7 +210,7 @@ def audit(
     labels = checked if judged.labels is None else judged.labels
     found = [doubt for doubt in judged.doubts if model is None or doubt.kind not in NOT_OF_OWN_MODELS]
     found += [] if dataset is None else of_data(dataset, probs_given=model is None)
-    found += of_unlabelled(checked.n, int((np.bincount(checked.owner, minlength=checked.n) > 0).sum()))
+    found += of_unlabelled(checked.n, checked.labelled)
     return Audit(
         labels=labels,
         findings=judged.findings,
@@ -260,8 +260,8 @@ def _checked(
         )
     if not isinstance(labels, Labels):
         return matched(labels, pred_probs, classes, missing)
-    if classes is not None or missing is not None:
-        raise BadInput(f"classes and missing are said when {type(labels).__name__} are made. Leave them out here.")
+    if missing is not None:
+        raise BadInput(f"missing is said when {type(labels).__name__} are made. Leave it out here.")
     return labels, pred_probs
 
 
@@ -289,6 +289,15 @@ def _blockwise(options: Json) -> Json:
         if name not in (*known, *OF_CROSS_VALIDATION) and value is not None and value is not False:
             raise BadInput(f"an audit of so many labels is written block by block, which takes no {name!r}. Leave it out.")
     return {name: value for name, value in options.items() if name in known}
+
+
+def _columns_named(labels: Dataset | Labels, classes: Sequence[Any], options: Json) -> Json:
+    """The options with ``classes``, if the auditor takes these for names of the columns of the predictions."""
+    own = labels.labels if isinstance(labels, Dataset) else labels
+    if "classes" not in inspect.signature(AUDITORS[own.kind].judge).parameters:
+        where = "come from the Dataset" if isinstance(labels, Dataset) else f"are said when {type(labels).__name__} are made"
+        raise BadInput(f"classes {where}. Leave them out here.")
+    return options | {"classes": classes}
 
 
 def _options(auditor: Auditor[Any], kind: str, options: Json, known: Known) -> Json:

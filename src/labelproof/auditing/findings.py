@@ -133,8 +133,8 @@ class Audit:
 
     @property
     def labelled(self) -> int:
-        """Number of items with a site."""
-        return int((np.bincount(self.labels.owner, minlength=self.n) > 0).sum())
+        """Number of items that have a label."""
+        return self.labels.labelled
 
     @property
     def sites(self) -> int:

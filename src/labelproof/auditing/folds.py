@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from labelproof.errors import BadInput, LabelproofWarning
+from labelproof.labels.classes import AS_NUMBERS, are_numbers
 from labelproof.validation import UNLABELLED, AnyArray, IntArray, RandomState, is_missing
 
 if TYPE_CHECKING:
@@ -98,6 +99,7 @@ def assign_folds(
         raise BadInput(
             f"class {classes[alone]!r} has one example (row {row}): no model can both learn it and be tested on it. "
             "Add examples, merge the class with another, or remove this label."
+            + (f" {AS_NUMBERS}" if are_numbers(classes) else "")
         )
     n_folds, own = min(n_folds, int(counts.max())), given[labelled]
     same = None if copies is None else copies[labelled]

@@ -17,14 +17,17 @@ class ModelUsed:
         Models, with what they learned from; the mean of their probabilities where there are several.
     encoder : str, optional
     accuracy : float
-        Share of the given labels that are the most probable class, out of sample.
+        Share of the given labels that are the most probable class, out of sample. Of numbers the share by which the mean absolute error is
+        below that of the median.
     loss : float
-        Mean negative log-likelihood of the given labels, out of sample, in nats.
+        Mean negative log-likelihood of the given labels, out of sample, in nats. Of numbers the mean absolute error.
     n_folds, n_repeats : int
     seconds : float
         Encoding and cross-validation.
     tried : list of dict
         ``name`` and ``loss`` of each candidate, on the folds on which it was compared.
+    judged : str
+        How good it is, in words, if that is not its accuracy.
     """
 
     name: str
@@ -35,12 +38,11 @@ class ModelUsed:
     n_repeats: int
     seconds: float
     tried: list[Json] = field(default_factory=list)
+    judged: str = ""
 
     @property
     def said(self) -> str:
         """For people, in one line."""
         repeats = "" if self.n_repeats == 1 else f", {self.n_repeats} times"
-        return (
-            f"Model: {self.name}. Out of sample ({self.n_folds} folds{repeats}) it agrees with {self.accuracy:.0%} of the given "
-            f"labels; {self.seconds:.0f} s."
-        )
+        judged = self.judged or f"it agrees with {self.accuracy:.0%} of the given labels"
+        return f"Model: {self.name}. Out of sample ({self.n_folds} folds{repeats}) {judged}; {self.seconds:.0f} s."

@@ -16,7 +16,6 @@ from labelproof.errors import BadInput
 
 if TYPE_CHECKING:
     from labelproof.auditing.findings import Audit
-    from labelproof.auditing.folds import CrossValidation
     from labelproof.data.dataset import Dataset
     from labelproof.data.readers.base import ReadOptions
     from labelproof.validation import Json
@@ -35,9 +34,14 @@ def audited(
     item: opt.Item = None,
     annotator: opt.Annotator = None,
     labels: opt.Labels = None,
+    kind: opt.Kind = None,
     pred_probs: Annotated[
         Path | None,
-        typer.Option(help="Ready-made out-of-sample probabilities (n, k): .npy, .parquet, or a folder of .parquet."),
+        typer.Option(
+            "--pred-probs",
+            "--predictions",
+            help="Ready-made predictions out of sample: class probabilities (n, k), or of numbers (n,): .npy, .parquet, or a folder of .parquet.",
+        ),
     ] = None,
     tags: Annotated[
         Path | None,
@@ -54,6 +58,7 @@ def audited(
     folds: Annotated[int, typer.Option(min=2, help="Folds of the cross-validation.")] = 5,
     repeats: Annotated[int, typer.Option(min=1, help="Cross-validations with other folds, whose results are averaged.")] = 1,
     group: opt.Group = None,
+    blocked: opt.Blocked = False,
     jobs: Annotated[int, typer.Option(help="Folds that are fitted at a time, in processes of their own; -1: one a core.")] = 1,
     ray: Annotated[str | None, typer.Option(help="Run on a Ray cluster: host:port of its head, or local.")] = None,
     layer: Annotated[str | None, typer.Option(help="Of cells: the layer of counts; X where left out.")] = None,
@@ -84,13 +89,14 @@ def audited(
         label=label, text=text, image=image, id=id_, embeddings=embeddings, ignore=ignore or (), keep=keep or (),
         missing=words(missing), encoding=encoding, layer=layer, unlabeled_category=unlabeled,
         images=images, sheet=sheet, query=query, group=group, item=item, annotator=annotator,
+        label_kind=kind,
     )  # fmt: skip
     names = None if classes is None else [name.strip() for name in classes.split(",")]
     if tags is not None:
         return _audit_tags(tags, pred_probs, features, names)
     if model is not None and data is not None:
         return _audit_cells(data, options, batch_key, seed)
-    how = CrossValidation(folds, repeats, jobs, seed)
+    how = {**vars(CrossValidation(folds, repeats, jobs, seed)), "blocked": blocked}
     return _audit(source_of(data, sql), options, labels, pred_probs, features, names, encoder, how, ray, neighbours, into)
 
 
@@ -130,7 +136,7 @@ def _audit(
     features: Path | None,
     classes: list[str] | None,
     encoder: str,
-    how: CrossValidation,
+    how: Json,
     ray: str | None,
     neighbours: bool | None,
     into: Path | None,
@@ -156,23 +162,30 @@ def _audit(
         assert labels is not None
         probs = _probs(pred_probs)
         named: Json = {"classes": _as_labels(classes), "missing": options.missing}
+        if options.label_kind not in (None, "classes"):
+            dataset = read_arrays(None, labels, kind=options.label_kind, **named)
+            return audit(dataset, probs, neighbours=neighbours)
         if into is not None and ".npz" not in labels.name and beyond_memory(labels, probs):
             found: Audit = audit_into(into, labels, probs, passes=None if ray is None else OnRay(), **named)
         else:
             found = (audit if ray is None else audit_on_ray)(from_file(labels, "labels"), probs, **named)
         return dataclasses.replace(found, source=ArraysReader.of_files(labels=labels, missing=options.missing).to_json())
     dataset = (
-        read_arrays(features, labels, classes=_as_labels(classes), missing=options.missing)
+        read_arrays(features, labels, classes=_as_labels(classes), missing=options.missing, kind=options.label_kind)
         if data is None
         else open_reader(data, options).read()
     )
     if pred_probs is None:
-        how = how if ray is None else dataclasses.replace(how, map_folds=ray_map)
-        return audit(dataset, encoder=encoder, neighbours=neighbours, **vars(how))
-    if encoder != "auto" or options.group is not None:
-        raise BadInput("--encoder and --group are of the model that is cross-validated. Leave them out beside --pred-probs.")
-    source = open_source(_probs(pred_probs))
-    return audit(dataset, source if classes is None else Ordered(source, _class_order(classes, dataset)), neighbours=neighbours)
+        how = how if ray is None else how | {"map_folds": ray_map}
+        return audit(dataset, encoder=encoder, neighbours=neighbours, **how)
+    if encoder != "auto" or options.group is not None or how["blocked"]:
+        raise BadInput(
+            "--encoder, --group and --blocked are of the model that is cross-validated. Leave them out beside --pred-probs."
+        )
+    predictions = _probs(pred_probs)
+    if classes is not None:
+        predictions = Ordered(open_source(predictions), _class_order(classes, dataset))
+    return audit(dataset, predictions, neighbours=neighbours)
 
 
 def _check_cells(data: Path | None, *, model: str | None, **named: str | None) -> None:
@@ -256,5 +269,7 @@ def _print_audit(found: Audit, folder: Path) -> None:
     unlabelled = found.n - found.labelled
     if unlabelled:
         out.print(f"{unlabelled:,} items have no label and were not audited.")
-    print_rows(tuple(part.columns), [list(row) for row in found.worst.head(8).select(part.columns.keys()).iter_rows()])
+    names = tuple(part.columns)
+    rows: list[list[object]] = [[part.cell(name, row[name]) for name in names] for row in found.worst.head(8).iter_rows(named=True)]
+    print_rows(names, rows)
     print_files(folder)

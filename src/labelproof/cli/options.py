@@ -43,8 +43,21 @@ Encoder = Annotated[
         "efficientnet-lite2."
     ),
 ]
+Kind = Annotated[
+    str | None,
+    typer.Option(
+        "--kind",
+        help="What the labels are, where the file leaves it open: classes (the default) or numbers, the targets of a regression.",
+    ),
+]
 Group = Annotated[
     str | None, typer.Option(help="Column, such as a document or a patient, whose rows of one value stay in one fold.")
+]
+Blocked = Annotated[
+    bool,
+    typer.Option(
+        "--blocked", help="Folds of rows that follow one another: for time series, whose neighbouring rows are alike."
+    ),
 ]
 Ignore = Annotated[list[str] | None, typer.Option(help="Column not to learn from; may be repeated.")]
 Keep = Annotated[list[str] | None, typer.Option(help="Column to learn from although it gives the label away; may be repeated.")]

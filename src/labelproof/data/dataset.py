@@ -17,7 +17,7 @@ from labelproof.errors import BadInput
 from labelproof.labels.base import Labels
 from labelproof.validation import UNLABELLED, AnyArray, Json
 
-Kind = Literal["table", "text", "images", "arrays", "cells"]
+Kind = Literal["table", "text", "images", "arrays", "cells", "sentences"]
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Dataset:
         Stable names of the items, from the file.
     show_item : callable
         Row number to `Shown`.
-    kind : {"table", "text", "images", "arrays", "cells"}
+    kind : {"table", "text", "images", "arrays", "cells", "sentences"}
         Chooses the default model.
     skipped : list of (id, reason)
         Items that could not be read.

@@ -26,6 +26,8 @@ class Edits:
         New values that stand in no row of the file; ``None`` empties the cell.
     added : mapping of str to sequence of str or None
         Columns of text to add at the end, one entry a row of the file.
+    numbers : bool
+        Whether what is in ``names`` are numbers, where a file tells these from text.
     """
 
     column: str
@@ -33,6 +35,7 @@ class Edits:
     sources: IntArray
     names: Mapping[int, str | None] = field(default_factory=dict)
     added: Mapping[str, Sequence[str | None]] = field(default_factory=dict)
+    numbers: bool = False
 
     @property
     def nothing(self) -> bool:

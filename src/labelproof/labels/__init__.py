@@ -16,5 +16,6 @@ KINDS: Registry[type[Labels]] = Registry(
         "numbers": "labelproof.labels.numbers:Numbers",
         "tags": "labelproof.labels.tags:Tags",
         "votes": "labelproof.labels.votes:Votes",
+        "spans": "labelproof.labels.spans:Spans",
     },
 )

@@ -81,6 +81,11 @@ class Labels(ABC):
     __hash__ = None  # type: ignore[assignment]  # arrays have none
 
     @property
+    def labelled(self) -> int:
+        """Number of items that have a label: those with a site."""
+        return int((np.bincount(self.owner, minlength=self.n) > 0).sum())
+
+    @property
     def described(self) -> str:
         """How many of what, for a person."""
         return f"{len(self.values):,} labels in {len(self.classes)} {self.kind}"

@@ -12,6 +12,9 @@ from labelproof.errors import BadInput
 from labelproof.labels.base import Labels, Probabilities
 from labelproof.validation import UNLABELLED, AnyArray, IntArray, Json, check_labels
 
+MANY_NUMBERS = 20  # different ones, from which on they are rather a quantity
+AS_NUMBERS = 'If they are a quantity, audit them as such: --kind numbers (kind="numbers", lp.Numbers).'
+
 
 class Classes(Labels):
     """One class for each item, or none: an item without a label has no site.
@@ -105,3 +108,19 @@ def class_codes(labels: pl.Series, classes: Sequence[object]) -> pl.Series:
     if labels.dtype == pl.Boolean:
         names = names.str.to_titlecase()  # as Python writes it
     return names.cast(pl.Enum([str(name) for name in classes])).to_physical().cast(pl.Int32)
+
+
+def are_numbers(classes: Sequence[object]) -> bool:
+    """Whether names of classes are rather a quantity: many numbers, with decimals or with gaps between them.
+
+    >>> are_numbers(range(100)), are_numbers([*range(30), 40]), are_numbers([f"{i}.5" for i in range(30)]), are_numbers(["a"] * 30)
+    (False, True, True, False)
+    """
+    if len(classes) <= MANY_NUMBERS:
+        return False
+    try:
+        values = np.array([float(name) for name in classes])  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return False
+    whole = bool(np.isfinite(values).all() and (values == np.floor(values)).all())
+    return not whole or values.max() - values.min() + 1 > len(classes)

@@ -242,7 +242,7 @@ def _whole_numbers(array: AnyArray, name: str) -> tuple[AnyArray, BoolArray]:
         _check_repeats(sorted_classes(array[~missing]), int((~missing).sum()), name)
         raise BadInput(
             f"{name} row {bad[0]} is {array[bad[0]]}: a class must be a whole number or a name. "
-            "Round the labels, or convert them to strings if these really are class names."
+            'If they are a quantity, audit them as such: --kind numbers (kind="numbers", lp.Numbers). Else round them, or convert them to strings if these really are class names.'
         )
     return whole.astype(np.int64), missing
 

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import polars as pl
 
-from labelproof.auditing.doubts.base import Doubt
+from labelproof.auditing.doubts.base import Doubt, some
 from labelproof.auditing.duplicates import MOST_COPIES, content_keys
 from labelproof.data.dataset import Dataset
 from labelproof.data.leaks import Leak
+from labelproof.labels.classes import AS_NUMBERS, are_numbers
 from labelproof.validation import UNLABELLED
 
 UNLABELLED_SHARE = "most items have no label"
 EMPTY = "most items are empty"
 FEW_ITEMS = "few different items"
 CONTRADICTION = "copies with different labels"
+NUMBERS = "numbers audited as classes"
 ACROSS_FOLDS = "copies may be on both sides of a fold"
 
 FEWEST = 20  # items
@@ -37,7 +39,18 @@ def of_data(dataset: Dataset, *, probs_given: bool) -> list[Doubt]:
     found = of_leaks(dataset.leaks)
     if len(dataset) >= FEWEST and not dataset.labels.many_sites:
         found += list(of_emptiness(dataset)) or list(of_copies(dataset, probs_given=probs_given))
+        found += of_numbers(dataset.classes)
     return found
+
+
+def of_numbers(classes: Sequence[object]) -> Iterator[Doubt]:
+    """So many classes that are numbers: rather a quantity than names."""
+    if are_numbers(classes):
+        text = (
+            f"The labels are {len(classes):,} different numbers, {some(classes, 6)}, audited as names of classes, of which none is nearer to one than "
+            f"to another. {AS_NUMBERS}"
+        )
+        yield Doubt(NUMBERS, text, {"classes": len(classes)})
 
 
 def of_unlabelled(n: int, labelled: int) -> Iterator[Doubt]:
@@ -92,7 +105,11 @@ def of_copies(dataset: Dataset, *, probs_given: bool) -> Iterator[Doubt]:
     Rows of a table with few columns may well be equal without being copies, so these are let be; and what is there more than 20 times is
     a value that recurs.
     """
-    if dataset.kind == "table" or (getattr(dataset.x, "ndim", 1) == 2 and dataset.x.shape[1] < FEWEST_COLUMNS):
+    if (
+        not dataset.classes
+        or dataset.kind == "table"
+        or (getattr(dataset.x, "ndim", 1) == 2 and dataset.x.shape[1] < FEWEST_COLUMNS)
+    ):
         return
     labelled = np.flatnonzero(dataset.given != UNLABELLED)
     keys, given = content_keys(dataset.x, dataset.kind), dataset.given[labelled]

@@ -18,5 +18,6 @@ AUDITORS: Registry[Auditor[Any]] = Registry(
         "numbers": "labelproof.auditing.kinds.numbers:AUDITOR",
         "tags": "labelproof.auditing.kinds.tags:AUDITOR",
         "votes": "labelproof.auditing.kinds.votes:AUDITOR",
+        "spans": "labelproof.auditing.kinds.spans:AUDITOR",
     },
 )

@@ -31,19 +31,24 @@ class NumberColumn(LabelColumn):
         Numbers that mean none.
     comma : bool
         Whether the column has decimal commas.
+    whole : bool
+        Whether the column can hold whole numbers alone.
     """
 
     kind = "numbers"
     labels: Numbers
 
-    def __init__(self, values: AnyArray, missing: Sequence[object] | None = None, *, comma: bool = False) -> None:
-        self.labels = Numbers(values, missing=missing)
+    def __init__(
+        self, values: AnyArray, missing: Sequence[object] | None = None, *, comma: bool = False, whole: bool = False
+    ) -> None:
+        self.labels, self.whole = Numbers(values, missing=missing), whole
         self.mark = DECIMAL_COMMA if comma else POINT
 
     @classmethod
     def of_series(cls, column: pl.Series, name: str, missing: Sequence[object] | None, *, as_text: bool = False) -> Self:
         if column.dtype.is_numeric():
-            return cls(column.cast(pl.Float64).fill_null(np.nan).to_numpy(), _numbers_of(missing))
+            values = column.cast(pl.Float64).fill_null(np.nan).to_numpy()
+            return cls(values, _numbers_of(missing), whole=column.dtype.is_integer())
         if column.dtype != pl.String:
             raise BadInput(f"{name} holds {column.dtype}, not numbers. Name a column of numbers, or leave out --kind numbers.")
         words = {word.lower() for word in MISSING_WORDS} | {"", *(str(word).lower() for word in missing or ())}
@@ -99,8 +104,15 @@ class NumberColumn(LabelColumn):
     def edits(self, name: str, new: Mapping[int, str | None], added: Mapping[str, Sequence[str | None]]) -> Edits:
         """Numbers with the column's decimal mark."""
         rows = sorted(new)
+        part = next(
+            (row for row in rows if self.whole and new[row] is not None and not str(new[row]).lstrip("-").isdigit()), None
+        )
+        if part is not None:
+            raise BadInput(
+                f"row {part} is {new[part]} now, and the column {name!r} holds whole numbers alone. Decide for a whole number."
+            )
         names = {row: None if (text := new[row]) is None else text.replace(POINT, self.mark) for row in rows}
-        return Edits(name, np.array(rows, np.int64), np.full(len(rows), -1), names, added)
+        return Edits(name, np.array(rows, np.int64), np.full(len(rows), -1), names, added, numbers=True)
 
     def changed_array(self, array: AnyArray, new: Mapping[int, str | None]) -> AnyArray:
         """Numbers of the array's type."""

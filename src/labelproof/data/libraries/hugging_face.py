@@ -45,7 +45,7 @@ class HuggingFaceTable(Table):
         frame = pl.from_arrow(self._arrow.select_columns(wanted)[:])
         assert isinstance(frame, pl.DataFrame)
         return frame.with_columns(
-            _named(frame[name], features[name].names) for name in wanted if type(features[name]).__name__ == "ClassLabel"
+            _named(frame[name], found.names) for name in wanted if (found := _class_label(features[name])) is not None
         )
 
     def cell(self, name: str, row: int) -> object:
@@ -59,6 +59,15 @@ class HuggingFaceTable(Table):
         return whole
 
 
+def _class_label(feature: Any) -> Any:
+    """The names of the classes of a column, or of the lists that it holds."""
+    while hasattr(feature, "feature") and not hasattr(feature, "names"):
+        feature = feature.feature
+    return feature if type(feature).__name__ == "ClassLabel" else None
+
+
 def _named(codes: pl.Series, names: Sequence[str]) -> pl.Series:
+    if isinstance(codes.dtype, pl.List):
+        return pl.Series(codes.name, [None if own is None else [names[code] for code in own] for own in codes.to_list()])
     known = codes.is_between(0, len(names) - 1)
     return pl.Series(codes.name, names, dtype=pl.String).gather(codes.set(~known.fill_null(False), None))

@@ -27,6 +27,7 @@ READERS: Registry[type[Reader]] = Registry(
         "arrays": "labelproof.data.readers.arrays:ArraysReader",
         "tag arrays": "labelproof.data.readers.tag_arrays:TagArraysReader",
         "votes": "labelproof.data.readers.votes:VotesReader",
+        "spans": "labelproof.data.readers.spans:SpansReader",
     },
 )
 
@@ -40,13 +41,15 @@ def open_reader(path: str | os.PathLike[str], options: ReadOptions) -> Reader:
         If a needed option is missing, or an option is of another reader.
     """
     source = os.fspath(path)
-    form = form_of(source)
+    readers = [READERS[name] for name in reversed(list(READERS))]
+    own = next((reader for reader in readers if reader.reads_itself and reader.fits(Path(source), options)), None)
+    form = None if own is not None else form_of(source)
     _check_part(form, options)
     if form is not None:
         source = form.known_as(source)
         options = form.completed(source, options)
     place = Path(source)
-    found = next((READERS[name] for name in reversed(list(READERS)) if READERS[name].fits(place, options)), READERS["table"])
+    found = own or next((reader for reader in readers if reader.fits(place, options)), READERS["table"])
     known = {part.name for part in fields(found)}
     if (options.ignore or options.keep) and "ignore" not in known:
         raise BadInput("--ignore and --keep name columns of a table to learn from or not. Leave them out here.")

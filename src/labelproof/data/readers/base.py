@@ -13,6 +13,8 @@ import numpy.typing as npt
 import polars as pl
 
 from labelproof.data.dataset import Dataset, Shown
+from labelproof.data.libraries.asked import NAME, Asked
+from labelproof.data.libraries.base import Table
 from labelproof.data.projection import Projection
 from labelproof.data.raw_table import Path_
 from labelproof.errors import BadInput
@@ -69,7 +71,7 @@ class Items(NamedTuple):
 
     Attributes
     ----------
-    kind : {"table", "text", "images", "arrays", "cells"}
+    kind : {"table", "text", "images", "arrays", "cells", "sentences"}
     n : int
         Number of items, as the audit numbered them.
     show : callable
@@ -126,10 +128,13 @@ class Reader(ABC):
         The name under which the reader is registered in `labelproof.data.readers.READERS`.
     label_kinds : tuple of str
         The kinds of label that it reads.
+    reads_itself : bool
+        Whether it reads files in forms of its own, which are no tables.
     """
 
     kind: ClassVar[str]
     label_kinds: ClassVar[tuple[str, ...]] = ("classes",)
+    reads_itself: ClassVar[bool] = False
 
     @classmethod
     def fits(cls, path: Path, options: ReadOptions) -> bool:
@@ -146,6 +151,16 @@ class Reader(ABC):
             If an option is missing.
         """
         raise NotImplementedError
+
+    @classmethod
+    def of_frame(cls, table: Table, asked: Asked) -> Dataset:
+        """The items of a frame in memory, for readers with ``reads_itself``.
+
+        Raises
+        ------
+        BadInput
+        """
+        raise BadInput(f"{cls.kind} are not read from {NAME}.")
 
     @abstractmethod
     def read(self) -> Dataset:

@@ -11,11 +11,14 @@ import numpy as np
 import polars as pl
 
 from labelproof.data.dataset import Dataset
+from labelproof.data.label_columns import LABEL_COLUMNS
 from labelproof.data.libraries import held
 from labelproof.data.libraries.asked import NAME, Asked
 from labelproof.data.libraries.base import Table, Whole, repeated
 from labelproof.data.picture_files import PictureFiles
 from labelproof.data.raw_table import RawTable, label_values
+from labelproof.data.readers import READERS
+from labelproof.data.readers.base import Reader
 from labelproof.data.readers.pictures import PictureReader
 from labelproof.data.readers.table import ColumnReader, TableReader, show_row
 from labelproof.data.readers.text import TextReader
@@ -118,8 +121,8 @@ def read_frame(
         Whether something to learn from is needed; not where probabilities are ready-made.
     group : str, optional
         A column, such as a document or a patient: rows with one value of it are in one fold of a cross-validation.
-    kind : {"classes", "numbers"}, optional
-        What the column of labels holds; classes where left out.
+    kind : {"classes", "numbers", "spans"}, optional
+        What the column of labels holds; classes where left out. Of spans ``label`` holds lists of tags and ``text`` lists of tokens.
 
     Returns
     -------
@@ -160,6 +163,8 @@ def read_columns(table: Table, asked: Asked) -> Dataset:
     twice = repeated(table.columns)
     if twice is not None:
         raise BadInput(f"{NAME} has two columns named {twice!r}. Rename one.")
+    if asked.label_kind is not None and asked.label_kind not in LABEL_COLUMNS:
+        return _of_kind(asked.label_kind).of_frame(table, asked)
     if asked.label is None:
         raise BadInput(f"label is missing: which column of {NAME} holds the labels? It has: {', '.join(table.columns[:30])}.")
     if len(table) == 0:
@@ -184,6 +189,17 @@ def read_columns(table: Table, asked: Asked) -> Dataset:
     labels = reader.labels(reader.raw(quiet=True)).labels
     shown = frame.drop(str(asked.label))
     return Dataset(np.empty((len(names), 0)), labels, names, lambda i: show_row(shown, i), "arrays")
+
+
+def _of_kind(kind: str) -> type[Reader]:
+    """The reader of labels that are more than one value an item."""
+    readers = (READERS[name] for name in READERS if READERS[name].reads_itself)
+    found = next((reader for reader in readers if kind in reader.label_kinds), None)
+    if found is None:
+        raise BadInput(
+            f"kind is {kind!r}, which {NAME} does not hold. Give {', '.join(LABEL_COLUMNS)} or spans, or the labels themselves."
+        )
+    return found
 
 
 def _texts(table: Table, names: AnyArray, asked: Asked) -> Dataset:

@@ -101,7 +101,7 @@ class CocoRows(JsonRows):
                 yield spans[first - 1][1] if first else spans[0][0], spans[-1][1]
             first = end + 1
 
-    def _words(self, raw: RawTable, column: str, name: str | None) -> str:
+    def _words(self, raw: RawTable, column: str, name: str | None, number: bool) -> str:
         return json.dumps(next(key for key, own in self.categories.items() if own == name))
 
 

@@ -186,14 +186,15 @@ class JsonRows:
             if other >= 0 and other not in known:
                 place = self.span(column, other)
                 known[other] = "null" if place is None else source.text[slice(*place)]
-            words = known[other] if other >= 0 else self._words(raw, column, change.names[row])
+            words = known[other] if other >= 0 else self._words(raw, column, change.names[row], change.numbers)
             span, words = self._put(column, row, words)
             changes[span] = words
         return changes
 
-    def _words(self, raw: RawTable, column: str, name: str | None) -> str:
+    def _words(self, raw: RawTable, column: str, name: str | None, number: bool) -> str:
         """A new value as the column would hold it."""
-        plain = raw.frame.schema[column].is_integer() and name is not None and name.lstrip("-").isdigit()
+        plain = number and raw.frame.schema[column].is_numeric() and name is not None
+        plain = plain or (raw.frame.schema[column].is_integer() and name is not None and name.lstrip("-").isdigit())
         words = str(name) if plain else json.dumps(name, ensure_ascii=False)
         return words if column not in self.listed else "[]" if name is None else f"[{words}]"
 

@@ -64,7 +64,7 @@ class Ods(Workbook):
         new: dict[int, bytes] = {}
         for i, source in zip(change.rows.tolist(), change.sources.tolist(), strict=True):
             cell = place_for(cells, i, raw)
-            new[top + 1 + i] = _written(data, cell, cells[source] if source >= 0 else None, change.names.get(i))
+            new[top + 1 + i] = _written(data, cell, cells[source] if source >= 0 else None, change.names.get(i), change.numbers)
         return {CONTENT: spliced(data, _changed(data, rows, new, column))}
 
 
@@ -134,13 +134,16 @@ def _attributes(data: bytes, start: int, inside: int, without: tuple[str, ...] =
     return [data[a.start() : a.end()] for a in ATTRIBUTE.finditer(data, start, inside) if a[1].decode() not in without]
 
 
-def _written(data: bytes, cell: Cell, source: Cell | None, name: str | None) -> bytes:
-    """A cell in its own format with what another holds, with a name, or empty; once."""
+def _written(data: bytes, cell: Cell, source: Cell | None, name: str | None, number: bool) -> bytes:
+    """A cell in its own format with what another holds, with a name or a number, or empty; once."""
     own = [part for part in _attributes(data, cell.start, cell.inside) if part.split(b"=")[0].strip().decode() in OWN]
     inner = b""
     if source is not None:
         own += _attributes(data, source.start, source.inside, (COLUMNS, "table:formula", *OWN))
         inner = data[source.inside : source.close]
+    elif name is not None and number:
+        own += [b'office:value-type="float"', b'office:value="' + escaped(name) + b'"']
+        inner = b"<text:p>" + escaped(name) + b"</text:p>"
     elif name is not None:
         own.append(b'office:value-type="string"')
         inner = b"".join(b"<text:p>" + escaped(line) + b"</text:p>" for line in name.split("\n"))

@@ -31,8 +31,9 @@ class Prodigy(ExportForm):
             return Export(fields, {"choice": [_choice(row, i, path) for i, row in enumerate(rows)]}, listed=True)
         labels = {str(row["label"]) for row in rows if row.get("label") is not None}
         if not labels:
-            what = "spans" if any(row.get("spans") for row in rows) else "neither labels nor options"
-            raise BadInput(f"{str(path)!r} is of Prodigy, with {what}. Choices and labels, one an item, are read.")
+            raise BadInput(
+                f"{str(path)!r} is of Prodigy, with neither labels nor options. Choices and labels, one an item, are read; spans with --kind spans."
+            )
         if len(labels) == 1:
             return Export(fields, {"answer": [_value(row.get("answer"), ("answer",), row) for row in rows]})
         accepted = [_value(row.get("label") if row.get("answer") == "accept" else None, ("label",), row) for row in rows]

@@ -37,7 +37,9 @@ class Xlsx(Workbook):
         changes: Changes = {}
         for row, source in zip(change.rows.tolist(), change.sources.tolist(), strict=True):
             cell = place_for(cells, row, raw)
-            changes[cell.start, cell.end] = _written(data, cell, cells[source] if source >= 0 else None, change.names.get(row))
+            changes[cell.start, cell.end] = _written(
+                data, cell, cells[source] if source >= 0 else None, change.names.get(row), change.numbers
+            )
         for number, (label, values) in enumerate(change.added.items(), start=1):
             _add(changes, bounds, bounds.right + number, bounds.top, [label, *values])
         new = {name: spliced(data, changes)}
@@ -116,8 +118,8 @@ def _letters(number: int) -> str:
     return letters
 
 
-def _written(data: bytes, cell: Cell, source: Cell | None, name: str | None) -> bytes:
-    """A cell in its own format with what another holds, with a name, or empty."""
+def _written(data: bytes, cell: Cell, source: Cell | None, name: str | None, number: bool) -> bytes:
+    """A cell in its own format with what another holds, with a name or a number, or empty."""
     own = [data[a.start() : a.end()] for a in ATTRIBUTE.finditer(data, cell.start, cell.inside) if a[1] != b"t"]
     inner = b""
     if source is not None:
@@ -127,6 +129,8 @@ def _written(data: bytes, cell: Cell, source: Cell | None, name: str | None) -> 
         else:
             inner = data[source.inside : source.close]
         own += [f't="{kind}"'.encode()] if kind else []
+    elif name is not None and number:
+        inner = b"<v>" + escaped(name) + b"</v>"
     elif name is not None:
         own.append(b't="inlineStr"')
         inner = b'<is><t xml:space="preserve">' + escaped(name) + b"</t></is>"

@@ -12,6 +12,9 @@ from labelproof.noise.simulate.classes import open_set as open_set
 from labelproof.noise.simulate.classes import pair as pair
 from labelproof.noise.simulate.classes import symmetric as symmetric
 from labelproof.noise.simulate.numbers import numbers as numbers
+from labelproof.noise.simulate.spans import NoisySpans as NoisySpans
+from labelproof.noise.simulate.spans import SpanError as SpanError
+from labelproof.noise.simulate.spans import spans as spans
 from labelproof.noise.simulate.tags import caption_replacement as caption_replacement
 from labelproof.noise.simulate.tags import incorrect_tags as incorrect_tags
 from labelproof.noise.simulate.tags import missing_tags as missing_tags

@@ -48,12 +48,13 @@ def write_label_studio(session: ReviewSession, folder: str | os.PathLike[str], o
 def _task(session: ReviewSession, describer: Describer, rank: int) -> Json:
     candidates = session.candidates
     item = describer.item(rank)
-    found, score = candidates.part.results(rank)
+    text = describer.text(rank) or f"item {item['id']}"
+    found, score = candidates.part.results(rank, text)
     data = {
         "labelproof_id": item["id"],
         "labelproof_audit": candidates.fingerprint,
         "given": f"given label: {candidates.part.given(rank)}; probability that it is wrong: {item['error_probability']:.1%}",
-        "text": describer.text(rank) or f"item {item['id']}",
+        "text": text,
     }
     image = describer.picture(rank) if item.get("picture") else b""
     if image:
@@ -109,13 +110,14 @@ def read_label_studio(session: ReviewSession, path: str | os.PathLike[str]) -> I
             raise BadInput(f"{where} belongs to another audit, or its labels have changed since. Import it into its own.")
         if item not in ranks:
             raise BadInput(f"{where}: the audit has no item {item!r}.")
-        found = [_decision(session, ranks[item], annotation, where) for annotation in task.get("annotations") or []]
+        text = str(task["data"].get("text", ""))
+        found = [_decision(session, ranks[item], annotation, text, where) for annotation in task.get("annotations") or []]
         decisions += [decision for decision in found if decision is not None]
         empty += not any(found)
     return record_imported(session, decisions, empty)
 
 
-def _decision(session: ReviewSession, rank: int, annotation: Any, where: str) -> Decision | None:
+def _decision(session: ReviewSession, rank: int, annotation: Any, text: str, where: str) -> Decision | None:
     if not isinstance(annotation, dict):
         raise BadInput(f"{where} has an annotation that is none.")
     answers: dict[str, list[Json]] = {}
@@ -132,7 +134,7 @@ def _decision(session: ReviewSession, rank: int, annotation: Any, where: str) ->
         action = "none" if NONE in doubt else "unsure"
     else:
         try:
-            label = session.candidates.part.answered(answers.get(LABEL, []), rank)
+            label = session.candidates.part.answered(answers.get(LABEL, []), rank, text)
         except BadInput as error:
             raise BadInput(f"{where}: {error}") from error
         if label is None:

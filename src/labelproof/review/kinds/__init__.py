@@ -13,6 +13,8 @@ REVIEWS: Registry[type[ReviewPart]] = Registry(
     "kind of label that is reviewed",
     {
         "classes": "labelproof.review.kinds.classes:ReviewOfClasses",
+        "numbers": "labelproof.review.kinds.numbers:ReviewOfNumbers",
+        "spans": "labelproof.review.kinds.spans:ReviewOfSpans",
         "tags": "labelproof.review.kinds.tags:ReviewOfTags",
         "votes": "labelproof.review.kinds.votes:ReviewOfVotes",
     },

@@ -143,12 +143,12 @@ class ReviewPart(ABC):
         names = "\n".join(f"    <Choice value={quoteattr(label)}/>" for label in self.candidates.classes)
         return f'  <Choices name="{name}" toName="{item}" choice="{choice}" showInLine="true">\n{names}\n  </Choices>'
 
-    def results(self, rank: int) -> tuple[list[Json], float]:
-        """The suggestion as Label Studio has it, ``type`` and ``value`` of each result, and how sure it is."""
+    def results(self, rank: int, text: str) -> tuple[list[Json], float]:
+        """The suggestion as Label Studio has it, ``type`` and ``value`` of each result, and how sure it is; ``text`` is shown there."""
         choices, score = self.preselected(rank)
         return [{"type": "choices", "value": {"choices": choices}}], score
 
-    def answered(self, values: list[Json], rank: int) -> object | None:
+    def answered(self, values: list[Json], rank: int, text: str) -> object | None:
         """The label that the values of Label Studio's results mean; ``None`` for no answer.
 
         Raises

@@ -4,6 +4,12 @@
 const kind = {
   keys: new Map(), // key to class name, where all classes have one
 
+  help: [
+    ["1 to 9", "the class with that number"],
+    ["/", "type the name of a class"],
+    ["N", "none of these classes"],
+  ],
+
   begin() {
     const names = start.classes;
     if (names.every((name) => /^[0-9]$/.test(name))) this.keys = new Map(names.map((name) => [name, name]));

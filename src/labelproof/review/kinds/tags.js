@@ -2,6 +2,8 @@
 "use strict";
 
 const kind = {
+  help: [["1 to 9", "tick or untick the tag with that number"]],
+
   begin() {},
 
   given: (item) => item.tags.filter((tag) => tag.given).map((tag) => tag.name),

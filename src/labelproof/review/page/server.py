@@ -27,6 +27,8 @@ FIGURES = ("reviewed", "wrong", "from_reviews", "errors_left", "left_below", "ad
 
 Uid = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{8,64}$")]
 Text = Annotated[str, StringConstraints(max_length=10_000)]
+SpanOfTokens = Annotated[list[Annotated[int, Field(ge=0, le=1_000_000)] | Text], Field(min_length=3, max_length=3)]
+MOST_SPANS = 10_000  # of a sentence
 
 
 class Stale(HTTPException):
@@ -59,7 +61,7 @@ class DecisionBody(_Body):
     audit: Annotated[str, StringConstraints(max_length=64)]  # fingerprint of the labels that the reviewer saw
     item: Text  # id
     action: Literal["keep", "relabel", "none", "unsure", "skip"]
-    label: Text | list[Text] | None = None
+    label: Text | list[Text] | Annotated[list[SpanOfTokens], Field(max_length=MOST_SPANS)] | None = None
     seconds: float | None = Field(default=None, ge=0, le=86_400, allow_inf_nan=False)
 
 

@@ -1,5 +1,5 @@
 // The review page. Everything that comes from the data goes into the document as text, never as markup.
-// What differs from one kind of label to another is `kind`, which stands before this in the same script: begin, given, ask, words, number.
+// What differs from one kind of label to another is `kind`, which stands before this in the same script: begin, given, ask, words, number, and where it has them shown, pressed, help.
 "use strict";
 
 const AHEAD = 5; // items fetched before they are needed
@@ -320,7 +320,7 @@ async function undo() {
 function show(item, before = "") {
   shownAt = performance.now();
   $("item-id").textContent = item.id;
-  $("shown").replaceChildren(shownOf(item));
+  $("shown").replaceChildren(kind.shown ? kind.shown(item) : shownOf(item));
   $("search").value = "";
   showMatches([]);
   document.querySelector(".decide").hidden = false;
@@ -583,6 +583,10 @@ function pressed(event) {
   if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
   const inText = event.target instanceof HTMLInputElement && event.target.type !== "checkbox";
   if (inText) return;
+  if (current && kind.pressed?.(event)) {
+    event.preventDefault();
+    return;
+  }
   const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
   const onButton = event.target instanceof HTMLButtonElement || event.target.tagName === "SUMMARY";
   if (key === "Enter" && onButton) return; // the button's own
@@ -631,6 +635,7 @@ async function begin() {
     return;
   }
   kind.begin();
+  for (const [keys, words] of kind.help ?? []) $("keys").append(element("dt", {}, element("kbd", { textContent: keys })), element("dd", { textContent: words }));
   $("other").hidden = !start.choose;
   $("none").hidden = !start.none;
   $("class-rates").hidden = !start.by_class;
