@@ -160,10 +160,11 @@ def rows_of(frame: pl.DataFrame) -> Iterator[dict[str, Any]]:
 
 def measured(measure: Callable[..., Any], frame: pl.DataFrame, rate: float, name: str, seeds: range) -> dict[str, float]:
     """Means over targets and seeds."""
-    cells = []
-    for seed in seeds:
-        for target in TARGETS:
-            cells.append(kept(f"{name} {target} {rate} {seed}", partial(measure, frame, target, rate, seed)))
+    cells = [
+        kept(f"{name} {target} {rate} {seed}", partial(measure, frame, target, rate, seed))
+        for seed in seeds
+        for target in TARGETS
+    ]
     return mean(cells)
 
 

@@ -10,7 +10,6 @@ import pytest
 import labelproof as lp
 from labelproof.auditing.kinds import AUDITORS
 from labelproof.labels import KINDS
-from labelproof.labels.numbers import Numbers
 
 N, K = 40, 3
 RNG = np.random.default_rng(0)
@@ -19,15 +18,15 @@ PROBS = 0.7 * np.eye(K)[TRUE] + 0.1
 SAID = np.where(RNG.random((N, 4)) < 0.8, TRUE[:, None], RNG.integers(0, K, (N, 4))).astype(object)
 SAID[RNG.random((N, 4)) < 0.3] = None
 SAID[7] = None
+SIZES = RNG.integers(10, 90, N).astype(float)
 WORDS = [[] if i == 7 else ["a", "b", "c"] for i in range(N)]
 WRITTEN = [["B-0", "I-0", "B-1"][: len(words)] if i % 2 else ["O", "B-2", "O"] for i, words in enumerate(WORDS)]
 WRITTEN_PROBS = [0.8 * (np.array(one, object).reshape(-1, 1) == ["B-0", "B-1", "B-2", "I-0", "O"]) + 0.04 for one in WRITTEN]
-SIZES = RNG.integers(10, 90, N).astype(float)
 
 MADE = {
     "classes": (lambda: lp.Classes(np.where(np.arange(N) == 7, None, TRUE.astype(object)), classes=range(K)), PROBS, "1", "4"),
     "tags": (lambda: lp.Tags((RNG.random((N, K)) < 0.5).astype(int), names=["a", "b", "c"]), PROBS, ["c", "a"], ["d"]),
-    "numbers": (lambda: Numbers(np.where(np.arange(N) == 7, np.nan, SIZES + 0.5)), SIZES, 12.0, "a dozen"),
+    "numbers": (lambda: lp.Numbers(np.where(np.arange(N) == 7, np.nan, SIZES + 0.5)), SIZES, 12.0, "a dozen"),
     "votes": (lambda: lp.Votes(SAID, classes=range(K)), PROBS, "1", "4"),
     "spans": (lambda: lp.Spans(WORDS, WRITTEN), WRITTEN_PROBS, [[1, 2, "1"], [0, 1, "0"]], [[0, 1, "4"]]),
 }

@@ -210,6 +210,7 @@ def test_how_numbers_are_written():
     assert decimals_of(np.array([1200.0, 3400.0])) == -2
     assert decimals_of(np.array([1.25, 3.0])) == 2
     assert decimals_of(np.array([1 / 3, 2 / 3])) is None
+    assert decimals_of(1e4 * np.array([1 / 3, 2 / 3])) is None
     made = [one.tolist() for one in swaps(np.array([123.0]), 0)]
     assert made == [[132.0], [213.0]]
 

@@ -11,7 +11,7 @@ Floats = npt.NDArray[np.float64]
 MOST_DECIMALS = 6
 MOST_DIGITS = 9
 NEARLY_ALL = 0.98
-ROUNDING = 1e-9
+ROUNDING = 1e-12
 
 
 def decimals_of(values: Floats) -> int | None:
@@ -26,7 +26,7 @@ def decimals_of(values: Floats) -> int | None:
 def on_grid(values: Floats, decimals: int) -> npt.NDArray[np.bool_]:
     """Whether numbers have no more decimals than that, shape (n,)."""
     scaled = values * 10.0**decimals
-    return np.asarray(np.abs(scaled - np.round(scaled)) <= ROUNDING * np.maximum(np.abs(scaled), 1.0))
+    return np.asarray(np.abs(scaled - np.round(scaled)) <= ROUNDING * np.maximum(np.abs(scaled), 1e3))
 
 
 def swaps(values: Floats, decimals: int) -> Iterator[Floats]:

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from labelproof.errors import BadInput
+from labelproof.noise.numbers.written import MOST_DECIMALS, decimals_of
 from labelproof.validation import AnyArray, BoolArray, RandomState, accepts_seed, check_rate, rng_from, to_numpy
 
 Floats = npt.NDArray[np.float64]
@@ -16,7 +17,6 @@ KINDS = ("shift", "factor", "swapped digits", "unit", "sign", "copied", "sentine
 FACTORS = (10.0, 100.0, 1000.0, 0.1, 0.01, 0.001)
 FACTOR_SHARES = (0.35, 0.1, 0.05, 0.35, 0.1, 0.05)
 SHIFT = (1.0, 4.0)  # standard deviations of the values
-MOST_DECIMALS = 6
 MOST_DIGITS = 15
 TRIES = 20
 
@@ -81,7 +81,8 @@ def numbers(
         raise BadInput(
             f"kinds has {unknown[0]!r}. Give some of {', '.join(KINDS)}." if unknown else "kinds is empty. Give one."
         )
-    rng, decimals = rng_from(random_state), decimals_of(clean)
+    written = decimals_of(clean)
+    rng, decimals = rng_from(random_state), MOST_DECIMALS if written is None else written
     spread = float(np.nanstd(clean))
     given, told = clean.copy(), np.full(len(clean), "", dtype=object)
     wrong = (rng.random(len(clean)) < rate) & np.isfinite(clean)
@@ -124,15 +125,6 @@ def _made(
     else:
         made = y * rng.choice(FACTORS, len(y), p=FACTOR_SHARES)
     return np.round(made, decimals)
-
-
-def decimals_of(values: Floats) -> int:
-    """How many decimals nearly all of the numbers are written with, at most six."""
-    finite = values[np.isfinite(values)]
-    for decimals in range(MOST_DECIMALS):
-        if np.mean(np.abs(np.round(finite, decimals) - finite) <= 1e-9 * np.maximum(np.abs(finite), 1e-3)) > 0.995:
-            return decimals
-    return MOST_DECIMALS
 
 
 def swapped(values: Floats, decimals: int, rng: np.random.Generator) -> Floats:
