@@ -69,12 +69,14 @@ def test_one_error_is_one_finding(n, given, kind, suggested):
     assert item["error_probability"] == audit.items["error_probability"].max()
     assert lp.Spans.from_text(item["suggested_spans"]) == [list(span) for span in spans[row]]
     assert lp.Spans.from_text(item["given_spans"]) == [list(span) for span in sorted(given)]
+    assert item["tokens"] == tokens[row]
 
 
+@pytest.mark.parametrize("sure", [0.96, 0.99999])
 @pytest.mark.parametrize("n", [60, 800])
-def test_without_noise_next_to_nothing_is_found(n):
+def test_without_noise_next_to_nothing_is_found(n, sure):
     tokens, _, true, columns = problem(n)
-    audit = lp.audit(lp.Spans(tokens, true), probs_of(true, columns))
+    audit = lp.audit(lp.Spans(tokens, true), probs_of(true, columns, sure))
     assert audit.counts["obvious"] == audit.counts["possible"] == 0
     assert audit.error_rate.estimate < 0.01 and audit.noise.wrong_sentences[0] < 0.01
     assert (audit.issues["given_label"] == audit.issues["suggested_label"]).all()
