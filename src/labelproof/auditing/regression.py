@@ -83,8 +83,15 @@ def cross_validate_numbers(
         n_repeats=how.n_repeats,
         seconds=round(time.perf_counter() - started, 2),
         tried=tried if len(tried) > 1 else [],
+        judged=_judged(predicted[rows], given[rows]),
     )
     return OutOfSample(predicted, model, features)
+
+
+def _judged(predicted: Floats, given: Floats) -> str:
+    """The mean absolute error in words."""
+    own, of_median = _loss(predicted, given), _loss(np.median(given), given)
+    return f"its mean absolute error is {own:.3g} ({of_median:.3g} of the median)"
 
 
 def folds_of(given: Floats, n_folds: int, seed: int, groups: AnyArray | None) -> IntArray:

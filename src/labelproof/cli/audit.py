@@ -269,5 +269,7 @@ def _print_audit(found: Audit, folder: Path) -> None:
     unlabelled = found.n - found.labelled
     if unlabelled:
         out.print(f"{unlabelled:,} items have no label and were not audited.")
-    print_rows(tuple(part.columns), [list(row) for row in found.worst.head(8).select(part.columns.keys()).iter_rows()])
+    names = tuple(part.columns)
+    rows: list[list[object]] = [[part.cell(name, row[name]) for name in names] for row in found.worst.head(8).iter_rows(named=True)]
+    print_rows(names, rows)
     print_files(folder)

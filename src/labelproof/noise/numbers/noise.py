@@ -44,7 +44,7 @@ class NumberNoise:
     def of(cls, mixture: Mixture, scale: float, *, corrected: bool, in_order: bool) -> NumberNoise:
         """From a fit."""
         shares = tuple(float(share) for share in mixture.shares[1:])
-        return cls(mixture.hypotheses, shares, scale, float(mixture.tail), float(mixture.wide), corrected, in_order)
+        return cls(mixture.hypotheses, shares, scale, float(mixture.tail), float(mixture.wide), bool(corrected), bool(in_order))
 
     @property
     def classes(self) -> tuple[object, ...]:

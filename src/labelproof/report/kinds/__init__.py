@@ -13,6 +13,7 @@ REPORTS: Registry[ReportPart] = Registry(
     "kind of label with a report of its own",
     {
         "classes": "labelproof.report.kinds.classes:REPORT",
+        "numbers": "labelproof.report.kinds.numbers:REPORT",
         "spans": "labelproof.report.kinds.spans:REPORT",
         "tags": "labelproof.report.kinds.tags:REPORT",
         "votes": "labelproof.report.kinds.votes:REPORT",

@@ -57,6 +57,12 @@ class ReportPart:
         """What the template needs beside the audit, its cards and its histogram."""
         return {}
 
+    def cell(self, column: str, value: object) -> str:
+        """A value of one of the ``columns`` as text."""
+        if value is None:
+            return "none"
+        return percent(value) if column == "error_probability" and isinstance(value, float) else str(value)
+
     def counts(self, audit: Audit) -> str:
         """How many look wrong, in words."""
         return f"{audit.counts['obvious']:,} obvious, {audit.counts['possible']:,} possible"

@@ -21,6 +21,13 @@ COLUMNS = (
     "suggested_high",
 )  # fmt: skip
 CHARTED = 80  # numbers of items for which about the same is predicted
+LIKELY_WRONG = 0.5
+UNDONE = (
+    "factor",
+    "unit",
+    "sign",
+    "swapped digits",
+)  # kinds of error of which the suggestion is the number before it, and no guess
 
 
 class ReviewOfNumbers(ReviewPart):
@@ -61,12 +68,13 @@ class ReviewOfNumbers(ReviewPart):
 
     @cached_property
     def _by_prediction(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-        """Predictions in rising order, and the numbers that were given."""
-        table = self.candidates.table.select("prediction", "given_label").sort("prediction")
+        """Predictions of the numbers that are probably right, in rising order, and these numbers."""
+        good = self.candidates.table.filter(pl.col("error_probability") < LIKELY_WRONG)
+        table = good.select("prediction", "given_label").sort("prediction")
         return table["prediction"].to_numpy(), table["given_label"].to_numpy()
 
     def _around(self, rank: int) -> list[list[float]]:
-        """Prediction and given number of the items with the nearest predictions, in rising order."""
+        """Prediction and given number of those items with the nearest predictions, in rising order."""
         predicted, given = self._by_prediction
         own = float(self.candidates.table["prediction"][rank])
         first = max(0, min(int(np.searchsorted(predicted, own)) - CHARTED // 2, len(predicted) - CHARTED))
@@ -103,6 +111,7 @@ class ReviewOfNumbers(ReviewPart):
         return numbers[0] if numbers else None
 
     def suggestions(self, ranks: int) -> list[tuple[int, str]]:
-        """Those that are another number than the given one."""
-        found = [(rank, self.suggested_cell(rank)) for rank in range(ranks)]
+        """Those of which the kind of error tells the number before it; what a model expects is no measurement."""
+        kinds = self.candidates.table["kind"].head(ranks).cast(pl.String).to_list()
+        found = [(rank, self.suggested_cell(rank)) for rank, kind in enumerate(kinds) if kind in UNDONE]
         return [(rank, label) for rank, label in found if label and label != self.given(rank)]
