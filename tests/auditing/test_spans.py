@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 
 import labelproof as lp
-from labelproof.auditing.spans.planted import can_learn
+from labelproof.auditing.spans.evidence import Evidence
+from labelproof.auditing.spans.planted import Learned, can_learn
+from labelproof.auditing.spans.rate import from_planted
 from labelproof.auditing.spans.readings import allowed, best_reading, changes
-from labelproof.auditing.spans.tokens import tokens_of
+from labelproof.auditing.spans.tokens import Tokens, tokens_of
 from labelproof.validation.span_schemes import to_spans, to_tags
 
 NAMES = ["Ada", "Bo", "Cem", "Dora", "Eva", "Finn", "Gus", "Hal"]
@@ -69,12 +71,14 @@ def test_one_error_is_one_finding(n, given, kind, suggested):
     assert item["error_probability"] == audit.items["error_probability"].max()
     assert lp.Spans.from_text(item["suggested_spans"]) == [list(span) for span in spans[row]]
     assert lp.Spans.from_text(item["given_spans"]) == [list(span) for span in sorted(given)]
+    assert item["tokens"] == tokens[row]
 
 
+@pytest.mark.parametrize("sure", [0.96, 0.99999])
 @pytest.mark.parametrize("n", [60, 800])
-def test_without_noise_next_to_nothing_is_found(n):
+def test_without_noise_next_to_nothing_is_found(n, sure):
     tokens, _, true, columns = problem(n)
-    audit = lp.audit(lp.Spans(tokens, true), probs_of(true, columns))
+    audit = lp.audit(lp.Spans(tokens, true), probs_of(true, columns, sure))
     assert audit.counts["obvious"] == audit.counts["possible"] == 0
     assert audit.error_rate.estimate < 0.01 and audit.noise.wrong_sentences[0] < 0.01
     assert (audit.issues["given_label"] == audit.issues["suggested_label"]).all()
@@ -228,3 +232,27 @@ def test_tags_of_the_suggestion_are_iob2():
     for text, words in zip(audit.items["suggested_spans"], tokens, strict=True):
         tags = to_tags(len(words), [tuple(span) for span in lp.Spans.from_text(text)])
         assert to_spans(tags, "IOB2")[1] == []
+
+
+def test_the_rate_is_that_of_errors_that_look_like_planted_ones():
+    rng = np.random.default_rng(0)
+    n, wrong = 20_000, 0.08
+    is_wrong = rng.random(n) < wrong
+    odds = np.where(is_wrong, rng.normal(2, 1, n), rng.normal(-6, 1, n))
+    one = np.arange(n)
+    tokens = Tokens(one, np.arange(n + 1), one * 0, np.full((1, n, 3), 1 / 3), one, one > 0, one)
+    found = from_planted(Learned(odds, np.sort(rng.normal(2, 1, 5_000))), tokens)
+    assert found.sentences.estimate == pytest.approx(wrong, abs=0.005)
+    assert found.sentences.low <= is_wrong.mean() <= found.sentences.high
+    assert found.sentences.high - found.sentences.low < 0.03
+    assert found.probability.mean() == pytest.approx(found.sentences.estimate, abs=1e-6)
+    assert found.probability[is_wrong].mean() > 0.85
+
+
+def test_evidence_does_not_count_given_tags():
+    tokens, _, true, columns = problem(100)
+    labels = lp.Spans(tokens, true)
+    noisy = lp.Spans(tokens, lp.simulate.spans(true, 0.5, random_state=0).labels, classes=["LOC", "PER"])
+    probs = probs_of(true, columns)
+    of_true, of_noisy = (tokens_of(one, probs, columns, None) for one in (labels, noisy))
+    assert np.array_equal(Evidence(of_true).of(of_true.given), Evidence(of_noisy).of(of_true.given))

@@ -57,7 +57,7 @@ class AuditorOfSpans(Auditor[Spans]):
     - The error probability of a span is that of the worst token of what was given and what is suggested; of a sentence, that of its worst
       token.
 
-    ``audit.items`` has for each sentence ``error_probability``, ``tokens`` (their number), ``given_spans`` and ``suggested_spans`` (JSON
+    ``audit.items`` has for each sentence ``error_probability``, ``tokens``, ``given_spans`` and ``suggested_spans`` (JSON
     lists of ``[start, end, type]``) and ``elsewhere`` (how the same words are given in other places, where that speaks for an error).
 
     Examples
@@ -255,7 +255,7 @@ def items_of(found: Sites, tokens: Tokens, error: Matrix) -> dict[str, pl.Series
             told[i] += _elsewhere(labels, seen, i, (a, b, None if old == ABSENT else str(names[old])))
     return {
         "error_probability": pl.Series(tokens.worst(error)),
-        "tokens": pl.Series(np.diff(tokens.offsets)),
+        "tokens": pl.Series(labels.tokens, dtype=pl.List(pl.String)),
         "given_spans": pl.Series([as_json(some) for some in given], dtype=pl.String),
         "suggested_spans": pl.Series([as_json(sorted(some)) for some in suggested], dtype=pl.String),
         "elsewhere": pl.Series(["; ".join(some) or None for some in told], dtype=pl.String),

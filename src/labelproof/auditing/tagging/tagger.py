@@ -27,6 +27,7 @@ from labelproof.validation import AnyArray, IntArray, is_missing, seed_from
 
 LEAST = 1e-12
 CRF = "pycrfsuite"
+MANY_TOKENS = 20_000  # which take longer than processes to start
 Matrix = npt.NDArray[np.float64]
 
 
@@ -79,13 +80,13 @@ def cross_validated_tags(dataset: Dataset, how: CrossValidation) -> OutOfSample:
             LabelproofWarning,
             stacklevel=2,
         )
-    x = hashed(features)
-    members["logistic regression"] = lambda k: linear_probs(x[own != k], codes[own != k], x[own == k], states)
+    members["logistic regression"] = partial(_linear_fold, hashed(features), codes, own, states)
+    folds = range(int(fold.max()) + 1)
+    jobs = [partial(run, k) for run in members.values() for k in folds]
     probs = np.zeros((len(members), len(codes), states))
-    for place, run in enumerate(members.values()):
-        mapped = _mapped(how) if isinstance(run, partial) else map  # the other's matrix takes longer to hand over than to fit
-        for k, found in enumerate(mapped(run, range(int(fold.max()) + 1))):
-            probs[place, own == k] = found
+    for job, found in enumerate(_mapped(how, len(codes))(_done, jobs)):
+        place, k = divmod(job, len(folds))
+        probs[place, own == k] = found
     probs = np.maximum(probs, LEAST)
     probs /= probs.sum(axis=2, keepdims=True)
     mean = probs.mean(axis=0)
@@ -94,16 +95,25 @@ def cross_validated_tags(dataset: Dataset, how: CrossValidation) -> OutOfSample:
         encoder=None,
         accuracy=round(float((mean.argmax(axis=1) == codes).mean()), 4),
         loss=round(float(-np.log(mean[np.arange(len(codes)), codes]).mean()), 4),
-        n_folds=int(fold.max()) + 1,
+        n_folds=len(folds),
         n_repeats=1,
         seconds=round(time.perf_counter() - started, 2),
     )
     return OutOfSample(probs, model)
 
 
-def _mapped(how: CrossValidation) -> Any:
-    """As told; where nothing is told, in as many processes as there are cores, since the field takes a minute."""
-    return how.mapped if how.n_jobs is not None or how.map_folds is not map else CrossValidation(n_jobs=usable()).mapped
+def _mapped(how: CrossValidation, tokens: int) -> Any:
+    """As told; where nothing is told, of many tokens in as many processes as there are cores."""
+    told = how.n_jobs is not None or how.map_folds is not map or tokens < MANY_TOKENS
+    return how.mapped if told else CrossValidation(n_jobs=usable()).mapped
+
+
+def _done(job: Callable[[], Matrix]) -> Matrix:
+    return job()
+
+
+def _linear_fold(x: Any, codes: IntArray, own: IntArray, states: int, k: int) -> Matrix:
+    return linear_probs(x[own != k], codes[own != k], x[own == k], states)
 
 
 def _crf_fold(sentences: list[list[str]], documents: Any, codes: list[IntArray], fold: IntArray, states: int, k: int) -> Matrix:
