@@ -71,7 +71,9 @@ def near_of(
         If the caller's features do not suit.
     """
     given = labels.codes if isinstance(labels, Classes) else None
-    dataset = None if dataset is not None and isinstance(dataset.x, list) else dataset  # lists, as of tokens, are compared by features alone
+    dataset = (
+        None if dataset is not None and isinstance(dataset.x, list) else dataset
+    )  # lists, as of tokens, are compared by features alone
     found: Features | None
     if features is not None:
         found = given_features(features, labels.n)

@@ -270,6 +270,8 @@ def _print_audit(found: Audit, folder: Path) -> None:
     if unlabelled:
         out.print(f"{unlabelled:,} items have no label and were not audited.")
     names = tuple(part.columns)
-    rows: list[list[object]] = [[part.cell(name, row[name]) for name in names] for row in found.worst.head(8).iter_rows(named=True)]
+    rows: list[list[object]] = [
+        [part.cell(name, row[name]) for name in names] for row in found.worst.head(8).iter_rows(named=True)
+    ]
     print_rows(names, rows)
     print_files(folder)

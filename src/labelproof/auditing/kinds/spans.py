@@ -130,7 +130,7 @@ class AuditorOfSpans(Auditor[Spans]):
             labels=labels,
             ids=np.arange(labels.n),
             show_item=lambda i: Shown(text=" ".join(labels.tokens[i]) if labels.texts is None else labels.texts[i]),
-            kind="text",
+            kind="sentences",
         )
 
     def predict(self, dataset: Dataset, how: CrossValidation, *, estimator: object, encoder: object) -> OutOfSample:

@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-import numpy as np
 import polars as pl
 
 from labelproof.auditing.findings import Audit
 from labelproof.auditing.verdicts import VERDICTS
+from labelproof.noise.spans import SpanNoise
 from labelproof.report.kinds.base import ReportPart, Show
 from labelproof.report.page import Card, Exhibit, percent
 from labelproof.validation import Json
@@ -65,15 +65,13 @@ class ReportOfSpans(ReportPart):
 
     def values(self, audit: Audit) -> dict[str, object]:
         """Expected numbers of errors by kind and type, which types are confused, and how many sentences are wrong."""
-        wrong = audit.items["error_probability"].fill_nan(0.0).to_numpy()
-        spread = float(np.sqrt(np.dot(wrong, 1 - wrong)))
-        n, mean = max(audit.n, 1), float(wrong.sum())
+        estimate, low, high = noise_of(audit).wrong_sentences
         return {
             "expected": {kind: round(self._expected(audit, kind)) for kind in KINDS},
             "given": int(audit.issues["given_label"].is_not_null().sum()),
-            "sentences": mean / n,
-            "sentences_low": max(0.0, mean - 1.96 * spread) / n,
-            "sentences_high": min(n, mean + 1.96 * spread) / n,
+            "sentences": estimate,
+            "sentences_low": low,
+            "sentences_high": high,
             "by_type": _by_type(audit)[:LISTED_TYPES],
             "confusions": _confusions(audit),
         }
@@ -98,6 +96,12 @@ class ReportOfSpans(ReportPart):
 
 
 REPORT = ReportOfSpans()
+
+
+def noise_of(audit: Audit) -> SpanNoise:
+    """The noise of an audit of spans."""
+    assert isinstance(audit.noise, SpanNoise)
+    return audit.noise
 
 
 def _by_type(audit: Audit) -> list[Json]:

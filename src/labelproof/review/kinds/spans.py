@@ -7,7 +7,6 @@ from functools import cached_property
 from pathlib import Path
 from xml.sax.saxutils import quoteattr
 
-import numpy as np
 import polars as pl
 
 from labelproof.auditing.findings import ISSUES_FILE, ITEMS_FILE, ErrorRate
@@ -76,9 +75,7 @@ class ReviewOfSpans(ReviewPart):
 
     def error_rate(self) -> ErrorRate:
         """The share of sentences with a wrong span, where the audit counts spans."""
-        error = self.candidates.error_probability
-        mean, half = float(error.mean()), 1.96 * float(np.sqrt(np.dot(error, 1 - error))) / len(error)
-        return ErrorRate(mean, max(0.0, mean - half), min(1.0, mean + half))
+        return ErrorRate(**self.candidates.summary["wrong_sentences"])
 
     def from_cell(self, cell: str) -> object:
         """The list of spans."""
