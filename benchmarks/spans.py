@@ -208,8 +208,8 @@ def main() -> None:
                 spoiled,
                 probs,
                 found,
-                np.ones(len(clean.tokens), bool),
                 seconds,
+                np.ones(len(clean.tokens), bool),
             )
         )
     publish(
