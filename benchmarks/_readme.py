@@ -538,6 +538,49 @@ def nmn_captions() -> str:
     return markdown(["concepts", *SCORES, "CIDEr beyond baseline*-MIL", "seeds"], body)
 
 
+def audit_numbers() -> str:
+    def cell(value: float | None, form: str = ".3f") -> str:
+        return "-" if value is None else format(value, form)
+
+    body = []
+    for row in rows_of("audit_numbers"):
+        rate = "-" if row["rate"] is None else f"{row['rate']:.1%} / {row['true_rate']:.1%}"
+        body.append(
+            [
+                row["predictions"],
+                f"{row['planted']:.0%}",
+                cell(row["cleanlab_best"]),
+                cell(row["AP_without_x"]),
+                cell(row["AP"]),
+                cell(row["F1"]),
+                rate,
+                cell(row["interval"], ".0%"),
+                cell(row["named"], ".0%"),
+            ]
+        )
+    header = ["predictions", "planted", "AP, cleanlab's better score", "AP, without features", "AP", "F1", "rate / truth", "interval holds", "named"]
+    return markdown(header, body)
+
+
+def spans() -> str:
+    body = []
+    for row in rows_of("spans"):
+        rate = f"{row['estimate']:.1%} ({row['low']:.1%} to {row['high']:.1%})"
+        body.append(
+            [
+                row["errors"],
+                f"{row['AP']:.3f}",
+                f"{row['cleanlab_AP']:.3f}",
+                f"{row['span_AP']:.3f}",
+                rate,
+                f"{row['wrong']:.1%}",
+                f"{row['seconds']:.0f} s",
+            ]
+        )
+    header = ["errors", "AP of sentences", "cleanlab's best", "AP of spans", "wrong sentences (95 % interval)", "truth", "time"]
+    return markdown(header, body)
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "nmn_table_1": lambda: nmn_table(1),
     "nmn_table_2": lambda: nmn_table(2),
@@ -565,6 +608,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "interval_coverage": interval_coverage,
     "sharpness_fit": sharpness_fit,
     "votes": votes,
+    "audit_numbers": audit_numbers,
+    "spans": spans,
     "neighbours": neighbours,
     "forecast": forecast,
     "review_corrections": review_corrections,

@@ -99,11 +99,20 @@ def test_frames_in_memory():
 def test_words_that_mean_missing_and_those_that_do_not():
     column = NumberColumn.of_series(pl.Series(["1.0", "NA", "", " 2 ", "unknown"]), "y", ["unknown"])
     assert column.texts.tolist() == ["1", None, None, "2", None]
-    assert column.codes.tolist() == [0, -1, -1, 1, -1]
     with pytest.raises(lp.BadInput, match=r"y row 2 is 'high', which is no number"):
         NumberColumn.of_series(pl.Series(["1", "2", "high"]), "y", None)
     with pytest.raises(lp.BadInput, match="holds Boolean, not numbers"):
         NumberColumn.of_series(pl.Series([True]), "y", None)
+
+
+def test_a_column_that_is_the_number_in_another_unit_is_left_out(tmp_path):
+    rng = np.random.default_rng(0)
+    y = np.round(rng.normal(50, 10, 200), 1)
+    frame = pl.DataFrame({"y": y, "inches": y / 2.54, "near": y + rng.normal(size=200), "x": rng.random(200)})
+    frame.write_csv(tmp_path / "t.csv")
+    data = open_reader(tmp_path / "t.csv", ReadOptions(label="y", label_kind="numbers")).read()
+    assert [(leak.column, leak.kind, leak.left_out) for leak in data.leaks] == [("inches", "equals", True)]
+    assert data.x.columns == ["near", "x"]
 
 
 def test_a_class_audit_of_numbers_says_what_to_do(tmp_path):

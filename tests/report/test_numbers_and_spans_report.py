@@ -63,7 +63,9 @@ def test_spans(sentences, browser, tmp_path):
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     assert problems == []
     page.close()
-    assert part_of(sentences).counts(sentences) == "spans 1 missing, 1 that are none, 1 with another boundary, 1 of another type"
+    assert (
+        part_of(sentences).counts(sentences) == "spans 1 missing, 1 that are none, 1 with another boundary, 1 of another type"
+    )
     assert "2.0" not in sentences._repr_html_()
 
 

@@ -137,6 +137,19 @@ def test_spreadsheets_and_label_studio(folder, session_of, tmp_path):
 
 
 def test_the_same_numbers_are_the_same_data(folder, tmp_path):
-    again = run("audit", tmp_path / "sizes.csv", "--label", "size", "--id", "id", "--kind", "numbers", "--seed", 1, "--out", tmp_path / "b")
+    again = run(
+        "audit",
+        tmp_path / "sizes.csv",
+        "--label",
+        "size",
+        "--id",
+        "id",
+        "--kind",
+        "numbers",
+        "--seed",
+        1,
+        "--out",
+        tmp_path / "b",
+    )
     assert again.returncode == 0
     assert open_candidates(folder[0]).fingerprint == open_candidates(tmp_path / "b").fingerprint

@@ -35,7 +35,7 @@ def written(path, n=360):
 
 @pytest.fixture
 def folder(tmp_path):
-    tokens, _, given = written(tmp_path / "news.conll")
+    _, _, given = written(tmp_path / "news.conll")
     true = given.copy()
     names = ["B-LOC", "B-PER", "I-PER", "O"]
     true[MISSED], true[SWAPPED] = given[0], given[0]
@@ -59,7 +59,9 @@ def test_from_the_file_to_the_file(open_page, serve, tmp_path):
             picture_of(page, "review-spans")
             page.locator("#draft-sentence [data-token='3']").click()
             page.keyboard.press("2")  # PER
-            assert "Yours" in page.locator("#draft-name").inner_text() or "Suggested" in page.locator("#draft-name").inner_text()
+            assert (
+                "Yours" in page.locator("#draft-name").inner_text() or "Suggested" in page.locator("#draft-name").inner_text()
+            )
             page.keyboard.press("Enter")
         elif int(item) == SWAPPED:
             page.locator("#draft-sentence [data-token='6']").click()
@@ -137,7 +139,9 @@ def test_spreadsheets_and_label_studio(folder, session_of, tmp_path):
     regions = task["predictions"][0]["result"]
     rank = session.candidates.ranks_of([task["data"]["labelproof_id"]])[task["data"]["labelproof_id"]]
     assert [region["value"]["labels"] for region in regions] == [["PER"], ["PER"], ["LOC"]]
-    assert [task["data"]["text"][r["value"]["start"] : r["value"]["end"]] for r in regions] == [r["value"]["text"] for r in regions]
+    assert [task["data"]["text"][r["value"]["start"] : r["value"]["end"]] for r in regions] == [
+        r["value"]["text"] for r in regions
+    ]
     task["annotations"] = [{"id": 1, "completed_by": 3, "created_at": "2026-01-01T00:00:00Z", "result": regions}]
     (tmp_path / "export.json").write_text(json.dumps([task]))
     read_label_studio(session, tmp_path / "export.json")

@@ -80,7 +80,8 @@ def audit(
         Out-of-sample class probabilities, e.g. from cross-validation: an array, a memory-mapped one, the path of a
         ``.npy`` file, of a Parquet file or of a folder of them (a column for each class, or one of lists), a scipy sparse
         matrix with the most probable classes of each row, or a list of these from several models, which are averaged.
-        Files may be larger than memory. May be left out for a `Dataset`: then `labelproof.out_of_sample_probs` makes them.
+        Files may be larger than memory. May be left out for a `Dataset`: then `labelproof.out_of_sample_probs` makes them. Of numbers
+        predictions, shape (n,), or a list of them from several models; of spans probabilities of each tag, an array (tokens, k) for each sentence.
     label, text, image : str, optional
         Of a frame given as ``labels``: the column of given labels, and the column (or columns) of text, or the column of pictures,
         to learn from. Without ``text`` and ``image`` all other columns are learned from.
@@ -100,7 +101,7 @@ def audit(
         Of a frame: a column, such as a document or a patient, whose rows of one value stay in one fold.
     blocked : bool, default=False
         Whether folds are made of blocks of rows that follow one another, as in a time series, whose neighbouring rows are alike.
-    kind : {"classes", "numbers"}, optional
+    kind : {"classes", "numbers", "spans"}, optional
         Of a frame: what the column of labels holds; classes where left out.
     features : array-like, shape (n, d), optional
         By which items are like one another, e.g. embeddings. Default: those of the encoder, or the items themselves where they
@@ -131,6 +132,13 @@ def audit(
 
         strength : float, optional
             Votes that the prior of an annotator's confusions is worth, for each class; chosen by the evidence.
+
+        Of spans:
+
+        classes : sequence of length k, optional
+            The tags in the order of the columns of ``pred_probs``; those that are given, sorted, where left out.
+
+        Of numbers there are none; ``features`` tell where predictions are off and how far good numbers stray.
 
         Of classes:
 

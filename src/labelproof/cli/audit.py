@@ -152,6 +152,8 @@ def _audit(
         raise BadInput("nothing to audit. Name a table or an image folder, or give --labels with --pred-probs or --features.")
     if data is not None and (labels is not None or features is not None):
         raise BadInput("--labels and --features stand for a data set of their own: leave out the file or folder.")
+    if classes is not None and data is not None and pred_probs is None:
+        raise BadInput("--classes says which class each column of --pred-probs is. Add these, or leave it out.")
     if ray is not None:
         from labelproof.distributed import OnRay, audit_on_ray, connect, ray_map
 

@@ -7,11 +7,14 @@ from typing import Literal
 
 import numpy as np
 import polars as pl
+import polars.selectors as cs
 
-from labelproof.validation import IntArray, Json
+from labelproof.validation import FloatArray, IntArray, Json
 
 FEWEST = 20  # labels
 SORTED = 0.1  # changes of the label from row to row, as a share of what chance gives
+ON_A_LINE = 0.98  # share of the rows in which a column is the number in another unit
+EXACT = 1e-6  # of the range of the numbers
 VALUES_A_ROW = 0.2  # most different values of a column, as a share of the rows, for it to stand for the label
 
 
@@ -75,6 +78,37 @@ def find_leaks(frame: pl.DataFrame, given: IntArray) -> list[Leak]:
     labelled = frame[rows].get_columns() if len(rows) < frame.height else frame.get_columns()
     found = (_tells_the_label(series, codes) or _counts_rows(series, codes) for series in labelled)
     return [leak for leak in found if leak is not None]
+
+
+def find_number_leaks(frame: pl.DataFrame, values: FloatArray) -> list[Leak]:
+    """The columns that are the number under another name, or in another unit.
+
+    Parameters
+    ----------
+    frame : polars.DataFrame, n rows
+    values : ndarray of float64, shape (n,)
+        NaN where there is none.
+    """
+    rows = np.flatnonzero(np.isfinite(values))
+    if len(rows) < FEWEST or len(np.unique(values[rows])) < FEWEST:
+        return []
+    numbers = frame[rows].select(cs.numeric().cast(pl.Float64)).get_columns()
+    same = ((series.name, _share_on_a_line(series.fill_null(np.nan).to_numpy(), values[rows])) for series in numbers)
+    return [Leak(name, "equals", {"share": share}) for name, share in same if share > ON_A_LINE]
+
+
+def _share_on_a_line(x: FloatArray, y: FloatArray) -> float:
+    """Share of the points on the line through most of them."""
+    known = np.isfinite(x)
+    order = np.argsort(x[known], kind="stable")
+    a, b = x[known][order], y[known][order]
+    half = len(a) // 2
+    apart = a[half : 2 * half] - a[:half]
+    if half == 0 or not (apart > 0).any():
+        return 0.0
+    slope = float(np.median((b[half : 2 * half] - b[:half])[apart > 0] / apart[apart > 0]))
+    rest = b - slope * a
+    return float(np.mean(np.abs(rest - np.median(rest)) <= EXACT * np.ptp(b)) * len(a) / len(x)) if slope else 0.0
 
 
 def _tells_the_label(series: pl.Series, codes: pl.Series) -> Leak | None:

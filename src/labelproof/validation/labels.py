@@ -308,8 +308,8 @@ def _check_repeats(found: Classes, n: int, name: str) -> None:
     if n >= MANY and len(found) > NEARLY_ALL * n:
         raise BadInput(
             f"{name} has {len(found):,} different values in {n:,} items, e.g. {found[0]!r} and {found[-1]!r}: these are no classes, "
-            "of which each has many items. A number to predict or an id cannot be audited as a class; name the column that "
-            "holds the classes, or make classes of the numbers first (low, medium, high)."
+            'of which each has many items. Audit a quantity with --kind numbers (kind="numbers", lp.Numbers). Otherwise name the column '
+            "that holds the classes, or make classes of the numbers first (low, medium, high)."
         )
 
 

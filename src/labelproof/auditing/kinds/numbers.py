@@ -10,7 +10,7 @@ import polars as pl
 
 from labelproof.auditing.doubts.base import Doubt
 from labelproof.auditing.doubts.of_probabilities import IN_SAMPLE
-from labelproof.auditing.findings import Findings
+from labelproof.auditing.findings import ErrorRate, Findings
 from labelproof.auditing.folds import CrossValidation
 from labelproof.auditing.kinds.base import Auditor, Judged, error_rate_of
 from labelproof.auditing.out_of_sample import OutOfSample
@@ -30,6 +30,7 @@ NO_BETTER = "no better than the median"
 BARELY = 0.95  # of the mean distance from the median
 EQUAL = 0.3  # share of the predictions that equal the number given
 FEW_VALUES = 10
+SURE = 0.99
 BOUND = 10  # typical distances that a large one counts as
 
 
@@ -85,7 +86,7 @@ class AuditorOfNumbers(Auditor[Numbers]):
         return Judged(
             Findings(found.error_probability, suggested, found.confidence),
             found.noise,
-            error_rate_of(found.error_probability, found.expected_errors),
+            rate_of(found),
             doubts_of(labels.values, predicted, found),
             sites=sites,
         )
@@ -102,6 +103,14 @@ class AuditorOfNumbers(Auditor[Numbers]):
 
 
 AUDITOR = AuditorOfNumbers()
+
+
+def rate_of(found: NumbersFound) -> ErrorRate:
+    """As of other kinds, but no lower than the numbers that are surely wrong, such as ten times what is expected, make it."""
+    rate = error_rate_of(found.error_probability, found.expected_errors)
+    sure = found.error_probability[found.error_probability > SURE]
+    least = (float(sure.sum()) - 1.96 * float(np.sqrt(np.dot(sure, 1 - sure)))) / len(found.error_probability)
+    return rate._replace(low=min(rate.estimate, max(rate.low, least)))
 
 
 def predictions_of(predictions: object, labels: Numbers) -> Floats:

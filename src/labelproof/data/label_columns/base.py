@@ -9,8 +9,9 @@ from typing import ClassVar, Self
 import polars as pl
 
 from labelproof.data.edits import Edits
+from labelproof.data.leaks import Leak
 from labelproof.labels.base import Labels
-from labelproof.validation import AnyArray, IntArray
+from labelproof.validation import AnyArray
 
 
 class LabelColumn(ABC):
@@ -60,10 +61,9 @@ class LabelColumn(ABC):
     ) -> Self:
         """The labels of an array, shape (n,)."""
 
-    @property
     @abstractmethod
-    def codes(self) -> IntArray:
-        """A number for each different label, -1 where there is none, shape (n,)."""
+    def leaks(self, frame: pl.DataFrame) -> list[Leak]:
+        """The columns of a frame, n rows, that give the labels away."""
 
     @property
     @abstractmethod

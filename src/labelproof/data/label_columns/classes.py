@@ -12,10 +12,11 @@ import polars as pl
 
 from labelproof.data.edits import Edits, edits
 from labelproof.data.label_columns.base import LabelColumn
+from labelproof.data.leaks import Leak, find_leaks
 from labelproof.data.raw_table import label_values
 from labelproof.errors import BadInput
 from labelproof.labels.classes import Classes
-from labelproof.validation import AnyArray, IntArray, check_labels
+from labelproof.validation import AnyArray, check_labels
 from labelproof.validation.labels import CodedLabels, Repeated
 
 
@@ -52,9 +53,8 @@ class ClassColumn(LabelColumn):
     ) -> Self:
         return cls(check_labels(values, name=name, classes=classes, n_classes=n_classes, missing=missing))
 
-    @property
-    def codes(self) -> IntArray:
-        return self.coded.codes
+    def leaks(self, frame: pl.DataFrame) -> list[Leak]:
+        return find_leaks(frame, self.coded.codes)
 
     @cached_property
     def texts(self) -> AnyArray:

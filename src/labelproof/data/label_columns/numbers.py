@@ -11,10 +11,11 @@ import polars as pl
 
 from labelproof.data.edits import Edits
 from labelproof.data.label_columns.base import LabelColumn
+from labelproof.data.leaks import Leak, find_number_leaks
 from labelproof.data.schema import COMMA
 from labelproof.errors import BadInput
 from labelproof.labels.numbers import Numbers
-from labelproof.validation import AnyArray, IntArray, to_numpy
+from labelproof.validation import AnyArray, to_numpy
 from labelproof.validation.labels import MISSING_WORDS
 
 POINT, DECIMAL_COMMA = ".", ","
@@ -86,11 +87,8 @@ class NumberColumn(LabelColumn):
         """NaN where there is none, shape (n,)."""
         return self.labels.as_given(self.labels.values, np.nan)
 
-    @property
-    def codes(self) -> IntArray:
-        codes = np.full(self.labels.n, -1)
-        codes[self.labels.owner] = np.unique(self.labels.values, return_inverse=True)[1]
-        return codes
+    def leaks(self, frame: pl.DataFrame) -> list[Leak]:
+        return find_number_leaks(frame, self.values)
 
     @property
     def texts(self) -> AnyArray:

@@ -16,7 +16,6 @@ from labelproof.data.dataset import Dataset, Shown
 from labelproof.data.frames import located, read_raw
 from labelproof.data.label_columns import LABEL_COLUMNS
 from labelproof.data.label_columns.base import LabelColumn
-from labelproof.data.leaks import find_leaks
 from labelproof.data.projection import Projection
 from labelproof.data.raw_table import Path_, RawTable, label_values
 from labelproof.data.readers.base import Audited, Reader, ReadOptions, check_same, words
@@ -124,7 +123,7 @@ class TableReader(ColumnReader):
         chosen = self._chosen(raw, aside)
         types = _types(raw, chosen) if self.schema is None else Schema.from_json(self.schema)
         x = types.convert(raw.frame, repr(self.path))
-        leaks = [] if self.schema is not None else find_leaks(x, given.codes)
+        leaks = [] if self.schema is not None else given.leaks(x)
         if self.features is None:
             apart = {leak.column for leak in leaks if leak.kind != "tells"} & set(types.names) - set(self.keep or ())
             if apart < set(x.columns):  # something is left to learn from

@@ -52,6 +52,7 @@ const kind = {
 
   select(from, to) {
     [this.from, this.to] = [from, to];
+    if (document.activeElement instanceof HTMLButtonElement) document.activeElement.blur(); // so that Enter accepts
     this.draw();
   },
 
