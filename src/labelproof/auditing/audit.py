@@ -204,8 +204,8 @@ def audit(
     model, encoded = None, None
     if dataset is not None and pred_probs is None:
         pred_probs, model, encoded = _predicted(dataset, how, blocked, estimator, encoder)
-    elif dataset is not None and (encoder != AUTO or group is not None):
-        raise BadInput("encoder and group are of the model that is cross-validated. Leave them out beside pred_probs.")
+    elif encoder != AUTO or group is not None or blocked:
+        raise BadInput("encoder, group and blocked are of the model that is cross-validated. Leave them out beside pred_probs.")
     checked, pred_probs = _checked(labels, dataset, pred_probs, classes, missing)
     ids = (checked.item_names if dataset is None else dataset.ids) if ids is None else ids
     names = None if ids is None else check_ids(ids, len(checked))

@@ -147,6 +147,7 @@ def _audit(
     from labelproof.data.array_files import from_file
     from labelproof.data.readers import open_reader
     from labelproof.data.readers.arrays import ArraysReader, read_arrays
+    from labelproof.labels.classes import Classes
 
     if data is None and labels is None:
         raise BadInput("nothing to audit. Name a table or an image folder, or give --labels with --pred-probs or --features.")
@@ -164,7 +165,7 @@ def _audit(
         assert labels is not None
         probs = _probs(pred_probs)
         named: Json = {"classes": _as_labels(classes), "missing": options.missing}
-        if options.label_kind not in (None, "classes"):
+        if options.label_kind not in (None, Classes.kind):
             dataset = read_arrays(None, labels, kind=options.label_kind, **named)
             return audit(dataset, probs, neighbours=neighbours)
         if into is not None and ".npz" not in labels.name and beyond_memory(labels, probs):
@@ -185,9 +186,11 @@ def _audit(
             "--encoder, --group and --blocked are of the model that is cross-validated. Leave them out beside --pred-probs."
         )
     predictions = _probs(pred_probs)
-    if classes is not None:
-        predictions = Ordered(open_source(predictions), _class_order(classes, dataset))
-    return audit(dataset, predictions, neighbours=neighbours)
+    if classes is None:
+        return audit(dataset, predictions, neighbours=neighbours)
+    if dataset.labels.kind != Classes.kind:  # their auditors know what the columns are
+        return audit(dataset, predictions, classes=classes, neighbours=neighbours)
+    return audit(dataset, Ordered(open_source(predictions), _class_order(classes, dataset)), neighbours=neighbours)
 
 
 def _check_cells(data: Path | None, *, model: str | None, **named: str | None) -> None:

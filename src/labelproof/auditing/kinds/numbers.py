@@ -14,8 +14,8 @@ from labelproof.auditing.findings import ErrorRate, Findings
 from labelproof.auditing.folds import CrossValidation
 from labelproof.auditing.kinds.base import Auditor, Judged, error_rate_of
 from labelproof.auditing.out_of_sample import OutOfSample
-from labelproof.data.array_files import from_file
 from labelproof.data.dataset import Dataset
+from labelproof.data.prediction_files import predictions_from
 from labelproof.errors import BadInput
 from labelproof.labels.numbers import Numbers
 from labelproof.noise.numbers.fit import NumbersFound, find_wrong
@@ -130,10 +130,7 @@ def predictions_of(predictions: object, labels: Numbers) -> Floats:
 
 
 def _one(predictions: object, name: str, labels: Numbers) -> Floats:
-    found = to_numpy(
-        from_file(predictions, name) if isinstance(predictions, str) or hasattr(predictions, "__fspath__") else predictions,
-        name,
-    )
+    found = to_numpy(predictions_from(predictions, name), name)
     if found.shape not in ((labels.n,), (labels.n, 1)) or found.dtype.kind not in "fiu":
         raise BadInput(
             f"{name} has shape {found.shape} and dtype {found.dtype} but there are {labels.n:,} items. Give one predicted number for each "

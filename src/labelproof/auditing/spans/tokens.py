@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from labelproof.data.prediction_files import predictions_from
 from labelproof.errors import BadInput
 from labelproof.labels.spans import ABSENT, Spans
 from labelproof.validation import AnyArray, BoolArray, IntArray, check_prob_rows, to_numpy
@@ -73,6 +74,7 @@ def tokens_of(labels: Spans, probs: object, classes: Sequence[str] | None, group
     BadInput
         If these do not fit.
     """
+    probs = predictions_from(probs, "pred_probs")
     sizes = np.array([len(one) for one in labels.tokens], np.int64)
     offsets = np.r_[0, np.cumsum(sizes)].astype(np.int64)
     c = len(labels.classes)
