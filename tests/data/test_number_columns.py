@@ -146,3 +146,17 @@ def test_decimals():
     assert lp.Numbers([100, 250]).decimals == 0
     assert lp.Numbers(np.random.default_rng(0).normal(size=50)).decimals is None
     assert lp.Numbers([1.25, 3.0]).rounded(np.array([2.6789, -0.001])).tolist() == [2.68, 0.0]
+
+
+def test_findings_are_joined_to_the_frame():
+    rng = np.random.default_rng(0)
+    x = rng.uniform(10, 50, 120)
+    frame = pl.DataFrame({"x": x, "y": np.round(2 * x + rng.normal(size=120), 1)}).with_columns(
+        y=pl.when(pl.int_range(120) == 5).then(None).otherwise("y")
+    )
+    audit = lp.audit(frame, 2 * x, label="y", kind="numbers")
+    joined = audit.join(frame)
+    assert joined["given_label"].equals(frame["y"], check_names=False)
+    assert joined["verdict"].null_count() == 1
+    with pytest.raises(lp.BadInput, match="its rows are others, or in another order"):
+        audit.join(frame.reverse())

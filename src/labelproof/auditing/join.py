@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
 import polars as pl
 
+from labelproof.data.label_columns import LABEL_COLUMNS
 from labelproof.data.libraries import held
 from labelproof.data.libraries.base import Held, repeated
-from labelproof.data.raw_table import label_values
 from labelproof.errors import BadInput, LabelproofWarning
 from labelproof.labels.base import Labels
-from labelproof.validation import AnyArray, IntArray, Json, check_ids, check_labels
+from labelproof.validation import AnyArray, IntArray, Json, check_ids
 
 COLUMNS = ("given_label", "suggested_label", "error_probability", "verdict", "confidence")
 NOWHERE = -1  # an item that could not be read
@@ -123,13 +122,13 @@ def _has(table: Held, name: str) -> bool:
 def _check_labels(audit: Audited, table: Held) -> None:
     """Refuse a frame whose rows, told by nothing but their order, have other labels than were audited."""
     label = audit.source.get("label")
-    if label not in table.columns or audit.labels.many_sites:
+    if label not in table.columns or audit.labels.kind not in LABEL_COLUMNS:
         return
-    given = _text(audit.labels.as_given(np.array(audit.labels.named(audit.labels.values).to_list(), dtype=object), None))
+    kind = LABEL_COLUMNS[audit.labels.kind]
+    given = kind.texts_of(audit.labels)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", LabelproofWarning)  # said when it was audited
-        coded = check_labels(label_values(table.column(label, "label"), "label"), name=f"label column {label!r}")
-    now = _text(np.array([*coded.classes, None], dtype=object)[coded.codes])
+        now = kind.of_series(table.column(label, "label"), f"label column {label!r}", None).texts
     differs = [row for row, (a, b) in enumerate(zip(given, now, strict=True)) if a is not None and a != b]
     if differs:
         row = differs[0]
@@ -137,7 +136,3 @@ def _check_labels(audit: Audited, table: Held) -> None:
             f"row {row} of the frame is {now[row]!r} but was {given[row]!r} when it was audited: its rows are others, or in another "
             f"order. Give the frame as it was, or ids=range({audit.n}) if the labels were changed and the rows were not."
         )
-
-
-def _text(names: Sequence[object] | AnyArray) -> list[str | None]:
-    return [None if name is None else str(name) for name in names]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import polars as pl
 
@@ -66,9 +66,14 @@ class LabelColumn(ABC):
         """The columns of a frame, n rows, that give the labels away."""
 
     @property
-    @abstractmethod
     def texts(self) -> AnyArray:
         """What each row was given as a decision's label holds it, ``None`` where there is none, shape (n,)."""
+        return self.texts_of(self.labels)
+
+    @classmethod
+    @abstractmethod
+    def texts_of(cls, labels: Any) -> AnyArray:
+        """The same of labels of the kind."""
 
     @abstractmethod
     def typed(self, text: str | None) -> object:

@@ -56,9 +56,9 @@ class ClassColumn(LabelColumn):
     def leaks(self, frame: pl.DataFrame) -> list[Leak]:
         return find_leaks(frame, self.coded.codes)
 
-    @cached_property
-    def texts(self) -> AnyArray:
-        return np.array([*map(str, self.coded.classes), None], dtype=object)[self.coded.codes]
+    @classmethod
+    def texts_of(cls, labels: Classes) -> AnyArray:
+        return np.array([*map(str, labels.classes), None], dtype=object)[labels.codes]
 
     @cached_property
     def _named(self) -> dict[str, object]:

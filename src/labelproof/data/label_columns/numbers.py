@@ -90,10 +90,10 @@ class NumberColumn(LabelColumn):
     def leaks(self, frame: pl.DataFrame) -> list[Leak]:
         return find_number_leaks(frame, self.values)
 
-    @property
-    def texts(self) -> AnyArray:
-        texts = np.full(self.labels.n, None, dtype=object)
-        texts[self.labels.owner] = [Numbers.to_text(value, ()) for value in self.labels.values.tolist()]
+    @classmethod
+    def texts_of(cls, labels: Numbers) -> AnyArray:
+        texts = np.full(labels.n, None, dtype=object)
+        texts[labels.owner] = [Numbers.to_text(value) for value in labels.values.tolist()]
         return texts
 
     def typed(self, text: str | None) -> object:
