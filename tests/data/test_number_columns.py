@@ -12,6 +12,7 @@ import labelproof as lp
 from labelproof.data.label_columns.numbers import NumberColumn
 from labelproof.data.readers import open_reader, reader_of
 from labelproof.data.readers.base import Audited, Change, ReadOptions
+from labelproof.experiments.simulate_table import simulate_table
 
 ROWS = [("a", 1.5, 10), ("b", None, 20), ("c", -200.0, 30), ("d", 1000.25, 45)]
 PLAIN = "id,y,x\n" + "".join(f"{i},{'' if y is None else f'{y:g}'},{x}\n" for i, y, x in ROWS)
@@ -160,3 +161,16 @@ def test_findings_are_joined_to_the_frame():
     assert joined["verdict"].null_count() == 1
     with pytest.raises(lp.BadInput, match="its rows are others, or in another order"):
         audit.join(frame.reverse())
+
+
+def test_a_copy_with_wrong_numbers(tmp_path):
+    (tmp_path / "t.csv").write_text("y;x\n" + "".join(f"{i},5;{i}\n" for i in range(10, 210)) + ";7\n-999;8\n")
+    with pytest.warns(lp.LabelproofWarning, match="was read as UTF-8"):
+        changed, total = simulate_table(
+            tmp_path / "t.csv", "y", "numbers", 0.2, tmp_path / "dirty.csv", seed=0, missing=["-999"]
+        )
+    assert total == 200
+    dirty = pl.read_csv(tmp_path / "dirty.csv", separator=";", decimal_comma=True)
+    assert (dirty["y"] != dirty["y_clean"]).sum() == changed
+    assert 20 < changed < 60
+    assert dirty["x"].to_list() == [*range(10, 210), 7, 8]

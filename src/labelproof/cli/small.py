@@ -18,7 +18,7 @@ from labelproof.cli.shared import app, out, print_files, words
 def simulate(
     data: Annotated[Path, typer.Argument(help="Clean table (.csv .jsonl .parquet …).")],
     label: Annotated[str, typer.Option(help="Column of clean labels.")],
-    noise: Annotated[str, typer.Option(help="symmetric, pair, or instance (needs numeric columns).")] = "symmetric",
+    noise: Annotated[str, typer.Option(help="symmetric, pair, instance (needs numeric columns), or numbers.")] = "symmetric",
     rate: Annotated[float, typer.Option(min=0.0, max=1.0, help="Share of labels that go wrong.")] = 0.2,
     target: Annotated[
         Path, typer.Option("--out", help="Table to write (.csv .tsv .parquet), or a file like the input.")
@@ -32,13 +32,14 @@ def simulate(
 
     The new table is a copy of the old one with noisy labels, and "<label>_clean" at the end with the old ones.
     """
-    from labelproof.experiments.simulate_table import simulate_table
+    from labelproof.experiments.simulate_table import NUMBERS, simulate_table
 
     changed, total = simulate_table(
         data, label, noise, rate, target, seed=seed, missing=words(missing), encoding=encoding, overwrite=overwrite
     )
     out.print(f"{changed:,} of {total:,} labels changed ({changed / total:.1%}). Written to [bold]{escape(str(target))}[/bold]")
-    out.print(f"Next: [bold]labelproof audit {escape(str(target))} --label {escape(label)} --out audit/[/bold]")
+    kind = f" --kind {NUMBERS}" if noise == NUMBERS else ""
+    out.print(f"Next: [bold]labelproof audit {escape(str(target))} --label {escape(label)}{kind} --out audit/[/bold]")
 
 
 @app.command()

@@ -13,12 +13,17 @@ import polars.selectors as cs
 from labelproof.data.copies import check_copy_target, copy_table
 from labelproof.data.frames import read_raw
 from labelproof.data.label_columns.classes import ClassColumn
+from labelproof.data.label_columns.numbers import NumberColumn
+from labelproof.data.raw_table import RawTable
 from labelproof.data.readers.table import CLEAN_SUFFIX
 from labelproof.data.schema import Schema
 from labelproof.errors import BadInput, did_you_mean
+from labelproof.labels.numbers import Numbers
 from labelproof.noise import simulate
+from labelproof.validation import IntArray
 
-NOISES = ("symmetric", "pair", "instance")
+NUMBERS = "numbers"
+NOISES = ("symmetric", "pair", "instance", NUMBERS)
 
 
 def simulate_table(
@@ -39,7 +44,7 @@ def simulate_table(
     ----------
     path : path of a table in a form that `labelproof.data.frames.read_raw` reads
     label : str
-    noise : {"symmetric", "pair", "instance"}
+    noise : {"symmetric", "pair", "instance", "numbers"}
     rate : float in [0, 1]
     target : path of a .csv, .tsv or .parquet file, or of one like the input
     seed : int
@@ -60,24 +65,35 @@ def simulate_table(
     goal = Path(target)
     check_copy_target(goal, overwrite=overwrite, source=path)
     raw = read_raw(path, encoding=encoding)
-    given = ClassColumn.of_series(raw.column(label, "--label"), f"label column {label!r}", missing)
-    coded = given.coded
-    rows = np.flatnonzero(coded.codes >= 0)
-    codes, k = coded.codes[rows], len(coded.classes)
-    if noise == "symmetric":
-        noisy = simulate.symmetric(codes, rate, n_classes=k, random_state=seed)
-    elif noise == "pair":
-        noisy = simulate.pair(codes, rate, n_classes=k, random_state=seed)
-    elif noise == "instance":
-        others = raw.frame.drop(label)
-        typed = Schema.infer(others, raw.separator).for_learning(others).convert(others, repr(str(path)))
-        numbers = typed.select(cs.numeric().fill_null(strategy="mean").cast(pl.Float64))
-        if numbers.width == 0:
-            raise BadInput(f"--noise instance needs numeric columns, and {str(path)!r} has none. Use symmetric or pair.")
-        noisy = simulate.instance_dependent(codes, numbers.to_numpy()[rows], rate, n_classes=k, random_state=seed)
-    else:
-        raise BadInput(f"--noise is {noise!r}. {did_you_mean(noise, NOISES)}Choose from {', '.join(NOISES)}.")
-    new = {int(rows[i]): str(coded.classes[noisy.labels[i]]) for i in np.flatnonzero(noisy.changed)}
     clean = {label + CLEAN_SUFFIX: raw.frame[label].cast(pl.String).to_list()}
+    column = raw.column(label, "--label")
+    if noise == NUMBERS:
+        numbers = NumberColumn.of_series(column, f"label column {label!r}", missing)
+        found = simulate.numbers(numbers.labels.values, rate, random_state=seed)
+        rows, changed = numbers.labels.owner, found.changed
+        new = {int(rows[i]): Numbers.to_text(found.labels[i]) for i in np.flatnonzero(changed)}
+        copy_table(raw, goal, numbers.edits(label, new, clean), overwrite=overwrite)
+        return int(changed.sum()), len(rows)
+    given = ClassColumn.of_series(column, f"label column {label!r}", missing)
+    rows = np.flatnonzero(given.coded.codes >= 0)
+    noisy = _noisy(given, rows, noise, rate, raw, label, seed)
+    new = {int(rows[i]): str(given.coded.classes[noisy.labels[i]]) for i in np.flatnonzero(noisy.changed)}
     copy_table(raw, goal, given.edits(label, new, clean), overwrite=overwrite)
     return int(noisy.changed.sum()), len(rows)
+
+
+def _noisy(given: ClassColumn, rows: IntArray, noise: str, rate: float, raw: RawTable, label: str, seed: int) -> simulate.Noisy:
+    """The classes of the rows that have one, made wrong."""
+    codes, k = given.coded.codes[rows], len(given.coded.classes)
+    if noise == "symmetric":
+        return simulate.symmetric(codes, rate, n_classes=k, random_state=seed)
+    if noise == "pair":
+        return simulate.pair(codes, rate, n_classes=k, random_state=seed)
+    if noise == "instance":
+        others = raw.frame.drop(label)
+        typed = Schema.infer(others, raw.separator).for_learning(others).convert(others, repr(str(raw.path)))
+        numbers = typed.select(cs.numeric().fill_null(strategy="mean").cast(pl.Float64))
+        if numbers.width == 0:
+            raise BadInput(f"--noise instance needs numeric columns, and {str(raw.path)!r} has none. Use symmetric or pair.")
+        return simulate.instance_dependent(codes, numbers.to_numpy()[rows], rate, n_classes=k, random_state=seed)
+    raise BadInput(f"--noise is {noise!r}. {did_you_mean(noise, NOISES)}Choose from {', '.join(NOISES)}.")
