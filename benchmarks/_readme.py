@@ -558,7 +558,17 @@ def audit_numbers() -> str:
                 cell(row["named"], ".0%"),
             ]
         )
-    header = ["predictions", "planted", "AP, cleanlab's better score", "AP, without features", "AP", "F1", "rate / truth", "interval holds", "named"]
+    header = [
+        "predictions",
+        "planted",
+        "AP, cleanlab's better score",
+        "AP, without features",
+        "AP",
+        "F1",
+        "rate / truth",
+        "interval holds",
+        "named",
+    ]
     return markdown(header, body)
 
 
