@@ -69,7 +69,7 @@ def test_an_encoder_by_name(name, texts, pictures, tmp_path):
     assert (done.returncode, done.stderr) == (0, "")
     found = lp.Audit.load(tmp_path / "out")
     model = json.loads((tmp_path / "out" / "summary.json").read_text())["model"]
-    assert list(model) == ["name", "encoder", "accuracy", "loss", "n_folds", "n_repeats", "seconds", "tried"]
+    assert list(model) == ["name", "encoder", "accuracy", "loss", "n_folds", "n_repeats", "seconds", "tried", "judged"]
     assert model == vars(found.model)
     assert model["encoder"] == encoder
     assert (model["n_folds"], model["n_repeats"]) == (5, 1)

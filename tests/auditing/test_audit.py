@@ -348,7 +348,7 @@ def test_a_dataset_is_audited_with_a_model_of_its_own(digits):
     flagged = found.error_probability > 0.5
     assert noisy.changed[flagged].mean() > 0.6
     assert flagged[noisy.changed].mean() > 0.8
-    with pytest.raises(lp.BadInput, match="come from the Dataset"):
+    with pytest.raises(lp.BadInput, match="classes are those of the labels"):
         lp.audit(data, classes=range(10))
     with pytest.raises(lp.BadInput, match="pred_probs is missing"):
         lp.audit(noisy.labels)

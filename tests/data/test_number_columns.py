@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from decimal import Decimal
 
 import numpy as np
 import polars as pl
@@ -174,3 +176,31 @@ def test_a_copy_with_wrong_numbers(tmp_path):
     assert (dirty["y"] != dirty["y_clean"]).sum() == changed
     assert 20 < changed < 60
     assert dirty["x"].to_list() == [*range(10, 210), 7, 8]
+
+
+def test_separators_of_thousands_are_no_decimal_commas(tmp_path):
+    (tmp_path / "t.csv").write_text('y,x\n"8,585",1\n"1,919",2\n"986",3\n')
+    with pytest.raises(
+        lp.BadInput, match=r"row 0 is '8,585', which is no number\. Write numbers without separators of thousands"
+    ):
+        open_reader(tmp_path / "t.csv", ReadOptions(label="y", label_kind="numbers")).read()
+
+
+@pytest.mark.filterwarnings("ignore:.*was read as UTF-8")
+def test_numbers_keep_their_decimals_and_rows_their_names(tmp_path):
+    (tmp_path / "t.csv").write_text("id;y;x\na;1,50;1\nb;2,25;2\nc;2,25;3\n")
+    data = open_reader(tmp_path / "t.csv", ReadOptions(label="y", id="id", label_kind="numbers")).read()
+    told = replace(changed(data, {1: Change("7", ""), 2: Change("0.5", "")}), ids=np.array(["a", "b", None], dtype=object))
+    data.reader.write_back(tmp_path / "out.csv", told, overwrite=False)
+    assert (tmp_path / "out.csv").read_text() == "id;y;x\na;1,50;1\nb;7,00;2\nc;0,50;3\n"
+    (tmp_path / "t.csv").write_text("id;y;x\na;1,50;1\nc;2,25;3\nb;2,25;2\n")
+    with pytest.raises(lp.BadInput, match="row 1 of the data is the item 'c' now but was 'b'"):
+        data.reader.write_back(tmp_path / "no.csv", told, overwrite=False)
+
+
+def test_very_large_and_small_numbers():
+    with pytest.raises(lp.BadInput, match=r"row 1 is 1e\+300, beyond the 1e\+100"):
+        lp.Numbers([1.0, 1e300])
+    assert lp.Numbers([1.5e-299, 2.5e-300]).decimals is None
+    assert lp.Numbers.to_text(2.0**55) == "36028797018963968"
+    assert lp.Numbers([Decimal("1.5"), None]).values.tolist() == [1.5]

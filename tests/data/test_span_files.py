@@ -186,7 +186,10 @@ def test_documents_and_names(tmp_path):
         ("a.conll", "\n\n", {}, "is empty"),
         ("a.conll", "# only = this\n", {}, "no sentence"),
         ("a.conll", "Ann B-PER\n", {"label": "3"}, "columns have numbers, 1 to 2"),
-        ("a.conll", "Ann X-PER\n", {}, "is not written in"),
+        ("a.conll", "Ann O\n\nAnn X-PER\n", {}, "is not written in IOB1.*It stands in sentence 1 at token 0"),
+        ("a.conll", "Ann O\n", {"id": "x"}, "CoNLL columns name no items"),
+        ("a.conll", "Ann O\n", {"missing": ["O"]}, "Leave out --missing"),
+        ("a.jsonl", '{"text": "Ann Lee", "entities": [[3, 3, "PER"]]}\n', {}, "Its end comes after its start"),
         ("a.jsonl", '{"tokens": ["Ann"], "tags": [1]}\n', {"label_kind": "spans"}, "numbers without names"),
         ("a.jsonl", '{"tokens": ["Ann"], "ner": ["O", "O"]}\n', {"label_kind": "spans"}, "has 1 tokens but 2 tags"),
         ("a.jsonl", '{"text": "Ann"}\n', {"label_kind": "spans"}, "no list of spans"),
@@ -217,6 +220,23 @@ def test_a_file_that_changed_or_a_target_of_another_form_is_refused(tmp_path):
         open_reader(
             tmp_path / "a.jsonl" if (tmp_path / "a.jsonl").exists() else _pictures(tmp_path), ReadOptions(label_kind="numbers")
         )
+
+
+def test_other_words_under_the_same_tags_are_another_file(tmp_path):
+    (tmp_path / "a.conll").write_text(CONLL)
+    data = open_reader(tmp_path / "a.conll", ReadOptions()).read()
+    (tmp_path / "a.conll").write_text(CONLL.replace("Ann", "Zed"))
+    with pytest.raises(lp.BadInput, match="not those that were audited"):
+        data.reader.write_back(tmp_path / "out.conll", told(data.labels), overwrite=False)
+
+
+def test_sentences_without_tags_are_skipped(tmp_path):
+    (tmp_path / "a.jsonl").write_text(TAGGED.replace('["O"]', "null"))
+    data = lp.read_spans(tmp_path / "a.jsonl", id="id")
+    assert data.skipped == [("s2", "it has no tags")]
+    assert data.ids.tolist() == ["s1", "s3"]
+    data.reader.write_back(tmp_path / "out.jsonl", told(data.labels, {1: Change("[]", "")}), overwrite=False)
+    assert json.loads((tmp_path / "out.jsonl").read_text().splitlines()[2])["ner_tags"] == ["O"]
 
 
 def _pictures(tmp_path):

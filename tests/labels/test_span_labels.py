@@ -103,7 +103,7 @@ def test_what_is_no_sentence_is_refused(tokens, tags, told):
         ([(0, 2, "A"), (1, 3, "B")], "overlapping spans"),
         ([(0, 3, "A"), (1, 2, "B")], "Nested and overlapping"),
         ([(0, 9, "A")], "outside 0 to 3"),
-        ([(2, 2, "A")], "outside"),
+        ([(2, 2, "A")], "Its end comes after its start"),
         ([(0, 1, "A", "head")], "relations cannot be audited"),
         ([(0.5, 1, "A")], "whole numbers"),
     ],

@@ -41,7 +41,7 @@ def test_numbers(sizes, browser, tmp_path, width):
     rows = [row.split("\t") for row in page.locator("section:has(h2:text-is('Kinds of error')) tbody tr").all_inner_texts()]
     found = {row[0]: int(row[3]) for row in rows}
     assert (found["factor"], found["sign"]) == (20, 10)
-    assert page.locator("svg.numbers circle").count() == 30
+    assert page.locator("svg.numbers circle").count() == sizes.counts["obvious"] + sizes.counts["possible"]
     assert page.locator(".histogram.strays > div").count() == 31
     card = page.locator(".card").first.inner_text()
     assert "decimal mark is in the wrong place" in card

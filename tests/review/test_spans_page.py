@@ -132,7 +132,12 @@ def test_spreadsheets_and_label_studio(folder, session_of, tmp_path):
     with pytest.raises(lp.BadInput, match="type 'DOG' is none of the classes"):
         read_csv(session, tmp_path / "bad.csv")
 
+    sheet.with_columns(label=pl.lit('[[0, 99, "PER"]]'), reviewer=pl.lit("Ann")).write_csv(tmp_path / "bad.csv")
+    with pytest.raises(lp.BadInput, match="ends beyond the sentence, which has 8 tokens"):
+        read_csv(session, tmp_path / "bad.csv")
+
     write_label_studio(session, tmp_path / "studio")
+    assert "none of these classes" not in (tmp_path / "studio" / "config.xml").read_text()
     assert '<Label value="LOC"/>' in (tmp_path / "studio" / "config.xml").read_text()
     tasks = json.loads((tmp_path / "studio" / "tasks.json").read_text())
     task = next(task for task in tasks if task["data"]["labelproof_id"] in (str(MISSED), str(SWAPPED)))

@@ -264,7 +264,7 @@ def _checked(
         return dataset.labels, pred_probs
     if pred_probs is None and (not isinstance(labels, Labels) or AUDITORS[labels.kind].needs_probs):
         raise BadInput(
-            "pred_probs is missing. Give out-of-sample probabilities; or a Dataset, or a frame and its column label=, to have them made."
+            "pred_probs is missing. Give out-of-sample probabilities (of numbers predictions); or a Dataset, or a frame and its column label=, to have them made."
         )
     if not isinstance(labels, Labels):
         return matched(labels, pred_probs, classes, missing)
@@ -303,8 +303,7 @@ def _columns_named(labels: Dataset | Labels, classes: Sequence[Any], options: Js
     """The options with ``classes``, if the auditor takes these for names of the columns of the predictions."""
     own = labels.labels if isinstance(labels, Dataset) else labels
     if "classes" not in inspect.signature(AUDITORS[own.kind].judge).parameters:
-        where = "come from the Dataset" if isinstance(labels, Dataset) else f"are said when {type(labels).__name__} are made"
-        raise BadInput(f"classes {where}. Leave them out here.")
+        raise BadInput("classes are those of the labels, where these have any. Leave classes (--classes) out.")
     return options | {"classes": classes}
 
 

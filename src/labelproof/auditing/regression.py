@@ -91,7 +91,7 @@ def cross_validate_numbers(
 def _judged(predicted: Floats, given: Floats) -> str:
     """The mean absolute error in words."""
     own, of_median = _loss(predicted, given), _loss(np.median(given), given)
-    return f"its mean absolute error is {own:.3g} ({of_median:.3g} of the median)"
+    return f"its mean absolute error is {own:.3g} (that of the median is {of_median:.3g})"
 
 
 def folds_of(given: Floats, n_folds: int, seed: int, groups: AnyArray | None) -> IntArray:

@@ -47,7 +47,7 @@ Kind = Annotated[
     str | None,
     typer.Option(
         "--kind",
-        help="What the labels are, where the file leaves it open: classes (the default) or numbers, the targets of a regression.",
+        help="What the labels are, where the file leaves it open: classes (the default), numbers (a quantity), or spans (of sentences).",
     ),
 ]
 Group = Annotated[

@@ -65,21 +65,27 @@ def simulate_table(
     goal = Path(target)
     check_copy_target(goal, overwrite=overwrite, source=path)
     raw = read_raw(path, encoding=encoding)
-    clean = {label + CLEAN_SUFFIX: raw.frame[label].cast(pl.String).to_list()}
     column = raw.column(label, "--label")
     if noise == NUMBERS:
-        numbers = NumberColumn.of_series(column, f"label column {label!r}", missing)
+        numbers = NumberColumn.of_series(column, f"label column {label!r}", missing, separator=raw.separator)
+        clean = _as_text(column)
         found = simulate.numbers(numbers.labels.values, rate, random_state=seed)
         rows, changed = numbers.labels.owner, found.changed
         new = {int(rows[i]): Numbers.to_text(found.labels[i]) for i in np.flatnonzero(changed)}
         copy_table(raw, goal, numbers.edits(label, new, clean), overwrite=overwrite)
         return int(changed.sum()), len(rows)
     given = ClassColumn.of_series(column, f"label column {label!r}", missing)
+    clean = _as_text(column)
     rows = np.flatnonzero(given.coded.codes >= 0)
     noisy = _noisy(given, rows, noise, rate, raw, label, seed)
     new = {int(rows[i]): str(given.coded.classes[noisy.labels[i]]) for i in np.flatnonzero(noisy.changed)}
     copy_table(raw, goal, given.edits(label, new, clean), overwrite=overwrite)
     return int(noisy.changed.sum()), len(rows)
+
+
+def _as_text(column: pl.Series) -> dict[str, list[str | None]]:
+    """The column with the clean labels."""
+    return {column.name + CLEAN_SUFFIX: column.cast(pl.String).to_list()}
 
 
 def _noisy(given: ClassColumn, rows: IntArray, noise: str, rate: float, raw: RawTable, label: str, seed: int) -> simulate.Noisy:

@@ -123,4 +123,4 @@ def are_numbers(classes: Sequence[object]) -> bool:
     except (TypeError, ValueError):
         return False
     whole = bool(np.isfinite(values).all() and (values == np.floor(values)).all())
-    return not whole or values.max() - values.min() + 1 > len(classes)
+    return not whole or bool(values.max() - values.min() + 1 > len(classes))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
+from decimal import Decimal
+from numbers import Real
 from typing import Self
 
 import numpy as np
@@ -16,6 +18,7 @@ from labelproof.labels.base import Labels
 from labelproof.validation import AnyArray, IntArray, Json, to_numpy
 
 MOST_DECIMALS = 6
+MOST = 1e100  # so that squares and products are finite
 FINE = 0.995  # share of the numbers that so many decimals hold
 ERROR_KINDS = ("factor", "unit", "sign", "swapped digits", "copied", "sentinel", "other")
 
@@ -57,7 +60,7 @@ class Numbers(Labels):
 
     def __init__(self, values: object, *, missing: Sequence[object] | None = None) -> None:
         whole = _checked(values)
-        for word in missing or ():
+        for word in [missing] if np.isscalar(missing) else missing or ():
             whole = np.where(whole == _sentinel(word), np.nan, whole)
         self.owner = np.flatnonzero(~np.isnan(whole))
         self.values, self.n, self.classes = whole[self.owner], len(whole), ()
@@ -109,7 +112,7 @@ class Numbers(Labels):
             value = math.nan
         if not math.isfinite(value):
             raise BadInput(f"label {str(label)[:80]!r} is no number. Write it like 12.5.")
-        return str(int(value)) if value == int(value) and abs(value) < 1e15 else json.dumps(value)
+        return str(int(value)) if value == int(value) and abs(value) < 2**63 else json.dumps(value)
 
 
 def decimals_of(values: npt.NDArray[np.float64]) -> int | None:
@@ -118,8 +121,10 @@ def decimals_of(values: npt.NDArray[np.float64]) -> int | None:
     >>> decimals_of(np.array([1.25, 3.0])), decimals_of(np.array([3.0, 40.0])), decimals_of(np.array([1 / 3]))
     (2, 0, None)
     """
+    if not len(values):
+        return None
     for decimals in range(MOST_DECIMALS + 1):
-        if np.mean(np.abs(np.round(values, decimals) - values) <= 1e-9 * np.maximum(1, np.abs(values))) >= FINE:
+        if np.mean(np.abs(np.round(values, decimals) - values) <= 1e-9 * np.abs(values)) >= FINE:
             return decimals
     return None
 
@@ -145,15 +150,13 @@ def _checked(values: object) -> npt.NDArray[np.float64]:
     if array.dtype.kind not in "fiu":
         raise BadInput(f"values are {array.dtype}. Give numbers; classes by name are audited as they are, without lp.Numbers.")
     found = array.astype(np.float64)
-    infinite = np.flatnonzero(np.isinf(found))
-    if len(infinite):
-        raise BadInput(f"values row {infinite[0]} is infinite. Mend it, or leave it empty.")
+    beyond = np.flatnonzero(np.abs(found) > MOST)
+    if len(beyond):
+        row = int(beyond[0])
+        what = "infinite" if np.isinf(found[row]) else f"{found[row]:g}, beyond the {MOST:g} that numbers may reach"
+        raise BadInput(f"values row {row} is {what}. Mend it, or leave it empty.")
     return found
 
 
 def _is_number(value: object) -> bool:
-    return (
-        value is None
-        or (isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool))
-        or value != value
-    )
+    return value is None or (isinstance(value, Real | Decimal) and not isinstance(value, bool)) or value != value

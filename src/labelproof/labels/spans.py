@@ -97,7 +97,10 @@ class Spans(Labels):
         _check_sizes(sentences, written)
         self.scheme = scheme_of(written) if scheme is None else scheme
         different = {tag for one in written for tag in one}
-        check_letters(sorted(different), self.scheme)
+        try:
+            check_letters(sorted(different), self.scheme)
+        except BadInput as error:
+            raise BadInput(f"{error}{_place_of(written, self.scheme)}") from error
         read = [to_spans(one, self.scheme, number) for number, one in enumerate(written)]
         _tell([place for _, places in read for place in places], self.scheme)
         self._fill(sentences, [spans for spans, _ in read], classes)
@@ -164,6 +167,8 @@ class Spans(Labels):
             raise BadInput(f"spans has {len(spans)} entries but there are {len(texts)} texts. Give one list per text.")
         tokens, offsets, found = [], [], []
         for number, (text, some) in enumerate(zip(texts, spans, strict=True)):
+            if not isinstance(text, str):
+                raise BadInput(f"text {number} is {text!r:.60}. Give text.")
             in_characters = _checked(some, len(text), f"text {number}")
             own = words_of(text, {edge for start, end, _ in in_characters for edge in (start, end)})
             tokens.append([text[a:b] for a, b in own.tolist()])
@@ -340,6 +345,17 @@ def _tell(bad: list[Place], scheme: str) -> None:
         )
 
 
+def _place_of(sentences: list[list[str]], scheme: str) -> str:
+    """Where the first tag stands that a scheme does not have."""
+    for number, tags in enumerate(sentences):
+        for place, tag in enumerate(tags):
+            try:
+                check_letters([tag], scheme)
+            except BadInput:
+                return f" It stands in sentence {number} at token {place}."
+    return ""
+
+
 def _checked(spans: Iterable[Sequence[Any]], length: int | None, where: str) -> list[Span]:
     """Spans in order.
 
@@ -349,6 +365,8 @@ def _checked(spans: Iterable[Sequence[Any]], length: int | None, where: str) -> 
         If one is no span, lies outside, or two overlap.
     """
     found: list[Span] = []
+    if not hasattr(spans, "__iter__") or isinstance(spans, str):
+        raise BadInput(f"{where} has {spans!r:.80} for spans. Give a list of (start, end, type), empty where there is none.")
     for span in spans:
         if isinstance(span, str) or not hasattr(span, "__len__") or len(span) != 3:
             raise BadInput(f"{where} has {span!r:.80}, which is no span. Give (start, end, type); relations cannot be audited.")
@@ -356,7 +374,11 @@ def _checked(spans: Iterable[Sequence[Any]], length: int | None, where: str) -> 
         whole = all(isinstance(edge, int | np.integer) and not isinstance(edge, bool) for edge in (start, end))
         if not whole or not isinstance(name, str) or not name:
             raise BadInput(f"{where} has {span!r:.80}, which is no span. Give whole numbers start and end, and a type as text.")
-        if not 0 <= start < end or (length is not None and end > length):
+        if start >= end:
+            raise BadInput(
+                f"{where} has a span from {start} to {end}. Its end comes after its start: the last one is not part of it."
+            )
+        if start < 0 or (length is not None and end > length):
             raise BadInput(
                 f"{where} has a span from {start} to {end}, outside 0 to {length if length is not None else 'the end'}."
             )

@@ -96,7 +96,9 @@ class AuditorOfSpans(Auditor[Spans]):
             The document of each sentence.
         """
         if not len(labels.classes):
-            raise BadInput("there is no span at all, so no type is known. Give classes when Spans are made, or other labels.")
+            raise BadInput(
+                "there is no span at all, so no type is known. Check which column or field holds the tags, or name the types: lp.Spans(…, classes=[…])."
+            )
         tokens = tokens_of(labels, pred_probs, classes, groups)
         if not len(tokens.given):
             raise BadInput("no sentence has a token: nothing to audit.")

@@ -29,7 +29,15 @@ class LabelColumn(ABC):
 
     @classmethod
     @abstractmethod
-    def of_series(cls, column: pl.Series, name: str, missing: Sequence[object] | None, *, as_text: bool = False) -> Self:
+    def of_series(
+        cls,
+        column: pl.Series,
+        name: str,
+        missing: Sequence[object] | None,
+        *,
+        as_text: bool = False,
+        separator: str | None = None,
+    ) -> Self:
         """The labels of a column.
 
         Parameters
@@ -42,6 +50,8 @@ class LabelColumn(ABC):
             Labels that mean none; see `labelproof.validation.check_labels`.
         as_text : bool, default=False
             Whether labels such as ``1`` stay text.
+        separator : str, optional
+            Of delimited text: where it is a comma, no number has a decimal comma.
 
         Raises
         ------

@@ -36,7 +36,15 @@ class ClassColumn(LabelColumn):
         self.labels = Classes.of_codes(coded.codes, coded.classes)
 
     @classmethod
-    def of_series(cls, column: pl.Series, name: str, missing: Sequence[object] | None, *, as_text: bool = False) -> Self:
+    def of_series(
+        cls,
+        column: pl.Series,
+        name: str,
+        missing: Sequence[object] | None,
+        *,
+        as_text: bool = False,
+        separator: str | None = None,
+    ) -> Self:
         values, index = (column, None) if column.dtype.is_nested() or column.dtype.is_float() else _different(column)
         plain = values.to_numpy() if as_text else label_values(values)
         return cls(check_labels(plain if index is None else Repeated(plain, index), name=name, missing=missing))

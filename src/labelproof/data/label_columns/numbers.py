@@ -34,39 +34,59 @@ class NumberColumn(LabelColumn):
         Whether the column has decimal commas.
     whole : bool
         Whether the column can hold whole numbers alone.
+    decimals : int
+        With which all numbers of the column are written, if they are.
     """
 
     kind = "numbers"
     labels: Numbers
 
     def __init__(
-        self, values: AnyArray, missing: Sequence[object] | None = None, *, comma: bool = False, whole: bool = False
+        self,
+        values: AnyArray,
+        missing: Sequence[object] | None = None,
+        *,
+        comma: bool = False,
+        whole: bool = False,
+        decimals: int = 0,
     ) -> None:
-        self.labels, self.whole = Numbers(values, missing=missing), whole
+        self.labels, self.whole, self.decimals = Numbers(values, missing=missing), whole, decimals
         self.mark = DECIMAL_COMMA if comma else POINT
 
     @classmethod
-    def of_series(cls, column: pl.Series, name: str, missing: Sequence[object] | None, *, as_text: bool = False) -> Self:
+    def of_series(
+        cls,
+        column: pl.Series,
+        name: str,
+        missing: Sequence[object] | None,
+        *,
+        as_text: bool = False,
+        separator: str | None = None,
+    ) -> Self:
         if column.dtype.is_numeric():
             values = column.cast(pl.Float64).fill_null(np.nan).to_numpy()
             return cls(values, _numbers_of(missing), whole=column.dtype.is_integer())
         if column.dtype != pl.String:
-            raise BadInput(f"{name} holds {column.dtype}, not numbers. Name a column of numbers, or leave out --kind numbers.")
+            raise BadInput(f"{name} holds {column.dtype}, not numbers. Name a column of numbers, or audit it as classes.")
         words = {word.lower() for word in MISSING_WORDS} | {"", *(str(word).lower() for word in missing or ())}
         text = column.str.strip_chars()
         text = text.set(text.str.to_lowercase().is_in(list(words)), None)
         parsed, comma = text.cast(pl.Float64, strict=False), False
-        if (parsed.is_null() & text.is_not_null()).any() and text.str.contains(COMMA).fill_null(True).all():
+        if (
+            separator != DECIMAL_COMMA
+            and (parsed.is_null() & text.is_not_null()).any()
+            and text.str.contains(COMMA).fill_null(True).all()
+        ):
             dotted = text.str.replace_all(".", "", literal=True).str.replace(",", ".", literal=True)
             parsed, comma = dotted.cast(pl.Float64, strict=False), True
         wrong = (parsed.is_null() & text.is_not_null()).arg_true()
         if len(wrong):
             row = int(wrong[0])
             raise BadInput(
-                f"{name} row {row} is {str(column[row])[:60]!r}, which is no number. Mend it, say that it means none "
-                f"(--missing {str(column[row])[:60]!r}), or leave out --kind numbers."
+                f"{name} row {row} is {str(column[row])[:60]!r}, which is no number. Write numbers without separators of thousands, say that "
+                "it means none (--missing), or audit the column as classes."
             )
-        return cls(parsed.fill_null(np.nan).to_numpy(), _numbers_of(missing), comma=comma)
+        return cls(parsed.fill_null(np.nan).to_numpy(), _numbers_of(missing), comma=comma, decimals=_decimals(text))
 
     @classmethod
     def of_array(
@@ -109,8 +129,17 @@ class NumberColumn(LabelColumn):
             raise BadInput(
                 f"row {part} is {new[part]} now, and the column {name!r} holds whole numbers alone. Decide for a whole number."
             )
-        names = {row: None if (text := new[row]) is None else text.replace(POINT, self.mark) for row in rows}
+        names = {row: None if (text := new[row]) is None else self._written(text) for row in rows}
         return Edits(name, np.array(rows, np.int64), np.full(len(rows), -1), names, added, numbers=True)
+
+    def _written(self, text: str) -> str:
+        """A number as the column writes them: with its decimals, without an exponent, and with its decimal mark."""
+        value = float(text)
+        if self.decimals and round(value, self.decimals) == value:
+            text = f"{value:.{self.decimals}f}"
+        elif "e" in text:
+            text = np.format_float_positional(value, trim="-")
+        return text.replace(POINT, self.mark)
 
     def changed_array(self, array: AnyArray, new: Mapping[int, str | None]) -> AnyArray:
         """Numbers of the array's type."""
@@ -134,3 +163,9 @@ def _numbers_of(missing: Sequence[object] | None) -> list[object] | None:
         if missing is None
         else [float(word) for word in map(str, missing) if re.fullmatch(r"[+-]?[0-9.]+(e[+-]?\d+)?", word)]
     )
+
+
+def _decimals(text: pl.Series) -> int:
+    """The one number of decimals that all numbers of a column have; 0 where they differ."""
+    found = text.drop_nulls().str.extract(r"[.,](\d+)$").str.len_chars().fill_null(0).unique()
+    return int(found[0]) if len(found) == 1 else 0

@@ -107,6 +107,8 @@ class Audited:
     changes : mapping of item to Change
     explain : bool
         Whether to say what each label was, and why it changed.
+    ids : ndarray of str, shape (n,), optional
+        Names of the items; ``None`` for those that the audit does not name.
     """
 
     given: AnyArray
@@ -114,6 +116,7 @@ class Audited:
     changes: Mapping[int, Change]
     skipped: frozenset[str] = field(default_factory=frozenset)
     explain: bool = False
+    ids: AnyArray | None = None
 
 
 @dataclass(frozen=True)
@@ -274,6 +277,32 @@ def check_same(now: AnyArray, rows: IntArray, audited: Audited) -> None:
             f"row {rows[item]} of the data is {found[item]!r} now but was {audited.given[item]!r} when it was audited. "
             "The file has changed; audit it again."
         )
+
+
+def check_same_ids(now: AnyArray, rows: IntArray, audited: Audited) -> None:
+    """Refuse a source whose items have other names than those that were audited.
+
+    Parameters
+    ----------
+    now : ndarray, shape (m,)
+        Names by row of the source.
+    rows : ndarray, shape (n,)
+        The row of each item.
+    audited : Audited
+
+    Raises
+    ------
+    BadInput
+        Naming the first row that differs.
+    """
+    if audited.ids is None:
+        return
+    for row, name in zip(rows.tolist(), audited.ids.tolist(), strict=True):
+        if name is not None and str(now[row]) != name:
+            raise BadInput(
+                f"row {row} of the data is the item {str(now[row])!r} now but was {name!r} when it was audited. The file has changed; audit "
+                "it again."
+            )
 
 
 def kept(names: Iterable[object], skipped: frozenset[str]) -> npt.NDArray[np.int64]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
@@ -39,6 +40,7 @@ class SpansReader(Reader):
     id: str | None = None
     group: str | None = None
     encoding: str | None = None
+    checksum: str | None = None  # of all tokens
 
     @classmethod
     def fits(cls, path: Path, options: ReadOptions) -> bool:
@@ -49,6 +51,8 @@ class SpansReader(Reader):
 
     @classmethod
     def of(cls, path: Path, options: ReadOptions) -> Self:
+        if options.missing is not None:
+            raise BadInput("spans have no label that means none. Leave out --missing.")
         return cls(str(existing(path, "file")), options.label, options.text, options.id, options.group, options.encoding)
 
     @classmethod
@@ -71,7 +75,8 @@ class SpansReader(Reader):
         return span_form(Path(self.path), SpanColumns(self.label, self.text, self.id, self.group, self.encoding))
 
     def read(self) -> Dataset:
-        return dataset_of(self.form().read(), replace(self, path=located(self.path)))
+        found = self.form().read()
+        return dataset_of(found, replace(self, path=located(self.path), checksum=checksum_of(found.labels)))
 
     def reopen(self, skipped: object = ()) -> Items:
         """The sentences again."""
@@ -86,12 +91,22 @@ class SpansReader(Reader):
             raise BadInput(f"--out {str(target)!r}: sentences are written in the form that they came in. Name a file that ends in "
                            f"{' or '.join(form.endings[:4])}.")  # fmt: skip
         labels = form.read().labels
+        if self.checksum is not None and checksum_of(labels) != self.checksum:
+            raise BadInput("the sentences are not those that were audited. The file has changed; audit it again.")
         classes = [str(name) for name in labels.classes]
         now = np.full(labels.n, None, dtype=object)
         now[:] = [Spans.to_text(list(own), classes) for own in labels.given_spans()]
         check_same(now, np.arange(len(now)), audited)
         changes = {item: list(map(tuple, Spans.from_text(str(change.label)))) for item, change in audited.changes.items()}  # type: ignore[call-overload]
         form.write(target, changes)
+
+
+def checksum_of(labels: Spans) -> str:
+    """Tells other sentences from these."""
+    digest = hashlib.sha256()
+    for tokens in labels.tokens:
+        digest.update(("\x1f".join(tokens) + "\x1e").encode("utf-8", "surrogatepass"))
+    return digest.hexdigest()[:32]
 
 
 def dataset_of(found: Sentences, reader: SpansReader | None) -> Dataset:

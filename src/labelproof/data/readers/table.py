@@ -18,7 +18,7 @@ from labelproof.data.label_columns import LABEL_COLUMNS
 from labelproof.data.label_columns.base import LabelColumn
 from labelproof.data.projection import Projection
 from labelproof.data.raw_table import Path_, RawTable, label_values
-from labelproof.data.readers.base import Audited, Reader, ReadOptions, check_same, words
+from labelproof.data.readers.base import Audited, Reader, ReadOptions, check_same, check_same_ids, words
 from labelproof.data.schema import Schema
 from labelproof.errors import BadInput, LabelproofWarning
 from labelproof.labels.classes import Classes
@@ -51,8 +51,9 @@ class ColumnReader(Reader):
 
     def column_labels(self, raw: RawTable, *, as_text: bool = False) -> LabelColumn:
         """The labels of the column."""
-        kind = LABEL_COLUMNS[self.label_kind or Classes.kind]
-        return kind.of_series(raw.column(self.label, "--label"), f"label column {self.label!r}", self.missing, as_text=as_text)
+        kind, column = LABEL_COLUMNS[self.label_kind or Classes.kind], raw.column(self.label, "--label")
+        what = f"label column {self.label!r}"
+        return kind.of_series(column, what, self.missing, as_text=as_text, separator=raw.separator)
 
     def ids(self, raw: RawTable) -> AnyArray:
         """Names of the rows; their numbers where no column is named."""
@@ -82,6 +83,8 @@ class ColumnReader(Reader):
         given = self.labels(raw)
         rows = self.rows(raw, audited)
         check_same(given.texts, rows, audited)
+        if self.id is not None:
+            check_same_ids(self.ids(raw), rows, audited)
         changes = {int(rows[item]): change for item, change in audited.changes.items()}
         added: dict[str, Sequence[str | None]] = {}
         if audited.explain:

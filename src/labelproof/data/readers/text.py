@@ -128,5 +128,7 @@ def texts_of(column: pl.Series) -> AnyArray:
         For a column of lists, bytes or structures.
     """
     if column.dtype == pl.Binary or column.dtype.is_nested() or column.dtype == pl.Object:
-        raise BadInput(f"--text {column.name!r} holds {column.dtype}, not text. Name the column that holds the text.")
+        raise BadInput(
+            f'--text {column.name!r} holds {column.dtype}, not text. Name the column that holds the text; of tokens with tags say --kind spans (kind="spans").'
+        )
     return np.array(column.cast(pl.String).fill_null("").to_list(), dtype=object)

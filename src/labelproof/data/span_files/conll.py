@@ -39,6 +39,10 @@ class Conll(SpanForm):
         return plain_name(path).endswith(cls.endings)
 
     def read(self) -> Sentences:
+        if self.asked.id is not None or self.asked.group is not None:
+            raise BadInput(
+                "CoNLL columns name no items: leave out --id and --group. Sentences are named by # sent_id, documents by -DOCSTART-."
+            )
         self._source = JsonText.of(self.path, self.asked.encoding)
         self._places: list[list[Place]] = []
         tokens: list[list[str]] = []

@@ -52,12 +52,11 @@ class JsonSpans(SpanForm):
         rows, self._spans = line_rows(self._source) if lines else JsonList().rows(self._source)
         if not rows:
             raise BadInput(f"{str(self.path)!r} holds no objects. Give one object per sentence.")
-        kept = [i for i, row in enumerate(rows) if row.get("answer") not in REFUSED]
-        skipped = [(self._name(row, i), REFUSED[row["answer"]]) for i, row in enumerate(rows) if row.get("answer") in REFUSED]
+        why = [self._refused(row, rows) for row in rows]
+        kept = [i for i, reason in enumerate(why) if reason is None]
+        skipped = [(self._name(rows[i], i), reason) for i, reason in enumerate(why) if reason is not None]
         if not kept:
-            raise BadInput(
-                f"{str(self.path)!r}: every one of the {len(rows)} lines was rejected or ignored. There is nothing to audit."
-            )
+            raise BadInput(f"{str(self.path)!r}: none of the {len(rows)} lines has an answer. There is nothing to audit.")
         self._rows = [rows[i] for i in kept]
         self._spans = [self._spans[i] for i in kept]
         tokens, text = self._field(self.asked.text, TOKENS, list), self._field(self.asked.text, TEXTS, str)
@@ -75,6 +74,14 @@ class JsonSpans(SpanForm):
             else [self._name(row, i) for i, row in zip(kept, self._rows, strict=True)]
         )
         return Sentences(labels, names, self._groups(), skipped)
+
+    def _refused(self, row: Json, rows: Sequence[Json]) -> str | None:
+        """Why a line says nothing of spans."""
+        if row.get("answer") in REFUSED:
+            return REFUSED[row["answer"]]
+        tags = self.asked.label or next((name for name in TAGS if name in rows[0]), None)
+        tagged = isinstance(row.get("tokens") or row.get("words"), list) and tags is not None
+        return "it has no tags" if tagged and tags in row and row[tags] is None else None
 
     def write(self, target: Path, changes: Mapping[int, Sequence[Span]]) -> None:
         words: list[tuple[Place, str]] = []

@@ -75,7 +75,7 @@ class JsonText:
                 "--encoding cp1252, or save it as UTF-8."
             ) from error
         if not text.strip():
-            raise BadInput(f"{str(path)!r} is empty. Give one object per item.")
+            raise BadInput(f"{str(path)!r} is empty: it holds no item.")
         return cls(file, text, name, bom, compression)
 
     def line(self, at: int) -> int:

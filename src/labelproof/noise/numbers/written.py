@@ -30,7 +30,8 @@ def on_grid(values: Floats, decimals: int) -> npt.NDArray[np.bool_]:
 
 
 def swaps(values: Floats, decimals: int) -> Iterator[Floats]:
-    """Numbers with two digits next to each other swapped, pair by pair of digits from the last; NaN where that changes nothing.
+    """Numbers with two digits next to each other swapped, pair by pair of digits from the last; NaN where that changes nothing, or makes
+    a number with fewer digits.
 
     Examples
     --------
@@ -43,5 +44,6 @@ def swaps(values: Floats, decimals: int) -> Iterator[Floats]:
         place = 10.0**pair
         low, high = np.floor(whole / place) % 10, np.floor(whole / place / 10) % 10
         made = whole + (low - high) * 9 * place
-        possible = (low != high) & (whole >= 10 * place) & (whole < 10.0**MOST_DIGITS)
+        first = 10.0 ** np.floor(np.log10(np.maximum(whole, 1.0)))  # nobody begins a number with a zero
+        possible = (low != high) & (whole >= 10 * place) & (whole < 10.0**MOST_DIGITS) & (made >= first)
         yield np.where(possible, np.copysign(np.round(made / 10.0**decimals, max(decimals, 0)), values), np.nan)

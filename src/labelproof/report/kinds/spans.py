@@ -51,11 +51,12 @@ class ReportOfSpans(ReportPart):
 
     template = "kinds/spans.html.jinja"
     title = "Audit of spans"
-    unit, units = "span", "spans"
+    unit, units = "span", "spans, given or missing,"
     classes = "types"
     columns: Mapping[str, str] = {
         "id": "id",
-        "start": "token",
+        "start": "from",
+        "end": "to",
         "given_label": "given",
         "suggested_label": "suggested",
         "kind": "kind",

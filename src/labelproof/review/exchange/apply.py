@@ -84,12 +84,15 @@ def repair(
     decided, result = _decided(candidates, outcomes, obvious)
     given = np.full(candidates.summary["n"], None, dtype=object)
     given[candidates.index] = candidates.part.given_texts().to_numpy()
+    ids = np.full(candidates.summary["n"], None, dtype=object)
+    ids[candidates.index] = candidates.table["id"].to_numpy()
     audited = Audited(
         given,
         candidates.summary["classes"],
         {int(candidates.index[rank]): change for rank, change in decided.items()},
         frozenset(str(row["id"]) for row in candidates.summary.get("skipped", [])),
         explain,
+        ids,
     )
     reader.write_back(Path(target), audited, overwrite=overwrite)
     return result

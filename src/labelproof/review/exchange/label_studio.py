@@ -53,7 +53,7 @@ def _task(session: ReviewSession, describer: Describer, rank: int) -> Json:
     data = {
         "labelproof_id": item["id"],
         "labelproof_audit": candidates.fingerprint,
-        "given": f"given label: {candidates.part.given(rank)}; probability that it is wrong: {item['error_probability']:.1%}",
+        "given": f"given label: {candidates.part.said(candidates.part.given(rank))}; probability that it is wrong: {item['error_probability']:.1%}",
         "text": text,
     }
     image = describer.picture(rank) if item.get("picture") else b""
@@ -66,13 +66,13 @@ def _task(session: ReviewSession, describer: Describer, rank: int) -> Json:
 
 def _config(session: ReviewSession, picture: bool) -> str:
     shown = f'<Image name="{ITEM}" value="$picture"/>' if picture else f'<Text name="{ITEM}" value="$text"/>'
+    none = f'    <Choice value="{NONE}"/>\n' if session.candidates.part.may_be_none else ""
     return f"""<View>
   {shown}
   <Header value="$given" size="5"/>
 {session.candidates.part.control(LABEL, ITEM)}
   <Choices name="{DOUBT}" toName="{ITEM}" choice="single-radio" showInLine="true">
-    <Choice value="{NONE}"/>
-    <Choice value="{UNSURE}"/>
+{none}    <Choice value="{UNSURE}"/>
   </Choices>
 </View>
 """

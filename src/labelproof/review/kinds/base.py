@@ -107,8 +107,8 @@ class ReviewPart(ABC):
         """The kind itself."""
         return KINDS[self.kind]
 
-    def checked(self, label: object) -> str:
-        """The label of a decision, as the log holds it.
+    def checked(self, label: object, rank: int | None = None) -> str:
+        """The label of a decision, as the log holds it, of any item or of one.
 
         Raises
         ------

@@ -11,7 +11,6 @@ import polars as pl
 
 from labelproof.auditing.findings import ISSUES_FILE, ITEMS_FILE, ErrorRate
 from labelproof.errors import BadInput
-from labelproof.labels.spans import Spans
 from labelproof.review.kinds.base import SCRIPTS, ReviewPart
 from labelproof.validation import Json
 
@@ -136,6 +135,11 @@ class ReviewOfSpans(ReviewPart):
         found = [(rank, self.suggested_cell(rank)) for rank in range(ranks)]
         return [(rank, label) for rank, label in found if label != self.given(rank)]
 
-    def checked(self, label: object) -> str:
-        """The spans, as the log holds them; tuples of the page become lists."""
-        return Spans.to_text([list(span) for span in label] if isinstance(label, list) else label, self.candidates.classes)
+    def checked(self, label: object, rank: int | None = None) -> str:
+        """The spans, as the log holds them."""
+        text = super().checked(label)
+        size = None if rank is None else len(self.candidates.table["tokens"][rank])
+        beyond = next((span for span in json.loads(text) if size is not None and span[1] > size), None)
+        if beyond is not None:
+            raise BadInput(f"the span {beyond} ends beyond the sentence, which has {size} tokens.")
+        return text

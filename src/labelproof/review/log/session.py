@@ -159,7 +159,7 @@ class ReviewSession:
             raise BadInput(f"decision {str(action)[:40]!r} is unknown. Choose keep, relabel, none, unsure or skip.")
         given, name = self.candidates.part.given(rank), None
         if action in ("keep", "relabel"):
-            name = given if action == "keep" and label is None else self.candidates.part.checked(label)
+            name = given if action == "keep" and label is None else self.candidates.part.checked(label, rank)
             action = "keep" if name == given else "relabel"
         return Decision(self.candidates.table["id"][rank], reviewer, action, name, uid, seconds=seconds)
 
