@@ -59,7 +59,12 @@ def audited(
     repeats: Annotated[int, typer.Option(min=1, help="Cross-validations with other folds, whose results are averaged.")] = 1,
     group: opt.Group = None,
     blocked: opt.Blocked = False,
-    jobs: Annotated[int, typer.Option(help="Folds that are fitted at a time, in processes of their own; -1: one a core.")] = 1,
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            help="Folds that are fitted at a time, in processes of their own; -1: one a core. Default: one, of many sentences one a core."
+        ),
+    ] = None,
     ray: Annotated[str | None, typer.Option(help="Run on a Ray cluster: host:port of its head, or local.")] = None,
     layer: Annotated[str | None, typer.Option(help="Of cells: the layer of counts; X where left out.")] = None,
     unlabeled: Annotated[str | None, typer.Option(help="Of cells: the annotation that means unlabelled.")] = None,
