@@ -48,6 +48,7 @@ _HOME = {
     "Votes": "labelproof.labels.votes",
     "Numbers": "labelproof.labels.numbers",
     "NumberNoise": "labelproof.noise.numbers.noise",
+    "Boxes": "labelproof.labels.boxes",
     "Spans": "labelproof.labels.spans",
     "SpanNoise": "labelproof.noise.spans",
     "TagRates": "labelproof.noise.tag_rates",
@@ -125,6 +126,7 @@ if TYPE_CHECKING:
     from labelproof.estimators.rank_pruning import RankPruning as RankPruning
     from labelproof.estimators.tagger.noisy_tag_classifier import NoisyTagClassifier as NoisyTagClassifier
     from labelproof.estimators.tagger.precision import tag_precision as tag_precision
+    from labelproof.labels.boxes import Boxes as Boxes
     from labelproof.labels.classes import Classes as Classes
     from labelproof.labels.numbers import Numbers as Numbers
     from labelproof.labels.spans import Spans as Spans
