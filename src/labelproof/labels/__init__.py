@@ -17,5 +17,6 @@ KINDS: Registry[type[Labels]] = Registry(
         "tags": "labelproof.labels.tags:Tags",
         "votes": "labelproof.labels.votes:Votes",
         "spans": "labelproof.labels.spans:Spans",
+        "masks": "labelproof.labels.masks:Masks",
     },
 )
