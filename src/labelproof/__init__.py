@@ -51,6 +51,7 @@ _HOME = {
     "Boxes": "labelproof.labels.boxes",
     "Spans": "labelproof.labels.spans",
     "SpanNoise": "labelproof.noise.spans",
+    "Masks": "labelproof.labels.masks",
     "TagRates": "labelproof.noise.tag_rates",
     "Classes": "labelproof.labels.classes",
     "Check": "labelproof.auditing.check",
@@ -128,6 +129,7 @@ if TYPE_CHECKING:
     from labelproof.estimators.tagger.precision import tag_precision as tag_precision
     from labelproof.labels.boxes import Boxes as Boxes
     from labelproof.labels.classes import Classes as Classes
+    from labelproof.labels.masks import Masks as Masks
     from labelproof.labels.numbers import Numbers as Numbers
     from labelproof.labels.spans import Spans as Spans
     from labelproof.labels.tags import Tags as Tags

@@ -18,5 +18,6 @@ KINDS: Registry[type[Labels]] = Registry(
         "votes": "labelproof.labels.votes:Votes",
         "spans": "labelproof.labels.spans:Spans",
         "boxes": "labelproof.labels.boxes:Boxes",
+        "masks": "labelproof.labels.masks:Masks",
     },
 )
