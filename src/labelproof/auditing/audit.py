@@ -202,6 +202,8 @@ def audit(
     how = CrossValidation(n_folds, n_repeats, n_jobs, random_state, map_folds)
     dataset = dataset_of(labels, pred_probs)
     model, encoded = None, None
+    if dataset is not None and dataset.reader is not None and isinstance(pred_probs, str | os.PathLike):
+        pred_probs = dataset.reader.predictions(pred_probs, dataset)
     if dataset is not None and pred_probs is None:
         pred_probs, model, encoded = _predicted(dataset, how, blocked, estimator, encoder)
     elif encoder != AUTO or group is not None or blocked:

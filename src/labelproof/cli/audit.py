@@ -40,7 +40,8 @@ def audited(
         typer.Option(
             "--pred-probs",
             "--predictions",
-            help="Ready-made predictions out of sample: class probabilities (n, k), or of numbers (n,): .npy, .parquet, or a folder of .parquet.",
+            help="Ready-made predictions out of sample: class probabilities (n, k), or of numbers (n,): .npy, .parquet, or a folder of .parquet; of "
+            "boxes what a detector found (COCO results, a table, text files), of masks (n, k, h, w) as .npy or a folder of .npy.",
         ),
     ] = None,
     tags: Annotated[
@@ -53,7 +54,10 @@ def audited(
     keep: opt.Keep = None,
     missing: opt.Missing = None,
     encoding: opt.Encoding = None,
-    classes: Annotated[str | None, typer.Option(help="Class of each probability column, comma-separated.")] = None,
+    void: opt.Void = None,
+    classes: Annotated[
+        str | None, typer.Option(help="Class of each probability column, of masks of each number, comma-separated.")
+    ] = None,
     encoder: opt.Encoder = "auto",
     folds: Annotated[int, typer.Option(min=2, help="Folds of the cross-validation.")] = 5,
     repeats: Annotated[int, typer.Option(min=1, help="Cross-validations with other folds, whose results are averaged.")] = 1,
@@ -90,13 +94,13 @@ def audited(
     from labelproof.data.readers.base import ReadOptions
 
     _check_cells(data, layer=layer, unlabeled=unlabeled, batch_key=batch_key, model=model)
+    names = None if classes is None else [name.strip() for name in classes.split(",")]
     options = ReadOptions(
         label=label, text=text, image=image, id=id_, embeddings=embeddings, ignore=ignore or (), keep=keep or (),
         missing=words(missing), encoding=encoding, layer=layer, unlabeled_category=unlabeled,
         images=images, sheet=sheet, query=query, group=group, item=item, annotator=annotator,
-        label_kind=kind,
+        label_kind=kind, classes=names, void=_values(void),
     )  # fmt: skip
-    names = None if classes is None else [name.strip() for name in classes.split(",")]
     if tags is not None:
         return _audit_tags(tags, pred_probs, features, names)
     if model is not None and data is not None:
@@ -178,11 +182,11 @@ def _audit(
         else:
             found = (audit if ray is None else audit_on_ray)(from_file(labels, "labels"), probs, **named)
         return dataclasses.replace(found, source=ArraysReader.of_files(labels=labels, missing=options.missing).to_json())
-    dataset = (
-        read_arrays(features, labels, classes=_as_labels(classes), missing=options.missing, kind=options.label_kind)
-        if data is None
-        else open_reader(data, options).read()
-    )
+    if data is None:
+        dataset = read_arrays(features, labels, classes=_as_labels(classes), missing=options.missing, kind=options.label_kind)
+    else:
+        reader = open_reader(data, options)
+        dataset, classes = reader.read(), None if reader.takes_classes else classes
     if pred_probs is None:
         how = how if ray is None else how | {"map_folds": ray_map}
         return audit(dataset, encoder=encoder, neighbours=neighbours, **how)
@@ -196,6 +200,13 @@ def _audit(
     if dataset.labels.kind != Classes.kind:  # their auditors know what the columns are
         return audit(dataset, predictions, classes=classes, neighbours=neighbours)
     return audit(dataset, Ordered(open_source(predictions), _class_order(classes, dataset)), neighbours=neighbours)
+
+
+def _values(void: str | None) -> tuple[int, ...]:
+    try:
+        return tuple(int(word) for word in words(void) or ())
+    except ValueError as error:
+        raise BadInput(f"--void is {void!r}. Name whole numbers, e.g. 255.") from error
 
 
 def _check_cells(data: Path | None, *, model: str | None, **named: str | None) -> None:

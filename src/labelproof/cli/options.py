@@ -47,8 +47,12 @@ Kind = Annotated[
     str | None,
     typer.Option(
         "--kind",
-        help="What the labels are, where the file leaves it open: classes (the default), numbers (a quantity), or spans (of sentences).",
+        help="What the labels are, where the file leaves it open: classes (the default), numbers (a quantity), spans (of sentences), boxes "
+        "or masks (of pictures).",
     ),
+]
+Void = Annotated[
+    str | None, typer.Option("--void", help="Of masks: values of pixels without a label, comma-separated, e.g. 255.")
 ]
 Group = Annotated[
     str | None, typer.Option(help="Column, such as a document or a patient, whose rows of one value stay in one fold.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
@@ -52,6 +53,8 @@ class Remembered(Protocol):
     """What a data set was read by: a `labelproof.data.readers.base.Reader`."""
 
     def to_json(self) -> Json: ...
+
+    def predictions(self, path: str | os.PathLike[str], dataset: Dataset) -> object: ...
 
 
 @dataclass(frozen=True)

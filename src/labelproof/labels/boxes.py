@@ -209,7 +209,7 @@ class Boxes(Labels):
         """
         if not isinstance(label, list):
             raise BadInput("the label of a picture is a list of boxes, each [x1, y1, x2, y2, class].")
-        return as_json(sorted(_checked(box, classes) for box in label))
+        return sorted_json(_checked(box, classes) for box in label)
 
     @classmethod
     def from_text(cls, text: str) -> object:
@@ -220,6 +220,11 @@ class Boxes(Labels):
 def as_json(boxes: Iterable[Sequence[Any]]) -> str:
     """Boxes ``(x1, y1, x2, y2, class)`` as `Boxes.to_text` writes them, in the order in which they come."""
     return json.dumps([[*(_plain(edge) for edge in box[:4]), str(box[4])] for box in boxes], ensure_ascii=False)
+
+
+def sorted_json(boxes: Iterable[Sequence[Any]]) -> str:
+    """The same in the one order in which a decision's label has them, whatever order they come in."""
+    return as_json(sorted((*(_plain(edge) for edge in box[:4]), str(box[4])) for box in boxes))
 
 
 def json_of_pictures(owner: IntArray, box: Boxes4, codes: IntArray, classes: Sequence[object], n: int) -> pl.Series:

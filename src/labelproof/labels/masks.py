@@ -95,7 +95,8 @@ class Masks(Labels):
             sizes.append(picture.shape[::-1])
         self.sizes = np.array(sizes, np.int64)
         self.classes = tuple(range(most)) if names is None else names
-        paths = [Path(path).name for path in self._pictures if isinstance(path, str | os.PathLike)]
+        listed = self._pictures if isinstance(self._pictures, list | tuple) else ()  # others would be opened once more
+        paths = [Path(path).name for path in listed if isinstance(path, str | os.PathLike)]
         self.item_names = np.array(paths, dtype=object) if len(set(paths)) == self.n else None
         self._without_regions()
 

@@ -28,6 +28,8 @@ READERS: Registry[type[Reader]] = Registry(
         "tag arrays": "labelproof.data.readers.tag_arrays:TagArraysReader",
         "votes": "labelproof.data.readers.votes:VotesReader",
         "spans": "labelproof.data.readers.spans:SpansReader",
+        "boxes": "labelproof.data.readers.boxes:BoxesReader",
+        "masks": "labelproof.data.readers.masks:MasksReader",
     },
 )
 
@@ -57,6 +59,8 @@ def open_reader(path: str | os.PathLike[str], options: ReadOptions) -> Reader:
         raise BadInput("--images is the folder of pictures that a table or an export names. Leave it out here.")
     if options.group is not None and "group" not in known:
         raise BadInput(f"--group names a column, and {source!r} is read without columns to name. Leave it out.")
+    if options.void and "void" not in known:
+        raise BadInput("--void is of masks. Leave it out here.")
     if options.label_kind is not None and options.label_kind not in found.label_kinds:
         raise BadInput(
             f"--kind is {options.label_kind!r}, and {source!r} is read as {found.kind}, which holds {' or '.join(found.label_kinds)}. "

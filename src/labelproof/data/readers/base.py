@@ -47,6 +47,8 @@ class ReadOptions:
     item: str | None = None
     annotator: str | None = None
     label_kind: str | None = None
+    classes: Sequence[str] | None = None
+    void: Sequence[int] = ()
 
     @property
     def part(self) -> str | None:
@@ -78,12 +80,15 @@ class Items(NamedTuple):
         Row number to `Shown`; pictures are at most 1,024 pixels wide or high.
     take : callable
         Row numbers to what a model would learn from: a frame, texts, or an array, with one row for each.
+    mask : callable, optional
+        Row number to the codes of a picture's pixels as they were given, shape (h, w), of masks.
     """
 
     kind: str
     n: int
     show: Callable[[int], Shown]
     take: Callable[[IntArray], Inputs]
+    mask: Callable[[int], IntArray] | None = None
 
 
 class Change(NamedTuple):
@@ -133,11 +138,14 @@ class Reader(ABC):
         The kinds of label that it reads.
     reads_itself : bool
         Whether it reads files in forms of its own, which are no tables.
+    takes_classes : bool
+        Whether the names of the classes are said when it reads; otherwise they are those of the columns of predictions.
     """
 
     kind: ClassVar[str]
     label_kinds: ClassVar[tuple[str, ...]] = ("classes",)
     reads_itself: ClassVar[bool] = False
+    takes_classes: ClassVar[bool] = False
 
     @classmethod
     def fits(cls, path: Path, options: ReadOptions) -> bool:
@@ -209,6 +217,21 @@ class Reader(ABC):
             If a column is missing, a value does not fit its type, or a picture cannot be read.
         """
         raise BadInput(f"items like those of {self.kind} are not read from a file. Use the model from Python.")
+
+    def predictions(self, path: Path_, dataset: Dataset) -> object:
+        """Predictions of the items in a file; here the path, for those who audit their kind of label to open.
+
+        Parameters
+        ----------
+        path : path
+        dataset : Dataset
+            What `read` gave.
+
+        Raises
+        ------
+        BadInput
+        """
+        return path
 
     def of_part(self, part: str) -> Self:
         """The same, for another sheet, or for what another query finds."""

@@ -16,7 +16,7 @@ from labelproof.data.libraries import held
 from labelproof.data.libraries.asked import NAME, Asked
 from labelproof.data.libraries.base import Table, Whole, repeated
 from labelproof.data.picture_files import PictureFiles
-from labelproof.data.raw_table import RawTable, label_values
+from labelproof.data.raw_table import Path_, RawTable, label_values
 from labelproof.data.readers import READERS
 from labelproof.data.readers.base import Reader
 from labelproof.data.readers.pictures import PictureReader
@@ -40,6 +40,10 @@ class Remembered:
 
     def to_json(self) -> Json:
         return {name: value for name, value in vars(self).items() if value is not None}
+
+    def predictions(self, path: Path_, dataset: Dataset) -> object:
+        """The path."""
+        return path
 
 
 @dataclass(frozen=True)

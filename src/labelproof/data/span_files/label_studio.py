@@ -47,7 +47,7 @@ class LabelStudioSpans(SpanForm):
         skipped: list[tuple[str, str]] = []
         for number, (task, place) in enumerate(zip(tasks, places, strict=True)):
             name = str(task.get("id", number))
-            annotation = _latest(task)
+            annotation = latest(task)
             if annotation is None:
                 skipped.append((name, "it has no annotation"))
                 continue
@@ -143,7 +143,7 @@ def _labels_regions(first: Any) -> bool:
     return any(r.get("type") == LABELS and "start" in (r.get("value") or {}) for r in results)
 
 
-def _latest(task: Json) -> int | None:
+def latest(task: Json) -> int | None:
     """Number of the annotation that counts."""
     found = [
         (str(annotation.get("updated_at") or annotation.get("created_at") or ""), number)

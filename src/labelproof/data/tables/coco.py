@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,7 @@ import polars as pl
 from labelproof.data.raw_table import RawTable
 from labelproof.data.tables.base import TableForm
 from labelproof.data.tables.json_list import list_rows
-from labelproof.data.tables.json_spans import Span, members, past_space
+from labelproof.data.tables.json_spans import Span, members, past_space, removals
 from labelproof.data.tables.json_text import JsonRows, JsonText, sketch, typed
 from labelproof.errors import BadInput
 from labelproof.validation import Json
@@ -86,20 +86,8 @@ class CocoRows(JsonRows):
         gone = {self.starts[LABEL][row] for row, name in change.names.items() if name is None}
         kept = [change.names.get(int(row), "") is not None for row in change.rows]
         rest = replace(change, rows=change.rows[kept], sources=change.sources[kept])
-        return {**super().changes(raw, rest), **dict.fromkeys(self._without(gone), "")}
-
-    def _without(self, gone: set[int]) -> Iterator[Span]:
-        """What is left out, commas included, by where the annotations begin."""
-        spans, first = self.annotations, 0
-        while first < len(spans):
-            end = first
-            while end < len(spans) and spans[end][0] in gone:
-                end += 1
-            if first < end < len(spans):
-                yield spans[first][0], spans[end][0]
-            elif first < end:
-                yield spans[first - 1][1] if first else spans[0][0], spans[-1][1]
-            first = end + 1
+        numbers = {number for number, span in enumerate(self.annotations) if span[0] in gone}
+        return {**super().changes(raw, rest), **dict.fromkeys(removals(self.annotations, numbers), "")}
 
     def _words(self, raw: RawTable, column: str, name: str | None, number: bool) -> str:
         return json.dumps(next(key for key, own in self.categories.items() if own == name))

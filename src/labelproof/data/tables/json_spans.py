@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from json.decoder import JSONDecodeError, JSONDecoder, scanstring  # type: ignore[attr-defined]
 from typing import Any
 
@@ -85,6 +85,28 @@ def locate(text: str, start: int, way: Sequence[str | int]) -> Span | None:
                 return None
             span = listed[step]
     return span if span[1] >= 0 else (start, value_end(text, start))
+
+
+def removals(spans: Sequence[Span], gone: Collection[int]) -> Iterator[Span]:
+    """What to leave out of a list so that some of its entries are gone, commas included.
+
+    Parameters
+    ----------
+    spans : sequence of spans
+        Of all entries, in order.
+    gone : collection of int
+        Their numbers.
+    """
+    first = 0
+    while first < len(spans):
+        end = first
+        while end < len(spans) and end in gone:
+            end += 1
+        if first < end < len(spans):
+            yield spans[first][0], spans[end][0]
+        elif first < end:
+            yield spans[first - 1][1] if first else spans[0][0], spans[-1][1]
+        first = end + 1
 
 
 def _expect(text: str, at: int, mark: str) -> None:

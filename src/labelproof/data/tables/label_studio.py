@@ -54,11 +54,11 @@ def _is_task(first: object) -> bool:
 
 
 def _fields(task: Json) -> Json:
-    data = {name: _path(value) for name, value in (task.get("data") or {}).items()}
+    data = {name: local_path(value) for name, value in (task.get("data") or {}).items()}
     return data if "id" in data or task.get("id") is None else {"id": task["id"], **data}
 
 
-def _path(value: object) -> object:
+def local_path(value: object) -> object:
     """The path of a picture that the server gives: a local file, or one that was uploaded."""
     if isinstance(value, str):
         for pattern in (LOCAL, UPLOADED):

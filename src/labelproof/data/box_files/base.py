@@ -1,0 +1,244 @@
+"""What a file or folder of pictures with boxes is asked for."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar, NamedTuple
+
+import numpy as np
+from PIL import Image
+from scipy.optimize import linear_sum_assignment
+
+from labelproof.data.picture_files import SUFFIXES
+from labelproof.data.pictures import FORMATS, ORIENTATION
+from labelproof.errors import BadInput
+from labelproof.labels.boxes import Box, Boxes
+from labelproof.validation import FloatArray, Json
+
+SAME_OBJECT = 0.1  # least overlap of a box and what it was changed into
+TURNED = range(5, 9)  # of EXIF orientations: a picture that lies on its side
+
+
+class BoxedPictures(NamedTuple):
+    """What a file holds.
+
+    Attributes
+    ----------
+    labels : Boxes
+    names : list of n str
+        Unique names of the pictures.
+    files : list of n paths
+        Where each picture should be.
+    keys : dict of str to int
+        What a file of predictions may call a picture, and its row.
+    categories : dict of str to str
+        What a file of predictions may call a class, and its name.
+    """
+
+    labels: Boxes
+    names: list[str]
+    files: list[Path]
+    keys: dict[str, int]
+    categories: dict[str, str]
+
+
+class BoxForm(ABC):
+    """A file, or a folder, of pictures with boxes.
+
+    Parameters
+    ----------
+    path : Path
+    images : str, optional
+        Folder of the pictures.
+    encoding : str, optional
+
+    Attributes
+    ----------
+    endings : tuple of str
+        Of the files that are written; empty where a folder is.
+    """
+
+    endings: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, path: Path, images: str | None = None, encoding: str | None = None) -> None:
+        self.path, self.images, self.encoding = path, images, encoding
+
+    @classmethod
+    @abstractmethod
+    def holds(cls, path: Path) -> bool:
+        """Whether a path is in this form."""
+
+    @classmethod
+    def is_surely(cls, path: Path) -> bool:
+        """Whether nothing but boxes can be meant, so that the kind of label need not be named."""
+        return cls.holds(path)
+
+    @abstractmethod
+    def read(self) -> BoxedPictures:
+        """The pictures and their boxes.
+
+        Raises
+        ------
+        BadInput
+        """
+
+    @abstractmethod
+    def write(self, target: Path, changes: Mapping[int, Sequence[Box]], *, overwrite: bool) -> None:
+        """Write a copy in which some pictures have other boxes; of what was read last.
+
+        Parameters
+        ----------
+        target : Path
+        changes : mapping of picture to boxes
+        overwrite : bool
+            Whether a folder that is there may be replaced.
+        """
+
+    def picture_of(self, name: str, *folders: str) -> Path:
+        """Where a picture is: in the folder that was named, else beside the file or in one of some folders beside it."""
+        return picture_in(self.path if self.path.is_dir() else self.path.parent, name, self.images, folders)
+
+
+def picture_in(root: Path, name: str, images: str | None, folders: Sequence[str]) -> Path:
+    """The picture of that name, with its own ending or, where it has none, any; the first place to look where there is none."""
+    roots = [Path(images)] if images is not None else [root / folder for folder in folders]
+    for folder in roots:
+        for candidate in (folder / name, folder / Path(name).name):
+            if candidate.suffix.lower() in SUFFIXES and candidate.is_file():
+                return candidate
+            found = next((candidate.with_name(candidate.name + ending) for ending in sorted(SUFFIXES)
+                          if candidate.with_name(candidate.name + ending).is_file()), None)  # fmt: skip
+            if found is not None:
+                return found
+    return roots[0] / name
+
+
+def size_of(file: Path) -> tuple[float, float]:
+    """Width and height of a picture as everyone sees it, upright; NaN where it cannot be read."""
+    try:
+        with Image.open(file, formats=FORMATS) as picture:
+            width, height = picture.size
+            lying = picture.getexif().get(ORIENTATION) in TURNED
+    except Exception:  # decoders raise anything; what is wrong is said where the picture is shown
+        return float("nan"), float("nan")
+    return (height, width) if lying else (width, height)
+
+
+def boxed(
+    names: Sequence[str],
+    files: Sequence[Path],
+    boxes: Sequence[Sequence[Box]],
+    sizes: Sequence[tuple[float, float]],
+    classes: Sequence[str],
+    *,
+    keys: Mapping[str, int] | None = None,
+    categories: Mapping[str, str] | None = None,
+) -> BoxedPictures:
+    """What a form has read; pictures may be called by name, by the name of their file with or without its ending, or by number."""
+    given = [
+        {"boxes": np.array([box[:4] for box in own], float).reshape(-1, 4), "labels": [box[4] for box in own]} for own in boxes
+    ]
+    stems = [Path(name).stem for name in names]
+    found: dict[str, int] = {}
+    for own in (stems, [file.stem for file in files], [file.name for file in files], names):  # the surest last
+        found |= {name: row for row, name in enumerate(own)}
+    labels = Boxes(given, classes=sorted(set(classes)), sizes=np.array(sizes, float).reshape(-1, 2))
+    named = {name: name for name in classes}
+    return BoxedPictures(labels, list(names), list(files), found | dict(keys or {}), named | dict(categories or {}))
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What is different in the boxes of a picture.
+
+    Attributes
+    ----------
+    changed : dict of int to Box
+        New boxes of given ones, by their number.
+    gone : set of int
+    added : list of Box
+    """
+
+    changed: dict[int, Box] = field(default_factory=dict)
+    gone: set[int] = field(default_factory=set)
+    added: list[Box] = field(default_factory=list)
+
+
+def difference(given: Sequence[Box], new: Sequence[Box]) -> Difference:
+    """Which given box each new one is, so that it keeps what else is known of it.
+
+    Equal boxes are the same; of the others those that overlap most, best of one class.
+
+    >>> difference([(0, 0, 10, 10, "a"), (5, 5, 9, 9, "b")], [(0, 0, 11, 10, "a"), (50, 50, 60, 60, "b")])
+    Difference(changed={0: (0, 0, 11, 10, 'a')}, gone={1}, added=[(50, 50, 60, 60, 'b')])
+    """
+    left = dict(enumerate(given))
+    rest: list[Box] = []
+    for box in new:
+        same = next((number for number, own in left.items() if rounded(own) == rounded(box)), None)
+        if same is None:
+            rest.append(box)
+        else:
+            del left[same]
+    made = Difference(gone=set(left))
+    if left and rest:
+        numbers = list(left)
+        overlap = overlaps(np.array([left[i][:4] for i in numbers], float), np.array([box[:4] for box in rest], float))
+        alike = np.array([[left[i][4] == box[4] for box in rest] for i in numbers])
+        rows, columns = linear_sum_assignment(overlap + 0.1 * alike * (overlap > 0), maximize=True)
+        for row, column in zip(rows.tolist(), columns.tolist(), strict=True):
+            if overlap[row, column] >= SAME_OBJECT:
+                made.changed[numbers[row]] = rest[column]
+                made.gone.discard(numbers[row])
+    taken = {id(box) for box in made.changed.values()}
+    made.added.extend(box for box in rest if id(box) not in taken)
+    return made
+
+
+def overlaps(a: FloatArray, b: FloatArray) -> FloatArray:
+    """Intersection over union of boxes with boxes, shape (len(a), len(b))."""
+    low, high = np.maximum(a[:, None, :2], b[None, :, :2]), np.minimum(a[:, None, 2:], b[None, :, 2:])
+    inside = np.prod(np.maximum(high - low, 0), axis=2)
+    areas = [np.prod(np.maximum(c[:, 2:] - c[:, :2], 0), axis=1) for c in (a, b)]
+    found: FloatArray = inside / np.maximum(areas[0][:, None] + areas[1][None] - inside, 1e-12)
+    return found
+
+
+def rounded(box: Box) -> Box:
+    """As a decision's label holds it."""
+    return (*(round(float(value), 3) for value in box[:4]), box[4])  # type: ignore[return-value]
+
+
+def number_text(value: float) -> str:
+    """A coordinate as text: at most three decimals, none where it is whole.
+
+    >>> number_text(12.0), number_text(0.12345)
+    ('12', '0.123')
+    """
+    found = round(float(value), 3)
+    return str(int(found)) if found == int(found) else repr(found)
+
+
+def numbers_in(values: Sequence[object], where: str) -> list[float]:
+    """Values that must be numbers.
+
+    Raises
+    ------
+    BadInput
+    """
+    try:
+        return [float(value) for value in values]  # type: ignore[arg-type]
+    except (TypeError, ValueError) as error:
+        raise BadInput(f"{where} has {values!r:.80} where numbers should be.") from error
+
+
+def result_of(boxes: Sequence[Box], scores: Sequence[float]) -> Json:
+    """The predictions of a picture, as `labelproof.audit` takes them."""
+    return {
+        "boxes": np.array([box[:4] for box in boxes], float).reshape(-1, 4),
+        "labels": [box[4] for box in boxes],
+        "scores": np.array(scores, float),
+    }

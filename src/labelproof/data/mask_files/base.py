@@ -1,0 +1,111 @@
+"""What a file or folder of pictures whose pixels have classes is asked for."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, NamedTuple
+
+from labelproof.labels.masks import Masks
+from labelproof.validation import AnyArray, BoolArray
+
+Patches = Sequence[tuple[int, BoolArray]]  # the code of a class, and which pixels become it, shape (h, w)
+
+
+@dataclass(frozen=True)
+class MasksAsked:
+    """What a user says of masks.
+
+    Attributes
+    ----------
+    images : str, optional
+        Folder of the pictures.
+    classes : sequence of str, optional
+        Names of the classes by their number.
+    void : sequence of int
+        Values of pixels without a label.
+    encoding : str, optional
+    """
+
+    images: str | None = None
+    classes: Sequence[str] | None = None
+    void: Sequence[int] = ()
+    encoding: str | None = None
+
+
+class MaskedPictures(NamedTuple):
+    """What a file holds.
+
+    Attributes
+    ----------
+    labels : Masks
+    names : list of n str
+        Unique names of the pictures.
+    files : list of n paths, or None
+        Where each picture should be; ``None`` where there are none.
+    """
+
+    labels: Masks
+    names: list[str]
+    files: list[Path | None]
+
+
+class MaskForm(ABC):
+    """A file, or a folder, of masks.
+
+    Parameters
+    ----------
+    path : Path
+    asked : MasksAsked
+
+    Attributes
+    ----------
+    endings : tuple of str
+        Of the files that are written; empty where a folder is.
+    """
+
+    endings: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, path: Path, asked: MasksAsked) -> None:
+        self.path, self.asked = path, asked
+
+    @classmethod
+    @abstractmethod
+    def holds(cls, path: Path) -> bool:
+        """Whether a path is in this form, where masks are asked for."""
+
+    @classmethod
+    def is_surely(cls, path: Path) -> bool:
+        """Whether nothing but masks can be meant, so that the kind of label need not be named."""
+        return False
+
+    @abstractmethod
+    def read(self) -> MaskedPictures:
+        """The masks, which are opened one by one when they are asked for.
+
+        Raises
+        ------
+        BadInput
+        """
+
+    @abstractmethod
+    def write(self, target: Path, changes: Mapping[int, Patches], *, overwrite: bool) -> None:
+        """Write a copy in which some pixels have other classes; of what was read last.
+
+        Parameters
+        ----------
+        target : Path
+        changes : mapping of picture to patches
+        overwrite : bool
+            Whether a folder that is there may be replaced.
+        """
+
+
+def patched(values: AnyArray, patches: Patches) -> AnyArray:
+    """A mask, shape (h, w), with other classes in some pixels."""
+    changed = values.copy()
+    for code, pixels in patches:
+        changed[pixels] = code
+    return changed

@@ -1,0 +1,146 @@
+"""Pictures with boxes, from the forms of `labelproof.data.box_files`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+
+from labelproof.data.box_files import BOX_FILES, box_form
+from labelproof.data.box_files.base import BoxedPictures, BoxForm
+from labelproof.data.compressed import plain_name
+from labelproof.data.dataset import Dataset, Shown
+from labelproof.data.detections import detections_from
+from labelproof.data.frames import located
+from labelproof.data.images import thumbnail
+from labelproof.data.raw_table import Path_
+from labelproof.data.readers.base import Audited, Items, Reader, ReadOptions, check_same, check_same_ids
+from labelproof.data.readers.pictures import PICTURE_PIXELS
+from labelproof.data.targets import check_target
+from labelproof.errors import BadInput
+from labelproof.labels.boxes import Boxes, sorted_json
+from labelproof.saving.files import existing
+from labelproof.validation import check_ids
+
+
+@dataclass(frozen=True)
+class BoxesReader(Reader):
+    """A file or folder of pictures with boxes; see `read_boxes` for its fields."""
+
+    kind = "boxes"
+    label_kinds = ("boxes",)
+    reads_itself = True
+
+    path: str
+    folder: str | None = None
+    encoding: str | None = None
+
+    @classmethod
+    def fits(cls, path: Path, options: ReadOptions) -> bool:
+        """Boxes are asked for, or the file can hold nothing else."""
+        if options.label_kind is not None or options.label is not None or options.annotator is not None:
+            return options.label_kind == "boxes"
+        return path.exists() and any(form.is_surely(path) for form in BOX_FILES.values())
+
+    @classmethod
+    def of(cls, path: Path, options: ReadOptions) -> Self:
+        named = {"--missing": options.missing, "--text": options.text, "--id": options.id, "--image": options.image}
+        wrong = next((name for name, value in named.items() if value is not None), None)
+        if wrong is not None:
+            raise BadInput(f"{wrong} is of tables, and {str(path)!r} holds boxes. Leave it out.")
+        existing(path, "file or folder of boxes")
+        return cls(str(path), None if options.images is None else located(options.images), options.encoding)
+
+    def form(self) -> BoxForm:
+        """The file, in its form."""
+        return box_form(Path(self.path), self.folder, self.encoding)
+
+    def read(self) -> Dataset:
+        found = self.form().read()
+        return Dataset(
+            x=np.empty((found.labels.n, 0)),
+            labels=found.labels,
+            ids=check_ids(found.names, found.labels.n),
+            show_item=lambda i: show(found, i),
+            kind="images",
+            reader=replace(self, path=located(self.path)),
+        )
+
+    def reopen(self, skipped: object = ()) -> Items:
+        """The pictures again."""
+        found = self.form().read()
+        return Items("images", found.labels.n, lambda i: show(found, i), lambda rows: np.empty((len(rows), 0)))
+
+    def predictions(self, path: Path_, dataset: Dataset) -> object:
+        """What a detector found, by picture (`labelproof.data.detections`)."""
+        return detections_from(Path(path), self.form().read())
+
+    def write_back(self, target: Path, audited: Audited, *, overwrite: bool) -> None:
+        """A copy in the same form, in which nothing but the boxes that change differs."""
+        form = self.form()
+        if form.endings:
+            check_target(target, overwrite=overwrite, source=self.path)
+            if not plain_name(target).endswith(form.endings):
+                raise BadInput(
+                    f"--out {str(target)!r}: boxes are written in the form that they came in. Name a file that ends in {form.endings[0]}."
+                )
+        found = form.read()
+        classes = [str(name) for name in found.labels.classes]
+        now = np.full(found.labels.n, None, dtype=object)
+        now[:] = [sorted_json(own) for own in found.labels.given_boxes()]
+        check_same(now, np.arange(len(now)), audited)
+        check_same_ids(np.array(found.names, dtype=object), np.arange(len(now)), audited)
+        changes = {}
+        for item, change in audited.changes.items():
+            boxes = Boxes.from_text(Boxes.to_text(Boxes.from_text(str(change.label)), classes))
+            changes[item] = [tuple(box) for box in boxes]  # type: ignore[attr-defined]
+        form.write(target, changes, overwrite=overwrite)
+
+
+def show(found: BoxedPictures, i: int) -> Shown:
+    """A picture, as everyone sees it."""
+    try:
+        return Shown(image=thumbnail(found.files[i], PICTURE_PIXELS))
+    except BadInput as reason:
+        raise BadInput(f"picture {found.names[i]!r} {reason}.") from reason
+
+
+def read_boxes(path: Path_, *, images: Path_ | None = None, encoding: str | None = None) -> Dataset:
+    """Read pictures with boxes around objects.
+
+    Parameters
+    ----------
+    path : path
+        COCO instances (``.json``), YOLO's ``data.yaml`` or its folder, a folder of Pascal VOC (``.xml``) or KITTI (``.txt``)
+        annotations, CVAT for images 1.1 (``.xml``), or an export of Label Studio (``.json``).
+    images : path, optional
+        Folder of the pictures; beside the annotations where left out. They are shown to a person, and needed for sizes where the
+        annotations do not tell them.
+    encoding : str, optional
+        Of a text file that is not UTF-8.
+
+    Returns
+    -------
+    Dataset
+        ``labels`` are `labelproof.Boxes`; ``x`` is empty, since no detector is trained.
+
+    Raises
+    ------
+    BadInput
+
+    Examples
+    --------
+    >>> import json, pathlib, tempfile
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "instances.json"
+    >>> _ = path.write_text(json.dumps({
+    ...     "images": [{"id": 7, "file_name": "a.jpg", "width": 64, "height": 48}],
+    ...     "annotations": [{"id": 1, "image_id": 7, "category_id": 3, "bbox": [4, 5, 20, 10]}],
+    ...     "categories": [{"id": 3, "name": "cat"}]}))
+    >>> data = read_boxes(path)
+    >>> data.labels, data.labels.box.tolist()
+    (Boxes: 1 boxes of 1 class in 1 pictures, [[4.0, 5.0, 24.0, 15.0]])
+    """
+    options = ReadOptions(images=None if images is None else str(images), encoding=encoding, label_kind="boxes")
+    return BoxesReader.of(Path(path), options).read()
