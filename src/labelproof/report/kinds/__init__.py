@@ -15,6 +15,8 @@ REPORTS: Registry[ReportPart] = Registry(
         "classes": "labelproof.report.kinds.classes:REPORT",
         "numbers": "labelproof.report.kinds.numbers:REPORT",
         "spans": "labelproof.report.kinds.spans:REPORT",
+        "boxes": "labelproof.report.kinds.boxes:REPORT",
+        "masks": "labelproof.report.kinds.masks:REPORT",
         "tags": "labelproof.report.kinds.tags:REPORT",
         "votes": "labelproof.report.kinds.votes:REPORT",
     },

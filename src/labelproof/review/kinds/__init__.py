@@ -15,6 +15,8 @@ REVIEWS: Registry[type[ReviewPart]] = Registry(
         "classes": "labelproof.review.kinds.classes:ReviewOfClasses",
         "numbers": "labelproof.review.kinds.numbers:ReviewOfNumbers",
         "spans": "labelproof.review.kinds.spans:ReviewOfSpans",
+        "boxes": "labelproof.review.kinds.boxes:ReviewOfBoxes",
+        "masks": "labelproof.review.kinds.masks:ReviewOfMasks",
         "tags": "labelproof.review.kinds.tags:ReviewOfTags",
         "votes": "labelproof.review.kinds.votes:ReviewOfVotes",
     },

@@ -18,7 +18,7 @@ from urllib.parse import parse_qs, urlsplit
 from labelproof.errors import BadInput
 from labelproof.validation import Json
 
-MOST_BYTES = 256 * 1024  # of a request's body
+MOST_BYTES = 1024 * 1024  # of a request's body
 BODY_SECONDS = 10.0  # within which it must be here
 FORM = "application/x-www-form-urlencoded"
 LONGEST_NAME = 80
@@ -99,7 +99,7 @@ class Guard:
     """ASGI middleware around the page.
 
     Every request needs the cookie, or the token: in the address of the page, or posted to it; only style sheet and script are free.
-    Other requests that write must come from the page's own origin and carry JSON. A body over 256 KiB is refused before it is read
+    Other requests that write must come from the page's own origin and carry JSON. A body over 1 MiB is refused before it is read
     whole, one that is not here after ten seconds as well, and so is any name of this host that it does not have (a page elsewhere
     whose name was pointed here).
 

@@ -27,8 +27,10 @@ FIGURES = ("reviewed", "wrong", "from_reviews", "errors_left", "left_below", "ad
 
 Uid = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{8,64}$")]
 Text = Annotated[str, StringConstraints(max_length=10_000)]
-SpanOfTokens = Annotated[list[Annotated[int, Field(ge=0, le=1_000_000)] | Text], Field(min_length=3, max_length=3)]
-MOST_SPANS = 10_000  # of a sentence
+Runs = Annotated[str, StringConstraints(max_length=1_000_000)]
+Place = Annotated[int | float, Field(ge=-1_000_000, le=1_000_000, allow_inf_nan=False)]
+Part = Annotated[list[Place | Runs], Field(min_length=2, max_length=5)]  # a span, a box, or a patch of a mask
+MOST_PARTS = 10_000  # of an item
 
 
 class Stale(HTTPException):
@@ -61,7 +63,7 @@ class DecisionBody(_Body):
     audit: Annotated[str, StringConstraints(max_length=64)]  # fingerprint of the labels that the reviewer saw
     item: Text  # id
     action: Literal["keep", "relabel", "none", "unsure", "skip"]
-    label: Text | list[Text] | Annotated[list[SpanOfTokens], Field(max_length=MOST_SPANS)] | None = None
+    label: Text | list[Text] | Annotated[list[Part], Field(max_length=MOST_PARTS)] | None = None
     seconds: float | None = Field(default=None, ge=0, le=86_400, allow_inf_nan=False)
 
 
@@ -255,6 +257,14 @@ def _showing() -> APIRouter:
         image = describer.picture(rank)
         if not image:
             raise HTTPException(404, "There is no picture to show.")
+        return Response(image, media_type=media_type(image), headers={"cache-control": "private, max-age=3600"})
+
+    @router.get("/{rank}/mask")
+    def mask(found: Item) -> Response:
+        describer, rank = found
+        image = describer.mask(rank)
+        if not image:
+            raise HTTPException(404, "There is no mask to show.")
         return Response(image, media_type=media_type(image), headers={"cache-control": "private, max-age=3600"})
 
     return router
