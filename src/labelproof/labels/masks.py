@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Iterable, Sequence
@@ -69,7 +70,7 @@ class Masks(Labels):
     kind = "masks"
     own_columns = ("region", *BOUNDS, "area", "rle", "kind")
     found_site_columns = ("kind",)
-    found_columns = ("error_probability", "width", "height", "regions")
+    found_columns = ("error_probability", "width", "height", "regions", "digest")
     key_columns = ("region",)
     sizes: IntArray
     region: IntArray
@@ -149,6 +150,11 @@ class Masks(Labels):
         if codes.max(initial=VOID) >= len(self.classes) or codes.min(initial=VOID) < VOID:
             raise BadInput(f"picture {i} has other values than before. Leave the pictures as they are during an audit.")
         return codes
+
+    def digest(self, i: int) -> str:
+        """What tells the mask of picture ``i`` from others."""
+        codes = self.mask(i)
+        return hashlib.sha256(f"{codes.shape} ".encode() + codes.astype(np.int32).tobytes()).hexdigest()[:24]
 
     def _picture(self, i: int) -> AnyArray:
         """The values of a picture as they are given, shape (h, w)."""

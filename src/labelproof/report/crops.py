@@ -14,6 +14,7 @@ from labelproof.report.kinds.base import Show
 
 PIXELS = 420  # most of a side
 MARGIN, LEAST = 0.6, 48  # around what is shown: of its size, and in pixels of the picture
+SHAPE = 4 / 3  # width of a part to its height, where the picture allows
 
 
 class View(NamedTuple):
@@ -30,12 +31,20 @@ class View(NamedTuple):
         x1, y1 = min(edge[0] for edge in edges), min(edge[1] for edge in edges)
         x2, y2 = max(edge[2] for edge in edges), max(edge[3] for edge in edges)
         around = max(MARGIN * (x2 - x1), MARGIN * (y2 - y1), LEAST)
-        left, top, right, bottom = x1 - around, y1 - around, x2 + around, y2 + around
-        if size is not None:
-            left, top = max(0.0, min(left, x1)), max(0.0, min(top, y1))
-            right, bottom = min(size[0], right), min(size[1], bottom)
-            left, top = min(left, right - 1), min(top, bottom - 1)  # of boxes that lie outside
+        width, height = x2 - x1 + 2 * around, y2 - y1 + 2 * around
+        width, height = max(width, height * SHAPE), max(height, width / SHAPE)
+        left, right = _stretch((x1 + x2) / 2, width, None if size is None else size[0])
+        top, bottom = _stretch((y1 + y2) / 2, height, None if size is None else size[1])
         return cls(left, top, max(1.0, right - left), max(1.0, bottom - top))
+
+
+def _stretch(middle: float, length: float, most: float | None) -> tuple[float, float]:
+    """From where to where, inside of the picture, whatever lies outside."""
+    if most is None:
+        return middle - length / 2, middle + length / 2
+    length = min(length, most)
+    start = min(max(0.0, middle - length / 2), most - length)
+    return start, start + length
 
 
 def shown_picture(show: Show | None, row: int) -> Image.Image | None:

@@ -263,6 +263,17 @@ const kind = {
     this.place();
   },
 
+  // So near that a region fills a third of the frame.
+  close(one) {
+    const [width, height] = current.size;
+    const frame = $("drawing").getBoundingClientRect();
+    const stage = { width: $("stage").offsetWidth, height: $("stage").offsetHeight };
+    const scale = Math.max(1, Math.min(40, Math.min(width / (3 * (one.x2 - one.x1)), height / (3 * (one.y2 - one.y1)))));
+    const [x, y] = [((one.x1 + one.x2) / 2 / width) * stage.width, ((one.y1 + one.y2) / 2 / height) * stage.height];
+    this.zoomed = scale === 1 ? { scale, x: 0, y: 0 } : { scale, x: frame.width / 2 - $("stage").offsetLeft - x * scale, y: frame.height / 2 - $("stage").offsetTop - y * scale };
+    this.place();
+  },
+
   pixel(event) {
     const stage = $("stage").getBoundingClientRect();
     return { x: ((event.clientX - stage.x) / stage.width) * current.size[0], y: ((event.clientY - stage.y) / stage.height) * current.size[1] };
@@ -382,8 +393,17 @@ const kind = {
         this.toggle(one, box.checked);
         box.blur();
       };
-      const what = one.kind === "missing" ? [element("b", { textContent: one.suggested_label }), ` missing in ${one.given_label}`] : [element("b", { textContent: one.given_label }), ` perhaps ${one.suggested_label}${one.kind === "border" ? ", at its border" : ""}`];
-      list.append(element("li", { title: names[one.kind] ?? "" }, element("label", {}, box, element("span", {}, ...what, `, ${one.area.toLocaleString()} pixels, ${percent(one.error_probability)}`))));
+      const name = one.kind === "missing" ? one.suggested_label : one.given_label;
+      const rest = one.kind === "missing" ? `missing in ${one.given_label}` : `perhaps ${one.suggested_label}${one.kind === "border" ? ", at its border" : ""}`;
+      const look = element("button", { type: "button", className: "link", title: "Look at it closely" }, name);
+      look.onclick = () => {
+        this.close(one);
+        look.blur();
+      };
+      const words = element("label", {}, `${rest}, ${one.area.toLocaleString()} pixels, ${percent(one.error_probability)}`);
+      box.id = `region-${one.region}`;
+      words.htmlFor = box.id;
+      list.append(element("li", { title: names[one.kind] ?? "" }, box, element("span", {}, look, " ", words)));
     }
     $("verdict").replaceChildren(`Probability that a region is wrong: ${percent(item.error_probability)}`, list);
     const keep = element("button", { type: "button", className: "choice given", id: "keep" }, element("small", { textContent: "Keep as given" }), element("strong", { textContent: "no pixel changes" }), keyHint("K"));
