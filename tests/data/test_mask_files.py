@@ -102,7 +102,7 @@ def asked(path: Path) -> ReadOptions:
 
 def written(path: Path, target: Path, new: dict[int, list]) -> Path:
     dataset = open_reader(path, asked(path)).read()
-    given = np.array(["[]"] * len(dataset), dtype=object)
+    given = np.array([dataset.labels.digest(i) for i in range(len(dataset))], dtype=object)
     changes = {item: Change(Masks.to_text(patches, CLASSES), "") for item, patches in new.items()}
     reader_of(dataset.source).write_back(
         target, Audited(given, CLASSES, changes, ids=dataset.ids.astype(object)), overwrite=False
@@ -182,7 +182,7 @@ def test_colours_are_classes_by_a_palette(tmp_path):
     data = lp.read_masks(tmp_path)
     assert data.labels.mask(0).tolist() == [[0, 2], [3, 1]]
     copy = tmp_path.parent / "colours"
-    given = np.array(["[]"], dtype=object)
+    given = np.array([data.labels.digest(0)], dtype=object)
     change = {0: Change(json.dumps([["road", encode(np.array([[True, False], [False, False]]))]]), "")}
     data.reader.write_back(copy, Audited(given, data.classes, change), overwrite=False)
     assert np.asarray(Image.open(copy / "gtFine" / "train" / "aachen" / "x_gtFine_color.png"))[0, 0].tolist() == [128, 64, 128]

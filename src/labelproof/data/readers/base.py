@@ -105,7 +105,7 @@ class Audited:
     Attributes
     ----------
     given : ndarray of str, shape (n,)
-        What each item was given, as a decision's label holds it; ``None`` where unlabelled.
+        What each item was given, as a decision's label holds it; ``None`` where unlabelled. Of masks `labelproof.Masks.digest`.
     classes : sequence
     skipped : set of str
         Names of the items that could not be read.

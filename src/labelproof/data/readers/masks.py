@@ -97,6 +97,11 @@ class MasksReader(Reader):
                 f"the data have {found.labels.n:,} masks now but had {len(audited.given):,} when they were audited. Audit them again."
             )
         check_same_ids(np.array(found.names, dtype=object), np.arange(found.labels.n), audited)
+        changed = next((i for i in range(found.labels.n) if found.labels.digest(i) != audited.given[i]), None)
+        if changed is not None:
+            raise BadInput(
+                f"mask {found.names[changed]!r} is not the one that was audited. The data has changed; audit it again."
+            )
         classes = [str(name) for name in audited.classes]
         changes = {}
         for item, change in audited.changes.items():

@@ -44,6 +44,10 @@ class ReviewOfMasks(ReviewPart):
         """No change."""
         return "[]"
 
+    def given_texts(self) -> pl.Series:
+        """What tells the given masks from others."""
+        return self.candidates.table["digest"]
+
     def described(self, rank: int) -> Json:
         """The size of the picture, and what is found of its regions."""
         table = self.candidates.table
