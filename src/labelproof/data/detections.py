@@ -106,7 +106,9 @@ def detections_from(path: str | Path, known: BoxedPictures) -> list[Json]:
 
 def _row_of(key: object, known: BoxedPictures, where: str) -> int:
     name = str(key)
-    row = known.keys.get(name, known.keys.get(Path(name).name, known.keys.get(Path(name).stem)))
+    row = known.keys.get(name)
+    if row is None:
+        row = known.keys.get(Path(name).name, known.keys.get(Path(name).stem))
     if row is None:
         raise BadInput(f"{where} is of picture {name!r}, which the labels do not have. Predict the pictures that are audited.")
     return row

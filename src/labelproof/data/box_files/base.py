@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import ClassVar, NamedTuple
 
@@ -99,21 +101,59 @@ class BoxForm(ABC):
 
     def picture_of(self, name: str, *folders: str) -> Path:
         """Where a picture is: in the folder that was named, else beside the file or in one of some folders beside it."""
-        return picture_in(self.path if self.path.is_dir() else self.path.parent, name, self.images, folders)
+        return self._found_in.find(self.path if self.path.is_dir() else self.path.parent, name, folders)
+
+    @cached_property
+    def _found_in(self) -> PicturePlaces:
+        return PicturePlaces(self.images)
 
 
-def picture_in(root: Path, name: str, images: str | None, folders: Sequence[str]) -> Path:
-    """The picture of that name, with its own ending or, where it has none, any; the first place to look where there is none."""
-    roots = [Path(images)] if images is not None else [root / folder for folder in folders]
-    for folder in roots:
-        for candidate in (folder / name, folder / Path(name).name):
-            if candidate.suffix.lower() in SUFFIXES and candidate.is_file():
-                return candidate
-            found = next((candidate.with_name(candidate.name + ending) for ending in sorted(SUFFIXES)
-                          if candidate.with_name(candidate.name + ending).is_file()), None)  # fmt: skip
-            if found is not None:
-                return found
-    return roots[0] / name
+class PicturePlaces:
+    """Finds pictures by name; each folder is listed once.
+
+    Parameters
+    ----------
+    images : str, optional
+        The folder of all pictures.
+    """
+
+    def __init__(self, images: str | None) -> None:
+        self.images = images
+        self._listed: dict[Path, dict[str, str]] = {}
+
+    def find(self, root: Path, name: str, folders: Sequence[str]) -> Path:
+        """The picture of that name, with its own ending or, where it has none, any; the first place to look where there is none.
+
+        Parameters
+        ----------
+        root : Path
+            What ``folders`` are inside of, where no folder of pictures was named.
+        name : str
+        folders : sequence of str
+        """
+        roots = [Path(self.images)] if self.images is not None else [root / folder for folder in folders]
+        inside, _, own = name.replace("\\", "/").rpartition("/")
+        for folder in roots:
+            for place in (folder / inside, folder) if inside else (folder,):
+                found = self._in(place).get(own)
+                if found is not None:
+                    return place / found
+        return roots[0] / name
+
+    def _in(self, folder: Path) -> dict[str, str]:
+        """Names of the pictures of a folder, by name and by name without ending."""
+        if folder not in self._listed:
+            try:
+                names = sorted(entry.name for entry in os.scandir(folder) if _ending(entry.name) in SUFFIXES)
+            except OSError:
+                names = []
+            by_stem = {name[: -len(_ending(name))]: name for name in reversed(names)}
+            self._listed[folder] = by_stem | {name: name for name in names}
+        return self._listed[folder]
+
+
+def _ending(name: str) -> str:
+    return f".{name.rpartition('.')[2].lower()}"
 
 
 def size_of(file: Path) -> tuple[float, float]:

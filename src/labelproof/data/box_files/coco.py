@@ -39,9 +39,12 @@ class CocoBoxes(BoxForm):
 
     def read(self) -> BoxedPictures:
         self._source = JsonText.of(self.path, self.encoding)
-        self._source.parsed()  # says what is wrong
         text = self._source.text
-        lists = members(text, past_space(text, 0))
+        try:
+            lists = members(text, past_space(text, 0))
+        except (ValueError, RecursionError):
+            self._source.parsed()  # says what is wrong
+            raise
         for name in PARTS:
             if text[lists[name][0]] != "[":
                 raise BadInput(f"{str(self.path)!r}: its {name} are no list. Give the file as published.")
@@ -163,6 +166,8 @@ def _of(entry: Json, name: str, path: Path, what: str, number: int) -> Any:
 
 def _first_is_box(source: JsonText) -> bool:
     """Whether annotations hold boxes that are more than the whole picture, which `labelproof.data.tables.coco` reads as one class."""
+    if '"bbox"' not in source.text:
+        return False
     outer = json.loads(source.text)
     sizes = {
         image.get("id"): [0, 0, image.get("width"), image.get("height")] for image in outer["images"] if isinstance(image, dict)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from labelproof.data.box_files.base import picture_in
+from labelproof.data.box_files.base import PicturePlaces
 from labelproof.data.mask_files.base import MaskedPictures, MaskForm, Patches, patched
 from labelproof.data.tables.coco import PARTS
 from labelproof.data.tables.json_list import list_rows
@@ -68,7 +68,8 @@ class CocoMasks(MaskForm):
         if wrong is not None:
             raise BadInput(f"image {wrong.get('id')!r} of {str(self.path)!r} has no width and height.")
         names = [str(image.get("file_name", image["id"])) for image in images]
-        files = [picture_in(self.path.parent, name, self.asked.images, (".", "images", "../images")) for name in names]
+        places = PicturePlaces(self.asked.images)
+        files = [places.find(self.path.parent, name, (".", "images", "../images")) for name in names]
         classes = [BACKGROUND, *(name for _, name in self._categories)]
         labels = Masks(Drawn(self), classes=classes, void=list(self.asked.void) or None)
         return MaskedPictures(labels, names, [file if file.is_file() else None for file in files])

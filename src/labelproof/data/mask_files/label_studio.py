@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from labelproof.data.box_files.base import numbers_in, picture_in
+from labelproof.data.box_files.base import PicturePlaces, numbers_in
 from labelproof.data.box_files.label_studio import is_task, picture_path
 from labelproof.data.mask_files.base import MaskedPictures, MaskForm, Patches, patched
 from labelproof.data.mask_files.coco import BACKGROUND
@@ -53,10 +53,8 @@ class LabelStudioMasks(MaskForm):
         names = [Path(picture_path(task)).name or str(task.get("id", row)) for row, task in enumerate(self._tasks)]
         if len(set(names)) < len(names):
             names = [str(task.get("id", row)) for row, task in enumerate(self._tasks)]
-        files = [
-            picture_in(self.path.parent, picture_path(task), self.asked.images, (".", "images", "media"))
-            for task in self._tasks
-        ]
+        pictures = PicturePlaces(self.asked.images)
+        files = [pictures.find(self.path.parent, picture_path(task), (".", "images", "media")) for task in self._tasks]
         labels = Masks(Painted(self), classes=self._classes, void=list(self.asked.void) or None)
         return MaskedPictures(labels, names, [file if file.is_file() else None for file in files])
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from labelproof.data.box_files.base import picture_in
+from labelproof.data.box_files.base import PicturePlaces
 from labelproof.data.box_files.folders import copy_folder, decoded
 from labelproof.data.mask_files.base import MaskedPictures, MaskForm, MasksAsked, Patches, patched
 from labelproof.data.mask_files.palettes import Palette, codes_of_colours, known_palette, palette_in
@@ -45,7 +45,8 @@ class MaskPictures(MaskForm):
         held = Stored(self._files, self._palette(), self.asked)
         root = _folder(self.path)
         names = [file.relative_to(root).with_suffix("").as_posix() for file in self._files]
-        files = [self._picture(name) for name in names]
+        places = PicturePlaces(self.asked.images)
+        files = [self._picture(name, places) for name in names]
         labels = Masks(held, classes=self._names(held), void=list(self.asked.void) or None)
         return MaskedPictures(labels, names, files)
 
@@ -72,10 +73,10 @@ class MaskPictures(MaskForm):
                 return found
         return None
 
-    def _picture(self, name: str) -> Path | None:
+    def _picture(self, name: str, places: PicturePlaces) -> Path | None:
         own = next((name.removesuffix(ending) for ending in CITYSCAPES if name.endswith(ending)), name).removesuffix("_gtFine")
         for candidate in (own, f"{own}_leftImg8bit"):
-            found = picture_in(self.path, candidate, self.asked.images, IMAGES)
+            found = places.find(self.path, candidate, IMAGES)
             if found.is_file():
                 return found
         return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
 
@@ -16,13 +16,13 @@ from labelproof.data.detections import detections_from
 from labelproof.data.frames import located
 from labelproof.data.images import thumbnail
 from labelproof.data.raw_table import Path_
-from labelproof.data.readers.base import Audited, Items, Reader, ReadOptions, check_same, check_same_ids
+from labelproof.data.readers.base import VERSION, Audited, Items, Reader, ReadOptions, check_same, check_same_ids
 from labelproof.data.readers.pictures import PICTURE_PIXELS
 from labelproof.data.targets import check_target
 from labelproof.errors import BadInput
 from labelproof.labels.boxes import Boxes, sorted_json
 from labelproof.saving.files import existing
-from labelproof.validation import check_ids
+from labelproof.validation import Json, check_ids
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,7 @@ class BoxesReader(Reader):
     path: str
     folder: str | None = None
     encoding: str | None = None
+    held: BoxedPictures | None = field(default=None, compare=False, repr=False)  # what was read, while it is in memory
 
     @classmethod
     def fits(cls, path: Path, options: ReadOptions) -> bool:
@@ -65,7 +66,7 @@ class BoxesReader(Reader):
             ids=check_ids(found.names, found.labels.n),
             show_item=lambda i: show(found, i),
             kind="images",
-            reader=replace(self, path=located(self.path)),
+            reader=replace(self, path=located(self.path), held=found),
         )
 
     def reopen(self, skipped: object = ()) -> Items:
@@ -75,7 +76,12 @@ class BoxesReader(Reader):
 
     def predictions(self, path: Path_, dataset: Dataset) -> object:
         """What a detector found, by picture (`labelproof.data.detections`)."""
-        return detections_from(Path(path), self.form().read())
+        return detections_from(Path(path), self.form().read() if self.held is None else self.held)
+
+    def to_json(self) -> Json:
+        """What must be remembered: all but what was read."""
+        told = {"path": self.path, "folder": self.folder, "encoding": self.encoding}
+        return {"kind": self.kind, "version": VERSION, **{name: value for name, value in told.items() if value is not None}}
 
     def write_back(self, target: Path, audited: Audited, *, overwrite: bool) -> None:
         """A copy in the same form, in which nothing but the boxes that change differs."""
