@@ -31,7 +31,7 @@ from labelproof.data.readers.cells import counts_of, read_adata
 from labelproof.errors import BadInput
 from labelproof.estimators.mislabeled_vae.m1m2 import M1M2
 from labelproof.estimators.mislabeled_vae.mislabeled_vae import MislabeledVAE
-from labelproof.experiments.record import Record, Row, averaged
+from labelproof.experiments.record import Record, Row, ahead, averaged
 from labelproof.noise.transition import TransitionMatrix
 from labelproof.report.plots import lines
 from labelproof.validation import Json
@@ -77,8 +77,12 @@ class CurveRecord(Record):
     """Rows averaged over seeds."""
 
     def summary(self) -> list[Row]:
-        """Means with the half-width of their 95 % intervals; of M1+M2 the α of the best mean at each point."""
+        """Means with the half-width of their 95 % intervals; of M1+M2 the α of the best mean at each point.
+
+        ``ahead`` says whether a method is better than each other at its point beyond the interval of their paired differences.
+        """
         rows: dict[tuple[Any, ...], Row] = {}
+        values: dict[tuple[Any, ...], dict[object, float]] = {}
         for (problem, labels, p1, method), seeds in self.groups("problem", "labels", "p1", "method").items():
             shown = BEST if method.startswith("M1+M2") else method
             row = {"problem": problem, "labels": labels, "p1": p1, "method": shown, "seeds": len(seeds)}
@@ -86,6 +90,9 @@ class CurveRecord(Record):
             key = (problem, labels, p1, shown)
             if key not in rows or row["balanced_accuracy"] > rows[key]["balanced_accuracy"]:
                 rows[key] = row
+                values[key] = {one["seed"]: one["balanced_accuracy"] for one in seeds}
+        for key, row in rows.items():
+            row["ahead"] = ahead({other[-1]: values[other] for other in rows if other[:-1] == key[:-1]}) == key[-1]
         return list(rows.values())
 
 

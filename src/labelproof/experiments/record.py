@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from rich.table import Table
+from scipy import stats
 
 from labelproof.errors import CorruptArtifact
 from labelproof.saving.files import atomic_write
@@ -108,12 +110,33 @@ def _cell(row: Row, name: str) -> str:
 
 
 def averaged(rows: Iterable[Row], name: str) -> Row:
-    """Mean of a column, and half of its 95 % interval, over the rows that have it; both ``None`` where no row has."""
+    """Mean of a column, and half of its 95 % interval by Student's t, over the rows that have it; both ``None`` where no row has."""
     known = np.array([row[name] for row in rows if row.get(name) is not None], float)
     if not len(known):
         return {name: None, f"{name}{SPREAD}": None}
-    spread = 1.96 * known.std(ddof=1) / np.sqrt(len(known)) if len(known) > 1 else 0.0
-    return {name: float(known.mean()), f"{name}{SPREAD}": float(spread)}
+    return {name: float(known.mean()), f"{name}{SPREAD}": half_interval(known)}
+
+
+def half_interval(values: npt.NDArray[np.float64]) -> float:
+    """Half of the 95 % interval of a mean by Student's t; 0 of a single value, of which nothing is known."""
+    n = len(values)
+    return float(stats.t.ppf(0.975, n - 1) * values.std(ddof=1) / np.sqrt(n)) if n > 1 else 0.0
+
+
+def ahead(by_method: Mapping[str, Mapping[object, float]]) -> str | None:
+    """The method whose mean is the best, if its paired difference to every other has a 95 % interval above zero.
+
+    Parameters
+    ----------
+    by_method : mapping of method to mapping of seed to value
+        Differences are of the seeds that both have.
+    """
+    best = max(by_method, key=lambda method: float(np.mean(list(by_method[method].values()))))
+    for other, values in by_method.items():
+        shared = np.array([by_method[best][seed] - values[seed] for seed in values if seed in by_method[best]], float)
+        if other != best and (len(shared) < 2 or shared.mean() <= half_interval(shared)):
+            return None
+    return best
 
 
 def gained(rows: Iterable[Row], name: str, base: Mapping[object, Row]) -> Row:
