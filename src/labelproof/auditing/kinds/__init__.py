@@ -19,5 +19,6 @@ AUDITORS: Registry[Auditor[Any]] = Registry(
         "tags": "labelproof.auditing.kinds.tags:AUDITOR",
         "votes": "labelproof.auditing.kinds.votes:AUDITOR",
         "spans": "labelproof.auditing.kinds.spans:AUDITOR",
+        "boxes": "labelproof.auditing.kinds.boxes:AUDITOR",
     },
 )
