@@ -20,5 +20,6 @@ AUDITORS: Registry[Auditor[Any]] = Registry(
         "votes": "labelproof.auditing.kinds.votes:AUDITOR",
         "spans": "labelproof.auditing.kinds.spans:AUDITOR",
         "masks": "labelproof.auditing.kinds.masks:AUDITOR",
+        "boxes": "labelproof.auditing.kinds.boxes:AUDITOR",
     },
 )

@@ -4,6 +4,9 @@ Each function takes clean labels and a random state, and returns the new labels 
 """
 
 from labelproof.noise.simulate.base import Noisy as Noisy
+from labelproof.noise.simulate.boxes import BoxError as BoxError
+from labelproof.noise.simulate.boxes import NoisyBoxes as NoisyBoxes
+from labelproof.noise.simulate.boxes import boxes as boxes
 from labelproof.noise.simulate.classes import binary_purity as binary_purity
 from labelproof.noise.simulate.classes import by_transition as by_transition
 from labelproof.noise.simulate.classes import class_conditional as class_conditional

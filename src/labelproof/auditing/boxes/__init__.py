@@ -1,0 +1,1 @@
+"""What the audit of boxes is made of."""

@@ -1,0 +1,76 @@
+"""What makes an audit of boxes doubtful."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from labelproof.auditing.boxes.checks import SEVERAL, Checked
+from labelproof.auditing.boxes.evidence import Evidence
+from labelproof.auditing.boxes.geometry import Floats, overlapping
+from labelproof.auditing.boxes.planted import FOUND
+from labelproof.auditing.boxes.scene import Scene
+from labelproof.auditing.doubts.base import Doubt
+from labelproof.auditing.doubts.of_probabilities import IN_SAMPLE
+
+NO_PREDICTIONS = "no predictions"
+ELSEWHERE = "predictions stand elsewhere"
+OTHER_CLASSES = "predictions of other classes"
+WRITTEN_OTHERWISE = "boxes written otherwise"
+FEW_FOUND = 0.2  # share of the given boxes that predictions meet
+EQUAL, LEAST_EQUAL = 0.999, 0.3  # intersection over union of equal boxes, and their share
+MANY_WRONG = 0.2  # share of boxes with exchanged corners
+FEW = 100  # given boxes
+
+TEXT = (
+    "No predictions were given, so only boxes that cannot be right by themselves were looked for: drawn twice, outside the picture, without area, "
+    "or with coordinates in another order or unit. Give predictions of a detector, made out of sample (e.g. by cross-validation): for each "
+    "picture a dict with boxes, labels and scores, low scores included."
+)
+
+
+def without_predictions() -> Doubt:
+    """What to give."""
+    return Doubt(NO_PREDICTIONS, TEXT, serious=True)
+
+
+def of_checks(checked: Checked) -> list[Doubt]:
+    """Whether so many boxes are in the wrong order that it is the way in which they are written."""
+    wrong = checked.reason == "order"
+    if wrong.sum() < SEVERAL or wrong.mean() <= MANY_WRONG:
+        return []
+    text = (
+        f"{wrong.mean():.0%} of the boxes have an x2 less than their x1, or a y2 less than their y1: they may be written as x, y, width and height. "
+        "Give corners x1, y1, x2, y2."
+    )
+    return [Doubt(WRITTEN_OTHERWISE, text, {"share": float(wrong.mean())}, serious=True)]
+
+
+def of_predictions(scene: Scene, evidence: Evidence) -> list[Doubt]:
+    """Whether predictions meet the given boxes, were made of boxes that the detector had not seen, and are of the same classes."""
+    doubts: list[Doubt] = []
+    made = scene.predictions
+    met = float((evidence.iou >= FOUND).mean()) if len(scene.box) else 0.0
+    if met < FEW_FOUND and len(scene.box) >= SEVERAL:
+        hint = "Check that predictions and labels are of the same pictures in the same order, and both in pixels of the same size"
+        if _met(scene, np.hstack([made.box[:, :2], made.box[:, :2] + made.box[:, 2:]])) > max(2 * met, FEW_FOUND):
+            hint = "Read as x, y, width and height they would meet far more. Give corners x1, y1, x2, y2"
+        text = f"Only {met:.0%} of the given boxes are met by a prediction (intersection over union of 0.5 or more). {hint}."
+        doubts.append(Doubt(ELSEWHERE, text, {"met": met}, serious=True))
+    equal = float((evidence.iou >= EQUAL).mean()) if len(scene.box) else 0.0
+    if equal > LEAST_EQUAL:
+        text = (
+            f"{equal:.0%} of the given boxes are predicted to the pixel: the detector has learned these very boxes. Predict each picture by a "
+            "detector that has not seen it, e.g. by cross-validation."
+        )
+        doubts.append(Doubt(IN_SAMPLE, text, {"equal": equal}, serious=True))
+    if made.unknown:
+        names = ", ".join(f"{name} ({count:,})" for name, count in sorted(made.unknown.items(), key=lambda one: -one[1])[:8])
+        text = f"Predictions of classes that the labels do not have are left out: {names}. Rename them where they mean one of the labels' classes."
+        doubts.append(Doubt(OTHER_CLASSES, text, {"predictions": made.unknown}))
+    return doubts
+
+
+def _met(scene: Scene, box: Floats) -> float:
+    """Share of the given boxes that predictions would meet, were these their boxes."""
+    pairs = overlapping(scene.box, scene.owner, box, scene.predictions.owner, FOUND)
+    return len(np.unique(pairs.first)) / max(len(scene.box), 1)

@@ -1,0 +1,141 @@
+"""How often boxes go wrong in each way, by class and by size, and the error probabilities that follow."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from labelproof.auditing.boxes.evidence import Evidence
+from labelproof.auditing.boxes.geometry import area
+from labelproof.auditing.boxes.planted import FOUND, FREE, GIVEN, Learned, Ratios
+from labelproof.auditing.boxes.scene import Scene
+from labelproof.noise.boxes import SIZES, Rate
+from labelproof.validation import IntArray
+
+SHARES = np.array([0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.6])  # of planted errors that are surest
+HALF = 0.5  # the share whose rate says how many are to be expected at the others
+FEWEST = 20  # planted errors of a kind, from which on its rate is estimated
+PRIOR = 0.1  # of each kind, when kinds are told from one another
+WORTH = 20.0  # sites that the rate over all cells is worth in each
+ROUNDS = 10  # of EM within cells
+BEND = 1.5  # how softly probabilities end at 1
+MOST = 30.0  # logarithm of a ratio
+
+Floats = npt.NDArray[np.float64]
+
+
+class Rates(NamedTuple):
+    """Error probabilities, and the rates behind them."""
+
+    given: Floats  #: (s, 3): displaced, extra, class
+    missing: Floats  #: (c,), of candidates
+    of_kind: dict[str, Rate]  #: of given boxes that are displaced …; ``missing`` of true ones
+    expected_missing: float  #: number of boxes that predictions show and nobody gave
+
+
+def rates_of(scene: Scene, evidence: Evidence, learned: Learned, edges: Floats) -> Rates:
+    """Rates by EM, and what follows for each site.
+
+    ``p(kind | x) ∝ rate · f_kind(x) / f_observed(x)``; rates over all sites come from the surest planted errors (`lowest`), those of
+    cells (a class and a size) from EM, in which the rate over all cells counts for 20 sites.
+
+    Parameters
+    ----------
+    edges : ndarray, shape (2,)
+        Areas between small, medium and large.
+    """
+    s, c = len(scene.box), max(len(evidence.candidate), 1)
+    rates = [_rate(learned.given, j, s) for j in range(1, len(GIVEN))]
+    share = np.array([rate.estimate for rate in rates])
+    p = _bent(share * np.exp(np.minimum(learned.given.at, MOST)))
+    found = max(int(((evidence.match >= 0) & (evidence.iou >= FOUND)).sum()), 1)
+    odds = _rate(learned.free, FREE.index("missing"), found)  # missing ones for each that was given
+    kinds = learned.free.kind
+    left = (kinds == FREE.index("displaced")).sum() / max((kinds == FREE.index("missing")).sum(), 1)
+    moved = share[0] / max(1 - share[0], 0.1) * left
+    free = _bent(np.array([odds.estimate, moved]) * found / c * np.exp(np.minimum(learned.free.at, MOST)))
+    made = scene.predictions
+    at = evidence.candidate
+    given = within_cells(p, cell_of(scene.code, scene.box, edges), scene.k * len(SIZES))
+    missing = within_cells(free, cell_of(made.code[at], made.box[at], edges), scene.k * len(SIZES))[:, 0]
+    of_kind = dict(zip(GIVEN[1:], rates, strict=True)) | {"missing": Rate(*(value / (1 + value) for value in odds))}
+    return Rates(given, missing, of_kind, float(odds.estimate * found))
+
+
+def cell_of(code: IntArray, box: Floats, edges: Floats) -> IntArray:
+    """A number for each class and size."""
+    return code * len(SIZES) + np.searchsorted(edges, area(box))
+
+
+def lowest(counts: Floats, n: float) -> Rate:
+    """The rate of an error, by the share of planted ones of which it can be told best.
+
+    ``R(s) = observed with a ratio ≥ c(s) / (s n)``, where a share s of the planted errors has a ratio of at least c(s). What is good and
+    looks wrong makes R too high, the more the larger s is; few errors make it unsure where s is small. So s is where R(s) and its
+    standard error sum to the least.
+
+    Parameters
+    ----------
+    counts : ndarray, shape (7,)
+        Observed above each threshold c(s), for s of ``SHARES``.
+    n : float
+        Number of those that may be wrong.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> lowest(100 * SHARES, 1000).estimate
+    0.1
+    """
+    rate = counts / (SHARES * n)
+    expected = max(float(rate[SHARES == HALF][0]), 1 / n) * SHARES * n
+    error = np.sqrt(expected + 1) / (SHARES * n)
+    best = int(np.argmin(rate + error))
+    half = 1.96 * float(np.sqrt(counts[best] + 1) / (SHARES[best] * n))
+    estimate = min(1.0, float(rate[best]))
+    return Rate(estimate, max(0.0, estimate - half), min(1.0, estimate + half))
+
+
+def within_cells(p: Floats, cell: IntArray, n_cells: int) -> Floats:
+    """Error probabilities of sites by the rates of their cells, which EM finds.
+
+    Parameters
+    ----------
+    p : ndarray, shape (s, kinds)
+        By the rates over all sites.
+    """
+    whole = np.c_[1 - p.sum(axis=1), p]
+    rate = whole.mean(axis=0) if len(p) else np.ones(whole.shape[1])
+    ratio = whole / np.maximum(rate, 1e-12)
+    count = np.bincount(cell, minlength=n_cells)[:, None]
+    own, posterior = np.tile(rate, (n_cells, 1)), whole
+    for _ in range(ROUNDS):
+        posterior = own[cell] * ratio
+        posterior = posterior / np.maximum(posterior.sum(axis=1, keepdims=True), 1e-300)
+        total = np.stack([np.bincount(cell, column, minlength=n_cells) for column in posterior.T], axis=1)
+        own = (total + WORTH * rate) / (count + WORTH)
+    return posterior[:, 1:]
+
+
+def _rate(ratios: Ratios, kind: int, n: int) -> Rate:
+    own = ratios.kind == kind
+    if own.sum() < FEWEST:
+        return Rate(0.0, 0.0, 0.0)
+    planted, observed = (_against(some)[:, kind - 1] for some in (ratios.planted, ratios.at))
+    thresholds = np.quantile(planted[own], 1 - SHARES)
+    observed = np.sort(observed)
+    return lowest((len(observed) - np.searchsorted(observed, thresholds)).astype(np.float64), n)
+
+
+def _against(log_ratio: Floats) -> Floats:
+    """Log odds of each kind against what is good and all other kinds."""
+    weight = PRIOR * np.exp(np.clip(log_ratio, -MOST, MOST))
+    return np.log(weight) - np.log1p(np.maximum(weight.sum(axis=1, keepdims=True) - weight, 0))
+
+
+def _bent(weight: Floats) -> Floats:
+    """Probabilities that sum to less than 1."""
+    total = weight.sum(axis=1, keepdims=True)
+    return weight / (1 + total**BEND) ** (1 / BEND)

@@ -1,0 +1,183 @@
+"""Given boxes and predictions of all pictures, flat."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from labelproof.errors import BadInput
+from labelproof.validation import AnyArray, BoolArray, IntArray, to_numpy
+from labelproof.validation.box_lists import FlatBoxes, flat_boxes, flat_values, label_codes
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What a detector says of all pictures.
+
+    Attributes
+    ----------
+    box : ndarray, shape (m, 4)
+    owner : ndarray of int64, shape (m,), ascending
+    code : ndarray of int64, shape (m,)
+        The most probable class.
+    score : ndarray, shape (m,)
+        In [0, 1].
+    probs : ndarray, shape (m, k), or None
+        Of each class, where the detector tells.
+    unknown : dict of str to int
+        Predictions of classes that the labels do not have, which are left out, by class.
+    """
+
+    box: Floats
+    owner: IntArray
+    code: IntArray
+    score: Floats
+    probs: Floats | None
+    unknown: dict[str, int]
+
+    def of_class(self, rows: IntArray, code: IntArray) -> Floats:
+        """How probable a class is at each of some predictions."""
+        if self.probs is not None:
+            return self.probs[rows, code]
+        return np.where(self.code[rows] == code, self.score[rows], 0.0)
+
+    def of_others(self, rows: IntArray, code: IntArray) -> Floats:
+        """How probable the most probable of the other classes is."""
+        if self.probs is None:
+            return np.where(self.code[rows] == code, 0.0, self.score[rows])
+        table = self.probs[rows]
+        table[np.arange(len(rows)), code] = 0.0
+        return table.max(axis=1, initial=0.0)
+
+    def best_other(self, rows: IntArray, code: IntArray) -> IntArray:
+        """Which one that is."""
+        if self.probs is None:
+            return self.code[rows]
+        table = self.probs[rows]
+        table[np.arange(len(rows)), code] = -1.0
+        return table.argmax(axis=1)
+
+    def of_pictures(self, kept: BoolArray, number: IntArray) -> Predictions:
+        """Those of some pictures, which are numbered anew."""
+        rows = kept[self.owner]
+        probs = None if self.probs is None else self.probs[rows]
+        return Predictions(self.box[rows], number[self.owner[rows]], self.code[rows], self.score[rows], probs, self.unknown)
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Boxes and predictions of n pictures.
+
+    Attributes
+    ----------
+    box : ndarray, shape (s, 4)
+        With area.
+    owner, code : ndarray of int64, shape (s,)
+    predictions : Predictions
+    n, k : int
+        Numbers of pictures and of classes.
+    """
+
+    box: Floats
+    owner: IntArray
+    code: IntArray
+    predictions: Predictions
+    n: int
+    k: int
+
+    def of_pictures(self, kept: BoolArray) -> Scene:
+        """Some pictures, numbered anew."""
+        number = np.cumsum(kept) - 1
+        rows = kept[self.owner]
+        predictions = self.predictions.of_pictures(kept, number)
+        return Scene(self.box[rows], number[self.owner[rows]], self.code[rows], predictions, int(kept.sum()), self.k)
+
+
+def predictions_of(given: Sequence[Mapping[str, Any]], n: int, own: Sequence[object], classes: Sequence[object] | None) -> Predictions:
+    """Predictions as they are given to an audit, checked.
+
+    Parameters
+    ----------
+    given : sequence of n dicts
+        ``boxes`` with ``labels`` and ``scores``, or with ``probs``.
+    n : int
+    own : sequence of length k
+        The classes of the labels.
+    classes : sequence, optional
+        The class of each column of ``probs``, and of each label that is an integer; those of the labels where left out.
+
+    Raises
+    ------
+    BadInput
+    """
+    name = "predictions"
+    flat = flat_boxes(given, name)
+    if len(given) != n:
+        raise BadInput(f"predictions are of {len(given):,} pictures but labels of {n:,}. Give one dict for each picture, in the same order.")
+    columns = tuple(own if classes is None else classes)
+    place = {str(one): code for code, one in enumerate(own)}
+    at = np.array([place.get(str(one), -1) for one in columns], np.int64)
+    if not (at >= 0).any():
+        raise BadInput(
+            f"classes of the predictions ({', '.join(map(str, columns))[:100]}) are none of the labels' ({', '.join(place)[:100]}). "
+            "Give classes=, the names that the labels have, in the order of the predictions."
+        )
+    probs, score, code, names = None, None, None, None
+    if any("probs" in one for one in given):
+        probs = _checked_probs(flat_values(given, "probs", flat, name), len(columns), flat)
+        code, score = at[probs.argmax(axis=1)] if len(probs) else np.empty(0, np.int64), probs.max(axis=1, initial=0.0)
+        names = [str(columns[i]) for i in probs.argmax(axis=1).tolist()] if len(probs) else []
+        arranged = np.zeros((len(probs), len(own)))
+        arranged[:, at[at >= 0]] = probs[:, at >= 0]
+        probs = arranged
+    else:
+        labels = flat_values(given, "labels", flat, name)
+        raw, _ = label_codes(labels, flat, columns, name)
+        code = np.where(raw >= 0, at[np.maximum(raw, 0)], -1)
+        names = [str(label) for label in labels.tolist()]
+    if score is None or any("scores" in one for one in given):
+        score = _checked_scores(flat_values(given, "scores", flat, name), flat)
+    rows = code >= 0
+    if len(rows) and not rows.any():
+        raise BadInput(
+            f"no prediction is of a class of the labels ({', '.join(place)[:100]}); the first is of {names[0]!r}. Give classes=, the names "
+            "that the labels have, in the order of the predictions' integers."
+        )
+    lost, counts = np.unique([one for one, known in zip(names, rows.tolist(), strict=True) if not known], return_counts=True)
+    unknown = dict(zip(lost.tolist(), counts.tolist(), strict=True))
+    return Predictions(_in_order(flat.box[rows]), flat.owner[rows], code[rows], score[rows], None if probs is None else probs[rows], unknown)
+
+
+def _in_order(box: Floats) -> Floats:
+    return np.hstack([np.minimum(box[:, :2], box[:, 2:]), np.maximum(box[:, :2], box[:, 2:])])
+
+
+def _checked_scores(values: AnyArray, flat: FlatBoxes) -> Floats:
+    found = to_numpy(values, "scores")
+    if found.ndim != 1 or (len(found) and found.dtype.kind not in "fiu"):
+        raise BadInput(f"scores of predictions have shape {found.shape} and dtype {found.dtype}. Give one number from 0 to 1 for each box.")
+    score = found.astype(np.float64)
+    _refuse(~((score >= 0) & (score <= 1)), score, flat, "score")
+    return score
+
+
+def _checked_probs(values: AnyArray, k: int, flat: FlatBoxes) -> Floats:
+    if not len(values):
+        return np.empty((0, k))
+    if values.ndim != 2 or values.shape[1] != k or values.dtype.kind not in "fiu":
+        raise BadInput(f"probs of predictions have {values.shape[1:]} columns for each box but there are {k} classes. Give one for each class.")
+    probs = values.astype(np.float64)
+    _refuse(~((probs >= 0) & (probs <= 1)).all(axis=1), probs, flat, "probs")
+    return probs
+
+
+def _refuse(bad: BoolArray, values: Floats, flat: FlatBoxes, what: str) -> None:
+    if bad.any():
+        i = int(np.flatnonzero(bad)[0])
+        raise BadInput(f"{what} of box {flat.number[i]} of picture {flat.owner[i]} in predictions is {values[i].tolist()}. Give numbers from 0 to 1.")
