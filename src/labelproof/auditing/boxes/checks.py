@@ -101,11 +101,13 @@ def _outside(found: Checked, size: Floats) -> None:
 def _apart(box: Floats, size: Floats) -> BoolArray:
     """Whether nothing of a box lies in its picture."""
     with np.errstate(invalid="ignore"):
-        return (box[:, 2:] <= 0).any(axis=1) | (box[:, :2] >= size).any(axis=1)
+        found: BoolArray = np.any(box[:, 2:] <= 0, axis=1) | np.any(box[:, :2] >= size, axis=1)
+    return found
 
 
 def _inside(box: Floats, size: Floats) -> BoolArray:
-    return (box[:, :2] >= 0).all(axis=1) & (box[:, 2:] <= size).all(axis=1)
+    found: BoolArray = np.all(box[:, :2] >= 0, axis=1) & np.all(box[:, 2:] <= size, axis=1)
+    return found
 
 
 def _twice(found: Checked, labels: Boxes) -> None:

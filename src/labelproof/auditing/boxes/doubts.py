@@ -51,7 +51,9 @@ def of_predictions(scene: Scene, evidence: Evidence) -> list[Doubt]:
     made = scene.predictions
     met = float((evidence.iou >= FOUND).mean()) if len(scene.box) else 0.0
     if met < FEW_FOUND and len(scene.box) >= SEVERAL:
-        hint = "Check that predictions and labels are of the same pictures in the same order, and both in pixels of the same size"
+        hint = (
+            "Check that predictions and labels are of the same pictures in the same order, and both in pixels of the same size"
+        )
         if _met(scene, np.hstack([made.box[:, :2], made.box[:, :2] + made.box[:, 2:]])) > max(2 * met, FEW_FOUND):
             hint = "Read as x, y, width and height they would meet far more. Give corners x1, y1, x2, y2"
         text = f"Only {met:.0%} of the given boxes are met by a prediction (intersection over union of 0.5 or more). {hint}."

@@ -71,7 +71,8 @@ def shape_of(box: Floats) -> Floats:
 def log_odds(score: Floats) -> Floats:
     """Of scores, bounded."""
     inside = np.clip(score, NOTHING, 1 - NOTHING)
-    return np.log(inside / (1 - inside))
+    found: Floats = np.log(inside / (1 - inside))
+    return found
 
 
 def most(rows: IntArray, values: Floats, n: int) -> Floats:

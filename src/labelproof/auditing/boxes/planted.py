@@ -17,7 +17,7 @@ GIVEN = ("good", "displaced", "extra", "class")  # kinds of given boxes; good is
 FREE = ("nothing", "missing", "displaced")  # what a free prediction is of; the last of a box that was moved away
 RATE = 0.12  # of each kind of planted error
 MOST_BOXES, MOST_ROUNDS = 30_000, 8  # that errors are planted in, and how many times
-FEWEST = 40  # given boxes, from which on anything is learned
+FEWEST = 40  # of what is right, from which on anything is learned
 FOLDS = 5
 FAR, SIDE = (0.2, 0.5), 0.5  # of its size: how far a box is moved, and how far a side of it
 SIDES = 0.3  # share of displaced boxes of which single sides are moved
@@ -124,7 +124,11 @@ def _examples(scene: Scene, evidence: Evidence, fold: IntArray, rng: np.random.G
             what[evidence.match[rows]] = np.where(evidence.iou[rows] >= FOUND, kind, -1)
         rows, x = seen.candidate[what[seen.candidate] >= 0], seen.free[what[seen.candidate] >= 0]
         free.append(_Examples(x, what[rows], fold[made.owner[rows]], made.code[rows], made.box[rows]))
-    return tuple(_Examples(*(np.concatenate(column) for column in zip(*some, strict=True))) for some in (given, free))
+    return _joined(given), _joined(free)
+
+
+def _joined(some: list[_Examples]) -> _Examples:
+    return _Examples(*(np.concatenate(column) for column in zip(*some, strict=True)))
 
 
 def _sampled(scene: Scene, rng: np.random.Generator) -> npt.NDArray[np.bool_]:
@@ -139,6 +143,8 @@ def _sampled(scene: Scene, rng: np.random.Generator) -> npt.NDArray[np.bool_]:
 def _ratios(some: _Examples, x: Floats, fold: IntArray, n_kinds: int, k: int) -> Ratios:
     """Of x, and of the examples, by models that saw neither."""
     at, own = np.zeros((len(x), n_kinds - 1)), np.zeros((len(some.x), n_kinds - 1))
+    if (some.kind == 0).sum() < FEWEST or not len(x):  # nothing to tell errors from: all look alike
+        return Ratios(at, own, some.kind, some.code, some.box)
     for number in range(FOLDS):
         train = some.fold != number
         counts = np.bincount(some.kind[train], minlength=n_kinds)

@@ -86,10 +86,10 @@ def lowest(counts: Floats, n: float) -> Rate:
     Examples
     --------
     >>> import numpy as np
-    >>> lowest(100 * SHARES, 1000).estimate
+    >>> round(lowest(100 * SHARES, 1000).estimate, 2)
     0.1
     """
-    rate = counts / (SHARES * n)
+    rate = (counts + 0.5) / (SHARES * n)  # half an error: none seen does not mean none there
     expected = max(float(rate[SHARES == HALF][0]), 1 / n) * SHARES * n
     error = np.sqrt(expected + 1) / (SHARES * n)
     best = int(np.argmin(rate + error))
@@ -106,7 +106,7 @@ def within_cells(p: Floats, cell: IntArray, n_cells: int) -> Floats:
     p : ndarray, shape (s, kinds)
         By the rates over all sites.
     """
-    whole = np.c_[1 - p.sum(axis=1), p]
+    whole = np.c_[np.maximum(1 - p.sum(axis=1), 1e-12), p]
     rate = whole.mean(axis=0) if len(p) else np.ones(whole.shape[1])
     ratio = whole / np.maximum(rate, 1e-12)
     count = np.bincount(cell, minlength=n_cells)[:, None]
@@ -116,7 +116,8 @@ def within_cells(p: Floats, cell: IntArray, n_cells: int) -> Floats:
         posterior = posterior / np.maximum(posterior.sum(axis=1, keepdims=True), 1e-300)
         total = np.stack([np.bincount(cell, column, minlength=n_cells) for column in posterior.T], axis=1)
         own = (total + WORTH * rate) / (count + WORTH)
-    return posterior[:, 1:]
+    found: Floats = posterior[:, 1:]
+    return found
 
 
 def _rate(ratios: Ratios, kind: int, n: int) -> Rate:
@@ -132,10 +133,12 @@ def _rate(ratios: Ratios, kind: int, n: int) -> Rate:
 def _against(log_ratio: Floats) -> Floats:
     """Log odds of each kind against what is good and all other kinds."""
     weight = PRIOR * np.exp(np.clip(log_ratio, -MOST, MOST))
-    return np.log(weight) - np.log1p(np.maximum(weight.sum(axis=1, keepdims=True) - weight, 0))
+    found: Floats = np.log(weight) - np.log1p(np.maximum(weight.sum(axis=1, keepdims=True) - weight, 0))
+    return found
 
 
 def _bent(weight: Floats) -> Floats:
     """Probabilities that sum to less than 1."""
     total = weight.sum(axis=1, keepdims=True)
-    return weight / (1 + total**BEND) ** (1 / BEND)
+    found: Floats = weight / (1 + total**BEND) ** (1 / BEND)
+    return found

@@ -99,7 +99,9 @@ class Scene:
         return Scene(self.box[rows], number[self.owner[rows]], self.code[rows], predictions, int(kept.sum()), self.k)
 
 
-def predictions_of(given: Sequence[Mapping[str, Any]], n: int, own: Sequence[object], classes: Sequence[object] | None) -> Predictions:
+def predictions_of(
+    given: Sequence[Mapping[str, Any]], n: int, own: Sequence[object], classes: Sequence[object] | None
+) -> Predictions:
     """Predictions as they are given to an audit, checked.
 
     Parameters
@@ -119,7 +121,9 @@ def predictions_of(given: Sequence[Mapping[str, Any]], n: int, own: Sequence[obj
     name = "predictions"
     flat = flat_boxes(given, name)
     if len(given) != n:
-        raise BadInput(f"predictions are of {len(given):,} pictures but labels of {n:,}. Give one dict for each picture, in the same order.")
+        raise BadInput(
+            f"predictions are of {len(given):,} pictures but labels of {n:,}. Give one dict for each picture, in the same order."
+        )
     columns = tuple(own if classes is None else classes)
     place = {str(one): code for code, one in enumerate(own)}
     at = np.array([place.get(str(one), -1) for one in columns], np.int64)
@@ -151,7 +155,9 @@ def predictions_of(given: Sequence[Mapping[str, Any]], n: int, own: Sequence[obj
         )
     lost, counts = np.unique([one for one, known in zip(names, rows.tolist(), strict=True) if not known], return_counts=True)
     unknown = dict(zip(lost.tolist(), counts.tolist(), strict=True))
-    return Predictions(_in_order(flat.box[rows]), flat.owner[rows], code[rows], score[rows], None if probs is None else probs[rows], unknown)
+    return Predictions(
+        _in_order(flat.box[rows]), flat.owner[rows], code[rows], score[rows], None if probs is None else probs[rows], unknown
+    )
 
 
 def _in_order(box: Floats) -> Floats:
@@ -161,7 +167,9 @@ def _in_order(box: Floats) -> Floats:
 def _checked_scores(values: AnyArray, flat: FlatBoxes) -> Floats:
     found = to_numpy(values, "scores")
     if found.ndim != 1 or (len(found) and found.dtype.kind not in "fiu"):
-        raise BadInput(f"scores of predictions have shape {found.shape} and dtype {found.dtype}. Give one number from 0 to 1 for each box.")
+        raise BadInput(
+            f"scores of predictions have shape {found.shape} and dtype {found.dtype}. Give one number from 0 to 1 for each box."
+        )
     score = found.astype(np.float64)
     _refuse(~((score >= 0) & (score <= 1)), score, flat, "score")
     return score
@@ -171,7 +179,9 @@ def _checked_probs(values: AnyArray, k: int, flat: FlatBoxes) -> Floats:
     if not len(values):
         return np.empty((0, k))
     if values.ndim != 2 or values.shape[1] != k or values.dtype.kind not in "fiu":
-        raise BadInput(f"probs of predictions have {values.shape[1:]} columns for each box but there are {k} classes. Give one for each class.")
+        raise BadInput(
+            f"probs of predictions have {values.shape[1:]} columns for each box but there are {k} classes. Give one for each class."
+        )
     probs = values.astype(np.float64)
     _refuse(~((probs >= 0) & (probs <= 1)).all(axis=1), probs, flat, "probs")
     return probs
@@ -180,4 +190,6 @@ def _checked_probs(values: AnyArray, k: int, flat: FlatBoxes) -> Floats:
 def _refuse(bad: BoolArray, values: Floats, flat: FlatBoxes, what: str) -> None:
     if bad.any():
         i = int(np.flatnonzero(bad)[0])
-        raise BadInput(f"{what} of box {flat.number[i]} of picture {flat.owner[i]} in predictions is {values[i].tolist()}. Give numbers from 0 to 1.")
+        raise BadInput(
+            f"{what} of box {flat.number[i]} of picture {flat.owner[i]} in predictions is {values[i].tolist()}. Give numbers from 0 to 1."
+        )

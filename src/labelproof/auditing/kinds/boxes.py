@@ -262,7 +262,10 @@ def rate_of(labels: Boxes, checked: Checked, seen: Seen) -> ErrorRate:
     estimate = sum(rate.estimate for rate in own) + sure
     half = float(np.sqrt(sum((rate.high - rate.low) ** 2 for rate in own))) / 2
     missing = seen.rates.get("missing", Rate(0.0, 0.0, 0.0))
-    ends = [(value / max(1 - value, 1e-9)) * seen.expected_missing / max(missing.estimate / max(1 - missing.estimate, 1e-9), 1e-9) for value in missing]
+    ends = [
+        (value / max(1 - value, 1e-9)) * seen.expected_missing / max(missing.estimate / max(1 - missing.estimate, 1e-9), 1e-9)
+        for value in missing
+    ]
     number, low, high = (end / s for end in ends)
     whole = (estimate + number) / (1 + number)
     off = float(np.hypot(half, (high - low) / 2)) / (1 + number)
