@@ -382,7 +382,7 @@ const kind = {
   // The part of the picture around what was found, and the box, if the draft has it.
   look(one) {
     const edges = [one.suggested_x1 ?? one.x1, one.suggested_y1 ?? one.y1, one.suggested_x2 ?? one.x2, one.suggested_y2 ?? one.y2];
-    const around = 1.2 * Math.max(edges[2] - edges[0], edges[3] - edges[1], 24);
+    const around = 0.6 * Math.max(edges[2] - edges[0], edges[3] - edges[1], 24);
     const shape = this.size[0] / this.size[1];
     const width = Math.min(this.size[0], Math.max(edges[2] - edges[0] + 2 * around, (edges[3] - edges[1] + 2 * around) * shape));
     this.view = { x: (edges[0] + edges[2]) / 2 - width / 2, y: (edges[1] + edges[3]) / 2 - width / shape / 2, width, height: width / shape };

@@ -78,13 +78,17 @@ class ReviewOfBoxes(ReviewPart):
 
     def checked(self, label: object, rank: int | None = None) -> str:
         """The boxes, as the log holds them; what was given is an answer even where it could not be drawn."""
-        if rank is not None and isinstance(label, list):
-            try:
-                if sorted_json(label) == self.given(rank):
-                    return self.given(rank)
-            except (TypeError, ValueError, IndexError, KeyError):
-                pass  # said below
-        return super().checked(label)
+        try:
+            return super().checked(label)
+        except BadInput:
+            text = _as_text(label)
+            if text is None or text not in (self._given_texts if rank is None else {self.given(rank)}):
+                raise
+            return text
+
+    @cached_property
+    def _given_texts(self) -> set[str]:
+        return set(self.codes(self.candidates.table))
 
     def from_cell(self, cell: str) -> object:
         """The list of boxes."""
@@ -159,6 +163,14 @@ class ReviewOfBoxes(ReviewPart):
         """Those that differ from what was given."""
         found = [(rank, self.suggested_cell(rank)) for rank in range(ranks)]
         return [(rank, label) for rank, label in found if label != self.given(rank)]
+
+
+def _as_text(label: object) -> str | None:
+    """Boxes as a decision's label holds them, whatever they are; ``None`` where they are none."""
+    try:
+        return sorted_json(label)  # type: ignore[arg-type]
+    except (TypeError, ValueError, IndexError, KeyError):
+        return None
 
 
 def rate_of_items(summary: Json, mean: float) -> ErrorRate:
