@@ -7,10 +7,11 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-WIDTHS = (16, 32, 64, 96)
+WIDTHS = (32, 64, 96)
+POOLED = 4  # pixels on either side that go into one
 EPOCHS = {"cpu": 20, "cuda": 60}
 BATCH = 8
-MULTIPLE = 16  # of the sides of what the network takes
+MULTIPLE = POOLED * 2 ** (len(WIDTHS) - 1)  # of the sides of what the network takes
 
 
 class Block(nn.Sequential):
@@ -24,18 +25,18 @@ class Block(nn.Sequential):
 
 
 class UNet(nn.Module):
-    """Works at half of the resolution; the logits are enlarged."""
+    """Works at a quarter of the resolution; the logits are enlarged."""
 
     def __init__(self, classes: int) -> None:
         super().__init__()
-        self.down = nn.ModuleList(Block(a, b) for a, b in zip((12, *WIDTHS[:-1]), WIDTHS, strict=True))
+        self.down = nn.ModuleList(Block(a, b) for a, b in zip((3 * POOLED**2, *WIDTHS[:-1]), WIDTHS, strict=True))
         pairs = list(zip(WIDTHS[:0:-1], WIDTHS[-2::-1], strict=True))
         self.up = nn.ModuleList(Block(a + b, b) for a, b in pairs)
         self.head = nn.Conv2d(WIDTHS[0], classes, 1)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:  # (b, 3, h, w)
         size = x.shape[-2:]
-        x, skipped = F.pixel_unshuffle(x, 2), []
+        x, skipped = F.pixel_unshuffle(x, POOLED), []
         for block in self.down:
             x = block(x if not skipped else F.max_pool2d(x, 2))
             skipped.append(x)
@@ -73,7 +74,7 @@ def out_of_fold(pictures: np.ndarray, given: np.ndarray, fold: np.ndarray, k: in
 def _padded(pictures: np.ndarray) -> torch.Tensor:
     x = torch.from_numpy(pictures).permute(0, 3, 1, 2).float()
     x = (x - x.mean((0, 2, 3), keepdim=True)) / x.std((0, 2, 3), keepdim=True)
-    bottom, right = (-side % (2 * MULTIPLE) for side in x.shape[-2:])
+    bottom, right = (-side % MULTIPLE for side in x.shape[-2:])
     return F.pad(x, (0, right, 0, bottom), mode="replicate")
 
 

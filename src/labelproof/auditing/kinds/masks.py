@@ -14,10 +14,9 @@ from labelproof.auditing import fold
 from labelproof.auditing.doubts.of_probabilities import of_probabilities
 from labelproof.auditing.findings import ErrorRate, Findings
 from labelproof.auditing.kinds.base import Auditor, Judged
-from labelproof.auditing.masks.candidates import FEWEST, Candidate, candidates
-from labelproof.auditing.masks.planted import MOST_PICTURES, Planted, can_learn, learn, plant
+from labelproof.auditing.masks.candidates import FEWEST, Seen, candidates
 from labelproof.auditing.masks.predictions import Predictions
-from labelproof.auditing.masks.rate import Expected, from_likelihood, from_planted
+from labelproof.auditing.masks.rate import Expected, Worth, expected
 from labelproof.auditing.masks.scene import Scene
 from labelproof.auditing.masks.sites import Outline, Sites, sites_of
 from labelproof.errors import BadInput
@@ -39,8 +38,7 @@ class Looked(NamedTuple):
     """What is kept of a picture."""
 
     outline: Outline
-    found: list[Candidate]
-    planted: Planted
+    seen: Seen
 
 
 class AuditorOfMasks(Auditor[Masks]):
@@ -50,10 +48,10 @@ class AuditorOfMasks(Auditor[Masks]):
       blurred at borders, confused inside, and what is left goes together over many pixels.
     - A change of the mask (a given region of another class; connected pixels that look like another class) speaks for itself by the
       log likelihood ratio of the predictions under the two.
-    - What such ratios mean is learned from errors that are planted in the given masks, where there are enough pictures.
+    - What such a ratio is worth is told by how far those of given regions spread: pixels are no independent witnesses.
 
-    ``audit.items`` has for each picture ``error_probability`` that any of its regions is wrong, ``width``, ``height`` and the number of
-    ``regions`` that are given.
+    ``audit.items`` has for each picture ``error_probability`` that anything in it is wrong (changes that are too improbable to be shown as
+    regions included), ``width``, ``height`` and the number of ``regions`` that are given.
 
     Examples
     --------
@@ -96,7 +94,7 @@ class AuditorOfMasks(Auditor[Masks]):
         predictions = Predictions(pred_probs, labels, ids, classes)
         labels = predictions.labels
         keys = [_key(labels, i) for i in range(labels.n)]
-        order = [i for i in np.argsort(np.array(keys), kind="stable").tolist() if keys[i]]
+        order = [i for i in np.argsort(keys, kind="stable").tolist() if keys[i]]
         if not order:
             raise BadInput("every pixel of every mask is void: nothing to audit.")
         with one_thread():
@@ -104,20 +102,19 @@ class AuditorOfMasks(Auditor[Masks]):
             response = fit_response(pictures, predictions.k)
             seen = _seen(pictures, predictions.k)
             del pictures
-            planted_in = set(order[:MOST_PICTURES])
-            looked = list(_looked(labels, predictions, response, keys, planted_in))
-        found = [one.found for one in looked]
-        expected = _expected(looked, keys, response)
-        sites = sites_of(labels, [one.outline for one in looked], found, expected.probability)
-        items = sites.labels.rollup(sites.error)
+            looked = list(_looked(labels, predictions, response))
+        found = [one.seen.found for one in looked]
+        errors = _errors([one.seen for one in looked], predictions.k)
+        sites = sites_of(labels, [one.outline for one in looked], found, errors.probability)
+        items = np.array([1 - np.prod(1 - one) for one in errors.probability])
         confidence = np.maximum(sites.error, 1 - sites.error).astype(np.float32)
         return Judged(
             Findings(sites.error, sites.suggested, confidence),
-            noise_from(sites, items, expected, response),
-            rate_of(sites.error, expected),
+            noise_from(sites, items, errors, response),
+            rate_of(sites.error, errors),
             of_probabilities(seen, labels.classes),
             {
-                "error_probability": pl.Series(np.nan_to_num(items)),
+                "error_probability": pl.Series(items),
                 "width": pl.Series(labels.sizes[:, 0]),
                 "height": pl.Series(labels.sizes[:, 1]),
                 "regions": pl.Series([len(one.outline.value) for one in looked], dtype=pl.Int64),
@@ -140,19 +137,14 @@ def _key(labels: Masks, i: int) -> int:
     return max(1, zlib.crc32(mask.astype(np.int16).tobytes())) if (mask >= 0).any() else 0
 
 
-def _looked(
-    labels: Masks, predictions: Predictions, response: Response, keys: Sequence[int], planted_in: set[int]
-) -> Iterator[Looked]:
+def _looked(labels: Masks, predictions: Predictions, response: Response) -> Iterator[Looked]:
     """Every picture once; read one after the other, as what reads them may be no friend of threads."""
 
-    def look(read: tuple[int, Pair]) -> Looked:
-        i, (mask, probs) = read
-        regions = regions_of(mask)
-        found = list(candidates(Scene(mask, probs, response), regions))
-        return Looked(Outline.of(regions), found, plant(mask, probs, response, keys[i]) if i in planted_in else Planted([]))
+    def look(read: Pair) -> Looked:
+        regions = regions_of(read[0])
+        return Looked(Outline.of(regions), candidates(Scene(*read, response), regions))
 
-    pictures = ((i, (labels.mask(i), predictions(i))) for i in range(labels.n))
-    yield from in_threads(look, pictures, usable())
+    yield from in_threads(look, ((labels.mask(i), predictions(i)) for i in range(labels.n)), usable())
 
 
 def _seen(pictures: Sequence[Pair], k: int) -> fold.Sample:
@@ -167,21 +159,24 @@ def _seen(pictures: Sequence[Pair], k: int) -> fold.Sample:
     return fold.Sample(np.arange(len(codes)), every, codes, np.bincount(codes, minlength=k).astype(float))
 
 
-def _expected(looked: Sequence[Looked], keys: Sequence[int], response: Response) -> Expected:
-    planted = [one.planted for one in looked]
-    found = [one.found for one in looked]
-    if can_learn(planted):
-        return from_planted(learn(found, planted, keys, response.together))
-    return from_likelihood([np.array([one.evidence(response) for one in some], np.float64) for some in found])
+def _errors(pictures: Sequence[Seen], k: int) -> Expected:
+    """Error probabilities of what was found."""
+    contrast, apart = (np.array([value for one in pictures for value in getattr(one, name)]) for name in ("contrast", "apart"))
+    worth = Worth.fit(contrast, apart)
+    gains = [[change.gain for change in one.found] for one in pictures]
+    evidence = [
+        worth.evidence(np.array([gain.contrast for gain in some]), np.array([gain.apart for gain in some])) for some in gains
+    ]
+    return expected(evidence, len(contrast) + sum(one.parts for one in pictures), k)
 
 
-def rate_of(error: Matrix, expected: Expected) -> ErrorRate:
+def rate_of(error: Matrix, errors: Expected) -> ErrorRate:
     """The mean error probability of regions, with the interval of the number of wrong ones."""
     n, mean = max(len(error), 1), float(error.mean()) if len(error) else 0.0
-    return ErrorRate(mean, min(mean, expected.low / n), min(1.0, max(mean, expected.high / n)))
+    return ErrorRate(mean, min(mean, errors.low / n), min(1.0, max(mean, errors.high / n)))
 
 
-def noise_from(sites: Sites, items: Matrix, expected: Expected, response: Response) -> MaskNoise:
+def noise_from(sites: Sites, items: Matrix, errors: Expected, response: Response) -> MaskNoise:
     """Expected numbers of each kind of error, among regions of which something can be said."""
     labels, k = sites.labels, len(sites.labels.classes)
     counts, right = np.zeros((len(KINDS_OF_ERROR), k, k)), np.zeros(k)
@@ -189,8 +184,8 @@ def noise_from(sites: Sites, items: Matrix, expected: Expected, response: Respon
     wrong, large = kinds >= 0, labels.area >= FEWEST
     np.add.at(counts, (kinds[wrong], sites.suggested[wrong], labels.values[wrong]), sites.error[wrong])
     np.add.at(right, labels.values[large], 1 - sites.error[large])
-    mean = float(np.nan_to_num(items).mean())
-    low, high = (edge / max(expected.wrong, 1e-9) for edge in (expected.low, expected.high))
+    mean = float(items.mean())
+    low, high = (edge / max(errors.wrong, 1e-9) for edge in (errors.low, errors.high))
     interval = (mean, min(1.0, low) * mean, min(1.0, max(1.0, high) * mean))
     return MaskNoise(
         counts, right, KINDS_OF_ERROR, interval, response.blur, response.together * response.step**2, labels.classes

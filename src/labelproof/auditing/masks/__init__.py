@@ -1,1 +1,1 @@
-"""Auditing masks: predictions picture by picture, what a changed region would explain, and planted errors."""
+"""Auditing masks: predictions picture by picture, and what a changed region would explain."""

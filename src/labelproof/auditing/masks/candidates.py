@@ -11,8 +11,7 @@ import numpy.typing as npt
 from labelproof.auditing.masks.scene import Gain, Scene
 from labelproof.labels.run_length import Runs
 from labelproof.noise.masks.regions import Regions, Slices, grown, regions_of, ring
-from labelproof.noise.masks.response import Response
-from labelproof.validation import BoolArray
+from labelproof.validation import BoolArray, IntArray
 
 FEWEST = 12  # pixels of a region about which anything can be said
 BIG = 4_000  # pixels from which on borders hardly matter
@@ -33,10 +32,7 @@ class Candidate(NamedTuple):
     box: Slices
     runs: Runs  #: in column-major order
     gain: Gain
-    mean_gain: float  #: of pixels, as inside of the suggested class
     around_suggested: float  #: share of what surrounds it that is given the suggested class
-    around_given: float  #: and the class that it is given itself
-    edge: int  #: number of pixels around it
 
     @property
     def bounds(self) -> tuple[int, int, int, int]:
@@ -51,59 +47,41 @@ class Candidate(NamedTuple):
             return "extra" if self.around_suggested > 0.5 else "class"
         return "border" if self.around_suggested > 0 else "missing"
 
-    def evidence(self, response: Response) -> float:
-        """The log likelihood ratio, pixels that say the same counted as one witness."""
-        pixels = self.area / response.step**2
-        return self.gain.contrast * min(1.0, (1 + pixels / response.together) / pixels)
 
-    def features(self, together: float) -> list[float]:
-        """What a model of errors sees."""
-        pixels = max(self.gain.apart, 1e-6)
-        witnesses = 1 + self.area / together
-        return [
-            self.gain.contrast / np.sqrt(pixels),
-            self.gain.ratio / np.sqrt(pixels),
-            self.gain.contrast / pixels,
-            self.gain.ratio / pixels,
-            np.log(pixels),
-            np.log(self.area),
-            float(np.arcsinh(self.gain.contrast * witnesses / self.area)),
-            self.mean_gain,
-            self.around_suggested,
-            self.around_given,
-            np.log(self.edge + 1) - 0.5 * np.log(self.area),
-            float(self.whole),
-        ]
+class Seen(NamedTuple):
+    """What was seen in a picture: changes that the predictions speak for, and all that were looked at."""
+
+    found: list[Candidate]
+    contrast: list[float]  #: of each given region of some size
+    apart: list[float]
+    parts: int  #: number of parts that were looked at
 
 
-def candidates(scene: Scene, regions: Regions, where: BoolArray | None = None) -> Iterator[Candidate]:
-    """Those that the predictions speak for, one by one.
+def candidates(scene: Scene, regions: Regions) -> Seen:
+    """Given regions of another class, and connected pixels that look like another class.
 
     Parameters
     ----------
     scene : Scene
     regions : Regions
         Of its mask.
-    where : ndarray of bool, shape (h, w), optional
-        Only what has pixels in there.
     """
-    gains = scene.pixel_gains()
+    seen = Seen([], [], [], 0)
+    gains, unlike = scene.look()
     for number in np.flatnonzero(regions.area >= FEWEST).tolist():
-        box = regions.boxes[number]
-        inside = regions.number[box] == number
-        if where is None or where[box][inside].any():
-            yield from _whole(scene, regions, number, inside, gains)
-    parts = _parts(scene, gains)
-    for number in np.flatnonzero(parts.area >= FEWEST).tolist():
+        inside = regions.number[regions.boxes[number]] == number
+        _look_at(scene, regions, number, inside, gains, seen)
+    parts = _parts(scene, unlike)
+    large = np.flatnonzero(parts.area >= FEWEST).tolist()
+    for number in large:
         box = parts.boxes[number]
-        inside = parts.number[box] == number
-        if where is None or where[box][inside].any():
-            yield from _part(scene, regions, box, inside, int(parts.value[number]), gains)
+        seen.found.extend(_part(scene, regions, box, parts.number[box] == number, int(parts.value[number])))
+    return seen._replace(parts=len(large))
 
 
-def _whole(
-    scene: Scene, regions: Regions, number: int, inside: BoolArray, gains: npt.NDArray[np.float32]
-) -> Iterator[Candidate]:
+def _look_at(
+    scene: Scene, regions: Regions, number: int, inside: BoolArray, gains: npt.NDArray[np.float32], seen: Seen
+) -> None:
     """A given region, as the class that its pixels speak for most."""
     box, given, area = regions.boxes[number], int(regions.value[number]), int(regions.area[number])
     of_class = _mean_gains(scene, box, inside, gains)
@@ -111,26 +89,25 @@ def _whole(
     code = int(of_class.argmax())
     if area < BIG:
         gain = scene.gain(box, inside, code)
+        seen.contrast.append(gain.contrast)
+        seen.apart.append(gain.apart)
     else:
         total = float(of_class[code]) * area / scene.response.step**2
         gain = Gain(total, total, abs(2 * total))
-    if max(gain.ratio, gain.contrast) > 0:
-        yield _made(scene, box, inside, number, True, given, code, gain, float(of_class[code]))
+    if gain.contrast > 0:
+        seen.found.append(_made(scene, box, inside, number, True, given, code, gain))
 
 
-def _part(
-    scene: Scene, regions: Regions, box: Slices, inside: BoolArray, code: int, gains: npt.NDArray[np.float32]
-) -> Iterator[Candidate]:
+def _part(scene: Scene, regions: Regions, box: Slices, inside: BoolArray, code: int) -> Iterator[Candidate]:
     """Connected pixels that look like another class; nothing where they are a given region as a whole."""
     own = np.bincount(regions.number[box][inside])
     region = int(own.argmax())
     if own[region] >= COVERED * regions.area[region] and own[region] >= COVERED * inside.sum():
         return
     gain = scene.gain(box, inside, code)
-    if max(gain.ratio, gain.contrast) > 0:
+    if gain.contrast > 0:
         given = int(np.bincount(scene.mask[box][inside]).argmax())
-        mean = float(_mean_gains(scene, box, inside, gains)[code])
-        yield _made(scene, box, inside, region, False, given, code, gain, mean)
+        yield _made(scene, box, inside, region, False, given, code, gain)
 
 
 def _mean_gains(scene: Scene, box: Slices, inside: BoolArray, gains: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
@@ -140,12 +117,10 @@ def _mean_gains(scene: Scene, box: Slices, inside: BoolArray, gains: npt.NDArray
     return np.asarray(gains[(slice(None), *place)].reshape(len(gains), -1) @ weight / max(float(weight.sum()), 0.1))
 
 
-def _parts(scene: Scene, gains: npt.NDArray[np.float32]) -> Regions:
-    """Connected pixels whose best class is not the given one."""
+def _parts(scene: Scene, unlike: IntArray) -> Regions:
+    """Connected pixels that look like one class that is not given."""
     step, (height, width) = scene.response.step, scene.mask.shape
-    best = np.where(gains.max(axis=0) > 0, gains.argmax(axis=0), -1)
-    if step > 1:
-        best = best.repeat(step, axis=0).repeat(step, axis=1)[:height, :width]
+    best = unlike.repeat(step, axis=0).repeat(step, axis=1)[:height, :width]
     return regions_of(np.where((best == scene.mask) | (scene.mask < 0), -1, best))
 
 
@@ -158,7 +133,6 @@ def _made(
     given: int,
     code: int,
     gain: Gain,
-    mean_gain: float,
 ) -> Candidate:
     height, width = scene.mask.shape
     wider = grown(box, NEAR, (height, width))
@@ -169,7 +143,5 @@ def _made(
     around = around[around >= 0]
     x, y = np.nonzero(inside.T)
     runs = Runs.of_places((x + box[1].start) * height + y + box[0].start, height * width)
-    shares = [float(np.mean(around == one)) if len(around) else 0.0 for one in (code, given)]
-    return Candidate(
-        region, whole, given, code, int(inside.sum()), box, runs, gain, mean_gain, shares[0], shares[1], len(around)
-    )
+    share = float(np.mean(around == code)) if len(around) else 0.0
+    return Candidate(region, whole, given, code, int(inside.sum()), box, runs, gain, share)

@@ -118,10 +118,8 @@ def _reader(source: object, n: int, k: int, ids: AnyArray | None) -> Callable[[i
         )
     if len(source) != n:
         raise BadInput(f"pred_probs has {len(source)} pictures but there are {n} masks. Give the predictions of each.")
-    if isinstance(source, NpyRows):
-        rows = source
-        return lambda i: rows[np.array([i])][0]
-    return source.__getitem__
+    rows: Any = source
+    return (lambda i: rows[np.array([i])][0]) if isinstance(source, NpyRows) else (lambda i: rows[i])
 
 
 def _files(folder: Path, n: int, ids: AnyArray | None) -> list[Path]:

@@ -1,23 +1,71 @@
-"""How many regions are wrong, and error probabilities that agree with it."""
+"""What a log likelihood ratio of a region is worth, and error probabilities from it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from scipy.special import expit
 
-from labelproof.auditing.masks.planted import LEAST_LOG_ODDS, Learned
-
-SHARES = (0.2, 0.35, 0.5, 0.65)  # of the planted errors that are seen
-SEEN = LEAST_LOG_ODDS + 1e-6
-SHARPNESS = 4  # with which probabilities bend towards one
-HALVINGS, MOST_SHIFT = 60, 40.0
-FIRST_RATE, MOST_STEPS = 0.05, 50
+LEAST_BIN, MOST_BINS = 60, 8  # regions that are compared with one another
+UPPER = 0.9  # quantile by which the spread of right regions is told: there are errors above
+NORMAL_UPPER = 1.2816  # of a standard normal distribution
+LEAST_WORTH = 0.1
+FIRST_RATE, STEPS = 0.01, 200
+READINGS = (0.5, 2.0)  # of the evidence, which may be worth less or more
 
 Matrix = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Worth:
+    """How many pixels are one witness, by how far apart two masks are in what is expected.
+
+    Of right regions ``r = (ratio + apart / 2) / √apart`` has mean m and standard deviation τ^(1/2); it would be 0 and 1 if each pixel were a
+    witness of its own and the response exact. Of wrong ones all is mirrored, so that the log likelihood ratio is worth
+    ``ratio (1 - 2 m / √apart) / τ``.
+
+    Attributes
+    ----------
+    at : ndarray, shape (b,), ascending
+        Logarithms of ``apart``.
+    centre, spread : ndarray, shape (b,)
+        m, and √τ, which is at least one.
+    """
+
+    at: Matrix
+    centre: Matrix
+    spread: Matrix
+
+    @classmethod
+    def fit(cls, ratio: Matrix, apart: Matrix) -> Worth:
+        """From given regions, nearly all of which are right.
+
+        Parameters
+        ----------
+        ratio, apart : ndarray, shape (r,)
+            Of each the log likelihood ratio for its most likely other class, and how far apart the two are.
+        """
+        if not len(ratio):
+            return cls(np.zeros(1), np.zeros(1), np.ones(1))
+        apart = np.maximum(apart, 1e-3)
+        z = (ratio + apart / 2) / np.sqrt(apart)
+        bins = int(np.clip(len(ratio) // LEAST_BIN, 1, MOST_BINS))
+        parts = np.array_split(np.lexsort((z, apart)), bins)
+        centre = np.array([np.median(z[part]) for part in parts])
+        upper = np.array([np.quantile(z[part], UPPER) for part in parts])
+        at = np.array([np.log(apart[part]).mean() for part in parts])
+        return cls(at, centre, np.maximum((upper - centre) / NORMAL_UPPER, 1.0))
+
+    def evidence(self, ratio: Matrix, apart: Matrix) -> Matrix:
+        """Log likelihood ratios of regions, pixels that say the same counted once."""
+        apart = np.maximum(apart, 1e-3)
+        centre, spread = (np.interp(np.log(apart), self.at, values) for values in (self.centre, self.spread))
+        worth = np.maximum(1 - 2 * centre / np.sqrt(apart), LEAST_WORTH)
+        return np.asarray(ratio * worth / spread**2)
 
 
 class Expected(NamedTuple):
@@ -29,54 +77,26 @@ class Expected(NamedTuple):
     high: float
 
 
-def from_planted(learned: Learned) -> Expected:
-    """The number of planted errors that would have to be there for as many candidates to look wrong as do.
-
-    ``R(s) = number of candidates with log odds ≥ c(s) / s``, where a share s of the planted errors that are seen has log odds of at least c(s).
-    What is merely unusual adds to R more and more where c is low, so the least R is the estimate; the greatest one, and sampling, give the
-    interval. By Bayes' rule the error probability is ``κ exp(log odds)``, bent so that it stays below one, with the κ that makes its sum the
-    estimate.
-    """
-    odds = np.concatenate([*learned.log_odds, np.zeros(0)])
-    seen = learned.planted[learned.planted > SEEN]
-    cuts = np.quantile(seen, [1 - share for share in SHARES])
-    counts = (odds >= cuts[:, None]).sum(axis=1)
-    shares = np.array(SHARES)
-    wrong = float(min((counts / shares).min(), len(odds)))
-    sampling = 1.96 * np.sqrt(np.maximum(counts, 1)) / shares
-    low, high = float((counts / shares - sampling).min()), float((counts / shares + sampling).max())
-    scale = _scale(odds, wrong)
-    return Expected([_bent(one + scale) for one in learned.log_odds], wrong, max(low, 0.0), max(min(high, len(odds)), wrong))
-
-
-def from_likelihood(log_ratios: Sequence[Matrix]) -> Expected:
-    """Where too little can be planted: Bayes' rule with the share of candidates that are wrong, by EM.
+def expected(evidence: Sequence[Matrix], tried: int, k: int) -> Expected:
+    """Bayes' rule, with the share of wrong regions by EM: it is the mean of the error probabilities.
 
     Parameters
     ----------
-    log_ratios : sequence of ndarray
-        Of the candidates of each picture: for wrong against as given, witnesses that say the same counted as one.
+    evidence : sequence of ndarray
+        Of the candidates of each picture.
+    tried : int
+        Number of regions of all pictures that might have been candidates.
+    k : int
+        Number of classes: a wrong region may be of any other.
     """
-    ratios = np.concatenate([*log_ratios, np.zeros(0)])
-    rate = FIRST_RATE
-    for _ in range(MOST_STEPS if len(ratios) else 0):
-        rate = float(np.clip(expit(ratios + np.log(rate / (1 - rate))).mean(), 1e-6, 1 - 1e-6))
-    prior = np.log(rate / (1 - rate))
-    probability = [expit(one + prior) for one in log_ratios]
-    wrong = float(sum(one.sum() for one in probability))
-    half = 1.96 * np.sqrt(max(wrong, 1.0))
-    return Expected(probability, wrong, max(0.0, wrong - half), min(len(ratios), wrong + half))
-
-
-def _bent(log_odds: Matrix) -> Matrix:
-    """``x / (1 + x^4)^(1/4)`` of ``x = exp(log odds)``: x where it is small, below one where it is large."""
-    return np.asarray(np.exp(-np.logaddexp(0.0, -SHARPNESS * log_odds) / SHARPNESS))
-
-
-def _scale(log_odds: Matrix, wrong: float) -> float:
-    """What is added to log odds so that probabilities sum to a number."""
-    least, most = -MOST_SHIFT, MOST_SHIFT
-    for _ in range(HALVINGS):
-        middle = (least + most) / 2
-        least, most = (least, middle) if float(_bent(log_odds + middle).sum()) > wrong else (middle, most)
-    return (least + most) / 2
+    each = np.concatenate([*evidence, np.zeros(0)])
+    others, rate = np.log(max(k - 1, 1)), FIRST_RATE
+    for _ in range(STEPS):
+        rate = float(np.clip(expit(each + np.log(rate / (1 - rate)) - others).sum() / max(tried, 1), 1e-9, 0.5))
+    prior = np.log(rate / (1 - rate)) - others
+    probability = [expit(one + prior) for one in evidence]
+    certain = expit(each + prior)
+    wrong = float(certain.sum())
+    half = 1.96 * float(np.sqrt((certain * (1 - certain)).sum() + wrong))
+    low, high = (float(expit(factor * each + prior).sum()) for factor in READINGS)
+    return Expected(probability, wrong, max(0.0, min(low, wrong) - half), max(high, wrong) + half)

@@ -12,6 +12,7 @@ from labelproof.noise.masks.response import REACH, Response, blurred, centred_lo
 from labelproof.validation import BoolArray, FloatArray, IntArray
 
 Floats = npt.NDArray[np.float32]
+CLEAR = 4.0  # standard deviations
 
 
 class Gain(NamedTuple):
@@ -45,11 +46,24 @@ class Scene:
         self.inner = response.inner()  # (k, d)
         self.margin = int(np.ceil(REACH * response.blur / step)) + 1
 
-    def pixel_gains(self) -> Floats:
-        """Log likelihood ratio of each class, as it is inside of it, against what is given, shape (k, h, w)."""
-        of_class = np.tensordot(self.inner, self.said, axes=1) - 0.5 * (self.inner**2).sum(axis=1)[:, None, None]
-        given = (self.white * (self.said - 0.5 * self.white)).sum(axis=0)
-        return np.asarray((of_class - given) * self.seen)
+    def _ways(self) -> tuple[Floats, Floats]:
+        """From what is expected as given to what is expected inside of each class: what is left along that way, and its squared length."""
+        along = np.tensordot(self.inner, self.left, axes=1) - (self.white * self.left).sum(axis=0)
+        far = (self.inner**2).sum(axis=1)[:, None, None] - 2 * np.tensordot(self.inner, self.white, axes=1)
+        far += (self.white**2).sum(axis=0)
+        return along, np.maximum(far, 1e-3)
+
+    def look(self) -> tuple[Floats, IntArray]:
+        """Log likelihood ratio of each class against what is given, shape (k, h, w), and the class of each pixel that looks like another.
+
+        A pixel does, -1 where it does not, if what is left goes at least half of the way to that class; or a quarter of it, where that is 4 standard
+        deviations: thin parts are blurred.
+        """
+        along, far = self._ways()
+        length = np.sqrt(far)
+        beyond = along / length - np.minimum(length / 2, np.maximum(length / 4, CLEAR))
+        beyond *= self.seen
+        return (along - far / 2) * self.seen, np.where(beyond.max(axis=0) > 0, beyond.argmax(axis=0), -1)
 
     def weights(self, box: Slices, inside: BoolArray) -> tuple[Slices, Floats]:
         """Pooled pixels of a part of the picture, and the share of each that is inside."""

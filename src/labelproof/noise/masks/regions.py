@@ -59,7 +59,12 @@ def regions_of(mask: IntArray) -> Regions:
 
 def ring(inside: BoolArray, width: int) -> BoolArray:
     """Pixels outside that are no farther than a number of steps, diagonal ones included, shape (h, w)."""
-    return np.asarray(ndimage.binary_dilation(inside, EIGHT, iterations=width) & ~inside)
+    found = np.zeros(inside.shape, bool)
+    rows, columns = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
+    if len(rows):
+        box = grown((slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)), width, inside.shape)
+        found[box] = ndimage.binary_dilation(inside[box], EIGHT, iterations=width) & ~inside[box]
+    return found
 
 
 def grown(box: Slices, margin: int, shape: tuple[int, ...]) -> Slices:

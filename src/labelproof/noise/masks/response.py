@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from labelproof.validation import FloatArray, IntArray
+from labelproof.validation import AnyArray, FloatArray, IntArray
 
 Floats = npt.NDArray[np.float32]
 Matrix = npt.NDArray[np.float64]
@@ -82,7 +82,7 @@ def shares_of(mask: IntArray, k: int) -> npt.NDArray[np.bool_]:
     return np.asarray(mask[None] == np.arange(k)[:, None, None])
 
 
-def pooled(values: npt.NDArray[np.generic], step: int) -> Floats:
+def pooled(values: AnyArray, step: int) -> Floats:
     """Means of blocks of the last two axes, float32; blocks at the edge are smaller."""
     if step == 1:
         return values.astype(np.float32)
@@ -92,7 +92,7 @@ def pooled(values: npt.NDArray[np.generic], step: int) -> Floats:
     first, *others = (values[..., down::step, across::step] for down in range(step) for across in range(step))
     total = first.astype(np.float32)
     for one in others:  # sooner than a mean over two short axes
-        total += one
+        np.add(total, one, out=total)
     return np.asarray(total * np.float32(1 / step**2))
 
 
@@ -101,7 +101,7 @@ def blurred(channels: Floats, width: float) -> Floats:
     if width <= 0:
         return channels
     if max(channels.shape[1:]) > MOST_DENSE:
-        return ndimage.gaussian_filter(channels, (0, width, width), mode="constant", truncate=REACH)
+        return np.asarray(ndimage.gaussian_filter(channels, (0, width, width), mode="constant", truncate=REACH))
     down, across = (_band(size, float(width)) for size in channels.shape[1:])
     return np.asarray(down @ channels @ across.T)
 
@@ -111,7 +111,7 @@ def _band(size: int, width: float) -> Floats:
     away = np.arange(size)[:, None] - np.arange(size)
     weights = np.exp(-0.5 * (away / width) ** 2)
     weights[np.abs(away) > REACH * width + 1] = 0.0
-    return (weights / (np.sqrt(2 * np.pi) * width)).astype(np.float32)
+    return np.asarray(weights / (np.sqrt(2 * np.pi) * width), np.float32)
 
 
 def expected_probs(given: Floats, mean: Floats, width: float) -> Floats:

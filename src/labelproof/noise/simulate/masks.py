@@ -99,13 +99,13 @@ def masks(
 
 def spoiled(
     mask: IntArray, rate: float, kinds: Sequence[str], area: tuple[int, int], classes: IntArray, rng: np.random.Generator
-) -> tuple[IntArray, list[MaskError]]:
+) -> tuple[npt.NDArray[np.int64], list[MaskError]]:
     """`masks` of one picture whose values are codes, -1 where void."""
     regions = regions_of(mask)
     fit = np.flatnonzero((regions.area >= area[0]) & (regions.area <= area[1]))
-    noisy, touched, errors = mask.copy(), np.zeros(mask.shape, bool), []
+    noisy, touched, errors = mask.astype(np.int64), np.zeros(mask.shape, bool), []
     for region in fit[rng.random(len(fit)) < rate].tolist():
-        kind = kinds[rng.integers(len(kinds))]
+        kind = kinds[int(rng.integers(len(kinds)))]
         after = _wrong(mask, regions, region, kind, classes, rng)
         differs = (after != mask) & (mask >= 0)
         if not differs.any() or touched[differs].any():
@@ -121,7 +121,7 @@ def _wrong(
     mask: IntArray, regions: Regions, region: int, kind: str, classes: IntArray, rng: np.random.Generator
 ) -> npt.NDArray[np.int64]:
     """The mask with a region made wrong; as it is where that cannot be."""
-    inside, own, after = regions.number == region, int(regions.value[region]), mask.copy()
+    inside, own, after = regions.number == region, int(regions.value[region]), mask.astype(np.int64)
     if kind == "class":
         others = classes[classes != own]
         after[inside] = rng.choice(others) if len(others) else own
@@ -162,7 +162,7 @@ def _shifted(mask: IntArray, inside: BoolArray, own: int, rng: np.random.Generat
     y, x = np.nonzero(inside)
     (rows, columns) = grown((slice(y.min(), y.max() + 1), slice(x.min(), x.max() + 1)), int(far) + 2, mask.shape)
     part, own_part = mask[rows, columns], inside[rows, columns]
-    after = mask.copy()
+    after = mask.astype(np.int64)
     if (own_part | (part < 0)).all():
         return after
     nearest = ndimage.distance_transform_edt(own_part | (part < 0), return_distances=False, return_indices=True)
