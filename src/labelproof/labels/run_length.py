@@ -48,6 +48,12 @@ class Runs(NamedTuple):
         apart = starts[1:] != stops[:-1]
         return cls(starts[np.r_[True, apart][: len(starts)]], stops[np.r_[apart, True][: len(stops)]], int(ends[-1]))
 
+    def places(self) -> IntArray:
+        """The places of the ones, ascending."""
+        lengths = self.ends - self.starts
+        before = np.r_[0, np.cumsum(lengths)[:-1]] if len(lengths) else lengths
+        return np.asarray(np.arange(int(lengths.sum())) + np.repeat(self.starts - before, lengths))
+
     @property
     def text(self) -> str:
         """The counts."""

@@ -14,6 +14,9 @@ from labelproof.noise.simulate.classes import instance_dependent as instance_dep
 from labelproof.noise.simulate.classes import open_set as open_set
 from labelproof.noise.simulate.classes import pair as pair
 from labelproof.noise.simulate.classes import symmetric as symmetric
+from labelproof.noise.simulate.masks import MaskError as MaskError
+from labelproof.noise.simulate.masks import NoisyMasks as NoisyMasks
+from labelproof.noise.simulate.masks import masks as masks
 from labelproof.noise.simulate.numbers import numbers as numbers
 from labelproof.noise.simulate.spans import NoisySpans as NoisySpans
 from labelproof.noise.simulate.spans import SpanError as SpanError

@@ -1,0 +1,192 @@
+"""Auditing masks: which regions are missing, extra, of the wrong class or end in the wrong place."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from labelproof.auditing import fold
+from labelproof.auditing.doubts.of_probabilities import of_probabilities
+from labelproof.auditing.findings import ErrorRate, Findings
+from labelproof.auditing.kinds.base import Auditor, Judged
+from labelproof.auditing.masks.candidates import FEWEST, Seen, candidates
+from labelproof.auditing.masks.predictions import Predictions
+from labelproof.auditing.masks.rate import Expected, Worth, expected
+from labelproof.auditing.masks.scene import Scene
+from labelproof.auditing.masks.sites import Outline, Sites, sites_of
+from labelproof.errors import BadInput
+from labelproof.labels.masks import KINDS_OF_ERROR, Masks
+from labelproof.noise.masks.fitting import Pair, fit_response
+from labelproof.noise.masks.noise import MaskNoise
+from labelproof.noise.masks.regions import regions_of
+from labelproof.noise.masks.response import Response
+from labelproof.threads import in_threads, one_thread, usable
+from labelproof.validation import AnyArray, Json
+
+FITTED_PICTURES = 24  # to which the response of the model is fitted
+PIXELS_SEEN = 4_000  # of a picture, for the doubts
+
+Matrix = npt.NDArray[np.float64]
+
+
+class Looked(NamedTuple):
+    """What is kept of a picture."""
+
+    outline: Outline
+    seen: Seen
+
+
+class AuditorOfMasks(Auditor[Masks]):
+    """The error probability of each region, from what its pixels say of it and of other classes.
+
+    - What a model says of a picture whose true mask is known is fitted to the given masks (`labelproof.noise.masks.response`): predictions are
+      blurred at borders, confused inside, and what is left goes together over many pixels.
+    - A change of the mask (a given region of another class; connected pixels that look like another class) speaks for itself by the
+      log likelihood ratio of the predictions under the two.
+    - What such a ratio is worth is told by how far those of given regions spread: pixels are no independent witnesses.
+
+    ``audit.items`` has for each picture ``error_probability`` that anything in it is wrong (changes that are too improbable to be shown as
+    regions included), ``width``, ``height`` and the number of ``regions`` that are given.
+
+    Examples
+    --------
+    >>> import numpy as np, labelproof as lp
+    >>> rng = np.random.default_rng(0)
+    >>> true = np.zeros((12, 40, 40), int)
+    >>> for mask in true:
+    ...     y, x = rng.integers(2, 24, 2)
+    ...     mask[y : y + 12, x : x + 12] = 1
+    >>> probs = np.where(np.arange(3)[:, None, None] == true[:, None], 0.8, 0.1) * rng.uniform(0.8, 1.2, (12, 3, 40, 40))
+    >>> given = true.copy()
+    >>> given[5][given[5] == 1] = 2
+    >>> found = lp.audit(lp.Masks(given), probs / probs.sum(axis=1, keepdims=True))
+    >>> found.issues.select("index", "kind", "area", "given_label", "suggested_label").row(0)
+    (5, 'class', 144, 2, 1)
+    """
+
+    def judge(
+        self,
+        labels: Masks,
+        pred_probs: object,
+        ids: AnyArray | None = None,
+        *,
+        classes: Sequence[object] | None = None,
+    ) -> Judged:
+        """Find the regions that are wrong.
+
+        Parameters
+        ----------
+        labels : Masks
+        pred_probs : array (n, k, h, w), list of arrays (k, h, w), callable, path of a ``.npy`` file or of a folder
+            Out-of-sample probabilities of each pixel. A folder holds a ``.npy`` file for each picture, or an ``.npz`` file with the most
+            probable ``classes`` and their ``probs``, (t, h, w) each. Arrays of uint8 are 255ths. A callable is asked for a picture by its
+            number.
+        ids : ndarray, shape (n,), optional
+            By which the files of a folder are found.
+        classes : sequence of length k, optional
+            The classes in the order of the channels.
+        """
+        predictions = Predictions(pred_probs, labels, ids, classes)
+        labels = predictions.labels
+        keys = [_key(labels, i) for i in range(labels.n)]
+        order = [i for i in np.argsort(keys, kind="stable").tolist() if keys[i]]
+        if not order:
+            raise BadInput("every pixel of every mask is void: nothing to audit.")
+        with one_thread():
+            pictures = [(labels.mask(i), predictions(i)) for i in order[:FITTED_PICTURES]]
+            response = fit_response(pictures, predictions.k)
+            seen = _seen(pictures, predictions.k)
+            del pictures
+            looked = list(_looked(labels, predictions, response))
+        found = [one.seen.found for one in looked]
+        errors = _errors([one.seen for one in looked], predictions.k)
+        sites = sites_of(labels, [one.outline for one in looked], found, errors.probability)
+        items = np.array([1 - np.prod(1 - one) for one in errors.probability])
+        confidence = np.maximum(sites.error, 1 - sites.error).astype(np.float32)
+        return Judged(
+            Findings(sites.error, sites.suggested, confidence),
+            noise_from(sites, items, errors, response),
+            rate_of(sites.error, errors),
+            of_probabilities(seen, labels.classes),
+            {
+                "error_probability": pl.Series(items),
+                "width": pl.Series(labels.sizes[:, 0]),
+                "height": pl.Series(labels.sizes[:, 1]),
+                "regions": pl.Series([len(one.outline.value) for one in looked], dtype=pl.Int64),
+            },
+            {"kind": pl.Series(sites.kind, dtype=pl.Enum(KINDS_OF_ERROR))},
+            sites.labels,
+        )
+
+    def noise_of(self, summary: Json) -> MaskNoise:
+        """Rates of each kind of error by class."""
+        return MaskNoise.from_json(summary)
+
+
+AUDITOR = AuditorOfMasks()
+
+
+def _key(labels: Masks, i: int) -> int:
+    """A number that depends on the mask alone, so that the order of the pictures does not matter; 0 where all is void."""
+    mask = labels.mask(i)
+    return max(1, zlib.crc32(mask.astype(np.int16).tobytes())) if (mask >= 0).any() else 0
+
+
+def _looked(labels: Masks, predictions: Predictions, response: Response) -> Iterator[Looked]:
+    """Every picture once; read one after the other, as what reads them may be no friend of threads."""
+
+    def look(read: Pair) -> Looked:
+        regions = regions_of(read[0])
+        return Looked(Outline.of(regions), candidates(Scene(*read, response), regions))
+
+    yield from in_threads(look, ((labels.mask(i), predictions(i)) for i in range(labels.n)), usable())
+
+
+def _seen(pictures: Sequence[Pair], k: int) -> fold.Sample:
+    """Some pixels of some pictures, as of classes."""
+    probs, given = [], []
+    for mask, said in pictures:
+        rows = np.flatnonzero(mask.ravel() >= 0)
+        rows = rows[:: max(1, len(rows) // PIXELS_SEEN)]
+        probs.append(said.reshape(k, -1)[:, rows].T)
+        given.append(mask.ravel()[rows])
+    every, codes = np.concatenate(probs), np.concatenate(given)
+    return fold.Sample(np.arange(len(codes)), every, codes, np.bincount(codes, minlength=k).astype(float))
+
+
+def _errors(pictures: Sequence[Seen], k: int) -> Expected:
+    """Error probabilities of what was found."""
+    contrast, apart = (np.array([value for one in pictures for value in getattr(one, name)]) for name in ("contrast", "apart"))
+    worth = Worth.fit(contrast, apart)
+    gains = [[change.gain for change in one.found] for one in pictures]
+    evidence = [
+        worth.evidence(np.array([gain.contrast for gain in some]), np.array([gain.apart for gain in some])) for some in gains
+    ]
+    return expected(evidence, len(contrast) + sum(one.parts for one in pictures), k)
+
+
+def rate_of(error: Matrix, errors: Expected) -> ErrorRate:
+    """The mean error probability of regions, with the interval of the number of wrong ones."""
+    n, mean = max(len(error), 1), float(error.mean()) if len(error) else 0.0
+    return ErrorRate(mean, min(mean, errors.low / n), min(1.0, max(mean, errors.high / n)))
+
+
+def noise_from(sites: Sites, items: Matrix, errors: Expected, response: Response) -> MaskNoise:
+    """Expected numbers of each kind of error, among regions of which something can be said."""
+    labels, k = sites.labels, len(sites.labels.classes)
+    counts, right = np.zeros((len(KINDS_OF_ERROR), k, k)), np.zeros(k)
+    kinds = np.array([-1 if kind is None else KINDS_OF_ERROR.index(kind) for kind in sites.kind], np.int64)
+    wrong, large = kinds >= 0, labels.area >= FEWEST
+    np.add.at(counts, (kinds[wrong], sites.suggested[wrong], labels.values[wrong]), sites.error[wrong])
+    np.add.at(right, labels.values[large], 1 - sites.error[large])
+    mean = float(items.mean())
+    low, high = (edge / max(errors.wrong, 1e-9) for edge in (errors.low, errors.high))
+    interval = (mean, min(1.0, low) * mean, min(1.0, max(1.0, high) * mean))
+    return MaskNoise(
+        counts, right, KINDS_OF_ERROR, interval, response.blur, response.together * response.step**2, labels.classes
+    )

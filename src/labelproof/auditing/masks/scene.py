@@ -1,0 +1,107 @@
+"""One picture: what its given mask leaves unexplained of the predictions, and how much a changed region would explain."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from labelproof.noise.masks.regions import Slices, grown
+from labelproof.noise.masks.response import REACH, Response, blurred, centred_logs, pooled, shares_of
+from labelproof.validation import BoolArray, FloatArray, IntArray
+
+Floats = npt.NDArray[np.float32]
+CLEAR = 4.0  # standard deviations
+
+
+class Gain(NamedTuple):
+    """What the predictions say for a changed mask against the given one."""
+
+    ratio: float  #: log likelihood ratio, each pixel a witness of its own
+    contrast: float  #: the same, whatever all pixels around have in common left out
+    apart: float  #: squared distance of what is expected under the two, on the scale of the noise
+
+
+class Scene:
+    """A picture's predictions beside what is expected of its given mask.
+
+    Parameters
+    ----------
+    mask : ndarray of int64, shape (h, w)
+        Codes, -1 where void.
+    probs : ndarray, shape (k, h, w)
+    response : Response
+    """
+
+    def __init__(self, mask: IntArray, probs: FloatArray, response: Response) -> None:
+        self.mask, self.response, k = mask, response, len(response.mean)
+        step = response.step
+        given = pooled(shares_of(mask, k), step)
+        self.seen = (given.sum(axis=0) > 0.5).astype(np.float32)
+        self.said = response.white(centred_logs(pooled(probs, step)))  # (d, h, w)
+        self.expected = response.expected(given)  # (k, h, w)
+        self.white = response.white(centred_logs(self.expected) + response.offset[:, None, None])
+        self.left = (self.said - self.white) * self.seen
+        self.inner = response.inner()  # (k, d)
+        self.margin = int(np.ceil(REACH * response.blur / step)) + 1
+
+    def _ways(self) -> tuple[Floats, Floats]:
+        """From what is expected as given to what is expected inside of each class: what is left along that way, and its squared length."""
+        along = np.tensordot(self.inner, self.left, axes=1) - (self.white * self.left).sum(axis=0)
+        far = (self.inner**2).sum(axis=1)[:, None, None] - 2 * np.tensordot(self.inner, self.white, axes=1)
+        far += (self.white**2).sum(axis=0)
+        return along, np.maximum(far, 1e-3)
+
+    def look(self) -> tuple[Floats, IntArray]:
+        """Log likelihood ratio of each class against what is given, shape (k, h, w), and the class of each pixel that looks like another.
+
+        A pixel does, -1 where it does not, if what is left goes at least half of the way to that class; or a quarter of it, where that is 4 standard
+        deviations: thin parts are blurred.
+        """
+        along, far = self._ways()
+        length = np.sqrt(far)
+        beyond = along / length - np.minimum(length / 2, np.maximum(length / 4, CLEAR))
+        beyond *= self.seen
+        return (along - far / 2) * self.seen, np.where(beyond.max(axis=0) > 0, beyond.argmax(axis=0), -1)
+
+    def weights(self, box: Slices, inside: BoolArray) -> tuple[Slices, Floats]:
+        """Pooled pixels of a part of the picture, and the share of each that is inside."""
+        return self._pooled_box(box), self._within(self._pooled_box(box), box, inside[None])[0]
+
+    def gain(self, box: Slices, inside: BoolArray, code: int) -> Gain:
+        """What is won if the pixels ``inside`` a box were of another class."""
+        part = self.mask[box]
+        codes = np.flatnonzero(np.bincount(part[inside], minlength=1))
+        place = grown(self._pooled_box(box), self.margin, self.seen.shape)
+        shares = inside & (part == codes[:, None, None])
+        moved = blurred(self._within(place, box, shares), self.response.blur / self.response.step)
+        mean, k, size = self.response.mean, len(self.expected), moved[0].size
+        change = (mean[code] - mean[codes]).T @ moved.reshape(len(codes), size)
+        whole = (slice(None), *place)
+        after = np.maximum(self.expected[whole].reshape(k, size) + change, 0)
+        seen = self.seen[place].ravel()
+        before = self.white[whole].reshape(-1, size)
+        away = (self.response.whiten @ centred_logs(after) - before) * seen  # (d, size)
+        left = self.left[whole].reshape(-1, size)
+        later = left - away
+        ratio = 0.5 * (_square(left) - _square(later))
+        common = 0.5 * (_square(left.sum(axis=1)) - _square(later.sum(axis=1))) / max(float(seen.sum()), 1.0)
+        return Gain(ratio, ratio - common, _square(away))
+
+    def _pooled_box(self, box: Slices) -> Slices:
+        step = self.response.step
+        rows, columns = (slice(part.start // step, -(-part.stop // step)) for part in box)
+        return rows, columns
+
+    def _within(self, place: Slices, box: Slices, shares: BoolArray) -> Floats:
+        """Channels on a box as shares of the pooled pixels of a place around it."""
+        step, (rows, columns) = self.response.step, place
+        whole = np.zeros((len(shares), (rows.stop - rows.start) * step, (columns.stop - columns.start) * step), np.float32)
+        down, right = box[0].start - rows.start * step, box[1].start - columns.start * step
+        whole[:, down : down + shares.shape[1], right : right + shares.shape[2]] = shares
+        return pooled(whole, step)
+
+
+def _square(values: Floats) -> float:
+    return float(np.vdot(values, values))

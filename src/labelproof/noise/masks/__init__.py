@@ -1,0 +1,1 @@
+"""How masks go wrong: regions, what a model says of them, and the errors that people make."""

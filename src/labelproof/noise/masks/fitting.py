@@ -1,0 +1,114 @@
+"""How a model responds to true masks, fitted to given ones, most of whose pixels are right."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from labelproof.noise.masks.response import (
+    BLURS,
+    LEAST_SCALE,
+    Floats,
+    Response,
+    blurred,
+    centred_logs,
+    expected_probs,
+    pooled,
+    shares_of,
+)
+from labelproof.validation import FloatArray, IntArray
+
+SAMPLED = 3_000  # pixels of a picture
+LEAST_MEAN = 1e-5  # probability of a class inside of another
+NEGLIGIBLE = 0.01  # of the largest variance of log probabilities; directions below say nothing
+UNRELATED = 0.05  # autocorrelation
+SHRUNK = 1e-3  # share of the pixels by which least squares are held to the mean
+
+Pair = tuple[IntArray, FloatArray]  # a mask (h, w) and probabilities (k, h, w)
+Matrix = npt.NDArray[np.float64]
+
+
+class _Pixels(NamedTuple):
+    """Some pixels of a picture: blurred shares of the classes, and what the model says."""
+
+    shares: Floats  #: (k, m)
+    probs: Floats  #: (k, m)
+
+
+def fit_response(pictures: Sequence[Pair], k: int) -> Response:
+    """Fit the blur, the mean predictions inside of classes, and what is left.
+
+    The blur is the one under which the least variance of the log probabilities is left. Pixels are then pooled to half of it.
+
+    Parameters
+    ----------
+    pictures : sequence of (mask, probs)
+        Codes (h, w), -1 where void, and probabilities (k, h, w).
+    k : int
+        Number of classes.
+    """
+    tried: list[list[_Pixels]] = [[] for _ in BLURS]
+    for mask, probs in pictures:
+        for found, one in zip(tried, _sampled(mask, probs, k), strict=True):
+            found.append(one)
+    spread = [_fitted(pixels)[2].trace() for pixels in tried]
+    blur = BLURS[int(np.argmin(spread))]
+    step = max(1, int(blur // 2))
+    mean, offset, covariance = _fitted(tried[int(np.argmin(spread))])
+    values, vectors = np.linalg.eigh(covariance)
+    kept = values > max(NEGLIGIBLE * float(values.max()), 1e-12)
+    scale = np.sqrt(np.maximum(values[kept], LEAST_SCALE**2))
+    whiten = (vectors[:, kept] / scale).T.astype(np.float32)
+    response = Response(blur, mean, offset, whiten, 1.0, step)
+    return Response(blur, mean, offset, whiten, _together(pictures, response), step)
+
+
+def _sampled(mask: IntArray, probs: FloatArray, k: int) -> Iterable[_Pixels]:
+    """Pixels on a grid, under each blur."""
+    seen = np.flatnonzero(mask.ravel() >= 0)
+    rows = seen[:: max(1, len(seen) // SAMPLED)]
+    shares = shares_of(mask, k).astype(np.float32)
+    said = probs.reshape(k, -1)[:, rows]
+    present = np.flatnonzero(shares.any(axis=(1, 2)))
+    for blur in BLURS:
+        soft = np.zeros((k, len(rows)), np.float32)
+        soft[present] = blurred(shares[present], blur).reshape(len(present), -1)[:, rows]
+        yield _Pixels(soft / np.maximum(soft.sum(axis=0), 1e-3), said)
+
+
+def _fitted(pixels: Sequence[_Pixels]) -> tuple[Floats, Floats, Matrix]:
+    """``Q`` by least squares of the predictions on the shares, the mean of what is left of the log probabilities, and its covariance."""
+    shares, probs = (np.concatenate(part, axis=1) for part in zip(*pixels, strict=True))
+    k, m = shares.shape
+    held = SHRUNK * m / k
+    within = shares @ shares.T + held * np.eye(k, dtype=np.float32)
+    mean = np.linalg.solve(within.astype(np.float64), (shares @ probs.T + held * probs.mean(axis=1)).astype(np.float64))
+    mean = np.maximum(mean, LEAST_MEAN)
+    mean = (mean / mean.sum(axis=1, keepdims=True)).astype(np.float32)
+    left = centred_logs(probs) - centred_logs(mean.T @ shares)
+    offset = left.mean(axis=1)
+    left = left - offset[:, None]
+    return mean, offset.astype(np.float32), (left @ left.T / m).astype(np.float64)
+
+
+def _together(pictures: Sequence[Pair], response: Response) -> float:
+    """Pooled pixels that are one witness: the autocorrelation of what is left, summed over a disc as far as it reaches."""
+    profile = np.zeros(2**12)
+    for mask, probs in pictures:
+        given = pooled(shares_of(mask, len(response.mean)), response.step)
+        seen = given.sum(axis=0) > 0.5
+        expected = expected_probs(given, response.mean, response.blur / response.step)
+        left = response.white(centred_logs(pooled(probs, response.step))) - response.white(
+            centred_logs(expected) + response.offset[:, None, None]
+        )
+        left *= seen
+        power = (np.abs(np.fft.rfft2(left)) ** 2).sum(axis=0)
+        found = np.fft.irfft2(power, s=seen.shape)
+        reach = max(1, min(min(seen.shape) // 2, len(profile)))
+        profile[:reach] += (found[0, :reach] + found[:reach, 0]) / 2
+    profile = profile / max(profile[0], 1e-12)
+    end = int(np.argmax(profile < UNRELATED))
+    return max(1.0, float((2 * np.pi * np.arange(end) * profile[:end]).sum()))
