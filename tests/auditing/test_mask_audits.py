@@ -109,9 +109,7 @@ def test_no_noise_no_finding():
 def test_the_order_of_the_pictures_does_not_matter(found):
     order = np.random.default_rng(0).permutation(len(GIVEN))
     again = lp.audit(lp.Masks(GIVEN[order]), PROBS[order])
-    assert np.array_equal(
-        again.items["error_probability"].to_numpy(), found.items["error_probability"].to_numpy()[order]
-    )
+    assert np.array_equal(again.items["error_probability"].to_numpy(), found.items["error_probability"].to_numpy()[order])
 
 
 def test_however_predictions_are_given(found, tmp_path):
@@ -121,7 +119,13 @@ def test_however_predictions_are_given(found, tmp_path):
     for i, probs in enumerate(PROBS):
         np.save(folder / f"{i:03}.npy", probs)
     names = [f"{i:03}.png" for i in range(len(GIVEN))]
-    ways = [str(tmp_path / "probs.npy"), np.load(tmp_path / "probs.npy", mmap_mode="r"), folder, list(PROBS), lambda i: PROBS[i]]
+    ways = [
+        str(tmp_path / "probs.npy"),
+        np.load(tmp_path / "probs.npy", mmap_mode="r"),
+        folder,
+        list(PROBS),
+        lambda i: PROBS[i],
+    ]
     for way in ways:
         assert lp.audit(lp.Masks(GIVEN), way).issues.equals(found.issues)
     named = lp.audit(lp.Masks(GIVEN[::-1]), folder, ids=names[::-1])

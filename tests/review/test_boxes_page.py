@@ -138,7 +138,7 @@ def test_from_the_file_to_the_file(open_page, serve, tmp_path):
 
 
 def test_boxes_are_drawn_moved_changed_and_removed(folder, open_page, serve):
-    served = serve(folder, "--budget", 3, "--reviewer", "Fay", "--port", 0)
+    served = serve(folder, "--budget", 3, "--measure", 0, "--reviewer", "Fay", "--port", 0)
     page = open_page(served.link)
     shown_item(page)
     until(page, "document.querySelectorAll('#drawing .own').length > 0")
@@ -197,7 +197,7 @@ def test_boxes_are_drawn_moved_changed_and_removed(folder, open_page, serve):
 
 
 def test_boxes_are_drawn_by_touch(folder, open_page, serve):
-    served = serve(folder, "--budget", 3, "--reviewer", "Fay", "--port", 0)
+    served = serve(folder, "--budget", 3, "--measure", 0, "--reviewer", "Fay", "--port", 0)
     page = open_page(served.link, width=390)
     shown_item(page)
     until(page, "document.querySelectorAll('#drawing .own').length > 0")

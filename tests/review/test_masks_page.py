@@ -97,7 +97,7 @@ def test_from_the_folder_to_the_folder(open_page, serve, tmp_path):
 
 
 def test_a_brush_suggestions_and_views(folder, open_page, serve):
-    served = serve(folder, "--budget", 3, "--reviewer", "Fay", "--port", 0)
+    served = serve(folder, "--budget", 3, "--measure", 0, "--reviewer", "Fay", "--port", 0)
     page = open_page(served.link)
     shown_item(page)
     loaded(page)
@@ -149,7 +149,7 @@ def test_a_brush_suggestions_and_views(folder, open_page, serve):
 
 def test_what_the_page_answers_is_what_we_read(folder, open_page, serve):
     """Run lengths in JavaScript and in Python."""
-    served = serve(folder, "--budget", 3, "--reviewer", "Fay", "--port", 0)
+    served = serve(folder, "--budget", 3, "--measure", 0, "--reviewer", "Fay", "--port", 0)
     page = open_page(served.link)
     shown_item(page)
     loaded(page)

@@ -51,7 +51,7 @@ class AuditorOfMasks(Auditor[Masks]):
     - What such a ratio is worth is told by how far those of given regions spread: pixels are no independent witnesses.
 
     ``audit.items`` has for each picture ``error_probability`` that anything in it is wrong (changes that are too improbable to be shown as
-    regions included), ``width``, ``height`` and the number of ``regions`` that are given.
+    regions included), ``width``, ``height``, the number of ``regions`` that are given, and a ``digest`` that tells the mask from others.
 
     Examples
     --------
@@ -118,6 +118,7 @@ class AuditorOfMasks(Auditor[Masks]):
                 "width": pl.Series(labels.sizes[:, 0]),
                 "height": pl.Series(labels.sizes[:, 1]),
                 "regions": pl.Series([len(one.outline.value) for one in looked], dtype=pl.Int64),
+                "digest": pl.Series([labels.digest(i) for i in range(labels.n)], dtype=pl.String),
             },
             {"kind": pl.Series(sites.kind, dtype=pl.Enum(KINDS_OF_ERROR))},
             sites.labels,
