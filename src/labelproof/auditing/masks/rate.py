@@ -10,11 +10,12 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import expit
 
-LEAST_BIN, MOST_BINS = 60, 8  # regions that are compared with one another
+LEAST_BIN, MOST_BINS = 20, 8  # regions that are compared with one another
 UPPER = 0.9  # quantile by which the spread of right regions is told: there are errors above
 NORMAL_UPPER = 1.2816  # of a standard normal distribution
 LEAST_WORTH = 0.1
 FIRST_RATE, STEPS = 0.01, 200
+HALF_AN_ERROR = 0.5  # none seen does not mean none there; otherwise a few errors in a small set would find the rate 0
 READINGS = (0.5, 2.0)  # of the evidence, which may be worth less or more
 
 Matrix = npt.NDArray[np.float64]
@@ -78,7 +79,7 @@ class Expected(NamedTuple):
 
 
 def expected(evidence: Sequence[Matrix], tried: int, k: int) -> Expected:
-    """Bayes' rule, with the share of wrong regions by EM: it is the mean of the error probabilities.
+    """Bayes' rule, with the share of wrong regions by EM: it is the mean of the error probabilities, and of half an error more (Jeffreys' prior).
 
     Parameters
     ----------
@@ -92,7 +93,8 @@ def expected(evidence: Sequence[Matrix], tried: int, k: int) -> Expected:
     each = np.concatenate([*evidence, np.zeros(0)])
     others, rate = np.log(max(k - 1, 1)), FIRST_RATE
     for _ in range(STEPS):
-        rate = float(np.clip(expit(each + np.log(rate / (1 - rate)) - others).sum() / max(tried, 1), 1e-9, 0.5))
+        found = expit(each + np.log(rate / (1 - rate)) - others).sum()
+        rate = float(np.clip((found + HALF_AN_ERROR) / (max(tried, 1) + 1), 1e-9, 0.5))
     prior = np.log(rate / (1 - rate)) - others
     probability = [expit(one + prior) for one in evidence]
     certain = expit(each + prior)
