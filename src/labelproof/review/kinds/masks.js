@@ -263,12 +263,12 @@ const kind = {
     this.place();
   },
 
-  // So near that a region fills a third of the frame.
+  // So near that a region fills half of the frame.
   close(one) {
     const [width, height] = current.size;
     const frame = $("drawing").getBoundingClientRect();
     const stage = { width: $("stage").offsetWidth, height: $("stage").offsetHeight };
-    const scale = Math.max(1, Math.min(40, Math.min(width / (3 * (one.x2 - one.x1)), height / (3 * (one.y2 - one.y1)))));
+    const scale = Math.max(1, Math.min(40, Math.min(width / (2 * (one.x2 - one.x1)), height / (2 * (one.y2 - one.y1)))));
     const [x, y] = [((one.x1 + one.x2) / 2 / width) * stage.width, ((one.y1 + one.y2) / 2 / height) * stage.height];
     this.zoomed = scale === 1 ? { scale, x: 0, y: 0 } : { scale, x: frame.width / 2 - $("stage").offsetLeft - x * scale, y: frame.height / 2 - $("stage").offsetTop - y * scale };
     this.place();
