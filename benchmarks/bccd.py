@@ -74,7 +74,7 @@ def threshold(values: np.ndarray) -> float:
 def proposals(pixels: np.ndarray) -> np.ndarray:
     """Boxes where a cell may be: purple regions, and middles of what is darker than the background."""
     small = np.asarray(Image.fromarray(pixels).resize((pixels.shape[1] // SHRINK, pixels.shape[0] // SHRINK))).astype(float)
-    red, green, blue = np.moveaxis(small, 2, 0)
+    _, green, blue = np.moveaxis(small, 2, 0)
     boxes = []
     purple = ndimage.gaussian_filter(blue - green, 1.5)
     for level in (threshold(purple), 0.5 * (threshold(purple) + np.percentile(purple, 99.5))):
@@ -89,8 +89,8 @@ def proposals(pixels: np.ndarray) -> np.ndarray:
     depth = ndimage.gaussian_filter(depth, 2)
     peak = (depth == ndimage.maximum_filter(depth, 17)) & (depth > 9)
     for y, x in np.argwhere(peak) - 30:
-        for half in {round(float(depth[y + 30, x + 30]) + 2), 22, 26, 30}:
-            boxes.append([x - half, y - half, x + half, y + half])
+        halves = {round(float(depth[y + 30, x + 30]) + 2), 22, 26, 30}
+        boxes.extend([x - half, y - half, x + half, y + half] for half in sorted(halves))
     table = np.array(boxes, float).reshape(-1, 4) * SHRINK
     table[:, 0::2] = np.clip(table[:, 0::2], 0, pixels.shape[1])
     table[:, 1::2] = np.clip(table[:, 1::2], 0, pixels.shape[0])
@@ -179,7 +179,8 @@ def sheet(pictures: list[Picture], missing: pl.DataFrame) -> Image.Image:
         for other in one.boxes:
             draw.rectangle([(value - (left, top)[i % 2]) * scale for i, value in enumerate(other)], outline=(0, 140, 0))
         draw.rectangle([(value - (left, top)[i % 2]) * scale for i, value in enumerate(box)], outline=(220, 0, 0), width=2)
-        draw.text((3, 2), f"{place + 1} {name}", fill=(0, 0, 160))
+        draw.rectangle((0, 0, 14 + 6 * len(name) + 12, 12), fill="white")
+        draw.text((3, 1), f"{place + 1} {name}", fill=(0, 0, 160))
         whole.paste(tile, (place % COLUMNS * TILE, place // COLUMNS * TILE))
     return whole
 

@@ -185,7 +185,7 @@ def iou(box: np.ndarray, others: np.ndarray) -> np.ndarray:
 
 def of_kinds(audit: lp.Audit, noisy: Any) -> dict[str, float]:
     """AP of boxes by kind, and of all sites; a missing box that no site tells of has probability 0."""
-    sites = audit.issues.sort("index", "box").select("index", "box", "given_label", "x1", "y1", "x2", "y2", "error_probability")
+    sites = audit.issues.sort("index", "box")
     owner, number = sites["index"].to_numpy(), sites["box"].to_numpy()
     missing = sites["given_label"].is_null().to_numpy()
     error, box = sites["error_probability"].to_numpy(), sites.select("x1", "y1", "x2", "y2").to_numpy()
@@ -205,8 +205,9 @@ def of_kinds(audit: lp.Audit, noisy: Any) -> dict[str, float]:
     for kind in KINDS:
         rows = missing if kind == "missing" else ~missing
         own, lost = what[rows] == kind, unseen if kind == "missing" else 0
+        said = (sites["kind"] == kind).fill_null(False).to_numpy()[rows]  # a site of another kind comes after all of this one
         if own.any() or lost:
-            found[kind] = average_precision_score(np.r_[own, np.ones(lost, bool)], np.r_[error[rows], np.zeros(lost)])
+            found[kind] = average_precision_score(np.r_[own, np.ones(lost, bool)], np.r_[error[rows] + said, np.zeros(lost)])
     wrong = np.r_[what != "", np.ones(unseen, bool)]
     return {"site": average_precision_score(wrong, np.r_[error, np.zeros(unseen)]) if wrong.any() else np.nan, **found}
 
@@ -324,7 +325,7 @@ def main() -> None:
     for name, of_kind in MADE_UP.items():
         runs = []
         for seed in SEEDS:
-            problem = made_up(600, 5.0, seed)
+            problem = made_up(400, 5.0, seed)
             runs.append(one_run(problem, spoiled(problem, of_kind, seed)))
         rows.append(row_of("made up", name, runs, KINDS))
         show(rows[-1])

@@ -21,6 +21,11 @@ SAID[7] = None
 SIZES = RNG.integers(10, 90, N).astype(float)
 WORDS = [[] if i == 7 else ["a", "b", "c"] for i in range(N)]
 WRITTEN = [["B-0", "I-0", "B-1"][: len(words)] if i % 2 else ["O", "B-2", "O"] for i, words in enumerate(WORDS)]
+DRAWN = [
+    {"boxes": [] if i == 7 else [[5, 5, 60, 90], [70 + i, 20, 150, 70]], "labels": [] if i == 7 else ["0", "12"[i % 2]]}
+    for i in range(N)
+]
+PREDICTED = [{**one, "scores": [0.9] * len(one["labels"])} for one in DRAWN]
 WRITTEN_PROBS = [0.8 * (np.array(one, object).reshape(-1, 1) == ["B-0", "B-1", "B-2", "I-0", "O"]) + 0.04 for one in WRITTEN]
 
 MADE = {
@@ -29,6 +34,7 @@ MADE = {
     "numbers": (lambda: lp.Numbers(np.where(np.arange(N) == 7, np.nan, SIZES + 0.5)), SIZES, 12.0, "a dozen"),
     "votes": (lambda: lp.Votes(SAID, classes=range(K)), PROBS, "1", "4"),
     "spans": (lambda: lp.Spans(WORDS, WRITTEN), WRITTEN_PROBS, [[1, 2, "1"], [0, 1, "0"]], [[0, 1, "4"]]),
+    "boxes": (lambda: lp.Boxes(DRAWN), PREDICTED, [[9, 5, 60.5, 90, "1"], [5, 5, 60, 90, "0"]], [[5, 5, 60, 90, "4"]]),
 }
 
 
@@ -51,7 +57,7 @@ def test_sites_and_items(kind):
     for item in (0, 7, N - 1):
         own = error[labels.owner == item]
         assert np.isnan(rolled[item]) if not len(own) else np.isclose(rolled[item], 1 - np.prod(1 - own))
-    assert len(labels.as_given(error, np.nan)) == (len(labels.values) if kind == "spans" else N)
+    assert len(labels.as_given(error, np.nan)) == (len(labels.values) if kind in ("spans", "boxes") else N)
     assert np.nansum(labels.as_given(error, np.nan)) == pytest.approx(error.sum())
     certain = np.zeros(len(labels.values))
     certain[0] = 1.0

@@ -229,10 +229,9 @@ def sorted_json(boxes: Iterable[Sequence[Any]]) -> str:
 
 def json_of_pictures(owner: IntArray, box: Boxes4, codes: IntArray, classes: Sequence[object], n: int) -> pl.Series:
     """`as_json` of the boxes of each of n pictures; ``owner`` is ascending."""
-    table = pl.DataFrame({"owner": owner, **{edge: box[:, i] for i, edge in enumerate(EDGES)}})
+    table = pl.DataFrame({"owner": owner, **{edge: np.round(box[:, i], DECIMALS) + 0.0 for i, edge in enumerate(EDGES)}})
     names = pl.Series([json.dumps(str(name), ensure_ascii=False) for name in classes], dtype=pl.String)
-    # adding 0 makes -0 zero
-    edges = [(pl.col(edge).round(DECIMALS) + 0.0).cast(pl.String).str.strip_suffix(".0") for edge in EDGES]
+    edges = [pl.col(edge).cast(pl.String).str.strip_suffix(".0") for edge in EDGES]
     text = pl.concat_str("[" + edges[0], *edges[1:], names.gather(codes) + "]", separator=", ")
     lists = table.select("owner", text.alias("text")).group_by("owner", maintain_order=True).agg(pl.col("text").str.join(", "))
     whole = pl.DataFrame({"owner": np.arange(n)}).join(lists, on="owner", how="left", maintain_order="left")
@@ -241,7 +240,7 @@ def json_of_pictures(owner: IntArray, box: Boxes4, codes: IntArray, classes: Seq
 
 def _plain(value: float) -> int | float:
     """Rounded, without ``.0``."""
-    rounded = round(float(value), DECIMALS)
+    rounded = float(np.round(value, DECIMALS))
     return int(rounded) if rounded == int(rounded) else rounded
 
 

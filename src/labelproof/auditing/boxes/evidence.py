@@ -65,7 +65,8 @@ def evidence_of(scene: Scene) -> Evidence:
 def shape_of(box: Floats) -> Floats:
     """Logarithms of width, height and their ratio, the middle and the lower edge, shape (m, 5)."""
     width, height = (np.maximum(box[:, i + 2] - box[:, i], 1e-6) for i in (0, 1))
-    return np.c_[np.log(width), np.log(height), np.log(width / height), (box[:, 0] + box[:, 2]) / 2, box[:, 3]]
+    found: Floats = np.c_[np.log(width), np.log(height), np.log(width / height), (box[:, 0] + box[:, 2]) / 2, box[:, 3]]
+    return found
 
 
 def log_odds(score: Floats) -> Floats:

@@ -52,12 +52,14 @@ def iou_of(one: Floats, other: Floats) -> Floats:
     height = np.minimum(one[:, 3], other[:, 3]) - np.maximum(one[:, 1], other[:, 1])
     shared = np.maximum(width, 0) * np.maximum(height, 0)
     whole = area(one) + area(other) - shared
-    return np.divide(shared, whole, out=np.zeros(len(one)), where=whole > 0)
+    iou: Floats = np.divide(shared, whole, out=np.zeros(len(one)), where=whole > 0)
+    return iou
 
 
 def area(box: Floats) -> Floats:
     """Of boxes; 0 where corners are exchanged."""
-    return np.maximum(box[:, 2] - box[:, 0], 0) * np.maximum(box[:, 3] - box[:, 1], 0)
+    found: Floats = np.maximum(box[:, 2] - box[:, 0], 0) * np.maximum(box[:, 3] - box[:, 1], 0)
+    return found
 
 
 def _pairs(owner: IntArray, owner_of_others: IntArray) -> Iterator[tuple[IntArray, IntArray]]:

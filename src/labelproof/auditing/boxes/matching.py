@@ -61,4 +61,5 @@ def assign(first: IntArray, second: IntArray, value: Floats, n_first: int, n_sec
 
 def _is_star(end: IntArray, begins: IntArray) -> npt.NDArray[np.bool_]:
     """Whether all edges of a component share this end."""
-    return np.minimum.reduceat(end, begins) == np.maximum.reduceat(end, begins)
+    found: npt.NDArray[np.bool_] = np.minimum.reduceat(end, begins) == np.maximum.reduceat(end, begins)
+    return found

@@ -20,7 +20,7 @@ MOST_BOXES, MOST_ROUNDS = 30_000, 8  # that errors are planted in, and how many 
 FEWEST = 40  # of what is right, from which on anything is learned
 FOLDS = 5
 FAR, SIDE = (0.2, 0.5), 0.5  # of its size: how far a box is moved, and how far a side of it
-SIDES = 0.3  # share of displaced boxes of which single sides are moved
+SIDES = 0.2  # share of displaced boxes of which single sides are moved
 STILL_GOOD = 0.75  # intersection over union with what it was, of a box that is not displaced
 FOUND = 0.5  # with its prediction, of a box that the detector surely found
 # shares of extra boxes that stand where a box of another picture does, beside one and above another one, and anywhere

@@ -21,6 +21,8 @@ PRIOR = 0.1  # of each kind, when kinds are told from one another
 WORTH = 20.0  # sites that the rate over all cells is worth in each
 ROUNDS = 10  # of EM within cells
 BEND = 1.5  # how softly probabilities end at 1
+SURE = 0.8  # error probability, from which on errors are alike: which of them are surer still is chance
+MOST_DISPLACED = 0.9
 MOST = 30.0  # logarithm of a ratio
 
 Floats = npt.NDArray[np.float64]
@@ -47,8 +49,8 @@ def rates_of(scene: Scene, evidence: Evidence, learned: Learned, edges: Floats) 
         Areas between small, medium and large.
     """
     s, c = len(scene.box), max(len(evidence.candidate), 1)
-    rates = [_rate(learned.given, j, s) for j in range(1, len(GIVEN))]
-    share = np.array([rate.estimate for rate in rates])
+    rates = _of_right(dict(zip(GIVEN[1:], (_rate(learned.given, j, s) for j in range(1, len(GIVEN))), strict=True)))
+    share = np.array([rates[kind].estimate for kind in GIVEN[1:]])
     p = _bent(share * np.exp(np.minimum(learned.given.at, MOST)))
     found = max(int(((evidence.match >= 0) & (evidence.iou >= FOUND)).sum()), 1)
     odds = _rate(learned.free, FREE.index("missing"), found)  # missing ones for each that was given
@@ -60,8 +62,19 @@ def rates_of(scene: Scene, evidence: Evidence, learned: Learned, edges: Floats) 
     at = evidence.candidate
     given = within_cells(p, cell_of(scene.code, scene.box, edges), scene.k * len(SIZES))
     missing = within_cells(free, cell_of(made.code[at], made.box[at], edges), scene.k * len(SIZES))[:, 0]
-    of_kind = dict(zip(GIVEN[1:], rates, strict=True)) | {"missing": Rate(*(value / (1 + value) for value in odds))}
+    right = 1 - min(rates["displaced"].estimate, MOST_DISPLACED)  # the detector found displaced ones as well
+    of_kind = rates | {"missing": Rate(*(value * right / (1 + value * right) for value in odds))}
     return Rates(given, missing, of_kind, float(odds.estimate * found))
+
+
+def _of_right(rates: dict[str, Rate]) -> dict[str, Rate]:
+    """Rates of errors that were planted in given boxes, of which some were wrong before: ``R / (1 + sum of R)``.
+
+    A planted error in a box that is wrong already does not look like one, and so a share s of the planted errors is s / (1 - sum of rates)
+    of those in boxes that are right.
+    """
+    total = 1 + sum(rate.estimate for rate in rates.values())
+    return {kind: rate if kind == "extra" else Rate(*(value / total for value in rate)) for kind, rate in rates.items()}
 
 
 def cell_of(code: IntArray, box: Floats, edges: Floats) -> IntArray:
@@ -125,16 +138,18 @@ def _rate(ratios: Ratios, kind: int, n: int) -> Rate:
     if own.sum() < FEWEST:
         return Rate(0.0, 0.0, 0.0)
     planted, observed = (_against(some)[:, kind - 1] for some in (ratios.planted, ratios.at))
-    thresholds = np.quantile(planted[own], 1 - SHARES)
-    observed = np.sort(observed)
+    at_most = max(float((observed >= np.quantile(planted[own], 1 - HALF)).sum()) / (HALF * n), 1 / n)
+    sure = np.log(PRIOR * SURE / at_most)
+    thresholds = np.quantile(np.minimum(planted[own], sure), 1 - SHARES)
+    observed = np.sort(np.minimum(observed, sure))
     return lowest((len(observed) - np.searchsorted(observed, thresholds)).astype(np.float64), n)
 
 
 def _against(log_ratio: Floats) -> Floats:
     """Log odds of each kind against what is good and all other kinds."""
     weight = PRIOR * np.exp(np.clip(log_ratio, -MOST, MOST))
-    found: Floats = np.log(weight) - np.log1p(np.maximum(weight.sum(axis=1, keepdims=True) - weight, 0))
-    return found
+    odds: Floats = np.log(weight) - np.log1p(np.maximum(weight.sum(axis=1, keepdims=True) - weight, 0))
+    return odds
 
 
 def _bent(weight: Floats) -> Floats:

@@ -53,7 +53,8 @@ class Predictions:
             return np.where(self.code[rows] == code, 0.0, self.score[rows])
         table = self.probs[rows]
         table[np.arange(len(rows)), code] = 0.0
-        return table.max(axis=1, initial=0.0)
+        found: Floats = table.max(axis=1, initial=0.0)
+        return found
 
     def best_other(self, rows: IntArray, code: IntArray) -> IntArray:
         """Which one that is."""
@@ -61,7 +62,8 @@ class Predictions:
             return self.code[rows]
         table = self.probs[rows]
         table[np.arange(len(rows)), code] = -1.0
-        return table.argmax(axis=1)
+        found: IntArray = table.argmax(axis=1)
+        return found
 
     def of_pictures(self, kept: BoolArray, number: IntArray) -> Predictions:
         """Those of some pictures, which are numbered anew."""
@@ -156,12 +158,8 @@ def predictions_of(
     lost, counts = np.unique([one for one, known in zip(names, rows.tolist(), strict=True) if not known], return_counts=True)
     unknown = dict(zip(lost.tolist(), counts.tolist(), strict=True))
     return Predictions(
-        _in_order(flat.box[rows]), flat.owner[rows], code[rows], score[rows], None if probs is None else probs[rows], unknown
+        flat.box[rows], flat.owner[rows], code[rows], score[rows], None if probs is None else probs[rows], unknown
     )
-
-
-def _in_order(box: Floats) -> Floats:
-    return np.hstack([np.minimum(box[:, :2], box[:, 2:]), np.maximum(box[:, :2], box[:, 2:])])
 
 
 def _checked_scores(values: AnyArray, flat: FlatBoxes) -> Floats:
@@ -183,7 +181,7 @@ def _checked_probs(values: AnyArray, k: int, flat: FlatBoxes) -> Floats:
             f"probs of predictions have {values.shape[1:]} columns for each box but there are {k} classes. Give one for each class."
         )
     probs = values.astype(np.float64)
-    _refuse(~((probs >= 0) & (probs <= 1)).all(axis=1), probs, flat, "probs")
+    _refuse(np.any(~((probs >= 0) & (probs <= 1)), axis=1), probs, flat, "probs")
     return probs
 
 

@@ -81,9 +81,9 @@ def boxes(
     rng = rng_from(random_state)
     kind_of = _kinds(rates, len(flat.box), len(classes), rng)
     box, labels = flat.box.copy(), list(names)
-    for i in np.flatnonzero(kind_of == "displaced"):
+    for i in np.flatnonzero(kind_of == "displaced").tolist():
         box[i] = _moved(box[i], rng)
-    for i in np.flatnonzero(kind_of == "class"):
+    for i in np.flatnonzero(kind_of == "class").tolist():
         others = [name for name in classes if name != labels[i]]
         labels[i] = others[rng.integers(len(others))]
     owner, added, like = _added(flat.box, len(given), rates.get("extra", 0.0), picture_sizes(sizes, given, "given"), rng)
@@ -91,8 +91,8 @@ def boxes(
     for i, picture in enumerate(flat.owner.tolist()):
         before, after = _row(flat.box[i], names[i]), _row(box[i], labels[i])
         rows[picture].append((str(kind_of[i]), before, None if kind_of[i] == "missing" else after))
-    for picture, new, i in zip(owner.tolist(), added, like.tolist(), strict=True):
-        rows[picture].insert(int(rng.integers(len(rows[picture]) + 1)), ("extra", None, _row(new, names[i])))
+    for picture, new, one in zip(owner.tolist(), added, like.tolist(), strict=True):
+        rows[picture].insert(int(rng.integers(len(rows[picture]) + 1)), ("extra", None, _row(new, names[one])))
     return _told(rows)
 
 
@@ -118,7 +118,8 @@ def _kinds(rates: Mapping[str, float], m: int, k: int, rng: np.random.Generator)
 def _moved(box: Corners, rng: np.random.Generator) -> Corners:
     size = box[2:] - box[:2]
     angle, far = rng.uniform(0, 2 * np.pi), rng.uniform(*MOVED)
-    return box + np.tile(far * size * np.array([np.cos(angle), np.sin(angle)]), 2)
+    moved: Corners = box + np.tile(far * size * np.array([np.cos(angle), np.sin(angle)]), 2)
+    return moved
 
 
 def _added(
