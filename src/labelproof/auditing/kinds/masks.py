@@ -16,7 +16,7 @@ from labelproof.auditing.findings import ErrorRate, Findings
 from labelproof.auditing.kinds.base import Auditor, Judged
 from labelproof.auditing.masks.candidates import FEWEST, Seen, candidates
 from labelproof.auditing.masks.predictions import Predictions
-from labelproof.auditing.masks.rate import Expected, Worth, expected
+from labelproof.auditing.masks.rate import Expected, Worth, expected, of_pictures
 from labelproof.auditing.masks.scene import Scene
 from labelproof.auditing.masks.sites import Outline, Sites, sites_of
 from labelproof.errors import BadInput
@@ -106,7 +106,7 @@ class AuditorOfMasks(Auditor[Masks]):
         found = [one.seen.found for one in looked]
         errors = _errors([one.seen for one in looked], predictions.k)
         sites = sites_of(labels, [one.outline for one in looked], found, errors.probability)
-        items = np.array([1 - np.prod(1 - one) for one in errors.probability])
+        items = of_pictures(errors.probability, np.array([one.seen.highest for one in looked]))
         confidence = np.maximum(sites.error, 1 - sites.error).astype(np.float32)
         return Judged(
             Findings(sites.error, sites.suggested, confidence),

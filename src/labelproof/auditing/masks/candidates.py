@@ -8,12 +8,13 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from labelproof.auditing.masks.scene import Gain, Scene
+from labelproof.auditing.masks.scene import Gain, Looks, Scene
 from labelproof.labels.run_length import Runs
 from labelproof.noise.masks.regions import Regions, Slices, grown, regions_of, ring
 from labelproof.validation import BoolArray, IntArray
 
 FEWEST = 12  # pixels of a region about which anything can be said
+UNUSUAL = 2.0  # standard deviations, from which on the class of which pixels seem to have a share is tried too
 BIG = 4_000  # pixels from which on borders hardly matter
 NEAR = 2  # pixels around a region that say what surrounds it
 COVERED = 0.8  # of a given region: a part is then the region itself
@@ -55,6 +56,7 @@ class Seen(NamedTuple):
     contrast: list[float]  #: of each given region of some size
     apart: list[float]
     parts: int  #: number of parts that were looked at
+    highest: float  #: score of a share of another class in any pixel, standard deviations
 
 
 def candidates(scene: Scene, regions: Regions) -> Seen:
@@ -66,29 +68,29 @@ def candidates(scene: Scene, regions: Regions) -> Seen:
     regions : Regions
         Of its mask.
     """
-    seen = Seen([], [], [], 0)
-    gains, unlike = scene.look()
+    seen, looks, tried = Seen([], [], [], 0, 0.0), scene.look(), 0
     for number in np.flatnonzero(regions.area >= FEWEST).tolist():
         inside = regions.number[regions.boxes[number]] == number
-        _look_at(scene, regions, number, inside, gains, seen)
-    parts = _parts(scene, unlike)
-    large = np.flatnonzero(parts.area >= FEWEST).tolist()
-    for number in large:
-        box = parts.boxes[number]
-        seen.found.extend(_part(scene, regions, box, parts.number[box] == number, int(parts.value[number])))
-    return seen._replace(parts=len(large))
+        _look_at(scene, regions, number, inside, looks, seen)
+    for codes in (looks.solid, looks.thin):
+        parts = _parts(scene, codes)
+        large = np.flatnonzero(parts.area >= FEWEST).tolist()
+        tried += len(large)
+        for number in large:
+            box = parts.boxes[number]
+            seen.found.extend(_part(scene, regions, box, parts.number[box] == number, int(parts.value[number])))
+    return seen._replace(parts=tried, highest=float(looks.shares.max()))
 
 
-def _look_at(
-    scene: Scene, regions: Regions, number: int, inside: BoolArray, gains: npt.NDArray[np.float32], seen: Seen
-) -> None:
+def _look_at(scene: Scene, regions: Regions, number: int, inside: BoolArray, looks: Looks, seen: Seen) -> None:
     """A given region, as the class that its pixels speak for most."""
     box, given, area = regions.boxes[number], int(regions.value[number]), int(regions.area[number])
-    of_class = _mean_gains(scene, box, inside, gains)
-    of_class[given] = -np.inf
+    of_class, of_share = (_means(scene, box, inside, values) for values in (looks.gains, looks.shares))
+    of_class[given] = of_share[given] = -np.inf
     code = int(of_class.argmax())
     if area < BIG:
-        gain = scene.gain(box, inside, code)
+        tried = {code, int(of_share.argmax())} if of_share.max() > UNUSUAL else {code}
+        gain, code = max((scene.gain(box, inside, one), one) for one in tried)
         seen.contrast.append(gain.contrast)
         seen.apart.append(gain.apart)
     else:
@@ -110,11 +112,11 @@ def _part(scene: Scene, regions: Regions, box: Slices, inside: BoolArray, code: 
         yield _made(scene, box, inside, region, False, given, code, gain)
 
 
-def _mean_gains(scene: Scene, box: Slices, inside: BoolArray, gains: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Mean gain of each class inside, shape (k,)."""
+def _means(scene: Scene, box: Slices, inside: BoolArray, values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Mean of values of each class inside, shape (k,)."""
     place, weight = scene.weights(box, inside)
     weight = (weight * scene.seen[place]).ravel()
-    return np.asarray(gains[(slice(None), *place)].reshape(len(gains), -1) @ weight / max(float(weight.sum()), 0.1))
+    return np.asarray(values[(slice(None), *place)].reshape(len(values), -1) @ weight / max(float(weight.sum()), 0.1))
 
 
 def _parts(scene: Scene, unlike: IntArray) -> Regions:

@@ -16,6 +16,11 @@ NORMAL_UPPER = 1.2816  # of a standard normal distribution
 LEAST_WORTH = 0.1
 FIRST_RATE, STEPS = 0.01, 200
 HALF_AN_ERROR = 0.5  # none seen does not mean none there; otherwise a few errors in a small set would find the rate 0
+UNEXPLAINED, STANDS_OUT = (
+    0.1,
+    4.0,
+)  # highest probability that a picture is wrong in a way that no change explains; standard deviations
+MOST_CERTAIN = 1 - 1e-9
 READINGS = (0.5, 2.0)  # of the evidence, which may be worth less or more
 
 Matrix = npt.NDArray[np.float64]
@@ -102,3 +107,15 @@ def expected(evidence: Sequence[Matrix], tried: int, k: int) -> Expected:
     half = 1.96 * float(np.sqrt((certain * (1 - certain)).sum() + wrong))
     low, high = (float(expit(factor * each + prior).sum()) for factor in READINGS)
     return Expected(probability, wrong, max(0.0, min(low, wrong) - half), max(high, wrong) + half)
+
+
+def of_pictures(probability: Sequence[Matrix], highest: Matrix) -> Matrix:
+    """That anything is wrong in each picture, shape (n,): any of its candidates, or what no candidate explains.
+
+    The last is at most 0.1, and orders pictures by how far the highest score of a share of another class stands out.
+    """
+    regions = np.array([-np.expm1(np.log1p(-np.minimum(one, MOST_CERTAIN)).sum()) for one in probability])
+    middle = np.median(highest)
+    scale = max(1.4826 * float(np.median(np.abs(highest - middle))), 1e-3)
+    rest = UNEXPLAINED * expit((highest - middle) / scale - STANDS_OUT)
+    return np.asarray(1 - (1 - regions) * (1 - rest))

@@ -6,13 +6,15 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from scipy import ndimage
 
 from labelproof.noise.masks.regions import Slices, grown
-from labelproof.noise.masks.response import REACH, Response, blurred, centred_logs, pooled, shares_of
+from labelproof.noise.masks.response import FLOOR, REACH, Response, blurred, centred_logs, pooled, shares_of
 from labelproof.validation import BoolArray, FloatArray, IntArray
 
 Floats = npt.NDArray[np.float32]
 CLEAR = 4.0  # standard deviations
+CORE = 0.8  # of the highest score near by: what is thinner than the blur looks wider than it is
 
 
 class Gain(NamedTuple):
@@ -21,6 +23,15 @@ class Gain(NamedTuple):
     ratio: float  #: log likelihood ratio, each pixel a witness of its own
     contrast: float  #: the same, whatever all pixels around have in common left out
     apart: float  #: squared distance of what is expected under the two, on the scale of the noise
+
+
+class Looks(NamedTuple):
+    """What pixels look like."""
+
+    gains: Floats  #: (k, h, w), log likelihood ratio of the inside of each class against what is given
+    shares: Floats  #: (k, h, w), `Scene.share_scores`
+    solid: IntArray  #: (h, w), the class that a pixel looks like inside of; -1 where it looks as given
+    thin: IntArray  #: (h, w), the class of which a pixel seems to have a share, at the cores of such; -1 elsewhere
 
 
 class Scene:
@@ -53,17 +64,33 @@ class Scene:
         far += (self.white**2).sum(axis=0)
         return along, np.maximum(far, 1e-3)
 
-    def look(self) -> tuple[Floats, IntArray]:
-        """Log likelihood ratio of each class against what is given, shape (k, h, w), and the class of each pixel that looks like another.
-
-        A pixel does, -1 where it does not, if what is left goes at least half of the way to that class; or a quarter of it, where that is 4 standard
-        deviations: thin parts are blurred.
-        """
+    def look(self) -> Looks:
+        """What each pixel looks like."""
         along, far = self._ways()
         length = np.sqrt(far)
         beyond = along / length - np.minimum(length / 2, np.maximum(length / 4, CLEAR))
         beyond *= self.seen
-        return (along - far / 2) * self.seen, np.where(beyond.max(axis=0) > 0, beyond.argmax(axis=0), -1)
+        solid = np.where(beyond.max(axis=0) > 0, beyond.argmax(axis=0), -1)
+        share = self.share_scores()
+        best = share.max(axis=0)
+        near = ndimage.maximum_filter(best, size=2 * self.margin // 3 + 1)
+        thin = np.where((best > CLEAR) & (best >= CORE * near) & (solid < 0), share.argmax(axis=0), -1)
+        return Looks((along - far / 2) * self.seen, share, solid, thin)
+
+    def share_scores(self) -> Floats:
+        """Score test of a small share of each class in each pixel, standard deviations, shape (k, h, w).
+
+        The derivative of the log likelihood by the share, ``Σ_c (Q_yc - E_c) / E_c (Wᵀ left)_c``, over the root of its information.
+        """
+        response, shape = self.response, self.seen.shape
+        k, d = len(response.mean), len(response.whiten)
+        inverse = 1 / (self.expected.reshape(k, -1) + np.float32(FLOOR))
+        weighed = (response.whiten.T @ self.left.reshape(d, -1)) * inverse
+        slope = response.mean @ weighed - (self.expected.reshape(k, -1) * weighed).sum(axis=0)
+        both = (response.mean[:, None, :] * response.whiten).reshape(k * d, k) @ inverse
+        both = both.reshape(k, d, -1) - response.whiten @ (self.expected.reshape(k, -1) * inverse)
+        scores = slope / np.sqrt(np.einsum("kdp,kdp->kp", both, both) + 1e-3)
+        return np.asarray(scores.reshape(k, *shape) * self.seen)
 
     def weights(self, box: Slices, inside: BoolArray) -> tuple[Slices, Floats]:
         """Pooled pixels of a part of the picture, and the share of each that is inside."""

@@ -25,7 +25,8 @@ SAMPLED = 3_000  # pixels of a picture
 LEAST_MEAN = 1e-5  # probability of a class inside of another
 NEGLIGIBLE = 0.01  # of the largest variance of log probabilities; directions below say nothing
 UNRELATED = 0.05  # autocorrelation
-SHRUNK = 1e-3  # share of the pixels by which least squares are held to the mean
+ROUNDS, KEPT = 3, 0.96  # of fits, and share of the pixels of which the least is left
+SHRUNK = 1e-4  # share of the pixels by which least squares are held to the mean
 
 Pair = tuple[IntArray, FloatArray]  # a mask (h, w) and probabilities (k, h, w)
 Matrix = npt.NDArray[np.float64]
@@ -56,7 +57,7 @@ def fit_response(pictures: Sequence[Pair], k: int) -> Response:
             found.append(one)
     spread = [_fitted(pixels)[2].trace() for pixels in tried]
     blur = BLURS[int(np.argmin(spread))]
-    step = max(1, int(blur // 2))
+    step = max(1, int(np.ceil(blur / 2)))
     mean, offset, covariance = _fitted(tried[int(np.argmin(spread))])
     values, vectors = np.linalg.eigh(covariance)
     kept = values > max(NEGLIGIBLE * float(values.max()), 1e-12)
@@ -80,18 +81,33 @@ def _sampled(mask: IntArray, probs: FloatArray, k: int) -> Iterable[_Pixels]:
 
 
 def _fitted(pixels: Sequence[_Pixels]) -> tuple[Floats, Floats, Matrix]:
-    """``Q`` by least squares of the predictions on the shares, the mean of what is left of the log probabilities, and its covariance."""
+    """``Q`` by least squares of the predictions on the shares, the mean of what is left of the log probabilities, and its covariance.
+
+    Pixels of which most is left are then taken out, as some are given wrong, and all is fitted again.
+    """
     shares, probs = (np.concatenate(part, axis=1) for part in zip(*pixels, strict=True))
+    for _ in range(ROUNDS):
+        mean = _inside(shares, probs)
+        left = centred_logs(probs) - centred_logs(mean.T @ shares)
+        offset = left.mean(axis=1)
+        left -= offset[:, None]
+        size, own = (left**2).sum(axis=0), shares.argmax(axis=0)
+        kept = np.ones(len(size), bool)
+        for code in np.unique(own):  # by class, as a rare one would be taken out altogether
+            rows = np.flatnonzero(own == code)
+            kept[rows] = size[rows] <= np.quantile(size[rows], KEPT)
+        shares, probs = shares[:, kept], probs[:, kept]
+    return mean, offset.astype(np.float32), (left @ left.T / left.shape[1]).astype(np.float64)
+
+
+def _inside(shares: Floats, probs: Floats) -> Floats:
+    """Mean prediction inside of each class, shape (k, k)."""
     k, m = shares.shape
     held = SHRUNK * m / k
     within = shares @ shares.T + held * np.eye(k, dtype=np.float32)
     mean = np.linalg.solve(within.astype(np.float64), (shares @ probs.T + held * probs.mean(axis=1)).astype(np.float64))
     mean = np.maximum(mean, LEAST_MEAN)
-    mean = (mean / mean.sum(axis=1, keepdims=True)).astype(np.float32)
-    left = centred_logs(probs) - centred_logs(mean.T @ shares)
-    offset = left.mean(axis=1)
-    left = left - offset[:, None]
-    return mean, offset.astype(np.float32), (left @ left.T / m).astype(np.float64)
+    return np.asarray(mean / mean.sum(axis=1, keepdims=True), np.float32)
 
 
 def _together(pictures: Sequence[Pair], response: Response) -> float:
