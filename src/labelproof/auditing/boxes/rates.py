@@ -57,11 +57,12 @@ def rates_of(scene: Scene, evidence: Evidence, learned: Learned, edges: Floats) 
     kinds = learned.free.kind
     left = (kinds == FREE.index("displaced")).sum() / max((kinds == FREE.index("missing")).sum(), 1)
     moved = share[0] / max(1 - share[0], 0.1) * left
-    free = _bent(np.array([odds.estimate, moved]) * found / c * np.exp(np.minimum(learned.free.at, MOST)))
+    of_free = np.array([odds.estimate, moved]) * found / c
+    free = _bent(of_free * np.exp(np.minimum(learned.free.at, MOST)))
     made = scene.predictions
     at = evidence.candidate
-    given = within_cells(p, cell_of(scene.code, scene.box, edges), scene.k * len(SIZES))
-    missing = within_cells(free, cell_of(made.code[at], made.box[at], edges), scene.k * len(SIZES))[:, 0]
+    given = within_cells(p, share, cell_of(scene.code, scene.box, edges), scene.k * len(SIZES))
+    missing = within_cells(free, of_free, cell_of(made.code[at], made.box[at], edges), scene.k * len(SIZES))[:, 0]
     right = 1 - min(rates["displaced"].estimate, MOST_DISPLACED)  # the detector found displaced ones as well
     of_kind = rates | {"missing": Rate(*(value * right / (1 + value * right) for value in odds))}
     return Rates(given, missing, of_kind, float(odds.estimate * found))
@@ -111,16 +112,18 @@ def lowest(counts: Floats, n: float) -> Rate:
     return Rate(estimate, max(0.0, estimate - half), min(1.0, estimate + half))
 
 
-def within_cells(p: Floats, cell: IntArray, n_cells: int) -> Floats:
+def within_cells(p: Floats, share: Floats, cell: IntArray, n_cells: int) -> Floats:
     """Error probabilities of sites by the rates of their cells, which EM finds.
 
     Parameters
     ----------
     p : ndarray, shape (s, kinds)
         By the rates over all sites.
+    share : ndarray, shape (kinds,)
+        These rates. Where nearly nothing is wrong they are higher than the mean of ``p``, which must not make ratios larger than they are.
     """
     whole = np.c_[np.maximum(1 - p.sum(axis=1), 1e-12), p]
-    rate = whole.mean(axis=0) if len(p) else np.ones(whole.shape[1])
+    rate = np.maximum(np.r_[0.0, share], whole.mean(axis=0) if len(p) else np.ones(whole.shape[1]))
     ratio = whole / np.maximum(rate, 1e-12)
     count = np.bincount(cell, minlength=n_cells)[:, None]
     own, posterior = np.tile(rate, (n_cells, 1)), whole
