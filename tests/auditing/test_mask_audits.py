@@ -229,7 +229,7 @@ def test_predictions_that_do_not_fit_are_refused(probs, message):
 
 def test_a_folder_with_too_few_files(tmp_path):
     np.save(tmp_path / "a.npy", PROBS[0])
-    with pytest.raises(lp.BadInput, match="holds 1 .npy and .npz files but there are 80 masks"):
+    with pytest.raises(lp.BadInput, match=r"holds 1 \.npy and \.npz files but there are 80 masks"):
         lp.audit(lp.Masks(GIVEN), tmp_path)
 
 
