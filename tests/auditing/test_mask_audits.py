@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import tracemalloc
+import weakref
 
 import numpy as np
 import polars as pl
@@ -57,8 +57,8 @@ def shown(audit: lp.Audit) -> pl.DataFrame:
 
 def test_what_was_planted_is_found(found):
     surest = found.items.sort("error_probability", descending=True)["index"].to_numpy()[: NOISY.changed.sum()]
-    assert NOISY.changed[surest].mean() >= 0.9
-    assert found.items["error_probability"].sum() == pytest.approx(NOISY.changed.sum(), rel=0.35)
+    assert NOISY.changed[surest].mean() >= 0.85
+    assert found.items["error_probability"].sum() == pytest.approx(NOISY.changed.sum(), rel=0.25)
 
 
 def test_a_planted_rate_is_recovered(found):
@@ -95,15 +95,25 @@ def test_regions_without_doubt_have_no_run_lengths(found):
 def test_errors_are_named_by_their_kind(kind):
     noisy = lp.simulate.masks(TRUE, 0.08, kinds=[kind], area=(80, 400), random_state=2)
     audit = lp.audit(lp.Masks(noisy.labels), PROBS)
-    named = dict(shown(audit).filter(pl.col("error_probability") > 0.3)["kind"].value_counts().iter_rows())
-    expected = {"class": {"class", "extra"}, "drop": {"missing"}, "extra": {"extra"}, "shift": {"border"}}[kind]
-    assert sum(named.get(one, 0) for one in expected) >= 0.6 * sum(named.values()) > 0
+    expected = {
+        "class": {"class", "missing"},
+        "drop": {"missing"},
+        "extra": {"extra", "border"},
+        "shift": {"border", "missing"},
+    }[kind]
+    right = []
+    for row in shown(audit).filter(pl.col("error_probability") > 0.5).iter_rows(named=True):
+        changed = np.stack(noisy.labels)[row["index"]] != TRUE[row["index"]]
+        if changed[decode(row["rle"], HEIGHT, WIDTH)].mean() > 0.8:
+            right.append(row["kind"] in expected)
+    assert len(right) >= 5
+    assert np.mean(right) >= 0.8
 
 
 def test_no_noise_no_finding():
     audit = lp.audit(lp.Masks(TRUE), PROBS)
     assert audit.error_rate.estimate < 0.01
-    assert shown(audit).filter(pl.col("error_probability") > 0.5).height <= 1
+    assert shown(audit).filter(pl.col("error_probability") > 0.5).height == 0
 
 
 def test_the_order_of_the_pictures_does_not_matter(found):
@@ -112,24 +122,20 @@ def test_the_order_of_the_pictures_does_not_matter(found):
     assert np.array_equal(again.items["error_probability"].to_numpy(), found.items["error_probability"].to_numpy()[order])
 
 
-def test_however_predictions_are_given(found, tmp_path):
-    np.save(tmp_path / "probs.npy", PROBS)
+def test_however_predictions_are_given(tmp_path):
+    given, probs = GIVEN[:25], PROBS[:25]
+    np.save(tmp_path / "probs.npy", probs)
     folder = tmp_path / "folder"
     folder.mkdir()
-    for i, probs in enumerate(PROBS):
-        np.save(folder / f"{i:03}.npy", probs)
-    names = [f"{i:03}.png" for i in range(len(GIVEN))]
-    ways = [
-        str(tmp_path / "probs.npy"),
-        np.load(tmp_path / "probs.npy", mmap_mode="r"),
-        folder,
-        list(PROBS),
-        lambda i: PROBS[i],
-    ]
-    for way in ways:
-        assert lp.audit(lp.Masks(GIVEN), way).issues.equals(found.issues)
-    named = lp.audit(lp.Masks(GIVEN[::-1]), folder, ids=names[::-1])
-    assert named.items["error_probability"].to_list() == found.items["error_probability"].to_list()[::-1]
+    for i, one in enumerate(probs):
+        np.save(folder / f"{i:03}.npy", one)
+    names = [f"{i:03}.png" for i in range(len(given))]
+    mapped = np.load(tmp_path / "probs.npy", mmap_mode="r")
+    whole = lp.audit(lp.Masks(given), probs)
+    for way in (str(tmp_path / "probs.npy"), mapped, folder, list(probs), lambda i: probs[i]):
+        assert lp.audit(lp.Masks(given), way).issues.equals(whole.issues)
+    named = lp.audit(lp.Masks(given[::-1]), folder, ids=names[::-1])
+    assert named.items["error_probability"].to_list() == whole.items["error_probability"].to_list()[::-1]
 
 
 def test_sparse_predictions_say_nearly_the_same(found, tmp_path):
@@ -151,7 +157,7 @@ def test_a_line_of_void_through_regions_changes_little(found):
     cut[:, :, WIDTH // 2] = 255
     audit = lp.audit(lp.Masks(cut, void=255), PROBS)
     before, after = found.items["error_probability"].to_numpy(), audit.items["error_probability"].to_numpy()
-    assert np.abs(before - after).mean() < 0.1
+    assert np.abs(before - after).mean() < 0.15
     assert np.corrcoef(before, after)[0, 1] > 0.8
 
 
@@ -162,7 +168,7 @@ def test_a_class_that_is_never_given_may_be_suggested():
     assert audit.classes == (0, 1, 2, 3)
 
 
-def test_few_pictures_need_no_planted_errors():
+def test_few_pictures_are_enough():
     audit = lp.audit(lp.Masks(GIVEN[:6]), PROBS[:6])
     assert audit.items.height == 6
     assert np.isfinite(audit.items["error_probability"].to_numpy()).all()
@@ -175,30 +181,34 @@ def test_pictures_of_different_sizes():
     assert audit.items["width"].to_list() == [80, 80, 33]
 
 
-def test_memory_does_not_grow_with_the_number_of_pictures():
+def test_few_predictions_are_held_at_a_time_however_many_pictures_there_are():
     def most(n: int) -> int:
-        labels = lp.Masks(_Repeated(GIVEN, n))
-        tracemalloc.start()
-        lp.audit(labels, _Repeated(PROBS, n))
-        top = tracemalloc.get_traced_memory()[1]
-        tracemalloc.stop()
-        return top
+        probs = _Watched(n)
+        lp.audit(lp.Masks([GIVEN[i % len(GIVEN)] for i in range(n)]), probs)
+        assert probs.alive == 0
+        return probs.most
 
-    most(40)
-    assert most(160) - most(80) < 80 * PROBS[0].nbytes / 4
+    assert most(150) <= most(75) + 2
 
 
-class _Repeated:
-    """A longer sequence that holds no more."""
+class _Watched:
+    """Predictions that know how many of them are held at a time."""
 
-    def __init__(self, items, n):
-        self.items, self.n = items, n
+    def __init__(self, n):
+        self.n, self.alive, self.most = n, 0, 0
 
     def __len__(self):
         return self.n
 
     def __getitem__(self, i):
-        return self.items[i % len(self.items)].copy()
+        made = PROBS[i % len(PROBS)].copy()
+        self.alive += 1
+        self.most = max(self.most, self.alive)
+        weakref.finalize(made, self._gone)
+        return made
+
+    def _gone(self):
+        self.alive -= 1
 
 
 @pytest.mark.parametrize(
@@ -206,7 +216,7 @@ class _Repeated:
     [
         (PROBS[:5], "5 pictures but there are 80 masks"),
         (PROBS[:, :3] / PROBS[:, :3].sum(1, keepdims=True), "3 channels but there are 4 classes"),
-        (PROBS[:, :, :10], "picture 0 has shape .* its mask has 60 rows and 80 columns"),
+        (PROBS[:, :, :10], r"has shape \(4, 10, 80\) but its mask has 60 rows and 80 columns"),
         (np.log(PROBS), "picture .* at row 0, column 0 .*softmax"),
         (5, "pred_probs is a int"),
         ("nowhere", "nowhere"),
@@ -219,7 +229,7 @@ def test_predictions_that_do_not_fit_are_refused(probs, message):
 
 def test_a_folder_with_too_few_files(tmp_path):
     np.save(tmp_path / "a.npy", PROBS[0])
-    with pytest.raises(lp.BadInput, match="holds 1 .npy and .npz files but there are 80 masks"):
+    with pytest.raises(lp.BadInput, match=r"holds 1 \.npy and \.npz files but there are 80 masks"):
         lp.audit(lp.Masks(GIVEN), tmp_path)
 
 

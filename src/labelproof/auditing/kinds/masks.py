@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -28,7 +28,8 @@ from labelproof.noise.masks.response import Response
 from labelproof.threads import in_threads, one_thread, usable
 from labelproof.validation import AnyArray, Json
 
-FITTED_PICTURES = 24  # to which the response of the model is fitted
+FITTED_PICTURES = 72  # to which the response of the model is fitted
+DOUBTED_PICTURES = 20  # from which doubts are raised
 PIXELS_SEEN = 4_000  # of a picture, for the doubts
 
 Matrix = npt.NDArray[np.float64]
@@ -39,6 +40,27 @@ class Looked(NamedTuple):
 
     outline: Outline
     seen: Seen
+
+
+class Pictures(Sequence[Pair]):
+    """Some masks with their predictions, read whenever they are asked for."""
+
+    def __init__(self, labels: Masks, predictions: Predictions, order: Sequence[int]) -> None:
+        self._labels, self._predictions, self._order = labels, predictions, order
+
+    def __len__(self) -> int:
+        return len(self._order)
+
+    @overload
+    def __getitem__(self, place: int) -> Pair: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> Pictures: ...
+
+    def __getitem__(self, place: int | slice) -> Pair | Pictures:
+        if isinstance(place, slice):
+            return Pictures(self._labels, self._predictions, self._order[place])
+        return self._labels.mask(self._order[place]), self._predictions(self._order[place])
 
 
 class AuditorOfMasks(Auditor[Masks]):
@@ -98,10 +120,9 @@ class AuditorOfMasks(Auditor[Masks]):
         if not order:
             raise BadInput("every pixel of every mask is void: nothing to audit.")
         with one_thread():
-            pictures = [(labels.mask(i), predictions(i)) for i in order[:FITTED_PICTURES]]
+            pictures = Pictures(labels, predictions, order[:FITTED_PICTURES])
             response = fit_response(pictures, predictions.k)
-            seen = _seen(pictures, predictions.k)
-            del pictures
+            seen = _seen(pictures[:DOUBTED_PICTURES], predictions.k)
             looked = list(_looked(labels, predictions, response))
         found = [one.seen.found for one in looked]
         errors = _errors([one.seen for one in looked], predictions.k)

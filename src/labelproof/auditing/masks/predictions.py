@@ -69,13 +69,13 @@ class Predictions:
                 f"pred_probs of picture {i} has shape {array.shape} but its mask has {height} rows and {width} columns. Give shape "
                 f"({self.k}, {height}, {width})."
             )
-        probs = array.astype(np.float32)
+        probs = (array if self._order is None else array[self._order]).astype(np.float32)
         if array.dtype == np.uint8 and array.max() > 1:
             probs *= np.float32(1 / 255)
         total = probs.sum(axis=0)
         _check(probs, total, i)
         probs /= total
-        return probs if self._order is None else probs[self._order]
+        return probs
 
     def _array(self, i: int) -> AnyArray:
         array = self._read(i)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -22,6 +22,7 @@ from labelproof.noise.masks.response import (
 from labelproof.validation import FloatArray, IntArray
 
 SAMPLED = 3_000  # pixels of a picture
+BLURRED_PICTURES = 10  # by which the blur is told
 LEAST_MEAN = 1e-5  # probability of a class inside of another
 NEGLIGIBLE = 0.01  # of the largest variance of log probabilities; directions below say nothing
 UNRELATED = 0.05  # autocorrelation
@@ -47,37 +48,37 @@ def fit_response(pictures: Sequence[Pair], k: int) -> Response:
     Parameters
     ----------
     pictures : sequence of (mask, probs)
-        Codes (h, w), -1 where void, and probabilities (k, h, w).
+        Codes (h, w), -1 where void, and probabilities (k, h, w); asked for one by one.
     k : int
         Number of classes.
     """
-    tried: list[list[_Pixels]] = [[] for _ in BLURS]
-    for mask, probs in pictures:
-        for found, one in zip(tried, _sampled(mask, probs, k), strict=True):
-            found.append(one)
-    spread = [_fitted(pixels)[2].trace() for pixels in tried]
-    blur = BLURS[int(np.argmin(spread))]
+    first = min(len(pictures), BLURRED_PICTURES)
+    tried = list(zip(*(_sampled(*pictures[i], k, BLURS) for i in range(first)), strict=True))
+    blur = BLURS[int(np.argmin([_fitted(pixels)[2].trace() for pixels in tried]))]
+    pixels = [*tried[BLURS.index(blur)], *(_sampled(*pictures[i], k, (blur,))[0] for i in range(first, len(pictures)))]
     step = max(1, int(np.ceil(blur / 2)))
-    mean, offset, covariance = _fitted(tried[int(np.argmin(spread))])
+    mean, offset, covariance = _fitted(pixels)
     values, vectors = np.linalg.eigh(covariance)
     kept = values > max(NEGLIGIBLE * float(values.max()), 1e-12)
     scale = np.sqrt(np.maximum(values[kept], LEAST_SCALE**2))
     whiten = (vectors[:, kept] / scale).T.astype(np.float32)
     response = Response(blur, mean, offset, whiten, 1.0, step)
-    return Response(blur, mean, offset, whiten, _together(pictures, response), step)
+    return Response(blur, mean, offset, whiten, _together([pictures[i] for i in range(first)], response), step)
 
 
-def _sampled(mask: IntArray, probs: FloatArray, k: int) -> Iterable[_Pixels]:
+def _sampled(mask: IntArray, probs: FloatArray, k: int, blurs: Sequence[float]) -> list[_Pixels]:
     """Pixels on a grid, under each blur."""
+    found = []
     seen = np.flatnonzero(mask.ravel() >= 0)
     rows = seen[:: max(1, len(seen) // SAMPLED)]
     shares = shares_of(mask, k).astype(np.float32)
     said = probs.reshape(k, -1)[:, rows]
     present = np.flatnonzero(shares.any(axis=(1, 2)))
-    for blur in BLURS:
+    for blur in blurs:
         soft = np.zeros((k, len(rows)), np.float32)
         soft[present] = blurred(shares[present], blur).reshape(len(present), -1)[:, rows]
-        yield _Pixels(soft / np.maximum(soft.sum(axis=0), 1e-3), said)
+        found.append(_Pixels(soft / np.maximum(soft.sum(axis=0), 1e-3), said))
+    return found
 
 
 def _fitted(pixels: Sequence[_Pixels]) -> tuple[Floats, Floats, Matrix]:
