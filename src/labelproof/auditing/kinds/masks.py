@@ -79,16 +79,16 @@ class AuditorOfMasks(Auditor[Masks]):
     --------
     >>> import numpy as np, labelproof as lp
     >>> rng = np.random.default_rng(0)
-    >>> true = np.zeros((12, 40, 40), int)
-    >>> for mask in true:
+    >>> true = np.zeros((30, 40, 40), int)
+    >>> for number, mask in enumerate(true):
     ...     y, x = rng.integers(2, 24, 2)
-    ...     mask[y : y + 12, x : x + 12] = 1
-    >>> probs = np.where(np.arange(3)[:, None, None] == true[:, None], 0.8, 0.1) * rng.uniform(0.8, 1.2, (12, 3, 40, 40))
+    ...     mask[y : y + 12, x : x + 12] = 1 + number % 2
+    >>> probs = np.where(np.arange(3)[:, None, None] == true[:, None], 0.8, 0.1) * rng.uniform(0.8, 1.2, (30, 3, 40, 40))
     >>> given = true.copy()
-    >>> given[5][given[5] == 1] = 2
+    >>> given[5][given[5] == 2] = 1
     >>> found = lp.audit(lp.Masks(given), probs / probs.sum(axis=1, keepdims=True))
     >>> found.issues.select("index", "kind", "area", "given_label", "suggested_label").row(0)
-    (5, 'class', 144, 2, 1)
+    (5, 'class', 144, 1, 2)
     """
 
     def judge(
