@@ -17,7 +17,7 @@ from labelproof.auditing.kinds.base import Auditor, Judged
 from labelproof.auditing.masks.candidates import FEWEST, Seen, candidates
 from labelproof.auditing.masks.predictions import Predictions
 from labelproof.auditing.masks.rate import Expected, Worth, expected, of_pictures
-from labelproof.auditing.masks.scene import Scene
+from labelproof.auditing.masks.scene import CLEAR, Scene
 from labelproof.auditing.masks.sites import Outline, Sites, sites_of
 from labelproof.errors import BadInput
 from labelproof.labels.masks import KINDS_OF_ERROR, Masks
@@ -184,10 +184,11 @@ def _errors(pictures: Sequence[Seen], k: int) -> Expected:
     """Error probabilities of what was found."""
     contrast, apart = (np.array([value for one in pictures for value in getattr(one, name)]) for name in ("contrast", "apart"))
     worth = Worth.fit(contrast, apart)
-    gains = [[change.gain for change in one.found] for one in pictures]
-    evidence = [
-        worth.evidence(np.array([gain.contrast for gain in some]), np.array([gain.apart for gain in some])) for some in gains
-    ]
+    evidence = []
+    for one in pictures:
+        ratio, far = (np.array([getattr(change.gain, name) for change in one.found]) for name in ("contrast", "apart"))
+        chosen = np.array([not change.whole for change in one.found], float)
+        evidence.append(worth.evidence(ratio, far) - CLEAR**2 / 2 * chosen)  # a part was chosen for what its pixels say
     return expected(evidence, len(contrast) + sum(one.parts for one in pictures), k)
 
 

@@ -69,7 +69,7 @@ class Worth:
         """Log likelihood ratios of regions, pixels that say the same counted once."""
         apart = np.maximum(apart, 1e-3)
         centre, spread = (np.interp(np.log(apart), self.at, values) for values in (self.centre, self.spread))
-        worth = np.maximum(1 - 2 * centre / np.sqrt(apart), LEAST_WORTH)
+        worth = np.clip(1 - 2 * centre / np.sqrt(apart), LEAST_WORTH, 1.0)
         return np.asarray(ratio * worth / spread**2)
 
 
