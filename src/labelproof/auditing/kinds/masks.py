@@ -71,6 +71,7 @@ class AuditorOfMasks(Auditor[Masks]):
     - A change of the mask (a given region of another class; connected pixels that look like another class) speaks for itself by the
       log likelihood ratio of the predictions under the two.
     - What such a ratio is worth is told by how far those of given regions spread: pixels are no independent witnesses.
+    - Bayes' rule makes an error probability of it, with the share of wrong regions by EM.
 
     ``audit.items`` has for each picture ``error_probability`` that anything in it is wrong (changes that are too improbable to be shown as
     regions included), ``width``, ``height`` and the number of ``regions`` that are given.

@@ -31,7 +31,7 @@ class Worth:
 
     Of right regions ``r = (ratio + apart / 2) / √apart`` has mean m and standard deviation τ^(1/2); it would be 0 and 1 if each pixel were a
     witness of its own and the response exact. Of wrong ones all is mirrored, so that the log likelihood ratio is worth
-    ``ratio (1 - 2 m / √apart) / τ``.
+    ``ratio (1 - 2 m / √apart) / τ``, the factor at most one.
 
     Attributes
     ----------
