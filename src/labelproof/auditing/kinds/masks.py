@@ -17,7 +17,7 @@ from labelproof.auditing.kinds.base import Auditor, Judged
 from labelproof.auditing.masks.candidates import FEWEST, Seen, candidates
 from labelproof.auditing.masks.predictions import Predictions
 from labelproof.auditing.masks.rate import Expected, Worth, expected, of_pictures
-from labelproof.auditing.masks.scene import Scene
+from labelproof.auditing.masks.scene import CLEAR, Scene
 from labelproof.auditing.masks.sites import Outline, Sites, sites_of
 from labelproof.errors import BadInput
 from labelproof.labels.masks import KINDS_OF_ERROR, Masks
@@ -71,6 +71,7 @@ class AuditorOfMasks(Auditor[Masks]):
     - A change of the mask (a given region of another class; connected pixels that look like another class) speaks for itself by the
       log likelihood ratio of the predictions under the two.
     - What such a ratio is worth is told by how far those of given regions spread: pixels are no independent witnesses.
+    - Bayes' rule makes an error probability of it, with the share of wrong regions by EM.
 
     ``audit.items`` has for each picture ``error_probability`` that anything in it is wrong (changes that are too improbable to be shown as
     regions included), ``width``, ``height``, the number of ``regions`` that are given, and a ``digest`` that tells the mask from others.
@@ -79,16 +80,16 @@ class AuditorOfMasks(Auditor[Masks]):
     --------
     >>> import numpy as np, labelproof as lp
     >>> rng = np.random.default_rng(0)
-    >>> true = np.zeros((12, 40, 40), int)
-    >>> for mask in true:
+    >>> true = np.zeros((30, 40, 40), int)
+    >>> for number, mask in enumerate(true):
     ...     y, x = rng.integers(2, 24, 2)
-    ...     mask[y : y + 12, x : x + 12] = 1
-    >>> probs = np.where(np.arange(3)[:, None, None] == true[:, None], 0.8, 0.1) * rng.uniform(0.8, 1.2, (12, 3, 40, 40))
+    ...     mask[y : y + 12, x : x + 12] = 1 + number % 2
+    >>> probs = np.where(np.arange(3)[:, None, None] == true[:, None], 0.8, 0.1) * rng.uniform(0.8, 1.2, (30, 3, 40, 40))
     >>> given = true.copy()
-    >>> given[5][given[5] == 1] = 2
+    >>> given[5][given[5] == 2] = 1
     >>> found = lp.audit(lp.Masks(given), probs / probs.sum(axis=1, keepdims=True))
     >>> found.issues.select("index", "kind", "area", "given_label", "suggested_label").row(0)
-    (5, 'class', 144, 2, 1)
+    (5, 'class', 144, 1, 2)
     """
 
     def judge(
@@ -185,10 +186,11 @@ def _errors(pictures: Sequence[Seen], k: int) -> Expected:
     """Error probabilities of what was found."""
     contrast, apart = (np.array([value for one in pictures for value in getattr(one, name)]) for name in ("contrast", "apart"))
     worth = Worth.fit(contrast, apart)
-    gains = [[change.gain for change in one.found] for one in pictures]
-    evidence = [
-        worth.evidence(np.array([gain.contrast for gain in some]), np.array([gain.apart for gain in some])) for some in gains
-    ]
+    evidence = []
+    for one in pictures:
+        ratio, far = (np.array([getattr(change.gain, name) for change in one.found]) for name in ("contrast", "apart"))
+        chosen = np.array([not change.whole for change in one.found], float)
+        evidence.append(worth.evidence(ratio, far) - CLEAR**2 / 2 * chosen)  # a part was chosen for what its pixels say
     return expected(evidence, len(contrast) + sum(one.parts for one in pictures), k)
 
 

@@ -167,8 +167,8 @@ def dense(codes: IntArray, probs: AnyArray, k: int) -> Floats:
 
     Examples
     --------
-    >>> dense(np.array([[[2]]]), np.array([[[0.8]]]), 3)[:, 0, 0].round(2).tolist()
-    [0.1, 0.1, 0.8]
+    >>> dense(np.array([[[2]]]), np.array([[[0.5]]]), 3)[:, 0, 0].tolist()
+    [0.25, 0.25, 0.5]
     """
     shares = probs.astype(np.float32) / np.float32(255 if probs.dtype == np.uint8 else 1)
     rest = np.maximum(1 - shares.sum(axis=0), 0) / max(k - len(codes), 1)

@@ -32,7 +32,7 @@ class Worth:
 
     Of right regions ``r = (ratio + apart / 2) / √apart`` has mean m and standard deviation τ^(1/2); it would be 0 and 1 if each pixel were a
     witness of its own and the response exact. Of wrong ones all is mirrored, so that the log likelihood ratio is worth
-    ``ratio (1 - 2 m / √apart) / τ``.
+    ``ratio (1 - 2 m / √apart) / τ``, the factor at most one.
 
     Attributes
     ----------
@@ -70,7 +70,7 @@ class Worth:
         """Log likelihood ratios of regions, pixels that say the same counted once."""
         apart = np.maximum(apart, 1e-3)
         centre, spread = (np.interp(np.log(apart), self.at, values) for values in (self.centre, self.spread))
-        worth = np.maximum(1 - 2 * centre / np.sqrt(apart), LEAST_WORTH)
+        worth = np.clip(1 - 2 * centre / np.sqrt(apart), LEAST_WORTH, 1.0)
         return np.asarray(ratio * worth / spread**2)
 
 

@@ -22,7 +22,7 @@ class Gain(NamedTuple):
 
     ratio: float  #: log likelihood ratio, each pixel a witness of its own
     contrast: float  #: the same, whatever all pixels around have in common left out
-    apart: float  #: squared distance of what is expected under the two, on the scale of the noise
+    apart: float  #: squared distance of what is expected under the two, likewise, on the scale of the noise
 
 
 class Looks(NamedTuple):
@@ -113,8 +113,9 @@ class Scene:
         left = self.left[whole].reshape(-1, size)
         later = left - away
         ratio = 0.5 * (_square(left) - _square(later))
-        common = 0.5 * (_square(left.sum(axis=1)) - _square(later.sum(axis=1))) / max(float(seen.sum()), 1.0)
-        return Gain(ratio, ratio - common, _square(away))
+        n = max(float(seen.sum()), 1.0)
+        common = 0.5 * (_square(left.sum(axis=1)) - _square(later.sum(axis=1))) / n
+        return Gain(ratio, ratio - common, _square(away) - _square(away.sum(axis=1)) / n)
 
     def _pooled_box(self, box: Slices) -> Slices:
         step = self.response.step
