@@ -16,6 +16,7 @@ from labelproof.validation import IntArray
 
 SHARES = np.array([0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.6])  # of planted errors that are surest
 HALF = 0.5  # the share whose rate says how many are to be expected at the others
+THIRD = 0.35  # the share whose rate is an upper bound
 FEWEST = 20  # planted errors of a kind, from which on its rate is estimated
 PRIOR = 0.1  # of each kind, when kinds are told from one another
 WORTH = 20.0  # sites that the rate over all cells is worth in each
@@ -138,7 +139,7 @@ def _rate(ratios: Ratios, kind: int, n: int) -> Rate:
     if own.sum() < FEWEST:
         return Rate(0.0, 0.0, 0.0)
     planted, observed = (_against(some)[:, kind - 1] for some in (ratios.planted, ratios.at))
-    at_most = max(float((observed >= np.quantile(planted[own], 1 - HALF)).sum()) / (HALF * n), 1 / n)
+    at_most = max(float((observed >= np.quantile(planted[own], 1 - THIRD)).sum()) / (THIRD * n), 1 / n)
     sure = np.log(PRIOR * SURE / at_most)
     thresholds = np.quantile(np.minimum(planted[own], sure), 1 - SHARES)
     observed = np.sort(np.minimum(observed, sure))
