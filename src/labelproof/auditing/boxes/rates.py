@@ -54,7 +54,7 @@ def rates_of(scene: Scene, evidence: Evidence, learned: Learned, edges: Floats) 
     share = np.array([rates[kind].estimate for kind in GIVEN[1:]])
     p = _bent(share * np.exp(np.minimum(learned.given.at, MOST)))
     found = max(int(((evidence.match >= 0) & (evidence.iou >= FOUND)).sum()), 1)
-    odds = _rate(learned.free, FREE.index("missing"), found)  # missing ones for each that was given
+    odds = _rate(learned.free, FREE.index("missing"), found, alike=False)  # missing ones for each that was given
     kinds = learned.free.kind
     left = (kinds == FREE.index("displaced")).sum() / max((kinds == FREE.index("missing")).sum(), 1)
     moved = share[0] / max(1 - share[0], 0.1) * left
@@ -134,13 +134,14 @@ def within_cells(p: Floats, cell: IntArray, n_cells: int) -> Floats:
     return found
 
 
-def _rate(ratios: Ratios, kind: int, n: int) -> Rate:
+def _rate(ratios: Ratios, kind: int, n: int, *, alike: bool = True) -> Rate:
+    """``alike`` says that sure errors count as equally sure; not so of candidates, among which much that is unsure is nothing."""
     own = ratios.kind == kind
     if own.sum() < FEWEST:
         return Rate(0.0, 0.0, 0.0)
     planted, observed = (_against(some)[:, kind - 1] for some in (ratios.planted, ratios.at))
     at_most = max(float((observed >= np.quantile(planted[own], 1 - THIRD)).sum()) / (THIRD * n), 1 / n)
-    sure = np.log(PRIOR * SURE / at_most)
+    sure = np.log(PRIOR * SURE / at_most) if alike else np.inf
     thresholds = np.quantile(np.minimum(planted[own], sure), 1 - SHARES)
     observed = np.sort(np.minimum(observed, sure))
     return lowest((len(observed) - np.searchsorted(observed, thresholds)).astype(np.float64), n)
