@@ -16,6 +16,7 @@ from labelproof.validation import IntArray
 
 SHARES = np.array([0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.6])  # of planted errors that are surest
 HALF = 0.5  # the share whose rate says how many are to be expected at the others
+EXTRA = GIVEN.index("extra")
 THIRD = 0.35  # the share whose rate is an upper bound
 FEWEST = 20  # planted errors of a kind, from which on its rate is estimated
 PRIOR = 0.1  # of each kind, when kinds are told from one another
@@ -50,7 +51,9 @@ def rates_of(scene: Scene, evidence: Evidence, learned: Learned, edges: Floats) 
         Areas between small, medium and large.
     """
     s, c = len(scene.box), max(len(evidence.candidate), 1)
-    rates = _of_right(dict(zip(GIVEN[1:], (_rate(learned.given, j, s) for j in range(1, len(GIVEN))), strict=True)))
+    rates = _of_right(
+        dict(zip(GIVEN[1:], (_rate(learned.given, j, s, alike=j != EXTRA) for j in range(1, len(GIVEN))), strict=True))
+    )
     share = np.array([rates[kind].estimate for kind in GIVEN[1:]])
     p = _bent(share * np.exp(np.minimum(learned.given.at, MOST)))
     found = max(int(((evidence.match >= 0) & (evidence.iou >= FOUND)).sum()), 1)
@@ -135,7 +138,7 @@ def within_cells(p: Floats, cell: IntArray, n_cells: int) -> Floats:
 
 
 def _rate(ratios: Ratios, kind: int, n: int, *, alike: bool = True) -> Rate:
-    """``alike`` says that sure errors count as equally sure; not so of candidates, among which much that is unsure is nothing."""
+    """``alike`` says that sure errors count as equally sure; not where much that the detector does not tell of is right."""
     own = ratios.kind == kind
     if own.sum() < FEWEST:
         return Rate(0.0, 0.0, 0.0)
