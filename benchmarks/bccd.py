@@ -1,13 +1,14 @@
 """Cells that were not annotated: pictures of blood (BCCD), audited with a small detector that is made from what is there.
 
-Colour and shape propose cells, a small classifier tells which are cells and of which class, out of fold. ``--count`` takes what a person saw
-on the contact sheet of the 50 most probable missing boxes.
+Colour and shape propose cells, a small classifier tells which are cells and of which class, out of fold. The 50 most
+probable missing boxes go to a contact sheet; ``--count`` takes what a person saw on it.
 """
 
 from __future__ import annotations
 
 import argparse
 import io
+import json
 import time
 import warnings
 import xml.etree.ElementTree as ET
@@ -24,7 +25,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import Ridge
 
 import labelproof as lp
-from _table import data_folder, publish
+from _table import RESULTS, data_folder, publish
 
 CLASSES = ("Platelets", "RBC", "WBC")
 FOLDS = 5
@@ -185,38 +186,50 @@ def sheet(pictures: list[Picture], missing: pl.DataFrame) -> Image.Image:
     return whole
 
 
+def counted(no_cell: set[int]) -> None:
+    """Write what a person saw on the sheet beside the rows that are there."""
+    content = json.loads((RESULTS / "bccd.json").read_text(encoding="utf-8"))
+    rows = [
+        {**row, "really_missing": sum(int(number) not in no_cell for number in row["numbers"].split(", ") if number)}
+        for row in content["rows"]
+    ]
+    publish("bccd", rows, content["note"])
+
+
 def main() -> None:
     warnings.simplefilter("ignore")
     parser = argparse.ArgumentParser()
-    parser.add_argument("--count", default="", help="numbers on the sheet that are no missing cells, e.g. 3,17")
+    parser.add_argument("--count", help="of the sheet that is there, the numbers that are no missing cells, e.g. 3,17")
     asked = parser.parse_args()
+    if asked.count is not None:
+        counted({int(number) for number in asked.count.split(",") if number})
+        return
     pictures = read()
     started = time.perf_counter()
     predicted = detected(pictures)
     seconds = time.perf_counter() - started
     labels = lp.Boxes([{"boxes": one.boxes, "labels": one.labels, "size": (640, 480)} for one in pictures], classes=CLASSES)
     audit = lp.audit(labels, predicted, ids=[one.name for one in pictures])
-    missing = audit.issues.filter(pl.col("kind") == "missing").head(SHOWN)
-    made = sheet(pictures, missing)
+    every = audit.issues.filter(pl.col("kind") == "missing")
+    missing = every.head(SHOWN)
     SHEET.parent.mkdir(exist_ok=True)
-    made.quantize(128).save(SHEET, optimize=True)
-    no_cell = {int(number) for number in asked.count.split(",") if number}
-    rows = []
+    sheet(pictures, missing).quantize(128).save(SHEET, optimize=True)
+    rate, rows = audit.noise.rates["missing"], []
     for name in ("all", *CLASSES):
-        places = [i + 1 for i, one in enumerate(missing["suggested_label"].to_list()) if name in ("all", one)]
-        found = int((audit.issues["kind"] == "missing").sum())
+        numbers = [i + 1 for i, one in enumerate(missing["suggested_label"].to_list()) if name in ("all", one)]
         rows.append(
             {
                 "class": name,
-                "shown": len(places),
-                "really_missing": sum(place not in no_cell for place in places) if asked.count else float("nan"),
+                "shown": len(numbers),
+                "really_missing": float("nan"),
                 "least_error_probability": float(missing["error_probability"].min()),
-                "missing_sites": found,
-                "missing_rate": audit.noise.rates["missing"].estimate,
-                "missing_low": audit.noise.rates["missing"].low,
-                "missing_high": audit.noise.rates["missing"].high,
+                "missing_sites": every.height,
+                "missing_rate": rate.estimate,
+                "missing_low": rate.low,
+                "missing_high": rate.high,
                 "annotated": len(labels.values) if name == "all" else int((labels.values == CLASSES.index(name)).sum()),
                 "detector_seconds": seconds,
+                "numbers": ", ".join(map(str, numbers)),
             }
         )
     print(audit, audit.doubts)

@@ -16,6 +16,8 @@ from labelproof.validation import IntArray
 
 SHARES = np.array([0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.6])  # of planted errors that are surest
 HALF = 0.5  # the share whose rate says how many are to be expected at the others
+EXTRA = GIVEN.index("extra")
+THIRD = 0.35  # the share whose rate is an upper bound
 FEWEST = 20  # planted errors of a kind, from which on its rate is estimated
 PRIOR = 0.1  # of each kind, when kinds are told from one another
 WORTH = 20.0  # sites that the rate over all cells is worth in each
@@ -49,11 +51,13 @@ def rates_of(scene: Scene, evidence: Evidence, learned: Learned, edges: Floats) 
         Areas between small, medium and large.
     """
     s, c = len(scene.box), max(len(evidence.candidate), 1)
-    rates = _of_right(dict(zip(GIVEN[1:], (_rate(learned.given, j, s) for j in range(1, len(GIVEN))), strict=True)))
+    rates = _of_right(
+        dict(zip(GIVEN[1:], (_rate(learned.given, j, s, alike=j != EXTRA) for j in range(1, len(GIVEN))), strict=True))
+    )
     share = np.array([rates[kind].estimate for kind in GIVEN[1:]])
     p = _bent(share * np.exp(np.minimum(learned.given.at, MOST)))
     found = max(int(((evidence.match >= 0) & (evidence.iou >= FOUND)).sum()), 1)
-    odds = _rate(learned.free, FREE.index("missing"), found)  # missing ones for each that was given
+    odds = _rate(learned.free, FREE.index("missing"), found, alike=False)  # missing ones for each that was given
     kinds = learned.free.kind
     left = (kinds == FREE.index("displaced")).sum() / max((kinds == FREE.index("missing")).sum(), 1)
     moved = share[0] / max(1 - share[0], 0.1) * left
@@ -136,13 +140,14 @@ def within_cells(p: Floats, share: Floats, cell: IntArray, n_cells: int) -> Floa
     return found
 
 
-def _rate(ratios: Ratios, kind: int, n: int) -> Rate:
+def _rate(ratios: Ratios, kind: int, n: int, *, alike: bool = True) -> Rate:
+    """``alike`` says that sure errors count as equally sure; not where much that the detector does not tell of is right."""
     own = ratios.kind == kind
     if own.sum() < FEWEST:
         return Rate(0.0, 0.0, 0.0)
     planted, observed = (_against(some)[:, kind - 1] for some in (ratios.planted, ratios.at))
-    at_most = max(float((observed >= np.quantile(planted[own], 1 - HALF)).sum()) / (HALF * n), 1 / n)
-    sure = np.log(PRIOR * SURE / at_most)
+    at_most = max(float((observed >= np.quantile(planted[own], 1 - THIRD)).sum()) / (THIRD * n), 1 / n)
+    sure = np.log(PRIOR * SURE / at_most) if alike else np.inf
     thresholds = np.quantile(np.minimum(planted[own], sure), 1 - SHARES)
     observed = np.sort(np.minimum(observed, sure))
     return lowest((len(observed) - np.searchsorted(observed, thresholds)).astype(np.float64), n)
