@@ -195,3 +195,10 @@ def test_masks_that_changed_since_are_refused(folder, tmp_path):
     done = run("apply", folder, "--out", tmp_path / "clean", "--obvious")
     assert done.returncode == 2
     assert "has changed" in done.stderr
+
+
+def test_masks_without_predictions_are_told_what_to_give(tmp_path):
+    written(tmp_path / "data", n=2)
+    done = run("audit", tmp_path / "data", "--out", tmp_path / "audit")
+    assert done.returncode == 2
+    assert "--predictions with a folder of .npy files" in " ".join(done.stderr.split())

@@ -13,12 +13,15 @@ import polars as pl
 from labelproof.auditing import fold
 from labelproof.auditing.doubts.of_probabilities import of_probabilities
 from labelproof.auditing.findings import ErrorRate, Findings
+from labelproof.auditing.folds import CrossValidation
 from labelproof.auditing.kinds.base import Auditor, Judged
 from labelproof.auditing.masks.candidates import FEWEST, Seen, candidates
 from labelproof.auditing.masks.predictions import Predictions
 from labelproof.auditing.masks.rate import Expected, Worth, expected, of_pictures
 from labelproof.auditing.masks.scene import CLEAR, Scene
 from labelproof.auditing.masks.sites import Outline, Sites, sites_of
+from labelproof.auditing.out_of_sample import OutOfSample
+from labelproof.data.dataset import Dataset
 from labelproof.errors import BadInput
 from labelproof.labels.masks import KINDS_OF_ERROR, Masks
 from labelproof.noise.masks.fitting import Pair, fit_response
@@ -144,6 +147,13 @@ class AuditorOfMasks(Auditor[Masks]):
             },
             {"kind": pl.Series(sites.kind, dtype=pl.Enum(KINDS_OF_ERROR))},
             sites.labels,
+        )
+
+    def predict(self, dataset: Dataset, how: CrossValidation, *, estimator: object, encoder: object) -> OutOfSample:
+        """None are made: no segmentation network is trained."""
+        raise BadInput(
+            "masks are audited with predictions, and no network is trained. Give probabilities of each pixel by a network that did not see the "
+            "picture: pred_probs (n, k, h, w), or --predictions with a folder of .npy files, one for each picture."
         )
 
     def noise_of(self, summary: Json) -> MaskNoise:
