@@ -590,6 +590,78 @@ def spans() -> str:
     return markdown(header, body)
 
 
+def _number(value: float | None, form: str = ".3f") -> str:
+    return "-" if value is None or value != value else format(value, form)
+
+
+def boxes() -> str:
+    body = []
+    for row in rows_of("boxes"):
+        if _number(row["AP"]) == "-":
+            continue
+        kinds = [_number(row[f"{kind}_AP"]) for kind in ("missing", "displaced", "extra", "class")]
+        ahead = f"{row['ahead']:+.3f} ± {row['ahead_half']:.3f}"
+        body.append([f"{row['data']}: {row['errors']}", _number(row["AP"]), _number(row["cleanlab_AP"]), ahead, *kinds])
+    return markdown(
+        ["errors", "AP of pictures", "cleanlab's best", "ahead", "AP of missing", "displaced", "extra", "class"], body
+    )
+
+
+def boxes_rates() -> str:
+    body = []
+    for row in rows_of("boxes"):
+        if _number(row["rates_within_3_points"]) == "-":
+            continue
+        cells = []
+        for kind in ("missing", "displaced", "extra", "class"):
+            both = (row[f"{kind}_estimated"], row[f"{kind}_planted"])
+            cells.append("-" if not any(value for value in both if _number(value) != "-") else f"{both[0]:.1%} / {both[1]:.1%}")
+        shares = [f"{row[name]:.0%}" for name in ("rates_within_3_points", "rates_in_interval")]
+        body.append([f"{row['data']}: {row['errors']}", *cells, *shares])
+    header = ["errors", "missing, estimated / planted", "displaced", "extra", "class", "within 3 points", "inside the interval"]
+    return markdown(header, body)
+
+
+def masks() -> str:
+    body = []
+    by: dict[str, Rows] = {}
+    for row in rows_of("masks"):
+        by.setdefault(row["probs"], []).append(row)
+    for name, rows in by.items():
+        means = {
+            key: statistics.mean(row[key] for row in rows)
+            for key in (
+                "AP",
+                "cleanlab_AP",
+                "region_AP",
+                "cleanlab_region_AP",
+                "expected_pictures",
+                "wrong_pictures",
+                "seconds",
+            )
+        }
+        body.append(
+            [
+                name,
+                str(len(rows)),
+                *(f"{means[key]:.3f}" for key in ("AP", "cleanlab_AP", "region_AP", "cleanlab_region_AP")),
+                f"{means['expected_pictures']:.0f} / {means['wrong_pictures']:.0f}",
+                f"{means['seconds']:.0f} s",
+            ]
+        )
+    header = [
+        "probabilities",
+        "seeds",
+        "AP of pictures",
+        "cleanlab's",
+        "AP of regions",
+        "cleanlab's pixels",
+        "wrong pictures, estimated / planted",
+        "time",
+    ]
+    return markdown(header, body)
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "nmn_table_1": lambda: nmn_table(1),
     "nmn_table_2": lambda: nmn_table(2),
@@ -619,6 +691,9 @@ TABLES: dict[str, Callable[[], str]] = {
     "votes": votes,
     "audit_numbers": audit_numbers,
     "spans": spans,
+    "boxes": boxes,
+    "boxes_rates": boxes_rates,
+    "masks": masks,
     "neighbours": neighbours,
     "forecast": forecast,
     "review_corrections": review_corrections,
