@@ -15,6 +15,7 @@ from commands import run
 from labelproof.labels.run_length import encode
 from labelproof.review.exchange.label_studio import write_label_studio
 from labelproof.review.exchange.spreadsheet import read_csv, write_csv
+from labelproof.review.page.describe import Describer
 
 SHAPE = (48, 64)
 CLASSES = ["ground", "tree", "lake"]
@@ -187,7 +188,7 @@ def test_spreadsheets(folder, session_of, tmp_path):
         write_label_studio(session, tmp_path / "studio")
 
 
-def test_masks_that_changed_since_are_refused(folder, tmp_path):
+def test_masks_that_changed_since_are_refused(folder, session_of, tmp_path):
     file = tmp_path / "data" / "masks" / "p05.png"
     changed = np.asarray(Image.open(file)).copy()
     changed[0, 0] = 2
@@ -195,6 +196,10 @@ def test_masks_that_changed_since_are_refused(folder, tmp_path):
     done = run("apply", folder, "--out", tmp_path / "clean", "--obvious")
     assert done.returncode == 2
     assert "has changed" in done.stderr
+    describer = Describer(session_of(folder, budget=40, measure=0.0).candidates)
+    ranks = describer.candidates.ranks_of(["p05", "p06"])
+    assert describer.mask(ranks["p05"]) == b""  # and so the page lets nobody paint on it
+    assert describer.mask(ranks["p06"])
 
 
 def test_masks_without_predictions_are_told_what_to_give(tmp_path):

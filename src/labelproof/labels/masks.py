@@ -153,8 +153,7 @@ class Masks(Labels):
 
     def digest(self, i: int) -> str:
         """What tells the mask of picture ``i`` from others."""
-        codes = self.mask(i)
-        return hashlib.sha256(f"{codes.shape} ".encode() + codes.astype(np.int32).tobytes()).hexdigest()[:24]
+        return digest_of(self.mask(i))
 
     def _picture(self, i: int) -> AnyArray:
         """The values of a picture as they are given, shape (h, w)."""
@@ -250,6 +249,11 @@ class Masks(Labels):
     def from_text(cls, text: str) -> object:
         """The list of patches."""
         return json.loads(text)
+
+
+def digest_of(codes: IntArray) -> str:
+    """What tells a mask, shape (h, w), from others."""
+    return hashlib.sha256(f"{codes.shape} ".encode() + codes.astype(np.int32).tobytes()).hexdigest()[:24]
 
 
 def _patch(patch: object, classes: Sequence[str]) -> tuple[int, Runs]:

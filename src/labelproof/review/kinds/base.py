@@ -17,7 +17,7 @@ from labelproof.labels import KINDS
 from labelproof.labels.base import Labels
 from labelproof.review.log.store import Decision
 from labelproof.review.plan.resolve import Resolved, resolve
-from labelproof.validation import Json
+from labelproof.validation import IntArray, Json
 
 if TYPE_CHECKING:
     from labelproof.review.candidates import Candidates
@@ -85,6 +85,10 @@ class ReviewPart(ABC):
     @abstractmethod
     def described(self, rank: int) -> Json:
         """What the page is told of an item's label, as JSON holds it."""
+
+    def mask(self, rank: int, codes: IntArray) -> bytes:
+        """The classes of a picture's pixels, shape (h, w), as the page draws them; empty of labels that are no masks."""
+        return b""
 
     def worth(self) -> npt.NDArray[np.float64] | None:
         """What a review of each item is worth, by rank, if that is not its error probability."""

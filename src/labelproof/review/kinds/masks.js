@@ -120,7 +120,10 @@ const kind = {
   async load(item) {
     try {
       const answer = await fetch(`/api/items/${item.rank}/mask?edition=${start.edition}`, { credentials: "same-origin" });
-      if (!answer.ok) return;
+      if (!answer.ok) {
+        if (current === item) $("draw-help").textContent = "The mask cannot be read any more, or is not the one that was audited: it can be kept, and not changed.";
+        return;
+      }
       const bitmap = await createImageBitmap(await answer.blob(), { colorSpaceConversion: "none", premultiplyAlpha: "none" });
       if (current !== item || bitmap.width !== item.size[0] || bitmap.height !== item.size[1]) return;
       const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);
@@ -134,8 +137,8 @@ const kind = {
       }
       this.restart(true);
       $("stage").dispatchEvent(new CustomEvent("labelproof:mask", { bubbles: true }));
-    } catch {
-      // it is said below that there is no mask
+    } catch (error) {
+      notice(explain(error));
     }
   },
 

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import io
 import json
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
 import polars as pl
+from PIL import Image
 
 from labelproof.auditing.findings import ISSUES_FILE, ITEMS_FILE, ErrorRate
 from labelproof.errors import BadInput
-from labelproof.labels.masks import BOUNDS
+from labelproof.labels.masks import BOUNDS, digest_of
 from labelproof.labels.run_length import Runs
 from labelproof.review.kinds.base import SCRIPTS, ReviewPart
 from labelproof.review.kinds.boxes import rate_of_items
-from labelproof.validation import Json
+from labelproof.validation import IntArray, Json
 
 LEAST_SUGGESTED = 0.5  # error probability, from which on a region is suggested to change
+NO_LABEL = 0xFFFF
 LISTED = 0.1  # and from which on a person is told of it
 COLUMNS = ("index", "id", "error_probability", "width", "height", "digest")
 FOUND = ("index", "region", "kind", "given_label", "suggested_label", *BOUNDS, "area", "rle", "error_probability")
@@ -71,6 +75,17 @@ class ReviewOfMasks(ReviewPart):
         for row in listed.select(FOUND).with_columns(text).collect().iter_rows(named=True):
             found.setdefault(row.pop("index"), []).append(row)
         return found
+
+    def mask(self, rank: int, codes: IntArray) -> bytes:
+        """A PNG of which red and green are the low and the high byte of a pixel's code, 65,535 where it has no label.
+
+        Empty where the mask is not the one that was audited: what differs from it would mean something else.
+        """
+        if digest_of(codes) != self.candidates.table["digest"][rank]:
+            return b""
+        stored, buffer = codes & NO_LABEL, io.BytesIO()
+        Image.fromarray(np.stack([stored & 255, stored >> 8, 0 * stored], axis=2).astype(np.uint8)).save(buffer, format="PNG")
+        return buffer.getvalue()
 
     def error_rate(self) -> ErrorRate:
         """The share of pictures with a wrong region, where the audit counts regions."""
@@ -133,8 +148,6 @@ class ReviewOfMasks(ReviewPart):
 
 def patches_of(found: list[Json], classes: list[str]) -> list[list[str]]:
     """Regions, surest first, as patches that have no pixel in common, one a class."""
-    import numpy as np
-
     total = Runs.of_text(found[0]["rle"]).total
     codes = np.full(total, -1, np.int32)
     for one in reversed(found):

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import io
-
-import numpy as np
-from PIL import Image
-
 from labelproof.data.dataset import Shown
 from labelproof.data.readers import reader_of
 from labelproof.data.readers.base import Items
@@ -94,19 +89,13 @@ class Describer:
             return b""
 
     def mask(self, rank: int) -> bytes:
-        """The classes of a picture's pixels as they were given, as a PNG; empty where there are none.
-
-        Red and green of a pixel are the low and the high byte of its code, 65,535 where it has no label.
-        """
+        """The classes of a picture's pixels as they were given, as a PNG; empty where there are none any more."""
         if self._items is None or self._items.mask is None or not 0 <= rank < len(self.candidates):
             return b""
         try:
-            codes = self._items.mask(int(self.candidates.index[rank])) & 0xFFFF
+            return self.candidates.part.mask(rank, self._items.mask(int(self.candidates.index[rank])))
         except LabelproofError:
             return b""
-        buffer = io.BytesIO()
-        Image.fromarray(np.stack([codes & 255, codes >> 8, 0 * codes], axis=2).astype(np.uint8)).save(buffer, format="PNG")
-        return buffer.getvalue()
 
     def text(self, rank: int) -> str:
         """An item in one line of text, for a spreadsheet."""
