@@ -51,6 +51,8 @@ _HOME = {
     "Boxes": "labelproof.labels.boxes",
     "Spans": "labelproof.labels.spans",
     "SpanNoise": "labelproof.noise.spans",
+    "BoxNoise": "labelproof.noise.boxes",
+    "MaskNoise": "labelproof.noise.masks.noise",
     "Masks": "labelproof.labels.masks",
     "TagRates": "labelproof.noise.tag_rates",
     "Classes": "labelproof.labels.classes",
@@ -139,6 +141,8 @@ if TYPE_CHECKING:
     from labelproof.labels.tags import Tags as Tags
     from labelproof.labels.votes import Votes as Votes
     from labelproof.noise import simulate as simulate
+    from labelproof.noise.boxes import BoxNoise as BoxNoise
+    from labelproof.noise.masks.noise import MaskNoise as MaskNoise
     from labelproof.noise.numbers.noise import NumberNoise as NumberNoise
     from labelproof.noise.spans import SpanNoise as SpanNoise
     from labelproof.noise.tag_rates import TagRates as TagRates
