@@ -14,13 +14,13 @@ import polars as pl
 from labelproof.auditing.findings import Audit
 from labelproof.auditing.verdicts import VERDICTS
 from labelproof.labels.boxes import EDGES, KINDS_OF_ERROR, Box
+from labelproof.noise.boxes import SIZES, BoxNoise
 from labelproof.report.crops import View, as_url, part_of, shown_picture
 from labelproof.report.kinds.base import ReportPart, Show
 from labelproof.report.page import Card, Exhibit, percent
 from labelproof.validation import Json
 
 LISTED, CONFUSIONS, TOLD = 40, 15, 6
-SIZES = {"small": 32**2, "medium": 96**2, "large": math.inf}  # areas in pixels, as COCO divides them
 SUGGESTED = tuple(f"suggested_{edge}" for edge in EDGES)
 REASONS = {
     "duplicate": "stands twice",
@@ -71,13 +71,16 @@ class ReportOfBoxes(ReportPart):
 
     def values(self, audit: Audit) -> dict[str, object]:
         """Expected numbers of errors by kind, class and size, and which classes are confused."""
-        issues = audit.issues.with_columns(_size().alias("size"))
+        assert isinstance(audit.noise, BoxNoise)
+        edges = audit.noise.edges
+        issues = audit.issues.with_columns(_size(edges).alias("size"))
         of = pl.coalesce(pl.col("given_label"), pl.col("suggested_label")).cast(pl.String)
         return {
             "expected": {kind: round(_sum(issues, kind)) for kind in KINDS_OF_ERROR},
             "given": int(issues["given_label"].is_not_null().sum()),
             "by_class": _table(issues, of)[:LISTED],
-            "by_size": sorted(_table(issues, pl.col("size")), key=lambda row: list(SIZES).index(row["name"])),
+            "by_size": sorted(_table(issues, pl.col("size")), key=lambda row: SIZES.index(row["name"])),
+            "size_edges": edges,
             "confusions": _confusions(issues),
         }
 
@@ -111,17 +114,12 @@ def _sum(issues: pl.DataFrame, kind: str) -> float:
     return float(issues.filter(pl.col("kind") == kind)["error_probability"].sum())
 
 
-def _size() -> pl.Expr:
-    """The size of a box by its area."""
+def _size(edges: tuple[float, float]) -> pl.Expr:
+    """The size of a box by its area, as the noise divides them."""
     area = (pl.col("x2") - pl.col("x1")).abs() * (pl.col("y2") - pl.col("y1")).abs()
     small, medium, large = SIZES
-    return (
-        pl.when(area < SIZES[small])
-        .then(pl.lit(small))
-        .when(area < SIZES[medium])
-        .then(pl.lit(medium))
-        .otherwise(pl.lit(large))
-    )
+    low, high = (edge**2 for edge in edges)
+    return pl.when(area < low).then(pl.lit(small)).when(area < high).then(pl.lit(medium)).otherwise(pl.lit(large))
 
 
 def _table(issues: pl.DataFrame, of: pl.Expr) -> list[Json]:
