@@ -184,7 +184,7 @@ def iou(box: np.ndarray, others: np.ndarray) -> np.ndarray:
 
 
 def of_kinds(audit: lp.Audit, noisy: Any) -> dict[str, float]:
-    """AP of boxes by kind, and of all sites; a missing box that no site tells of has probability 0."""
+    """AP of boxes by kind, and of all sites; a missing box that no site tells of is never found."""
     sites = audit.issues.sort("index", "box")
     owner, number = sites["index"].to_numpy(), sites["box"].to_numpy()
     missing = sites["given_label"].is_null().to_numpy()
@@ -207,9 +207,15 @@ def of_kinds(audit: lp.Audit, noisy: Any) -> dict[str, float]:
         own, lost = what[rows] == kind, unseen if kind == "missing" else 0
         said = (sites["kind"] == kind).fill_null(False).to_numpy()[rows]  # a site of another kind comes after all of this one
         if own.any() or lost:
-            found[kind] = average_precision_score(np.r_[own, np.ones(lost, bool)], np.r_[error[rows] + said, np.zeros(lost)])
-    wrong = np.r_[what != "", np.ones(unseen, bool)]
-    return {"site": average_precision_score(wrong, np.r_[error, np.zeros(unseen)]) if wrong.any() else np.nan, **found}
+            found[kind] = _never_found(own, error[rows] + said, lost)
+    wrong = what != ""
+    return {"site": _never_found(wrong, error, unseen) if wrong.any() or unseen else np.nan, **found}
+
+
+def _never_found(wrong: np.ndarray, score: np.ndarray, lost: int) -> float:
+    """Average precision if further ``lost`` ones are wrong and in no list."""
+    own = int(wrong.sum())
+    return float(average_precision_score(wrong, score) * own / (own + lost)) if own else 0.0
 
 
 def one_run(problem: Problem, noisy: Any) -> dict[str, Any]:

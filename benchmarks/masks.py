@@ -176,9 +176,10 @@ def of_pixels(labels: np.ndarray, best: np.ndarray, pixels: np.ndarray, changed:
 
 
 def region_ap(wrong: list[bool], score: list[float], touched: np.ndarray, noisy: NoisyMasks, changed: np.ndarray) -> float:
-    """AP; errors of which less than half is in any region count as found last."""
+    """AP in which errors of which less than half is in any region are never found."""
     missed = sum(touched[error.picture].ravel()[error.pixels].mean() < 0.5 for error in noisy.errors)
-    return float(average_precision_score(wrong + [True] * missed, score + [-1.0] * missed))
+    found = sum(wrong)
+    return float(average_precision_score(wrong, score) * found / (found + missed)) if found else 0.0
 
 
 def by_kind(audit: lp.Audit, noisy: NoisyMasks) -> dict[str, float]:

@@ -16,6 +16,7 @@ from labelproof.auditing.findings import ErrorRate, Findings
 from labelproof.auditing.folds import CrossValidation
 from labelproof.auditing.kinds.base import Auditor, Judged
 from labelproof.auditing.masks.candidates import FEWEST, Seen, candidates
+from labelproof.auditing.masks.doubts import of_predictions
 from labelproof.auditing.masks.predictions import Predictions
 from labelproof.auditing.masks.rate import Expected, Worth, expected, of_pictures
 from labelproof.auditing.masks.scene import CLEAR, Scene
@@ -137,7 +138,7 @@ class AuditorOfMasks(Auditor[Masks]):
             Findings(sites.error, sites.suggested, confidence),
             noise_from(sites, items, errors, response),
             rate_of(sites.error, errors),
-            of_probabilities(seen, labels.classes),
+            of_predictions(seen) + of_probabilities(seen, labels.classes),
             {
                 "error_probability": pl.Series(items),
                 "width": pl.Series(labels.sizes[:, 0]),

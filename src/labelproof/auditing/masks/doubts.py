@@ -1,0 +1,28 @@
+"""What makes an audit of masks doubtful."""
+
+from __future__ import annotations
+
+from labelproof.auditing import fold
+from labelproof.auditing.doubts.base import Doubt
+
+OFTEN_WRONG = "the network is often wrong"
+MOST_UNLIKE = 0.2  # share of the pixels
+
+
+def of_predictions(pixels: fold.Sample) -> list[Doubt]:
+    """Whether the network disagrees with so many pixels that it is the network that is wrong.
+
+    Parameters
+    ----------
+    pixels : Sample
+        Probabilities and given classes of some pixels.
+    """
+    unlike = float((pixels.probs.argmax(axis=1) != pixels.given).mean()) if len(pixels.given) else 0.0
+    if unlike <= MOST_UNLIKE:
+        return []
+    text = (
+        f"The network finds another class in {unlike:.0%} of the pixels. So many are not given wrong: it is the network that is wrong in whole "
+        "regions, and what it is sure of is often not an error. Train it longer or on more pictures, or take a pretrained one, and audit again; "
+        "until then look at findings as places to compare, not as errors."
+    )
+    return [Doubt(OFTEN_WRONG, text, {"unlike": unlike}, serious=True)]
