@@ -127,17 +127,10 @@ def check(
     """
     check_limits(max_error_rate, max_obvious, no_doubts)
     found = _audit(labels, pred_probs, options)
-    rate, obvious, doubts = found.error_rate, found.counts["obvious"], found.doubts
+    obvious, doubts = found.counts["obvious"], found.doubts
     rules = []
     if max_error_rate is not None:
-        interval = f"{rate.estimate:.1%} (95 % interval {rate.low:.1%} to {rate.high:.1%})"
-        if rate.low > max_error_rate:
-            how = f"which is above {max_error_rate:.1%} even at its low end"
-        elif rate.high > max_error_rate:
-            how = f"which may be above {max_error_rate:.1%} or not: too little is known to fail it"
-        else:
-            how = f"which is at most {max_error_rate:.1%}"
-        rules.append(Rule("error rate", max_error_rate, rate.low, f"The estimated error rate is {interval}, {how}."))
+        rules.append(_of_rate(found, max_error_rate))
     if max_obvious is not None:
         text = f"Obvious errors: {obvious:,}; at most {max_obvious:,} pass."
         rules.append(Rule("obvious errors", max_obvious, obvious, text))
@@ -145,6 +138,22 @@ def check(
         text = " ".join(doubt.text for doubt in doubts) if doubts else "Nothing makes the figures doubtful."
         rules.append(Rule("doubts", 0, len(doubts), text))
     return Check(found, tuple(rules))
+
+
+def _of_rate(found: Audit, limit: float) -> Rule:
+    rate = found.error_rate
+    if not found.believed:
+        why = found.doubts[0]
+        text = f"The error rate cannot be estimated ({why.kind}), so whether it is at most {limit:.1%} is unknown. {why.text}"
+        return Rule("error rate", limit, 1.0, text)
+    if rate.low > limit:
+        how = f"which is above {limit:.1%} even at its low end"
+    elif rate.high > limit:
+        how = f"which may be above {limit:.1%} or not: too little is known to fail it"
+    else:
+        how = f"which is at most {limit:.1%}"
+    interval = f"{rate.estimate:.1%} (95 % interval {rate.low:.1%} to {rate.high:.1%})"
+    return Rule("error rate", limit, rate.low, f"The estimated error rate is {interval}, {how}.")
 
 
 def is_audit_folder(path: str | os.PathLike[str]) -> bool:

@@ -20,6 +20,11 @@ FEW_FOUND = 0.2  # share of the given boxes that predictions meet
 EQUAL, LEAST_EQUAL = 0.999, 0.3  # intersection over union of equal boxes, and their share
 MANY_WRONG = 0.2  # share of boxes with exchanged corners
 FEW = 100  # given boxes
+CLASSES_APART = "predictions have other classes"
+FEW_BOXES = "few boxes"
+NOT_PREDICTED = "pictures without predictions"
+LEAST_ALIKE = 0.5  # share of the boxes that predictions meet
+MOST_UNPREDICTED, MOST_UNPREDICTED_AT_ALL = 0.05, 0.3  # share of the pictures with boxes
 
 TEXT = (
     "No predictions were given, so only boxes that cannot be right by themselves were looked for: drawn twice, outside the picture, without area, "
@@ -65,11 +70,40 @@ def of_predictions(scene: Scene, evidence: Evidence) -> list[Doubt]:
             "detector that has not seen it, e.g. by cross-validation."
         )
         doubts.append(Doubt(IN_SAMPLE, text, {"equal": equal}, serious=True))
+    if scene.k > 1 and len(scene.box):
+        rows = np.flatnonzero(evidence.iou >= FOUND)
+        agree = float((made.code[evidence.match[rows]] == scene.code[rows]).mean()) if len(rows) else 1.0
+        if agree < LEAST_ALIKE:
+            text = (
+                f"Where predictions meet given boxes, only {agree:.0%} have the given class. Check that classes are named or numbered alike in both, "
+                "e.g. from 0 in one and from 1 in the other."
+            )
+            doubts.append(Doubt(CLASSES_APART, text, {"agree": agree}, serious=True))
+    doubts += _of_pictures(scene)
+    if len(scene.box) < FEW:
+        text = (
+            f"There are only {len(scene.box):,} boxes. What errors look like is learned from planted ones, for which some hundreds are needed: rates "
+            "and probabilities say little."
+        )
+        doubts.append(Doubt(FEW_BOXES, text, {"boxes": len(scene.box)}, serious=True))
     if made.unknown:
         names = ", ".join(f"{name} ({count:,})" for name, count in sorted(made.unknown.items(), key=lambda one: -one[1])[:8])
         text = f"Predictions of classes that the labels do not have are left out: {names}. Rename them where they mean one of the labels' classes."
         doubts.append(Doubt(OTHER_CLASSES, text, {"predictions": made.unknown}))
     return doubts
+
+
+def _of_pictures(scene: Scene) -> list[Doubt]:
+    """Whether pictures with boxes have no prediction at all: they were perhaps not predicted."""
+    drawn, predicted = np.unique(scene.owner), np.unique(scene.predictions.owner)
+    without = int(np.isin(drawn, predicted, invert=True).sum())
+    if without < SEVERAL or without <= MOST_UNPREDICTED * len(drawn) or not len(predicted):
+        return []
+    text = (
+        f"{without:,} of {len(drawn):,} pictures with boxes have no prediction at all, not even one with a low score. If they were not predicted, "
+        "predict them or audit the others alone: their boxes look as if nothing were there."
+    )
+    return [Doubt(NOT_PREDICTED, text, {"pictures": without}, serious=without > MOST_UNPREDICTED_AT_ALL * len(drawn))]
 
 
 def _met(scene: Scene, box: Floats) -> float:

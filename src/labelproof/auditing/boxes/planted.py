@@ -150,11 +150,12 @@ def _ratios(some: _Examples, x: Floats, fold: IntArray, n_kinds: int, k: int) ->
         counts = np.bincount(some.kind[train], minlength=n_kinds)
         if not counts[0] or not counts[1:].any():
             continue
-        model = _trees(x.shape[1], k).fit(some.x[train], some.kind[train])
+        unknown = np.isnan(some.x[train]).all(axis=0)  # e.g. how far predictions are off, where none meets a box
+        model = _trees(x.shape[1], k).fit(np.where(unknown, 0.0, some.x[train]), some.kind[train])
         for target, rows, values in ((at, fold == number, x), (own, ~train, some.x)):
             if not rows.any():
                 continue
-            p = model.predict_proba(values[rows])
+            p = model.predict_proba(np.where(unknown, 0.0, values[rows]))
             ratio = np.zeros((len(p), n_kinds))
             ratio[:, model.classes_] = p / counts[model.classes_]
             target[rows] = np.log(np.maximum(ratio[:, 1:], 1e-300)) - np.log(np.maximum(ratio[:, :1], 1e-300))

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from labelproof.auditing.boxes.checks import Checked, check
+from labelproof.auditing.boxes.checks import PIXELS, UNIT, Checked, check
 from labelproof.auditing.boxes.doubts import of_checks, of_predictions, without_predictions
 from labelproof.auditing.boxes.evidence import evidence_of
 from labelproof.auditing.boxes.geometry import area
@@ -160,6 +160,7 @@ def seen_in(labels: Boxes, checked: Checked, made: Predictions, edges: Floats) -
     rows = np.flatnonzero(~np.isnan(box).any(axis=1) & (area(box) > 0))
     if not len(made.box) or not len(rows):
         return nothing._replace(doubts=[without_predictions()])
+    _same_unit(box[rows], made.box)
     scene = Scene(box[rows], labels.owner[rows], labels.values[rows], made, labels.n, len(labels.classes))
     evidence = evidence_of(scene)
     found: Rates = rates_of(scene, evidence, learn(scene, evidence), edges)
@@ -177,6 +178,17 @@ def seen_in(labels: Boxes, checked: Checked, made: Predictions, edges: Floats) -
         expected_missing=found.expected_missing,
         doubts=of_predictions(scene, evidence),
     )
+
+
+def _same_unit(given: Floats, predicted: Floats) -> None:
+    """BadInput where one of both is in shares of the picture, and the other in pixels."""
+    most = [float(np.nanmax(np.abs(box))) for box in (given, predicted)]
+    for small, large, what in ((most[1], most[0], "predictions"), (most[0], most[1], "given boxes")):
+        if small <= UNIT < PIXELS < large:
+            raise BadInput(
+                f"the {what} go up to {small:.3g} and the {'given boxes' if what == 'predictions' else 'predictions'} up to {large:,.0f}: one is in "
+                "shares of the picture, the other in pixels. Multiply the shares by its width and height."
+            )
 
 
 def sites_of(labels: Boxes, checked: Checked, seen: Seen) -> Sites:

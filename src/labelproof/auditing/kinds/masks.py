@@ -11,7 +11,7 @@ import numpy.typing as npt
 import polars as pl
 
 from labelproof.auditing import fold
-from labelproof.auditing.doubts.of_probabilities import of_probabilities
+from labelproof.auditing.doubts.of_probabilities import IN_SAMPLE, of_probabilities
 from labelproof.auditing.findings import ErrorRate, Findings
 from labelproof.auditing.folds import CrossValidation
 from labelproof.auditing.kinds.base import Auditor, Judged
@@ -138,7 +138,7 @@ class AuditorOfMasks(Auditor[Masks]):
             Findings(sites.error, sites.suggested, confidence),
             noise_from(sites, items, errors, response),
             rate_of(sites.error, errors),
-            of_predictions(seen) + of_probabilities(seen, labels.classes),
+            of_predictions(seen) + [one for one in of_probabilities(seen, labels.classes) if one.kind != IN_SAMPLE],
             {
                 "error_probability": pl.Series(items),
                 "width": pl.Series(labels.sizes[:, 0]),

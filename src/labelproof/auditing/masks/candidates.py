@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from labelproof.auditing.masks.scene import Gain, Looks, Scene
+from labelproof.auditing.masks.scene import NEVER, Gain, Looks, Scene
 from labelproof.labels.run_length import Runs
 from labelproof.noise.masks.regions import Regions, Slices, grown, regions_of, ring
 from labelproof.validation import BoolArray, IntArray
@@ -88,6 +88,8 @@ def _look_at(scene: Scene, regions: Regions, number: int, inside: BoolArray, loo
     of_class, of_share = (_means(scene, box, inside, values) for values in (looks.gains, looks.shares))
     of_class[given] = of_share[given] = -np.inf
     code = int(of_class.argmax())
+    if of_class[code] <= NEVER / 2:  # no other class is known
+        return
     if area < BIG:
         tried = {code, int(of_share.argmax())} if of_share.max() > UNUSUAL else {code}
         gain, code = max((scene.gain(box, inside, one), one) for one in tried)

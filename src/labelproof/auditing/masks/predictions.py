@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -124,18 +125,29 @@ def _reader(source: object, n: int, k: int, ids: AnyArray | None) -> Callable[[i
 
 def _files(folder: Path, n: int, ids: AnyArray | None) -> list[Path]:
     """The file of each picture."""
-    found = sorted(path for path in folder.iterdir() if path.suffix in SUFFIXES)
+    found = sorted((path for path in folder.iterdir() if path.suffix in SUFFIXES), key=_as_counted)
     by_name = {path.stem: path for path in found}
     names = [] if ids is None else [str(name) for name in ids]
     for wanted in (names, [Path(name).stem for name in names]):
         if wanted and all(name in by_name for name in wanted):
             return [by_name[name] for name in wanted]
+    lacking = [name for name in names if name not in by_name and Path(name).stem not in by_name]
+    if names and len(lacking) < len(names):
+        raise BadInput(
+            f"pred_probs {str(folder)!r} has a file for {len(names) - len(lacking):,} of the {len(names):,} masks by name, and none for {lacking[0]!r}. "
+            "Name each file as its picture."
+        )
     if len(found) != n:
         raise BadInput(
             f"pred_probs {str(folder)!r} holds {len(found)} .npy and .npz files but there are {n} masks. Give one file per picture, named as "
             "the picture or in the same order."
         )
     return found
+
+
+def _as_counted(path: Path) -> list[tuple[int, str]]:
+    """Orders names as people count: ``p2`` before ``p10``."""
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"([0-9]+)", path.stem)]
 
 
 def _of_files(files: Sequence[Path], k: int) -> Callable[[int], AnyArray]:

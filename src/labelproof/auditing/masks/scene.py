@@ -14,6 +14,7 @@ from labelproof.validation import BoolArray, FloatArray, IntArray
 
 Floats = npt.NDArray[np.float32]
 CLEAR = 4.0  # standard deviations
+NEVER = np.float32(-1e6)  # the score of a class of which nothing is known, as no mask has it
 CORE = 0.8  # of the highest score near by: what is thinner than the blur looks wider than it is
 
 
@@ -70,12 +71,16 @@ class Scene:
         length = np.sqrt(far)
         beyond = along / length - np.minimum(length / 2, np.maximum(length / 4, CLEAR))
         beyond *= self.seen
+        beyond[~self.response.known] = NEVER
         solid = np.where(beyond.max(axis=0) > 0, beyond.argmax(axis=0), -1)
         share = self.share_scores()
+        share[~self.response.known] = NEVER
         best = share.max(axis=0)
         near = ndimage.maximum_filter(best, size=2 * self.margin // 3 + 1)
         thin = np.where((best > CLEAR) & (best >= CORE * near) & (solid < 0), share.argmax(axis=0), -1)
-        return Looks((along - far / 2) * self.seen, share, solid, thin)
+        gains = (along - far / 2) * self.seen
+        gains[~self.response.known] = NEVER
+        return Looks(gains, share, solid, thin)
 
     def share_scores(self) -> Floats:
         """Score test of a small share of each class in each pixel, standard deviations, shape (k, h, w).

@@ -223,7 +223,7 @@ def difference(given: Sequence[Box], new: Sequence[Box]) -> Difference:
             rest.append(box)
         else:
             del left[same]
-    made = Difference(gone=set(left))
+    made, taken = Difference(gone=set(left)), set[int]()
     if left and rest:
         numbers = list(left)
         overlap = overlaps(np.array([left[i][:4] for i in numbers], float), np.array([box[:4] for box in rest], float))
@@ -231,10 +231,14 @@ def difference(given: Sequence[Box], new: Sequence[Box]) -> Difference:
         rows, columns = linear_sum_assignment(overlap + 0.1 * alike * (overlap > 0), maximize=True)
         for row, column in zip(rows.tolist(), columns.tolist(), strict=True):
             if overlap[row, column] >= SAME_OBJECT:
-                made.changed[numbers[row]] = rest[column]
+                own, box = left[numbers[row]], rest[column]
+                same = rounded(own)[:4] == rounded(box)[:4]
+                made.changed[numbers[row]] = (
+                    (*own[:4], box[4]) if same else box
+                )  # with all its digits, where only the class is another
                 made.gone.discard(numbers[row])
-    taken = {id(box) for box in made.changed.values()}
-    made.added.extend(box for box in rest if id(box) not in taken)
+                taken.add(column)
+    made.added.extend(box for column, box in enumerate(rest) if column not in taken)
     return made
 
 

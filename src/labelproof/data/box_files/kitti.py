@@ -58,7 +58,8 @@ class Kitti(BoxForm):
             for i, box in found.changed.items():
                 number = self._lines[row][i]
                 values = lines[number].split()
-                lines[number] = _line(box, values[1:4], values[8:])
+                moved = box[:4] != given[row][i][:4]
+                lines[number] = _line(box, values[1:4], values[8:]) if moved else " ".join([box[4], *values[1:]])
             gone = {self._lines[row][i] for i in found.gone}
             kept = [line for number, line in enumerate(lines) if number not in gone]
             kept += [_line(box, *UNKNOWN) for box in found.added]

@@ -78,7 +78,10 @@ class LabelStudioBoxes(BoxForm):
             there = [self._source.text[slice(*at)] for at, _ in entries(self._source.text, place[0])]
             for i, box in found.changed.items():
                 number = self._numbers[row][i]
-                there[number] = json.dumps(self._result(row, box, self._annotation(row)["result"][number]), ensure_ascii=False)
+                before = self._annotation(row)["result"][number]
+                moved = box[:4] != given[row][i][:4]
+                made = self._result(row, box, before) if moved else {**before, "value": {**before["value"], LABELS: [box[4]]}}
+                there[number] = json.dumps(made, ensure_ascii=False)
             gone = {self._numbers[row][i] for i in found.gone}
             kept = [own for number, own in enumerate(there) if number not in gone]
             kept += [json.dumps(self._result(row, box, None), ensure_ascii=False) for box in found.added]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -82,7 +83,9 @@ class Yolo(BoxForm):
             text = decoded(file, self.encoding) if file.is_file() else ""
             found, lines, end = difference(given[row], boxes), text.splitlines(), line_end(text)
             for i, box in found.changed.items():
-                lines[self._lines[row][i]] = self._line(box, self._sizes[row])
+                number = self._lines[row][i]
+                moved = box[:4] != given[row][i][:4]
+                lines[number] = self._line(box, self._sizes[row]) if moved else self._renamed(lines[number], box[4])
             gone = {self._lines[row][i] for i in found.gone}
             kept = [line for number, line in enumerate(lines) if number not in gone]
             kept += [self._line(box, self._sizes[row]) for box in found.added]
@@ -135,6 +138,10 @@ class Yolo(BoxForm):
 
     def _box(self, values: Sequence[str], size: tuple[float, float], file: Path, number: int) -> Box:
         return yolo_box(values, size, self._classes, f"{str(file)!r} line {number + 1}")[0]
+
+    def _renamed(self, line: str, name: str) -> str:
+        """The line with another class, and the same digits."""
+        return re.sub(r"^(\s*)\S+", rf"\g<1>{self._classes.index(name)}", line)
 
     def _line(self, box: Box, size: tuple[float, float]) -> str:
         (x1, y1, x2, y2), (width, height) = box[:4], size

@@ -147,7 +147,8 @@ class Stored(Sequence[AnyArray]):
     def _codes(self, values: AnyArray, file: Path) -> IntArray:
         if values.ndim != 3 or values.shape[2] not in (3, 4) or values.dtype != np.uint8:
             raise BadInput(f"mask {str(file)!r} has shape {values.shape}. Give one number or one colour per pixel.")
-        assert self.palette is not None
+        if self.palette is None:
+            raise BadInput(f"mask {str(file)!r} holds colours, and the first one holds numbers. Give all masks in one form.")
         void = next(iter(self.asked.void), VOID)
         codes = codes_of_colours(values, self.palette, void, f"mask {str(file)!r}")
         if void == VOID and (codes == VOID).any():

@@ -18,7 +18,7 @@ from labelproof.data.mask_files.base import MaskedPictures, MaskForm, MasksAsked
 from labelproof.data.raw_table import Path_
 from labelproof.data.readers.base import Audited, Items, Reader, ReadOptions, check_same_ids
 from labelproof.data.readers.pictures import PICTURE_PIXELS
-from labelproof.data.targets import check_target
+from labelproof.data.targets import check_target, table_suffix
 from labelproof.errors import BadInput
 from labelproof.labels.masks import Masks
 from labelproof.labels.run_length import decode
@@ -85,6 +85,10 @@ class MasksReader(Reader):
     def write_back(self, target: Path, audited: Audited, *, overwrite: bool) -> None:
         """A copy in the same form, in which nothing but the pixels that change differs."""
         form = self.form()
+        if not form.endings and table_suffix(target) is not None:
+            raise BadInput(
+                f"--out {str(target)!r} is the name of a table, and a copy of the folder is written. Name a folder with --out."
+            )
         if form.endings:
             check_target(target, overwrite=overwrite, source=self.path)
             if not plain_name(target).endswith(form.endings):

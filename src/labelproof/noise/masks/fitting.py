@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -21,6 +22,7 @@ from labelproof.noise.masks.response import (
 )
 from labelproof.validation import FloatArray, IntArray
 
+LEAST_KNOWN = 1.0  # pixel of a class that is sampled
 SAMPLED = 3_000  # pixels of a picture
 BLURRED_PICTURES = 10  # by which the blur is told
 LEAST_MEAN = 1e-5  # probability of a class inside of another
@@ -62,8 +64,9 @@ def fit_response(pictures: Sequence[Pair], k: int) -> Response:
     kept = values > max(NEGLIGIBLE * float(values.max()), 1e-12)
     scale = np.sqrt(np.maximum(values[kept], LEAST_SCALE**2))
     whiten = (vectors[:, kept] / scale).T.astype(np.float32)
-    response = Response(blur, mean, offset, whiten, 1.0, step)
-    return Response(blur, mean, offset, whiten, _together([pictures[i] for i in range(first)], response), step)
+    known = sum(part.shares.sum(axis=1) for part in pixels) > LEAST_KNOWN
+    response = Response(blur, mean, offset, whiten, 1.0, step, known)
+    return replace(response, together=_together([pictures[i] for i in range(first)], response))
 
 
 def _sampled(mask: IntArray, probs: FloatArray, k: int, blurs: Sequence[float]) -> list[_Pixels]:

@@ -49,6 +49,8 @@ class Response:
         Pixels that are one witness: the integral of the autocorrelation of residuals.
     step : int
         Pixels that are pooled, on either axis.
+    known : ndarray of bool, shape (k,)
+        Classes that any mask has: of others nothing is known.
     """
 
     blur: float
@@ -56,7 +58,8 @@ class Response:
     offset: Floats
     whiten: Floats
     together: float
-    step: int = 1
+    step: int
+    known: npt.NDArray[np.bool_]
 
     def expected(self, given: Floats) -> Floats:
         """Mean predictions ``B(m) Q`` of the pixels, shape (k, h, w)."""

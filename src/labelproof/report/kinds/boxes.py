@@ -61,10 +61,6 @@ class ReportOfBoxes(ReportPart):
         "kind": "kind",
         "given_label": "given",
         "suggested_label": "suggested",
-        "x1": "x1",
-        "y1": "y1",
-        "x2": "x2",
-        "y2": "y2",
         "error_probability": "error probability",
         "verdict": "verdict",
     }
@@ -83,12 +79,6 @@ class ReportOfBoxes(ReportPart):
             "size_edges": edges,
             "confusions": _confusions(issues),
         }
-
-    def cell(self, column: str, value: object) -> str:
-        """Coordinates in whole pixels."""
-        if column in EDGES and isinstance(value, float):
-            return f"{value:.0f}"
-        return super().cell(column, value)
 
     def counts(self, audit: Audit) -> str:
         """How many of each kind."""

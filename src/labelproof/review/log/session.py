@@ -157,6 +157,8 @@ class ReviewSession:
             raise BadInput(f"item {rank} does not exist; there are {len(self.candidates)}.")
         if action not in (*DECISIONS, "skip"):
             raise BadInput(f"decision {str(action)[:40]!r} is unknown. Choose keep, relabel, none, unsure or skip.")
+        if action == "none" and not self.candidates.part.may_be_none:
+            raise BadInput("labels of this kind cannot be none. Say what is there, even if it is nothing.")
         given, name = self.candidates.part.given(rank), None
         if action in ("keep", "relabel"):
             name = given if action == "keep" and label is None else self.candidates.part.checked(label, rank)
