@@ -39,7 +39,7 @@ def coco(folder: Path) -> Path:
             annotations.append({"id": number, "image_id": 10 + i, "category_id": {"cat": 3, "dog": 7}[name],
                                 "bbox": [x1, y1, x2 - x1, y2 - y1], "area": (x2 - x1) * (y2 - y1), "iscrowd": 0, "by": "me"})  # fmt: skip
             number += 1
-    annotations.insert(1, {"id": 999, "image_id": 10, "category_id": 3, "bbox": [0, 0, 99, 79], "iscrowd": 1})
+    annotations.insert(1, {"id": 999, "image_id": 10, "category_id": 3, "bbox": [92, 0, 7, 7], "iscrowd": 1})
     outer = {
         "info": {"year": 2020},
         "images": images,
@@ -309,3 +309,39 @@ def test_predictions_of_files(tmp_path):
     file.write_text("{}")
     with pytest.raises(lp.BadInput, match="no list of predictions"):
         read(file)
+
+
+def test_predictions_in_crowds_and_unlabelled_regions_say_nothing(tmp_path):
+    (tmp_path / "c").mkdir()
+    path = coco(tmp_path / "c")
+    outer = json.loads(path.read_text())
+    outer["annotations"][1] |= {"image_id": 11, "bbox": [40, 40, 50, 30]}  # the crowd
+    path.write_text(json.dumps(outer))
+    data = lp.read_boxes(path)
+    one = {"image_id": 11, "category_id": 3, "score": 0.9}
+    (tmp_path / "r.json").write_text(json.dumps([{**one, "bbox": [45, 45, 20, 20]}, {**one, "bbox": [2, 2, 20, 20]}]))
+    assert data.reader.predictions(tmp_path / "r.json", data)[1]["boxes"].tolist() == [[2, 2, 22, 22]]
+    (tmp_path / "k").mkdir()
+    data = lp.read_boxes(kitti(tmp_path / "k"))
+    (tmp_path / "r.csv").write_text("image,x1,y1,x2,y2,label,score\nb,2,2,8,8,cat,.9\nb,30,30,60,60,cat,.9\n")
+    assert data.reader.predictions(tmp_path / "r.csv", data)[1]["boxes"].tolist() == [[30, 30, 60, 60]]
+
+
+def test_another_class_alone_keeps_all_digits(tmp_path):
+    (tmp_path / "c").mkdir()
+    path = coco(tmp_path / "c")
+    outer = json.loads(path.read_text())
+    outer["annotations"][0] |= {"bbox": [17.199453155222905, 10.123456789, 20.5, 30.25], "segmentation": [[1, 2, 3, 4, 5, 6]]}
+    path.write_text(json.dumps(outer))
+    given = lp.read_boxes(path).labels.given_boxes()[0]
+    new = [(*given[0][:4], "dog"), given[1]]
+    target = written(path, tmp_path / "copy.json", {0: new}, tmp_path)
+    before, after = (json.loads(file.read_text())["annotations"] for file in (path, target))
+    assert after[0] == {**before[0], "category_id": 7}
+    (tmp_path / "y").mkdir()
+    path = yolo(tmp_path / "y")
+    file = tmp_path / "y" / "labels" / "train" / "c.txt"
+    file.write_text("1 0.165869 0.1875123 0.2 0.340447\r\n")
+    given = lp.read_boxes(path).labels.given_boxes()[2]
+    target = written(path, tmp_path / "y2", {2: [(*given[0][:4], "cat")]}, tmp_path)
+    assert (target / "labels" / "train" / "c.txt").read_bytes() == b"0 0.165869 0.1875123 0.2 0.340447\r\n"

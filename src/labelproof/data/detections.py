@@ -23,6 +23,7 @@ from labelproof.labels.boxes import Box
 from labelproof.saving.files import existing
 from labelproof.validation import Json
 
+MOST_COVERED = 0.5  # of a prediction, by a region in which nothing is labelled one by one
 COLUMNS: Mapping[str, Sequence[str]] = {  # what a column of a table may be called, in small letters
     "picture": ("image_id", "image", "file_name", "filename", "path", "picture", "id"),
     "x1": ("x1", "xmin", "left", "xtl"),
@@ -53,7 +54,7 @@ class Detection(NamedTuple):
 def detections_from(path: str | Path, known: BoxedPictures) -> list[Json]:
     """The predictions of each picture, as `labelproof.audit` takes them.
 
-    Pictures are told by id, by the name of their file, with or without its ending. Classes that no label can have are left out, with a
+    Pictures are told by id, by the name of their file, with or without its ending. Predictions in crowds (COCO) and ``DontCare`` regions (KITTI) say nothing and are left out. Classes that no label can have are left out, with a
     warning.
 
     Parameters
@@ -83,6 +84,8 @@ def detections_from(path: str | Path, known: BoxedPictures) -> list[Json]:
             unknown[one] += 1
         else:
             rows[one.row].append(one)
+    for row, regions in known.ignored.items():
+        rows[row] = [one for one in rows[row] if not _covered(one.box, regions)]
     if unknown:
         told = ", ".join(f"{name} ({count:,})" for name, count in unknown.most_common(5))
         if not any(rows):
@@ -102,6 +105,16 @@ def detections_from(path: str | Path, known: BoxedPictures) -> list[Json]:
         }
         for own in rows
     ]
+
+
+def _covered(box: Box, regions: Sequence[tuple[float, float, float, float]]) -> bool:
+    """Whether half of a box lies in one of some regions."""
+    area = max((box[2] - box[0]) * (box[3] - box[1]), 1e-9)
+    for x1, y1, x2, y2 in regions:
+        width, height = min(box[2], x2) - max(box[0], x1), min(box[3], y2) - max(box[1], y1)
+        if width > 0 and height > 0 and width * height >= MOST_COVERED * area:
+            return True
+    return False
 
 
 def _row_of(key: object, known: BoxedPictures, where: str) -> int:

@@ -38,6 +38,8 @@ class BoxedPictures(NamedTuple):
         What a file of predictions may call a picture, and its row.
     categories : dict of str to str
         What a file of predictions may call a class, and its name.
+    ignored : dict of int to list of boxes
+        Regions of a picture, by its row, in which nothing is labelled one by one, such as crowds: predictions there say nothing.
     """
 
     labels: Boxes
@@ -45,6 +47,7 @@ class BoxedPictures(NamedTuple):
     files: list[Path]
     keys: dict[str, int]
     categories: dict[str, str]
+    ignored: dict[int, list[tuple[float, float, float, float]]]
 
 
 class BoxForm(ABC):
@@ -176,6 +179,7 @@ def boxed(
     *,
     keys: Mapping[str, int] | None = None,
     categories: Mapping[str, str] | None = None,
+    ignored: Mapping[int, list[tuple[float, float, float, float]]] | None = None,
 ) -> BoxedPictures:
     """What a form has read; pictures may be called by name, by the name of their file with or without its ending, or by number."""
     given = [
@@ -187,7 +191,9 @@ def boxed(
         found |= {name: row for row, name in enumerate(own)}
     labels = Boxes(given, classes=sorted(set(classes)), sizes=np.array(sizes, float).reshape(-1, 2))
     named = {name: name for name in classes}
-    return BoxedPictures(labels, list(names), list(files), found | dict(keys or {}), named | dict(categories or {}))
+    return BoxedPictures(
+        labels, list(names), list(files), found | dict(keys or {}), named | dict(categories or {}), dict(ignored or {})
+    )
 
 
 @dataclass(frozen=True)

@@ -61,8 +61,13 @@ class CocoBoxes(BoxForm):
             raise BadInput(f"{str(self.path)!r} has two images of one id. Give each image its own.")
         boxes: list[list[Box]] = [[] for _ in images]
         self._numbers: list[list[int]] = [[] for _ in images]  # of annotations, by picture
+        crowds: dict[int, list[tuple[float, float, float, float]]] = {}
         for number, annotation in enumerate(self._annotations):
             if annotation.get("iscrowd"):
+                edges = annotation.get("bbox")
+                if annotation.get("image_id") in row_of and isinstance(edges, list) and len(edges) == 4:
+                    x, y, width, height = numbers_in(edges, f"annotation {number} of {str(self.path)!r}")
+                    crowds.setdefault(row_of[annotation["image_id"]], []).append((x, y, x + width, y + height))
                 continue
             key = _of(annotation, "image_id", self.path, "annotation", number)
             if key not in row_of:
@@ -79,6 +84,7 @@ class CocoBoxes(BoxForm):
             list(self._names.values()),
             keys={str(key): i for key, i in row_of.items()},
             categories={str(key): name for key, name in self._names.items()},
+            ignored=crowds,
         )
         return self._read
 

@@ -41,12 +41,21 @@ class Kitti(BoxForm):
         pictures = [self.picture_of(name, "image_2", "../image_2", "images", "../images", ".") for name in names]
         self._lines: list[list[int]] = []
         boxes: list[list[Box]] = []
+        ignored: dict[int, list[tuple[float, float, float, float]]] = {}
         for file in self._files:
-            found = [(number, values) for number, values in lines_of(file, self.encoding) if values[0] != NO_LABEL]
+            lines = list(lines_of(file, self.encoding))
+            found = [(number, values) for number, values in lines if values[0] != NO_LABEL]
+            unlabelled = [
+                kitti_box(values, f"{str(file)!r} line {number + 1}")[0][:4]
+                for number, values in lines
+                if values[0] == NO_LABEL
+            ]
+            if unlabelled:
+                ignored[len(boxes)] = unlabelled
             boxes.append([kitti_box(values, f"{str(file)!r} line {number + 1}")[0] for number, values in found])
             self._lines.append([number for number, _ in found])
         classes = sorted({box[4] for own in boxes for box in own})
-        self._read = boxed(names, pictures, boxes, [size_of(picture) for picture in pictures], classes)
+        self._read = boxed(names, pictures, boxes, [size_of(picture) for picture in pictures], classes, ignored=ignored)
         return self._read
 
     def write(self, target: Path, changes: Mapping[int, Sequence[Box]], *, overwrite: bool) -> None:
