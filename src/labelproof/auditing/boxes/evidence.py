@@ -63,9 +63,12 @@ def evidence_of(scene: Scene) -> Evidence:
 
 
 def shape_of(box: Floats) -> Floats:
-    """Logarithms of width, height and their ratio, the middle and the lower edge, shape (m, 5)."""
+    """Logarithms of width, height and their ratio, and the lower edge, shape (m, 4).
+
+    Not how far to the right: boxes that are all left out on one side of the pictures would be learned as what is usual there.
+    """
     width, height = (np.maximum(box[:, i + 2] - box[:, i], 1e-6) for i in (0, 1))
-    found: Floats = np.c_[np.log(width), np.log(height), np.log(width / height), (box[:, 0] + box[:, 2]) / 2, box[:, 3]]
+    found: Floats = np.c_[np.log(width), np.log(height), np.log(width / height), box[:, 3]]
     return found
 
 

@@ -16,7 +16,6 @@ from labelproof.validation import IntArray
 
 SHARES = np.array([0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.6])  # of planted errors that are surest
 HALF = 0.5  # the share whose rate says how many are to be expected at the others
-EXTRA = GIVEN.index("extra")
 THIRD = 0.35  # the share whose rate is an upper bound
 FEWEST = 20  # planted errors of a kind, from which on its rate is estimated
 PRIOR = 0.1  # of each kind, when kinds are told from one another
@@ -39,6 +38,14 @@ class Rates(NamedTuple):
     expected_missing: float  #: number of boxes that predictions show and nobody gave
 
 
+class Cells(NamedTuple):
+    """Where planted errors, and what is observed, belong: a class and a size each; and how many may be wrong there."""
+
+    planted: IntArray  #: (t,)
+    observed: IntArray  #: (s,)
+    n: IntArray  #: (cells,)
+
+
 def rates_of(scene: Scene, evidence: Evidence, learned: Learned, edges: Floats) -> Rates:
     """Rates by EM, and what follows for each site.
 
@@ -50,23 +57,34 @@ def rates_of(scene: Scene, evidence: Evidence, learned: Learned, edges: Floats) 
     edges : ndarray, shape (2,)
         Areas between small, medium and large.
     """
-    s, c = len(scene.box), max(len(evidence.candidate), 1)
+    c, n_cells = max(len(evidence.candidate), 1), scene.k * len(SIZES)
+    made, at = scene.predictions, evidence.candidate
+    own_cell, cell_of_candidate = cell_of(scene.code, scene.box, edges), cell_of(made.code[at], made.box[at], edges)
+    met = (evidence.match >= 0) & (evidence.iou >= FOUND)
+    of_given = Cells(cell_of(learned.given.code, learned.given.box, edges), own_cell, np.bincount(own_cell, minlength=n_cells))
+    of_matched = Cells(
+        cell_of(learned.free.code, learned.free.box, edges), cell_of_candidate, np.bincount(own_cell[met], minlength=n_cells)
+    )
     rates = _of_right(
-        dict(zip(GIVEN[1:], (_rate(learned.given, j, s, alike=j != EXTRA) for j in range(1, len(GIVEN))), strict=True))
+        {
+            kind: _rate(learned.given, j, of_given, alike=kind != "extra", by_cell=kind == "class")
+            for j, kind in enumerate(GIVEN)
+            if j
+        }
     )
     share = np.array([rates[kind].estimate for kind in GIVEN[1:]])
     p = _bent(share * np.exp(np.minimum(learned.given.at, MOST)))
-    found = max(int(((evidence.match >= 0) & (evidence.iou >= FOUND)).sum()), 1)
-    odds = _rate(learned.free, FREE.index("missing"), found, alike=False)  # missing ones for each that was given
+    found = max(int(met.sum()), 1)
+    odds = _rate(
+        learned.free, FREE.index("missing"), of_matched, alike=False, by_cell=True
+    )  # missing ones for each that was given
     kinds = learned.free.kind
     left = (kinds == FREE.index("displaced")).sum() / max((kinds == FREE.index("missing")).sum(), 1)
     moved = share[0] / max(1 - share[0], 0.1) * left
     of_free = np.array([odds.estimate, moved]) * found / c
     free = _bent(of_free * np.exp(np.minimum(learned.free.at, MOST)))
-    made = scene.predictions
-    at = evidence.candidate
-    given = within_cells(p, share, cell_of(scene.code, scene.box, edges), scene.k * len(SIZES))
-    missing = within_cells(free, of_free, cell_of(made.code[at], made.box[at], edges), scene.k * len(SIZES))[:, 0]
+    given = within_cells(p, share, own_cell, n_cells)
+    missing = within_cells(free, of_free, cell_of_candidate, n_cells)[:, 0]
     right = 1 - min(rates["displaced"].estimate, MOST_DISPLACED)  # the detector found displaced ones as well
     of_kind = rates | {"missing": Rate(*(value * right / (1 + value * right) for value in odds))}
     return Rates(given, missing, of_kind, float(odds.estimate * found))
@@ -140,15 +158,37 @@ def within_cells(p: Floats, share: Floats, cell: IntArray, n_cells: int) -> Floa
     return found
 
 
-def _rate(ratios: Ratios, kind: int, n: int, *, alike: bool = True) -> Rate:
-    """``alike`` says that sure errors count as equally sure; not where much that the detector does not tell of is right."""
+def _rate(ratios: Ratios, kind: int, cells: Cells, *, alike: bool, by_cell: bool) -> Rate:
+    """The rate over all, or that of the cells summed up where it is surely higher.
+
+    Where all errors are of one class or size, the surest planted ones are of the others, and over all there seem to be none. Not so of displaced
+    and extra boxes: how far off a detector is, and what it misses, differs by size, and looks like errors in the cells of small ones. ``alike``
+    says that sure errors count as equally sure; not where much that the detector does not tell of is right.
+    """
     own = ratios.kind == kind
     if own.sum() < FEWEST:
         return Rate(0.0, 0.0, 0.0)
     planted, observed = (_against(some)[:, kind - 1] for some in (ratios.planted, ratios.at))
-    at_most = max(float((observed >= np.quantile(planted[own], 1 - THIRD)).sum()) / (THIRD * n), 1 / n)
+    whole = _read(planted[own], observed, int(max(cells.n.sum(), 1)), alike=alike)
+    if not by_cell:
+        return whole
+    expected, variance = 0.0, 0.0
+    for cell, n in enumerate(cells.n.tolist()):
+        here = own & (cells.planted == cell)
+        rate = whole
+        if here.sum() >= FEWEST and n:
+            rate = _read(planted[here], observed[cells.observed == cell], n, alike=alike)
+        expected += n * rate.estimate
+        variance += (n * (rate.high - rate.estimate)) ** 2
+    total = max(float(cells.n.sum()), 1.0)
+    apart, half = min(1.0, expected / total), float(np.sqrt(variance)) / total
+    return Rate(apart, apart - half, min(1.0, apart + half)) if apart - half > whole.estimate else whole
+
+
+def _read(planted: Floats, observed: Floats, n: int, *, alike: bool) -> Rate:
+    at_most = max(float((observed >= np.quantile(planted, 1 - THIRD)).sum()) / (THIRD * n), 1 / n)
     sure = np.log(PRIOR * SURE / at_most) if alike else np.inf
-    thresholds = np.quantile(np.minimum(planted[own], sure), 1 - SHARES)
+    thresholds = np.quantile(np.minimum(planted, sure), 1 - SHARES)
     observed = np.sort(np.minimum(observed, sure))
     return lowest((len(observed) - np.searchsorted(observed, thresholds)).astype(np.float64), n)
 
