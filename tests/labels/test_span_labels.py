@@ -70,7 +70,7 @@ def test_iob1_is_told_from_iob2():
     ],
 )
 def test_invalid_tags_are_told_with_their_place_and_repaired(scheme, tags, spans, place):
-    with pytest.warns(lp.labels.spans.LabelproofWarning, match=place):
+    with pytest.warns(lp.LabelproofWarning, match=place):
         labels = lp.Spans([["a"], ["b", "c", "d"]], [["O"], tags], scheme=scheme)
     assert list(zip(labels.start.tolist(), labels.end.tolist(), strict=True)) == spans
     assert all(to_spans(one, "IOB2")[1] == [] for one in labels.tags())

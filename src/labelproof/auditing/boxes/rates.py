@@ -65,13 +65,7 @@ def rates_of(scene: Scene, evidence: Evidence, learned: Learned, edges: Floats) 
     of_matched = Cells(
         cell_of(learned.free.code, learned.free.box, edges), cell_of_candidate, np.bincount(own_cell[met], minlength=n_cells)
     )
-    rates = _of_right(
-        {
-            kind: _rate(learned.given, j, of_given, alike=kind != "extra", by_cell=kind == "class")
-            for j, kind in enumerate(GIVEN)
-            if j
-        }
-    )
+    rates = _of_right({kind: _rate(learned.given, j, of_given, alike=kind != "extra") for j, kind in enumerate(GIVEN) if j})
     share = np.array([rates[kind].estimate for kind in GIVEN[1:]])
     p = _bent(share * np.exp(np.minimum(learned.given.at, MOST)))
     found = max(int(met.sum()), 1)
@@ -158,12 +152,12 @@ def within_cells(p: Floats, share: Floats, cell: IntArray, n_cells: int) -> Floa
     return found
 
 
-def _rate(ratios: Ratios, kind: int, cells: Cells, *, alike: bool, by_cell: bool) -> Rate:
+def _rate(ratios: Ratios, kind: int, cells: Cells, *, alike: bool, by_cell: bool = False) -> Rate:
     """The rate over all, or that of the cells summed up where it is surely higher.
 
-    Where all errors are of one class or size, the surest planted ones are of the others, and over all there seem to be none. Not so of displaced
-    and extra boxes: how far off a detector is, and what it misses, differs by size, and looks like errors in the cells of small ones. ``alike``
-    says that sure errors count as equally sure; not where much that the detector does not tell of is right.
+    Where all missing boxes are of one class or size, the surest planted ones are of the others, and over all there seem to be none. Not so of
+    given boxes: how far off a detector is, and what it confuses, differs by class and size, and looks like errors in some cells. ``alike`` says
+    that sure errors count as equally sure; not where much that the detector does not tell of is right.
     """
     own = ratios.kind == kind
     if own.sum() < FEWEST:
