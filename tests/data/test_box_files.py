@@ -134,7 +134,7 @@ def label_studio(folder: Path) -> Path:
 MADE = {"coco": coco, "yolo": yolo, "voc": voc, "kitti": kitti, "cvat": cvat, "label studio": label_studio}
 
 
-@pytest.fixture(params=BOX_FILES)
+@pytest.fixture(params=[pytest.param(name, marks=pytest.mark.needs("yaml") if name == "yolo" else ()) for name in BOX_FILES])
 def made(request, tmp_path):
     folder = tmp_path / "data"
     folder.mkdir()
@@ -246,6 +246,7 @@ def test_which_box_became_which():
     assert not found.added
 
 
+@pytest.mark.needs("yaml")
 def test_bad_files_name_the_place(tmp_path):
     folder = tmp_path / "y"
     folder.mkdir()
@@ -273,6 +274,7 @@ def results(**more: object) -> list[dict]:
     return [first, {"image_id": 12, "category_id": 3, "bbox": [5, 5, 20, 20], "score": 0.4} | more]
 
 
+@pytest.mark.needs("yaml")
 def test_predictions_of_files(tmp_path):
     (tmp_path / "d").mkdir()
     path = coco(tmp_path / "d")
@@ -327,6 +329,7 @@ def test_predictions_in_crowds_and_unlabelled_regions_say_nothing(tmp_path):
     assert data.reader.predictions(tmp_path / "r.csv", data)[1]["boxes"].tolist() == [[30, 30, 60, 60]]
 
 
+@pytest.mark.needs("yaml")
 def test_another_class_alone_keeps_all_digits(tmp_path):
     (tmp_path / "c").mkdir()
     path = coco(tmp_path / "c")

@@ -89,7 +89,9 @@ def label_studio(folder: Path) -> Path:
 MADE = {"pictures": palette_pictures, "array": array, "coco": coco, "label studio": label_studio}
 
 
-@pytest.fixture(params=MASK_FILES)
+@pytest.fixture(
+    params=[pytest.param(name, marks=pytest.mark.needs("pycocotools") if name == "coco" else ()) for name in MASK_FILES]
+)
 def made(request, tmp_path):
     folder = tmp_path / "data"
     folder.mkdir()
