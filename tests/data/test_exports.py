@@ -92,9 +92,9 @@ def test_label_studio_of_another_task_or_with_several_questions(tmp_path, tasks)
         read(saved(tmp_path, several))
     boxes = json.loads(json.dumps(tasks))
     for task in boxes:
-        value = {"x": 1, "y": 1, "width": 2, "height": 2, "rectanglelabels": ["cat"]}
-        task["annotations"][0]["result"] = [{"from_name": "b", "to_name": "i", "type": "rectanglelabels", "value": value}]
-    with pytest.raises(lp.BadInput, match="without choices: its annotations are rectanglelabels"):
+        value = {"points": [[1, 1], [2, 1], [2, 2]], "polygonlabels": ["cat"]}
+        task["annotations"][0]["result"] = [{"from_name": "b", "to_name": "i", "type": "polygonlabels", "value": value}]
+    with pytest.raises(lp.BadInput, match="without choices: its annotations are polygonlabels"):
         read(saved(tmp_path, boxes))
     two = json.loads(json.dumps(tasks))
     for task in two:
@@ -209,7 +209,8 @@ def test_coco_changes_the_number_of_the_category_alone(tmp_path, coco):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda c: c["annotations"][0].update(bbox=[1, 1, 2, 2]), "boxes, masks or key points"),
+        (lambda c: c["annotations"][0].update(bbox=[1, 1, 2, 2]), "annotation 1 .* has no bbox of four numbers"),
+        (lambda c: c["annotations"][0].update(segmentation=[[1, 1, 2, 2, 3, 1]]), "boxes, masks or key points"),
         (lambda c: c["annotations"][0].update(caption="a cat"), "holds captions"),
         (lambda c: c["annotations"][1].update(image_id=7), "image 7 .* has several annotations.*tags"),
         (lambda c: c["annotations"][1].update(image_id=99), "of image 99, which is not listed"),
@@ -285,9 +286,9 @@ def test_cvat_images_without_a_tag_have_no_label(tmp_path, cvat):
 def test_cvat_of_another_form_is_told(tmp_path, cvat, old, new, message):
     with pytest.raises(lp.BadInput, match=message):
         read(saved(tmp_path, cvat.replace(old, new), "t.xml"))
-    boxes = cvat.replace("<tag", "<box").replace("</tag", "</box")
-    with pytest.raises(lp.BadInput, match="no tags of images but 24 of 'box'"):
-        read(saved(tmp_path, boxes, "t.xml"))
+    shapes = cvat.replace("<tag", "<polygon").replace("</tag", "</polygon")
+    with pytest.raises(lp.BadInput, match="no tags of images but 24 of 'polygon'"):
+        read(saved(tmp_path, shapes, "t.xml"))
 
 
 @pytest.mark.parametrize("write_it", ["label_studio", "argilla", "prodigy", "coco"])

@@ -33,7 +33,10 @@ class CvatBoxes(BoxForm):
 
     @classmethod
     def is_surely(cls, path: Path) -> bool:
-        return cls.holds(path) and b"<box" in path.read_bytes()
+        if not cls.holds(path):
+            return False
+        data = path.read_bytes()
+        return b"<box" in data and b"<tag" not in data  # a file of tags is one of classes, whatever is drawn beside them
 
     def read(self) -> BoxedPictures:
         path = existing(self.path, "file")

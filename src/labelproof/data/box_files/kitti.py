@@ -15,6 +15,7 @@ FOLDERS = ("label_2", "training/label_2", "labels", "label_02")
 COLUMNS = 15  # and a score at the end, where it is of a detector
 UNKNOWN = ("-1", "-1", "-10"), ("-1", "-1", "-1", "-1000", "-1000", "-1000", "-10")  # as KITTI writes what was not measured
 NO_LABEL = "DontCare"
+LOOKED_AT = 100  # files of which one should hold a box
 EDGES = slice(4, 8)
 
 
@@ -24,14 +25,14 @@ class Kitti(BoxForm):
     @classmethod
     def holds(cls, path: Path) -> bool:
         folder = folder_of(path)
-        first = None if folder is None else next(iter(sorted(folder.glob("*.txt"))), None)
-        if first is None:
-            return False
-        try:
-            lines = list(lines_of(first, None))
-        except BadInput:
-            return False
-        return all(is_line(values) for _, values in lines) and (bool(lines) or folder.name != "labels")  # type: ignore[union-attr]
+        for file in [] if folder is None else sorted(folder.glob("*.txt"))[:LOOKED_AT]:
+            try:
+                lines = [values for _, values in lines_of(file, None)]
+            except BadInput:
+                return False
+            if lines:
+                return all(is_line(values) for values in lines)
+        return False
 
     def read(self) -> BoxedPictures:
         folder = folder_of(self.path)
