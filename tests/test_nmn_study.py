@@ -72,7 +72,7 @@ def test_gains_are_paired_by_seed(tmp_path):
     rows = [{**point, "method": name, "seed": seed, "mean_ap": value} for name, seed, value in made]
     found = {row["method"]: row for row in TableRecord(tmp_path / "x.json", rows).summary()}
     assert found["NMN-FD"]["gain"] == pytest.approx(1.1)
-    assert found["NMN-FD"]["gain_±"] == pytest.approx(1.96 * 0.1, rel=1e-3)
+    assert found["NMN-FD"]["gain_±"] == pytest.approx(12.7062 * 0.1, rel=1e-3)  # of Student with one degree of freedom
     assert found["NMN-FD"]["seeds"] == 3
     assert found["*"]["gain"] == 0
     assert found["*"]["auroc_incorrect"] is None
