@@ -12,8 +12,9 @@ from PIL import Image
 
 from commands import run
 from labelproof.experiments import Record, nmn, nmn_captions
-from labelproof.experiments.nmn import TableRecord, problems
+from labelproof.experiments.nmn import ORACLE, SECOND, TableRecord, problems
 from labelproof.experiments.nmn_captions import BLIND, CLEAN, COMMONEST, TAGGERS, CaptionRecord
+from labelproof.experiments.nmn_evidence import METHODS, OMITTED, REPLACED, sizes_at
 from labelproof.networks import SmallConvNet
 
 
@@ -24,7 +25,9 @@ def test_a_table_is_made_and_goes_on(real_data, tmp_path, table, pooling):
     done = run(*command)
     assert done.returncode == 0, done.stderr
     rows = json.loads((tmp_path / f"{table}.json").read_text())["rows"]
-    assert {row["method"] for row in rows if row["pooling"] == pooling} == {"baseline", "*", "NMN-FI", "NMN-FD"}
+    assert {row["method"] for row in rows if row["pooling"] == pooling} == {"baseline", *SECOND, ORACLE}
+    for row in rows:
+        assert ("true_missing" in row) == (row["method"] not in ("baseline", "*"))  # estimated beside true
     assert all(0 < row["mean_ap"] < 100 for row in rows)
     assert Image.open(tmp_path / f"{table}.png").width > 400
     if table == "nmn-table-3":
@@ -139,3 +142,24 @@ def _only_published(measure, record, films, seed):
     if films is not None:
         small = {"epochs": 2, "hidden": 8, "concept_size": 8, "word_size": 8, "min_count": 1}
         measure(record, replace(films, captioner=small, meteor=False), seed)
+
+
+def test_sizes_are_of_the_digit_where_the_tag_scores_highest():
+    maps = np.zeros((1, 2, 6, 6), np.float32)
+    maps[0, 0, 0, 0], maps[0, 1, 5, 5] = 1, 1
+    places = np.array([[[6.0, 6.0, 11.0], [40.0, 44.0, 19.0], [np.nan] * 3, [np.nan] * 3]])
+    assert sizes_at(maps, places).tolist() == [[11.0, 19.0]]
+
+
+@pytest.mark.slow
+def test_noise_that_depends_on_size_is_compared(real_data, tmp_path):
+    done = run("reproduce", "nmn-evidence", "--quick", "--seeds", 1, "--data", real_data, "--out", tmp_path)
+    assert done.returncode == 0, done.stderr
+    rows = json.loads((tmp_path / "nmn-evidence.json").read_text())["rows"]
+    assert {(row["case"], row["method"]) for row in rows} == {
+        (case, method) for case in (OMITTED, REPLACED) for method in METHODS
+    }
+    told = next(row for row in rows if row["case"] == OMITTED and "true" in row)
+    assert len(told["learned"]) == len(told["true"]) == 11
+    assert told["true_missing"] > 0.25
+    assert Image.open(tmp_path / "nmn-evidence.png").width > 300

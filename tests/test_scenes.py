@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import numpy as np
 
-from labelproof.experiments.scenes import CAPTIONS, FRAMES, SIDE, compose
+from labelproof.experiments.scenes import CAPTIONS, FRAMES, LARGE, MOST, NAMES, PICTURED, SIDE, SMALL, compose
 
 
 def test_scenes_hold_what_their_tags_say(real_data):
     scenes = compose(real_data, 300, seed=1)
     assert scenes.x.shape == (300, SIDE, SIDE)
-    assert scenes.captions.shape == (300, CAPTIONS, 10)
-    assert ((scenes.true.sum(axis=1) >= 1) & (scenes.true.sum(axis=1) <= 4)).all()
+    assert scenes.captions.shape == (300, CAPTIONS, len(PICTURED))
+    digits = scenes.true[:, : len(NAMES)].sum(axis=1)
+    assert ((digits >= 1) & (digits <= MOST)).all()
+    sizes, there = scenes.places[..., 2], ~np.isnan(scenes.places[..., 2])
+    assert (there.sum(axis=1) >= digits).all()  # a digit may be there twice
+    said = dict(zip(PICTURED, scenes.true.T, strict=True))
+    assert np.array_equal(said["small"], (np.where(there, sizes, 99) <= SMALL).any(axis=1))
+    assert np.array_equal(said["large"], (np.where(there, sizes, 0) >= LARGE).any(axis=1))
+    assert not said["touches"][there.sum(axis=1) == 1].any()
+    assert not said["stands"][there.sum(axis=1) == 1].any()
     assert (scenes.captions.max(axis=1) <= scenes.true).all()  # nobody mentions what is not there
     forgotten = 1 - scenes.captions.max(axis=1)[scenes.true == 1].mean()
-    assert 0.02 < forgotten < 0.25
+    assert 0.1 < forgotten < 0.3
     ink = (scenes.x > 0).mean(axis=(1, 2))
     assert np.corrcoef(ink, scenes.captions.sum(axis=(1, 2)))[0, 1] > 0.5  # what is large is mentioned
     assert np.array_equal(compose(real_data, 300, seed=1).x, scenes.x)

@@ -17,6 +17,7 @@ from labelproof.estimators.tagger.noise_network import NoiseNetwork
 from labelproof.estimators.tagger.stages import Stages
 from labelproof.losses import warp, warp_tags
 from labelproof.networks import SmallConvNet
+from labelproof.noise.tag_rates import TagRates
 from labelproof.training.trainable import TrainingData
 
 QUICK = {"stages": (15, 25), "batch_size": 64, "accelerator": "cpu", "backbone": nn.Linear(6, 16)}
@@ -208,6 +209,7 @@ def test_warp_ranks_tags(tagged):
         ({"loss": "warp"}, "Give noise=None"),
         ({"stages": (0, 0)}, "two numbers of epochs"),
         ({"missing": 0.0}, "missing is 0.0"),
+        ({"incorrect": "none"}, "Give 'auto'"),
         ({"noise_lr": 0}, "noise_lr is 0"),
     ],
 )
@@ -279,3 +281,66 @@ def test_a_saved_network_of_ones_own_is_handed_in_again(tagged, tmp_path):
         lp.NoisyTagClassifier.load(tmp_path / "m", backbone=nn.Linear(6, 3))
     again = lp.NoisyTagClassifier.load(tmp_path / "m", backbone=nn.Linear(6, 16))
     assert np.array_equal(again.decision_function(x), own.decision_function(x))
+
+
+def test_rates_are_estimated_from_items_that_a_network_has_not_seen(tagged):
+    x, true, given = tagged
+    options = {**QUICK, "noise": "feature-independent", "stages": (15, 5)}
+    model = lp.NoisyTagClassifier(**options).fit(x, given)
+    assert abs(model.missing_.mean() - (given[true == 1] == 0).mean()) < 0.1
+    assert abs(model.incorrect_.mean() - (given[true == 0] == 1).mean()) < 0.03
+    assert model.out_of_sample_.logits.shape == given.shape
+    assert model.out_of_sample_.owner.tolist() == list(range(len(x)))
+    told = lp.NoisyTagClassifier(**{**options, "missing": 0.7, "incorrect": 0.2}).fit(x, given)
+    assert told.out_of_sample_ is None  # nothing is to be estimated
+    assert told.missing_.mean() > 0.5
+
+
+def test_known_rates_are_taken_and_a_first_stage_hands_its_scores_on(tagged):
+    x, _, given = tagged
+    options = {**QUICK, "noise": "feature-independent", "stages": (3, 0)}
+    first = lp.NoisyTagClassifier(**options).fit(x, given)
+    second = lp.NoisyTagClassifier(**{**options, "stages": (0, 1)}).fit(x, given, pretrained=first)
+    assert second.out_of_sample_ is first.out_of_sample_
+    known = TagRates(np.full(8, 0.6), np.full(8, 0.1), tuple(range(8)))
+    still = lp.NoisyTagClassifier(**{**options, "noise_lr": 1e-9}).fit(x, given, rates=known)
+    assert np.allclose(still.missing_, 0.6, atol=1e-4)
+    assert np.allclose(still.incorrect_, 0.1, atol=1e-4)
+    with pytest.raises(lp.BadInput, match="rates are of 2 tags but y has 8"):
+        first.fit(x, given, rates=TagRates(np.full(2, 0.1), np.full(2, 0.1), (0, 1)))
+
+
+def test_evidence_tells_which_tags_are_omitted():
+    rng = np.random.default_rng(0)
+    x = rng.normal(0, 1, (3000, 6)).astype(np.float32)
+    true = (x @ rng.normal(0, 1, (6, 4)) > 0.5).astype(int)
+    size = rng.uniform(0, 1, true.shape)
+    given = np.where(rng.random(true.shape) < 0.8 * (1 - size), 0, true)
+    options = {**QUICK, "stages": (10, 3), "noise": "feature-dependent"}
+    model = lp.NoisyTagClassifier(**options).fit(x, given, evidence=size)
+    assert model.module_.noise.slope[1, 0] > 1  # the larger, the likelier it is given
+    small, large = (model.predict_given_proba(x, evidence=np.full(true.shape, at)) for at in (0.0, 1.0))
+    assert large[true == 1].mean() > small[true == 1].mean() + 0.3
+    assert np.allclose(
+        model.predict_given_proba(x), model.predict_given_proba(x, evidence=np.full(true.shape, model.module_.noise.centre))
+    )
+    again = lp.NoisyTagClassifier.from_state(model.to_state(), backbone=nn.Linear(6, 16))
+    assert np.array_equal(again.predict_given_proba(x, evidence=size), model.predict_given_proba(x, evidence=size))
+    for wrong, options_, message in (
+        (size[:5], {}, "evidence has shape"),
+        (size, {"noise": "feature-independent"}, "evidence is for noise 'feature-dependent'"),
+        (np.where(size > 0.9, np.nan, size), {}, "evidence row"),
+    ):
+        with pytest.raises(lp.BadInput, match=message):
+            lp.NoisyTagClassifier(**{**options, **options_}).fit(x, given, evidence=wrong)
+
+
+def test_frames_on_their_own_are_scored_on_their_own():
+    rng = np.random.default_rng(0)
+    bags = lp.Bags.of([rng.normal(size=(1 + i % 3, 4)) for i in range(60)])
+    y = (rng.random((60, 2)) < 0.5).astype(int)
+    model = lp.NoisyTagClassifier(noise="feature-independent", stages=(1, 1), accelerator="cpu").fit(bags, y)
+    assert model.out_of_sample_.logits.shape == (bags.sizes.sum(), 2)
+    assert np.array_equal(model.out_of_sample_.owner, np.repeat(np.arange(60), bags.sizes))
+    with pytest.raises(lp.BadInput, match="Give 2 or more"):
+        lp.NoisyTagClassifier(folds=1, stages=(1, 1), accelerator="cpu").fit(bags, y)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -45,6 +46,18 @@ class PictureRows:
 
     def __len__(self) -> int:
         return len(self.files)
+
+    def take_rows(self, rows: Iterable[int]) -> PictureRows:
+        """Some of the rows, not decoded yet."""
+        return PictureRows([self.files[i] for i in rows], self.size)  # type: ignore[arg-type]
+
+    def each_frame(self) -> PictureRows:
+        """The frames of all videos, one after the other, as pictures."""
+        return PictureRows([file for files in self.files for file in files], self.size)  # type: ignore[union-attr]
+
+    def frame_counts(self) -> npt.NDArray[np.int64]:
+        """How many frames each video has, shape (n,)."""
+        return np.array([len(files) for files in self.files])  # type: ignore[arg-type]
 
     def __getitem__(self, rows: Tensor | slice) -> Tensor:
         """Rows by number or by slice, decoded.

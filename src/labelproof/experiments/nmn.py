@@ -2,7 +2,8 @@
 
 Table 1: missing tags alone. Table 2: captions replaced by those of other items, 20 to 80 %. Table 3: videos, frames with their
 video's tags or the video as a bag. The rows are the paper's: the classifier, the classifier with the epochs of the second stage
-(marked *), the noise network without and with features; without and with multiple instance learning (MIL).
+(marked *), the noise network without and with features; without and with multiple instance learning (MIL). Beside them the noise network
+that begins at the true rates, which tells what is lost by estimating them.
 
 Of sets without captions each item's tags are dealt out at random to five captions. Tags of test items are those that are true, or that
 their own captions name.
@@ -36,10 +37,11 @@ from labelproof.estimators.captioner.concepts import Concepts, words_of
 from labelproof.estimators.tagger.noisy_tag_classifier import NoisyTagClassifier
 from labelproof.estimators.tagger.precision import tag_precision
 from labelproof.experiments.record import Record, Row, averaged, gained
-from labelproof.experiments.scenes import SIDE, Scenes, compose, scene_network
+from labelproof.experiments.scenes import PICTURED, SIDE, Scenes, compose, scene_network
 from labelproof.networks.fcn_vgg16 import FCNVGG16
 from labelproof.networks.mlp import MLP
 from labelproof.noise.simulate import caption_replacement
+from labelproof.noise.tag_rates import TagRates
 from labelproof.report.plots import dots
 from labelproof.saving.files import existing
 from labelproof.validation import Json
@@ -47,8 +49,10 @@ from labelproof.validation import Json
 CAPTIONS, FRAMES = 5, 26
 REPLACED = {"nmn-table-1": (0,), "nmn-table-2": (1, 2, 3, 4), "nmn-table-3": (0,)}
 SECOND = {"*": None, "NMN-FI": "feature-independent", "NMN-FD": "feature-dependent"}
+ORACLE = "NMN-FI, true rates"
+RATES = ("missing", "true_missing", "incorrect", "true_incorrect")
 PICTURE = 224
-VGG_OPTIONS = {"learning_rate": 1.5e-4, "missing": 0.1, "incorrect": 0.1}
+VGG_OPTIONS = {"learning_rate": 1.5e-4}
 WHERE = {
     "coco": "images train2014 and val2014 and captions_{train,val}2014.json of cocodataset.org, in annotations/, as coco/.",
     "msr-vtt": "train_val_videodatainfo.json of MSR-VTT 2016, and each clip's frames as frames/videoN/*.jpg, as msr-vtt/.",
@@ -64,12 +68,14 @@ class Tagging:
     ----------
     noisy : callable
         Number of replaced captions of five, and seed, to given tags (n, k).
-    groups : tuple of length k
-        Parts of speech.
     poolings : dict of str to str
         Name in the table, and `NoisyTagClassifier.pooling`.
     options : dict
         Of `NoisyTagClassifier`; ``stages`` too.
+    groups : tuple of length k
+        Parts of speech.
+    truth : ndarray of 0/1, shape (n, k), optional
+        True tags of the training items, where they are known.
     """
 
     name: str
@@ -81,6 +87,7 @@ class Tagging:
     poolings: dict[str, str]
     options: Json
     groups: tuple[str, ...] = ()
+    truth: Tags | None = None
 
 
 class TableRecord(Record):
@@ -89,13 +96,24 @@ class TableRecord(Record):
     def summary(self) -> list[Row]:
         """Means with the half-width of their 95 % intervals, in points, and what each gains on its row marked *."""
         columns = "data", "replaced", "pooling", "method"
+        others = [*RATES, "human_ap", *(f"ap_{group}" for group in dict.fromkeys(PICTURED.values()))]
         found, rows = self.groups(*columns), []
         for key, seeds in found.items():
             base = {row["seed"]: row for row in found.get((*key[:-1], "*"), [])}
-            detection = {name: averaged(seeds, name)[name] for name in ("auroc_missing", "auroc_incorrect")}
-            means = averaged(seeds, "mean_ap") | gained(seeds, "mean_ap", base) | detection
+            means = averaged(seeds, "mean_ap") | gained(seeds, "mean_ap", base)
+            for name in ("auroc_missing", "auroc_incorrect", *others):
+                means[name] = averaged(seeds, name)[name]
+            for name in others[len(RATES) + 1 :]:
+                means |= {f"{name}_gain{end}": value for end, value in _ends(seeds, name, base).items()}
             rows.append({**dict(zip(columns, key, strict=True)), "seeds": len(seeds), **means})
         return rows
+
+
+def _ends(rows: list[Row], name: str, base: dict[object, Row]) -> dict[str, float | None]:
+    """Gain of a column that not all rows have, and half of its interval."""
+    known = [row for row in rows if row.get(name) is not None and base.get(row["seed"], {}).get(name) is not None]
+    found = gained(known, name, base)
+    return {"": found["gain"], "_±": found["gain_±"]}
 
 
 def run(record: Record, *, data: Path | None, seeds: int, quick: bool) -> Record:
@@ -133,16 +151,16 @@ def _mulan(data: Path, name: str, seed: int) -> Tagging:
     return Tagging(
         name, x.astype(np.float32), partial(_replaced, captions), test.astype(np.float32), true.astype(np.int8),
         lambda: MLP(y.shape[1], x.shape[1], hidden=(width,), dropout=dropout), {"no MIL": "none"},
-        {"stages": (10, 5), "learning_rate": 1e-3, "missing": 0.3, "incorrect": 0.3},
+        {"stages": (10, 5), "learning_rate": 1e-3}, truth=y.astype(np.int8),
     )  # fmt: skip
 
 
 def _composed(data: Path, seed: int, n: int) -> Tagging:
     train, test = compose(data, n, seed=seed), compose(data, max(100, n // 4), seed=seed, test=True)
     return Tagging(
-        "composed scenes", _pixels(train.x), partial(_replaced, train.captions), _pixels(test.x), test.true,
+        "composed scenes", pixels_of(train.x), partial(_replaced, train.captions), pixels_of(test.x), test.true,
         scene_network, {"no MIL": "none", "MIL": "noisy-or"},
-        {"stages": (8, 4) if n > 1000 else (1, 1), "batch_size": 32, "missing": 0.3, "incorrect": 0.3},
+        {"stages": (8, 4) if n > 1000 else (1, 1), "batch_size": 32}, tuple(PICTURED.values()), train.true,
     )  # fmt: skip
 
 
@@ -156,7 +174,8 @@ def filmed_scenes(train: Scenes, test: Scenes, *, quick: bool = False) -> Taggin
     return Tagging(
         "moving scenes", _frames(train.x), partial(_replaced, train.captions), _frames(test.x), test.true,
         scene_network, {"frame": "none", "video, MIL": "noisy-or"},
-        {"stages": (1, 1) if quick else (12, 6), "batch_size": 8, "learning_rate": 1e-3, "missing": 0.3, "incorrect": 0.3},
+        {"stages": (1, 1) if quick else (12, 6), "batch_size": 8, "learning_rate": 1e-3},
+        truth=train.true,
     )  # fmt: skip
 
 
@@ -234,18 +253,19 @@ def _vgg16(tags: int, weights: Path) -> torch.nn.Module:
     return network
 
 
-def _pixels(x: Any) -> npt.NDArray[np.float32]:
+def pixels_of(x: Any) -> npt.NDArray[np.float32]:
     return np.asarray(x.reshape(len(x), 1, SIDE, SIDE) / 255 - 0.5, np.float32)
 
 
 def _frames(bags: Any) -> Bags:
-    return Bags(_pixels(bags.instances), bags.sizes)
+    return Bags(pixels_of(bags.instances), bags.sizes)
 
 
 def _measure(record: Record, problem: Tagging, given: Tags, replaced: int, pooling: tuple[str, str], seed: int) -> None:
     """All rows of one part of a table: the first stage is trained once."""
     base = {"data": problem.name, "replaced": replaced, "pooling": pooling[0], "seed": seed}
-    todo = [name for name in ("baseline", *SECOND) if not record.has(**base, method=name)]
+    asked = ("baseline", *SECOND, *([ORACLE] if problem.truth is not None and pooling[0] != "frame" else []))
+    todo = [name for name in asked if not record.has(**base, method=name)]
     if not todo:
         return
     torch.manual_seed(seed)
@@ -253,26 +273,52 @@ def _measure(record: Record, problem: Tagging, given: Tags, replaced: int, pooli
     first, second = options.pop("stages")
     keep: Any = record.measuring(**base, method="baseline") if "baseline" in todo else nullcontext({})
     with keep as row:
-        model = NoisyTagClassifier(noise=None, stages=(first, 0), **options).fit(problem.x, given)
-        row.update(_scores(model, problem, given))
-    for name, noise in SECOND.items():
-        if name in todo:
+        # its noise network is estimated here, once for all rows, and not trained
+        model = NoisyTagClassifier(noise="feature-independent", stages=(first, 0), **options).fit(problem.x, given)
+        row.update(_scores(model, problem, given, noise=False))
+    for name in todo:
+        if name != "baseline":
             with record.measuring(**base, method=name) as row:
-                last = NoisyTagClassifier(noise=noise, stages=(0, second), **options).fit(problem.x, given, pretrained=model)
-                row.update(_scores(last, problem, given))
+                noise, rates = SECOND.get(name, "feature-independent"), _true_rates(problem, given) if name == ORACLE else None
+                last = NoisyTagClassifier(noise=noise, stages=(0, second), **options)
+                last.fit(problem.x, given, pretrained=model, rates=rates)
+                row.update(_scores(last, problem, given, noise=noise is not None))
 
 
-def _scores(model: NoisyTagClassifier, problem: Tagging, given: Tags) -> Row:
-    """Average precision on test items; how well wrong tags of the training items are told, where the classifier has none."""
+def _true_rates(problem: Tagging, given: Tags) -> TagRates:
+    """How often each tag is missing and given wrongly, counted."""
+    assert problem.truth is not None
+    rates = []
+    for true in (1, 0):
+        own = problem.truth == true
+        rates.append(
+            np.array([(given[own[:, j], j] != true).mean() if own[:, j].any() else np.nan for j in range(own.shape[1])])
+        )
+    return TagRates(rates[0], rates[1], tuple(range(given.shape[1])))
+
+
+def _scores(model: NoisyTagClassifier, problem: Tagging, given: Tags, *, noise: bool) -> Row:
+    """Average precision on test items; of a noise network what it estimates, and how well wrong tags are told."""
     wrong, error = given != problem.noisy(0, 0), model.error_probability_
     found_at = tag_precision(problem.true, model.decision_function(problem.test), groups=problem.groups or None)
     found: Row = {"mean_ap": 100 * found_at.mean}
     if problem.groups:
         found |= {f"ap_{group}": 100 * value for group, value in found_at.groups.items()}
+    if not noise:
+        return found
+    said = tag_precision(problem.true, model.predict_given_proba(problem.test)).mean
+    found |= {"human_ap": 100 * said, "missing": _mean(model.missing_), "incorrect": _mean(model.incorrect_)}
+    if problem.truth is not None:
+        true = _true_rates(problem, given)
+        found |= {"true_missing": _mean(true.missing_rates), "true_incorrect": _mean(true.incorrect_rates)}
     for name, value in (("auroc_missing", 0), ("auroc_incorrect", 1)):
         own = given == value
         found[name] = float(roc_auc_score(wrong[own], error[own])) if len(np.unique(wrong[own])) == 2 else None
     return found
+
+
+def _mean(rates: npt.NDArray[np.float64]) -> float:
+    return float(np.nanmean(rates))
 
 
 def _drawn(record: TableRecord) -> None:

@@ -7,19 +7,26 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from PIL import Image
-from torch import nn
+from torch import Tensor, nn
 
 from labelproof.data.bags import Bags
 from labelproof.saving.files import existing
 
-SIDE, FRAMES, CAPTIONS = 48, 6, 5
+SIDE, FRAMES, CAPTIONS, MOST = 48, 6, 5, 4  # at most four digits
 SIZES = (10, 20)  # pixels
 MENTIONED = (0.15, 0.85)  # by one person, of the smallest and of the largest digit
 STILL = 2.0  # pixels a frame: who is slower rests
 TRAIL = ((0.6, 0.3), (0.3, 0.6))  # frames ago, and how bright a digit is still seen there
 NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 MOVES = ("left", "right", "up", "down")
+SMALL, LARGE = 12, 18  # pixels: what people call so
+ADDED = 0.5  # how often who mentions a digit says its size, and who mentions two how they stand
+PICTURED = {
+    **dict.fromkeys(NAMES, "NN"), **dict.fromkeys(("small", "large"), "JJ"), **dict.fromkeys(("touches", "stands"), "VB"),
+}  # fmt: skip
+"""Words that still pictures are tagged with, and their parts of speech; one digit stands on another where it is above it."""
 CONTENT = (*NAMES, "moves", "rests", *MOVES, "above", "below")  # words of captions that say something
 SPEECH = {
     **dict.fromkeys(NAMES, "NN"), **dict.fromkeys(("moves", "rests"), "VB"),
@@ -34,11 +41,13 @@ class Scenes:
     Attributes
     ----------
     x : ndarray of uint8 (n, side, side), or Bags of such frames
-    true : ndarray of 0/1, shape (n, 10)
-        Which digits are there.
-    captions : ndarray of 0/1, shape (n, 5, 10)
-        Which of them each of five people mentions: the larger a digit, the likelier, and at least the largest. What all forget is a
+    true : ndarray of 0/1, shape (n, k)
+        Which digits are there; of pictures also what else of `PICTURED` is true.
+    captions : ndarray of 0/1, shape (n, 5, k)
+        Which of them each of five people mentions: the larger a digit, the likelier, and at least the largest. What all omit is a
         missing tag.
+    places : ndarray, shape (n, 4, 3)
+        Row and column of the middle, and size, of each digit, in the middle frame; NaN where there are fewer.
     sentences : tuple of length n
         Of five captions each: the same in words, ``"a three moves left above a seven"``; of videos alone.
     """
@@ -46,6 +55,7 @@ class Scenes:
     x: npt.NDArray[np.uint8] | Bags
     true: npt.NDArray[np.int8]
     captions: npt.NDArray[np.int8]
+    places: npt.NDArray[np.float64]
     sentences: tuple[tuple[str, ...], ...] = ()
 
 
@@ -88,11 +98,13 @@ def compose(data: Path, n: int, *, test: bool = False, videos: bool = False, see
     rng = np.random.default_rng([seed, int(test), int(videos)])
     frames = FRAMES if videos else 1
     x = np.zeros((n, frames, SIDE, SIDE), np.uint8)
-    true, captions = np.zeros((n, 10), np.int8), np.zeros((n, CAPTIONS, 10), np.int8)
-    sentences = []
+    words = NAMES if videos else tuple(PICTURED)
+    true, captions = np.zeros((n, len(words)), np.int8), np.zeros((n, CAPTIONS, len(words)), np.int8)
+    adding = np.random.default_rng([seed, int(test), int(videos), 1])
+    places, sentences = np.full((n, MOST, 3), np.nan), []
     for i in range(n):
         there: list[_Digit] = []
-        for _ in range(rng.integers(1, 5)):
+        for _ in range(rng.integers(1, MOST + 1)):
             which = rng.integers(len(digits))
             size = int(rng.integers(SIZES[0], SIZES[1] + 1))
             start, speed = rng.uniform(0, SIDE - size, 2), rng.normal(0, SIDE / 8, 2) if videos else np.zeros(2)
@@ -102,6 +114,7 @@ def compose(data: Path, n: int, *, test: bool = False, videos: bool = False, see
                 for ago, bright in (*TRAIL, (0.0, 1.0)) if videos else ((0.0, 1.0),):
                     place = np.round(start + speed * (frame - frames // 2 - ago)).astype(int)
                     _paint(x[i, frame], (small * bright).astype(np.uint8), *place)
+        places[i, : len(there)] = [(*(digit.start + digit.size / 2), digit.size) for digit in there]
         there.sort(key=lambda digit: -digit.size)
         shares = np.array([(digit.size - SIZES[0]) / (SIZES[1] - SIZES[0]) for digit in there])
         said = rng.random((CAPTIONS, len(there))) < MENTIONED[0] + shares * (MENTIONED[1] - MENTIONED[0])
@@ -109,8 +122,23 @@ def compose(data: Path, n: int, *, test: bool = False, videos: bool = False, see
         true[i, [digit.label for digit in there]] = 1
         for person, own in enumerate(said):
             captions[i, person, [digit.label for digit, yes in zip(there, own, strict=True) if yes]] = 1
+        if not videos:
+            true[i, len(NAMES) :] = _described(there).any(axis=(0, 1))
+            seen = _described(there) & said[:, :, None, None] & said[:, None, :, None]  # (people, digits, digits, words)
+            captions[i, :, len(NAMES) :] = (seen & (adding.random(seen.shape) < ADDED)).any(axis=(1, 2))
         sentences.append(tuple(_sentence([digit for digit, yes in zip(there, own, strict=True) if yes]) for own in said))
-    return Scenes(Bags.of(x) if videos else x[:, 0], true, captions, tuple(sentences) if videos else ())
+    return Scenes(Bags.of(x) if videos else x[:, 0], true, captions, places, tuple(sentences) if videos else ())
+
+
+def _described(digits: list[_Digit]) -> npt.NDArray[np.bool_]:
+    """Which further words of `PICTURED` are true of each pair of digits, or of a digit and itself, shape (m, m, 4)."""
+    size = np.array([digit.size for digit in digits])
+    top, left = np.array([digit.start for digit in digits]).T
+    own = np.eye(len(digits), dtype=bool)
+    beside = (left[:, None] < (left + size)[None]) & (left[None] < (left + size)[:, None])  # their columns overlap
+    over = (top[:, None] < (top + size)[None]) & (top[None] < (top + size)[:, None])
+    stands = beside & ((top + size)[:, None] <= top[None])
+    return np.stack([own & (size <= SMALL), own & (size >= LARGE), ~own & beside & over, stands], axis=-1)
 
 
 def _sentence(digits: list[_Digit]) -> str:
@@ -131,7 +159,16 @@ def scene_network() -> nn.Sequential:
     for before, after, size, stride in ((1, 16, 5, 2), (16, 32, 3, 2), (32, 64, 3, 1), (64, 64, 3, 2)):
         convolution = nn.Conv2d(before, after, size, stride=stride, padding=size // 2, bias=False)
         parts += [convolution, nn.BatchNorm2d(after), nn.ReLU()]
-    return nn.Sequential(*parts, nn.Dropout2d(0.2))
+    network = nn.Sequential(_ChannelsLast(), *parts, nn.Dropout2d(0.2))
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return network
+
+
+class _ChannelsLast(nn.Module):
+    """A processor computes maps a third faster when the channels of a place lie side by side."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.contiguous(memory_format=torch.channels_last)
 
 
 def _paint(canvas: npt.NDArray[np.uint8], picture: npt.NDArray[np.uint8], row: int, column: int) -> None:

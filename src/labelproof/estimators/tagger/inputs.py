@@ -11,12 +11,32 @@ import torch
 from torch import Tensor
 
 from labelproof.data.bags import Bags
-from labelproof.data.encoding import ENCODERS, Encoder, RawEncoder, kind_of
+from labelproof.data.encoding import ENCODERS, Encoder, RawEncoder, kind_of, n_dims
 from labelproof.data.picture_rows import PictureRows
-from labelproof.errors import BadInput
-from labelproof.validation import AnyArray, ArrayLike
+from labelproof.errors import BadInput, did_you_mean
+from labelproof.validation import AnyArray, ArrayLike, check_features
 
 UNKNOWN = -1
+NOISES = ("feature-independent", "feature-dependent", "em")
+LOSSES = ("cross-entropy", "warp")
+
+
+def check_options(noise: str | None, loss: str, stages: tuple[int, int], noise_lr: float) -> None:
+    """Check what `labelproof.NoisyTagClassifier` was given.
+
+    Raises
+    ------
+    BadInput
+    """
+    for name, value, known in (("noise", noise, NOISES), ("loss", loss, LOSSES)):
+        if value not in known and not (name == "noise" and value is None):
+            raise BadInput(f"{name} is {value!r}. {did_you_mean(value, list(known))}Give one of {', '.join(known)}.")
+    if loss == "warp" and noise is not None:
+        raise BadInput("loss 'warp' ranks tags and has no probabilities that noise could change. Give noise=None.")
+    if len(stages) != 2 or min(stages) < 0 or not sum(stages):
+        raise BadInput(f"stages is {stages!r}. Give two numbers of epochs, 0 or more.")
+    if not noise_lr > 0:
+        raise BadInput(f"noise_lr is {noise_lr!r}. Give a number above 0.")
 
 
 def given_tags(y: ArrayLike | None, names: Iterable[object] | None) -> tuple[npt.NDArray[np.int64], AnyArray]:
@@ -42,6 +62,29 @@ def given_tags(y: ArrayLike | None, names: Iterable[object] | None) -> tuple[npt
     if classes.shape != (given.shape[1],):
         raise BadInput(f"names has {classes.size} entries but y has {given.shape[1]} columns. Give one name per tag.")
     return given.astype(np.int64), classes
+
+
+def of_numbers(X: ArrayLike) -> bool:
+    """Whether items are rows of numbers, which scikit-learn checks."""
+    return not isinstance(X, Bags | PictureRows) and kind_of(X) == "numbers" and n_dims(X) < 3
+
+
+def evidence_of(evidence: ArrayLike, shape: tuple[int, ...], noise: str | None) -> npt.NDArray[np.float64]:
+    """What the mention of each tag may depend on, shape (n, k, e).
+
+    Raises
+    ------
+    BadInput
+        For another shape than ``shape``, (n, k), or a noise that reads no evidence.
+    """
+    if noise != "feature-dependent":
+        raise BadInput(f"evidence is for noise 'feature-dependent', but noise is {noise!r}. Leave one of them out.")
+    found = check_features(evidence, name="evidence")
+    if found.shape[:2] != shape or found.ndim > 3:
+        raise BadInput(
+            f"evidence has shape {found.shape} but y has {shape}. Give a value, or e of them, for each item and tag."
+        )
+    return np.asarray(found if found.ndim == 3 else found[..., None], np.float64)
 
 
 def fitted_encoder(X: ArrayLike, *, raw: bool) -> Encoder:

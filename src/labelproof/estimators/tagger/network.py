@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import copy
+import os
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from labelproof.data.encoding import Encoder
+from labelproof.errors import BadInput
 from labelproof.estimators.tagger.instance_pooling import max_pooling, noisy_or, pooling_of
+from labelproof.networks.backbones import InputShape, make_backbone
+from labelproof.networks.fcn_vgg16 import FCNVGG16
 from labelproof.networks.places import at_each_place
+
+SPLITTING = ("encode", "score")  # what a backbone in two parts has
 
 
 class Scores(NamedTuple):
@@ -101,6 +109,27 @@ def begin_at(network: TagNetwork, x: Tensor, frequency: Tensor) -> int:
         heads[-1].copy_(torch.logit(each))
     network.train(was_training)
     return features
+
+
+def backbone_of(backbone: str | nn.Module, weights: str | os.PathLike[str] | None, encoder: Encoder, tags: int) -> nn.Module:
+    """A backbone in two parts, by name or a copy of the caller's own.
+
+    Raises
+    ------
+    BadInput
+        For a backbone that cannot be used for tags, or weights that it has not.
+    """
+    if not isinstance(backbone, str):
+        own = copy.deepcopy(backbone)
+        return own if all(hasattr(own, part) for part in SPLITTING) else WithHead(own, tags)
+    made = make_backbone(backbone, InputShape(encoder.shape, encoder.cardinalities), tags)
+    if not all(hasattr(made, part) for part in SPLITTING):
+        raise BadInput(f"backbone {backbone!r} cannot be used for tags. Give mlp, convnet, resnet18 or fcn-vgg16.")
+    if weights is not None:
+        if not isinstance(made, FCNVGG16):
+            raise BadInput(f"there are no published weights for backbone {backbone!r}. Give fcn-vgg16.")
+        made.load_vgg16(weights)
+    return made
 
 
 class WithHead(nn.Module):

@@ -5,6 +5,9 @@ r"""The noise modeling network (NMN): how each tag goes missing or is added, lea
     -log p(z | x), the loss                                                         (equation 2; 7 of the appendix)
     ρ = p(y = 1 | z, x), and the gradient of the loss at the logit is p(y = 1 | x) - ρ   (equations 2 and 12 of the appendix)
 
+Beside the pooled features h(x), equation 3 may read evidence of its own for each tag, such as the size of the thing: ``d_j`` gains
+``v_j . (e_tag(x) - centre)``.
+
 A softmax over two values knows the difference of its scores alone, ``d_j = log q[j, 1] - log q[j, 0] = (u_j1 - u_j0) . h(x) + b_j1 - b_j0``:
 of the paper's four maps of each tag two differences are what is learned, at half of the cost, and nothing under- or overflows.
 Rows of q are true values, as everywhere in labelproof; the paper writes its transpose.
@@ -35,6 +38,8 @@ class NoiseNetwork(nn.Module):
         Equation 3; without it equation 4, the biases alone.
     missing, incorrect : float or Tensor, shape (tags,)
         ``p(z = 0 | y = 1)`` and ``p(z = 1 | y = 0)`` to begin with, above 0 and below 1.
+    evidence : int, default=0
+        Columns of evidence for each tag.
 
     Examples
     --------
@@ -46,6 +51,8 @@ class NoiseNetwork(nn.Module):
     [[0.9800000190734863, 0.019999999552965164], [0.10000000149011612, 0.8999999761581421]]
     """
 
+    centre: Tensor
+
     def __init__(
         self,
         features: int,
@@ -54,10 +61,13 @@ class NoiseNetwork(nn.Module):
         feature_dependent: bool = True,
         missing: float | Tensor = 0.05,
         incorrect: float | Tensor = 0.05,
+        evidence: int = 0,
     ) -> None:
         super().__init__()
         self.bias = nn.Parameter(torch.zeros(tags, 2))  # of each true value
         self.weight = nn.Parameter(torch.zeros(2 * tags, features)) if feature_dependent else None
+        self.slope = nn.Parameter(torch.zeros(2, evidence)) if evidence else None  # of each true value, alike for all tags
+        self.register_buffer("centre", torch.zeros(evidence) if evidence else None)
         self.start(missing, incorrect)
 
     @torch.no_grad()
@@ -71,16 +81,29 @@ class NoiseNetwork(nn.Module):
         if self.weight is not None:
             self.weight.zero_()
 
-    def forward(self, features: Tensor) -> Tensor:
-        """``d``, shape (n, tags, 2 true); without features (1, tags, 2).
+    @torch.no_grad()
+    def start_evidence(self, slopes: Tensor, centre: Tensor) -> None:
+        """Begin with these log-odds of not giving a tag that is true, for each unit of its evidence above ``centre``, each (e,)."""
+        assert self.slope is not None
+        self.slope.zero_()
+        self.slope[1] = -slopes
+        self.centre.copy_(centre)
+
+    def forward(self, features: Tensor, evidence: Tensor | None = None) -> Tensor:
+        """``d``, shape (n, tags, 2 true); without features and evidence (1, tags, 2).
 
         Parameters
         ----------
         features : Tensor, shape (n, c)
+        evidence : Tensor, shape (n, tags, e), optional
+            Of a network that reads evidence.
         """
-        if self.weight is None:
-            return self.bias[None]  # (4)
-        return functional.linear(features, self.weight, self.bias.flatten()).reshape(-1, *self.bias.shape)  # (3)
+        odds = self.bias[None]  # (4)
+        if self.weight is not None:
+            odds = functional.linear(features, self.weight, self.bias.flatten()).reshape(-1, *self.bias.shape)  # (3)
+        if self.slope is None or evidence is None:
+            return odds
+        return odds + functional.linear(evidence - self.centre, self.slope)
 
 
 def transition_of(odds: Tensor) -> Tensor:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import copy
-import math
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import partial
-from pathlib import Path
-from typing import Self, cast
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -20,16 +17,24 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor, nn
 
 from labelproof.data.bags import Bags
-from labelproof.data.encoding import kind_of, n_dims
 from labelproof.data.picture_rows import PictureRows
-from labelproof.errors import BadInput, did_you_mean
-from labelproof.estimators.tagger.inputs import UNKNOWN, encoded, fitted_encoder, given_tags
-from labelproof.estimators.tagger.network import TagNetwork, WithHead, begin_at
-from labelproof.estimators.tagger.noise_network import NoiseNetwork, posterior_logits
+from labelproof.errors import BadInput
+from labelproof.estimators.tagger.inputs import (
+    UNKNOWN,
+    check_options,
+    encoded,
+    evidence_of,
+    fitted_encoder,
+    given_tags,
+    of_numbers,
+)
+from labelproof.estimators.tagger.network import TagNetwork, backbone_of, begin_at
+from labelproof.estimators.tagger.noise_network import NoiseNetwork
+from labelproof.estimators.tagger.out_of_sample import Assumed, Scores, known_rates, out_of_sample
+from labelproof.estimators.tagger.reading import of_training_items, parts
 from labelproof.estimators.tagger.stages import Stages
 from labelproof.estimators.tagger.state import restore, state_of
-from labelproof.networks.backbones import InputShape, make_backbone
-from labelproof.networks.fcn_vgg16 import FCNVGG16
+from labelproof.noise.tag_rates import TagRates
 from labelproof.saving.saveable import Saveable, params_of
 from labelproof.saving.state import State
 from labelproof.training.loop import fit
@@ -37,9 +42,6 @@ from labelproof.training.options import Options
 from labelproof.training.trainable import TrainingData
 from labelproof.validation import ArrayLike, RandomState, accepts_seed, seed_from
 
-NOISES = ("feature-independent", "feature-dependent", "em")
-LOSSES = ("cross-entropy", "warp")
-SPLITTING = ("encode", "score")  # what a backbone in two parts has
 BLOCK = 256
 CERTAIN = 30.0  # logit of a tag that is given always
 Probs = npt.NDArray[np.float64]
@@ -71,10 +73,13 @@ class NoisyTagClassifier(Saveable, ClassifierMixin, BaseEstimator):  # type: ign
         Epochs of the classifier alone, and of both.
     loss : {"cross-entropy", "warp"}, default="cross-entropy"
         Of the first stage; WARP ranks tags, and has no noise network.
-    missing, incorrect : float, default=0.05
-        What the noise network begins with: the share of true tags that were not given, ``p(z = 0 | y = 1)``, and the share of
-        given tags that are wrong, ``p(y = 0 | z = 1)``. From the latter and from how often a tag is given follows its
-        ``p(z = 1 | y = 0)``: one rate for all would drown the rare tags.
+    missing, incorrect : "auto" or float, default="auto"
+        What the noise network begins with. ``"auto"`` estimates ``p(z = 0 | y = 1)`` and ``p(z = 1 | y = 0)`` of each tag from
+        out-of-sample scores (`labelproof.noise.tag_plateaus`). Numbers are the share of true tags that were not given, and the
+        share of given tags that are wrong, ``p(y = 0 | z = 1)``, from which and from how often a tag is given its
+        ``p(z = 1 | y = 0)`` follows: one rate for all would drown the rare tags.
+    folds : int, default=3
+        Of the out-of-sample scores: as many further classifiers are trained, each without its fold.
     noise_lr : float, default=1.0
         Learning rate of the noise network, as a multiple of the classifier's.
     batch_size : int, default=None
@@ -95,6 +100,8 @@ class NoisyTagClassifier(Saveable, ClassifierMixin, BaseEstimator):  # type: ign
         on it: cross-validate with `labelproof.audit` where they fit the tags too well.
     missing_, incorrect_ : ndarray, shape (k,)
         ``p(z = 0 | y = 1)`` and ``p(z = 1 | y = 0)`` of each tag over the training items.
+    out_of_sample_ : Scores or None
+        Logits of the given tags by networks that were not trained on the item; None where no rate was estimated. Not saved.
     constant_ : list
         Tags that are given always or never: nothing can be learned of them, and they are predicted so.
     module_ : Stages
@@ -116,9 +123,9 @@ class NoisyTagClassifier(Saveable, ClassifierMixin, BaseEstimator):  # type: ign
     >>> x = rng.normal(size=(400, 5))
     >>> true = (x[:, :3] > 0).astype(int)
     >>> noisy = lp.simulate.missing_tags(true, 0.3, random_state=0)
-    >>> model = lp.NoisyTagClassifier("auto", noise="feature-independent", stages=(10, 20), noise_lr=10).fit(x, noisy.labels)
-    >>> bool((model.predict(x) == true).mean() > 0.9)
-    True
+    >>> model = lp.NoisyTagClassifier("auto", noise="feature-independent", stages=(20, 10)).fit(x, noisy.labels)
+    >>> bool((model.predict(x) == true).mean() > 0.9), bool(abs(model.missing_.mean() - 0.3) < 0.1)
+    (True, True)
     """
 
     kind, made_by = "noisy-tag-classifier", "labelproof concepts --captions"
@@ -132,8 +139,9 @@ class NoisyTagClassifier(Saveable, ClassifierMixin, BaseEstimator):  # type: ign
         pooling: str = "none",
         stages: tuple[int, int] = (20, 10),
         loss: str = "cross-entropy",
-        missing: float = 0.05,
-        incorrect: float = 0.05,
+        missing: float | str = "auto",
+        incorrect: float | str = "auto",
+        folds: int = 3,
         noise_lr: float = 1.0,
         batch_size: int | None = None,
         learning_rate: float = 3e-3,
@@ -151,6 +159,7 @@ class NoisyTagClassifier(Saveable, ClassifierMixin, BaseEstimator):  # type: ign
         self.loss = loss
         self.missing = missing
         self.incorrect = incorrect
+        self.folds = folds
         self.noise_lr = noise_lr
         self.batch_size = batch_size
         self.learning_rate = learning_rate
@@ -167,6 +176,8 @@ class NoisyTagClassifier(Saveable, ClassifierMixin, BaseEstimator):  # type: ign
         *,
         names: Iterable[object] | None = None,
         pretrained: NoisyTagClassifier | None = None,
+        evidence: ArrayLike | None = None,
+        rates: TagRates | None = None,
     ) -> NoisyTagClassifier:
         """Train.
 
@@ -178,8 +189,13 @@ class NoisyTagClassifier(Saveable, ClassifierMixin, BaseEstimator):  # type: ign
         names : sequence of length k, optional
             Of the tags.
         pretrained : NoisyTagClassifier, optional
-            A model fitted to the same items and tags, with ``stages[1] = 0``, whose network is taken in place of the first stage:
-            so may several second stages be compared.
+            A model fitted to the same items and tags, with ``stages[1] = 0``, whose network is taken in place of the first stage,
+            and whose out-of-sample scores if it has any: so may several second stages be compared.
+        evidence : array-like, shape (n, k) or (n, k, e), optional
+            What the mention of each tag may depend on, for ``noise="feature-dependent"``, such as the size of the thing that the
+            tag would be for. It must be known whether or not the item has the tag.
+        rates : TagRates, optional
+            Known rates of each tag, to begin with in place of ``missing`` and ``incorrect``.
 
         Returns
         -------
@@ -189,7 +205,7 @@ class NoisyTagClassifier(Saveable, ClassifierMixin, BaseEstimator):  # type: ign
         ------
         BadInput
         """
-        self._check_options()
+        check_options(self.noise, self.loss, self.stages, self.noise_lr)
         seed = seed_from(self.random_state)
         self.__dict__.pop("n_features_in_", None)  # of an earlier fit
         X = self._rows(X, fitting=True)
@@ -199,44 +215,75 @@ class NoisyTagClassifier(Saveable, ClassifierMixin, BaseEstimator):  # type: ign
         if len(x) != len(given):
             raise BadInput(f"X has {len(x)} items but y has {len(given)} rows. Give one row of tags per item.")
         self._said(given)
-        data = TrainingData(x, torch.from_numpy(given))
+        seen = None if evidence is None else evidence_of(evidence, given.shape, self.noise)
         lengths = [int(epochs) for epochs in self.stages]
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            network = TagNetwork(self._backbone(given.shape[1]), len(self.encoder_.shape), self.pooling)
-            frequency = ((given == 1).sum(axis=0) + 0.5) / ((given != UNKNOWN).sum(axis=0) + 1)
-            features = begin_at(network, x[:64], torch.from_numpy(frequency).float())
-            noise = self._noise_network(features, frequency)
+        network, features = self._network(x, given, seed)
+        noise = None
+        if self.noise is not None:
+            dependent, columns = self.noise == "feature-dependent", 0 if seen is None else seen.shape[-1]
+            noise = NoiseNetwork(features, given.shape[1], feature_dependent=dependent, evidence=columns)
+            self._start(noise, x, given, pretrained, seen, rates)
         if pretrained is not None:
             lengths[0] = 0
             _take_over(network, pretrained)
+        data = TrainingData(x, torch.from_numpy(given))
         self.module_ = Stages(
-            network, noise, data, lengths, em=self.noise == "em", ranking=self.loss == "warp", noise_lr=self.noise_lr
-        )
-        options = Options(
-            epochs=sum(lengths), batch_size=self.batch_size, learning_rate=self.learning_rate, weight_decay=self.weight_decay,
+            network, noise, data, lengths, em=self.noise == "em", ranking=self.loss == "warp", noise_lr=self.noise_lr,
+            evidence=None if seen is None else torch.from_numpy(seen).float(),
+        )  # fmt: skip
+        fit(self.module_, data, self._options(sum(lengths), seed))
+        learned = of_training_items(self.module_, x, given, self._varying)
+        self.error_probability_, self.missing_, self.incorrect_ = learned
+        del self.module_.data  # the training items
+        self.module_.evidence = None
+        return self
+
+    def _options(self, epochs: int, seed: int) -> Options:
+        return Options(
+            epochs=epochs, batch_size=self.batch_size, learning_rate=self.learning_rate, weight_decay=self.weight_decay,
             seed=seed, accelerator=self.accelerator, devices=self.devices, precision=self.precision,
         )  # fmt: skip
-        fit(self.module_, data, options)
-        self._finish(x, given)
-        del self.module_.data  # the training items
-        return self
+
+    def _network(self, x: Tensor, given: npt.NDArray[np.int64], seed: int) -> tuple[TagNetwork, int]:
+        """A fresh classifier, and the length of its feature vector."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            backbone = backbone_of(self.backbone, self.weights, self.encoder_, given.shape[1])
+            network = TagNetwork(backbone, len(self.encoder_.shape), self.pooling)
+            frequency = ((given == 1).sum(axis=0) + 0.5) / ((given != UNKNOWN).sum(axis=0) + 1)
+            return network, begin_at(network, x[:64], torch.from_numpy(frequency).float())
+
+    def _start(
+        self,
+        noise: NoiseNetwork,
+        x: Tensor,
+        given: npt.NDArray[np.int64],
+        pretrained: NoisyTagClassifier | None,
+        evidence: Probs | None,
+        rates: TagRates | None,
+    ) -> None:
+        """Let the noise network begin at what the user says, or at what out-of-sample scores say."""
+        assumed, seed = Assumed(self.missing, self.incorrect), seed_from(self.random_state)
+        self.out_of_sample_: Scores | None = None
+        if rates is not None:
+            return noise.start(*known_rates(rates, given.shape[1]))
+        if assumed.estimated or evidence is not None:
+            epochs = int(self.stages[0]) if pretrained is None else int(pretrained.stages[0])
+
+            def trained(some: Tensor, own: npt.NDArray[np.int64]) -> TagNetwork:
+                data = TrainingData(some, torch.from_numpy(own))
+                alone = Stages(self._network(some, own, seed)[0], None, data, [max(1, epochs), 0])
+                fit(alone, data, self._options(max(1, epochs), seed))
+                return alone.network
+
+            known = None if pretrained is None else getattr(pretrained, "out_of_sample_", None)
+            self.out_of_sample_ = known or out_of_sample(trained, x, given, self.folds, seed)
+        return assumed.start(noise, given, self.out_of_sample_, evidence)
 
     def _rows(self, X: ArrayLike, *, fitting: bool = False) -> ArrayLike:
         """Rows of numbers as scikit-learn checks them, but for holes, which the encoder names by their rows; all else as it is."""
-        rows = not isinstance(X, Bags | PictureRows) and kind_of(X) == "numbers" and n_dims(X) < 3
-        return cast(ArrayLike, validate_data(self, X, reset=fitting, ensure_all_finite=False)) if rows else X
-
-    def _check_options(self) -> None:
-        for name, value, known in (("noise", self.noise, NOISES), ("loss", self.loss, LOSSES)):
-            if value not in known and not (name == "noise" and value is None):
-                raise BadInput(f"{name} is {value!r}. {did_you_mean(value, list(known))}Give one of {', '.join(known)}.")
-        if self.loss == "warp" and self.noise is not None:
-            raise BadInput("loss 'warp' ranks tags and has no probabilities that noise could change. Give noise=None.")
-        if len(self.stages) != 2 or min(self.stages) < 0 or not sum(self.stages):
-            raise BadInput(f"stages is {self.stages!r}. Give two numbers of epochs, 0 or more.")
-        if not self.noise_lr > 0:
-            raise BadInput(f"noise_lr is {self.noise_lr!r}. Give a number above 0.")
+        checked: ArrayLike = validate_data(self, X, reset=fitting, ensure_all_finite=False) if of_numbers(X) else X
+        return checked
 
     def _said(self, given: npt.NDArray[np.int64]) -> None:
         never, always = ~(given == 1).any(axis=0), ~(given == 0).any(axis=0)
@@ -245,65 +292,10 @@ class NoisyTagClassifier(Saveable, ClassifierMixin, BaseEstimator):  # type: ign
             raise BadInput("every tag is given always or never: nothing can be learned. Give tags that vary.")
         self._varying, self._always = ~(never | always), always
 
-    def _backbone(self, tags: int) -> nn.Module:
-        if isinstance(self.backbone, str):
-            made = make_backbone(self.backbone, InputShape(self.encoder_.shape, self.encoder_.cardinalities), tags)
-            if not all(hasattr(made, part) for part in SPLITTING):
-                raise BadInput(f"backbone {self.backbone!r} cannot be used for tags. Give mlp, convnet, resnet18 or fcn-vgg16.")
-            if self.weights is not None:
-                if not isinstance(made, FCNVGG16):
-                    raise BadInput(f"there are no published weights for backbone {self.backbone!r}. Give fcn-vgg16.")
-                made.load_vgg16(self.weights)
-            return made
-        own = copy.deepcopy(self.backbone)
-        return own if all(hasattr(own, part) for part in SPLITTING) else WithHead(own, tags)
-
-    def _noise_network(self, features: int, frequency: Probs) -> NoiseNetwork | None:
-        if self.noise is None:
-            return None
-        for name in ("missing", "incorrect"):
-            if not 0 < getattr(self, name) < 1:
-                raise BadInput(f"{name} is {getattr(self, name)!r}. Give a share above 0 and below 1.")
-        true = np.minimum((1 - self.incorrect) * frequency / (1 - self.missing), 0.99)
-        incorrect = np.clip(self.incorrect * frequency / (1 - true), 1e-6, 0.5)
-        return NoiseNetwork(
-            features, len(frequency), feature_dependent=self.noise == "feature-dependent",
-            missing=self.missing, incorrect=torch.from_numpy(incorrect).float(),
-        )  # fmt: skip
-
-    def _finish(self, x: Tensor, given: npt.NDArray[np.int64]) -> None:
-        """Error probabilities, and the rates of each tag over the training items."""
-        error = np.full(given.shape, np.nan)
-        changed, present = np.zeros((2, given.shape[1])), np.zeros((2, given.shape[1]))
-        start = 0
-        for logits, odds in self._parts(x):
-            own = torch.from_numpy(given[start : start + len(logits)])
-            rho = posterior_logits(logits, own, odds).sigmoid().numpy()
-            error[start : start + len(logits)] = np.where(own == 1, 1 - rho, rho)
-            true = np.stack([1 - logits.sigmoid().numpy(), logits.sigmoid().numpy()])  # (2 true, b, k)
-            off = np.stack([odds[..., 0].sigmoid().numpy(), (-odds[..., 1]).sigmoid().numpy()])
-            changed += (true * off).sum(axis=1)
-            present += true.sum(axis=1)
-            start += len(logits)
-        error[:, ~self._varying] = 0.0
-        error[given == UNKNOWN] = np.nan
-        self.error_probability_ = error
-        self.incorrect_, self.missing_ = np.where(self._varying, changed / np.maximum(present, 1e-12), np.nan)
-
-    @torch.no_grad()
-    def _parts(self, x: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-        """Logits of the true tags, (b, k), and log-odds of the noise, (b, k, 2), of some items after others, float64."""
-        self.module_.eval()
-        for start in range(0, len(x), BLOCK):
-            found = self.module_.network(x[start : start + BLOCK])
-            noise = self.module_.noise
-            odds = torch.tensor([-math.inf, math.inf]) if noise is None else noise(found.features)
-            yield found.logits.double(), odds.double().expand(*found.logits.shape, 2)
-
     def decision_function(self, X: ArrayLike) -> Probs:
         """Logits of the true tags, shape (n, k)."""
         check_is_fitted(self, "module_")
-        logits = torch.cat([logits for logits, _ in self._parts(encoded(self._rows(X), self.encoder_))]).numpy()
+        logits = torch.cat([logits for logits, _ in parts(self.module_, encoded(self._rows(X), self.encoder_))]).numpy()
         logits[:, ~self._varying] = np.where(self._always[~self._varying], CERTAIN, -CERTAIN)
         return np.asarray(logits)
 
@@ -329,9 +321,7 @@ class NoisyTagClassifier(Saveable, ClassifierMixin, BaseEstimator):  # type: ign
             If X has no instances.
         """
         if isinstance(X, PictureRows) and X.frames:
-            own: list[list[Path]] = [list(files) for files in X.files]  # type: ignore[arg-type]
-            each = PictureRows([file for files in own for file in files], X.size)
-            return Bags(self.predict_proba(each), np.array([len(files) for files in own]))
+            return Bags(self.predict_proba(X.each_frame()), X.frame_counts())
         if not isinstance(X, Bags):
             raise BadInput(f"X is {type(X).__name__}. Give Bags, whose instances are wanted.")
         return Bags(self.predict_proba(X.instances), X.sizes)
@@ -340,11 +330,23 @@ class NoisyTagClassifier(Saveable, ClassifierMixin, BaseEstimator):  # type: ign
         """Tags that are more likely than not, 0/1 of shape (n, k)."""
         return (self.decision_function(X) > 0).astype(np.int64)
 
-    def predict_given_proba(self, X: ArrayLike) -> Probs:
-        """``p(z = 1 | x)``, the probability that people would give each tag (human-centric prediction), shape (n, k)."""
+    def predict_given_proba(self, X: ArrayLike, *, evidence: ArrayLike | None = None) -> Probs:
+        """``p(z = 1 | x)``, the probability that people would give each tag (human-centric prediction), shape (n, k).
+
+        Parameters
+        ----------
+        X : as for `fit`
+        evidence : array-like, shape (n, k) or (n, k, e), optional
+            As for `fit`; without it, evidence is taken to be average.
+        """
         check_is_fitted(self, "module_")
-        found = []
-        for logits, odds in self._parts(encoded(self._rows(X), self.encoder_)):
+        found, x = [], encoded(self._rows(X), self.encoder_)
+        seen = (
+            None
+            if evidence is None
+            else torch.from_numpy(evidence_of(evidence, (len(x), len(self.classes_)), self.noise)).float()
+        )
+        for logits, odds in parts(self.module_, x, seen):
             true = logits.sigmoid()
             found.append((1 - true) * odds[..., 0].sigmoid() + true * odds[..., 1].sigmoid())
         return torch.cat(found).numpy()

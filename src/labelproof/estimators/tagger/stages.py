@@ -36,9 +36,12 @@ class Stages(Trainable):
         WARP in place of cross-entropy.
     noise_lr : float
         Learning rate of the noise network, as a multiple of the classifier's.
+    evidence : Tensor, shape (n, k, e), optional
+        What the noise network reads of each item and tag beside the features.
     """
 
     soft: Tensor
+    evidence: Tensor | None
 
     def __init__(
         self,
@@ -50,11 +53,13 @@ class Stages(Trainable):
         em: bool = False,
         ranking: bool = False,
         noise_lr: float = 1.0,
+        evidence: Tensor | None = None,
     ) -> None:
         super().__init__()
         self.network, self.noise, self.data, self.lengths = network, noise, data, lengths
         self.em, self.ranking, self.noise_lr = em, ranking, noise_lr
         self.second = lengths[0] == 0
+        self.register_buffer("evidence", evidence, persistent=False)
         self.register_buffer("soft", data.given.float() if em else torch.zeros(0))
 
     def phases(self, epochs: int) -> list[int]:
@@ -70,6 +75,8 @@ class Stages(Trainable):
         groups: list[Group] = [{"params": list(self.network.parameters())}]
         if self.noise is not None and not self.em:
             groups.append({"params": [self.noise.bias], "lr_scale": self.noise_lr, "weight_decay": 0.0})
+            if self.noise.slope is not None:
+                groups.append({"params": [self.noise.slope], "lr_scale": self.noise_lr, "weight_decay": 0.0})
             if self.noise.weight is not None:
                 each = self.noise_lr / self.noise.weight.shape[1]
                 groups.append({"params": [self.noise.weight], "lr_scale": each, "weight_decay": 0.0})
@@ -89,13 +96,16 @@ class Stages(Trainable):
         if self.second and self.em:  # (4) of the appendix
             cost = functional.binary_cross_entropy_with_logits(logits, self.soft[batch.index][found.owner], reduction="none")
         elif self.second and self.noise is not None:  # (2), with q of (3) or (4) and p(z | x) of (5)
-            cost = noisy_cross_entropy(logits, given, self.noise(found.own_features))
+            cost = noisy_cross_entropy(logits, given, self.noise(found.own_features, self._evidence(batch.index, found.owner)))
         elif self.ranking:
             return Step(_by_item(warp_tags(logits, given), found.owner, len(batch.given)), found.logits)
         else:  # (1)
             cost = functional.binary_cross_entropy_with_logits(logits, given.clamp_min(0).float(), reduction="none")
         per_instance = (cost * known).sum(dim=1) / known.sum(dim=1).clamp_min(1)
         return Step(_by_item(per_instance, found.owner, len(batch.given)), found.logits)
+
+    def _evidence(self, index: Tensor, owner: Tensor) -> Tensor | None:
+        return None if self.evidence is None else self.evidence[index][owner]
 
     def logits(self, x: Tensor) -> Tensor:
         """Of the true tags: the classifier alone."""

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from labelproof.data.encoding import ENCODERS
-from labelproof.estimators.tagger.network import TagNetwork
+from labelproof.estimators.tagger.network import TagNetwork, backbone_of
 from labelproof.estimators.tagger.noise_network import NoiseNetwork
 from labelproof.estimators.tagger.stages import Stages
 from labelproof.saving.saveable import columns_of, plain_params, restore_columns
@@ -50,11 +50,15 @@ def restore(model: NoisyTagClassifier, state: State) -> None:
     model.encoder_ = ENCODERS[scales.pop("kind")]()
     model.encoder_.restore(scales, state.of("encoder"))
     tags, noise, weights = len(model.classes_), None, tensors_of(state.of("noise"))
-    network = TagNetwork(model._backbone(tags), len(model.encoder_.shape), model.pooling)
+    backbone = backbone_of(model.backbone, model.weights, model.encoder_, tags)
+    network = TagNetwork(backbone, len(model.encoder_.shape), model.pooling)
     network.load_state_dict(tensors_of(state.of("network")))
     if weights:
         dependent = "weight" in weights
-        noise = NoiseNetwork(weights["weight"].shape[-1] if dependent else 1, tags, feature_dependent=dependent)
+        noise = NoiseNetwork(
+            weights["weight"].shape[-1] if dependent else 1, tags, feature_dependent=dependent,
+            evidence=weights["centre"].shape[0] if "centre" in weights else 0,
+        )  # fmt: skip
         noise.load_state_dict(weights)
     model.module_ = Stages(network, noise, TrainingData(torch.zeros(0), torch.zeros(0)), list(model.stages)).eval()
     del model.module_.data
