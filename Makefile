@@ -26,11 +26,11 @@ mutants: $(VENV)/.installed-dev
 
 docs: $(VENV)/.installed-dev
 	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
-	$(BIN)/python -m sphinx -W -q -b doctest docs docs/_build/doctest
+	$(BIN)/python -m sphinx -W -q -D plot_gallery=0 -b doctest docs docs/_build/doctest
 	@echo "docs/_build/html/index.html"
 
 clean:
-	rm -rf $(VENV) docs/_build docs/api labelproof-demo .mutants
+	rm -rf $(VENV) docs/_build docs/api docs/gallery labelproof-demo .mutants
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

@@ -6,12 +6,19 @@ project = "labelproof"
 author = "the labelproof developers"
 copyright = "2026, the labelproof developers"
 release = __version__
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.autosummary", "sphinx.ext.doctest", "numpydoc"]
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.doctest",
+    "numpydoc",
+    "sphinx_gallery.gen_gallery",
+]
 myst_enable_extensions = ["dollarmath", "colon_fence"]
 myst_heading_anchors = 3
 html_theme = "furo"
 html_title = "labelproof"
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "gallery/**/*.ipynb", "gallery/**/*.py", "gallery/**/*.zip"]
 autosummary_generate = True
 numpydoc_show_class_members = False
 numpydoc_class_members_toctree = False
@@ -19,6 +26,16 @@ autodoc_typehints = "none"
 autodoc_member_order = "bysource"
 doctest_global_setup = "import numpy as np\nimport polars as pl\nimport labelproof as lp"
 doctest_test_doctest_blocks = ""  # the examples of docstrings run with the test suite
+sphinx_gallery_conf = {
+    "examples_dirs": "../examples",
+    "gallery_dirs": "gallery",
+    "filename_pattern": "/plot_",
+    "within_subsection_order": "FileNameSortKey",
+    "download_all_examples": False,
+    "show_memory": False,
+    "show_signature": False,
+    "remove_config_comments": True,
+}
 templates_path = ["_templates"]
 autodoc_default_options = {
     "exclude-members": "set_score_request, set_fit_request, set_predict_request, set_predict_proba_request, set_transform_request, get_metadata_routing"

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from commands import run
-from labelproof.experiments import Record, nmn, nmn_captions
+from labelproof.experiments import Record, nmn, nmn_captions, nmn_words
 from labelproof.experiments.nmn import ORACLE, SECOND, TableRecord, problems
 from labelproof.experiments.nmn_captions import BLIND, CLEAN, COMMONEST, TAGGERS, CaptionRecord
 from labelproof.experiments.nmn_evidence import METHODS, OMITTED, REPLACED, sizes_at
@@ -82,11 +82,13 @@ def test_gains_are_paired_by_seed(tmp_path):
 
 
 def test_tags_are_dealt_to_five_captions(real_data):
-    corel, scene, _ = problems("nmn-table-1", real_data, 0)
+    corel, scene, composed, described = problems("nmn-table-1", real_data, 0)
     with np.load(real_data / "corel5k.npz") as file:
         assert np.array_equal(corel.noisy(0, 0), file["y_train"])
     assert 0.15 < (corel.noisy(1, 0) != corel.noisy(0, 0)).sum() / corel.noisy(0, 0).sum() / 2 < 0.25
     assert scene.noisy(4, 0).shape == (1211, 6)
+    assert composed.true.shape[1] == 10
+    assert [described.groups.count(group) for group in ("NN", "JJ", "VB")] == [10, 2, 2]
 
 
 def test_published_sets_are_read_from_their_folders(real_data, tmp_path, monkeypatch):
@@ -142,6 +144,18 @@ def _only_published(measure, record, films, seed):
     if films is not None:
         small = {"epochs": 2, "hidden": 8, "concept_size": 8, "word_size": 8, "min_count": 1}
         measure(record, replace(films, captioner=small, meteor=False), seed)
+
+
+@pytest.mark.slow
+def test_words_of_the_first_scenes_that_differ_are_shown(real_data, tmp_path):
+    done = run("reproduce", "nmn-figure-4", "--quick", "--seeds", 1, "--data", real_data, "--out", tmp_path)
+    assert done.returncode == 0, done.stderr
+    rows = json.loads((tmp_path / "nmn-figure-4.json").read_text())["rows"]
+    assert [row["tagger"] for row in rows] == ["baseline*", "NMN-FD"]
+    assert all(row["scenes"] == 100 and row["missing"] >= 0 for row in rows)
+    assert nmn_words._marked(np.array([1, 1, 0] + [0] * 11), np.array([1, 0, 1] + [0] * 11)) == [
+        ("", "zero"), ("✗", "one"), ("+", "two"),
+    ]  # fmt: skip
 
 
 def test_sizes_are_of_the_digit_where_the_tag_scores_highest():

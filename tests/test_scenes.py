@@ -8,7 +8,7 @@ from labelproof.experiments.scenes import CAPTIONS, FRAMES, LARGE, MOST, NAMES, 
 
 
 def test_scenes_hold_what_their_tags_say(real_data):
-    scenes = compose(real_data, 300, seed=1)
+    scenes = compose(real_data, 300, described=True, seed=1)
     assert scenes.x.shape == (300, SIDE, SIDE)
     assert scenes.captions.shape == (300, CAPTIONS, len(PICTURED))
     digits = scenes.true[:, : len(NAMES)].sum(axis=1)
@@ -25,7 +25,9 @@ def test_scenes_hold_what_their_tags_say(real_data):
     assert 0.1 < forgotten < 0.3
     ink = (scenes.x > 0).mean(axis=(1, 2))
     assert np.corrcoef(ink, scenes.captions.sum(axis=(1, 2)))[0, 1] > 0.5  # what is large is mentioned
-    assert np.array_equal(compose(real_data, 300, seed=1).x, scenes.x)
+    plain = compose(real_data, 300, seed=1)
+    assert np.array_equal(plain.x, scenes.x)
+    assert np.array_equal(plain.captions, scenes.captions[:, :, : len(NAMES)])
     assert not np.array_equal(compose(real_data, 300, seed=1, test=True).x, scenes.x)
 
 

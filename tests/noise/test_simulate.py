@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from scipy.stats import binom, norm
 
 from labelproof.errors import BadInput
+from labelproof.labels.boxes import Boxes
+from labelproof.labels.spans import Spans
 from labelproof.noise import simulate
 
 N = 20_000
@@ -250,9 +252,9 @@ def test_caption_replacement_takes_words_of_other_images():
         simulate.caption_replacement(words, 6)
 
 
-def test_labels_must_be_codes():
-    for bad in (["a", "b"], [0.5, 1.0], [], np.zeros(0, int), [[0, 1]]):
-        with pytest.raises(BadInput, match="integer codes"):
+def test_labels_must_be_codes_or_names():
+    for bad in ([0.5, 1.0], [], np.zeros(0, int), [[0, 1]], np.array(["a", 1.5], object), [["a"]]):
+        with pytest.raises(BadInput, match="names of classes"):
             simulate.symmetric(bad, 0.1)
 
 
@@ -261,3 +263,24 @@ def test_noise_is_independent_of_data_drawn_with_the_same_seed():
         labels = (np.random.default_rng(seed).random(N) < 0.5).astype(int)
         wrong = simulate.symmetric(labels, 0.3, random_state=seed).changed
         assert abs(wrong[labels == 0].mean() - wrong[labels == 1].mean()) < 0.03
+
+
+@pytest.mark.parametrize("dtype", [str, object])
+def test_names_of_classes_come_back_as_names(dtype):
+    names = np.array(["no", "yes", "maybe"] * 300, dtype=dtype)
+    codes = np.unique(names.astype(str), return_inverse=True)[1]
+    for make in (
+        lambda y: simulate.symmetric(y, 0.2, random_state=0),
+        lambda y: simulate.pair(y, 0.2, random_state=0),
+        lambda y: simulate.instance_dependent(y, np.arange(1800.0).reshape(900, 2), 0.2, random_state=0),
+    ):
+        named, coded = make(names), make(codes)
+        assert np.array_equal(named.labels, np.unique(names.astype(str))[coded.labels])
+        assert np.array_equal(named.changed, named.labels != names)
+
+
+def test_labels_of_a_kind_are_not_what_simulations_take():
+    with pytest.raises(BadInput, match="given is a Boxes"):
+        simulate.boxes(Boxes([{"boxes": [[0, 0, 1, 1]], "labels": ["cat"]}]), 0.1)
+    with pytest.raises(BadInput, match="tags is a Spans"):
+        simulate.spans(Spans([["a"]], [["B-X"]]), 0.1)

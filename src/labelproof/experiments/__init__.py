@@ -20,6 +20,7 @@ EXPERIMENTS = {
     **dict.fromkeys(("nl-gan-table-1", "nl-gan-figure-1", "nl-gan-figure-3"), "labelproof.experiments.nl_gan"),
     **dict.fromkeys(("nmn-table-1", "nmn-table-2", "nmn-table-3"), "labelproof.experiments.nmn"),
     "nmn-table-4": "labelproof.experiments.nmn_captions",
+    "nmn-figure-4": "labelproof.experiments.nmn_words",
     "nmn-evidence": "labelproof.experiments.nmn_evidence",
 }
 

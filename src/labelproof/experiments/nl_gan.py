@@ -174,13 +174,12 @@ class TableRecord(Record):
     """Rows averaged over trainings, beside the published ones."""
 
     def summary(self) -> list[Row]:
-        """A row for each line of the table, setting and method; the spread is the standard deviation over trainings."""
+        """A row for each line of the table, setting and method, with half of the 95 % interval over trainings."""
         columns, rows = ("row", "shares", "method", "warped", "filters", "epochs"), []
         for key, runs in self.groups(*columns).items():
             shown = dict(zip(columns, key, strict=True)) | {"runs": len(runs)}
             shown["warped"] = "yes" if shown["warped"] else "no"
-            spread = float(np.std([run["accuracy"] for run in runs], ddof=1)) if len(runs) > 1 else 0.0
-            shown |= averaged(runs, "accuracy") | {"accuracy_±": spread, "agreement": averaged(runs, "agreement")["agreement"]}
+            shown |= averaged(runs, "accuracy") | {"agreement": averaged(runs, "agreement")["agreement"]}
             rows.append({**shown, "published": _published(*key[:3])})
         return rows
 

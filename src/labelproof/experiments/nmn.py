@@ -137,7 +137,8 @@ def problems(table: str, data: Path, seed: int, *, quick: bool = False) -> list[
     """What a table is made of."""
     if table == "nmn-table-3":
         return [_moving(data, seed, 40 if quick else 1500)]
-    made = [_composed(data, seed, 100 if quick else 5000)]
+    n = 100 if quick else 5000
+    made = [composed_scenes(data, seed, n), *([] if quick else [composed_scenes(data, seed, n, described=True)])]
     return made if quick else [_mulan(data, "corel5k", seed), _mulan(data, "scene", seed), *made]
 
 
@@ -155,12 +156,16 @@ def _mulan(data: Path, name: str, seed: int) -> Tagging:
     )  # fmt: skip
 
 
-def _composed(data: Path, seed: int, n: int) -> Tagging:
-    train, test = compose(data, n, seed=seed), compose(data, max(100, n // 4), seed=seed, test=True)
+def composed_scenes(data: Path, seed: int, n: int, *, described: bool = False) -> Tagging:
+    """Digits on a canvas; described ones have sizes and relations too, and parts of speech."""
+    train = compose(data, n, described=described, seed=seed)
+    test = compose(data, max(100, n // 4), described=described, seed=seed, test=True)
+    stages, groups = ((12, 6), tuple(PICTURED.values())) if described else ((8, 4), ())
     return Tagging(
-        "composed scenes", pixels_of(train.x), partial(_replaced, train.captions), pixels_of(test.x), test.true,
-        scene_network, {"no MIL": "none", "MIL": "noisy-or"},
-        {"stages": (8, 4) if n > 1000 else (1, 1), "batch_size": 32}, tuple(PICTURED.values()), train.true,
+        "described scenes" if described else "composed scenes", pixels_of(train.x), partial(_replaced, train.captions),
+        pixels_of(test.x), test.true, scene_network,
+        {"MIL": "noisy-or"} if described else {"no MIL": "none", "MIL": "noisy-or"},
+        {"stages": stages if n > 1000 else (1, 1), "batch_size": 32}, groups, train.true,
     )  # fmt: skip
 
 

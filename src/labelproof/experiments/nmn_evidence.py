@@ -25,7 +25,7 @@ from labelproof.estimators.tagger.precision import tag_precision
 from labelproof.estimators.tagger.reading import parts
 from labelproof.experiments.nmn import pixels_of
 from labelproof.experiments.record import Record, Row, averaged, gained, half_interval
-from labelproof.experiments.scenes import NAMES, SIDE, SIZES, Scenes, compose, scene_network
+from labelproof.experiments.scenes import SIDE, SIZES, Scenes, compose, scene_network
 from labelproof.noise.simulate import caption_replacement
 from labelproof.report.plots import lines
 
@@ -82,9 +82,8 @@ def run(record: Record, *, data: Path | None, seeds: int, quick: bool) -> Record
 
 def _case(data: Path, name: str, seed: int, n: int) -> _Case:
     train, test = compose(data, n, seed=seed), compose(data, max(100, n // 3), seed=seed, test=True)
-    digits = train.captions[:, :, : len(NAMES)]
-    replaced = np.asarray(caption_replacement(digits, 3, random_state=seed).labels, np.int8)
-    return _Case(name, train, test, digits[:, 0] if name == OMITTED else replaced)
+    replaced = np.asarray(caption_replacement(train.captions, 3, random_state=seed).labels, np.int8)
+    return _Case(name, train, test, train.captions[:, 0] if name == OMITTED else replaced)
 
 
 def _measure(record: EvidenceRecord, case: _Case, seed: int, stages: tuple[int, int]) -> None:
@@ -96,7 +95,7 @@ def _measure(record: EvidenceRecord, case: _Case, seed: int, stages: tuple[int, 
     x, test = pixels_of(case.train.x), pixels_of(case.test.x)
     first = NoisyTagClassifier(noise=FIRST, stages=(stages[0], 0), **options).fit(x, case.given)
     sizes = sizes_at(_maps(first, x), case.train.places)
-    true, truth = case.train.true[:, : len(NAMES)], case.test.true[:, : len(NAMES)]
+    true, truth = case.train.true, case.test.true
     for method, noise in METHODS.items():
         if record.has(case=case.name, method=method, seed=seed):
             continue

@@ -42,7 +42,7 @@ class Scenes:
     ----------
     x : ndarray of uint8 (n, side, side), or Bags of such frames
     true : ndarray of 0/1, shape (n, k)
-        Which digits are there; of pictures also what else of `PICTURED` is true.
+        Which digits are there; of described pictures also what else of `PICTURED` is true.
     captions : ndarray of 0/1, shape (n, 5, k)
         Which of them each of five people mentions: the larger a digit, the likelier, and at least the largest. What all omit is a
         missing tag.
@@ -78,7 +78,7 @@ class _Digit:
         return "moves down" if down > 0 else "moves up"
 
 
-def compose(data: Path, n: int, *, test: bool = False, videos: bool = False, seed: int = 0) -> Scenes:
+def compose(data: Path, n: int, *, test: bool = False, videos: bool = False, described: bool = False, seed: int = 0) -> Scenes:
     """Scenes of one to four digits.
 
     Parameters
@@ -90,6 +90,8 @@ def compose(data: Path, n: int, *, test: bool = False, videos: bool = False, see
         Of MNIST's test digits, which no training scene has.
     videos : bool
         Six frames in which the digits move and leave a trail; most are seen in some of the frames only.
+    described : bool
+        Tag pictures also with sizes and relations, `PICTURED`.
     seed : int
     """
     part = "test" if test else "train"
@@ -98,7 +100,7 @@ def compose(data: Path, n: int, *, test: bool = False, videos: bool = False, see
     rng = np.random.default_rng([seed, int(test), int(videos)])
     frames = FRAMES if videos else 1
     x = np.zeros((n, frames, SIDE, SIDE), np.uint8)
-    words = NAMES if videos else tuple(PICTURED)
+    words = tuple(PICTURED) if described else NAMES
     true, captions = np.zeros((n, len(words)), np.int8), np.zeros((n, CAPTIONS, len(words)), np.int8)
     adding = np.random.default_rng([seed, int(test), int(videos), 1])
     places, sentences = np.full((n, MOST, 3), np.nan), []
@@ -122,7 +124,7 @@ def compose(data: Path, n: int, *, test: bool = False, videos: bool = False, see
         true[i, [digit.label for digit in there]] = 1
         for person, own in enumerate(said):
             captions[i, person, [digit.label for digit, yes in zip(there, own, strict=True) if yes]] = 1
-        if not videos:
+        if described:
             true[i, len(NAMES) :] = _described(there).any(axis=(0, 1))
             seen = _described(there) & said[:, :, None, None] & said[:, None, :, None]  # (people, digits, digits, words)
             captions[i, :, len(NAMES) :] = (seen & (adding.random(seen.shape) < ADDED)).any(axis=(1, 2))

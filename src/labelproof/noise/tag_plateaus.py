@@ -24,7 +24,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy.optimize import brentq
 from scipy.sparse import csr_array, hstack
+from scipy.special import expit
 from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegressionCV
 
@@ -93,8 +95,6 @@ def plateau_rates(scores: Values, given: GivenTags, evidence: Values | None = No
     counts = (given == 1).sum(axis=0)
     ends = np.array([_ends(scores[:, tag], given[:, tag]) for tag in range(k)])
     incorrect = np.clip(ends[:, 1], 1e-5, 0.5)
-    if evidence is not None:
-        return _by_evidence(scores, given, evidence, incorrect)
     top, size = ends[:, 0], ends[:, 2]
     leading = np.argsort(-np.where(counts >= min(ENOUGH, counts.max()), top, -1.0), kind="stable")[:LEADING]
     common = _common(scores, given, leading)
@@ -102,7 +102,8 @@ def plateau_rates(scores: Values, given: GivenTags, evidence: Values | None = No
     between = max(0.0, float(np.var(top[leading], ddof=1) - chance[leading].mean())) if len(leading) > 1 else 0.0
     own = common + between / (between + chance) * (top - common)
     reached = np.where((top >= common) | np.isin(np.arange(k), leading), own, common)
-    return Plateaus(np.clip(1 - reached, *INSIDE), incorrect, np.empty(0), np.empty(0))
+    plain = Plateaus(np.clip(1 - reached, *INSIDE), incorrect, np.empty(0), np.empty(0))
+    return plain if evidence is None else _by_evidence(scores, given, evidence, plain)
 
 
 def _ends(scores: Values, given: GivenTags) -> tuple[float, float, float]:
@@ -132,30 +133,34 @@ def _common(scores: Values, given: GivenTags, leading: npt.NDArray[np.int64]) ->
     return float(np.mean(found))
 
 
-def _by_evidence(scores: Values, given: GivenTags, evidence: Values, incorrect: Values) -> Plateaus:
-    """Logistic regression of what was given, among items that surely have the tag, on the tag and its evidence.
+def _by_evidence(scores: Values, given: GivenTags, evidence: Values, plain: Plateaus) -> Plateaus:
+    """Logistic regression of what was not given, among items that surely have the tag, on the tag and its evidence.
 
     Items with little evidence score low whether they have the tag or not, so the highest scores are taken within each stratum of the
-    evidence. The ridge's strength is chosen by the likelihood of held-out items.
+    evidence. The ridge's strength is chosen by the likelihood of held-out items. Strata hold more items without the tag than the upper end of
+    all scores, so the level is set by this end: there the mean must be the share that was not given.
     """
     k, f = evidence.shape[1:]
-    rows, tags = _surest(scores, given, evidence)
+    rows, tags = _surest(scores, given, evidence, STRATA)
     values, z = evidence[rows, tags], given[rows, tags]
     centre, spread = values.mean(axis=0), np.maximum(values.std(axis=0), 1e-9)
     if len(np.unique(z)) < 2 or min(np.bincount(z)) < 5:
-        share = np.full(k, (z == 0).mean() if len(z) else 0.05)
-        return Plateaus(np.clip(share, *INSIDE), incorrect, np.zeros(f), centre)
+        return Plateaus(plain.missing, plain.incorrect, np.zeros(f), centre)
     own = csr_array((np.ones(len(tags)), (np.arange(len(tags)), tags)), shape=(len(tags), k))
-    columns = hstack([csr_array((values - centre) / spread), own], format="csr")
     model = LogisticRegressionCV(
         Cs=STRENGTHS, cv=5, scoring="neg_log_loss", l1_ratios=(0.0,), use_legacy_attributes=False, max_iter=500
-    ).fit(columns, z == 0)
-    weights = model.coef_.ravel()
-    missing = 1 / (1 + np.exp(-(float(np.ravel(model.intercept_)[0]) + weights[f:])))
-    return Plateaus(np.clip(missing, *INSIDE), incorrect, weights[:f] / spread, centre)
+    ).fit(hstack([csr_array((values - centre) / spread), own], format="csr"), z == 0)
+    slopes, each = model.coef_.ravel()[:f] / spread, model.coef_.ravel()[f:]
+    rows, tags = _surest(scores, given, evidence, 1)
+    odds = each[tags] + (evidence[rows, tags] - centre) @ slopes
+    omitted = np.clip((given[rows, tags] == 0).mean(), *INSIDE)
+    level = brentq(lambda shift: expit(odds + shift).mean() - omitted, -50, 50)
+    return Plateaus(np.clip(expit(each + level), *INSIDE), plain.incorrect, slopes, centre)
 
 
-def _surest(scores: Values, given: GivenTags, evidence: Values) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+def _surest(
+    scores: Values, given: GivenTags, evidence: Values, strata: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Rows and tags with the highest scores in each stratum of each evidence."""
     found: set[tuple[int, int]] = set()
     for tag in range(given.shape[1]):
@@ -164,7 +169,7 @@ def _surest(scores: Values, given: GivenTags, evidence: Values) -> tuple[npt.NDA
             continue
         for column in range(evidence.shape[2]):
             order = known[np.argsort(evidence[known, tag, column], kind="stable")]
-            for stratum in np.array_split(order, STRATA):
+            for stratum in np.array_split(order, strata):
                 size = int(np.clip((given[stratum, tag] == 1).sum() // 4, 1, OF_STRATUM))
                 best = stratum[np.argsort(-scores[stratum, tag], kind="stable")[:size]]
                 found |= {(int(row), tag) for row in best}

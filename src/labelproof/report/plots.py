@@ -219,3 +219,53 @@ def _save(figure: Any, path: Path) -> None:
     figure.savefig(buffer, format="png", dpi=150)
     _pyplot().close(figure)
     atomic_write(path, buffer.getvalue())
+
+
+def words_beside_pictures(
+    pictures: npt.NDArray[Any],
+    columns: Mapping[str, Sequence[Sequence[tuple[str, str]]]],
+    path: Path,
+    *,
+    title: str,
+    legend: str,
+) -> None:
+    """A row a picture, beside it lists of words, each with a mark and, for a mark, a colour.
+
+    Parameters
+    ----------
+    pictures : ndarray, shape (m, height, width)
+    columns : mapping of heading to m lists of (mark, word)
+        Marks are "" for a word that needs none, "✗" and "+".
+    path : Path of a .png
+    title, legend : str
+    """
+    pyplot = _pyplot()
+    colour = {"": INK, "✗": COLOURS[1], "+": COLOURS[3]}
+    with pyplot.rc_context(STYLE):
+        figure, axes = pyplot.subplots(
+            len(pictures), 1 + len(columns), figsize=(1.5 + 2.6 * len(columns), 0.9 + 1.35 * len(pictures)), squeeze=False,
+            width_ratios=[1, *[2] * len(columns)],
+        )  # fmt: skip
+        for axis in axes.reshape(-1):
+            axis.set_axis_off()
+        for row, picture in enumerate(pictures):
+            axes[row, 0].imshow(picture, cmap="gray_r", interpolation="nearest")
+            for axis, (heading, lists) in zip(axes[row, 1:], columns.items(), strict=True):
+                if not row:
+                    axis.set_title(heading)
+                for number, (mark, word) in enumerate(lists[row]):
+                    x, y = 0.02 + 0.34 * (number % 3), 0.9 - 0.22 * (number // 3)
+                    weight = "bold" if mark else "normal"
+                    axis.text(
+                        x,
+                        y,
+                        f"{mark} {word}".strip(),
+                        color=colour[mark],
+                        fontweight=weight,
+                        transform=axis.transAxes,
+                        va="top",
+                    )
+        figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
+        figure.text(0.01, 0.01, legend, color=MUTED, fontsize=8.5)
+        figure.tight_layout(rect=(0, 0.035, 1, 0.99))
+        _save(figure, path)

@@ -36,7 +36,7 @@ def flat_boxes(pictures: Sequence[Mapping[str, Any]], name: str) -> FlatBoxes:
     BadInput
         If a picture is no dict, or its boxes are not (m, 4) finite numbers.
     """
-    if isinstance(pictures, Mapping | str) or not hasattr(pictures, "__len__"):
+    if isinstance(pictures, Mapping | str) or not hasattr(pictures, "__iter__"):
         raise BadInput(f"{name} is a {type(pictures).__name__}. Give a list with one dict for each picture.")
     each = []
     for i, one in enumerate(pictures):

@@ -11,6 +11,7 @@ from labelproof.errors import BadInput
 from labelproof.noise.simulate.base import Noisy
 from labelproof.noise.transition import TransitionMatrix
 from labelproof.validation import (
+    AnyArray,
     RandomState,
     accepts_seed,
     check_codes,
@@ -25,9 +26,10 @@ from labelproof.validation import (
 def by_transition(labels: object, transition: TransitionMatrix | Any, *, random_state: RandomState = None) -> Noisy:
     """Draw each given label from its row of a transition matrix."""
     noise = transition if isinstance(transition, TransitionMatrix) else TransitionMatrix(transition)
-    codes = check_codes(labels, noise.k)
+    raw, classes = _coded(labels)
+    codes = check_codes(raw, noise.k)
     given = noise.sample(codes, random_state)
-    return Noisy(given, given != codes)
+    return Noisy(_named(given, classes), given != codes)
 
 
 @accepts_seed
@@ -36,8 +38,8 @@ def symmetric(labels: object, rate: float, *, n_classes: int | None = None, rand
 
     Parameters
     ----------
-    labels : array-like of int, shape (n,)
-        Codes 0..k-1.
+    labels : array-like of int or str, shape (n,)
+        Codes 0..k-1, or names of classes, which come back as names.
     rate : float in [0, 1]
         Share of labels that change. (Some papers redraw over all k classes: their rate r is ``r (k - 1) / k`` here.)
     n_classes : int, optional
@@ -130,7 +132,7 @@ def instance_dependent(
 
     Parameters
     ----------
-    labels : array-like of int, shape (n,)
+    labels : array-like of int or str, shape (n,)
     features : array-like, shape (n, ...)
         Flattened and standardised for the projection.
     rate : float in [0, 1]
@@ -143,8 +145,8 @@ def instance_dependent(
     ----------
     Xia et al. (2020), Part-dependent label noise: towards instance-dependent label noise, algorithm 2.
     """
-    k = _n_classes(labels, n_classes)
-    codes = check_codes(labels, k)
+    k, (raw, classes) = _n_classes(labels, n_classes), _coded(labels)
+    codes = check_codes(raw, k)
     x = check_features(features, name="features").reshape(len(codes), -1).astype(float)
     check_rate(rate)
     if not spread > 0:
@@ -166,7 +168,7 @@ def instance_dependent(
         cumulative = np.cumsum(probs, axis=1)
         cumulative[:, -1] = 1.0
         given[rows] = (rng.random((len(rows), 1)) >= cumulative).sum(axis=1)
-    return Noisy(given, given != codes)
+    return Noisy(_named(given, classes), given != codes)
 
 
 @accepts_seed
@@ -201,7 +203,23 @@ def open_set(labels: object, known: Sequence[int], *, rate: float = 1.0, random_
 
 
 def _n_classes(labels: object, n_classes: int | None) -> int:
-    codes = to_numpy(labels, "labels")
-    if codes.dtype.kind not in "iu" or codes.ndim != 1 or len(codes) == 0:
-        raise BadInput(f"labels has shape {codes.shape} and dtype {codes.dtype}. Give integer codes 0..k-1, shape (n,).")
+    codes = _coded(labels)[0]
     return max(2, int(codes.max()) + 1) if n_classes is None else n_classes
+
+
+def _coded(labels: object) -> tuple[AnyArray, AnyArray | None]:
+    """Codes as they are; of names their places in sorted order, and the names."""
+    codes = to_numpy(labels, "labels")
+    named = codes.dtype.kind in "UT" or (codes.dtype.kind == "O" and all(isinstance(label, str) for label in codes.ravel()))
+    if not (named or codes.dtype.kind in "iu") or codes.ndim != 1 or len(codes) == 0:
+        raise BadInput(
+            f"labels has shape {codes.shape} and dtype {codes.dtype}. Give codes 0..k-1 or names of classes, shape (n,)."
+        )
+    if not named:
+        return codes, None
+    classes, places = np.unique(codes.astype(str), return_inverse=True)
+    return places, classes
+
+
+def _named(codes: AnyArray, classes: AnyArray | None) -> AnyArray:
+    return codes if classes is None else classes[codes]

@@ -66,6 +66,8 @@ def spans(
     unknown = [kind for kind in kinds if kind not in KINDS]
     if unknown or not kinds:
         raise BadInput(f"kinds is {list(kinds)}. Give some of {', '.join(KINDS)}.")
+    if not hasattr(tags, "__iter__"):
+        raise BadInput(f"tags is a {type(tags).__name__}. Give the tags of each sentence, as lists of str.")
     scheme = scheme_of(tags)
     check_letters(sorted({tag for one in tags for tag in one}), scheme)
     clean = [to_spans(one, scheme)[0] for one in tags]
