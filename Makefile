@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INPUTS := pyproject.toml constraints.txt
 
-.PHONY: demo test lint bench mutants docs clean
+.PHONY: demo test lint bench mutants docs release-check clean
 
 demo: $(VENV)/.installed
 	$(BIN)/labelproof demo --overwrite
@@ -28,6 +28,10 @@ docs: $(VENV)/.installed-dev
 	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
 	$(BIN)/python -m sphinx -W -q -D plot_gallery=0 -b doctest docs docs/_build/doctest
 	@echo "docs/_build/html/index.html"
+
+release-check: $(VENV)/.installed-dev
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[release]"
+	.ci/release-check $(abspath $(BIN))
 
 clean:
 	rm -rf $(VENV) docs/_build docs/api docs/gallery labelproof-demo .mutants

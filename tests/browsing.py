@@ -69,3 +69,12 @@ def picture_of(page: Any, name: str) -> None:
     """Take a picture of the page for the documentation, where one is wanted."""
     if SCREENSHOTS:
         page.screenshot(path=str(Path(SCREENSHOTS) / f"{name}.png"))
+
+
+def barriers(page: Any) -> list[str]:
+    """What axe-core calls serious or critical on a page, with the first element of each."""
+    from axe_playwright_python.base import AXE_FILE_PATH
+
+    page.evaluate(Path(AXE_FILE_PATH).read_text(encoding="utf-8"))
+    found = page.evaluate("axe.run()")["violations"]
+    return [f"{one['id']}: {one['nodes'][0]['html'][:200]}" for one in found if one["impact"] in ("serious", "critical")]
