@@ -65,10 +65,10 @@ def decide_by_keyboard(page: Any, true: Any) -> str:
     return item
 
 
-def picture_of(page: Any, name: str) -> None:
+def picture_of(page: Any, name: str, **options: Any) -> None:
     """Take a picture of the page for the documentation, where one is wanted."""
     if SCREENSHOTS:
-        page.screenshot(path=str(Path(SCREENSHOTS) / f"{name}.png"))
+        page.screenshot(path=str(Path(SCREENSHOTS) / f"{name}.png"), **options)
 
 
 def barriers(page: Any) -> list[str]:

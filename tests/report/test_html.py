@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import labelproof as lp
-from browsing import open_report
+from browsing import open_report, picture_of
+from commands import run
 from labelproof.data.dataset import Dataset, Shown
 from labelproof.labels.classes import Classes
 from labelproof.report.page import percent
@@ -113,3 +114,21 @@ def test_suspects_lie_on_a_map_of_the_latent_space(browser, noisy_problem, tmp_p
 def test_there_is_no_map_without_a_latent_space(audited, tmp_path):
     audited.to_html(tmp_path / "r.html")
     assert 'class="map"' not in (tmp_path / "r.html").read_text()
+
+
+def test_findings_show_what_was_given_what_it_should_be_and_why(browser, tmp_path):
+    """The picture of the README."""
+    done = run("demo", "--out", tmp_path / "demo")
+    assert done.returncode == 0, done.stderr
+    page, problems = open_report(browser, tmp_path / "demo" / "report.html", 1180)
+    assert problems == []
+    first = page.locator(".card").first
+    assert first.locator(".labels s").count() == 1  # given
+    assert first.locator(".labels b").count() == 1  # suggested
+    assert "never saw this label" in first.inner_text()
+    boxes = [page.locator(".card").nth(i).bounding_box() for i in range(3)]
+    assert len({round(box["y"]) for box in boxes}) == 1  # side by side
+    whole = {"x": boxes[0]["x"] - 8, "y": boxes[0]["y"] - 8, "width": boxes[2]["x"] + boxes[2]["width"] - boxes[0]["x"] + 16}
+    page.set_viewport_size({"width": 1180, "height": 3000})
+    picture_of(page, "findings", clip={**whole, "height": max(box["height"] for box in boxes) + 16})
+    page.close()
