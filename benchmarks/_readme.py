@@ -495,7 +495,7 @@ def nl_gan_table() -> str:
         cells = [row["warped"], str(row["filters"] or "-"), str(row["epochs"] or "-"), str(row["runs"])]
         cells += [accuracy, f"{row['published']:.3f}", agreement]
         body.append([f"{row['row']}, {row['shares']}: {row['method']}", *cells])
-    names = ["warped", "filters", "epochs", "runs", "accuracy", "published", "generated labels that are right"]
+    names = ["augmented", "filters", "epochs", "runs", "accuracy", "published", "generated labels that are right"]
     return markdown(["data, π_P/π_N: method", *names], body)
 
 
