@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -296,3 +297,4 @@ def _print_audit(found: Audit, folder: Path) -> None:
     ]
     print_rows(names, rows)
     print_files(folder)
+    out.print(f"Next: [bold]labelproof review {escape(shlex.quote(str(folder)))}[/bold]")
