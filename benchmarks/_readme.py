@@ -554,6 +554,17 @@ def _beside(row: dict[str, Any] | None, name: str) -> str:
     return f"{row[name]:.3f} / " + ("-" if true is None else f"{true:.3f}")
 
 
+def tag_rates() -> str:
+    rows, body = rows_of("tag_rates"), []
+    for name in dict.fromkeys(row["what"] for row in rows):
+        cells = []
+        for row in (one for one in rows if one["what"] == name):
+            cells += [f"{row['missing']:.2f}", f"{row['incorrect']:.3f}", "-" if row["gain"] is None else f"{row['gain']:+.1f}"]
+        body.append([name, *cells])
+    header = [f"{name}, {share} %" for share in (20, 60) for name in ("missing", "incorrect", "gain")]
+    return markdown(["scene, captions replaced", *header], body)
+
+
 def nmn_speech() -> str:
     """What a noise network gains by part of speech."""
     from labelproof.experiments.nmn import TableRecord
@@ -739,6 +750,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "nl_gan_table": nl_gan_table,
     "rank_pruning": rank_pruning,
     "tag_detection": tag_detection,
+    "tag_rates": tag_rates,
     "tag_step": tag_step,
     "m_vae_others": m_vae_others,
     "m_vae_pairs": m_vae_pairs,

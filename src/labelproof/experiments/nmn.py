@@ -139,10 +139,11 @@ def problems(table: str, data: Path, seed: int, *, quick: bool = False) -> list[
         return [_moving(data, seed, 40 if quick else 1500)]
     n = 100 if quick else 5000
     made = [composed_scenes(data, seed, n), *([] if quick else [composed_scenes(data, seed, n, described=True)])]
-    return made if quick else [_mulan(data, "corel5k", seed), _mulan(data, "scene", seed), *made]
+    return made if quick else [tagged_set(data, "corel5k", seed), tagged_set(data, "scene", seed), *made]
 
 
-def _mulan(data: Path, name: str, seed: int) -> Tagging:
+def tagged_set(data: Path, name: str, seed: int) -> Tagging:
+    """Corel5k or scene, their tags dealt out to five captions."""
     with np.load(existing(data / f"{name}.npz", "file")) as file:
         x, y, test, true = (file[part] for part in ("x_train", "y_train", "x_test", "y_test"))
     rng = np.random.default_rng(seed)
@@ -284,13 +285,13 @@ def _measure(record: Record, problem: Tagging, given: Tags, replaced: int, pooli
     for name in todo:
         if name != "baseline":
             with record.measuring(**base, method=name) as row:
-                noise, rates = SECOND.get(name, "feature-independent"), _true_rates(problem, given) if name == ORACLE else None
+                noise, rates = SECOND.get(name, "feature-independent"), true_rates(problem, given) if name == ORACLE else None
                 last = NoisyTagClassifier(noise=noise, stages=(0, second), **options)
                 last.fit(problem.x, given, pretrained=model, rates=rates)
                 row.update(_scores(last, problem, given, noise=noise is not None))
 
 
-def _true_rates(problem: Tagging, given: Tags) -> TagRates:
+def true_rates(problem: Tagging, given: Tags) -> TagRates:
     """How often each tag is missing and given wrongly, counted."""
     assert problem.truth is not None
     rates = []
@@ -314,7 +315,7 @@ def _scores(model: NoisyTagClassifier, problem: Tagging, given: Tags, *, noise: 
     said = tag_precision(problem.true, model.predict_given_proba(problem.test)).mean
     found |= {"human_ap": 100 * said, "missing": _mean(model.missing_), "incorrect": _mean(model.incorrect_)}
     if problem.truth is not None:
-        true = _true_rates(problem, given)
+        true = true_rates(problem, given)
         found |= {"true_missing": _mean(true.missing_rates), "true_incorrect": _mean(true.incorrect_rates)}
     for name, value in (("auroc_missing", 0), ("auroc_incorrect", 1)):
         own = given == value
