@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -348,28 +348,46 @@ def apply_speed() -> str:
     return markdown(header, body)
 
 
-def methods_rows() -> dict[tuple[str, str], dict[str, Rows]]:
-    """Rows of the study by data and noise, then by method."""
-    content = json.loads((ROOT / "docs" / "results" / "methods-benchmark.json").read_text(encoding="utf-8"))
-    found: dict[tuple[str, str], dict[str, Rows]] = {}
-    for row in content["rows"]:
-        found.setdefault((row["data"], row["noise"]), {}).setdefault(row["method"], []).append(row)
+def methods_rows(only: Collection[str] | None = None) -> dict[tuple[str, str], dict[str, dict[str, Any]]]:
+    """The study's summary by data and noise, then by method; of all methods, or as if there were only these."""
+    from labelproof.experiments.methods_benchmark import MethodsRecord
+
+    record = MethodsRecord.open(ROOT / "docs" / "results", "methods-benchmark")
+    record.rows = [row for row in record.rows if only is None or row["method"] in only]
+    found: dict[tuple[str, str], dict[str, dict[str, Any]]] = {}
+    for row in record.summary():
+        found.setdefault((row["data"], row["noise"]), {})[row["method"]] = row
     return found
 
 
-def methods_table(name: str, *, spread: bool) -> str:
+def methods_table(cell: Callable[[dict[str, Any]], str]) -> str:
+    """A row a method, a column a kind of noise."""
     columns = methods_rows()
-    means = {at: {m: statistics.mean(r[name] for r in rows) for m, rows in by.items()} for at, by in columns.items()}
     body = []
     for method in next(iter(columns.values())):
-        cells = []
-        for at, by in columns.items():
-            value = f"{means[at][method]:.3f}" if name == "auroc" else f"{means[at][method]:.1%}".removesuffix("%")
-            if spread:
-                value += f" ± {100 * statistics.stdev(r[name] for r in by[method]):.1f}"
-            cells.append(f"**{value}**" if means[at][method] == max(means[at].values()) else value)
-        body.append([method, *cells])
-    return markdown(["method", *(f"{data}: {noise}" for data, noise in columns)], body)
+        own = [by[method] for by in columns.values()]
+        body.append([method, *map(cell, own), str(min(row["seeds"] for row in own))])
+    return markdown(["method", *(f"{data}: {noise}" for data, noise in columns), "seeds"], body)
+
+
+def _bold(text: str, wanted: bool) -> str:
+    return f"**{text}**" if wanted else text
+
+
+def _accuracy(row: dict[str, Any]) -> str:
+    return _bold(f"{100 * row['accuracy']:.1f} ± {100 * row['accuracy_±']:.1f}", row["accuracy_ahead"])
+
+
+def _auroc(row: dict[str, Any]) -> str:
+    return _bold(f"{row['auroc']:.3f} ± {row['auroc_±']:.3f}", row["auroc_ahead"])
+
+
+def _accuracy_gain(row: dict[str, Any]) -> str:
+    """In points; bold where its interval excludes zero, on either side."""
+    if row["method"] == "cross-entropy":
+        return "0"
+    gain, half = 100 * row["gain"], 100 * row["gain_±"]
+    return _bold(f"{gain:+.1f} ± {half:.1f}", row["seeds"] > 1 and abs(gain) > half)
 
 
 SHORT = ("cross-entropy", "gce", "forward", "co-teaching", "elr", "dividemix")
@@ -377,10 +395,9 @@ SHORT = ("cross-entropy", "gce", "forward", "co-teaching", "elr", "dividemix")
 
 def methods_short() -> str:
     body = []
-    for (data, noise), by in methods_rows().items():
-        means = [100 * statistics.mean(row["accuracy"] for row in by[method]) for method in SHORT]
-        body.append([f"{data}, {noise}", *(f"**{m:.1f}**" if m == max(means) else f"{m:.1f}" for m in means)])
-    return markdown(["data and noise", *SHORT], body)
+    for (data, noise), by in methods_rows(SHORT).items():
+        body.append([f"{data}, {noise}", *(_accuracy(by[m]) for m in SHORT), str(min(row["seeds"] for row in by.values()))])
+    return markdown(["data and noise", *SHORT, "seeds"], body)
 
 
 def training_cost() -> str:
@@ -700,8 +717,9 @@ TABLES: dict[str, Callable[[], str]] = {
     "review_estimate": review_estimate,
     "review_retraining": review_retraining,
     "review_speed": review_speed,
-    "methods_accuracy": lambda: methods_table("accuracy", spread=True),
-    "methods_auroc": lambda: methods_table("auroc", spread=False),
+    "methods_accuracy": lambda: methods_table(_accuracy),
+    "methods_gain": lambda: methods_table(_accuracy_gain),
+    "methods_auroc": lambda: methods_table(_auroc),
     "methods_short": methods_short,
     "training_cost": training_cost,
 }

@@ -95,11 +95,11 @@ def dots(
     marked: str,
     percent: bool = True,
 ) -> None:
-    """A panel a problem, a row a method: its mean as a dot, one standard deviation as a line, best on top.
+    """A panel a problem, a row a method: its mean as a dot, its spread as a line, best on top.
 
     Parameters
     ----------
-    panels : mapping of panel to rows (name, mean, standard deviation)
+    panels : mapping of panel to rows (name, mean, spread)
     path : Path of a .png
     title : str
     columns : int
