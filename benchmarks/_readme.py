@@ -375,7 +375,7 @@ def _bold(text: str, wanted: bool) -> str:
 
 
 def _accuracy(row: dict[str, Any]) -> str:
-    return _bold(f"{100 * row['accuracy']:.1f} ± {100 * row['accuracy_±']:.1f}", row["accuracy_ahead"])
+    return _bold(_percent(row, "accuracy"), row["accuracy_ahead"])
 
 
 def _auroc(row: dict[str, Any]) -> str:
@@ -383,11 +383,7 @@ def _auroc(row: dict[str, Any]) -> str:
 
 
 def _accuracy_gain(row: dict[str, Any]) -> str:
-    """In points; bold where its interval excludes zero, on either side."""
-    if row["method"] == "cross-entropy":
-        return "0"
-    gain, half = 100 * row["gain"], 100 * row["gain_±"]
-    return _bold(f"{gain:+.1f} ± {half:.1f}", row["seeds"] > 1 and abs(gain) > half)
+    return "0" if row["method"] == "cross-entropy" else _points(row)
 
 
 SHORT = ("cross-entropy", "gce", "forward", "co-teaching", "elr", "dividemix")
@@ -398,6 +394,61 @@ def methods_short() -> str:
     for (data, noise), by in methods_rows(SHORT).items():
         body.append([f"{data}, {noise}", *(_accuracy(by[m]) for m in SHORT), str(min(row["seeds"] for row in by.values()))])
     return markdown(["data and noise", *SHORT, "seeds"], body)
+
+
+def _percent(row: dict[str, Any], name: str) -> str:
+    return f"{100 * row[name]:.1f} ± {100 * row[f'{name}_±']:.1f}"
+
+
+def _points(row: dict[str, Any]) -> str:
+    """A gain in points, bold where its interval excludes zero, on either side."""
+    gain, half = 100 * row["gain"], 100 * row["gain_±"]
+    return _bold(f"{gain:+.1f} ± {half:.1f}", row["seeds"] > 1 and abs(gain) > half)
+
+
+def regularization() -> str:
+    from labelproof.experiments.regularization import KINDS, RegularizationRecord
+
+    rows = RegularizationRecord.open(ROOT / "docs" / "results", "regularization").summary()
+    found = {(row["labels"], row["regularizer"]): row for row in rows}
+    body = []
+    for kind in KINDS:
+        true, random = found["true labels", kind], found["random labels", kind]
+        cells = [_percent(true, "final_training"), _percent(true, "final_test"), "0" if kind == "none" else _points(true)]
+        body.append([kind, *cells, _percent(random, "final_training"), _percent(random, "final_test"), str(true["seeds"])])
+    header = ["true labels: training", "test", "gain on none", "random labels: training", "test", "seeds"]
+    return markdown(["regulariser", *header], body)
+
+
+def survey(question: str) -> str:
+    from labelproof.experiments.survey import SurveyRecord
+
+    rows = SurveyRecord.open(ROOT / "docs" / "results", "survey").summary()
+    here = [row for row in rows if row["question"] == question]
+    columns = list(dict.fromkeys((row["data"], row["noise"]) for row in here))
+    found = {(row["data"], row["noise"], row["variant"]): row for row in here}
+    variants = list(dict.fromkeys(row["variant"] for row in here))
+    body = []
+    for variant in variants:
+        own = [found[*at, variant] for at in columns]
+        gains = [["0" if variant == variants[0] else _points(row)] for row in own]
+        cells = [cell for row, gain in zip(own, gains, strict=True) for cell in (_percent(row, "score"), *gain)]
+        body.append([variant, *cells, str(min(row["seeds"] for row in own))])
+    names = [name for data, noise in columns for name in (f"{data}: {noise}", f"gain on {variants[0]}")]
+    return markdown(["", *names, "seeds"], body)
+
+
+def cifar10n_reduced() -> str:
+    from labelproof.experiments.cifar10n import LabelsRecord
+
+    rows = LabelsRecord.open(ROOT / "docs" / "results", "cifar10n-reduced").summary()
+    names = {"worse_label": "worst", "aggre_label": "aggregated"}
+    body = []
+    for row in rows:
+        gain = "0" if row["method"] == "cross-entropy" else _points(row)
+        auroc = f"{row['auroc']:.3f} ± {row['auroc_±']:.3f}"
+        body.append([f"{names[row['labels']]}: {row['method']}", _percent(row, "accuracy"), gain, auroc, str(row["seeds"])])
+    return markdown(["labels: method", "accuracy", "gain on cross-entropy", "AUROC of wrong labels", "seeds"], body)
 
 
 def training_cost() -> str:
@@ -722,6 +773,13 @@ TABLES: dict[str, Callable[[], str]] = {
     "methods_auroc": lambda: methods_table(_auroc),
     "methods_short": methods_short,
     "training_cost": training_cost,
+    "regularization": regularization,
+    "survey_forms": lambda: survey("forms"),
+    "survey_terms": lambda: survey("terms"),
+    "survey_oversampling": lambda: survey("oversampling"),
+    "survey_items": lambda: survey("items"),
+    "survey_losses": lambda: survey("losses"),
+    "cifar10n_reduced": cifar10n_reduced,
 }
 
 

@@ -62,7 +62,7 @@ def test_regularisers_on_true_and_random_labels(tmp_path):
 @pytest.mark.slow
 def test_questions_of_the_survey_are_asked_once(tmp_path, real_data):
     record = run_experiment("survey", tmp_path, seeds=1, quick=True, data=real_data)
-    assert {row["question"] for row in record.rows} == {"forms", "terms", "losses", "oversampling"}
+    assert {row["question"] for row in record.rows} == {"forms", "terms", "items", "losses", "oversampling"}
     found = {row["variant"]: row["score"] for row in record.rows if row["question"] == "forms" and row["noise"] == "pair 40 %"}
     assert found["outside the logarithm"] < 0.5 < found["outside, transposed"]
     assert len(run_experiment("survey", tmp_path, seeds=1, quick=True, data=real_data).rows) == len(record.rows)

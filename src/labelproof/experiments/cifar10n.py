@@ -48,7 +48,7 @@ class LabelsRecord(Record):
         for (labels, method), rows in found.items():
             base = {row["seed"]: row for row in found.get((labels, "cross-entropy"), [])}
             scores = averaged(rows, "accuracy") | averaged(rows, "auroc") | gained(rows, "accuracy", base)
-            shown.append({"labels": labels, "method": method, "seeds": len(rows), **scores, **averaged(rows, "published")})
+            shown.append({"labels": labels, "method": method, "seeds": len(rows), **scores, "published": rows[0]["published"]})
         return shown
 
 

@@ -3,6 +3,7 @@
 - *forms*: does the second form of the corrected loss, ``-sum of T_zj log p_j``, work too? With the true transition.
 - *terms*: what do the prior and the entropy term of joint optimisation do, and its learning rate?
 - *oversampling*: does it help joint optimisation where classes are unbalanced?
+- *items*: does a noise layer that sees the item help where the noise depends on the item?
 - *losses*: can a network learn random labels by heart with losses that tolerate noise?
 """
 
@@ -47,6 +48,10 @@ TERMS: dict[str, Json] = {
     "a tenth of the rate": {"learning_rate": 3e-4},
     "three times the rate": {"learning_rate": 1e-2},
 }
+ITEMS: dict[str, Json] = {
+    "by class alone": {"method_options": {"features": False}},
+    "by class and item": {"method_options": {"features": True}},
+}
 LOSSES = ("cross-entropy", "mse", "mae", "ramp", "unhinged", "gce")
 
 
@@ -70,7 +75,7 @@ class SurveyRecord(Record):
 
 
 def run(record: Record, *, data: Path | None, seeds: int, quick: bool) -> Record:
-    """Four questions."""
+    """Five questions."""
     record = SurveyRecord(record.path, record.rows, record.skipped)
     problem, epochs = digits(), 3 if quick else EPOCHS
     for seed in range(seeds):
@@ -81,6 +86,10 @@ def run(record: Record, *, data: Path | None, seeds: int, quick: bool) -> Record
                 ask("forms", variant, partial(_form, problem, noisy, form, transition, epochs, seed))
             for variant, options in TERMS.items():
                 ask("terms", variant, partial(_joint, problem, noisy, epochs, seed, options))
+        noisy = noises(problem)["instance 40 %"](problem, seed)
+        for variant, options in ITEMS.items():
+            ask = partial(_ask, record, problem, "instance 40 %", seed)
+            ask("items", variant, partial(_trained, "noise-adaptation", problem, noisy, epochs, seed, options))
         for loss in LOSSES:
             by_heart = partial(_by_heart, problem, loss, 3 if quick else RANDOM_EPOCHS, seed)
             _ask(record, problem, "random labels", seed, "losses", loss, by_heart)
@@ -132,17 +141,29 @@ def _form(
     return {"score": float((predict_logits(model, test).argmax(dim=1).numpy() == problem.test_labels).mean())}
 
 
+def _trained(method: str, problem: Problem, noisy: Noisy, epochs: int, seed: int, options: Json) -> Json:
+    return _scores(problem, _fitted(method, problem, noisy, epochs, seed, options))
+
+
 def _joint(problem: Problem, noisy: Noisy, epochs: int, seed: int, options: Json) -> Json:
-    model = NoisyLabelClassifier(
-        "joint-optimization", backbone="mlp", epochs=epochs, random_state=seed, augment=None, **options
-    ).fit(problem.train, noisy.labels)
-    said, labels = model.predict(problem.test), model.module_.get_buffer("labels").argmax(dim=1).numpy()
+    model = _fitted("joint-optimization", problem, noisy, epochs, seed, options)
+    labels = model.module_.get_buffer("labels").argmax(dim=1).numpy()
     return {
-        "score": float((said == problem.test_labels).mean()),
-        "recall": [float((said[problem.test_labels == c] == c).mean()) for c in range(problem.k)],
+        **_scores(problem, model),
         "labels_right": float((labels == problem.train_labels).mean()),
         "largest_class": float(np.bincount(labels, minlength=problem.k).max() / len(labels)),
     }
+
+
+def _fitted(method: str, problem: Problem, noisy: Noisy, epochs: int, seed: int, options: Json) -> NoisyLabelClassifier:
+    model = NoisyLabelClassifier(method, backbone="mlp", epochs=epochs, random_state=seed, augment=None, **options)
+    return model.fit(problem.train, noisy.labels)
+
+
+def _scores(problem: Problem, model: NoisyLabelClassifier) -> Json:
+    said = model.predict(problem.test)
+    recall = [float((said[problem.test_labels == c] == c).mean()) for c in range(problem.k)]
+    return {"score": float((said == problem.test_labels).mean()), "recall": recall}
 
 
 def _by_heart(problem: Problem, loss: str, epochs: int, seed: int) -> Json:
