@@ -201,6 +201,7 @@ def test_oversampling_draws_classes_alike():
     method.build(Task(TrainingData(torch.randn(100, 2), given), 2, 10, lambda: MLP(2, 2, hidden=(4,))))
     weights = method.sampling_weights()
     assert weights[given == 0].sum() == pytest.approx(float(weights[given == 1].sum()))
+    assert method.prior.tolist() == [0.5, 0.5]  # what the prior term is to find in batches so drawn
 
 
 def test_unlabelled_items_help_where_the_method_can_use_them(digits):
