@@ -48,7 +48,7 @@ class Cascade(Method):
     """
 
     purpose = "repairs the labels stage by stage; strong noise, confusions of two classes"
-    cost = "folds in the first stages, then 1; about 2.5 in all"
+    cost = "folds in the first stages, then 1; about 2 in all"
 
     def __init__(self, stages: int = 4, n_folds: int = 3) -> None:
         super().__init__()
