@@ -66,10 +66,9 @@ def run(record: Record, *, data: Path | None, seeds: int, quick: bool) -> Record
         )
     archive, labels = Archive(data), np.load(existing(data / "cifar10n.npz", "the labels of CIFAR-10N"))
     clean = labels["clean_label"][: 600 if quick else REDUCED_PICTURES if reduced else None].astype(int)
-    train = in_original_order(archive, clean)
-    test, truth = archive.classes("test", archive.names, 10 if quick else REDUCED_TEST if reduced else None)
-    if reduced:
-        train, test = features_of(train), features_of(test)
+    pictures = in_original_order(archive, clean)
+    shown, truth = archive.classes("test", archive.names, 10 if quick else REDUCED_TEST if reduced else None)
+    train, test = (features_of(pictures), features_of(shown)) if reduced else (pictures, shown)
     for kind in LABELS[:1] if quick else LABELS:
         given = labels[kind][: len(train)].astype(int)
         for seed in range(seeds):
