@@ -37,7 +37,7 @@ LABELS = ("worse_label", "aggre_label")
 PUBLISHED = {"cross-entropy": 0.839, "elr": 0.879, "sop": 0.837, "dividemix": 0.931}  # on worse_label
 EPOCHS, BATCH = 12, 256  # a fit is minutes of a GPU; published results are of 100 epochs and more
 REDUCED = "cifar10n-reduced"
-REDUCED_METHODS = ("cross-entropy", "gce", "forward", "elr", "sop", "joint-optimization", "cascade", "dividemix")
+REDUCED_METHODS = ("cross-entropy", "gce", "forward", "elr", "sop", "cascade")
 REDUCED_PICTURES, REDUCED_TEST = 5000, 200  # the latter of each class
 
 
