@@ -142,6 +142,16 @@ def test_entropy_is_highest_for_even_predictions():
     assert losses.entropy(torch.tensor([[100.0, 0.0]])).item() < 1e-6
 
 
+def test_soft_labels_stop_the_updates_that_the_entropy_term_goes_on_with():
+    """L_c has no gradient where the label is the prediction; L_e draws the most probable class up."""
+    logits = torch.tensor([[0.3, -0.2, 1.0]], dtype=torch.float64, requires_grad=True)
+    label = logits.detach().softmax(dim=1)
+    (stopped,) = torch.autograd.grad(losses.soft_label_divergence(logits, label).sum(), logits)
+    assert torch.allclose(stopped, torch.zeros(1, 3, dtype=torch.float64), atol=1e-12)
+    (going_on,) = torch.autograd.grad(losses.entropy(logits).sum(), logits)
+    assert going_on[0, 2] < -0.1 < 0 < going_on[0, :2].min()
+
+
 def test_noise_aware_by_hand():
     logits, labels = problem()
     weight = torch.arange(float(K * K), dtype=logits.dtype).reshape(K, K) / 10
@@ -180,6 +190,13 @@ def test_sampled_warp_converges_to_the_exact_one():
     many, repeated = logits.repeat(40_000, 1), labels.repeat(40_000)
     mean = losses.warp_sampled(many, repeated, generator=order, known_rank=True).reshape(-1, 4).mean(dim=0)
     assert torch.allclose(mean, losses.warp(logits, labels), rtol=0.02)
+
+
+def test_sampled_warp_with_the_papers_estimate_of_the_rank_is_nearly_unbiased():
+    order = torch.Generator().manual_seed(0)
+    logits, labels = torch.randn(6, 10, generator=order), torch.randint(0, 10, (6,), generator=order)
+    sampled = losses.warp_sampled(logits.repeat(20_000, 1), labels.repeat(20_000), generator=order).reshape(-1, 6).mean(dim=0)
+    assert torch.allclose(sampled, losses.warp(logits, labels), rtol=0.05)
 
 
 def test_the_rank_estimate_of_sampled_warp():

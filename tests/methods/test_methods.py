@@ -13,6 +13,7 @@ from sklearn.metrics import roc_auc_score
 
 import labelproof as lp
 from labelproof.methods import METHODS, Task, make_method
+from labelproof.methods.cascade import cleaned_labels
 from labelproof.methods.noise_layer import projected
 from labelproof.networks import MLP
 from labelproof.training import History, Options, TrainingData, fit, predict_logits
@@ -200,6 +201,7 @@ def test_oversampling_draws_classes_alike():
     method.build(Task(TrainingData(torch.randn(100, 2), given), 2, 10, lambda: MLP(2, 2, hidden=(4,))))
     weights = method.sampling_weights()
     assert weights[given == 0].sum() == pytest.approx(float(weights[given == 1].sum()))
+    assert method.prior.tolist() == [0.5, 0.5]  # what the prior term is to find in batches so drawn
 
 
 def test_unlabelled_items_help_where_the_method_can_use_them(digits):
@@ -227,6 +229,51 @@ def test_pruning_leaves_out_wrong_labels(mnist, fitted):
         dropped = fitted(name).module_.weight.numpy() == 0
         assert noisy.changed[dropped].mean() > 0.85
         assert dropped[noisy.changed].mean() > 0.6
+
+
+def test_a_stage_of_the_cascade_replaces_sure_labels_and_softens_the_others():
+    probs = torch.tensor([[0.9, 0.1], [0.7, 0.3], [0.85, 0.15], [0.6, 0.4], [0.2, 0.8], [0.3, 0.7]])
+    given = torch.tensor([0, 0, 1, 1, 1, 0])  # called 0, 0, 0, 0, 1, 1: items 0, 1 and 4 are confirmed, half of all
+    found = cleaned_labels(probs, given)  # so the thresholds are 0.8 and 0.8, and 2 d is 1
+    assert found[[0, 2, 4]].tolist() == [[1, 0], [1, 0], [0, 1]]  # kept, replaced, kept
+    for row in (1, 3, 5):
+        p, z = probs[row].tolist(), int(given[row])
+        weight, squares = max(p) / 0.8, [q * q for q in p]
+        mixed = [weight * q / sum(squares) + (1 - weight) * (j == z) for j, q in enumerate(squares)]
+        assert found[row].tolist() == pytest.approx(mixed, rel=1e-5)
+    alone = cleaned_labels(probs, torch.ones(6, dtype=torch.int64))  # nobody confirms class 0: none of its calls is sure
+    assert torch.allclose(alone[:4], torch.tensor([[0.0, 1.0]]))
+    assert alone[4].tolist() == [0, 1]
+
+
+def test_the_cascade_softens_little_where_few_labels_are_contradicted():
+    probs = torch.tensor([[0.9, 0.1]] * 10 + [[0.1, 0.9]] * 9 + [[0.4, 0.6]])
+    given = torch.tensor([0] * 10 + [1] * 9 + [0])
+    assert cleaned_labels(probs, given)[-1, 0] > 0.95  # one in twenty is contradicted, and by no confident network
+
+
+def test_the_cascade_repairs_labels_of_two_confused_classes(digits):
+    true = digits.target[:1200]
+    noisy = lp.simulate.pair(true, 0.35, random_state=0)
+    verified = np.arange(1200) % 10 == 0
+    model = classifier("cascade", epochs=40).fit(digits.images[:1200], noisy.labels, verified=verified)
+    labels = model.module_.labels
+    assert torch.allclose(labels.sum(dim=1), torch.ones(1200), atol=1e-5)
+    assert (labels.argmax(dim=1).numpy() == true).mean() > 1 - noisy.changed.mean() + 0.1
+    assert (labels[verified] == torch.eye(10)[noisy.labels[verified]]).all()  # also those that are wrong
+
+
+@pytest.mark.parametrize(("epochs", "phases"), [(1, [1]), (2, [1, 1]), (4, [1, 1, 1, 1]), (30, [5, 5, 6, 5, 9])])
+def test_the_cascade_has_as_many_stages_as_the_epochs_allow(epochs, phases):
+    data = TrainingData(torch.randn(60, 2), torch.arange(60) % 2)
+    method = make_method("cascade")
+    method.build(Task(data, 2, epochs, lambda: MLP(2, 2, hidden=(4,))))
+    before = [p.clone() for p in method.network.parameters()]
+    assert method.phases(epochs) == phases
+    fit(method, data, Options(epochs=epochs, accelerator="cpu"))
+    assert any(not torch.equal(a, b) for a, b in zip(before, method.network.parameters(), strict=True))
+    with pytest.raises(lp.BadInput, match="stages is 0"):
+        make_method("cascade", {"stages": 0})
 
 
 def test_unknown_names_and_options_are_refused():

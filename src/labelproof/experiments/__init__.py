@@ -14,8 +14,10 @@ from labelproof.extras import needed_by
 
 EXPERIMENTS = {
     "memorization": "labelproof.experiments.memorization",
+    "regularization": "labelproof.experiments.regularization",
+    "survey": "labelproof.experiments.survey",
     "methods-benchmark": "labelproof.experiments.methods_benchmark",
-    "cifar10n": "labelproof.experiments.cifar10n",
+    **dict.fromkeys(("cifar10n", "cifar10n-reduced"), "labelproof.experiments.cifar10n"),
     "m-vae-figure-1": "labelproof.experiments.m_vae",
     **dict.fromkeys(("nl-gan-table-1", "nl-gan-figure-1", "nl-gan-figure-3"), "labelproof.experiments.nl_gan"),
     **dict.fromkeys(("nmn-table-1", "nmn-table-2", "nmn-table-3"), "labelproof.experiments.nmn"),

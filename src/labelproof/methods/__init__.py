@@ -9,6 +9,7 @@ from labelproof.extras import needed_by
 
 with needed_by("labelproof.methods"):
     from labelproof.methods.base import Method, Task
+    from labelproof.methods.cascade import Cascade
     from labelproof.methods.co_teaching import CoTeaching
     from labelproof.methods.divide_mix import DivideMix
     from labelproof.methods.early_learning import EarlyLearning
@@ -41,6 +42,7 @@ METHODS: dict[str, type[Method]] = {
     "em": ExpectationMaximization,
     "confident-learning": ConfidentLearning,
     "rank-pruning": RankPruningNetwork,
+    "cascade": Cascade,
     "co-teaching": CoTeaching,
     "elr": EarlyLearning,
     "sop": SampleOverparametrization,

@@ -34,15 +34,18 @@ class CrossFit(nn.Module):
         self.networks = nn.ModuleList(make_network() for _ in range(n_folds))
         self.register_buffer("fold", torch.from_numpy(_folds(given.numpy(), n_folds)))
 
-    def loss(self, x: Tensor, given: Tensor, index: Tensor, n_classes: int) -> tuple[Tensor, Tensor]:
-        """Cross-entropy of each item by the networks that may see it, (b,), and the logits of the one that may not, (b, k)."""
+    def loss(self, x: Tensor, labels: Tensor, index: Tensor, n_classes: int) -> tuple[Tensor, Tensor]:
+        """Cross-entropy of each item by the networks that may see it, (b,), and the logits of the one that may not, (b, k).
+
+        Labels are codes (b,) or probabilities (b, k).
+        """
         fold = self.fold[index]
         losses, unseen = torch.zeros(len(x), device=x.device), torch.zeros(len(x), n_classes, device=x.device)
         for number, net in enumerate(self.networks):
             seen = fold != number
             if seen.any():
                 share = len(x) / int(seen.sum())  # every network has a mean of its own
-                losses[seen] = losses[seen] + cross_entropy(net(x[seen]).float(), given[seen]) * share
+                losses[seen] = losses[seen] + cross_entropy(net(x[seen]).float(), labels[seen]) * share
             if not seen.all():
                 with torch.no_grad():
                     unseen[~seen] = net(x[~seen]).float()

@@ -32,7 +32,7 @@ class JointOptimization(Method):
     start, window : int, optional
         First epoch with new labels, and how many epochs are averaged.
     prior : sequence of k floats, optional
-        The distribution of the true classes; that of the given labels where left out.
+        The distribution of the true classes in a batch; where left out that of the given labels, or even with ``oversample``.
     oversample : bool
         Draw classes alike, by their present labels: for unbalanced data, as the prior term needs every class in a batch.
 
@@ -69,7 +69,7 @@ class JointOptimization(Method):
         k, given = task.n_classes, task.data.given
         labels = functional.one_hot(given.clamp_min(0), k).float()
         labels[given < 0] = 1 / k
-        frequency = labels[given >= 0].mean(dim=0)
+        frequency = torch.full((k,), 1 / k) if self.oversample else labels[given >= 0].mean(dim=0)
         self.register_buffer("labels", labels)
         self.register_buffer("prior", frequency if self.known_prior is None else torch.tensor(self.known_prior).float())
         first = self.phases(task.epochs)[0]

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from labelproof.saving.files import atomic_write
 
 INK, MUTED, LINE = "#1f2430", "#6b7280", "#e5e7eb"
-COLOURS = ("#2563eb", "#dc2626", "#d97706", "#059669", "#7c3aed")
+COLOURS = ("#2563eb", "#dc2626", "#d97706", "#059669", "#7c3aed", "#1f2430")
 STYLE: object = {
     "font.size": 9, "font.family": "DejaVu Sans", "axes.edgecolor": LINE, "axes.labelcolor": MUTED, "text.color": INK,
     "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True, "grid.color": LINE, "grid.linewidth": 0.8,
@@ -95,11 +95,11 @@ def dots(
     marked: str,
     percent: bool = True,
 ) -> None:
-    """A panel a problem, a row a method: its mean as a dot, one standard deviation as a line, best on top.
+    """A panel a problem, a row a method: its mean as a dot, its spread as a line, best on top.
 
     Parameters
     ----------
-    panels : mapping of panel to rows (name, mean, standard deviation)
+    panels : mapping of panel to rows (name, mean, spread)
     path : Path of a .png
     title : str
     columns : int
