@@ -394,7 +394,7 @@ def training_cost() -> str:
 def m_vae_study() -> Rows:
     from labelproof.experiments.m_vae import CurveRecord
 
-    return CurveRecord.open(ROOT / "docs" / "results", "m-vae-figure-1").summary()
+    return _m_vae_record(CurveRecord).summary()
 
 
 def m_vae_pairs() -> str:
@@ -410,6 +410,65 @@ def m_vae_pairs() -> str:
                 cells = [_with_interval(own[p1], bold=own[p1]["ahead"]) for p1 in RATES]
                 body.append([f"{problem}, {labels}: {method}", str(min(row["seeds"] for row in own.values())), *cells])
     return markdown(["kinds, labels of each: model", "seeds", *(f"p1 = {p1:g}" for p1 in RATES)], body)
+
+
+def m_vae_advantage() -> str:
+    from labelproof.experiments.m_vae import RATES, CurveRecord
+    from labelproof.experiments.m_vae_advantage import advantages
+
+    body = []
+    for row in advantages(_m_vae_record(CurveRecord)):
+        name = f"{row['problem']}, {row['labels']}: {row['model']} - {row['baseline']}"
+        slopes = [_signed(row[slope] / 10, row[f"{slope}_±"] / 10) for slope in ("slope", "slope_all")]
+        body.append([name, str(row["seeds"]), *(_signed(*row["at"][p1]) for p1 in RATES), *slopes])
+    slopes = ["a tenth of imbalance, p1 to 0.6", "to 0.8"]
+    return markdown(["kinds, labels of each: models", "seeds", *(f"p1 = {p1:g}" for p1 in RATES), *slopes], body)
+
+
+def m_vae_accuracy() -> str:
+    from labelproof.experiments.m_vae import RATES, SHOWN, CurveRecord
+    from labelproof.experiments.m_vae_advantage import MAJORITY
+
+    body = []
+    points = _m_vae_record(CurveRecord).points("accuracy")
+    for problem, labels in sorted({(problem, labels) for problem, labels, p1 in points if p1 is not None}):
+        for method in SHOWN:
+            means = [statistics.mean(row["accuracy"] for row in points[problem, labels, p1][method]) for p1 in RATES]
+            seeds = len(points[problem, labels, RATES[0]][method])
+            body.append([f"{problem}, {labels}: {method}", str(seeds), *(f"{100 * mean:.1f}" for mean in means)])
+        body.append([f"{problem}, {labels}: the commoner kind alone", "", *[f"{100 * MAJORITY[problem]:.1f}"] * len(RATES)])
+    return markdown(["kinds, labels of each: model", "seeds", *(f"p1 = {p1:g}" for p1 in RATES)], body)
+
+
+def m_vae_rates() -> str:
+    from labelproof.experiments.m_vae import RATES, CurveRecord
+    from labelproof.experiments.m_vae_advantage import estimated_rates
+
+    forms = {"M-VAE, true matrix": "given", "M-VAE, learned matrix": "learned", "M1+M2, best α": "ε, best α"}
+    found: dict[tuple[str, int, str], dict[float, dict[str, Any]]] = {}
+    for row in estimated_rates(_m_vae_record(CurveRecord)):
+        found.setdefault((row["problem"], row["labels"], row["method"]), {})[row["p1"]] = row
+    body = []
+    for (problem, labels, method), at in sorted(found.items(), key=lambda item: (item[0][:2], list(forms).index(item[0][2]))):
+        cells = [_rates(at[p1], learned=forms[method] == "learned") if p1 in at else "-" for p1 in RATES]
+        body.append([f"{problem}, {labels}: {forms[method]}", str(min(row["seeds"] for row in at.values())), *cells])
+    truth = ["the truth", "", *(f"0.20 / {p1:.2f}" for p1 in RATES)]
+    return markdown(["kinds, labels of each: form", "seeds", *(f"p1 = {p1:g}" for p1 in RATES)], [truth, *body])
+
+
+def _rates(row: dict[str, Any], *, learned: bool) -> str:
+    spread = (f" ± {row[f'estimated_p{i}_±']:.2f}" if learned else "" for i in (0, 1))
+    return " / ".join(f"{row[f'estimated_p{i}']:.2f}{end}" for i, end in enumerate(spread))
+
+
+def _m_vae_record(kind: Any) -> Any:
+    return kind.open(ROOT / "docs" / "results", "m-vae-figure-1")
+
+
+def _signed(mean: float, half: float) -> str:
+    """A difference in points with its interval, bold where that excludes zero."""
+    text = f"{100 * mean:+.1f} ± {100 * half:.1f}"
+    return f"**{text}**" if abs(mean) > half else text
 
 
 def m_vae_others() -> str:
@@ -671,8 +730,11 @@ TABLES: dict[str, Callable[[], str]] = {
     "rank_pruning": rank_pruning,
     "tag_detection": tag_detection,
     "tag_step": tag_step,
+    "m_vae_accuracy": m_vae_accuracy,
+    "m_vae_advantage": m_vae_advantage,
     "m_vae_others": m_vae_others,
     "m_vae_pairs": m_vae_pairs,
+    "m_vae_rates": m_vae_rates,
     "m_vae_scale": m_vae_scale,
     "m_vae_speed": m_vae_speed,
     "apply_speed": apply_speed,

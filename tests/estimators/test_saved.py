@@ -91,7 +91,20 @@ def quick(**options):
 
 MAKERS = {
     make.__name__: make
-    for make in (classifier, two_networks, tagger, vae, m1m2, m2_on_m1, gan, captioner, cleaner, pruning, ensemble, ensemble_of_networks)
+    for make in (
+        classifier,
+        two_networks,
+        tagger,
+        vae,
+        m1m2,
+        m2_on_m1,
+        gan,
+        captioner,
+        cleaner,
+        pruning,
+        ensemble,
+        ensemble_of_networks,
+    )
 }
 
 

@@ -17,7 +17,7 @@ from labelproof.training.trainable import TrainingData
 ENOUGH = 1000  # labels, of which a fifth is held out; fewer say too little
 HELD_OUT = 0.2
 MOST = 5000  # labels that training hears in a trial
-WEIGHTS = (0.0, 3.0, 10.0, 30.0, 100.0)
+WEIGHTS = (0.0, 10.0, 30.0, 100.0)
 
 
 def weight_of(
@@ -40,8 +40,8 @@ def weight_of(
 def chosen_label_weight(training: LabelTraining, module: MislabeledModule, data: TrainingData, batch: Tensor) -> float:
     """The smallest weight whose ``log p(y' | x)`` of held-out labels is within one standard error of the best.
 
-    Weights are tried from the smallest until the held-out labels are no likelier for it. The standard error is that of the
-    paired differences. No true label is needed: ``p(y' | x) = sum over y of q(y | x) p(y' | y)`` is of what was observed.
+    The standard error is that of the paired differences. No true label is needed: ``p(y' | x) = sum over y of
+    q(y | x) p(y' | y)`` is of what was observed.
 
     Parameters
     ----------
@@ -66,11 +66,7 @@ def chosen_label_weight(training: LabelTraining, module: MislabeledModule, data:
     x = data.x.take(kept) if isinstance(data.x, SparseRows) else data.x[kept]
     part, codes = TrainingData(x, heard), batch[kept]
     rows = kept[held & (data.given[kept] >= 0)]
-    tried: list[Tensor] = []
-    for weight in WEIGHTS:
-        tried.append(_log_likely(training(deepcopy(module), part, codes, weight), data, batch, rows))
-        if len(tried) > 1 and tried[-1].mean() <= tried[-2].mean():
-            break
+    tried = [_log_likely(training(deepcopy(module), part, codes, weight), data, batch, rows) for weight in WEIGHTS]
     best = max(tried, key=lambda likely: float(likely.mean()))
     near = [float((best - likely).mean()) <= float((best - likely).std()) / math.sqrt(len(rows)) for likely in tried]
     return WEIGHTS[near.index(True)]

@@ -86,7 +86,7 @@ class MislabeledVAE(Saveable, ClassifierMixin, TransformerMixin, BaseEstimator):
         Weight of all terms but the reconstruction in training; 1 is the bound itself. See `labelproof.estimators.mislabeled_vae.regime`.
     label_weight : float or "auto", default="auto"
         Weight of ``log p(y' | z1) = log sum over y of q(y | z1) p(y' | y)``, which training adds to the bound for labelled items.
-        ``"auto"``: 0, the bound alone, where fewer than 1,000 items are labelled; else the smallest of 0, 3, 10, 30 and 100 whose
+        ``"auto"``: 0, the bound alone, where fewer than 1,000 items are labelled; else the smallest of 0, 10, 30 and 100 whose
         ``log p(y' | x)`` of held-out labels is within one standard error of the best.
     epochs : tuple of three int, default=None
         Of pre-training without labels, of the beginning, and of the whole bound; at least 20, 10 and 10, and 400,

@@ -1,0 +1,101 @@
+"""What figure 1 of the M-VAE paper claims: M-VAE is ahead of M1+M2, the more so the further p1 is from p0.
+
+All from the rows of `labelproof.experiments.m_vae`: nothing is trained here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from labelproof.experiments.m_vae import BEST, BEST_CLAMPED, OURS, P0, CurveRecord
+from labelproof.experiments.record import SPREAD, Row, averaged, half_interval
+
+MAJORITY = {"microglia / endothelial": 357 / 484, "oligodendrocytes / inhibitory": 957 / 1736}  # its share of the cells
+KNOWABLE = 0.6  # the largest p1; at 0.8 both kinds are labelled alike where p0 is 0.2
+Values = Mapping[float, Mapping[int, float]]  # of each p1 and seed
+
+
+def advantages(record: CurveRecord, metric: str = "balanced_accuracy") -> list[Row]:
+    """Paired differences of M-VAE to M1+M2 with the α that is best in hindsight, a row for each setting and pair of models.
+
+    Returns
+    -------
+    list of dict
+        ``problem``, ``labels``, ``model``, ``baseline``, ``seeds``; ``at``, for each p1 the mean difference and half of its 95 %
+        interval; ``slope`` and ``slope_±`` for p1 up to 0.6, ``slope_all`` and ``slope_all_±`` for every p1: of the difference,
+        by ``|p1 - p0|``, fitted to each seed, averaged over seeds.
+    """
+    settings: dict[tuple[str, int], dict[float, dict[str, list[Row]]]] = {}
+    for (problem, labels, p1), methods in record.points(metric).items():
+        if p1 is not None:
+            settings.setdefault((problem, labels), {})[p1] = methods
+    found = []
+    for (problem, labels), points in sorted(settings.items()):
+        for model in OURS:
+            for baseline in (BEST, BEST_CLAMPED):
+                gaps = {p1: _gaps(methods, model, baseline, metric) for p1, methods in sorted(points.items())}
+                row: Row = {"problem": problem, "labels": labels, "model": model, "baseline": baseline}
+                found.append(row | _summary(gaps))
+    return found
+
+
+def _gaps(methods: Mapping[str, list[Row]], model: str, baseline: str, metric: str) -> dict[int, float]:
+    """Differences of the seeds that both have."""
+    theirs = {row["seed"]: row[metric] for row in methods.get(baseline, [])}
+    return {row["seed"]: row[metric] - theirs[row["seed"]] for row in methods.get(model, []) if row["seed"] in theirs}
+
+
+def _summary(gaps: Values) -> Row:
+    shared = sorted(set.intersection(*(set(of_seed) for of_seed in gaps.values())))
+    at = {}
+    for p1, of_seed in gaps.items():
+        mean = averaged([{"gap": of_seed[seed]} for seed in shared], "gap")
+        at[p1] = (mean["gap"], mean["gap" + SPREAD])
+    row: Row = {"seeds": len(shared), "at": at}
+    for name, largest in (("slope", KNOWABLE), ("slope_all", 1.0)):
+        slopes = slopes_of({p1: of_seed for p1, of_seed in gaps.items() if p1 <= largest}, shared)
+        row |= {name: float(slopes.mean()), name + SPREAD: half_interval(slopes)}
+    return row
+
+
+def slopes_of(gaps: Values, seeds: list[int]) -> npt.NDArray[np.float64]:
+    """Least-squares slope of each seed's differences over ``|p1 - p0|``, shape (seeds,)."""
+    imbalance = np.array([abs(p1 - P0) for p1 in gaps])
+    values = np.array([[of_seed[seed] for seed in seeds] for of_seed in gaps.values()])  # (points, seeds)
+    centred = imbalance - imbalance.mean()
+    return np.asarray(centred @ values / np.square(centred).sum())
+
+
+def estimated_rates(record: CurveRecord) -> list[Row]:
+    """How often models say that labels of each kind are wrong, beside the truth, averaged over seeds.
+
+    Returns
+    -------
+    list of dict
+        ``problem``, ``labels``, ``p1``, ``method``, ``seeds``, ``estimated_p0``, ``estimated_p1`` and half of their intervals. The
+        ε form is M1+M2 with the α that is best in hindsight, which is one ε for both kinds.
+    """
+    found: list[Row] = []
+    for (problem, labels, p1), methods in record.points("balanced_accuracy").items():
+        for method in (*OURS, BEST):
+            rows = [_with_rates(row) for row in methods.get(method, [])] if p1 is not None else []
+            known = [row for row in rows if row.get("estimated_p0") is not None]
+            if known:
+                row: Row = {"problem": problem, "labels": labels, "p1": p1, "method": method, "seeds": len(known)}
+                found.append(row | averaged(known, "estimated_p0") | averaged(known, "estimated_p1"))
+    return found
+
+
+def _with_rates(row: Row) -> Row:
+    """A row with its rates, also where these are no estimates: the true matrix, and the ε that an α stands for."""
+    method: Any = row["method"]
+    if method == OURS[0]:
+        return {**row, "estimated_p0": P0, "estimated_p1": row["p1"]}
+    if "α = " in method:
+        epsilon = 1 / (1 + np.exp(float(method.split("α = ")[1])))  # of two classes
+        return {**row, "estimated_p0": epsilon, "estimated_p1": epsilon}
+    return row
