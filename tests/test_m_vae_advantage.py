@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from labelproof.experiments.m_vae import BEST, BEST_CLAMPED, RATES, CurveRecord, pairs
-from labelproof.experiments.m_vae_advantage import MAJORITY, advantages, estimated_rates, slopes_of
+from labelproof.experiments.m_vae_advantage import MAJORITY, advantages, estimated_rates, guided_alphas, slopes_of
 
 TRUE, LEARNED = "M-VAE, true matrix", "M-VAE, learned matrix"
 
@@ -58,6 +58,16 @@ def test_the_slope_is_that_of_least_squares():
     gaps = {p1: {seed: rng.normal() for seed in range(4)} for p1 in RATES}
     expected = [np.polyfit([abs(p1 - 0.2) for p1 in RATES], [gaps[p1][seed] for p1 in RATES], 1)[0] for seed in range(4)]
     assert np.allclose(slopes_of(gaps, [0, 1, 2, 3]), expected)
+
+
+def test_the_alpha_of_the_noise_is_beside_the_best(record):
+    found = {r["p1"]: r for r in guided_alphas(record)}
+    assert found[0.2]["f"] == pytest.approx(np.log(4))
+    assert [found[p1]["alpha"] for p1 in RATES] == [1, 1, 1, 1, 1]  # of 1 and 4
+    record.rows = [{**r, "balanced_accuracy": 0.95} if r["method"] == "M1+M2, α = 4" else r for r in record.rows]
+    found = {r["p1"]: r for r in guided_alphas(record)}
+    assert found[0.0]["best"] == 4
+    assert found[0.0]["gap"] == pytest.approx(np.mean([-0.05, 0.0, -0.05]))
 
 
 def test_rates_of_the_three_forms(record):

@@ -6,11 +6,11 @@ All from the rows of `labelproof.experiments.m_vae`: nothing is trained here.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from labelproof.estimators.mislabeled_vae.mislabeled_module import alpha_of_epsilon, epsilon_of_alpha
 from labelproof.experiments.m_vae import BEST, BEST_CLAMPED, OURS, P0, CurveRecord
 from labelproof.experiments.record import SPREAD, Row, averaged, half_interval
 
@@ -70,6 +70,34 @@ def slopes_of(gaps: Values, seeds: list[int]) -> npt.NDArray[np.float64]:
     return np.asarray(centred @ values / np.square(centred).sum())
 
 
+def guided_alphas(record: CurveRecord) -> list[Row]:
+    """M1+M2 with the α of the grid that is nearest to ``f(ε)``, ε the mean of p0 and p1, less that with the α best in hindsight.
+
+    Returns
+    -------
+    list of dict
+        ``problem``, ``labels``, ``p1``, ``f``, ``alpha``, ``best``, ``seeds``, ``gap`` and ``gap_±``: of balanced accuracy, paired.
+    """
+    metric, found = "balanced_accuracy", []
+    by_alpha: dict[tuple[str, int, float], dict[float, list[Row]]] = {}
+    for (problem, labels, p1, method), rows in record.groups("problem", "labels", "p1", "method").items():
+        if p1 is not None and method.startswith("M1+M2, α = "):
+            by_alpha.setdefault((problem, labels, p1), {})[_alpha(method)] = rows
+    for (problem, labels, p1), grid in sorted(by_alpha.items()):
+        f = alpha_of_epsilon((P0 + p1) / 2, 2)
+        alpha = min(grid, key=lambda alpha: abs(alpha - f))
+        means = {alpha: averaged(rows, metric)[metric] for alpha, rows in grid.items()}
+        best = max(means, key=lambda alpha: means[alpha])
+        gaps = _gaps({"own": grid[alpha], "best": grid[best]}, "own", "best", metric)
+        row: Row = {"problem": problem, "labels": labels, "p1": p1, "f": f, "alpha": alpha, "best": best, "seeds": len(gaps)}
+        found.append(row | averaged([{"gap": gap} for gap in gaps.values()], "gap"))
+    return found
+
+
+def _alpha(method: str) -> float:
+    return float(method.split("α = ")[1])
+
+
 def estimated_rates(record: CurveRecord) -> list[Row]:
     """How often models say that labels of each kind are wrong, beside the truth, averaged over seeds.
 
@@ -92,10 +120,10 @@ def estimated_rates(record: CurveRecord) -> list[Row]:
 
 def _with_rates(row: Row) -> Row:
     """A row with its rates, also where these are no estimates: the true matrix, and the ε that an α stands for."""
-    method: Any = row["method"]
+    method: str = row["method"]
     if method == OURS[0]:
         return {**row, "estimated_p0": P0, "estimated_p1": row["p1"]}
     if "α = " in method:
-        epsilon = 1 / (1 + np.exp(float(method.split("α = ")[1])))  # of two classes
+        epsilon = epsilon_of_alpha(_alpha(method), 2)
         return {**row, "estimated_p0": epsilon, "estimated_p1": epsilon}
     return row
