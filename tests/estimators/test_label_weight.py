@@ -47,6 +47,24 @@ def test_held_out_labels_ask_for_a_weight_where_the_clusters_are_not_the_classes
     found = [average_precision_score(given != true, model.error_probability_) for model in (alone, chosen)]
     assert found[0] < 0.5
     assert found[1] > 0.9
+    assert chosen.optimism_ > 0
+
+
+def test_labels_learned_by_heart_are_as_likely_wrong_as_those_that_were_not_heard():
+    rng = np.random.default_rng(0)
+    heard, held = rng.beta(0.2, 2, 4000), rng.beta(0.4, 2, 1000)
+    shift = label_weight.optimism(heard, held)
+    moved = label_weight.more_likely_wrong(heard, shift)
+    assert moved.mean() == pytest.approx(held.mean())
+    assert (np.diff(moved[np.argsort(heard)]) >= 0).all()
+    assert label_weight.optimism(held, heard) == 0
+    assert label_weight.optimism(np.zeros(9), np.ones(9)) == label_weight.MOST_OPTIMISM
+    probs, given = rng.dirichlet(np.ones(3), 50), np.arange(50) % 4 - 1
+    found = label_weight.less_optimistic(probs, given, shift)
+    own = np.flatnonzero(given >= 0)
+    assert np.allclose(1 - found[own, given[own]], label_weight.more_likely_wrong(1 - probs[own, given[own]], shift))
+    assert np.allclose(found[given < 0], probs[given < 0])
+    assert np.allclose(found.sum(axis=1), 1)
 
 
 def test_labels_that_say_nothing_get_no_weight(hidden):

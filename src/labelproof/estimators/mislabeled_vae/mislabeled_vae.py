@@ -30,7 +30,7 @@ from labelproof.estimators.mislabeled_vae.inputs import (
     scales_of,
     standardised,
 )
-from labelproof.estimators.mislabeled_vae.label_weight import weight_of
+from labelproof.estimators.mislabeled_vae.label_weight import label_weight, less_optimistic
 from labelproof.estimators.mislabeled_vae.likelihoods import LIKELIHOODS, chosen_likelihood
 from labelproof.estimators.mislabeled_vae.mislabeled_module import MislabeledModule, Shape
 from labelproof.estimators.mislabeled_vae.pretraining import pretrained_weights
@@ -105,8 +105,8 @@ class MislabeledVAE(Saveable, ClassifierMixin, TransformerMixin, BaseEstimator):
         Given or learned; its prior is ``p(y)``.
     error_probability_ : ndarray, shape (n,)
         ``1 - p(y = y' | x, y')`` of each training label; NaN where unlabelled.
-    label_weight_ : float
-        The weight that training had.
+    label_weight_, optimism_ : float
+        The weight that training had; log-odds by which labels that were held out are the likelier wrong, given to all of them.
     elbo_ : float
         Bound of ``log p(x, y')`` of the training items, an item's average in nats.
     module_ : MislabeledModule
@@ -259,7 +259,7 @@ class MislabeledVAE(Saveable, ClassifierMixin, TransformerMixin, BaseEstimator):
             self.module_ = MislabeledModule(self._shape(x.shape[1]), log_transition, prior)
         self.module_.library_prior.copy_(torch.tensor([[self.log_library_[0], math.log(self.log_library_[1])]]))
         data, batch = TrainingData(x, torch.from_numpy(given)), torch.from_numpy(codes)
-        self.pretrained_, self.label_weight_ = {}, 0.0
+        self.pretrained_, self.label_weight_, self.optimism_ = {}, 0.0, 0.0
         if pretrained is not None:
             check_is_fitted(pretrained, "module_")
             self.module_.take_over(pretrained.module_.shape, pretrained.pretrained_)
@@ -280,7 +280,7 @@ class MislabeledVAE(Saveable, ClassifierMixin, TransformerMixin, BaseEstimator):
 
     def _hear(self, data: TrainingData, batch: Tensor, training: LabelTraining) -> None:
         """Train on with labels."""
-        self.label_weight_ = weight_of(self.label_weight, training, self.module_, data, batch)
+        self.label_weight_, self.optimism_ = label_weight(self.label_weight, training, self.module_, data, batch)
         training(self.module_, data, batch, self.label_weight_)
 
     def _shape(self, features: int) -> Shape:
@@ -293,7 +293,8 @@ class MislabeledVAE(Saveable, ClassifierMixin, TransformerMixin, BaseEstimator):
 
     def _finish(self, rows: Rows, given: Codes, codes: Codes) -> None:
         self.transition_ = noise_of(self.module_, self.classes_)
-        self.posterior_ = posterior(self._class_probs(rows, given, codes), given, self.transition_)
+        heard = posterior(self._class_probs(rows, given, codes), given, self.transition_)
+        self.posterior_ = less_optimistic(heard, given, self.optimism_)
         self.error_probability_ = error_probability(self.posterior_, given)
         with torch.random.fork_rng(devices=[]), torch.no_grad():
             torch.manual_seed(self._seed)

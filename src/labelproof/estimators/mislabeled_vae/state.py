@@ -28,7 +28,7 @@ def state_of(model: MislabeledVAE) -> State:
         "likelihood": model.likelihood_,
         "log_library": list(model.log_library_),
         "elbo": model.elbo_,
-        "label_weight": model.label_weight_,
+        "label_weight": [model.label_weight_, model.optimism_],
         "cells": None if model.cells_ is None else model.cells_._asdict(),
         **columns_of(model),
     }
@@ -40,7 +40,8 @@ def restore(model: MislabeledVAE, state: State) -> None:
     """Give a new model what `state_of` found."""
     model.classes_, model.batches_ = np.array(state.get("classes", list)), np.array(state.get("batches", list))
     model.likelihood_, model.elbo_ = state.get("likelihood", str), state.get("elbo", float)
-    model.label_weight_ = state.get("label_weight", float) if "label_weight" in state.meta else 0.0  # not in version 0.1
+    heard = state.get("label_weight", list) if "label_weight" in state.meta else [0.0, 0.0]  # version 0.1 has none
+    model.label_weight_, model.optimism_ = heard
     model.log_library_ = tuple(state.get("log_library", list))
     model.cells_ = None if state.meta["cells"] is None else Cells(**state.get("cells", dict))
     for name in ITEMS:
