@@ -418,11 +418,12 @@ def m_vae_advantage() -> str:
 
     body = []
     for row in advantages(_m_vae_record(CurveRecord)):
-        name = f"{row['problem']}, {row['labels']}: {row['model']} - {row['baseline']}"
+        setting = row["problem"] if row["labels"] is None else f"{row['problem']}, {row['labels']}"
+        name = f"{row['model']} - {row['baseline']}: {setting}"
         slopes = [_signed(row[slope] / 10, row[f"{slope}_±"] / 10) for slope in ("slope", "slope_all")]
         body.append([name, str(row["seeds"]), *(_signed(*row["at"][p1]) for p1 in RATES), *slopes])
     slopes = ["a tenth of imbalance, p1 to 0.6", "to 0.8"]
-    return markdown(["kinds, labels of each: models", "seeds", *(f"p1 = {p1:g}" for p1 in RATES), *slopes], body)
+    return markdown(["models: kinds, labels of each", "seeds", *(f"p1 = {p1:g}" for p1 in RATES), *slopes], body)
 
 
 def m_vae_accuracy() -> str:

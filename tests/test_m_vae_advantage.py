@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from labelproof.experiments.m_vae import BEST, BEST_CLAMPED, RATES, CurveRecord, pairs
-from labelproof.experiments.m_vae_advantage import MAJORITY, advantages, estimated_rates, guided_alphas, slopes_of
+from labelproof.experiments.m_vae_advantage import MAJORITY, TOGETHER, advantages, estimated_rates, guided_alphas, slopes_of
 
 TRUE, LEARNED = "M-VAE, true matrix", "M-VAE, learned matrix"
 
@@ -34,7 +34,7 @@ def record(tmp_path):
 
 
 def test_differences_are_paired_and_their_slope_is_of_the_imbalance(record):
-    found = {(r["model"], r["baseline"]): r for r in advantages(record)}
+    found = {(r["model"], r["baseline"]): r for r in advantages(record) if r["problem"] == "a"}
     assert set(found) == {(model, baseline) for model in (TRUE, LEARNED) for baseline in (BEST, BEST_CLAMPED)}
     plain = found[TRUE, BEST]
     assert plain["seeds"] == 3
@@ -45,6 +45,15 @@ def test_differences_are_paired_and_their_slope_is_of_the_imbalance(record):
     clamped = found[TRUE, BEST_CLAMPED]
     assert clamped["seeds"] == 2
     assert clamped["at"][0.2][0] == pytest.approx(0.025)
+
+
+def test_the_last_row_is_the_mean_of_all_settings(record):
+    record.rows += [{**r, "problem": "b", "balanced_accuracy": 0.5 + r["seed"] / 100} for r in record.rows if r["seed"] < 2]
+    one = {r["problem"]: r for r in advantages(record) if (r["model"], r["baseline"]) == (TRUE, BEST)}
+    assert [one[name]["seeds"] for name in ("a", "b", TOGETHER)] == [3, 2, 2]
+    assert one["b"]["at"][0.6] == pytest.approx((0, 0), abs=1e-9)
+    assert one[TOGETHER]["at"][0.6][0] == pytest.approx((0.04 + 0.05) / 2 / 2)
+    assert one[TOGETHER]["slope"] == pytest.approx(0.05)
 
 
 def test_both_kinds_of_m1m2_have_a_best_of_their_own(record):

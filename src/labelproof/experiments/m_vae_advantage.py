@@ -15,6 +15,7 @@ from labelproof.experiments.m_vae import BEST, BEST_CLAMPED, OURS, P0, CurveReco
 from labelproof.experiments.record import SPREAD, Row, averaged, half_interval
 
 MAJORITY = {"microglia / endothelial": 357 / 484, "oligodendrocytes / inhibitory": 957 / 1736}  # its share of the cells
+TOGETHER = "mean of all settings"
 KNOWABLE = 0.6  # the largest p1; at 0.8 both kinds are labelled alike where p0 is 0.2
 Values = Mapping[float, Mapping[int, float]]  # of each p1 and seed
 
@@ -25,21 +26,33 @@ def advantages(record: CurveRecord, metric: str = "balanced_accuracy") -> list[R
     Returns
     -------
     list of dict
-        ``problem``, ``labels``, ``model``, ``baseline``, ``seeds``; ``at``, for each p1 the mean difference and half of its 95 %
+        The last of each pair of models is the mean of all settings. ``problem``, ``labels``, ``model``, ``baseline``, ``seeds``; ``at``, for each p1 the mean difference and half of its 95 %
         interval; ``slope`` and ``slope_±`` for p1 up to 0.6, ``slope_all`` and ``slope_all_±`` for every p1: of the difference,
         by ``|p1 - p0|``, fitted to each seed, averaged over seeds.
     """
-    settings: dict[tuple[str, int], dict[float, dict[str, list[Row]]]] = {}
+    settings: dict[tuple[str, int | None], dict[float, dict[str, list[Row]]]] = {}
     for (problem, labels, p1), methods in record.points(metric).items():
         if p1 is not None:
             settings.setdefault((problem, labels), {})[p1] = methods
     found = []
-    for (problem, labels), points in sorted(settings.items()):
-        for model in OURS:
-            for baseline in (BEST, BEST_CLAMPED):
-                gaps = {p1: _gaps(methods, model, baseline, metric) for p1, methods in sorted(points.items())}
+    for model in OURS:
+        for baseline in (BEST, BEST_CLAMPED):
+            by_setting = {
+                setting: {p1: _gaps(methods, model, baseline, metric) for p1, methods in sorted(points.items())}
+                for setting, points in sorted(settings.items())
+            }
+            for (problem, labels), gaps in {**by_setting, (TOGETHER, None): _mean_gaps(list(by_setting.values()))}.items():
                 row: Row = {"problem": problem, "labels": labels, "model": model, "baseline": baseline}
                 found.append(row | _summary(gaps))
+    return found
+
+
+def _mean_gaps(settings: list[Values]) -> Values:
+    """Of each p1 and seed, the mean over settings that all have it."""
+    found = {}
+    for p1 in settings[0]:
+        seeds = set.intersection(*(set(gaps[p1]) for gaps in settings))
+        found[p1] = {seed: float(np.mean([gaps[p1][seed] for gaps in settings])) for seed in seeds}
     return found
 
 
