@@ -53,6 +53,10 @@ def m1m2():
     return lp.M1M2(2.0, epochs=(2, 1, 1), **CPU).fit(X, Y), lambda model: model.predict_proba(X)
 
 
+def m2_on_m1():
+    return lp.M1M2(2.0, labels="clamped", epochs=(2, 1, 1), **CPU).fit(X, Y), lambda model: model.predict_proba(X)
+
+
 def gan():
     return lp.NLGAN(0.8, 0.8, **GAN).fit(IMAGES, BITS), lambda model: model.generate(6)[0]
 
@@ -87,7 +91,20 @@ def quick(**options):
 
 MAKERS = {
     make.__name__: make
-    for make in (classifier, two_networks, tagger, vae, m1m2, gan, captioner, cleaner, pruning, ensemble, ensemble_of_networks)
+    for make in (
+        classifier,
+        two_networks,
+        tagger,
+        vae,
+        m1m2,
+        m2_on_m1,
+        gan,
+        captioner,
+        cleaner,
+        pruning,
+        ensemble,
+        ensemble_of_networks,
+    )
 }
 
 

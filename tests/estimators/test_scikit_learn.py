@@ -16,6 +16,7 @@ ESTIMATORS = [
     lp.ConceptCaptioner(**CPU),
     lp.GenerativeCleaner(),
     lp.M1M2(epochs=(1, 1, 1), batch_size=64, **CPU),
+    lp.M1M2(labels="clamped", epochs=(1, 1, 1), batch_size=64, **CPU),
     lp.MislabeledVAE(epochs=(1, 1, 1), batch_size=64, **CPU),
     lp.NLGAN(**CPU),
     lp.NoisyLabelClassifier(epochs=8, batch_size=64, **CPU),

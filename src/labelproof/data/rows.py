@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from scipy.sparse import csr_matrix
 from torch import Tensor
 
 
@@ -29,6 +30,11 @@ class SparseRows:
 
     def __len__(self) -> int:
         return int(self.shape[0])
+
+    def take(self, rows: Tensor) -> SparseRows:
+        """Rows by number, sparse as they are."""
+        matrix = csr_matrix((self.values, self.columns, self.ends), shape=tuple(self.shape))
+        return SparseRows(matrix[rows.numpy()])
 
     def __getitem__(self, rows: Tensor | slice) -> Tensor:
         """Rows by number or by slice, dense."""

@@ -1,7 +1,8 @@
 """Figure 1 of the M-VAE paper: two kinds of cells, few labels, one kind mislabelled more often than the other.
 
 Of each kind some cells are labelled; endothelial labels are wrong with probability 0.2, microglia labels with p1. All cells are
-predicted. M1+M2 gets, as the paper grants it, the α that is best at each point in hindsight.
+predicted. M1+M2 gets, as the paper grants it, the α that is best at each point in hindsight: both as it was published, with labels
+clamped, and as the special case of M-VAE that the paper takes it for.
 
 References
 ----------
@@ -44,9 +45,11 @@ PAIRS = {
 RATES = (0.0, 0.2, 0.4, 0.6, 0.8)
 P0 = 0.2
 ALPHAS = (0.5, 1.0, 2.0, 4.0, 8.0)
+CLAMPED_ALPHAS = (0.5, 2.0, 8.0, 32.0)
 LABELS = (25, 10, 50)
-BEST = "M1+M2, best α"
-SHOWN = ("M-VAE, true matrix", "M-VAE, learned matrix", BEST, "scANVI", "logistic regression")
+BEST, BEST_CLAMPED = "M1+M2, best α", "M1+M2 clamped, best α"
+OURS = ("M-VAE, true matrix", "M-VAE, learned matrix")
+SHOWN = (*OURS, BEST, BEST_CLAMPED, "scANVI", "logistic regression")
 Codes = npt.NDArray[np.int64]
 Predict = Callable[["Task"], Codes]
 
@@ -82,22 +85,28 @@ class CurveRecord(Record):
         ``ahead`` says whether a method is better than each other at its point beyond the interval of their paired differences.
         """
         rows: dict[tuple[Any, ...], Row] = {}
-        values: dict[tuple[Any, ...], dict[object, float]] = {}
-        for (problem, labels, p1, method), seeds in self.groups("problem", "labels", "p1", "method").items():
-            shown = BEST if method.startswith("M1+M2") else method
-            row = {"problem": problem, "labels": labels, "p1": p1, "method": shown, "seeds": len(seeds)}
-            row |= averaged(seeds, "balanced_accuracy") | averaged(seeds, "accuracy")
-            key = (problem, labels, p1, shown)
-            if key not in rows or row["balanced_accuracy"] > rows[key]["balanced_accuracy"]:
-                rows[key] = row
-                values[key] = {one["seed"]: one["balanced_accuracy"] for one in seeds}
-        for key, row in rows.items():
-            row["ahead"] = ahead({other[-1]: values[other] for other in rows if other[:-1] == key[:-1]}) == key[-1]
+        for (problem, labels, p1), found in self.points("balanced_accuracy").items():
+            values = {method: {row["seed"]: row["balanced_accuracy"] for row in seeds} for method, seeds in found.items()}
+            first = ahead(values)
+            for method, seeds in found.items():
+                row = {"problem": problem, "labels": labels, "p1": p1, "method": method, "seeds": len(seeds)}
+                row |= averaged(seeds, "balanced_accuracy") | averaged(seeds, "accuracy")
+                rows[problem, labels, p1, method] = row | {"ahead": first == method}
         return list(rows.values())
+
+    def points(self, metric: str) -> dict[tuple[Any, ...], dict[str, list[Row]]]:
+        """Rows of each method at each point (problem, labels, p1); of both M1+M2 those of the α with the best mean."""
+        found: dict[tuple[Any, ...], dict[str, list[Row]]] = {}
+        for (*point, method), seeds in self.groups("problem", "labels", "p1", "method").items():
+            here = found.setdefault(tuple(point), {})
+            shown = method if not method.startswith("M1+M2") else BEST_CLAMPED if "clamped" in method else BEST
+            if shown not in here or averaged(seeds, metric)[metric] > averaged(here[shown], metric)[metric]:
+                here[shown] = seeds
+        return found
 
 
 def run(record: Record, *, data: Path | None, seeds: int, quick: bool) -> Record:
-    """Five methods, 10, 25 and 50 labels of each kind, p1 from 0 to 0.8; all six kinds; MNIST with 100 labels.
+    """Six methods, 10, 25 and 50 labels of each kind, p1 from 0 to 0.8; all six kinds; MNIST with 100 labels.
 
     ``data`` is the folder of real data, or an ``.h5ad`` with the two kinds of cells, e.g. that of Zeisel et al. 2015.
     """
@@ -162,9 +171,18 @@ def _measure(record: Record, methods: Json, task: Task, labels: int, p1: float |
             if isinstance(made, tuple):
                 made, model = made
                 task.pretrained = task.pretrained or model
+                row |= _estimated(model, p1)
             row["accuracy"] = float((made == task.cells.true).mean())
             row["balanced_accuracy"] = float(balanced_accuracy_score(task.cells.true, made))
     return task.pretrained
+
+
+def _estimated(model: MislabeledVAE, p1: float | None) -> Row:
+    """Of two kinds, how often the model says that labels of each are wrong; nothing where it has no noise model."""
+    if p1 is None or (isinstance(model, M1M2) and model.labels == "clamped"):
+        return {}
+    matrix = model.transition_.matrix
+    return {"estimated_p0": float(matrix[0, 1]), "estimated_p1": float(matrix[1, 0])}
 
 
 def methods_of(*, quick: bool = False) -> Json:
@@ -175,6 +193,10 @@ def methods_of(*, quick: bool = False) -> Json:
     }
     for alpha in (1.0, 4.0) if quick else ALPHAS:
         found[f"M1+M2, α = {alpha:g}"] = lambda task, alpha=alpha: _generative(M1M2(alpha, **_options(task)), task)
+    for alpha in (2.0,) if quick else CLAMPED_ALPHAS:
+        found[f"M1+M2 clamped, α = {alpha:g}"] = lambda task, alpha=alpha: _generative(
+            M1M2(alpha, labels="clamped", **_options(task)), task
+        )
     found["logistic regression"] = _logistic
     if not quick and importlib.util.find_spec("scvi") is not None:
         found["scANVI"] = _ScANVI()

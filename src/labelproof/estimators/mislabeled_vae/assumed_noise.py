@@ -1,4 +1,4 @@
-"""What `MislabeledVAE` is told of the noise, or that it is to learn it."""
+"""What `MislabeledVAE` is told of the noise, or that it is to learn it; what it then says of it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from labelproof.errors import BadInput
+from labelproof.estimators.mislabeled_vae.mislabeled_module import MislabeledModule
 from labelproof.noise.transition import TransitionMatrix
 from labelproof.validation import AnyArray, check_distribution, check_transition
 
@@ -42,6 +43,12 @@ def assumed_noise(
         names = ", ".join(str(c) for c in classes[:8])
         raise BadInput(f"transition is {len(matrix)} x {len(matrix)} but there are {k} classes: {names}.")
     return torch.from_numpy(np.log(np.maximum(matrix, SMALLEST))), False
+
+
+def noise_of(module: MislabeledModule, classes: AnyArray) -> TransitionMatrix:
+    """The noise that networks hold, rows scaled to sum to one exactly."""
+    matrix, prior = module.log_transition.double().exp().numpy(), module.prior.double().numpy()
+    return TransitionMatrix(matrix / matrix.sum(axis=1, keepdims=True), prior=prior / prior.sum(), classes=classes.tolist())
 
 
 def assumed_prior(prior: str | npt.ArrayLike, k: int) -> tuple[Tensor, str]:

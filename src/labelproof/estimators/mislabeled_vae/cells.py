@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from labelproof.data.readers.cells import annotation_of, counts_of, obs_column
 from labelproof.data.rows import SparseRows
 from labelproof.errors import BadInput
-from labelproof.validation import AnyArray
+from labelproof.estimators.mislabeled_vae.likelihoods import LIKELIHOODS
+from labelproof.validation import UNLABELLED, AnyArray
 
 if TYPE_CHECKING:
     from anndata import AnnData
+    from pandas import DataFrame
 
     from labelproof.estimators.mislabeled_vae import MislabeledVAE
 
@@ -91,3 +95,18 @@ def write_results(
         "prior": model.transition_.prior,
         "elbo": model.elbo_,
     }
+
+
+@torch.no_grad()
+def normalized_expression(model: MislabeledVAE, adata: AnnData, library_size: float) -> DataFrame:
+    """See `labelproof.MislabeledVAE.get_normalized_expression`."""
+    rows, codes = model._new(adata, None)
+    if not LIKELIHOODS[model.likelihood_].counts:
+        raise BadInput(f"the likelihood is {model.likelihood_!r}: only counts have a normalised expression.")
+    none, found = np.full(len(rows), UNLABELLED), []
+    for x, z, b in model._parts(rows, none, codes):
+        scale = torch.full((len(x), 1), math.log(library_size))
+        found.append(model.module_.likelihood.mean(model.module_.decode(model.module_.infer(x, z, b).mean, b), scale))
+    import pandas as pd
+
+    return pd.DataFrame(torch.cat(found).numpy(), index=adata.obs_names, columns=adata.var_names)

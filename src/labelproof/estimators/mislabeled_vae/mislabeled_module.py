@@ -45,6 +45,8 @@ class Shape:
         Whether the library size is inferred, with a log-normal prior for each batch, or the observed total.
     label_in_encoder : bool
         ``q(z1 | x, y')`` in place of ``q(z1 | x)``.
+    clamped : bool
+        Whether a given label is the class (M2), not an observation of it.
     """
 
     features: int
@@ -58,6 +60,7 @@ class Shape:
     likelihood: str = "nb"
     latent_library: bool = False
     label_in_encoder: bool = False
+    clamped: bool = False
 
 
 class Elbo(NamedTuple):
@@ -87,6 +90,10 @@ class Inferred(NamedTuple):
     log_variance: Tensor  # (n, latent)
     log_library: Tensor  # (n, 1), drawn where it is latent
     library_kl: Tensor  # (n,)
+
+    def draw(self) -> Tensor:
+        """``z1 ~ q(z1 | x)``, shape (n, latent)."""
+        return _draw(self.mean, self.log_variance)
 
 
 class MislabeledModule(nn.Module):
@@ -140,7 +147,8 @@ class MislabeledModule(nn.Module):
             raise BadInput(
                 "pretrained kept nothing of its pre-training, which had no epoch. Fit it anew, with epochs[0] above 0."
             )
-        if replace(own, classes=theirs.classes, class_latent=theirs.class_latent, class_hidden=theirs.class_hidden) != theirs:
+        of_class = {name: getattr(theirs, name) for name in ("classes", "class_latent", "class_hidden", "clamped")}
+        if replace(own, **of_class) != theirs:
             raise BadInput(
                 f"pretrained has the networks {theirs}, but these are {own}. Give both the same options and features."
             )
@@ -167,6 +175,11 @@ class MislabeledModule(nn.Module):
         mean, log_variance = self.z1_of_z2(z2)
         return normal_log_prob(z1[:, None], mean, log_variance)
 
+    def by_class(self, z1: Tensor) -> tuple[Tensor, Tensor]:
+        """``log p(z1 | z2, y)`` at a draw of ``q(z2 | z1, y)``, and ``KL(q(z2 | z1, y) || p(z2))``, for every y; both (n, k)."""
+        mean, log_variance = self.z2_of_z1(z1[:, None])  # (n, k, class_latent)
+        return self._z1_given_class(z1, _draw(mean, log_variance)), normal_kl(mean, log_variance)
+
     def decode(self, z1: Tensor, batch: Tensor | None = None) -> Tensor:
         """The decoder's hidden layer, shape (n, h)."""
         hidden: Tensor = self.decoder(torch.cat([z1, *self._covariates(batch, len(z1), z1)], dim=1))
@@ -176,6 +189,11 @@ class MislabeledModule(nn.Module):
         """``log p(y' | y)`` for every y, shape (n, k); 0 where unlabelled."""
         rows = self.log_transition.T[given.clamp_min(0)]
         return rows * (given >= 0).to(rows.dtype)[:, None]
+
+    def log_given(self, logits: Tensor, given: Tensor) -> Tensor:
+        """``log p(y' | z1) = log sum over y of q(y | z1) p(y' | y)`` from the logits of q; 0 where unlabelled, shape (n,)."""
+        likely = torch.logsumexp(functional.log_softmax(logits, dim=1) + self.log_noise(given), dim=1)
+        return likely * (given >= 0).to(likely.dtype)
 
     def infer(self, x: Tensor, given: Tensor, batch: Tensor | None = None) -> Inferred:
         """``q(z1 | x)`` and the library size.
@@ -227,11 +245,13 @@ class MislabeledModule(nn.Module):
         logits = self.classifier(z1)  # of q(y | z1)
         log_q_y = functional.log_softmax(logits, dim=1) if classes is None else classes.clamp_min(1e-12).log()
         q_y = log_q_y.exp() if classes is None else classes  # (n, k)
-        z2_mean, z2_log_variance = self.z2_of_z1(z1[:, None])  # of q(z2 | z1, y), (n, k, class_latent)
-        z1_fit = self._z1_given_class(z1, _draw(z2_mean, z2_log_variance))  # log p(z1 | z2, y), (n, k)
+        if self.shape.clamped:
+            own, labelled = functional.one_hot(given.clamp_min(0), self.shape.classes), (given >= 0)[:, None]
+            q_y, log_q_y = torch.where(labelled, own, q_y), torch.where(labelled, 0.0, log_q_y)
+        z1_fit, z2_kl = self.by_class(z1)
         log_q_z1 = -0.5 * (LOG_2PI + q.log_variance + noise.square()).sum(dim=1)  # at z1, its density is that of the noise
         found = Elbo(  # equation 1, line by line
-            z2_kl=(q_y * normal_kl(z2_mean, z2_log_variance)).sum(dim=1),  # (1), first line
+            z2_kl=(q_y * z2_kl).sum(dim=1),  # (1), first line
             z1=(q_y * z1_fit).sum(dim=1) - log_q_z1,  # (1), second line
             reconstruction=self.likelihood.log_prob(x, self.decode(z1, batch), q.log_library),  # (1), third line
             y_kl=(q_y * (log_q_y - self.prior.log())).sum(dim=1),
@@ -243,7 +263,7 @@ class MislabeledModule(nn.Module):
     def class_probs(self, x: Tensor, given: Tensor, batch: Tensor | None = None, *, draws: int = 0) -> Tensor:
         """``q(y | x)``: ``q(y | z1)`` at the mean of z1, or averaged over draws, shape (n, k)."""
         q = self.infer(x, given, batch)
-        places = [q.mean] if not draws else [_draw(q.mean, q.log_variance) for _ in range(draws)]
+        places = [q.mean] if not draws else [q.draw() for _ in range(draws)]
         return torch.stack([functional.softmax(self.classifier(z1), dim=1) for z1 in places]).mean(dim=0)
 
     def log_likelihood(self, x: Tensor, given: Tensor, batch: Tensor | None = None, *, draws: int = 100) -> Tensor:
@@ -254,7 +274,7 @@ class MislabeledModule(nn.Module):
         found = []
         for _ in range(draws):
             q = self.infer(x, given, batch)
-            z1 = _draw(q.mean, q.log_variance)
+            z1 = q.draw()
             mean, log_variance = self.z2_of_z1(z1[:, None])
             z2 = _draw(mean, log_variance)
             zeros = torch.zeros_like(z2)
@@ -267,7 +287,7 @@ class MislabeledModule(nn.Module):
     def plain(self, x: Tensor, given: Tensor, batch: Tensor | None = None, *, beta: float = 1.0) -> Tensor:
         """The bound of a variational autoencoder with ``z1 ~ N(0, 1)`` and no classes (M1), divergences weighted, shape (n,)."""
         q = self.infer(x, given, batch)
-        z1 = _draw(q.mean, q.log_variance)
+        z1 = q.draw()
         fit: Tensor = self.likelihood.log_prob(x, self.decode(z1, batch), q.log_library)
         return fit - beta * (normal_kl(q.mean, q.log_variance) + q.library_kl)
 

@@ -17,8 +17,8 @@ from torch import Tensor
 
 from labelproof.data.rows import SparseRows
 from labelproof.errors import BadInput
-from labelproof.estimators.mislabeled_vae.assumed_noise import assumed_noise, assumed_prior, pseudo_counts
-from labelproof.estimators.mislabeled_vae.cells import Cells, is_anndata, told_cells, write_results
+from labelproof.estimators.mislabeled_vae.assumed_noise import assumed_noise, assumed_prior, noise_of, pseudo_counts
+from labelproof.estimators.mislabeled_vae.cells import Cells, is_anndata, normalized_expression, told_cells, write_results
 from labelproof.estimators.mislabeled_vae.inputs import (
     Codes,
     Rows,
@@ -30,15 +30,16 @@ from labelproof.estimators.mislabeled_vae.inputs import (
     scales_of,
     standardised,
 )
+from labelproof.estimators.mislabeled_vae.label_weight import label_weight, less_optimistic
 from labelproof.estimators.mislabeled_vae.likelihoods import LIKELIHOODS, chosen_likelihood
 from labelproof.estimators.mislabeled_vae.mislabeled_module import MislabeledModule, Shape
-from labelproof.estimators.mislabeled_vae.regime import Regime, phase_lengths
+from labelproof.estimators.mislabeled_vae.pretraining import pretrained_weights
+from labelproof.estimators.mislabeled_vae.regime import LabelTraining, phase_lengths
 from labelproof.estimators.mislabeled_vae.state import restore, state_of
 from labelproof.noise.posterior import error_probability, posterior
 from labelproof.noise.transition import TransitionMatrix
 from labelproof.saving.saveable import Saveable, params_of
 from labelproof.saving.state import State
-from labelproof.training.loop import fit
 from labelproof.training.options import Options
 from labelproof.training.trainable import TrainingData
 from labelproof.validation import UNLABELLED, AnyArray, ArrayLike, RandomState, accepts_seed, check_labels, seed_from
@@ -83,6 +84,10 @@ class MislabeledVAE(Saveable, ClassifierMixin, TransformerMixin, BaseEstimator):
         ``q(z1 | x, y')`` in place of ``q(z1 | x)``.
     beta : float, default=0.3
         Weight of all terms but the reconstruction in training; 1 is the bound itself. See `labelproof.estimators.mislabeled_vae.regime`.
+    label_weight : float or "auto", default="auto"
+        Weight of ``log p(y' | z1) = log sum over y of q(y | z1) p(y' | y)``, which training adds to the bound for labelled items.
+        ``"auto"``: 0, the bound alone, where fewer than 1,000 items are labelled; else the smallest of 0, 10, 30 and 100 whose
+        ``log p(y' | x)`` of held-out labels is within one standard error of the best.
     epochs : tuple of three int, default=None
         Of pre-training without labels, of the beginning, and of the whole bound; at least 20, 10 and 10, and 400,
         150 and 150 steps, by default.
@@ -100,6 +105,8 @@ class MislabeledVAE(Saveable, ClassifierMixin, TransformerMixin, BaseEstimator):
         Given or learned; its prior is ``p(y)``.
     error_probability_ : ndarray, shape (n,)
         ``1 - p(y = y' | x, y')`` of each training label; NaN where unlabelled.
+    label_weight_, optimism_ : float
+        The weight that training had; log-odds by which labels that were held out are the likelier wrong, given to all of them.
     elbo_ : float
         Bound of ``log p(x, y')`` of the training items, an item's average in nats.
     module_ : MislabeledModule
@@ -145,6 +152,7 @@ class MislabeledVAE(Saveable, ClassifierMixin, TransformerMixin, BaseEstimator):
         latent_library: bool = False,
         label_in_encoder: bool = False,
         beta: float = 0.3,
+        label_weight: float | str = "auto",
         epochs: tuple[int, int, int] | None = None,
         batch_size: int = 128,
         learning_rate: float = 3e-3,
@@ -164,6 +172,7 @@ class MislabeledVAE(Saveable, ClassifierMixin, TransformerMixin, BaseEstimator):
         self.latent_library = latent_library
         self.label_in_encoder = label_in_encoder
         self.beta = beta
+        self.label_weight = label_weight
         self.epochs = epochs
         self.batch_size = batch_size
         self.learning_rate = learning_rate
@@ -240,32 +249,39 @@ class MislabeledVAE(Saveable, ClassifierMixin, TransformerMixin, BaseEstimator):
         return assumed_noise(self.transition, self.concentration, self.classes_)
 
     def _train(self, x: Tensor, given: Codes, codes: Codes, pretrained: MislabeledVAE | None) -> None:
-        k = len(self.classes_)
         log_transition, learn = self._noise()
-        prior, course = assumed_prior(self.prior, k)
+        prior, course = assumed_prior(self.prior, len(self.classes_))
         if not self.beta > 0:
             raise BadInput(f"beta is {self.beta!r}. Give a number above 0.")
-        lengths = phase_lengths(len(given), self.batch_size, self.epochs)
+        first, *lengths = phase_lengths(len(given), self.batch_size, self.epochs)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self._seed)
             self.module_ = MislabeledModule(self._shape(x.shape[1]), log_transition, prior)
         self.module_.library_prior.copy_(torch.tensor([[self.log_library_[0], math.log(self.log_library_[1])]]))
+        data, batch = TrainingData(x, torch.from_numpy(given)), torch.from_numpy(codes)
+        self.pretrained_, self.label_weight_, self.optimism_ = {}, 0.0, 0.0
         if pretrained is not None:
             check_is_fitted(pretrained, "module_")
-            lengths[0] = 0
             self.module_.take_over(pretrained.module_.shape, pretrained.pretrained_)
-        data = TrainingData(x, torch.from_numpy(given))
-        regime = Regime(
-            self.module_, data, torch.from_numpy(codes), lengths,
-            beta=self.beta, learn_transition=learn, concentration=pseudo_counts(self.concentration, k), prior=course,
-        )  # fmt: skip
-        options = Options(
-            epochs=sum(lengths), batch_size=min(self.batch_size, len(given)), learning_rate=self.learning_rate, weight_decay=1e-3,
+            self.pretrained_ = pretrained.pretrained_
+        elif first:
+            self.pretrained_ = pretrained_weights(self.module_, data, batch, self.beta, self._options(first, len(given)))
+        if sum(lengths):
+            counts = pseudo_counts(self.concentration, len(self.classes_))
+            options = self._options(sum(lengths), len(given))
+            self._hear(data, batch, LabelTraining(lengths, self.beta, learn, counts, course, options))
+        self.module_.eval()
+
+    def _options(self, epochs: int, n: int) -> Options:
+        return Options(
+            epochs=epochs, batch_size=min(self.batch_size, n), learning_rate=self.learning_rate, weight_decay=1e-3,
             clip_norm=5.0, seed=self._seed, accelerator=self.accelerator, devices=self.devices, precision=self.precision,
         )  # fmt: skip
-        fit(regime, data, options)
-        self.module_.eval()
-        self.pretrained_ = regime.pretrained
+
+    def _hear(self, data: TrainingData, batch: Tensor, training: LabelTraining) -> None:
+        """Train on with labels."""
+        self.label_weight_, self.optimism_ = label_weight(self.label_weight, training, self.module_, data, batch)
+        training(self.module_, data, batch, self.label_weight_)
 
     def _shape(self, features: int) -> Shape:
         return Shape(
@@ -276,20 +292,14 @@ class MislabeledVAE(Saveable, ClassifierMixin, TransformerMixin, BaseEstimator):
         )  # fmt: skip
 
     def _finish(self, rows: Rows, given: Codes, codes: Codes) -> None:
-        self.transition_ = self._as_trained()
-        self.posterior_ = posterior(self._class_probs(rows, given, codes), given, self.transition_)
+        self.transition_ = noise_of(self.module_, self.classes_)
+        heard = posterior(self._class_probs(rows, given, codes), given, self.transition_)
+        self.posterior_ = less_optimistic(heard, given, self.optimism_)
         self.error_probability_ = error_probability(self.posterior_, given)
         with torch.random.fork_rng(devices=[]), torch.no_grad():
             torch.manual_seed(self._seed)
             found = [self.module_.terms(x, z, b).total for x, z, b in self._parts(rows, given, codes)]
         self.elbo_ = float(torch.cat(found).double().mean())
-
-    def _as_trained(self) -> TransitionMatrix:
-        """The noise that the networks hold, rows scaled to sum to one exactly."""
-        matrix, prior = self.module_.log_transition.double().exp().numpy(), self.module_.prior.double().numpy()
-        return TransitionMatrix(
-            matrix / matrix.sum(axis=1, keepdims=True), prior=prior / prior.sum(), classes=self.classes_.tolist()
-        )
 
     def _parts(self, rows: Rows, given: Codes, codes: Codes) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         for start, block in blocks(rows):
@@ -339,22 +349,12 @@ class MislabeledVAE(Saveable, ClassifierMixin, TransformerMixin, BaseEstimator):
         """`transform`, by the name that single-cell users know."""
         return self.transform(adata)
 
-    @torch.no_grad()
     def get_normalized_expression(self, adata: AnnData, *, library_size: float = 1.0) -> DataFrame:
         """Expected counts of each gene in a cell of a given library size, DataFrame of float32 (cells x genes).
 
         The table is dense: ask for some cells at a time, ``adata[:1000]``.
         """
-        rows, codes = self._new(adata, None)
-        if not LIKELIHOODS[self.likelihood_].counts:
-            raise BadInput(f"the likelihood is {self.likelihood_!r}: only counts have a normalised expression.")
-        none, found = np.full(len(rows), UNLABELLED), []
-        for x, z, b in self._parts(rows, none, codes):
-            scale = torch.full((len(x), 1), math.log(library_size))
-            found.append(self.module_.likelihood.mean(self.module_.decode(self.module_.infer(x, z, b).mean, b), scale))
-        import pandas as pd
-
-        return pd.DataFrame(torch.cat(found).numpy(), index=adata.obs_names, columns=adata.var_names)
+        return normalized_expression(self, adata, library_size)
 
     @accepts_seed
     def sample(self, y: ArrayLike, *, random_state: RandomState = 0) -> npt.NDArray[np.float32]:

@@ -1,9 +1,10 @@
-"""How M-VAE is trained: without labels, then from classes that a noise-aware classifier begins, then by its whole bound."""
+"""How M-VAE hears labels: from classes that a noise-aware classifier begins, then by its whole bound."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,8 @@ from torch.nn import functional
 from labelproof.errors import BadInput
 from labelproof.estimators.mislabeled_vae.mislabeled_module import MislabeledModule
 from labelproof.estimators.mislabeled_vae.start import noise_aware_classes
+from labelproof.training.loop import fit
+from labelproof.training.options import Options
 from labelproof.training.trainable import Batch, Step, Trainable, TrainingData
 
 BLOCK = 4096
@@ -39,22 +42,14 @@ def phase_lengths(n: int, batch_size: int, asked: tuple[int, int, int] | None) -
     return lengths
 
 
-class Regime(Trainable):
-    """Three phases.
+@dataclass(frozen=True)
+class LabelTraining:
+    """How labels are heard.
 
-    0. *Pre-training*: a variational autoencoder of x alone (M1), so that z1 shows the clusters before any label is heard.
-    1. *Beginning*: classes come from `noise_aware_classes` and are held; the networks that know the class learn them.
-    2. *Joint*: equation 1.
-
-    Parameters
+    Attributes
     ----------
-    module : MislabeledModule
-    data : TrainingData
-        ``x`` is a tensor or `labelproof.data.rows.SparseRows`.
-    batch : Tensor of int64, shape (n,), optional
-        Codes of the batch covariate.
-    lengths : list of three int
-        Epochs of each phase.
+    lengths : list of two int
+        Epochs of each phase of `Regime`.
     beta : float
         Weight of all that is not reconstruction. Below one more dimensions of z1 are used, in which a small difference between
         two kinds is kept that the whole weight would have smoothed away.
@@ -64,6 +59,39 @@ class Regime(Trainable):
     prior : {"auto", "held", "learned"}
         ``p(y)`` is the mean of the classes that begin, with 50 pseudo-counts for each class beside the labelled items, and
         held from there; or held from the first; or learned like the transition, with one pseudo-count for each class.
+    options : Options
+    """
+
+    lengths: list[int]
+    beta: float
+    learn_transition: bool
+    concentration: npt.NDArray[np.float64]
+    prior: str
+    options: Options
+
+    def __call__(self, module: MislabeledModule, data: TrainingData, batch: Tensor, label_weight: float) -> MislabeledModule:
+        """Train the networks in place; the same."""
+        options = replace(self.options, batch_size=min(self.options.batch_size or len(data), len(data)))
+        fit(Regime(module, data, batch, self, label_weight), data, options)
+        return module
+
+
+class Regime(Trainable):
+    """Two phases, after `labelproof.estimators.mislabeled_vae.pretraining`.
+
+    0. *Beginning*: classes come from `noise_aware_classes` and are held; the networks that know the class learn them.
+    1. *Joint*: equation 1, and the likelihood of the given labels from z1.
+
+    Parameters
+    ----------
+    module : MislabeledModule
+    data : TrainingData
+        ``x`` is a tensor or `labelproof.data.rows.SparseRows`.
+    batch : Tensor of int64, shape (n,)
+        Codes of the batch covariate.
+    training : LabelTraining
+    label_weight : float
+        Of ``log p(y' | z1)``, beside the bound.
     """
 
     batch_codes: Tensor
@@ -72,63 +100,51 @@ class Regime(Trainable):
     classes: Tensor
 
     def __init__(
-        self,
-        module: MislabeledModule,
-        data: TrainingData,
-        batch: Tensor | None,
-        lengths: list[int],
-        *,
-        beta: float,
-        learn_transition: bool,
-        concentration: npt.NDArray[np.float64],
-        prior: str,
+        self, module: MislabeledModule, data: TrainingData, batch: Tensor, training: LabelTraining, label_weight: float
     ) -> None:
         super().__init__()
-        self.module, self.data, self.lengths, self.beta = module, data, lengths, beta
-        self.learn_transition, self.concentration, self.prior = learn_transition, concentration, prior
+        self.module, self.data, self.how, self.label_weight = module, data, training, label_weight
         k = module.shape.classes
         self.phase = 0
-        self.pretrained: dict[str, Tensor] = {}  # networks of x and z1, as they were before they heard a label
-        self.register_buffer("batch_codes", torch.zeros(len(data), dtype=torch.int64) if batch is None else batch)
+        self.register_buffer("batch_codes", batch)
         self.register_buffer("begun", torch.full((len(data), k), 1.0 / k))
         self.register_buffer("counts", torch.zeros(k, k))  # of true and given class, in this epoch
         self.register_buffer("classes", torch.zeros(k))
 
     def phases(self, epochs: int) -> list[int]:
         """Epochs of each phase."""
-        return self.lengths
+        return self.how.lengths
 
     def epoch_start(self, epoch: int) -> None:
-        """Which phase it is, also where a run goes on; after the pre-training, the classes begin."""
-        self.phase = int(np.searchsorted(np.cumsum(self.lengths), epoch, side="right"))
+        """Which phase it is, also where a run goes on; before the first, the classes begin."""
+        self.phase = int(epoch >= self.how.lengths[0])
         self.counts.zero_()
         self.classes.zero_()
-        if epoch == self.lengths[0]:
+        if epoch == 0:
             self._begin()
 
     def epoch_end(self, epoch: int) -> None:
         """What is learned by counting."""
-        if self.phase < 2:
+        if self.phase == 0:
             return
         module = self.module
-        if self.learn_transition:
-            expected = self.counts.double() + torch.as_tensor(self.concentration, device=self.counts.device)
+        if self.how.learn_transition:
+            expected = self.counts.double() + torch.as_tensor(self.how.concentration, device=self.counts.device)
             module.log_transition.copy_((expected / expected.sum(dim=1, keepdim=True)).log())
-        if self.prior == "learned":
+        if self.how.prior == "learned":
             module.prior.copy_((self.classes + 1) / (self.classes + 1).sum())
 
     def loss(self, batch: Batch) -> Step:
         """Minus the bound of the phase, an item's average."""
         module, codes = self.module, self.batch_codes[batch.index]
-        if self.phase == 0:
-            bound = module.plain(batch.x, batch.given, codes, beta=self.beta)
-            return Step(-bound.mean(), bound.new_zeros(len(bound), module.shape.classes))
-        held = self.begun[batch.index] if self.phase == 1 else None
+        held = self.begun[batch.index] if self.phase == 0 else None
         terms, logits = module.terms_and_logits(batch.x, batch.given, codes, held)
-        cost = -terms.weighted(self.beta).mean()
+        cost = -terms.weighted(self.how.beta).mean()
+        if self.label_weight:
+            cost = cost - self.label_weight * module.log_given(logits, batch.given).mean()
         if held is not None:
             return Step(cost + FOLLOW * functional.cross_entropy(logits, held), logits)
-        if self.learn_transition or self.prior == "learned":
+        if self.how.learn_transition or self.how.prior == "learned":
             self._count(logits.detach(), batch.given)
         return Step(cost, logits)
 
@@ -142,19 +158,16 @@ class Regime(Trainable):
     @torch.no_grad()
     def _begin(self) -> None:
         module, given = self.module, self.data.given
-        heard = ("classifier", "z2_of_z1", "z1_of_z2", "log_transition", "prior")
-        weights = module.state_dict().items()
-        self.pretrained = {name: t.detach().cpu().clone() for name, t in weights if not name.startswith(heard)}
         was_training = module.training
         module.eval()
         latent = torch.cat([module.infer(x, given_, codes).mean for x, given_, codes in self._blocks()]).double().cpu().numpy()
         module.train(was_training)
-        known = None if self.learn_transition else module.log_transition.double().exp().cpu().numpy()
-        probs, matrix = noise_aware_classes(latent, given.numpy(), known, self.concentration)
+        known = None if self.how.learn_transition else module.log_transition.double().exp().cpu().numpy()
+        probs, matrix = noise_aware_classes(latent, given.numpy(), known, self.how.concentration)
         self.begun.copy_(torch.from_numpy(probs))
-        if self.learn_transition:
+        if self.how.learn_transition:
             module.log_transition.copy_(torch.from_numpy(matrix).log())
-        if self.prior == "auto":
+        if self.how.prior == "auto":
             expected = (given >= 0).sum() * torch.from_numpy(probs.mean(axis=0)) + PRIOR_COUNTS
             module.prior.copy_(expected / expected.sum())
         weight = probs / probs.sum(axis=0)
