@@ -558,7 +558,7 @@ def m_vae_full_labels() -> str:
     for (data, _), methods in found.items():
         base = methods["logistic regression"]
         for method, rows in methods.items():
-            gain = "" if rows is base else _gain(rows, base)
+            gain = "" if rows is base else _ap_gain(rows, base)
             truth = 100 * statistics.mean(row["true_rate"] for row in rows)
             own = 100 * statistics.mean(row["rate"] for row in rows)
             weights = ", ".join(f"{row['weight']:g}" for row in rows) if method == "M-VAE" else ""
@@ -569,7 +569,7 @@ def m_vae_full_labels() -> str:
     )
 
 
-def _gain(rows: Rows, base: Rows) -> str:
+def _ap_gain(rows: Rows, base: Rows) -> str:
     """How much AP is ahead, paired by draw, with half of its interval by Student's t."""
     import numpy as np
 
@@ -775,6 +775,8 @@ def _gain(row: dict[str, Any] | None, name: str, digits: int) -> str:
     """A gain with its interval, bold where that is above zero."""
     if row is None or row[name] is None:
         return "-"
+    if row["seeds"] == 1:
+        return f"{row[name]:+.{digits}f}"
     shown = f"{row[name]:+.{digits}f} ± {row[f'{name}_±']:.{digits}f}"
     return f"**{shown}**" if row["seeds"] > 1 and row[name] > row[f"{name}_±"] else shown
 
