@@ -558,7 +558,7 @@ def m_vae_full_labels() -> str:
     for (data, _), methods in found.items():
         base = methods["logistic regression"]
         for method, rows in methods.items():
-            gain = "" if rows is base else _ap_gain(rows, base)
+            gain = "" if rows is base else _ap_ahead(rows, base)
             truth = 100 * statistics.mean(row["true_rate"] for row in rows)
             own = 100 * statistics.mean(row["rate"] for row in rows)
             weights = ", ".join(f"{row['weight']:g}" for row in rows) if method == "M-VAE" else ""
@@ -569,7 +569,7 @@ def m_vae_full_labels() -> str:
     )
 
 
-def _ap_gain(rows: Rows, base: Rows) -> str:
+def _ap_ahead(rows: Rows, base: Rows) -> str:
     """How much AP is ahead, paired by draw, with half of its interval by Student's t."""
     import numpy as np
 
@@ -577,6 +577,8 @@ def _ap_gain(rows: Rows, base: Rows) -> str:
 
     theirs = {row["seed"]: row["AP"] for row in base}
     gaps = np.array([row["AP"] - theirs[row["seed"]] for row in rows])
+    if len(gaps) < 2:
+        return f"{gaps.mean():+.3f}"
     text = f"{gaps.mean():+.3f} ± {half_interval(gaps):.3f}"
     return f"**{text}**" if abs(gaps.mean()) > half_interval(gaps) else text
 
