@@ -94,8 +94,8 @@ def test_sparse_rows_are_dense_a_batch_at_a_time(counts, monkeypatch):
         return block
 
     monkeypatch.setattr(SparseRows, "__getitem__", watched)
-    monkeypatch.setattr("labelproof.estimators.mislabeled_vae.inputs.BLOCK", 500)
-    monkeypatch.setattr("labelproof.estimators.mislabeled_vae.regime.BLOCK", 500)
+    for file in ("inputs", "label_weight", "regime"):
+        monkeypatch.setattr(f"labelproof.estimators.mislabeled_vae.{file}.BLOCK", 500)
     many = csr_matrix(np.tile(x, (10, 1)))
     lp.MislabeledVAE(noise, likelihood="nb", epochs=(1, 1, 1), accelerator="cpu").fit(many, np.tile(given, 10))
     assert max(largest) <= 1000
