@@ -38,7 +38,7 @@ frame = pl.DataFrame({"review": texts, "sentiment": noisy.labels})
 # %%
 # The command line does the same: ``labelproof audit reviews.csv --label sentiment --text review --out audit/``.
 
-audit = lp.audit(frame, label="sentiment", text="review")
+audit = lp.audit(frame, label="sentiment", text="review", encoder=None)
 for row in audit.issues.head(5).iter_rows(named=True):
     print(f"{row['given_label']:>4} -> {row['suggested_label']:<4}  {texts[row['index']]}")
 

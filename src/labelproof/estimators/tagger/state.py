@@ -46,6 +46,7 @@ def restore(model: NoisyTagClassifier, state: State) -> None:
     for name in ITEMS:
         setattr(model, name, state.of("items")[name])
     restore_columns(model, state)
+    model.out_of_sample_ = None  # of the training items, which a saved model does not know
     scales = dict(state.get("encoder", dict))
     model.encoder_ = ENCODERS[scales.pop("kind")]()
     model.encoder_.restore(scales, state.of("encoder"))
