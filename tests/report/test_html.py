@@ -142,8 +142,8 @@ def test_the_headline_says_how_far_to_trust_it_doubts_first(tmp_path):
     good = np.full((3000, 3), 0.01)
     good[np.arange(3000), true] = 0.98
     part = part_of(lp.audit(given, good))
-    assert part.trust(lp.audit(given, good)).startswith("Well: nothing looks doubtful, and the interval is narrow.")
-    assert part.trust(lp.audit(given[:60], good[:60])).startswith("Roughly: nothing looks doubtful, but the interval is wide.")
+    assert part.trust(lp.audit(given, good)).startswith("Well. Nothing looks doubtful, and the interval is narrow.")
+    assert part.trust(lp.audit(given[:60], good[:60])).startswith("Roughly. Nothing looks doubtful, but the interval is wide.")
     with pytest.warns(lp.DoubtWarning):
         shuffled = lp.audit(given, rng.permutation(good))
     assert part.trust(shuffled) == "Not at all while this doubt stands: no better than the class frequencies."

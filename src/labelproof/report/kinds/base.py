@@ -67,10 +67,10 @@ class ReportPart:
             return f"With caution. Doubts: {kinds}."
         width = audit.error_rate.high - audit.error_rate.low
         if width > NARROW:
-            return f"{'Hardly' if width > WIDE else 'Roughly'}: nothing looks doubtful, but the interval is wide. {SAMPLE} {self.tested}".strip()
+            return f"{'Hardly' if width > WIDE else 'Roughly'}. Nothing looks doubtful, but the interval is wide. {SAMPLE} {self.tested}".strip()
         if not self.tested:
-            return "Roughly: nothing looks doubtful, but the interval was not tested by simulations. 100 labels reviewed at random test it."
-        return f"Well: nothing looks doubtful, and the interval is narrow. {self.tested}"
+            return "Roughly. Nothing looks doubtful, but the interval was not tested by simulations. 100 labels reviewed at random test it."
+        return f"Well. Nothing looks doubtful, and the interval is narrow. {self.tested}"
 
     def values(self, audit: Audit) -> dict[str, object]:
         """What the template needs beside the audit, its cards and its histogram."""
