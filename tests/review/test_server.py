@@ -249,7 +249,7 @@ def test_hostile_labels_and_names_go_through_the_store_as_text(tmp_path, serve):
     item = client.get("/api/items/0").json()
     assert item["id"].startswith("../x'; DROP")
     assert client.get("/api/figures").json()["reviewers"][0]["name"] == SQL
-    assert len(client.get("/api/items/0/similar").json()["given"]) > 0
+    assert len(client.get("/api/items/0/similar").json()["trusted"][0]["items"]) > 0
 
 
 def test_pictures_are_served_wherever_the_manifest_names_them_written_anew_and_no_other_file_is(tmp_path, serve):

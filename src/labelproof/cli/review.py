@@ -31,6 +31,7 @@ def review(
         float, typer.Option(min=0.0, max=1.0, help="Share of the reviews that measure the error rate; the rest hunt errors.")
     ] = 0.4,
     overlap: Annotated[float, typer.Option(min=0.0, max=1.0, help="Share of the items that two reviewers get.")] = 0.0,
+    blind: Annotated[bool, typer.Option("--blind", help="Hide which label was given and which is suggested.")] = False,
     database: Database = None,
     host: Annotated[
         str, typer.Option(help="Address to listen on; 0.0.0.0 lets other machines in, with the token.")
@@ -41,7 +42,7 @@ def review(
 ) -> None:
     """Re-check the labels that matter, on a page in the browser, within a budget.
 
-    The same command goes on where it was stopped.
+    The same command resumes where it was stopped.
 
     [bold]labelproof review audit/ --budget 200[/bold]
     """
@@ -55,13 +56,13 @@ def review(
 
     name = None if reviewer is None else reviewer_name(reviewer)
     session = _session(folder, database, budget, measure=measure, overlap=overlap, random_state=seed)
-    desk, done = Desk(session), session.figures()
+    desk, done = Desk(session, blind), session.figures()
 
     def ready(address: str, token: str) -> None:
         out.print(f"{session.left():,} of {budget:,} reviews to do, {done.reviewed:,} labels reviewed.\n{session.outlook()}")
         out.print("Open\n")
         out.print(f"  {address}/?token={token}\n", soft_wrap=True, highlight=False, markup=False)
-        out.print("Every decision is saved at once; stop with Ctrl-C and go on with the same command.")
+        out.print("Every decision is saved at once. Stop with Ctrl-C; the same command resumes.")
         if browser and sys.stdout.isatty():
             open_browser(held, address, token)
 

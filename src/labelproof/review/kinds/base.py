@@ -47,6 +47,8 @@ class ReviewPart(ABC):
         Whether "none of these" is an answer, which takes the label away.
     writes_anew : bool
         Whether what is written back is new without any decision, as a consensus is.
+    may_be_blind : bool
+        Whether an item can be judged by a reviewer who does not see which label was given.
     """
 
     kind: ClassVar[str]
@@ -56,6 +58,7 @@ class ReviewPart(ABC):
     one_choice: ClassVar[bool] = False
     may_be_none: ClassVar[bool] = False
     writes_anew: ClassVar[bool] = False
+    may_be_blind: ClassVar[bool] = False
 
     def __init__(self, candidates: Candidates) -> None:
         self.candidates = candidates
@@ -85,6 +88,10 @@ class ReviewPart(ABC):
     @abstractmethod
     def described(self, rank: int) -> Json:
         """What the page is told of an item's label, as JSON holds it."""
+
+    def blinded(self, rank: int) -> Json:
+        """What a blind review's page receives instead: the choices, in an order that says nothing of which was given."""
+        raise NotImplementedError(f"labels of the kind {self.kind} have no blind review")
 
     def mask(self, rank: int, codes: IntArray) -> bytes:
         """The classes of a picture's pixels, shape (h, w), as the page draws them; empty of labels that are no masks."""

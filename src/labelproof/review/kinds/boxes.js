@@ -338,7 +338,6 @@ const kind = {
     const suggested = this.same(draft, this.sorted(item.suggested));
     const kept = this.same(draft, this.sorted(item.given));
     $("accept").hidden = kept;
-    $("keep").classList.toggle("alone", kept);
     $("accept").querySelector("small").textContent = suggested ? "Accept the suggestion" : "Save yours";
     $("accept").querySelector("strong").textContent = this.said(this.draft);
     $("draw-help").textContent = this.chosen !== null ? `The selected box is: ${this.draft[this.chosen][4]}` : this.last === null ? "" : `The next box that you draw is: ${this.last}`;
@@ -363,9 +362,9 @@ const kind = {
       list.append(row);
     }
     $("verdict").replaceChildren(`Probability that a box is wrong: ${percent(item.error_probability)}`, list);
-    const keep = element("button", { type: "button", className: "choice given", id: "keep" }, element("small", { textContent: "Keep as given" }), element("strong", { textContent: this.said(item.given) }), keyHint("K"));
+    const keep = element("button", { type: "button", className: "choice", id: "keep" }, element("small", { textContent: "Keep as given" }), element("strong", { textContent: this.said(item.given) }), keyHint("K"));
     keep.onclick = () => decide("keep");
-    const accept = element("button", { type: "button", className: "choice suggested", id: "accept" }, element("small", { textContent: "Accept the suggestion" }), element("strong", { textContent: this.said(item.suggested) }), keyHint("Enter"));
+    const accept = element("button", { type: "button", className: "choice", id: "accept" }, element("small", { textContent: "Accept the suggestion" }), element("strong", { textContent: this.said(item.suggested) }), keyHint("Enter"));
     accept.onclick = () => decide("relabel", this.draft);
     const types = element("div", { className: "classes many", id: "types" });
     start.classes.forEach((name, i) => {

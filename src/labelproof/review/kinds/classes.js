@@ -11,15 +11,14 @@ const kind = {
   ],
 
   begin() {
-    const names = start.classes;
-    if (names.every((name) => /^[0-9]$/.test(name))) this.keys = new Map(names.map((name) => [name, name]));
-    else if (names.length <= 9) this.keys = new Map(names.map((name, i) => [String(i + 1), name]));
+    this.keys = classKeys(start.classes);
   },
 
   // What is kept where the given label is kept.
   given: (item) => start.classes[item.given],
 
   words(item) {
+    if (start.blind) return "Which class is it?";
     const better = item.suggested === item.given ? "No better class is known." : `Suggested ${start.classes[item.suggested]}, ${percent(item.confidence)}.`;
     return `Labelled ${start.classes[item.given]}. ${better}`;
   },
@@ -30,25 +29,22 @@ const kind = {
   },
 
   ask(item) {
+    offerClasses(this.keys, item.likely);
+    if (start.blind) {
+      $("verdict").textContent = "Which class is it?";
+      $("choices").replaceChildren();
+      return;
+    }
     const given = start.classes[item.given];
     const suggested = start.classes[item.suggested];
     const same = item.given === item.suggested;
     $("verdict").textContent = `Probability that the label is wrong: ${percent(item.error_probability)}`;
-    const keep = element("button", { type: "button", className: `choice given${same ? " alone" : ""}`, id: "keep" }, element("small", { textContent: "Keep the given label" }), element("strong", { textContent: given }), keyHint("K"));
+    const keep = element("button", { type: "button", className: "choice", id: "keep" }, element("small", { textContent: "Keep the given label" }), element("strong", { textContent: given }), keyHint("K"));
     keep.onclick = () => decide("keep");
     const accept = same
       ? null
-      : element("button", { type: "button", className: "choice suggested", id: "accept" }, element("small", { textContent: `Suggested, ${percent(item.confidence)}` }), element("strong", { textContent: suggested }), keyHint("Enter"));
+      : element("button", { type: "button", className: "choice", id: "accept" }, element("small", { textContent: `Suggested, ${percent(item.confidence)}` }), element("strong", { textContent: suggested }), keyHint("Enter"));
     if (accept) accept.onclick = () => decide("relabel", suggested);
     $("choices").replaceChildren(...[keep, accept].filter(Boolean));
-    const named = this.keys.size ? [...this.keys.entries()] : item.likely.map((code, i) => [String(i + 1), start.classes[code]]);
-    $("classes").classList.toggle("short", named.length > 5 && named.every(([, name]) => name.length <= 2));
-    $("classes").replaceChildren(
-      ...named.map(([key, name]) => {
-        const button = element("button", { type: "button", title: name, ariaKeyShortcuts: key }, name, name === key ? null : keyHint(key));
-        button.onclick = () => decide("relabel", name);
-        return button;
-      }),
-    );
   },
 };

@@ -26,6 +26,7 @@ class ReviewOfClasses(ReviewOfOneClass):
     script = SCRIPTS / "classes.js"
     of_all = "of the labels"
     similar = True
+    may_be_blind = True
 
     @classmethod
     def read(cls, folder: Path, classes: list[str]) -> pl.DataFrame:
@@ -77,6 +78,11 @@ class ReviewOfClasses(ReviewOfOneClass):
         confidence = float(self.candidates.table["confidence"][rank])
         likely = self._likely(given, suggested)
         return {"given": given, "suggested": suggested, "confidence": confidence, "likely": likely}
+
+    def blinded(self, rank: int) -> Json:
+        """The given class among those that such a label most often should be, by name."""
+        given = int(self.given_codes[rank])
+        return {"likely": sorted({given, *self._likely(given, int(self.suggested_codes[rank]))})}
 
     @cached_property
     def _inverse(self) -> npt.NDArray[np.float64] | None:

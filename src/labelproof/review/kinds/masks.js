@@ -379,7 +379,6 @@ const kind = {
   drawChoices() {
     const kept = !this.draft || this.draft.every((code, i) => code === this.codes[i]);
     $("accept").hidden = kept;
-    $("keep").classList.toggle("alone", kept);
     const suggested = !this.touched && current.found.every((one) => one.suggested === this.on.has(one.region));
     $("accept").querySelector("small").textContent = suggested ? "Accept the suggestion" : "Save yours";
     let changed = 0;
@@ -409,9 +408,9 @@ const kind = {
       list.append(element("li", { title: names[one.kind] ?? "" }, box, element("span", {}, look, " ", words)));
     }
     $("verdict").replaceChildren(`Probability that a region is wrong: ${percent(item.error_probability)}`, list);
-    const keep = element("button", { type: "button", className: "choice given", id: "keep" }, element("small", { textContent: "Keep as given" }), element("strong", { textContent: "no pixel changes" }), keyHint("K"));
+    const keep = element("button", { type: "button", className: "choice", id: "keep" }, element("small", { textContent: "Keep as given" }), element("strong", { textContent: "no pixel changes" }), keyHint("K"));
     keep.onclick = () => decide("keep");
-    const accept = element("button", { type: "button", className: "choice suggested", id: "accept", hidden: true }, element("small", { textContent: "Accept the suggestion" }), element("strong", {}), keyHint("Enter"));
+    const accept = element("button", { type: "button", className: "choice", id: "accept", hidden: true }, element("small", { textContent: "Accept the suggestion" }), element("strong", {}), keyHint("Enter"));
     accept.onclick = () => this.draft && decide("relabel", this.answer());
     const types = element("div", { className: "classes many", id: "types" });
     start.classes.forEach((name, code) => {

@@ -15,6 +15,7 @@ const kind = {
   given: (item) => item.given,
 
   words(item) {
+    if (start.blind) return `Which number is right? ${item.choices.join(" or ")}.`;
     const better = item.suggested && item.suggested !== item.given ? `Suggested ${item.suggested}.` : "No better number is known.";
     return `Given ${item.given}. ${better} ${this.why(item)}`;
   },
@@ -39,11 +40,21 @@ const kind = {
   },
 
   ask(item) {
+    if (start.blind) {
+      $("verdict").textContent = "Which number is right?";
+      const choices = item.choices.map((number) => {
+        const button = element("button", { type: "button", className: "choice" }, element("strong", { textContent: number }));
+        button.onclick = () => decide("relabel", number);
+        return button;
+      });
+      $("choices").replaceChildren(...choices, this.field());
+      return;
+    }
     const same = !item.suggested || item.suggested === item.given;
     $("verdict").textContent = `Probability that the number is wrong: ${percent(item.error_probability)}. ${this.why(item)}`;
-    const keep = element("button", { type: "button", className: `choice given${same ? " alone" : ""}`, id: "keep" }, element("small", { textContent: "Keep the given number" }), element("strong", { textContent: item.given }), keyHint("K"));
+    const keep = element("button", { type: "button", className: "choice", id: "keep" }, element("small", { textContent: "Keep the given number" }), element("strong", { textContent: item.given }), keyHint("K"));
     keep.onclick = () => decide("keep");
-    const accept = same ? null : element("button", { type: "button", className: "choice suggested", id: "accept" }, element("small", { textContent: "Suggested" }), element("strong", { textContent: item.suggested }), keyHint("Enter"));
+    const accept = same ? null : element("button", { type: "button", className: "choice", id: "accept" }, element("small", { textContent: "Suggested" }), element("strong", { textContent: item.suggested }), keyHint("Enter"));
     if (accept) accept.onclick = () => decide("relabel", item.suggested);
     $("choices").replaceChildren(...[keep, accept, this.chart(item), this.field()].filter(Boolean));
   },

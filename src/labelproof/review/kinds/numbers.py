@@ -37,6 +37,7 @@ class ReviewOfNumbers(ReviewPart):
     script = SCRIPTS / "numbers.js"
     of_all = "of the numbers"
     may_be_none = True
+    may_be_blind = True
 
     @classmethod
     def read(cls, folder: Path, classes: list[str]) -> pl.DataFrame:
@@ -65,6 +66,10 @@ class ReviewOfNumbers(ReviewPart):
             "confidence": float(row["confidence"]),
             "around": self._around(rank),
         }
+
+    def blinded(self, rank: int) -> Json:
+        """The given and the suggested number, in rising order."""
+        return {"choices": sorted({self.given(rank), self.suggested_cell(rank)} - {""}, key=float)}
 
     @cached_property
     def _by_prediction(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:

@@ -135,7 +135,6 @@ const kind = {
     const suggested = this.same(this.draft, item.suggested);
     const kept = this.same(this.draft, item.given);
     $("accept").hidden = kept;
-    $("keep").classList.toggle("alone", kept);
     $("draft-name").textContent = suggested ? "Suggested" : "Yours";
     $("accept").querySelector("small").textContent = suggested ? "Accept the suggestion" : "Save yours";
     $("accept").querySelector("strong").textContent = this.said(item.tokens, this.draft);
@@ -155,9 +154,9 @@ const kind = {
       list.append(element("li", {}, element("b", { textContent: words }), ` ${one.given_label ?? one.suggested_label}: perhaps ${names[one.kind] ?? "wrong"}, ${percent(one.error_probability)}`));
     }
     $("verdict").replaceChildren(`Probability that a span is wrong: ${percent(item.error_probability)}`, list, element("span", { textContent: item.elsewhere }));
-    const keep = element("button", { type: "button", className: "choice given", id: "keep" }, element("small", { textContent: "Keep as given" }), element("strong", { textContent: this.said(item.tokens, item.given) }), keyHint("K"));
+    const keep = element("button", { type: "button", className: "choice", id: "keep" }, element("small", { textContent: "Keep as given" }), element("strong", { textContent: this.said(item.tokens, item.given) }), keyHint("K"));
     keep.onclick = () => decide("keep");
-    const accept = element("button", { type: "button", className: "choice suggested", id: "accept" }, element("small", { textContent: "Accept the suggestion" }), element("strong", { textContent: this.said(item.tokens, item.suggested) }), keyHint("Enter"));
+    const accept = element("button", { type: "button", className: "choice", id: "accept" }, element("small", { textContent: "Accept the suggestion" }), element("strong", { textContent: this.said(item.tokens, item.suggested) }), keyHint("Enter"));
     accept.onclick = () => decide("relabel", this.draft);
     const types = element("div", { className: "classes", id: "types" });
     start.classes.forEach((name, i) => {

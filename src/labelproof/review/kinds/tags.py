@@ -23,6 +23,7 @@ class ReviewOfTags(ReviewPart):
     kind = "tags"
     script = SCRIPTS / "tags.js"
     of_all = "of the items have a wrong tag"
+    may_be_blind = True
 
     @classmethod
     def read(cls, folder: Path, classes: list[str]) -> pl.DataFrame:
@@ -45,6 +46,10 @@ class ReviewOfTags(ReviewPart):
         doubtful = self._doubtful.get(int(self.candidates.index[rank]), {})
         tags = [{"name": name, "given": name in given, "error": doubtful.get(name, 0.0)} for name in self.candidates.classes]
         return {"tags": sorted(tags, key=lambda tag: (-float(tag["error"]), not tag["given"]))}
+
+    def blinded(self, rank: int) -> Json:
+        """The names of all tags, none of them ticked."""
+        return {"tags": [{"name": name, "given": False, "error": 0.0} for name in self.candidates.classes]}
 
     @cached_property
     def _doubtful(self) -> dict[int, dict[str, float]]:

@@ -31,6 +31,7 @@ class ReviewOfVotes(ReviewOfOneClass):
     script = SCRIPTS / "votes.js"
     of_all = "of the items have a wrong consensus"
     writes_anew = True
+    may_be_blind = True
 
     @classmethod
     def read(cls, folder: Path, classes: list[str]) -> pl.DataFrame:
@@ -89,14 +90,21 @@ class ReviewOfVotes(ReviewOfOneClass):
     def described(self, rank: int) -> Json:
         """The votes with how good the annotators are, the consensus, and the most probable classes."""
         votes = [one.split("\x1f") for one in self.candidates.table["said"][rank].split("\x1d") if one]
-        posterior = np.array(self.candidates.table["posterior"][rank])
-        likely = [int(code) for code in np.argsort(-posterior, kind="stable")[:LIKELY]]
         return {
             "given": int(self._consensus[rank]),
             "votes": [{"annotator": name, "label": label, "quality": self._quality[name]} for name, label in votes],
             "value": float(self.candidates.table["value_of_vote"][rank]),
-            "likely": likely,
+            "likely": self._likely(rank),
         }
+
+    def blinded(self, rank: int) -> Json:
+        """The most probable classes by name, without the votes."""
+        return {"likely": sorted(self._likely(rank))}
+
+    def _likely(self, rank: int) -> list[int]:
+        """Codes of the most probable classes, the consensus first."""
+        posterior = np.array(self.candidates.table["posterior"][rank])
+        return [int(code) for code in np.argsort(-posterior, kind="stable")[:LIKELY]]
 
     def outcomes(self, decisions: Iterable[Decision]) -> dict[str, Resolved]:
         """The consensus with the reviewers' votes; an item that they settled to be none of the classes is none."""

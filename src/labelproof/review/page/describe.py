@@ -19,14 +19,20 @@ BRIEF = 280
 class Describer:
     """Shows the items of an audit, as far as its data can still be read.
 
+    Parameters
+    ----------
+    candidates : Candidates
+    blind : bool, default=False
+        Say nothing of which label was given, which is suggested, or how probably the given one is wrong.
+
     Attributes
     ----------
     problem : str
         Why the items themselves cannot be shown; empty where they can.
     """
 
-    def __init__(self, candidates: Candidates) -> None:
-        self.candidates = candidates
+    def __init__(self, candidates: Candidates, blind: bool = False) -> None:
+        self.candidates, self.blind = candidates, blind
         self.problem = ""
         self._items: Items | None = None
         skipped = [row["id"] for row in candidates.summary.get("skipped", [])]
@@ -50,6 +56,8 @@ class Describer:
         """Everything of an item but its picture, which has an address of its own."""
         known = self.candidates
         described: Json = {"rank": rank, "id": known.table["id"][rank], **self._shown(rank)}
+        if self.blind:
+            return described | known.part.blinded(rank)
         described["error_probability"] = float(known.error_probability[rank])
         described |= known.part.described(rank)
         marks = self.context.unusual(rank, described["given"]) if self.context is not None else set()
@@ -57,14 +65,17 @@ class Describer:
             field["unusual"] = field["name"] in marks
         return described
 
-    def similar(self, rank: int) -> dict[str, list[Json]]:
-        """Trusted items like this one, of its given and of its suggested class, and the nearest ones, whatever they are labelled."""
+    def similar(self, rank: int) -> Json:
+        """Trusted items like this one, of its given and of its suggested class, and the nearest ones, whatever they are labelled.
+
+        In a blind review there are always two classes, in the order of their names.
+        """
         if self.context is None:
             return {}
         label = self.candidates.part.described(rank)
-        codes = {name: label[name] for name in ("given", "suggested")}
-        if codes["given"] == codes["suggested"]:
-            del codes["suggested"]
+        codes = list(dict.fromkeys([label["given"], label["suggested"], *(label["likely"][:1] if self.blind else [])]))[:2]
+        if self.blind:
+            codes.sort()
         nearest = [
             {
                 "rank": one.rank,
@@ -74,10 +85,14 @@ class Describer:
             }
             for one in self._nearest.of(rank)
         ]
-        return {"nearest": nearest} | {
-            name: [{"rank": other, **self._shown(other, brief=True)} for other in self.context.similar(rank, code)]
-            for name, code in codes.items()
-        }
+        trusted = [
+            {
+                "class": code,
+                "items": [{"rank": other, **self._shown(other, brief=True)} for other in self.context.similar(rank, code)],
+            }
+            for code in codes
+        ]
+        return {"trusted": trusted, "nearest": nearest}
 
     def picture(self, rank: int) -> bytes:
         """The picture of an item, PNG or JPEG; empty where it has none or cannot be read."""

@@ -7,7 +7,7 @@ import threading
 from typing import NamedTuple
 
 from labelproof.auditing.findings import ISSUES_FILE
-from labelproof.errors import LabelproofError, Unavailable
+from labelproof.errors import BadInput, LabelproofError, Unavailable
 from labelproof.review.log.session import ReviewSession
 from labelproof.review.page.describe import Describer
 
@@ -28,13 +28,26 @@ class Desk:
     ----------
     session : ReviewSession
         Of the audit that is there at first.
+    blind : bool, default=False
+        Whether reviewers do not see which label was given.
+
+    Raises
+    ------
+    BadInput
+        If labels of this kind cannot be reviewed blindly.
     """
 
-    def __init__(self, session: ReviewSession) -> None:
+    def __init__(self, session: ReviewSession, blind: bool = False) -> None:
+        if blind and not session.candidates.part.may_be_blind:
+            raise BadInput(
+                f"{session.candidates.part.kind} cannot be reviewed with --blind: they are corrected on the page, which has to show "
+                "what was given. Review them without --blind."
+            )
+        self.blind = blind
         self._file = session.candidates.folder / ISSUES_FILE
         self._lock = threading.Lock()
         self._mark = self._look()
-        self._open = Open(session, Describer(session.candidates))
+        self._open = Open(session, Describer(session.candidates, blind))
 
     def now(self) -> Open:
         """The review of the audit as it is; one that cannot be read leaves that of before.
@@ -55,7 +68,7 @@ class Desk:
     def _renew(self) -> None:
         try:
             session = self._open.session.renewed()
-            self._open = Open(session, Describer(session.candidates))
+            self._open = Open(session, Describer(session.candidates, self.blind))
         except Unavailable:
             raise
         except LabelproofError as error:

@@ -173,6 +173,7 @@ def _door(desk: Desk, keys: Keys, title: str) -> APIRouter:
             "fingerprint": candidates.fingerprint,
             "edition": candidates.edition,
             "labels": len(candidates),
+            "blind": desk.blind,
             "problem": describer.problem,
         }
 

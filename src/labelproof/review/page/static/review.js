@@ -377,7 +377,7 @@ const shownBriefly = (other) =>
 // What a nearest item was given, and whether it is a duplicate.
 function labelOf(other, item) {
   if (other.label === undefined) return [];
-  const same = other.label === start.classes[item.given];
+  const same = start.blind || other.label === start.classes[item.given];
   return [element("small", { className: same ? "same" : "unlike" }, other.label, other.duplicate ? " · copy" : "")];
 }
 
@@ -389,8 +389,8 @@ async function showSimilar(item) {
   if (current !== item) return;
   const groups = [];
   const surely = (code) => ["Surely ", element("b", { textContent: start.classes[code] }), ", and most like this"];
-  for (const [name, heading] of [["given", surely(item.given)], ["suggested", surely(item.suggested)], ["nearest", ["Nearest items, as they are labelled"]]]) {
-    const others = found[name] || [];
+  const trusted = (found.trusted ?? []).map((group) => ["trusted", surely(group.class), group.items]);
+  for (const [name, heading, others] of [...trusted, ["nearest", ["Nearest items, as they are labelled"], found.nearest ?? []]]) {
     if (!others.length) continue;
     const words = !others[0].picture;
     const list = element("ul", words ? { className: "words" } : {});
@@ -422,7 +422,26 @@ function showCount(answer) {
   $("count").textContent = `${done.toLocaleString()} of ${answer.budget.toLocaleString()} reviewed`;
 }
 
-// ---- choosing a class by name
+// ---- choosing a class
+
+// The key of each class, where all classes have one.
+function classKeys(names) {
+  if (names.every((name) => /^[0-9]$/.test(name))) return new Map(names.map((name) => [name, name]));
+  return new Map(names.length <= 9 ? names.map((name, i) => [String(i + 1), name]) : []);
+}
+
+// A button for each class that has a key, else for the likely ones.
+function offerClasses(keys, likely) {
+  const named = keys.size ? [...keys.entries()] : likely.map((code, i) => [String(i + 1), start.classes[code]]);
+  $("classes").classList.toggle("short", named.length > 5 && named.every(([, name]) => name.length <= 2));
+  $("classes").replaceChildren(
+    ...named.map(([key, name]) => {
+      const button = element("button", { type: "button", title: name, ariaKeyShortcuts: key }, name, name === key ? null : keyHint(key));
+      button.onclick = () => decide("relabel", name);
+      return button;
+    }),
+  );
+}
 
 let matched = [];
 let selected = 0;
@@ -591,7 +610,7 @@ function pressed(event) {
   const onButton = event.target instanceof HTMLButtonElement || event.target.tagName === "SUMMARY";
   if (key === "Enter" && onButton) return; // the button's own
   const actions = {
-    k: () => decide("keep"),
+    k: () => $("keep")?.click(),
     Enter: () => ($("accept") ?? $("keep"))?.click(),
     n: () => (start.none ? decide("none") : null),
     u: () => decide("unsure"),
@@ -639,6 +658,7 @@ async function begin() {
   $("other").hidden = !start.choose;
   $("none").hidden = !start.none;
   $("class-rates").hidden = !start.by_class;
+  document.body.classList.toggle("blind", start.blind); // whose figures would tell whether the last label was changed
   $("who").addEventListener("cancel", (event) => event.preventDefault());
   if (!start.reviewer) await askName();
   outbox = readOutbox();
