@@ -10,6 +10,7 @@ from browsing import open_report, picture_of
 from commands import run
 from labelproof.data.dataset import Dataset, Shown
 from labelproof.labels.classes import Classes
+from labelproof.report.html import part_of
 from labelproof.report.page import percent
 
 EVIL = "<script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">"
@@ -131,4 +132,40 @@ def test_findings_show_what_was_given_what_it_should_be_and_why(browser, tmp_pat
     whole = {"x": boxes[0]["x"] - 8, "y": boxes[0]["y"] - 8, "width": boxes[2]["x"] + boxes[2]["width"] - boxes[0]["x"] + 16}
     page.set_viewport_size({"width": 1180, "height": 3000})
     picture_of(page, "findings", clip={**whole, "height": max(box["height"] for box in boxes) + 16})
+    page.close()
+
+
+def test_the_headline_says_how_far_to_trust_it_doubts_first(tmp_path):
+    rng = np.random.default_rng(0)
+    true = rng.integers(0, 3, 3000)
+    given = np.where(rng.random(3000) < 0.05, (true + 1) % 3, true)
+    good = np.full((3000, 3), 0.01)
+    good[np.arange(3000), true] = 0.98
+    part = part_of(lp.audit(given, good))
+    assert part.trust(lp.audit(given, good)).startswith("Well. Nothing looks doubtful, and the interval is narrow.")
+    assert part.trust(lp.audit(given[:60], good[:60])).startswith("Roughly. Nothing looks doubtful, but the interval is wide.")
+    with pytest.warns(lp.DoubtWarning):
+        shuffled = lp.audit(given, rng.permutation(good))
+    assert part.trust(shuffled) == "Not at all while this doubt stands: no better than the class frequencies."
+    with pytest.warns(lp.DoubtWarning):
+        few = lp.audit(
+            np.append(given, [3] * 4), np.pad(np.append(good, good[:4], axis=0), ((0, 0), (0, 1)), constant_values=1e-9)
+        )
+    assert part.trust(few) == f"With caution. Doubts: {few.doubts[0].kind}."
+    for found in (shuffled, few):
+        assert part.trust(found) in found._repr_html_()
+        found.to_html(tmp_path / "r.html")
+        page = (tmp_path / "r.html").read_text(encoding="utf-8")
+        assert page.index("Read this first") < page.index("How far to trust it") < page.index(part.trust(found))
+
+
+def test_a_printed_report_is_light_and_cuts_nothing_off(audited, tmp_path, browser):
+    audited.to_html(tmp_path / "r.html")
+    page, _ = open_report(browser, tmp_path / "r.html", scheme="dark")
+    page.emulate_media(media="print", color_scheme="dark")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    assert page.evaluate("getComputedStyle(document.body).color") == "rgb(0, 0, 0)"
+    page.set_viewport_size({"width": 690, "height": 900})  # A4 without its margins
+    cut = "[...document.querySelectorAll('.panel, .card blockquote')].filter(e => e.scrollWidth > e.clientWidth + 1).length"
+    assert page.evaluate(cut) == 0
     page.close()

@@ -78,5 +78,5 @@ def test_the_command(tmp_path):
     decided(before, Store(tmp_path / "a.reviews.sqlite"), {"i0": ("keep", None), "i11": ("keep", None)})
     done = run("compare", tmp_path / "a", tmp_path / "b", "--carry")
     assert done.returncode == 0, done.stderr
-    assert "1 decisions carried over, 0 known already; left behind: 1 about" in done.stdout
+    assert "1 decisions copied, 0 already known. Not copied: 1 whose label has changed" in done.stdout
     assert [d.item for d in standing(open_candidates(tmp_path / "b"), Store(tmp_path / "b.reviews.sqlite"))] == ["i0"]

@@ -12,7 +12,7 @@ import typer
 from rich.markup import escape
 
 from labelproof.cli import options as opt
-from labelproof.cli.shared import app, out, print_files, print_rows, source_of, words
+from labelproof.cli.shared import FIND, app, out, print_files, print_rows, source_of, words
 from labelproof.errors import BadInput
 
 if TYPE_CHECKING:
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from labelproof.data.dataset import Dataset
     from labelproof.data.readers.base import ReadOptions
     from labelproof.validation import Json
+
+PREDICTIONS, CELLS = "Predictions of a model of your own", "Single cells"  # sections of the help
 
 
 def audited(
@@ -41,13 +43,17 @@ def audited(
         typer.Option(
             "--pred-probs",
             "--predictions",
-            help="Ready-made predictions out of sample: class probabilities (n, k), or of numbers (n,): .npy, .parquet, or a folder of .parquet; of "
-            "boxes what a detector found (COCO results, a table, text files), of masks (n, k, h, w) as .npy or a folder of .npy.",
+            help="Out-of-sample predictions: class probabilities (n, k), or numbers (n,), as .npy, .parquet or a folder of .parquet. For boxes: "
+            "COCO results, a table or text files of detections. For masks: (n, k, h, w) as .npy, or a folder of .npy.",
+            rich_help_panel=PREDICTIONS,
         ),
     ] = None,
     tags: Annotated[
         Path | None,
-        typer.Option(help="Given tags (n, k) of 0/1 as .npy, with --pred-probs; --features are what a person is shown."),
+        typer.Option(
+            help="Given tags (n, k) of 0 and 1 as .npy, with --pred-probs. The review shows --features.",
+            rich_help_panel=PREDICTIONS,
+        ),
     ] = None,
     features: opt.Features = None,
     embeddings: opt.Embeddings = None,
@@ -57,39 +63,56 @@ def audited(
     encoding: opt.Encoding = None,
     void: opt.Void = None,
     classes: Annotated[
-        str | None, typer.Option(help="Class of each probability column, of masks of each number, comma-separated.")
+        str | None,
+        typer.Option(
+            help="Class of each probability column (for masks: of each pixel value), comma-separated.",
+            rich_help_panel=PREDICTIONS,
+        ),
     ] = None,
     encoder: opt.Encoder = "auto",
-    folds: Annotated[int, typer.Option(min=2, help="Folds of the cross-validation.")] = 5,
-    repeats: Annotated[int, typer.Option(min=1, help="Cross-validations with other folds, whose results are averaged.")] = 1,
+    folds: Annotated[int, typer.Option(min=2, help="Folds of the cross-validation.", rich_help_panel=opt.MODEL)] = 5,
+    repeats: Annotated[
+        int, typer.Option(min=1, help="Cross-validations with different folds, averaged.", rich_help_panel=opt.MODEL)
+    ] = 1,
     group: opt.Group = None,
     blocked: opt.Blocked = False,
     jobs: Annotated[
         int | None,
         typer.Option(
-            help="Folds that are fitted at a time, in processes of their own; -1: one a core. Default: one, of many sentences one a core."
+            help="Folds to fit in parallel; -1: one per core. Default: 1, or one per core for many sentences.",
+            rich_help_panel=opt.MODEL,
         ),
     ] = None,
     ray: Annotated[str | None, typer.Option(help="Run on a Ray cluster: host:port of its head, or local.")] = None,
-    layer: Annotated[str | None, typer.Option(help="Of cells: the layer of counts; X where left out.")] = None,
-    unlabeled: Annotated[str | None, typer.Option(help="Of cells: the annotation that means unlabelled.")] = None,
-    batch_key: Annotated[str | None, typer.Option(help="Of cells, with --model mislabeled-vae: column of the batch.")] = None,
+    layer: Annotated[
+        str | None, typer.Option(help="For cells: layer of the counts. Default: X.", rich_help_panel=CELLS)
+    ] = None,
+    unlabeled: Annotated[
+        str | None, typer.Option(help="For cells: annotation that means unlabelled.", rich_help_panel=CELLS)
+    ] = None,
+    batch_key: Annotated[
+        str | None, typer.Option(help="For cells, with --model mislabeled-vae: column of the batch.", rich_help_panel=CELLS)
+    ] = None,
     model: Annotated[
-        str | None, typer.Option(help="Of cells: mislabeled-vae learns cells, classes and noise together, for few labels.")
+        str | None,
+        typer.Option(
+            help="For cells: mislabeled-vae, a generative model for few labels. Default: logistic regression.",
+            rich_help_panel=CELLS,
+        ),
     ] = None,
     neighbours: Annotated[
         bool | None,
         typer.Option(
             "--neighbours/--no-neighbours",
-            help="Seek duplicates, outliers and labels with which all neighbours disagree; by default where that is quick.",
+            help="Find duplicates, outliers, and labels that differ from all their neighbours'. Default: if quick.",
         ),
     ] = None,
     seed: opt.Seed = 0,
     into: Path | None = None,
 ) -> Any:
-    """The `Audit` that the options of ``labelproof audit`` ask for; commands that make one take them all.
+    """Make the `Audit` that the options of ``labelproof audit`` describe; every command that makes one has these options.
 
-    One that does not fit into memory is written into the folder ``into``.
+    An audit that does not fit into memory is written into the folder ``into``.
     """
     from labelproof.auditing.folds import CrossValidation
     from labelproof.data.readers.base import ReadOptions
@@ -110,7 +133,7 @@ def audited(
     return _audit(source_of(data, sql), options, labels, pred_probs, features, names, encoder, how, ray, neighbours, into)
 
 
-@app.command("audit")
+@app.command("audit", rich_help_panel=FIND)
 @opt.with_options_of(audited)
 def audit_command(
     *,
@@ -133,7 +156,7 @@ def audit_command(
 
 
 def named(asked: Json, otherwise: str = "") -> str:
-    """What is audited, as a title says it."""
+    """Name of what is audited, for a title."""
     file = next((asked[name] for name in ("data", "labels", "tags") if asked[name] is not None), None)
     return "a query" if asked["sql"] is not None else otherwise if file is None else str(file.name)
 
@@ -162,9 +185,9 @@ def _audit(
     if data is None and labels is None:
         raise BadInput("nothing to audit. Name a table or an image folder, or give --labels with --pred-probs or --features.")
     if data is not None and (labels is not None or features is not None):
-        raise BadInput("--labels and --features stand for a data set of their own: leave out the file or folder.")
+        raise BadInput("--labels and --features are a data set of their own. Remove the file or folder.")
     if classes is not None and data is not None and pred_probs is None:
-        raise BadInput("--classes says which class each column of --pred-probs is. Add these, or leave it out.")
+        raise BadInput("--classes names the columns of --pred-probs. Add --pred-probs, or remove --classes.")
     if ray is not None:
         from labelproof.distributed import OnRay, audit_on_ray, connect, ray_map
 
@@ -193,7 +216,7 @@ def _audit(
         return audit(dataset, encoder=encoder, neighbours=neighbours, **how)
     if encoder != "auto" or options.group is not None or how["blocked"]:
         raise BadInput(
-            "--encoder, --group and --blocked are of the model that is cross-validated. Leave them out beside --pred-probs."
+            "--encoder, --group and --blocked belong to the model that labelproof trains. Remove them, or remove --pred-probs."
         )
     predictions = _probs(pred_probs)
     if classes is None:
@@ -213,19 +236,19 @@ def _values(void: str | None) -> tuple[int, ...]:
 def _check_cells(data: Path | None, *, model: str | None, **named: str | None) -> None:
     given = [f"--{name.replace('_', '-')}" for name, value in {**named, "model": model}.items() if value is not None]
     if given and (data is None or data.suffix.lower() != ".h5ad"):
-        raise BadInput(f"{given[0]} belongs to cells. Name an .h5ad file, or leave it out.")
+        raise BadInput(f"{given[0]} is for single cells only. Name an .h5ad file, or remove the option.")
     if model not in (None, "mislabeled-vae"):
-        raise BadInput(f"--model is {model!r}. Give mislabeled-vae, or leave it out for cross-validated logistic regression.")
+        raise BadInput(f"--model is {model!r}. Give mislabeled-vae, or remove it for cross-validated logistic regression.")
     if named["batch_key"] is not None and model is None:
         raise BadInput("--batch-key needs --model mislabeled-vae.")
 
 
 def _audit_cells(data: Path, options: ReadOptions, batch_key: str | None, seed: int) -> Audit:
-    """By M-VAE, which learns the noise along with the cells."""
+    """Audit cells by M-VAE, which learns their classes and the noise together."""
     import labelproof as lp
     from labelproof.data.readers.cells import CellsReader, read_adata
 
-    reader = CellsReader.of(data, options)  # what is missing is told before a large file is read
+    reader = CellsReader.of(data, options)  # missing columns are reported before a large file is read
     adata = read_adata(data)
     dataset = reader.read_from(adata)
     model = lp.MislabeledVAE(random_state=seed).fit(
@@ -282,6 +305,7 @@ def _print_audit(found: Audit, folder: Path) -> None:
     if not found.believed:
         share = f"[bold]How many of {found.sites:,} {part.units} are wrong cannot be estimated[/bold] ({found.doubts[0].kind})"
     out.print(f"\n{share}: [bold]{part.counts(found)}[/bold].")
+    out.print(f"[bold]How far to trust it:[/bold] {escape(part.trust(found))}", highlight=False)
     if found.skipped:
         out.print(
             f"[yellow]{len(found.skipped):,} items could not be read[/yellow] and are listed in summary.json, e.g. {escape(found.skipped[0][0])}."

@@ -9,16 +9,16 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from labelproof.cli.shared import app, out
+from labelproof.cli.shared import TRY, app, out
 
 
-@app.command()
+@app.command(rich_help_panel=TRY)
 def cache(
-    clear: Annotated[bool, typer.Option("--clear", help="Remove the features that are kept.")] = False,
+    clear: Annotated[bool, typer.Option("--clear", help="Remove the cached features.")] = False,
 ) -> None:
-    """Show what is kept of encoded texts and pictures, or remove it.
+    """Show the cache of encoded texts and pictures, or clear it.
 
-    [bold]LABELPROOF_CACHE[/bold] names another folder, [bold]LABELPROOF_CACHE_GB[/bold] another limit than 4 GB; 0 keeps nothing.
+    [bold]LABELPROOF_CACHE[/bold] sets its folder and [bold]LABELPROOF_CACHE_GB[/bold] its limit (4 GB by default; 0 caches nothing).
     """
     from labelproof.networks.encoders import cache as features
 
@@ -28,7 +28,7 @@ def cache(
         features.clear()
         out.print(f"Removed {size:,.0f} MB of features from [bold]{place}[/bold].")
         return
-    out.print(f"[bold]{place}[/bold] holds {size:,.0f} MB of features; at most {features.limit() / 1e6:,.0f} MB are kept.")
+    out.print(f"[bold]{place}[/bold] holds {size:,.0f} MB of features; the limit is {features.limit() / 1e6:,.0f} MB.")
     if found:
         table = Table(box=None, header_style="dim", pad_edge=False)
         for name in ("encoder", "items", "MB", "last used"):

@@ -10,7 +10,7 @@ import typer
 from rich.markup import escape
 
 from labelproof.cli import options as opt
-from labelproof.cli.shared import app, out, print_rows, running_beside
+from labelproof.cli.shared import TRAIN, app, out, print_rows, running_beside
 from labelproof.errors import BadInput
 
 if TYPE_CHECKING:
@@ -19,28 +19,28 @@ if TYPE_CHECKING:
     from labelproof.estimators.captioner.concept_table import ConceptTable
     from labelproof.estimators.tagger.noisy_tag_classifier import NoisyTagClassifier
 
-CaptionFile = Annotated[Path | None, typer.Option(help="Captions to learn from: JSON of COCO's or MSR-VTT's form.")]
+CaptionFile = Annotated[Path | None, typer.Option(help="Captions to learn from, as JSON in the form of COCO or MSR-VTT.")]
 Split = Annotated[str | None, typer.Option(help="Only this split of the caption file, e.g. train.")]
 LARGE = "fcn-vgg16"  # its pictures are decoded anew each epoch: they would not fit into memory
 
 
-@app.command()
+@app.command(rich_help_panel=TRAIN)
 def concepts(
     data: Annotated[Path, typer.Argument(help="Folder of pictures, or of videos as folders of frames.")],
     captions: CaptionFile = None,
     split: Split = None,
-    k: Annotated[int, typer.Option(min=1, help="Concepts: so many of the commonest words of the captions.")] = 1000,
-    words: Annotated[Path | None, typer.Option(help="Text file of the words to take instead, one a line.")] = None,
+    k: Annotated[int, typer.Option(min=1, help="Number of concepts: the commonest words of the captions.")] = 1000,
+    words: Annotated[Path | None, typer.Option(help="Text file of words to use as concepts instead, one per line.")] = None,
     noise: Annotated[
-        str, typer.Option(help="How tags go wrong: feature-dependent, feature-independent, em or none.")
+        str, typer.Option(help="Noise model of the tags: feature-dependent, feature-independent, em or none.")
     ] = "feature-dependent",
-    pooling: Annotated[str, typer.Option(help="How places and frames make an item: noisy-or, mean, max or none.")] = "noisy-or",
+    pooling: Annotated[str, typer.Option(help="Pooling of regions and frames: noisy-or, mean, max or none.")] = "noisy-or",
     backbone: Annotated[str, typer.Option(help="convnet, resnet18 or fcn-vgg16.")] = "convnet",
-    weights: Annotated[Path | None, typer.Option(help="Published weights of VGG16 to begin with.")] = None,
-    size: Annotated[int, typer.Option(min=8, help="Pictures are scaled to so many pixels a side.")] = 64,
+    weights: Annotated[Path | None, typer.Option(help="Published weights of VGG16 to start from.")] = None,
+    size: Annotated[int, typer.Option(min=8, help="Side of the scaled pictures in pixels.")] = 64,
     frames: Annotated[int, typer.Option(min=1, help="Frames of a video, evenly spread.")] = 26,
-    epochs: Annotated[int, typer.Option(min=1, help="Passes over the data without the noise network.")] = 10,
-    noise_epochs: Annotated[int, typer.Option(min=0, help="Passes with it.")] = 5,
+    epochs: Annotated[int, typer.Option(min=1, help="Epochs without the noise network.")] = 10,
+    noise_epochs: Annotated[int, typer.Option(min=0, help="Epochs with the noise network.")] = 5,
     batch_size: Annotated[int | None, typer.Option(min=1)] = None,
     learning_rate: Annotated[float, typer.Option(help="Highest rate of the schedule.")] = 3e-3,
     model: Annotated[Path, typer.Option(help="Folder of the tagger: written with --captions, read without.")] = Path("tagger"),
@@ -48,7 +48,7 @@ def concepts(
     overwrite: opt.Overwrite = False,
     seed: opt.Seed = 0,
 ) -> None:
-    """Say which concepts are in each frame of each item, and write it to a table.
+    """Detect the concepts in each frame of each item, and write them to a table.
 
     With [bold]--captions[/bold] a tagger is trained first: its tags are the words of the captions, noisy as they are.
 
@@ -95,7 +95,7 @@ def _train_tagger(
     vocabulary: tuple[int, Path | None],
     sizes: tuple[int, int],
 ) -> None:
-    """Tags are the words of the captions; what has no picture or no caption is left out, and said."""
+    """Fit the tagger to the words of the captions; items without a picture or a caption are skipped and reported."""
     import numpy as np
 
     from labelproof.data.bags import evenly
@@ -121,23 +121,23 @@ def _train_tagger(
     if said.skipped:
         name, reason = said.skipped[0]
         out.print(
-            f"[yellow]{len(said.skipped):,} items of the caption file were left out; the first, {escape(name)}: {reason}.[/yellow]"
+            f"[yellow]{len(said.skipped):,} items of the caption file were skipped; the first, {escape(name)}: {reason}.[/yellow]"
         )
     if tagger.constant_:
         few = ", ".join(map(str, tagger.constant_[:5]))
         out.print(
-            f"[yellow]{len(tagger.constant_):,} words are said always or never, and nothing is learned of them: {escape(few)}.[/yellow]"
+            f"[yellow]{len(tagger.constant_):,} words occur always or never and were not learned: {escape(few)}.[/yellow]"
         )
     if tagger.noise is not None:
         missing, incorrect = (float(np.nanmean(rates)) for rates in (tagger.missing_, tagger.incorrect_))
         out.print(
-            f"A concept that is there goes unsaid in [bold]{missing:.1%}[/bold] of the items, one that is not is said in "
+            f"Captions omit a concept that is there in [bold]{missing:.1%}[/bold] of the items, and name one that is not in "
             f"[bold]{incorrect:.1%}[/bold] (means over concepts)."
         )
 
 
 def _instances(chosen: list[list[Path]], size: int, *, decoded: bool) -> Sized:
-    """Pictures, or videos, in memory; or rows that are decoded when they are asked for."""
+    """Pictures, or videos, in memory; or rows that are decoded when they are needed."""
     from labelproof.data.picture_rows import PictureRows
     from labelproof.data.readers.tagged import decode_items
 
@@ -161,21 +161,21 @@ def _concept_table(tagger: NoisyTagClassifier, names: list[str], files: list[lis
     return ConceptTable(tuple(names), found, np.concatenate(numbers), tuple(map(str, tagger.classes_)))
 
 
-@app.command()
+@app.command(rich_help_panel=TRAIN)
 def caption(
-    table: Annotated[Path, typer.Argument(help="Concepts of every frame, as labelproof concepts wrote them.")],
+    table: Annotated[Path, typer.Argument(help="Concepts of every frame, as written by labelproof concepts.")],
     captions: CaptionFile = None,
     split: Split = None,
     references: Annotated[
         Path | None,
-        typer.Option(help="Captions to compare with, in the same form: BLEU, METEOR, ROUGE-L and CIDEr are printed."),
+        typer.Option(help="Reference captions in the same form: prints BLEU, METEOR, ROUGE-L and CIDEr."),
     ] = None,
-    epochs: Annotated[int, typer.Option(min=1, help="Passes over the captions.")] = 30,
+    epochs: Annotated[int, typer.Option(min=1, help="Epochs.")] = 30,
     batch_size: Annotated[int, typer.Option(min=1)] = 64,
     learning_rate: Annotated[float, typer.Option(help="Highest rate of the schedule.")] = 2e-3,
     hidden: Annotated[int, typer.Option(min=1, help="Units of both LSTMs.")] = 700,
-    min_count: Annotated[int, typer.Option(min=1, help="Words of fewer captions are unknown.")] = 2,
-    beam: Annotated[int, typer.Option(min=1, help="Captions pursued at once.")] = 5,
+    min_count: Annotated[int, typer.Option(min=1, help="Words in fewer captions become the unknown word.")] = 2,
+    beam: Annotated[int, typer.Option(min=1, help="Width of the beam search.")] = 5,
     model: Annotated[Path, typer.Option(help="Folder of the captioner: written with --captions, read without.")] = Path(
         "captioner"
     ),
@@ -225,7 +225,7 @@ def caption(
 
 
 def _check_concepts(captioner: ConceptCaptioner, table: ConceptTable, path: Path) -> None:
-    """A captioner reads numbers: that the concepts are others must be noticed by their names."""
+    """Compare the concepts by name: a captioner reads numbers alone and would not notice other concepts."""
     if captioner.concepts_ and captioner.concepts_ != table.names:
         pairs = zip(captioner.concepts_, table.names, strict=False)
         first = next((f"{own!r}, here {other!r}" for own, other in pairs if own != other), "")

@@ -12,7 +12,7 @@ from rich.markup import escape
 
 from labelproof.cli import options as opt
 from labelproof.cli.audit import audited, named
-from labelproof.cli.shared import app, out, print_rows
+from labelproof.cli.shared import FIND, app, out, print_rows
 from labelproof.errors import BadInput
 
 if TYPE_CHECKING:
@@ -22,24 +22,24 @@ if TYPE_CHECKING:
     from labelproof.auditing.paired import Difference
     from labelproof.validation import Json
 
-JsonFile = Annotated[Path | None, typer.Option("--json", help="File to write the outcome to, as JSON; replaced if it exists.")]
+JsonFile = Annotated[Path | None, typer.Option("--json", help="JSON file for the outcome; replaced if it exists.")]
 
 
-@app.command("check")
+@app.command("check", rich_help_panel=FIND)
 @opt.with_options_of(audited)
 def check_command(
     *,
     max_error_rate: Annotated[
         float | None,
-        typer.Option(min=0.0, max=1.0, help="Share of wrong labels that passes; fails if the interval's low end is above."),
+        typer.Option(min=0.0, max=1.0, help="Allowed share of wrong labels; fails if the low end of the interval is above it."),
     ] = None,
-    max_obvious: Annotated[int | None, typer.Option(min=0, help="Number of obvious errors that passes.")] = None,
-    no_doubts: Annotated[bool, typer.Option("--no-doubts", help="Fail if anything makes the figures doubtful.")] = False,
+    max_obvious: Annotated[int | None, typer.Option(min=0, help="Allowed number of obvious errors.")] = None,
+    no_doubts: Annotated[bool, typer.Option("--no-doubts", help="Fail if there is any doubt about the figures.")] = False,
     json_file: JsonFile = None,
-    junit: Annotated[Path | None, typer.Option(help="File to write the outcome to, in JUnit's XML; replaced.")] = None,
+    junit: Annotated[Path | None, typer.Option(help="JUnit XML file for the outcome; replaced if it exists.")] = None,
     **asked: Any,
 ) -> None:
-    """Fail a pipeline whose labels are too often wrong: exit status 0 passes, 1 fails, 2 means bad input.
+    """Fail a pipeline if too many labels are wrong. Exit status: 0 passed, 1 failed, 2 bad input.
 
     Takes what labelproof audit takes, or a folder that it wrote.
 
@@ -82,7 +82,7 @@ def _audit_of(asked: Json, limits: Json) -> Audit | Path:
 def _check_report(file: Path | None, inputs: list[Path | None]) -> None:
     """Refuse to write over what is read."""
     if file is not None and any(given is not None and file.resolve() == given.resolve() for given in inputs):
-        raise BadInput(f"{str(file)!r} is read, so it is not written to. Name another file.")
+        raise BadInput(f"{str(file)!r} is an input and is not overwritten. Name another file.")
 
 
 def _write(file: Path, data: bytes) -> None:
@@ -101,18 +101,18 @@ def _print_check(done: Check) -> None:
     out.print(f"{obvious:,} obvious, {possible:,} possible errors in {done.audit.sites:,} labels.", highlight=False)
 
 
-@app.command("compare")
+@app.command("compare", rich_help_panel=FIND)
 def compare_command(
     before: Annotated[Path, typer.Argument(help="Folder that labelproof audit wrote.")],
-    after: Annotated[Path, typer.Argument(help="Folder of another audit, of the same items or of other ones.")],
+    after: Annotated[Path, typer.Argument(help="Folder of another audit, of the same or of other items.")],
     json_file: JsonFile = None,
     carry: Annotated[
         bool,
-        typer.Option("--carry", help="Also carry over what was decided in reviews of the first audit, where it still holds."),
+        typer.Option("--carry", help="Also copy the review decisions of the first audit that still apply."),
     ] = False,
     database: Annotated[
         str | None,
-        typer.Option(help="With --carry: where decisions are kept, postgresql://…; FOLDER.reviews.sqlite otherwise."),
+        typer.Option(help="With --carry: where decisions are kept, e.g. postgresql://…. Default: FOLDER.reviews.sqlite."),
     ] = None,
 ) -> None:
     """Compare two audits: new, solved and changed findings, and the difference of their error rates.
@@ -123,7 +123,7 @@ def compare_command(
     from labelproof.saving.files import existing
 
     if database is not None and not carry:
-        raise BadInput("--database is for --carry. Add --carry, or leave it out.")
+        raise BadInput("--database needs --carry. Add --carry, or remove --database.")
     _check_report(json_file, [folder / name for folder in (before, after) for name in ("issues.parquet", "summary.json")])
     done = compare(existing(before, "audit folder"), existing(after, "audit folder"))
     if json_file is not None:
@@ -154,7 +154,7 @@ def _print_comparison(done: Comparison) -> None:
     out.print(f"The error rate changed by [bold]{_points(done.difference)}[/bold].", highlight=False)
     if done.shared > done.relabelled and round(1000 * abs(done.disagreement.estimate)) > 0:
         out.print(
-            f"Of the same labels the second audit calls {_points(done.disagreement)} more wrong; about these one of them errs.",
+            f"Among labels that did not change, the second audit finds {_points(done.disagreement)} more wrong: one of the two errs.",
             highlight=False,
             soft_wrap=True,
         )
@@ -166,7 +166,7 @@ def _print_comparison(done: Comparison) -> None:
 
 
 def _moves(row: Json) -> list[object]:
-    """What was, and what is where that differs."""
+    """Given label, suggestion and error probability: before and, if it differs, after."""
     found: list[object] = []
     for name in ("given", "suggested", "error"):
         old, new = (
@@ -193,8 +193,8 @@ def _carry(before: Path, after: Path, database: str | None) -> None:
     for store in {source, target}:
         store.close()
     out.print(
-        f"{done.recorded:,} decisions carried over, {done.known:,} known already; left behind: {done.relabelled:,} about labels that "
-        f"are others now, {done.absent:,} about items or classes that are gone.",
+        f"{done.recorded:,} decisions copied, {done.known:,} already known. Not copied: {done.relabelled:,} whose label has changed "
+        f"since, {done.absent:,} whose item or class is gone.",
         highlight=False,
         soft_wrap=True,
     )

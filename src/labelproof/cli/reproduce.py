@@ -8,26 +8,27 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from labelproof.cli.shared import app, out
+from labelproof.cli.shared import TRY, app, out
 from labelproof.errors import BadInput
 
 
-@app.command()
+@app.command(rich_help_panel=TRY)
 def reproduce(
     name: Annotated[str, typer.Argument(help="memorization, methods-benchmark, cifar10n …")],
     folder: Annotated[Path, typer.Option("--out", help="Folder for NAME.json and NAME.png.")] = Path("results"),
     data: Annotated[
-        Path | None, typer.Option(envvar="LABELPROOF_DATA", help="Folder of real data; left out, what needs it is skipped.")
+        Path | None,
+        typer.Option(envvar="LABELPROOF_DATA", help="Folder of real data; studies that need it are skipped without."),
     ] = None,
     seeds: Annotated[int, typer.Option("--seeds", "--runs", min=1, help="Repetitions.")] = 3,
-    rows: Annotated[list[str] | None, typer.Option(help="Only this row of a table; may be given again.")] = None,
-    epochs: Annotated[int | None, typer.Option(min=1, help="Epochs in place of the study's own.")] = None,
+    rows: Annotated[list[str] | None, typer.Option(help="Only this row of a table; may be repeated.")] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Epochs instead of those of the study.")] = None,
     filters: Annotated[
-        str | None, typer.Option(help="Filters of each convolution in place of the study's own, as 32,64.")
+        str | None, typer.Option(help="Filters of each convolution instead of those of the study, e.g. 32,64.")
     ] = None,
-    quick: Annotated[bool, typer.Option("--quick", help="A small version, to see that it works.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="A small version, to try the command.")] = False,
 ) -> None:
-    """Run a study again. An interrupted one goes on: what NAME.json holds is not measured twice.
+    """Run a study again. An interrupted run resumes: rows in NAME.json are not measured twice.
 
     [bold]labelproof reproduce memorization --out results/[/bold]
     """

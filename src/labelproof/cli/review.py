@@ -9,38 +9,40 @@ import typer
 from rich.markup import escape
 
 from labelproof.cli import options as opt
-from labelproof.cli.shared import app, err, out
+from labelproof.cli.shared import FIND, app, err, out
 from labelproof.errors import BadInput
 
 if TYPE_CHECKING:
     from labelproof.review.log.session import ReviewSession
 
-Folder = Annotated[Path, typer.Argument(help="Folder that labelproof audit wrote.")]
+Folder = Annotated[Path, typer.Argument(help="Folder written by labelproof audit.")]
 Database = Annotated[
-    str | None, typer.Option(help="Where decisions are kept: postgresql://… for teams; FOLDER.reviews.sqlite otherwise.")
+    str | None, typer.Option(help="Where decisions are kept, e.g. postgresql://… for teams. Default: FOLDER.reviews.sqlite.")
 ]
-Budget = Annotated[int, typer.Option(min=1, help="Number of reviews in all, those done before included.")]
+Budget = Annotated[int, typer.Option(min=1, help="Total number of reviews, including earlier ones.")]
 
 
-@app.command()
+@app.command(rich_help_panel=FIND)
 def review(
     folder: Folder,
     budget: Budget = 200,
-    reviewer: Annotated[str | None, typer.Option(help="Your name; asked for on the page otherwise.")] = None,
+    reviewer: Annotated[str | None, typer.Option(help="Your name. Default: the page asks.")] = None,
     measure: Annotated[
-        float, typer.Option(min=0.0, max=1.0, help="Share of the reviews that measure the error rate; the rest hunt errors.")
+        float, typer.Option(min=0.0, max=1.0, help="Share of the reviews that measure the error rate; the others hunt errors.")
     ] = 0.4,
-    overlap: Annotated[float, typer.Option(min=0.0, max=1.0, help="Share of the items that two reviewers get.")] = 0.0,
+    overlap: Annotated[float, typer.Option(min=0.0, max=1.0, help="Share of the items that two people review.")] = 0.0,
     blind: Annotated[bool, typer.Option("--blind", help="Hide which label was given and which is suggested.")] = False,
     database: Database = None,
     host: Annotated[
-        str, typer.Option(help="Address to listen on; 0.0.0.0 lets other machines in, with the token.")
+        str, typer.Option(help="Address to listen on; 0.0.0.0 admits other machines that have the token.")
     ] = "127.0.0.1",
-    port: Annotated[int | None, typer.Option(min=0, max=65_535, help="8765 or the next free one; 0: any.")] = None,
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65_535, help="Port. Default: 8765 or the next free one; 0: any.")
+    ] = None,
     browser: Annotated[bool, typer.Option(help="Open the page in a browser.")] = True,
     seed: opt.Seed = 0,
 ) -> None:
-    """Re-check the labels that matter, on a page in the browser, within a budget.
+    """Re-check the labels that matter on a page in the browser, within a budget.
 
     The same command resumes where it was stopped.
 
@@ -82,22 +84,22 @@ def review(
     session.store.close()
 
 
-@app.command("apply")
+@app.command("apply", rich_help_panel=FIND)
 def apply_command(
     folder: Folder,
     target: Annotated[
-        Path, typer.Option("--out", help="Table to write (.csv .tsv .parquet), or a file or folder like the input.")
+        Path, typer.Option("--out", help="Table (.csv .tsv .parquet), or a file or folder in the form of the input.")
     ] = Path("clean.csv"),
     obvious: Annotated[
-        bool, typer.Option("--obvious", help="Also replace obvious errors that nobody reviewed by the suggestion.")
+        bool, typer.Option("--obvious", help="Also replace unreviewed obvious errors by their suggestions.")
     ] = False,
     explain: Annotated[
-        bool, typer.Option("--explain", help="Add two columns: what each label was, and why it changed.")
+        bool, typer.Option("--explain", help="Add two columns: the original label, and why it changed.")
     ] = False,
     database: Database = None,
     overwrite: opt.Overwrite = False,
 ) -> None:
-    """Write the data set with repaired labels: a copy in which nothing else differs. The original is not touched.
+    """Write a copy of the data set with repaired labels. Nothing else differs; the original is not touched.
 
     [bold]labelproof apply audit/ --out clean.csv[/bold]
     """
@@ -110,14 +112,14 @@ def apply_command(
     done = repair(candidates, store, target, obvious=obvious, explain=explain, overwrite=overwrite)
     store.close()
     out.print(
-        f"{done.reviewed:,} labels changed because a person said so"
+        f"{done.reviewed:,} labels changed by reviews"
         + (f" ({done.emptied:,} emptied: none of the classes)" if done.emptied else "")
-        + (f", {done.obvious:,} obvious ones without a review" if obvious else "")
+        + (f", {done.obvious:,} obvious errors changed without a review" if obvious else "")
         + f". Written to [bold]{escape(str(target))}[/bold]"
     )
 
 
-@app.command("export")
+@app.command("export", rich_help_panel=FIND)
 def export_command(
     folder: Folder,
     to: Annotated[str, typer.Option(help="label-studio (a folder of tasks and a configuration) or csv.")] = "csv",
@@ -126,7 +128,7 @@ def export_command(
     database: Database = None,
     overwrite: opt.Overwrite = False,
 ) -> None:
-    """Hand the review queue to a spreadsheet or to Label Studio; labelproof import brings the answers back.
+    """Export the review queue to a spreadsheet or to Label Studio; labelproof import reads the answers.
 
     [bold]labelproof export audit/ --to label-studio --out tasks/[/bold]
     """
@@ -141,17 +143,17 @@ def export_command(
     out.print(f"{count:,} {'lines' if to == 'csv' else 'tasks'} written to [bold]{escape(str(goal))}[/bold]")
     if to == "label-studio":
         out.print("In a new project paste config.xml under Labeling Interface › Code, then import tasks.json.")
-    out.print(f"Back again: [bold]labelproof import {escape(str(folder))} FILE[/bold]")
+    out.print(f"Next, with the answers: [bold]labelproof import {escape(str(folder))} FILE[/bold]")
 
 
-@app.command("import")
+@app.command("import", rich_help_panel=FIND)
 def import_command(
     folder: Folder,
-    answers: Annotated[Path, typer.Argument(help="JSON export of Label Studio, or the .csv filled in.")],
-    reviewer: Annotated[str | None, typer.Option(help="Who filled in the rows that do not say.")] = None,
+    answers: Annotated[Path, typer.Argument(help="JSON export of Label Studio, or the completed .csv.")],
+    reviewer: Annotated[str | None, typer.Option(help="Reviewer of rows that name none.")] = None,
     database: Database = None,
 ) -> None:
-    """Record decisions made in a spreadsheet or in Label Studio; doing it twice changes nothing.
+    """Record decisions made in a spreadsheet or in Label Studio. Importing twice changes nothing.
 
     [bold]labelproof import audit/ export.json[/bold]
     """
@@ -162,7 +164,7 @@ def import_command(
     existing(answers, "file")
     session = _session(folder, database, 1)
     done = read_label_studio(session, answers) if answers.suffix.lower() == ".json" else read_csv(session, answers, reviewer)
-    out.print(f"{done.recorded:,} decisions recorded, {done.known:,} known already, {done.empty:,} items without an answer.")
+    out.print(f"{done.recorded:,} decisions recorded, {done.known:,} already known, {done.empty:,} items without an answer.")
 
 
 def _session(folder: Path, database: str | None, budget: int, **options: Any) -> ReviewSession:

@@ -18,11 +18,13 @@ from labelproof.errors import BadInput, LabelproofError, LabelproofWarning
 from labelproof.extras import needed_by
 
 CONTROL = dict.fromkeys([*range(32), *range(127, 160), *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2066, 0x206A)])
+FIND, TRAIN, TRY = "Find and repair wrong labels", "Train and predict", "Try and look up"  # sections of the help
+RIGHT = ("wrong", "probability", "entropy")  # columns of numbers
 PRINTED = {code: f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}" for code in CONTROL if chr(code) not in "\n\t"}
 
 
 class SafeConsole(Console):
-    """A console that prints control characters of what it is given as ``\\x1b`` and the like.
+    """A console that prints the control characters of a text as ``\\x1b`` and the like.
 
     Ids, labels and file names are a stranger's: as they are they could rewrite the screen, or worse.
     """
@@ -35,7 +37,7 @@ class SafeConsole(Console):
 
 
 app = typer.Typer(
-    help="Proof-read the labels of a data set: find the wrong ones, see how they go wrong, repair them.",
+    help="Proofread the labels of a data set: find the wrong ones, review and repair them, and train well in spite of them.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -48,17 +50,17 @@ err = SafeConsole(stderr=True)
 def source_of(data: Path | None, sql: str | None) -> Path | str | None:
     """What is read: a path, or the URL of a database."""
     if sql is not None and data is not None:
-        raise BadInput("--sql stands for a file: leave out one of them.")
+        raise BadInput("--sql takes the place of a file. Give one of the two.")
     return data if sql is None else sql
 
 
 def words(given: str | None) -> list[str] | None:
-    """The labels that an option names."""
+    """The comma-separated values of an option."""
     return None if given is None else [word.strip() for word in given.split(",") if word.strip()]
 
 
 def running_beside(model: Path) -> Path:
-    """Where a training keeps its checkpoints until the model is whole; the same command goes on from there."""
+    """Where a training keeps its checkpoints until the model is whole; the same command resumes from there."""
     return model.resolve().with_name(f"{model.resolve().name}.training")
 
 
@@ -67,7 +69,8 @@ def print_rows(columns: tuple[str, ...], rows: list[list[object]]) -> None:
     table = Table(box=None, header_style="dim", pad_edge=False)
     for name in columns:
         heading = {"error_probability": "wrong"}.get(name, name.removesuffix("_label"))
-        table.add_column(heading, max_width=40, overflow="ellipsis", no_wrap=True)
+        side = "right" if heading in RIGHT else "left"
+        table.add_column(heading, max_width=40, overflow="ellipsis", no_wrap=True, justify=side)
     for row in rows:
         table.add_row(*(f"{cell:.1%}" if isinstance(cell, float) else escape(str(cell)) for cell in row))
     out.print(table)
@@ -80,7 +83,7 @@ def print_files(folder: Path) -> None:
 
 
 def print_warning(message: Warning | str, category: type[Warning], *place: Any, **options: Any) -> None:
-    """What labelproof has to say of the data, in one line; what libraries say among themselves is not shown."""
+    """Print a note of ours about the data in one line; warnings of libraries are not shown."""
     if issubclass(category, LabelproofWarning) and category.__name__ != "DoubtWarning":  # doubts stand with the figures
         err.print(f"[yellow]note:[/yellow] {escape(str(message))}", soft_wrap=True, highlight=False)
 

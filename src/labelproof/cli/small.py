@@ -11,26 +11,26 @@ from rich.table import Table
 
 from labelproof import __version__
 from labelproof.cli import options as opt
-from labelproof.cli.shared import app, out, print_files, words
+from labelproof.cli.shared import TRY, app, out, print_files, words
 
 
-@app.command()
+@app.command(rich_help_panel=TRY)
 def simulate(
     data: Annotated[Path, typer.Argument(help="Clean table (.csv .jsonl .parquet …).")],
     label: Annotated[str, typer.Option(help="Column of clean labels.")],
     noise: Annotated[str, typer.Option(help="symmetric, pair, instance (needs numeric columns), or numbers.")] = "symmetric",
-    rate: Annotated[float, typer.Option(min=0.0, max=1.0, help="Share of labels that go wrong.")] = 0.2,
+    rate: Annotated[float, typer.Option(min=0.0, max=1.0, help="Share of labels to make wrong.")] = 0.2,
     target: Annotated[
-        Path, typer.Option("--out", help="Table to write (.csv .tsv .parquet), or a file like the input.")
+        Path, typer.Option("--out", help="Table (.csv .tsv .parquet), or a file in the form of the input.")
     ] = Path("dirty.csv"),
     missing: opt.Missing = None,
     encoding: opt.Encoding = None,
     overwrite: opt.Overwrite = False,
     seed: opt.Seed = 0,
 ) -> None:
-    """Make clean labels dirty, to try an audit where the truth is known.
+    """Add label noise to a clean table, to try an audit where the truth is known.
 
-    The new table is a copy of the old one with noisy labels, and "<label>_clean" at the end with the old ones.
+    The new table is a copy with noisy labels. Its last column, "<label>_clean", holds the clean ones.
     """
     from labelproof.experiments.simulate_table import NUMBERS, simulate_table
 
@@ -42,16 +42,16 @@ def simulate(
     out.print(f"Next: [bold]labelproof audit {escape(str(target))} --label {escape(label)}{kind} --out audit/[/bold]")
 
 
-@app.command()
+@app.command(rich_help_panel=TRY)
 def demo(
     folder: Annotated[Path, typer.Option("--out", help="Folder for the findings.")] = Path("labelproof-demo"),
     overwrite: opt.Overwrite = False,
     seed: opt.Seed = 0,
 ) -> None:
-    """See it work: flip labels of scanned digits, find them, repair them, and compare."""
+    """See labelproof work: flip labels of scanned digits, find them, repair them, and compare."""
     from labelproof.experiments import demo as demonstration
 
-    out.print("1,257 scanned digits; about 15 % of their labels are turned into the next digit. Looking for them …")
+    out.print("1,257 scanned digits; about 15 % of their labels become the next digit. Looking for them …")
     result = demonstration.run(folder, seed=seed, overwrite=overwrite)
     table = Table(box=None, header_style="dim", pad_edge=False)
     table.add_column("flipped labels")
@@ -80,7 +80,7 @@ def demo(
     out.print("Next, on your own data: [bold]labelproof audit your.csv --label COLUMN --out audit/[/bold]")
 
 
-@app.command()
+@app.command(rich_help_panel=TRY)
 def version() -> None:
     """Print the version."""
     out.print(f"labelproof {__version__}", highlight=False)

@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from labelproof.cli import options as opt
-from labelproof.cli.shared import app, out, print_rows, running_beside, source_of, words
+from labelproof.cli.shared import TRAIN, app, out, print_rows, running_beside, source_of, words
 from labelproof.errors import BadInput
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from labelproof.estimators.noisy_label_classifier.noisy_label_classifier import NoisyLabelClassifier
 
 
-@app.command()
+@app.command(rich_help_panel=TRAIN)
 def train(
     data: opt.Data = None,
     label: opt.Label = None,
@@ -40,9 +40,9 @@ def train(
     missing: opt.Missing = None,
     encoding: opt.Encoding = None,
     method: Annotated[str, typer.Option(help="How to train; see labelproof methods.")] = "elr",
-    option: Annotated[list[str] | None, typer.Option(help="An option of the method, as name=value; may be repeated.")] = None,
+    option: Annotated[list[str] | None, typer.Option(help="Option of the method as name=value; may be repeated.")] = None,
     backbone: Annotated[str, typer.Option(help="auto, mlp, convnet, resnet18, two-stage-convnet or fcn-vgg16.")] = "auto",
-    epochs: Annotated[int, typer.Option(min=1, help="Passes over the data.")] = 30,
+    epochs: Annotated[int, typer.Option(min=1, help="Epochs.")] = 30,
     batch_size: Annotated[int, typer.Option(min=1)] = 128,
     learning_rate: Annotated[float, typer.Option(help="Highest rate of the schedule.")] = 3e-3,
     augment: Annotated[
@@ -50,25 +50,23 @@ def train(
         typer.Option(help="How pictures vary while they are learned: auto, warp (for a few hundred), its strength, or none."),
     ] = "auto",
     validation: Annotated[float, typer.Option(min=0.0, max=0.9, help="Share of the items kept for validation.")] = 0.1,
-    patience: Annotated[int | None, typer.Option(min=1, help="Stop after so many epochs without improvement.")] = None,
+    patience: Annotated[int | None, typer.Option(min=1, help="Stop after this many epochs without improvement.")] = None,
     reviews: Annotated[
         Path | None,
-        typer.Option(
-            help="Labels that a person has verified: a reviewed audit folder, or a table with the columns id and label."
-        ),
+        typer.Option(help="Verified labels: a reviewed audit folder, or a table with the columns id and label."),
     ] = None,
     database: Annotated[
-        str | None, typer.Option(help="Where the reviews of the audit folder are kept, if not beside it.")
+        str | None, typer.Option(help="Where the reviews of the audit folder are kept. Default: FOLDER.reviews.sqlite.")
     ] = None,
     accelerator: Annotated[str, typer.Option(help="auto, cpu, gpu or mps.")] = "auto",
     devices: Annotated[int, typer.Option(min=1, help="Devices that train in parallel.")] = 1,
     precision: Annotated[str, typer.Option(help="32-true, bf16-mixed or 16-mixed.")] = "32-true",
-    logger: Annotated[str | None, typer.Option(help="csv or tensorboard: logs of every epoch beside the model.")] = None,
+    logger: Annotated[str | None, typer.Option(help="Log every epoch: csv or tensorboard.")] = None,
     folder: Annotated[Path, typer.Option("--out", help="Folder for the model.")] = Path("model"),
     overwrite: opt.Overwrite = False,
     seed: opt.Seed = 0,
 ) -> None:
-    """Train a model on labels of which some are wrong, and list those that training found wrong.
+    """Train a model on noisy labels, and list the labels that training found wrong.
 
     The same command goes on where a killed one stopped.
 
@@ -117,7 +115,7 @@ def _dataset(data: Path | str | None, labels: Path | None, features: Path | None
 
     if data is not None:
         if labels is not None or features is not None:
-            raise BadInput("--labels and --features stand for a data set of their own: leave out the file or folder.")
+            raise BadInput("--labels and --features are a data set of their own. Remove the file or folder.")
         return open_reader(data, options).read()
     if labels is None or features is None:
         raise BadInput("nothing to train on. Name a table or an image folder, or give --features with --labels.")
@@ -159,7 +157,7 @@ def _keep_logs(running: Path, partial: Path) -> None:
 def _print_trained(model: NoisyLabelClassifier, found: Audit, folder: Path) -> None:
     rate, counts = found.error_rate, found.counts
     out.print(
-        f"\nTrained with [bold]{model.method}[/bold] on {model.history_.n:,} items. By the course of training "
+        f"\nTrained with [bold]{model.method}[/bold] on {model.history_.n:,} items. Judged by the course of training, "
         f"[bold]{rate.estimate:.1%}[/bold] of their labels look wrong: [bold red]{counts['obvious']:,} obvious[/bold red], "
         f"[yellow]{counts['possible']:,} possible[/yellow]."
     )
@@ -170,15 +168,15 @@ def _print_trained(model: NoisyLabelClassifier, found: Audit, folder: Path) -> N
     out.print(f"Next: [bold]labelproof predict {place} new.csv --out predictions.csv[/bold]")
 
 
-@app.command()
+@app.command(rich_help_panel=TRAIN)
 def predict(
-    model: Annotated[Path, typer.Argument(help="Folder that labelproof train wrote.")],
+    model: Annotated[Path, typer.Argument(help="Folder written by labelproof train.")],
     data: Annotated[
-        Path | None, typer.Argument(help="New items, in the form of those trained on; labels are not needed.")
+        Path | None, typer.Argument(help="New items in the form of the training data; labels are not needed.")
     ] = None,
     target: Annotated[Path, typer.Option("--out", help="Table to write (.csv .tsv .parquet).")] = Path("predictions.parquet"),
     sure: Annotated[
-        float, typer.Option(min=0.0, max=1.0, help="Below this probability the answer is marked: I don't know.")
+        float, typer.Option(min=0.0, max=1.0, help="Predictions below this probability are marked as unknown.")
     ] = 0.5,
     encoding: opt.Encoding = None,
     sheet: opt.Sheet = None,
@@ -186,7 +184,7 @@ def predict(
     query: opt.Query = None,
     overwrite: opt.Overwrite = False,
 ) -> None:
-    """Predict labels, with probability, entropy, and a mark where the model does not know.
+    """Predict labels with probability and entropy, and mark what the model does not know.
 
     [bold]labelproof predict model/ new.csv --out predictions.parquet[/bold]
     """
@@ -204,7 +202,7 @@ def predict(
     trained = NoisyLabelClassifier.load(model)
     reader = reader_of(trained.source_)
     if reader is None:
-        raise BadInput("the model was not trained from a file, so it is not known how to read one. Use it from Python.")
+        raise BadInput("the model was trained on arrays, not on a file, and cannot read one. Use it from Python.")
     reader, place = for_new(reader, source, ReadOptions(sheet=sheet, query=query))
     x, ids = reader.read_new(place, encoding=encoding, projection=trained.projection_)
     table = prediction_table(trained, x, ids, sure=sure)
@@ -216,14 +214,14 @@ def predict(
     out.print(f"\nWritten to [bold]{escape(str(target))}[/bold]")
 
 
-@app.command()
+@app.command(rich_help_panel=TRAIN)
 def methods() -> None:
-    """List the methods: what each is for, what it needs, what it costs."""
+    """List the training methods: purpose, needs and cost."""
     from labelproof.methods import METHODS
 
-    table = Table(box=None, header_style="dim", pad_edge=False)
-    for name, width in (("method", 20), ("for", None), ("needs", 34), ("cost", 22)):
-        table.add_column(name, max_width=width)
+    table = Table(box=None, header_style="dim", pad_edge=False, expand=out.width <= 100)
+    for name, share in (("method", None), ("purpose", 5), ("needs", 3), ("cost", 2)):
+        table.add_column(name, ratio=share, no_wrap=share is None)
     for name, kind in METHODS.items():
         table.add_row(f"[bold]{name}[/bold]", kind.purpose, kind.needs, kind.cost)
     out.print(table)

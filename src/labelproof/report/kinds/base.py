@@ -14,6 +14,8 @@ from labelproof.errors import LabelproofError
 from labelproof.report.page import Card, Exhibit, percent
 
 Show = Callable[[int], Shown]
+SAMPLE = "100 labels reviewed at random narrow it."
+NARROW, WIDE = 0.05, 0.2
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,8 @@ class ReportPart:
         What its classes are called.
     columns : mapping
         Columns of the issues in the short table, and their headings.
+    tested : str
+        How often intervals of this kind held the truth when that was known, in a sentence; empty where it was not tested.
     """
 
     template = "report.html.jinja"
@@ -52,6 +56,21 @@ class ReportPart:
         "error_probability": "error probability",
         "verdict": "verdict",
     }
+    tested = ""
+
+    def trust(self, audit: Audit) -> str:
+        """How far to trust the error rate, in one or two sentences: doubts first, then the width of the interval."""
+        if not audit.believed:
+            return f"Not at all while this doubt stands: {audit.doubts[0].kind}."
+        if audit.doubts:
+            kinds = "; ".join(dict.fromkeys(doubt.kind for doubt in audit.doubts))
+            return f"With caution. Doubts: {kinds}."
+        width = audit.error_rate.high - audit.error_rate.low
+        if width > NARROW:
+            return f"{'Hardly' if width > WIDE else 'Roughly'}. Nothing looks doubtful, but the interval is wide. {SAMPLE} {self.tested}".strip()
+        if not self.tested:
+            return "Roughly. Nothing looks doubtful, but the interval was not tested by simulations. 100 labels reviewed at random test it."
+        return f"Well. Nothing looks doubtful, and the interval is narrow. {self.tested}"
 
     def values(self, audit: Audit) -> dict[str, object]:
         """What the template needs beside the audit, its cards and its histogram."""

@@ -20,6 +20,7 @@ class ReportOfClasses(ReportPart):
     """The transition as a heat map and a list."""
 
     template = "kinds/classes.html.jinja"
+    tested = "In simulations, such intervals held the truth in 95 % of the data sets."
 
     def values(self, audit: Audit) -> dict[str, object]:
         """The transition, the classes, and the map of the latent space."""
