@@ -1,6 +1,16 @@
-"""Sphinx: MyST pages, numpydoc API reference, every example run by the doctest builder."""
+"""Sphinx: MyST pages, numpydoc API reference, a reference of the commands, every example run by the doctest builder."""
+
+import sys
+from pathlib import Path
 
 from labelproof import __version__
+
+DOCS = Path(__file__).parent
+sys.path.insert(0, str(DOCS))
+
+from _cli import write as write_commands  # noqa: E402 - a module of this folder
+
+write_commands(DOCS / "api")
 
 project = "labelproof"
 author = "the labelproof developers"

@@ -39,6 +39,7 @@ NEEDED = {  # what cannot even be imported without a package; single tests have 
     "openpyxl": ["data/test_workbooks.py"],
     "cosmic_ray": ["mutants"],
     "ray": ["distributed"],
+    "yaml": ["test_guides.py"],
 }  # fmt: skip
 collect_ignore = ["golden"]  # a script of its own, see its README
 collect_ignore += [place for package, places in NEEDED.items() if not is_installed(package) for place in places]
