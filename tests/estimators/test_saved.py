@@ -193,14 +193,14 @@ def test_a_changed_number_in_the_summary_is_noticed(folder):
     owner, place = folder("classifier")
     summary = json.loads((place / "summary.json").read_text())
     (place / "summary.json").write_text(json.dumps({**summary, "temperature": summary["temperature"] * 2}))
-    with pytest.raises(lp.CorruptArtifact, match=r"not of the same classifier.*or run labelproof train"):
+    with pytest.raises(lp.CorruptArtifact, match=r"do not belong to the same classifier.*or run labelproof train"):
         owner.load(place)
 
 
 def test_weights_of_another_model_are_noticed(folder, saved):
     owner, place = folder("ensemble")
     shutil.copy(saved("ensemble_of_networks")[2] / "weights.safetensors", place)
-    with pytest.raises(lp.CorruptArtifact, match="not of the same"):
+    with pytest.raises(lp.CorruptArtifact, match="do not belong to the same"):
         owner.load(place)
 
 

@@ -190,15 +190,15 @@ def audit(
         )
         ids = missing = None
     elif group is not None:
-        raise BadInput("group names a column of a frame. Give the frame with label=, or groups when the Dataset is made.")
+        raise BadInput("group names a column of a frame. Give the frame and label=, or make the Dataset with groups=.")
     elif kind is not None:
         raise BadInput(
-            "kind says what a column of a frame holds. Give the frame with label=, or lp.Numbers(values), lp.Tags(…)."
+            "kind describes a column of a frame. Give the frame and label=, or labels such as lp.Numbers(values) or lp.Tags(…)."
         )
     if isinstance(labels, Dataset | Labels) and classes is not None:
         options, classes = _columns_named(labels, classes, options), None
     if isinstance(labels, Dataset) and ids is not None:
-        raise BadInput("ids come from the Dataset. Leave them out.")
+        raise BadInput("ids cannot be given here: the Dataset has its own. Omit them.")
     how = CrossValidation(n_folds, n_repeats, n_jobs, random_state, map_folds)
     dataset = dataset_of(labels, pred_probs)
     model, encoded = None, None
@@ -207,7 +207,9 @@ def audit(
     if dataset is not None and pred_probs is None:
         pred_probs, model, encoded = _predicted(dataset, how, blocked, estimator, encoder)
     elif encoder != AUTO or group is not None or blocked:
-        raise BadInput("encoder, group and blocked are of the model that is cross-validated. Leave them out beside pred_probs.")
+        raise BadInput(
+            "encoder, group and blocked are options of the model that audit cross-validates. Omit them when you give pred_probs."
+        )
     checked, pred_probs = _checked(labels, dataset, pred_probs, classes, missing)
     ids = (checked.item_names if dataset is None else dataset.ids) if ids is None else ids
     names = None if ids is None else check_ids(ids, len(checked))
@@ -253,7 +255,7 @@ def _predicted(dataset: Dataset, how: CrossValidation, blocked: bool, estimator:
         return None, None, None
     if blocked:
         if dataset.groups is not None:
-            raise BadInput("blocked and group both say which rows stay in one fold. Leave one out.")
+            raise BadInput("blocked and group both decide which rows stay in one fold. Give only one of them.")
         dataset = replace(dataset, groups=blocks_of(len(dataset), how.n_folds))
     return auditor.predict(dataset, how, estimator=estimator, encoder=encoder)
 
@@ -266,12 +268,12 @@ def _checked(
         return dataset.labels, pred_probs
     if pred_probs is None and (not isinstance(labels, Labels) or AUDITORS[labels.kind].needs_probs):
         raise BadInput(
-            "pred_probs is missing. Give out-of-sample probabilities (of numbers predictions); or a Dataset, or a frame and its column label=, to have them made."
+            "pred_probs is missing. Give out-of-sample probabilities (for numbers: predictions). Or give a Dataset, or a frame and label=, to have them made."
         )
     if not isinstance(labels, Labels):
         return matched(labels, pred_probs, classes, missing)
     if missing is not None:
-        raise BadInput(f"missing is said when {type(labels).__name__} are made. Leave it out here.")
+        raise BadInput(f"missing is an option of {type(labels).__name__}(…). Pass it there, and omit it here.")
     return labels, pred_probs
 
 
@@ -297,7 +299,7 @@ def _blockwise(options: Json) -> Json:
     known = inspect.signature(audit_into).parameters
     for name, value in options.items():
         if name not in (*known, *OF_CROSS_VALIDATION) and value is not None and value is not False:
-            raise BadInput(f"an audit of so many labels is written block by block, which takes no {name!r}. Leave it out.")
+            raise BadInput(f"{name!r} is no option of an audit this large, which is written block by block. Omit it.")
     return {name: value for name, value in options.items() if name in known}
 
 
@@ -305,7 +307,7 @@ def _columns_named(labels: Dataset | Labels, classes: Sequence[Any], options: Js
     """The options with ``classes``, if the auditor takes these for names of the columns of the predictions."""
     own = labels.labels if isinstance(labels, Dataset) else labels
     if "classes" not in inspect.signature(AUDITORS[own.kind].judge).parameters:
-        raise BadInput("classes are those of the labels, where these have any. Leave classes (--classes) out.")
+        raise BadInput("classes cannot be given here: such labels have their own, if any. Omit classes (--classes).")
     return options | {"classes": classes}
 
 
@@ -315,5 +317,7 @@ def _options(auditor: Auditor[Any], kind: str, options: Json, known: Known) -> J
     own = [name for name in parameters if name not in known]
     for name in options:
         if name not in own:
-            raise BadInput(f"audit of {kind} takes no {name!r}. {did_you_mean(name, own)}It takes {', '.join(own) or 'none'}.")
+            raise BadInput(
+                f"{name!r} is no option of an audit of {kind}. {did_you_mean(name, own)}It takes {', '.join(own) or 'none'}."
+            )
     return options | {name: value for name, value in known.items() if name in parameters}

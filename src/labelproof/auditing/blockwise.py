@@ -200,8 +200,8 @@ def _check_room(folder: Path, n: int) -> None:
     free = shutil.disk_usage(folder).free
     if free < n * ROW_BYTES:
         raise BadInput(
-            f"an audit of {n:,} labels needs about {n * ROW_BYTES / 1e9:,.3g} GB on the disk of {str(folder.parent)!r}, which has "
-            f"{free / 1e9:,.3g} GB left. Write to another."
+            f"An audit of {n:,} labels needs about {n * ROW_BYTES / 1e9:,.3g} GB on the disk of {str(folder.parent)!r}, which has "
+            f"{free / 1e9:,.3g} GB left. Write to another disk."
         )
 
 

@@ -170,7 +170,7 @@ def check_limits(max_error_rate: float | None, max_obvious: int | None, no_doubt
     """
     if max_error_rate is None and max_obvious is None and not no_doubts:
         raise BadInput(
-            "no limit is set, so nothing could fail. Give max_error_rate (--max-error-rate), max_obvious (--max-obvious) or "
+            "No limit is set, so the check cannot fail. Give max_error_rate (--max-error-rate), max_obvious (--max-obvious) or "
             "no_doubts (--no-doubts)."
         )
     if max_error_rate is not None and not 0 <= max_error_rate <= 1:
@@ -184,9 +184,11 @@ def _audit(labels: Any, pred_probs: Any, options: Json) -> Audit:
     if not known and not isinstance(labels, str | os.PathLike):
         return audit(labels, pred_probs, **options)
     if pred_probs is not None or options:
-        raise BadInput("pred_probs and options are of an audit that is made. This one exists already: leave them out.")
+        raise BadInput("pred_probs and options are for a new audit, and this one exists already. Omit them.")
     if known:
         return labels  # type: ignore[no-any-return]
     if not is_audit_folder(labels):
-        raise BadInput(f"{str(labels)!r} is no audit folder. Give one, or read a data file first: lp.read_file(path, label=…).")
+        raise BadInput(
+            f"{str(labels)!r} is not an audit folder. Give one, or read a data file first: lp.read_file(path, label=…)."
+        )
     return Audit.load(labels)

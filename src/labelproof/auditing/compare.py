@@ -128,14 +128,13 @@ def _check_alike(a: Audit, b: Audit) -> None:
     for audit in (a, b):
         if not isinstance(audit.issues, pl.DataFrame):
             raise BadInput(
-                f"an audit of {audit.sites:,} labels is too large to be compared in memory. Join both lazily by index: audit.issues."
+                f"An audit of {audit.sites:,} labels is too large to compare in memory. Join the issues of both lazily by index (audit.issues)."
             )
     if a.labels.kind != b.labels.kind:
-        raise BadInput(f"the audits are of {a.labels.kind} and of {b.labels.kind}. Compare two of one kind.")
+        raise BadInput(f"The audits are of {a.labels.kind} and of {b.labels.kind}. Compare two audits of the same kind.")
     if (a.ids is None or b.ids is None) and a.n != b.n:
         raise BadInput(
-            f"the audits have {a.n:,} and {b.n:,} items, and row numbers alone name them, which may have moved. Audit both with ids "
-            "(--id COLUMN, ids=)."
+            f"The audits have {a.n:,} and {b.n:,} items that only row numbers identify, and rows may have moved. Audit both with ids (--id COLUMN, ids=)."
         )
 
 

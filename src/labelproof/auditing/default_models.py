@@ -123,8 +123,7 @@ def _on_features(found: Candidates, features: Any, view: str, k: int, *, neighbo
         strengths = (1e-3,) if neighbours else (1e-2,)
         if n * d * k > 10 * MOST_WORK or k * d > MOST_WEIGHTS:
             warnings.warn(
-                f"{k:,} classes of {n:,} items are too many for logistic regression on {d:,} features; each is told by the mean "
-                "of its items.",
+                f"{k:,} classes of {n:,} items are too many for logistic regression on {d:,} features; each item gets the class with the nearest mean.",
                 LabelproofWarning,
                 stacklevel=4,
             )
@@ -201,7 +200,7 @@ def _of_words() -> Any:
 
 def _of_many(dataset: Dataset) -> CentroidClassifier:
     warnings.warn(
-        f"{len(dataset.classes):,} classes are too many for logistic regression on texts; each is told by the mean of its texts.",
+        f"{len(dataset.classes):,} classes are too many for logistic regression on texts. Each text gets the class with the nearest mean.",
         LabelproofWarning,
         stacklevel=4,
     )

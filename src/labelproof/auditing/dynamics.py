@@ -87,7 +87,9 @@ def audit_dynamics(
         error = expit(np.mean(both, axis=0))
     rows = np.flatnonzero((codes >= 0) & ~np.isnan(error))
     if not len(rows):
-        raise BadInput("the history saw no labelled item. Give the labels of the items that were trained on.")
+        raise BadInput(
+            "given has no label of an item in the history. Give the labels of the items that the model was trained on."
+        )
     error = error[rows]
     if true is not None:
         seen = true[rows] >= 0

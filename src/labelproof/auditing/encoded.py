@@ -64,7 +64,7 @@ def encoded(dataset: Dataset, encoder: Any = AUTO, *, cache: bool = True, map_bl
             return Encoded(None, None)
         encoder = named
     elif takes == "images" and dataset.pictures is None:
-        raise BadInput(f"encoder {encoder} takes text or pictures, and the data are {dataset.kind}. Leave it out.")
+        raise BadInput(f"encoder {encoder} takes text or pictures, and the data are {dataset.kind}. Omit it.")
     from labelproof.networks.encoders import open_encoder
     from labelproof.networks.encoders.features import Spread, encode_pictures, encode_texts
 
@@ -112,7 +112,7 @@ def _own(dataset: Dataset, encoder: Any, map_blocks: Any) -> Encoded:
             )
         features = raw.astype(np.float32)
     except Exception as error:  # code of the caller's
-        raise BadInput(f"encoder {name} fails on the items: {type(error).__name__}: {first_line(error)}") from error
+        raise BadInput(f"encoder {name} failed on the items: {type(error).__name__}: {first_line(error)}") from error
     if raw.ndim != 2 or len(raw) != len(dataset) or raw.shape[1] == 0 or raw.dtype.kind not in "fiub":
         raise BadInput(
             f"encoder {name} gave shape {raw.shape} of {raw.dtype} for {len(dataset):,} items. It must give numbers (n, d)."

@@ -56,7 +56,7 @@ def audit_posterior(
     if dataset is not None:
         if tuple(dataset.classes) != tuple(noise.classes):
             raise BadInput(
-                f"the data have classes {dataset.classes} but the noise has {noise.classes}. Give those of one model."
+                f"noise has classes {noise.classes} but the data have {dataset.classes}. Give the noise and data of one model."
             )
         codes, ids = dataset.given, dataset.ids
     else:
@@ -74,7 +74,7 @@ def audit_posterior(
     labels = Classes.of_codes(codes, noise.classes)
     rows = labels.owner
     if not len(rows):
-        raise BadInput("given has no label at all: there is nothing to audit.")
+        raise BadInput("given has no label, so there is nothing to audit.")
     error, own = error_probability(probs, codes)[rows], probs[rows]
     findings = Findings(error, own.argmax(axis=1).astype(np.int32), own.max(axis=1).astype(np.float32))
     rate = error_rate_of(error, np.array([error.sum()]))

@@ -71,7 +71,7 @@ class LabelBlocks:
     def _read(self, start: int, rows: int) -> AnyArray:
         block = np.fromfile(self._path, self.dtype, rows, offset=self._start + start * self.dtype.itemsize)
         if len(block) < rows or stamp_of(self._path) != self._stamp:
-            raise BadInput(f"{self._name} {str(self._path)!r} changed while it was read. Run again when it is at rest.")
+            raise BadInput(f"{self._name} {str(self._path)!r} changed while it was read. Run again when it no longer changes.")
         return block.astype(self.dtype.newbyteorder("="), copy=False)
 
 
@@ -123,7 +123,7 @@ def write_codes(
             if place.max(initial=0) >= len(values) or not np.array_equal(
                 values[place], block, equal_nan=values.dtype.kind == "f"
             ):
-                raise BadInput("labels changed while they were read. Run again when they are at rest.")
+                raise BadInput("labels changed while they were read. Run again when they no longer change.")
             table[place].tofile(file)
     return coded.classes, source if order is None else Ordered(source, order)
 

@@ -43,8 +43,7 @@ class InFiles:
     def refuse(self, *_: object, **__: object) -> NoReturn:
         """Say where to read instead."""
         raise BadInput(
-            f"the findings of {self._n:,} labels are in files and not held in memory. Read what you need of audit.issues or "
-            "audit.items, which scan them, e.g. audit.issues.head(1000).collect()."
+            f"The findings of {self._n:,} labels are in files, not in memory. Read what you need from audit.issues or audit.items, which scan the files, e.g. audit.issues.head(1000).collect()."
         )
 
     __array__ = __getitem__ = __iter__ = refuse
@@ -112,7 +111,7 @@ class LargerAudit(Audit):
     def join(self, frame: Any, *, ids: Any = None, prefix: str = "") -> NoReturn:
         """Not in memory: join ``items`` or ``issues`` lazily, by ``index``."""
         raise BadInput(
-            f"the findings of {self.sites:,} labels are not joined in memory. Join lazily: "
+            f"The findings of {self.sites:,} labels are too many to join in memory. Join lazily: "
             'pl.scan_parquet(…).with_row_index("index").join(audit.items, on="index").'
         )
 
@@ -182,7 +181,7 @@ def load_larger(folder: str | os.PathLike[str]) -> LargerAudit:
             verdicts=summary["verdicts"],
         )
     except (OSError, KeyError, TypeError, ValueError, pl.exceptions.PolarsError) as error:
-        raise CorruptArtifact(f"{str(place)!r} is not a whole audit folder ({error}). Run the audit again.") from error
+        raise CorruptArtifact(f"{str(place)!r} is not a complete audit folder ({error}). Run the audit again.") from error
 
 
 def _rows(folder: Path) -> int:

@@ -62,7 +62,7 @@ def _fit_and_predict(estimator: Any, x: Any, given: Any, test: Any, unlabelled: 
         found = [None if some is None else model.predict_proba(some) for some in (test, unlabelled)]
     for probs in found:
         if probs is not None and not (np.isfinite(probs).all() and (probs.sum(axis=1) > 0).all()):
-            raise BadInput(f"estimator {type(estimator).__name__} predicts no finite probabilities. Choose another.")
+            raise BadInput(f"estimator {type(estimator).__name__} predicts probabilities that are not finite. Choose another.")
     return model.classes_.astype(int), found[0], found[1]
 
 

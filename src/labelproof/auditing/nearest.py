@@ -46,7 +46,7 @@ def nearest(space: Space, m: int) -> Nearest | None:
     m = min(m, n - 1)
     if n > MOST_EXACT and not is_installed("faiss"):
         warnings.warn(
-            f"no neighbours are sought among {n:,} items: beyond {MOST_EXACT:,} that takes faiss. Run: {command('faiss')}",
+            f"No neighbours are searched among {n:,} items: above {MOST_EXACT:,} items the search needs faiss. Run: {command('faiss')}",
             LabelproofWarning,
             stacklevel=4,
         )

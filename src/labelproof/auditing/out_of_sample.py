@@ -101,7 +101,7 @@ def out_of_sample_probs(
     if isinstance(x, Dataset):
         return cross_validate(x, how, estimator=estimator, encoder=encoder, groups=groups).probs
     if labels is None or estimator is None:
-        raise BadInput("labels and estimator are needed where x is not a Dataset.")
+        raise BadInput("labels or estimator is missing. Give both, or a Dataset as x.")
     coded = check_labels(labels, missing=missing)
     rows = np.asarray(x) if isinstance(x, list) else x
     found = Candidates({"x": rows}, [[Candidate(type(estimator).__name__, "x", _checked(estimator))]])
@@ -180,5 +180,5 @@ def _groups(groups: Any, n: int) -> npt.NDArray[Any] | None:
         return None
     found = np.asarray(groups, dtype=object)
     if found.shape != (n,):
-        raise BadInput(f"groups have shape {found.shape} for {n:,} items. Give one group an item.")
+        raise BadInput(f"groups have shape {found.shape} for {n:,} items. Give one group per item.")
     return found

@@ -62,7 +62,9 @@ def regressors(dataset: Dataset, features: npt.NDArray[np.float32] | None, encod
     elif features is None and getattr(dataset.x, "ndim", 0) == 2:
         _on_arrays(found, dataset.x, dataset.kind, seed)
     elif features is None:
-        raise BadInput("numbers of pictures need features. Name an encoder (--encoder), or give features or predictions.")
+        raise BadInput(
+            "encoder is missing: a model of numbers for pictures needs features. Name an encoder (--encoder), or give features or predictions."
+        )
     return found
 
 

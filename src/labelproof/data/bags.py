@@ -51,7 +51,7 @@ class Bags:
             Naming the first bag that has no instance, or instances unlike the others.
         """
         if not len(bags):
-            raise BadInput("there are no bags. Give one or more.")
+            raise BadInput("There are no bags. Give one or more.")
         names = check_ids(ids, len(bags)).tolist()
         parts = [np.asarray(bag) for bag in bags]
         for name, part in zip(names, parts, strict=True):
@@ -59,7 +59,7 @@ class Bags:
                 raise BadInput(f"bag {name!r} has shape {part.shape}: no instances. Give each bag one or more, or drop it.")
             if part.shape[1:] != parts[0].shape[1:]:
                 raise BadInput(
-                    f"an instance of bag {name!r} has shape {part.shape[1:]}, one of the first {parts[0].shape[1:]}."
+                    f"The instances of bag {name!r} have shape {part.shape[1:]}, those of the first bag {parts[0].shape[1:]}. Give all instances the same shape."
                 )
         instances = check_features(np.concatenate(parts), name="instances")
         return cls(instances, np.array([len(part) for part in parts]))

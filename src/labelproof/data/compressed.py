@@ -63,7 +63,7 @@ class Plain:
         self._read += len(data)
         if self._read > self._most:
             raise BadInput(
-                f"{str(self._path)!r} becomes over {MOST_TIMES} times as large when it is decompressed. If that is right, "
+                f"{str(self._path)!r} grows over {MOST_TIMES} times when it is decompressed. If that is right, "
                 "decompress it yourself and give the file."
             )
         return data

@@ -56,7 +56,7 @@ def copy_table(raw: RawTable, target: Path, change: Edits, *, overwrite: bool = 
     """
     for name in change.added:
         if name in raw.frame.columns:
-            raise BadInput(f"{str(raw.path)!r} already has a column {name!r}, which would be written. Rename it first.")
+            raise BadInput(f"{str(raw.path)!r} already has a column {name!r}, which labelproof would write. Rename it first.")
     kind, goal = table_suffix(raw.path), table_suffix(target)
     if raw.form is not None and raw.form.takes(target):
         raw.form.copy(raw, target, change, overwrite=overwrite)
@@ -113,7 +113,7 @@ def _patch(raw: RawTable, dialect: Dialect, target: Path, field_number: int, cel
             at = stop
         shutil.copyfileobj(source, out, PIECE)
         if stamp_of(raw.path) != raw.stamp:
-            raise BadInput(f"{str(raw.path)!r} changed while it was copied. Run again when it is at rest.")
+            raise BadInput(f"{str(raw.path)!r} changed while it was copied. Run again when it no longer changes.")
 
 
 def _bounds(record: bytes, dialect: Dialect, field_number: int) -> tuple[int, int]:
@@ -195,7 +195,7 @@ def _encoded(text: bytes, dialect: Dialect, path: Path) -> bytes:
         return text.decode("utf-8").encode(dialect.encoding)
     except UnicodeEncodeError as error:
         raise BadInput(
-            f"{error.object[error.start : error.end]!r} cannot be written in {dialect.encoding}, as {str(path)!r} is. Write to .parquet."
+            f"{error.object[error.start : error.end]!r} cannot be written in {dialect.encoding}, the encoding of {str(path)!r}. Write to .parquet."
         ) from error
 
 
@@ -291,9 +291,7 @@ def _convert(raw: RawTable, target: Path, change: Edits) -> None:
         frame = pl.DataFrame([lossless(series) for series in frame.get_columns()])
     nested = next((s.name for s in frame.get_columns() if s.dtype.is_nested() or s.dtype == pl.Binary), None)
     if nested is not None and table_suffix(target) in CSV_SUFFIXES:
-        raise BadInput(
-            f"the column {nested!r} holds {frame.schema[nested]}, which delimited text cannot hold. Write to .parquet."
-        )
+        raise BadInput(f"Column {nested!r} holds {frame.schema[nested]}, which delimited text cannot hold. Write to .parquet.")
     write_frame(frame, target)
 
 

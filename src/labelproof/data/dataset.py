@@ -107,7 +107,7 @@ class Dataset:
         if self.groups is not None:
             sizes["groups"] = len(self.groups)
         if len(set(sizes.values())) != 1:
-            raise BadInput(f"a Dataset needs one row of each per item, got {sizes}.")
+            raise BadInput(f"A Dataset needs one row of each per item, but got {sizes}.")
 
     def __len__(self) -> int:
         return len(self.labels)

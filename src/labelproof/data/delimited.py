@@ -88,7 +88,7 @@ def detect(path: Path, separator: str, encoding: str | None = None) -> Dialect:
     dialect = replace(dialect, bom=bom, encoding=_encoding(path, start[len(bom) :], encoding, found))
     text = codecs.getincrementaldecoder(dialect.encoding)(errors="replace").decode(start[len(bom) :])
     if "\0" in text:
-        raise BadInput(f"{str(path)!r} holds zero bytes, so it is no text in {dialect.encoding}. Save it as CSV in UTF-8.")
+        raise BadInput(f"{str(path)!r} holds zero bytes, so it is not text in {dialect.encoding}. Save it as CSV in UTF-8.")
     sample, whole = text.encode("utf-8", "replace"), len(start) < SAMPLE
     chosen = _separator(sample, separator, whole)
     header = scan(sample, chosen, final=True)

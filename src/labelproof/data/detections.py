@@ -93,7 +93,7 @@ def detections_from(path: str | Path, known: BoxedPictures) -> list[Json]:
                 f"--predictions {str(place)!r} has only classes that no label has: {told}. Name them as the labels do."
             )
         warnings.warn(
-            f"--predictions {str(place)!r} has classes that no label has, which are left out: {told}.",
+            f"--predictions {str(place)!r} has classes that no label has, which are skipped: {told}.",
             LabelproofWarning,
             stacklevel=2,
         )
@@ -123,7 +123,7 @@ def _row_of(key: object, known: BoxedPictures, where: str) -> int:
     if row is None:
         row = known.keys.get(Path(name).name, known.keys.get(Path(name).stem))
     if row is None:
-        raise BadInput(f"{where} is of picture {name!r}, which the labels do not have. Predict the pictures that are audited.")
+        raise BadInput(f"{where} names picture {name!r}, which has no label. Predict only the pictures that are audited.")
     return row
 
 
@@ -203,7 +203,7 @@ def _of_folder(path: Path, known: BoxedPictures) -> Iterator[Detection | str]:
     for file in files:
         row = known.keys.get(file.stem)
         if row is None:
-            raise BadInput(f"{str(file)!r} is of a picture that the labels do not have. Predict the pictures that are audited.")
+            raise BadInput(f"{str(file)!r} names a picture that has no label. Predict only the pictures that are audited.")
         for number, values in lines_of(file, None):
             where = f"{str(file)!r} line {number + 1}"
             if is_line(values):
@@ -212,7 +212,7 @@ def _of_folder(path: Path, known: BoxedPictures) -> Iterator[Detection | str]:
                 size = _size(known, row)
                 box, score = yolo_box(values, size, classes or [str(name) for name in known.labels.classes], where)
             if score is None:
-                raise BadInput(f"{where} has no score at its end. Save the predictions with their confidence.")
+                raise BadInput(f"{where} has no score at the end. Save the predictions with their confidence.")
             yield Detection(row, box, score) if box[4] in known.categories else box[4]
 
 

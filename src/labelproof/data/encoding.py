@@ -149,7 +149,7 @@ class TextEncoder(Encoder):
         try:
             counts = self.words.fit_transform(texts)
         except ValueError as error:
-            raise BadInput(f"the texts hold no words ({error}). Name the column that holds the text.") from error
+            raise BadInput(f"The texts hold no words ({error}). Name the column that holds the text.") from error
         size = min(self.size, counts.shape[1] - 1, counts.shape[0] - 1)
         if size < 1:
             raise BadInput(f"{len(texts)} texts with {counts.shape[1]} different words are too few to learn from. Add texts.")
@@ -216,7 +216,7 @@ class FrameEncoder(Encoder):
         frame = _frame(x)
         absent = [name for name in self.columns if name not in frame.columns]
         if absent:
-            raise BadInput(f"the column {absent[0]!r} that the model was trained on is missing. It has {frame.columns}.")
+            raise BadInput(f"Column {absent[0]!r}, which the model was trained on, is missing. x has {frame.columns}.")
         numbers = self._numbers(frame)
         bent = (numbers - self.mean) / self.scale
         missing = np.isnan(bent)
@@ -250,7 +250,7 @@ class FrameEncoder(Encoder):
         try:
             parts = [frame[name].cast(pl.Float64) for name in self.numbers]
         except pl.exceptions.PolarsError as error:
-            raise BadInput(f"a column of numbers holds something else: {error}") from error
+            raise BadInput(f"A column of numbers holds something else: {error}") from error
         for name in self.dates:
             date = frame[name]
             if date.dtype in (pl.Date, pl.Datetime):
@@ -338,5 +338,5 @@ def _channels_first(pictures: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 def _same_shape(x: npt.NDArray[Any], shape: tuple[int, ...]) -> npt.NDArray[Any]:
     if x.shape[1:] != shape:
-        raise BadInput(f"an item of x has shape {x.shape[1:]}, but the model was trained on {shape}. Give items alike.")
+        raise BadInput(f"Items of x have shape {x.shape[1:]}, but the model was trained on {shape}. Give items of that shape.")
     return x

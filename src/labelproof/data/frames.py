@@ -59,7 +59,7 @@ def read_raw(path: Path_, *, encoding: str | None = None, part: str | None = Non
         return form.read(str(path), encoding=encoding, part=part, quiet=quiet)
     file = existing(path, "file")
     if file.is_dir():
-        raise BadInput(f"{str(file)!r} is a folder, not a table. For pictures in class folders leave out --label.")
+        raise BadInput(f"{str(file)!r} is a folder, not a table. For pictures in class folders, omit --label.")
     suffix = table_suffix(file)
     if suffix is None:
         raise BadInput(f"{str(file)!r} ends in {file.suffix!r}. {READ}")
@@ -137,7 +137,7 @@ def _read_delimited(file: Path, promised: str, encoding: str | None, quiet: bool
     if frame is None or frame.height != found.n:
         frame = _by_positions(file, dialect, len(names))
     if stamp_of(file) != stamp:
-        raise BadInput(f"{str(file)!r} changed while it was read. Run again when it is at rest.")
+        raise BadInput(f"{str(file)!r} changed while it was read. Run again when it no longer changes.")
     frame.columns = names
     return RawTable(frame, dialect, file, np.concatenate([*found.starts, [found.end]])[1:], stamp)
 
@@ -202,8 +202,7 @@ def _say(file: Path, dialect: Dialect, promised: str, literal_line: int | None) 
         )
     if literal_line is not None:
         warnings.warn(
-            f"{str(file)!r} line {literal_line} has a quote that is never closed; it was taken as a character, so that every "
-            "line stays a row. Double it, or quote the whole field, if that is wrong.",
+            f"{str(file)!r} line {literal_line} has a quote that is never closed. It was read as a character, so that every line stays a row. If that is wrong, double the quote, or quote the whole field.",
             LabelproofWarning,
             stacklevel=2,
         )

@@ -46,7 +46,7 @@ class Leak:
             seen = (
                 f"The column {name} counts the rows, and the file is sorted by label: the label changes "
                 f"{self.evidence['changes']:,} times from row to row, about {self.evidence['changes_by_chance']:,.0f} times if rows "
-                "were mixed. A model learns the place in the file from it"
+                "were mixed. A model learns the position in the file from it"
             )
         elif self.kind == "equals":
             seen = (
@@ -58,8 +58,8 @@ class Leak:
                 "label, a model copies the labels from it, wrong ones included"
             )
         if self.left_out:
-            return f"{seen}, so it was left out. To learn from it all the same: --keep {self.column!r} (keep= in Python)."
-        return f"{seen}, and next to no error is found. Leave it out: --ignore {self.column!r} (ignore= in Python)."
+            return f"{seen}, so it was excluded. To learn from it all the same: --keep {self.column!r} (keep= in Python)."
+        return f"{seen}, which hides errors. Exclude it: --ignore {self.column!r} (ignore= in Python)."
 
 
 def find_leaks(frame: pl.DataFrame, given: IntArray) -> list[Leak]:

@@ -60,7 +60,7 @@ class FileSource:
         try:
             return found.read_bytes()
         except OSError as error:
-            raise BadInput(f"picture {str(self.names[i])!r} cannot be read any more ({error.strerror}).") from error
+            raise BadInput(f"picture {str(self.names[i])!r} can no longer be read ({error.strerror}).") from error
 
     def decoded(self, rows: IntArray, size: int) -> npt.NDArray[np.uint8]:
         """Each scaled to ``size`` x ``size``, as everyone sees it."""

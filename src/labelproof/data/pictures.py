@@ -93,7 +93,7 @@ def read_picture(file: Picture, size: int, *, square: bool = False, smooth: bool
 
 def _reason(error: Exception) -> str:
     if isinstance(error, FileNotFoundError):
-        return "file not found"
+        return "does not exist"
     if isinstance(error, UnidentifiedImageError):
         return f"cannot be decoded (by its content it is none of {', '.join(FORMATS)})"
     if isinstance(error, Image.DecompressionBombError):
@@ -109,7 +109,7 @@ def _one_line(error: Exception) -> str:
 def _read(file: Picture, size: int, square: bool, smooth: bool, held: ExitStack) -> Image.Image:
     source = file if isinstance(file, Path) else file()
     if isinstance(source, Path) and not source.is_file():
-        raise BadInput("is not a file" if source.exists() else "file not found")
+        raise BadInput("is not a file" if source.exists() else "does not exist")
     with closing(_opened(source)) as picture:
         width, height = _checked_size(picture)
         shrink = 1.0 if square else min(1.0, size / max(width, height))

@@ -65,7 +65,7 @@ class Projection:
             )
         if absent:
             warnings.warn(
-                f"{where} lacks {len(absent):,} genes of the training data, e.g. {absent[0]!r}; taken as not expressed.",
+                f"{where} lacks {len(absent):,} genes of the training data, e.g. {absent[0]!r}. They are taken as not expressed.",
                 LabelproofWarning,
                 stacklevel=3,
             )

@@ -98,8 +98,8 @@ def label_values(series: pl.Series, option: str = "--label") -> AnyArray:
     if dtype.is_nested() or dtype == pl.Binary or dtype == pl.Object:
         kind = "bytes" if dtype == pl.Binary else "lists" if isinstance(dtype, pl.List | pl.Array) else "structures"
         raise BadInput(
-            f"{option} {series.name!r} holds {kind}, and a label is one name or number. "
-            + ("Tags are audited by --tags with a 0/1 matrix." if kind == "lists" else "Name the column of labels.")
+            f"{option} {series.name!r} holds {kind}, but a label is one name or number. "
+            + ("Audit tags by --tags with a 0/1 matrix." if kind == "lists" else "Name the column of labels.")
         )
     if dtype.is_integer():
         return series.to_numpy() if series.null_count() == 0 else np.array(series.to_list(), dtype=object)

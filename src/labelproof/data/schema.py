@@ -102,11 +102,11 @@ class Schema:
         return [column.name for column in self.columns]
 
     def said(self) -> str:
-        """What was left out and why, and which numbers have decimal commas; empty where there is nothing to say."""
+        """The excluded columns with the reason, and the columns with decimal commas; empty if there are none."""
         why = {"empty": "empty", "constant": "the same everywhere"}
         left = [f"{c.name!r} ({why.get(c.type, c.detail)})" for c in self.left_out]
         commas = [repr(c.name) for c in self.columns if c.detail == ","]
-        parts = [f"Left out, since nothing can be learned from them: {_some(left)}."] if left else []
+        parts = [f"Excluded, because nothing can be learned from them: {_some(left)}."] if left else []
         return " ".join(parts + ([f"Read with decimal commas: {_some(commas)}."] if commas else []))
 
     def convert(self, frame: pl.DataFrame, where: str) -> pl.DataFrame:
@@ -133,8 +133,7 @@ class Schema:
             if column.name not in frame.columns:
                 if not column.gaps:
                     raise BadInput(
-                        f"{column.name!r} is not a column of {where}, and it was never empty in the data that its type was decided "
-                        f"on. {did_you_mean(column.name, frame.columns)}Its columns are: {', '.join(frame.columns[:30])}."
+                        f"{column.name!r} is not a column of {where}, and it was never empty in the original data. {did_you_mean(column.name, frame.columns)}Its columns are: {', '.join(frame.columns[:30])}."
                     )
                 absent.append(column.name)
                 source = pl.Series(column.name, [None] * frame.height, dtype=pl.String)
@@ -145,10 +144,10 @@ class Schema:
             if unfit:
                 filled.append(f"{unfit} in {column.name!r}")
         if absent:
-            warnings.warn(f"{where} has no column {_some(absent)}; taken as missing.", LabelproofWarning, stacklevel=2)
+            warnings.warn(f"{where} has no column {_some(absent)}, which is taken as missing.", LabelproofWarning, stacklevel=2)
         if filled:
             warnings.warn(
-                f"{where}: values of another type were taken as missing: {_some(filled)}.", LabelproofWarning, stacklevel=2
+                f"{where}: values of another type are taken as missing: {_some(filled)}.", LabelproofWarning, stacklevel=2
             )
         return (
             pl.DataFrame({series.name: series for series in made})
@@ -172,7 +171,7 @@ class Schema:
         try:
             return cls(tuple(Column(**column) for column in columns))
         except TypeError as error:
-            raise CorruptArtifact(f"the types of the columns are damaged ({error}). Audit, or train, again.") from error
+            raise CorruptArtifact(f"The saved types of the columns are damaged ({error}). Audit or train again.") from error
 
 
 def _some(names: Sequence[str], most: int = 8) -> str:
@@ -281,7 +280,7 @@ def _converted(column: Column, source: pl.Series, where: str) -> tuple[list[pl.S
     if column.type == "vector":
         return _vector(column, source, where), 0
     if source.dtype == pl.Binary or source.dtype.is_nested():
-        raise BadInput(f"the column {column.name!r} of {where} holds {source.dtype}, not {_wanted(column)}. Give it as before.")
+        raise BadInput(f"Column {column.name!r} of {where} holds {source.dtype}, not {_wanted(column)}. Give it as before.")
     if column.type in ("text", "empty", "constant"):
         return [source.cast(pl.String)], 0
     if source.dtype.is_float():
@@ -295,8 +294,7 @@ def _converted(column: Column, source: pl.Series, where: str) -> tuple[list[pl.S
     if len(unfit) and not column.gaps:
         row = int(unfit[0])
         raise BadInput(
-            f"{where} row {row}, column {column.name!r} is {source[row]!r}, not {_wanted(column)}, as that column was when its type "
-            f"was decided ({len(unfit)} such in all). Correct it, or leave it empty."
+            f"{where} row {row}, column {column.name!r} is {source[row]!r}, not {_wanted(column)}, the type of that column in the original data ({len(unfit)} such values in all). Correct it, or leave it empty."
         )
     return [values], len(unfit)
 
@@ -341,11 +339,11 @@ def _parse(column: Column, source: pl.Series) -> pl.Series:
 def _vector(column: Column, source: pl.Series, where: str) -> list[pl.Series]:
     """The entries of lists as columns ``name[0]``, ``name[1]`` …"""
     if not isinstance(source.dtype, pl.List | pl.Array):
-        raise BadInput(f"the column {column.name!r} of {where} holds {source.dtype}, not lists of {column.width} numbers.")
+        raise BadInput(f"Column {column.name!r} of {where} holds {source.dtype}, not lists of {column.width} numbers.")
     lists = source.cast(pl.List(pl.Float64))
     wrong = (lists.list.len().fill_null(0) != column.width).arg_true()
     if len(wrong):
         raise BadInput(
-            f"{where} row {wrong[0]}, column {column.name!r} is no list of {column.width} numbers. Give lists alike."
+            f"{where} row {wrong[0]}, column {column.name!r} is not a list of {column.width} numbers. Give lists of that length."
         )
     return [lists.list.get(i).rename(f"{column.name}[{i}]") for i in range(column.width)]

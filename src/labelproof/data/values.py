@@ -71,7 +71,7 @@ def picture_of_array(array: AnyArray, *, channels_first: bool = False) -> Image.
     if array.ndim == 3 and shape[0] in CHANNELS and (channels_first or shape[2] not in CHANNELS):
         array = array.transpose(1, 2, 0)
     if array.ndim not in (2, 3) or array.size == 0 or (array.ndim == 3 and array.shape[2] not in CHANNELS):
-        raise BadInput(f"is an array of shape {shape}, which is no picture: give (h, w), (h, w, 3) or (3, h, w)")
+        raise BadInput(f"is an array of shape {shape}, which is not a picture: give (h, w), (h, w, 3) or (3, h, w)")
     if array.dtype.kind not in "biuf":
         raise BadInput(f"is an array of {array.dtype}, not of numbers")
     array = array[..., 0] if array.ndim == 3 and array.shape[2] == 1 else array

@@ -48,8 +48,7 @@ def vectorizer_for(texts: Sequence[str], **options: object) -> TfidfVectorizer:
     unit = unit_of(texts)
     if unit == "char":
         warnings.warn(
-            "the texts have no words that recur (no spaces between words, or nothing but signs), so groups of one to three "
-            "characters are learned from.",
+            "The texts have no recurring words (no spaces between words, or only signs), so the features are groups of one to three characters.",
             LabelproofWarning,
             stacklevel=3,
         )

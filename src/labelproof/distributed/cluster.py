@@ -61,13 +61,15 @@ def connect(address: str = "local") -> None:
         socket.create_connection((host, int(port)), timeout=CONNECT_SECONDS).close()
     except OSError as error:
         raise BadInput(
-            f"no Ray cluster answers at {address!r} ({error}). Start one with ray start --head, check the address, or use --ray local."
+            f"No Ray cluster answers at {address!r} ({error}). Start one with ray start --head, check the address, or use --ray local."
         ) from error
     del quiet["include_dashboard"]
     try:
         ray.init(address=address, **quiet)
     except (ConnectionError, RuntimeError, ValueError) as error:
-        raise BadInput(f"what answers at {address!r} is no Ray cluster ({str(error).splitlines()[0][:160]}).") from error
+        raise BadInput(
+            f"The server at {address!r} is not a Ray cluster ({str(error).splitlines()[0][:160]}). Check the address."
+        ) from error
 
 
 def audit_on_ray(

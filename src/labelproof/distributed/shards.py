@@ -125,5 +125,5 @@ def loaded(shard: Shard) -> FloatArray:
     """
     block = shard.load()
     if len(block) != shard.stop - shard.start:
-        raise BadInput(f"rows {shard.start} to {shard.stop} were asked for and {len(block)} came. The data changed; run again.")
+        raise BadInput(f"rows {shard.start} to {shard.stop} were requested but {len(block)} came. The data changed; run again.")
     return block

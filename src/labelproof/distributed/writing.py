@@ -87,7 +87,6 @@ def _given(codes: str) -> Codes:
     """The codes of the labels, where this node sees them."""
     if not Path(codes).exists():
         raise BadInput(
-            f"a node of the cluster ({socket.gethostname()}) does not see {str(Path(codes).parents[2])!r}. So many findings are written by the "
-            "nodes themselves: name a folder on storage that all of them share."
+            f"A node of the cluster ({socket.gethostname()}) does not see {str(Path(codes).parents[2])!r}. For an audit this large, the nodes write the findings. Name a folder on storage that all nodes share."
         )
     return Codes(codes)

@@ -84,7 +84,7 @@ class BootstrapEnsemble(Saveable, ClassifierMixin, BaseEstimator):  # type: igno
             Given labels; unlabelled items are left out.
         """
         if self.n < 2:
-            raise BadInput(f"n is {self.n}. An ensemble has 2 members or more.")
+            raise BadInput(f"n is {self.n}. Give 2 members or more.")
         if kind_of(X) == "numbers":
             if has_gaps(y):
                 X = validate_data(self, X, dtype=None, ensure_all_finite=False)
@@ -95,7 +95,7 @@ class BootstrapEnsemble(Saveable, ClassifierMixin, BaseEstimator):  # type: igno
             raise BadInput(f"X has {len(X)} rows but y has {len(codes)}. Give one label per item.")
         labelled, k = np.flatnonzero(codes != UNLABELLED), len(self.classes_)
         if len(np.unique(codes[labelled])) < 2:
-            raise BadInput("the classifier needs 2 classes or more, but y has only one class or no label.")
+            raise BadInput("y has only one class or no label, but the classifier needs 2 classes or more.")
         seed = seed_from(self.random_state)
         rng = np.random.default_rng(seed)
         self.estimators_ = []

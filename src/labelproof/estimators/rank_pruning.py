@@ -121,8 +121,7 @@ class RankPruning(Saveable, ClassifierMixin, BaseEstimator):  # type: ignore[mis
         if len(self.classes_) != 2:
             hint = "Only binary classification is supported. " if len(self.classes_) > 2 else "The data has only one class. "
             raise BadInput(
-                f"{hint}The labels have {len(self.classes_)} class(es); rank pruning is for two. "
-                "Wrap it in sklearn.multiclass.OneVsRestClassifier for more."
+                f"{hint}y has {len(self.classes_)} class(es), but rank pruning is for two. For more, wrap it in sklearn.multiclass.OneVsRestClassifier."
             )
         base = LogisticRegression(max_iter=1000) if self.estimator is None else self.estimator
         if not has_fit_parameter(base, "sample_weight"):
@@ -166,7 +165,7 @@ class RankPruning(Saveable, ClassifierMixin, BaseEstimator):  # type: ignore[mis
         rho1, rho0 = (float(rate) for rate in np.broadcast_to(np.asarray(self.rates, float), 2))
         if not (rho1 >= 0 and rho0 >= 0 and rho1 + rho0 < 1):
             raise BadInput(
-                f"rates is {self.rates!r}. Give p(given 0 | true 1) and p(given 1 | true 0), from 0 on, which sum to less than 1."
+                f"rates is {self.rates!r}. Give p(given 0 | true 1) and p(given 1 | true 0), both 0 or more, with a sum below 1."
             )
         return rho1, rho0
 
@@ -174,7 +173,7 @@ class RankPruning(Saveable, ClassifierMixin, BaseEstimator):  # type: ignore[mis
         folds = min(self.n_folds, int(np.bincount(given).min()))
         if folds < 2:
             alone = self.classes_[np.bincount(given).argmin()]
-            raise BadInput(f"class {alone!r} has one example: it cannot be both learned and tested on. Add examples.")
+            raise BadInput(f"class {alone!r} has one example, so no model can be both trained and tested on it. Add examples.")
         splits = StratifiedKFold(folds, shuffle=True, random_state=seed_from(self.random_state))
         return np.asarray(cross_val_predict(clone(base), x, given, cv=splits, method="predict_proba")[:, 1])
 

@@ -62,7 +62,7 @@ def run(record: Record, *, data: Path | None, seeds: int, quick: bool) -> Record
         raise BadInput(f"{record.path.stem} needs --data, a folder with cifar10-jpeg.zip and cifar10n.npz.")
     if not quick and not reduced and not torch.cuda.is_available():
         raise BadInput(
-            f"cifar10n needs a GPU: on a CPU it would take weeks. Run {REDUCED}, or add --quick to see that it works."
+            f"cifar10n needs a GPU, because a CPU would take weeks. Run {REDUCED}, or add --quick to see that it works."
         )
     archive, labels = Archive(data), np.load(existing(data / "cifar10n.npz", "the labels of CIFAR-10N"))
     clean = labels["clean_label"][: 600 if quick else REDUCED_PICTURES if reduced else None].astype(int)

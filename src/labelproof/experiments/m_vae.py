@@ -146,7 +146,9 @@ def pairs(data: Path) -> list[Cells]:
         if len(np.unique(codes[codes >= 0])) == 2:
             found.append(Cells(name, counts[codes >= 0], codes[codes >= 0]))
     if not found:
-        raise BadInput(f"{str(data)!r} has neither of {', '.join(PAIRS)} in obs column {column!r}.")
+        raise BadInput(
+            f"{str(data)!r} has none of {', '.join(PAIRS)} in obs column {column!r}. Give a file with these cell types."
+        )
     return found
 
 

@@ -50,7 +50,7 @@ PUBLISHED = {
 EPOCHS = {"mnist": 40, "cifar10": 500}
 #: Methods that generate, and how they differ from `labelproof.NLGAN`: plain has the paper's losses alone and separate generators.
 GENERATIVE: dict[str, Json] = {"NL-GAN plain": {"coverage": 0.0, "shared": False}, "NL-GAN": {}}
-#: Methods, and whether what their networks see is warped at random; the paper warps nothing.
+#: Methods, and whether their training pictures are augmented; the paper augments nothing.
 METHODS = (("PN", False), ("PN", True), ("RP", False), ("RP", True), *((name, True) for name in GENERATIVE))
 Codes = npt.NDArray[np.int64]
 
@@ -175,10 +175,10 @@ class TableRecord(Record):
 
     def summary(self) -> list[Row]:
         """A row for each line of the table, setting and method, with half of the 95 % interval over trainings."""
-        columns, rows = ("row", "shares", "method", "warped", "filters", "epochs"), []
+        columns, rows = ("row", "shares", "method", "augmented", "filters", "epochs"), []
         for key, runs in self.groups(*columns).items():
             shown = dict(zip(columns, key, strict=True)) | {"runs": len(runs)}
-            shown["warped"] = "yes" if shown["warped"] else "no"
+            shown["augmented"] = "yes" if shown["augmented"] else "no"
             shown |= averaged(runs, "accuracy") | {"agreement": averaged(runs, "agreement")["agreement"]}
             rows.append({**shown, "published": _published(*key[:3])})
         return rows
@@ -233,13 +233,13 @@ def _table(record: Record, data: Path, asked: Asked) -> Record:
                 loaded[kind] = pictures, _judge(pictures, asked.quick)
             pictures, judge = loaded[kind]
             own = pictures.first(int(size))
-            for method, warps in METHODS:
+            for method, augmented in METHODS:
                 for shares in SHARES[: 1 if method == "PN" or asked.quick else None]:
                     key: Row = {
                         "row": line,
                         "shares": "1/1" if method == "PN" else _name(shares),
                         "method": method,
-                        "warped": warps,
+                        "augmented": augmented,
                         "run": number,
                     }
                     if method in GENERATIVE:
@@ -248,7 +248,7 @@ def _table(record: Record, data: Path, asked: Asked) -> Record:
                         continue
                     with record.measuring(**key) as row:
                         given = pictures.true[own] if method == "PN" else pictures.given(shares, number)[own]
-                        row |= _measured(method, warps, pictures, own, given, shares, number, regime, judge)
+                        row |= _measured(method, augmented, pictures, own, given, shares, number, regime, judge)
     return record
 
 
@@ -256,7 +256,7 @@ def _chosen(rows: Sequence[str], names: list[str], what: str, quick: bool) -> li
     """The rows that are asked for: all, or the first for a quick look, where none is."""
     for name in rows:
         if name not in names:
-            raise BadInput(f"{name!r} is no row of {what}. {did_you_mean(name, names)}There are: {'; '.join(names)}.")
+            raise BadInput(f"{name!r} is not a row of {what}. {did_you_mean(name, names)}There are: {'; '.join(names)}.")
     return list(rows) or names[: 1 if quick else None]
 
 
@@ -271,7 +271,7 @@ def _judge(pictures: Pictures, quick: bool) -> NoisyLabelClassifier:
 
 def _measured(
     method: str,
-    warps: bool,
+    augmented: bool,
     pictures: Pictures,
     own: npt.NDArray[np.int64],
     given: Codes,
@@ -281,7 +281,7 @@ def _measured(
     judge: NoisyLabelClassifier,
 ) -> Row:
     """What one training of one method reaches on the test pictures."""
-    x, strength = pictures.x[own], strength_for(len(own)) if warps else 0.0
+    x, strength = pictures.x[own], strength_for(len(own)) if augmented else 0.0
     row: Row = {}
     if method in GENERATIVE:
         gan = NLGAN(

@@ -54,7 +54,7 @@ class Record:
         try:
             return cls(path, list(json.loads(path.read_text(encoding="utf-8"))["rows"]))
         except (json.JSONDecodeError, KeyError, TypeError) as error:
-            raise CorruptArtifact(f"{str(path)!r} is no record of an experiment ({error}). Delete it.") from error
+            raise CorruptArtifact(f"{str(path)!r} is not a record of an experiment ({error}). Delete it.") from error
 
     def has(self, **key: object) -> bool:
         """Whether a row with these values was measured."""

@@ -24,7 +24,7 @@ from labelproof.methods import Task, make_method
 from labelproof.networks.mlp import MLP
 from labelproof.noise import simulate
 from labelproof.report.plots import lines
-from labelproof.training.augmentation import warped
+from labelproof.training.augmentation import affine
 from labelproof.training.loop import fit
 from labelproof.training.options import Options
 from labelproof.training.trainable import TrainingData, predict_logits
@@ -109,7 +109,7 @@ def _trained(problem: Problem, labels: str, how: Regularized, epochs: int, seed:
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         method = make_method("cross-entropy")
-        size, augment = x[0].numel(), partial(warped, strength=1.0) if how.augmented else None
+        size, augment = x[0].numel(), partial(affine, strength=1.0) if how.augmented else None
         made = partial(MLP, problem.k, size, hidden=(512, 512), dropout=how.dropout)
         method.build(Task(data, problem.k, epochs, made, augment=augment))
 

@@ -84,7 +84,7 @@ class Boxes(Labels):
         if len(unknown):
             i = int(unknown[0])
             raise BadInput(
-                f"box {flat.number[i]} of picture {flat.owner[i]} is labelled {values[i]!r}, which is none of the classes "
+                f"box {flat.number[i]} of picture {flat.owner[i]} is labelled {values[i]!r}, which is not one of the classes "
                 f"({', '.join(map(str, self.classes))[:200]})."
             )
         if len({str(name) for name in self.classes}) != len(self.classes):
@@ -208,7 +208,7 @@ class Boxes(Labels):
         '[[1, 2, 3, 4, "dog"], [10, 5.25, 30, 40, "dog"]]'
         """
         if not isinstance(label, list):
-            raise BadInput("the label of a picture is a list of boxes, each [x1, y1, x2, y2, class].")
+            raise BadInput("The label of a picture must be a list of boxes, each [x1, y1, x2, y2, class].")
         return sorted_json(_checked(box, classes) for box in label)
 
     @classmethod
@@ -246,13 +246,13 @@ def _plain(value: float) -> int | float:
 
 def _checked(box: object, classes: Sequence[str]) -> Box:
     if not isinstance(box, list | tuple) or len(box) != 5:
-        raise BadInput(f"{box!r:.80} is no box. Give [x1, y1, x2, y2, class].")
+        raise BadInput(f"{box!r:.80} is not a box. Give [x1, y1, x2, y2, class].")
     *edges, name = box
     if not all(isinstance(edge, Real) and not isinstance(edge, bool) and math.isfinite(edge) for edge in edges):
-        raise BadInput(f"{box!r:.80} is no box: x1, y1, x2 and y2 are finite numbers, in pixels.")
+        raise BadInput(f"{box!r:.80} is not a box: x1, y1, x2 and y2 must be finite numbers, in pixels.")
     if not isinstance(name, str) or name not in classes:
-        raise BadInput(f"{str(name)[:80]!r} is none of the classes.")
+        raise BadInput(f"{str(name)[:80]!r} is not one of the classes.")
     x1, y1, x2, y2 = (_plain(edge) for edge in edges)
     if x1 >= x2 or y1 >= y2:
-        raise BadInput(f"{box!r:.80} has no area: x1 must be less than x2, and y1 less than y2.")
+        raise BadInput(f"{box!r:.80} has no area. Give x1 less than x2, and y1 less than y2.")
     return x1, y1, x2, y2, name

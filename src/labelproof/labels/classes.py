@@ -98,7 +98,7 @@ class Classes(Labels):
     def to_text(cls, label: object, classes: Sequence[str]) -> str:
         """The name of the class."""
         if not isinstance(label, str) or label not in classes:
-            raise BadInput(f"label {str(label)[:80]!r} is none of the classes.")
+            raise BadInput(f"label {str(label)[:80]!r} is not one of the classes.")
         return label
 
 

@@ -140,15 +140,15 @@ class Masks(Labels):
             Of an audit that was loaded: it does not hold the pictures.
         """
         if self._pictures is None:
-            raise BadInput("the pixels of a loaded audit are not known. Make lp.Masks of the pictures that were audited.")
+            raise BadInput("A loaded audit does not hold the pixels. Make lp.Masks of the pictures that were audited.")
         picture = self._picture(i)
         if picture.shape[::-1] != tuple(self.sizes[i]):
-            raise BadInput(f"picture {i} had another size before. Leave the pictures as they are during an audit.")
+            raise BadInput(f"picture {i} changed its size. Do not change the pictures during an audit.")
         codes = picture.astype(np.int64)
         for value in self.void:
             codes[picture == value] = VOID
         if codes.max(initial=VOID) >= len(self.classes) or codes.min(initial=VOID) < VOID:
-            raise BadInput(f"picture {i} has other values than before. Leave the pictures as they are during an audit.")
+            raise BadInput(f"picture {i} changed its values. Do not change the pictures during an audit.")
         return codes
 
     def digest(self, i: int) -> str:
@@ -234,14 +234,14 @@ class Masks(Labels):
         """What differs from the given mask, as a JSON list of ``[class, run lengths]``, by class; ``[]`` where nothing does."""
         if not isinstance(label, list):
             raise BadInput(
-                "the label of a picture is a list of patches, each [class, run lengths]; [] where the mask is right."
+                "The label of a picture must be a list of patches, each [class, run lengths], or [] if the mask is right."
             )
         patches = sorted((_patch(one, classes) for one in label), key=lambda patch: patch[0])
         patches = [(code, runs) for code, runs in patches if len(runs.starts)]
         if len({code for code, _ in patches}) < len(patches):
-            raise BadInput("two patches have one class. Give one patch per class.")
+            raise BadInput("Two patches have the same class. Give one patch per class.")
         if len({runs.total for _, runs in patches}) > 1:
-            raise BadInput("the patches are of pictures of different sizes. Give run lengths of the whole picture.")
+            raise BadInput("The patches belong to pictures of different sizes. Give run lengths of the whole picture.")
         _check_apart([runs for _, runs in patches])
         return json.dumps([[classes[code], runs.text] for code, runs in patches], ensure_ascii=False)
 
@@ -258,9 +258,9 @@ def digest_of(codes: IntArray) -> str:
 
 def _patch(patch: object, classes: Sequence[str]) -> tuple[int, Runs]:
     if not isinstance(patch, list | tuple) or len(patch) != 2 or not isinstance(patch[0], str):
-        raise BadInput(f"{str(patch)[:80]!r} is no patch. Give [class, run lengths].")
+        raise BadInput(f"{str(patch)[:80]!r} is not a patch. Give [class, run lengths].")
     if patch[0] not in classes:
-        raise BadInput(f"class {patch[0][:80]!r} is none of the classes.")
+        raise BadInput(f"class {patch[0][:80]!r} is not one of the classes.")
     return list(classes).index(patch[0]), Runs.of_text(patch[1])
 
 
@@ -271,12 +271,12 @@ def _check_apart(patches: Sequence[Runs]) -> None:
     starts, ends = (np.concatenate([getattr(runs, name) for runs in patches]) for name in ("starts", "ends"))
     order = np.argsort(starts)
     if (starts[order][1:] < ends[order][:-1]).any():
-        raise BadInput("two patches have a pixel in common. Give each pixel one class.")
+        raise BadInput("Two patches overlap. Give each pixel one class.")
 
 
 def _sequence(masks: object) -> Sequence[Any]:
     if isinstance(masks, str | os.PathLike):
-        raise BadInput(f"masks is the path {os.fspath(masks)!r}. Give a list of paths of pictures, one each.")
+        raise BadInput(f"masks is the path {os.fspath(masks)!r}. Give a list of paths, one per picture.")
     if not hasattr(masks, "__len__") or not hasattr(masks, "__getitem__"):
         raise BadInput(f"masks is a {type(masks).__name__}. Give an array (n, h, w), or a list with one mask per picture.")
     if isinstance(masks, np.ndarray) and masks.dtype.kind != "O" and masks.ndim != 3:
@@ -321,8 +321,7 @@ def _highest(picture: AnyArray, i: int, void: tuple[int, ...], k: int | None) ->
         y, x = np.argwhere(np.isin(picture, wrong))[0].tolist()
         allowed = "0 or more" if k is None else f"0 to {k - 1}"
         raise BadInput(
-            f"picture {i} has the value {int(picture[y, x])} at row {y}, column {x}. Classes are {allowed}; if it means that the pixel has no "
-            f"label, say void={int(picture[y, x])}."
+            f"picture {i} has the value {int(picture[y, x])} at row {y}, column {x}. Classes are {allowed}. If it means that the pixel has no label, give void={int(picture[y, x])}."
         )
     return int(values.max(initial=VOID))
 

@@ -111,7 +111,7 @@ class Numbers(Labels):
         except (TypeError, ValueError):
             value = math.nan
         if not math.isfinite(value):
-            raise BadInput(f"label {str(label)[:80]!r} is no number. Write it like 12.5.")
+            raise BadInput(f"label {str(label)[:80]!r} is not a number. Write it like 12.5.")
         return str(int(value)) if value == int(value) and abs(value) < 2**63 else json.dumps(value)
 
 
@@ -134,7 +134,7 @@ def _sentinel(word: object) -> float:
         return float(word)  # type: ignore[arg-type]
     except (TypeError, ValueError) as error:
         raise BadInput(
-            f"missing names {word!r}, which is no number. Name the numbers that mean missing, e.g. [-999]."
+            f"missing names {word!r}, which is not a number. Name the numbers that mean missing, e.g. [-999]."
         ) from error
 
 
@@ -145,16 +145,18 @@ def _checked(values: object) -> npt.NDArray[np.float64]:
     if array.dtype.kind == "O":
         wrong = next((i for i, value in enumerate(array) if not _is_number(value)), None)
         if wrong is not None:
-            raise BadInput(f"values row {wrong} is {str(array[wrong])[:80]!r}, which is no number. Mend it, or leave it empty.")
+            raise BadInput(
+                f"values row {wrong} is {str(array[wrong])[:80]!r}, which is not a number. Correct it, or leave it empty."
+            )
         array = np.array([np.nan if value is None or value != value else float(value) for value in array])
     if array.dtype.kind not in "fiu":
-        raise BadInput(f"values are {array.dtype}. Give numbers; classes by name are audited as they are, without lp.Numbers.")
+        raise BadInput(f"values are {array.dtype}. Give numbers, or audit class names without lp.Numbers.")
     found = array.astype(np.float64)
     beyond = np.flatnonzero(np.abs(found) > MOST)
     if len(beyond):
         row = int(beyond[0])
         what = "infinite" if np.isinf(found[row]) else f"{found[row]:g}, beyond the {MOST:g} that numbers may reach"
-        raise BadInput(f"values row {row} is {what}. Mend it, or leave it empty.")
+        raise BadInput(f"values row {row} is {what}. Correct it, or leave it empty.")
     return found
 
 

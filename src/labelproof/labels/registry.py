@@ -51,7 +51,7 @@ class Registry(Mapping[str, T], Generic[T]):
         """
         if name not in self._parts:
             if name not in self._places:
-                raise BadInput(f"there is no {self.what} named {name!r}. Give one of {', '.join(self)}.")
+                raise BadInput(f"There is no {self.what} named {name!r}. Give one of {', '.join(self)}.")
             module, _, attribute = self._places[name].partition(":")
             self._parts[name] = cast(T, getattr(import_module(module), attribute))
         return self._parts[name]

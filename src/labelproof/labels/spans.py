@@ -168,8 +168,8 @@ class Spans(Labels):
         tokens, offsets, found = [], [], []
         for number, (text, some) in enumerate(zip(texts, spans, strict=True)):
             if not isinstance(text, str):
-                raise BadInput(f"text {number} is {text!r:.60}. Give text.")
-            in_characters = _checked(some, len(text), f"text {number}")
+                raise BadInput(f"Text {number} is {text!r:.60}. Give text.")
+            in_characters = _checked(some, len(text), f"Text {number}")
             own = words_of(text, {edge for start, end, _ in in_characters for edge in (start, end)})
             tokens.append([text[a:b] for a, b in own.tolist()])
             offsets.append(own)
@@ -183,7 +183,7 @@ class Spans(Labels):
         place = {name: code for code, name in enumerate(names)}
         unknown = next(((i, name) for i, *_, name in flat if name not in place), None)
         if unknown is not None:
-            raise BadInput(f"sentence {unknown[0]} has a span of type {unknown[1]!r}, which is none of the classes.")
+            raise BadInput(f"sentence {unknown[0]} has a span of type {unknown[1]!r}, which is not one of the classes.")
         if len(place) != len(names):
             raise BadInput(f"classes has a name twice: {', '.join(names)[:200]}. Give each type once.")
         self.classes = tuple(names)
@@ -275,11 +275,11 @@ class Spans(Labels):
     def to_text(cls, label: object, classes: Sequence[str]) -> str:
         """The spans of a sentence as a JSON list of ``[start, end, type]`` in tokens, in order."""
         if not isinstance(label, list):
-            raise BadInput("the label of a sentence is a list of spans, each [start, end, type].")
+            raise BadInput("The label of a sentence must be a list of spans, each [start, end, type].")
         spans = _checked(label, None, "the sentence")
         unknown = next((name for *_, name in spans if name not in classes), None)
         if unknown is not None:
-            raise BadInput(f"type {unknown[:80]!r} is none of the classes.")
+            raise BadInput(f"type {unknown[:80]!r} is not one of the classes.")
         return json.dumps(spans, ensure_ascii=False)
 
     @classmethod
@@ -306,7 +306,7 @@ def _in_tokens(offsets: IntArray, span: Span, number: int) -> Span:
     start, end, name = span
     inside = np.flatnonzero((offsets[:, 0] < end) & (offsets[:, 1] > start))
     if not len(inside):
-        raise BadInput(f"text {number} has a span from {start} to {end} without a word in it. Remove it.")
+        raise BadInput(f"Text {number} has a span from {start} to {end} without a word in it. Remove it.")
     return int(inside[0]), int(inside[-1]) + 1, name
 
 
@@ -338,8 +338,7 @@ def _tell(bad: list[Place], scheme: str) -> None:
     if bad:
         first = bad[0]
         warnings.warn(
-            f"{len(bad):,} tags break the rules of {scheme}, first in sentence {first.sentence} at token {first.token}: {first.what}. They are "
-            "read so: a tag that continues nothing begins a span, and a span ends before the first tag that does not continue it.",
+            f"{len(bad):,} tags break the rules of {scheme}, first in sentence {first.sentence} at token {first.token}: {first.what}. A tag that continues nothing is read as the start of a span, and a span ends before the first tag that does not continue it.",
             LabelproofWarning,
             stacklevel=3,
         )
@@ -366,21 +365,23 @@ def _checked(spans: Iterable[Sequence[Any]], length: int | None, where: str) -> 
     """
     found: list[Span] = []
     if not hasattr(spans, "__iter__") or isinstance(spans, str):
-        raise BadInput(f"{where} has {spans!r:.80} for spans. Give a list of (start, end, type), empty where there is none.")
+        raise BadInput(f"{where} has {spans!r:.80} for spans. Give a list of (start, end, type), which may be empty.")
     for span in spans:
         if isinstance(span, str) or not hasattr(span, "__len__") or len(span) != 3:
-            raise BadInput(f"{where} has {span!r:.80}, which is no span. Give (start, end, type); relations cannot be audited.")
+            raise BadInput(
+                f"{where} has {span!r:.80}, which is not a span. Give (start, end, type); relations cannot be audited."
+            )
         start, end, name = span
         whole = all(isinstance(edge, int | np.integer) and not isinstance(edge, bool) for edge in (start, end))
         if not whole or not isinstance(name, str) or not name:
-            raise BadInput(f"{where} has {span!r:.80}, which is no span. Give whole numbers start and end, and a type as text.")
-        if start >= end:
             raise BadInput(
-                f"{where} has a span from {start} to {end}. Its end comes after its start: the last one is not part of it."
+                f"{where} has {span!r:.80}, which is not a span. Give whole numbers start and end, and a type as text."
             )
+        if start >= end:
+            raise BadInput(f"{where} has a span from {start} to {end}. Give an end above the start: the end is exclusive.")
         if start < 0 or (length is not None and end > length):
             raise BadInput(
-                f"{where} has a span from {start} to {end}, outside 0 to {length if length is not None else 'the end'}."
+                f"{where} has a span from {start} to {end}, outside 0 to {length if length is not None else 'the end'}. Correct it."
             )
         found.append((int(start), int(end), name))
     found.sort()

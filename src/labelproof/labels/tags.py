@@ -46,7 +46,7 @@ class Tags(Labels):
         if len(self.classes) != k:
             raise BadInput(f"names has {len(self.classes)} entries but there are {k} tags. Give one name per column.")
         if len(set(map(str, self.classes))) < k:
-            raise BadInput(f"names has a tag twice: {', '.join(map(str, self.classes))[:200]}. Give each a name of its own.")
+            raise BadInput(f"names has a tag twice: {', '.join(map(str, self.classes))[:200]}. Give each tag its own name.")
         self.values, self.owner, self.n = given.ravel(), np.repeat(np.arange(n), k), n
 
     @property
@@ -100,7 +100,7 @@ class Tags(Labels):
     def to_text(cls, label: object, classes: Sequence[str]) -> str:
         """The tags as a JSON list, in the order of the classes."""
         if not isinstance(label, list) or any(not isinstance(tag, str) or tag not in classes for tag in label):
-            raise BadInput("the label of an item with tags is a list of known tags.")
+            raise BadInput("The label of an item with tags must be a list of known tags.")
         chosen = set(label)
         return json.dumps([tag for tag in classes if tag in chosen], ensure_ascii=False)
 

@@ -113,7 +113,7 @@ class Votes(Labels):
         made.annotator, made.annotators = who[rows], tuple(map(str, names.tolist()))
         made.item_names = items
         if len(set(made.annotators)) != len(made.annotators):
-            raise BadInput("two annotators have names that are written alike. Give names that differ as text.")
+            raise BadInput("Two annotators have names that are the same as text. Give names that differ.")
         return made
 
     def __eq__(self, other: object) -> bool:
@@ -145,7 +145,7 @@ class Votes(Labels):
         """
         if self.n * len(self.annotators) > MOST_CELLS:
             raise BadInput(
-                f"a table of {self.n:,} items and {len(self.annotators):,} annotators is too large. Read the votes in audit.issues."
+                f"A table of {self.n:,} items and {len(self.annotators):,} annotators is too large. Read the votes from audit.issues."
             )
         whole = np.full((self.n, len(self.annotators)), empty, values.dtype)
         whole[self.owner, self.annotator] = values
@@ -187,7 +187,7 @@ class Votes(Labels):
     def to_text(cls, label: object, classes: Sequence[str]) -> str:
         """The class that is true of the item."""
         if not isinstance(label, str) or label not in classes:
-            raise BadInput(f"label {str(label)[:80]!r} is none of the classes.")
+            raise BadInput(f"label {str(label)[:80]!r} is not one of the classes.")
         return label
 
 
@@ -217,8 +217,7 @@ def _first_of(pairs: IntArray, codes: IntArray, rows: IntArray) -> npt.NDArray[n
     if len(differs):
         first, second = rows[differs[0] - 1], rows[differs[0]]
         raise BadInput(
-            f"rows {first} and {second} are two different votes of one annotator on one item. Keep one of them, or give the second "
-            "another annotator's name."
+            f"rows {first} and {second} are different votes of the same annotator on the same item. Keep one of them, or change the annotator of the other."
         )
-    warnings.warn(f"{int(again.sum()):,} votes are there twice and count once.", LabelproofWarning, stacklevel=3)
+    warnings.warn(f"{int(again.sum()):,} votes are duplicates, which count once.", LabelproofWarning, stacklevel=3)
     return ~again

@@ -40,7 +40,9 @@ def backward_correction(logits: Tensor, given: Tensor, transition: Tensor) -> Te
     Patrini et al. (2017), theorem 1.
     """
     if torch.linalg.matrix_rank(transition) < len(transition):
-        raise BadInput("transition has no inverse: two classes are given alike. Use forward correction, or merge the classes.")
+        raise BadInput(
+            "transition has no inverse, because two classes have the same row. Use forward correction, or merge the classes."
+        )
     weights: Tensor = torch.linalg.inv(transition)[given]  # (n, k)
     return -(weights * logits.log_softmax(dim=1)).sum(dim=1)
 

@@ -39,7 +39,7 @@ class ExpectationMaximization(Method):
     def __init__(self, rounds: int = 3) -> None:
         super().__init__()
         if rounds < 2:
-            raise BadInput(f"rounds is {rounds}. Give 2 or more: the first learns the given labels.")
+            raise BadInput(f"rounds is {rounds}. Give 2 or more, because the first round learns the given labels.")
         self.rounds = rounds
 
     def build(self, task: Task) -> None:

@@ -99,7 +99,9 @@ class FCNVGG16(nn.Module):
             if layer in FULLY_CONNECTED and name.endswith("weight") and found.ndim == 2:
                 found = found.reshape(FULLY_CONNECTED[layer])
             if found.shape != tensor.shape:
-                raise BadInput(f"weights {name!r} has shape {tuple(found.shape)}, expected {tuple(tensor.shape)}.")
+                raise BadInput(
+                    f"weights {name!r} has shape {tuple(found.shape)}, not {tuple(tensor.shape)}. Give the weights of VGG16."
+                )
             taken[name] = found
         self.load_state_dict(taken, strict=False)
 

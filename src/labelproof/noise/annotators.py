@@ -72,7 +72,7 @@ class AnnotatorNoise:
             If there is none of that name.
         """
         if annotator not in self.annotators:
-            raise BadInput(f"there is no annotator {annotator!r}. Give one of {', '.join(self.annotators[:20])}.")
+            raise BadInput(f"There is no annotator {annotator!r}. Give one of {', '.join(self.annotators[:20])}.")
         matrix = self.matrices[self.annotators.index(annotator)]
         return TransitionMatrix(matrix / matrix.sum(axis=1, keepdims=True), prior=self.prior, classes=self.classes)
 

@@ -123,5 +123,5 @@ def _undone(transition: object) -> Array:
     """The inverse of the noise."""
     matrix = matrix_of(transition)
     if np.linalg.cond(matrix) > MOST_CONDITION:
-        raise BadInput("the noise leaves no difference between some classes, so it cannot be undone. Give a milder transition.")
+        raise BadInput("transition makes some classes indistinguishable, so it has no inverse. Give one with less noise.")
     return np.asarray(np.linalg.inv(matrix))

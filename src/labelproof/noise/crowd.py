@@ -120,8 +120,8 @@ def fit_crowd(votes: CrowdVotes, probs: FloatArray | None = None, *, strength: f
     """
     if votes.m * votes.k**2 > MOST_ENTRIES:
         raise BadInput(
-            f"{votes.m:,} annotators of {votes.k:,} classes need {votes.m * votes.k**2:,} confusion rates; {MOST_ENTRIES:,} are "
-            "possible. Give fewer annotators (those of few votes under one name) or fewer classes."
+            f"{votes.m:,} annotators of {votes.k:,} classes need {votes.m * votes.k**2:,} confusion rates, above the limit of "
+            f"{MOST_ENTRIES:,}. Give fewer classes, or fewer annotators: put those with few votes under one name."
         )
     model = _Crowd(votes, probs)
     form = Prior()

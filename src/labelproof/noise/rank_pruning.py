@@ -32,8 +32,7 @@ def noise_rates(positive: npt.NDArray[np.float64], given: npt.NDArray[np.int64])
     rho0 = float((given[low] == 1).mean()) if low.any() else 0.0
     if rho1 + rho0 >= 1:
         warnings.warn(
-            f"the estimated error rates are {rho1:.2f} and {rho0:.2f}, which is what random labels would give: nothing is pruned. "
-            "Are the labels shuffled, or the features of no use?",
+            f"The estimated error rates are {rho1:.2f} and {rho0:.2f}, as for random labels, so nothing is pruned. Check that the labels are not shuffled and that the features carry information.",
             LabelproofWarning,
             stacklevel=3,
         )

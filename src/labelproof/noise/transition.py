@@ -209,7 +209,7 @@ class TransitionMatrix:
     def compose(self, after: TransitionMatrix) -> TransitionMatrix:
         """The noise of this matrix followed by that of ``after``: ``p(z2 | y) = sum over z1 of p(z1 | y) p(z2 | z1)``."""
         if after.k != self.k:
-            raise BadInput(f"cannot compose {self.k} classes with {after.k}. Give matrices of the same size.")
+            raise BadInput(f"Matrices of {self.k} and of {after.k} classes cannot be composed. Give matrices of the same size.")
         return TransitionMatrix(self.matrix @ after.matrix, prior=self.prior, classes=self.classes)
 
     def __matmul__(self, after: TransitionMatrix) -> TransitionMatrix:

@@ -97,7 +97,7 @@ def dawid_skene(
         raise BadInput(f"strength is {strength!r}. Give a number of pseudo-items above 0.")
     if (codes == UNLABELLED).all(axis=1).any():
         row = int(np.argmax((codes == UNLABELLED).all(axis=1)))
-        raise BadInput(f"annotations row {row} has no label at all. Leave such items out.")
+        raise BadInput(f"annotations row {row} has no label. Remove such items.")
     probs = None if pred_probs is None else np.maximum(_probs(pred_probs, n, k), TINY)
     votes = _votes(codes, k)
     belief = votes @ np.tile(np.eye(k), (m, 1))  # (n, k), how many said each class
@@ -124,7 +124,9 @@ def _votes(codes: npt.NDArray[np.int64], k: int) -> csr_matrix:
 def _probs(pred_probs: object, n: int, k: int) -> Matrix:
     probs = check_pred_probs(pred_probs)
     if probs.shape != (n, k):
-        raise BadInput(f"pred_probs is {probs.shape[0]} x {probs.shape[1]} but there are {n} items of {k} classes.")
+        raise BadInput(
+            f"pred_probs is {probs.shape[0]} x {probs.shape[1]} but there are {n} items of {k} classes. Give one row per item and one column per class."
+        )
     return probs.astype(float)
 
 
@@ -175,7 +177,7 @@ def fleiss_kappa(annotations: object) -> float:
     votes = np.stack([(codes == y).sum(axis=1) for y in range(len(names))], axis=1).astype(float)
     votes = votes[votes.sum(axis=1) >= 2]
     if not len(votes):
-        raise BadInput("no item has two labels. Agreement needs items that two reviewers labelled.")
+        raise BadInput("No item has two labels. Give items that two reviewers labelled.")
     total = votes.sum(axis=1)
     observed = (votes * (votes - 1)).sum() / (total * (total - 1)).sum()
     frequency = votes.sum(axis=0) / votes.sum()

@@ -71,7 +71,7 @@ def load_array(path: str | os.PathLike[str], what: str, *, key: str | None = Non
             "It may be truncated or hold Python objects; save it again with numpy.save and a numeric or string dtype."
         ) from error
     if stamp_of(file) != before:
-        raise BadInput(f"{what} {str(file)!r} changed while it was read. Run again when it is at rest.")
+        raise BadInput(f"{what} {str(file)!r} changed while it was read. Run again when it no longer changes.")
     return array
 
 
@@ -110,7 +110,7 @@ def atomic_stream(path: Path) -> Iterator[IO[bytes]]:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     except OSError as error:
-        raise BadInput(f"output {str(path)!r} cannot be written ({error.strerror}). Choose another path.") from error
+        raise BadInput(f"Output {str(path)!r} cannot be written ({error.strerror}). Choose another path.") from error
     try:
         with os.fdopen(handle, "wb") as file:
             yield file

@@ -43,7 +43,7 @@ def check_output_folder(path: str | os.PathLike[str], *, overwrite: bool) -> Pat
             pass
     except OSError as error:
         raise BadInput(
-            f"output folder {str(folder)!r} cannot be written ({error.strerror}). Choose another with --out."
+            f"Output folder {str(folder)!r} cannot be written ({error.strerror}). Choose another with --out."
         ) from error
     return folder
 
@@ -56,17 +56,17 @@ def check_replaceable(folder: Path, *, overwrite: bool) -> None:
     BadInput
     """
     if folder.exists() and not folder.is_dir():
-        raise BadInput(f"output {str(folder)!r} is a file. Choose a folder.")
+        raise BadInput(f"Output {str(folder)!r} is a file. Choose a folder.")
     if not folder.exists() or not any(folder.iterdir()):
         return
     foreign = foreign_file(folder)
     if foreign is not None:
         what = "has no mark of labelproof" if foreign == MARK else f"holds {foreign!r}, which labelproof did not write there"
         raise BadInput(
-            f"output folder {str(folder)!r} exists and {what}, so it is never replaced. Choose another folder, or move it away."
+            f"Output folder {str(folder)!r} exists and {what}, so it is never replaced. Choose another folder, or move it away."
         )
     if not overwrite:
-        raise BadInput(f"output folder {str(folder)!r} exists. Add --overwrite to replace it, or choose another.")
+        raise BadInput(f"Output folder {str(folder)!r} exists. Add --overwrite to replace it, or choose another.")
 
 
 def foreign_file(folder: Path) -> str | None:
@@ -159,7 +159,7 @@ def _take_place(partial: Path, folder: Path, overwrite: bool) -> None:
         beside = _free_name(folder)
         partial.rename(beside)
         raise BadInput(
-            f"output folder {str(folder)!r} changed while this ran ({error}) and was left as it is. "
+            f"Output folder {str(folder)!r} changed while this ran ({error}) and was left as it is. "
             f"The result is in {str(beside)!r}."
         ) from error
 

@@ -110,7 +110,7 @@ def params_of(state: State, *, backbone: object = None) -> dict[str, Any]:
     if backbone is not None:
         params["backbone"] = backbone
     elif params.get("backbone", "") is None:
-        raise BadInput("this model was trained with a network of its own kind. Pass backbone= to load it.")
+        raise BadInput("backbone is missing: this model was trained with your own network. Pass backbone= to load it.")
     return {name: tuple(value) if isinstance(value, list) else value for name, value in params.items()}
 
 

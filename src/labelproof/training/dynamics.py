@@ -72,7 +72,7 @@ def dynamics_of(history: History, given: IntArray) -> Dynamics:
         raise BadInput(f"given has {len(given)} rows but the history has {history.n} items. Give the labels of its items.")
     epochs = np.flatnonzero(history.seen())
     if not len(epochs):
-        raise BadInput("the history is empty: no epoch was recorded. Train with it first.")
+        raise BadInput("history is empty: no epoch was recorded. Train with it first.")
     parts = [_block(history, epochs, given[rows], rows) for rows in _blocks(history.n)]
     return Dynamics(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
 

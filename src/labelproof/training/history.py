@@ -135,10 +135,10 @@ class History:
         try:
             arrays = {name: load_array(history.folder / f"{name}.npy", "history", mmap=True) for name in COLUMNS}
         except BadInput as error:
-            raise CorruptArtifact(f"{str(folder)!r} holds no whole training history: {error}") from error
+            raise CorruptArtifact(f"{str(folder)!r} holds no complete training history: {error}") from error
         shapes = {array.shape for array in arrays.values()}
         if len(shapes) != 1 or len(next(iter(shapes))) != 2:
-            raise CorruptArtifact(f"{str(folder)!r} holds no whole training history: its arrays have shapes {shapes}.")
+            raise CorruptArtifact(f"{str(folder)!r} holds no complete training history: its arrays have shapes {shapes}.")
         history.epochs, history.n = next(iter(shapes))
         for name, array in arrays.items():
             setattr(history, name, array)

@@ -286,7 +286,7 @@ class _Run:
         state = self.state
         kept = "" if self.folder is None else f" The last good checkpoint is in {str(self.folder)!r}."
         return (
-            f"the loss is {value} in epoch {state.epoch + 1}, batch {state.position + 1} of {self.batches}. "
+            f"The loss is {value} in epoch {state.epoch + 1}, batch {state.position + 1} of {self.batches}. "
             f"Lower learning_rate, now {self.options.learning_rate:g}, or set clip_norm.{kept}"
         )
 
@@ -347,7 +347,7 @@ class _Run:
             self.model.load_state_dict(tensors_of(kept.of("model")))
             restore_optimizer(self.optimizer, tensors_of(kept.of("optimizer")), kept.get("optimizer", dict))
         except (RuntimeError, ValueError) as error:
-            raise CorruptArtifact(f"the checkpoint in {str(self.folder)!r} does not fit: {error}") from error
+            raise CorruptArtifact(f"The checkpoint in {str(self.folder)!r} does not fit: {error}") from error
         scalars = kept.get("state", dict)
         scalars["best"] = -math.inf if scalars["best"] is None else scalars["best"]
         self._log_again(int(scalars["epoch"]))
@@ -376,4 +376,6 @@ def _check_same(written: Mapping[str, object], now: Mapping[str, object], folder
     if differing:
         name = differing[0]
         what = "of other data" if name == "data" else f"with {name} {flat[0].get(name)!r}, now {flat[1].get(name)!r}"
-        raise BadInput(f"{str(folder)!r} holds an unfinished run {what}. Repeat that command to go on, or delete the folder.")
+        raise BadInput(
+            f"{str(folder)!r} holds an unfinished run {what}. Repeat that command to resume it, or delete the folder."
+        )

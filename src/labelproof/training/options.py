@@ -87,7 +87,7 @@ class Options:
                 raise BadInput(f"{name} is {value!r}. {did_you_mean(value, known)}Give one of {', '.join(map(str, known))}.")
 
         if self.accelerator != "auto" and not ACCELERATORS[self.accelerator]():
-            raise BadInput(f"accelerator is {self.accelerator!r}, but there is none that torch can use. Give auto or cpu.")
+            raise BadInput(f"accelerator is {self.accelerator!r}, but torch finds none. Give auto or cpu.")
 
     def batches(self, n: int) -> int:
         """Batches of an epoch over n items; the rest is spread over them, so that none has a single item."""

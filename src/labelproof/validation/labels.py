@@ -137,8 +137,7 @@ def _check(
     if len(occurring) < needed:
         only = f"only {allowed[occurring[0]]!r}" if len(occurring) else "no label at all"
         raise BadInput(
-            f"{name} has {only} in {len(codes) if counts is None else counts.sum()} items: with one class there is nothing to compare. "
-            "Give labels of two classes or more."
+            f"{name} has {only} in {len(codes) if counts is None else counts.sum()} items, so there is nothing to compare. Give labels of two classes or more."
         )
     return CodedLabels(codes, allowed)
 
@@ -220,8 +219,7 @@ def _plain_objects(array: AnyArray, name: str) -> tuple[AnyArray, BoolArray]:
     odd = next((i for i, v in enumerate(array.tolist()) if isinstance(v, bytes | list | tuple | dict | set | np.ndarray)), None)
     if odd is not None:
         raise BadInput(
-            f"{name} row {odd} is a {type(array[odd]).__name__}: {str(array[odd])[:60]}. A label is one name or number. "
-            "Decode bytes to text; tags (several names an item) are audited by labelproof.audit_tags."
+            f"{name} row {odd} is a {type(array[odd]).__name__}: {str(array[odd])[:60]}. Give one name or number per label. Decode bytes to text, and audit tags (several names per item) by labelproof.audit_tags."
         )
     if len(present) and all(isinstance(v, bool | np.bool_) for v in present):
         return np.array([not m and bool(v) for v, m in zip(array, missing, strict=True)], bool), missing
@@ -241,8 +239,8 @@ def _whole_numbers(array: AnyArray, name: str) -> tuple[AnyArray, BoolArray]:
     if len(bad):
         _check_repeats(sorted_classes(array[~missing]), int((~missing).sum()), name)
         raise BadInput(
-            f"{name} row {bad[0]} is {array[bad[0]]}: a class must be a whole number or a name. "
-            'If they are a quantity, audit them as such: --kind numbers (kind="numbers", lp.Numbers). Else round them, or convert them to strings if these really are class names.'
+            f"{name} row {bad[0]} is {array[bad[0]]}, but a class must be a whole number or a name. "
+            'If they are a quantity, audit them as such: --kind numbers (kind="numbers", lp.Numbers). Otherwise round them, or convert them to strings if they really are class names.'
         )
     return whole.astype(np.int64), missing
 
@@ -271,8 +269,7 @@ def _named_missing(
         return np.zeros(len(array), bool)
     found = np.isin(array, words)
     warnings.warn(
-        f"{name}: {', '.join(map(repr, words))} means no label here ({_total(found, counts):,} items). To keep it as a class, name "
-        "what means no label yourself: --missing '' (missing=() in Python), or give the class another name.",
+        f"{name}: {', '.join(map(repr, words))} means no label here ({_total(found, counts):,} items). To keep it as a class, list the values that mean no label yourself: --missing '' (missing=() in Python), or rename the class.",
         LabelproofWarning,
         stacklevel=5,
     )
@@ -296,8 +293,7 @@ def _tell_minus_one(found: Classes, name: str) -> None:
     """Warn where -1 was taken as a class although it does not look like one end of a scale such as -1, 0, 1."""
     if UNLABELLED in found and not isinstance(found[0], str) and {-c for c in found} != set(found):
         warnings.warn(
-            f"{name} holds -1, which is taken as a class like any other. If it means no label, say so: --missing -1 "
-            "(missing=[-1], or None in its place, in Python).",
+            f"{name} holds -1, which is taken as a class. If it means no label, give --missing -1 (in Python missing=[-1], or None in place of -1).",
             LabelproofWarning,
             stacklevel=5,
         )
@@ -307,9 +303,9 @@ def _check_repeats(found: Classes, n: int, name: str) -> None:
     """Refuse labels of which nearly every one is different."""
     if n >= MANY and len(found) > NEARLY_ALL * n:
         raise BadInput(
-            f"{name} has {len(found):,} different values in {n:,} items, e.g. {found[0]!r} and {found[-1]!r}: these are no classes, "
-            'of which each has many items. Audit a quantity with --kind numbers (kind="numbers", lp.Numbers). Otherwise name the column '
-            "that holds the classes, or make classes of the numbers first (low, medium, high)."
+            f"{name} has {len(found):,} different values in {n:,} items, e.g. {found[0]!r} and {found[-1]!r}, too many for classes. "
+            'Audit a quantity with --kind numbers (kind="numbers", lp.Numbers). Otherwise name the column '
+            "that holds the classes, or group the numbers into classes first (low, medium, high)."
         )
 
 

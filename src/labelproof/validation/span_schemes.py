@@ -73,14 +73,13 @@ def check_letters(tags: Iterable[str], scheme: str) -> None:
     BadInput
     """
     if scheme not in SCHEMES:
-        raise BadInput(f"scheme is {scheme!r}. Give one of {', '.join(SCHEMES)}, or leave it out to have it detected.")
+        raise BadInput(f"scheme is {scheme!r}. Give one of {', '.join(SCHEMES)}, or omit it to have it detected.")
     for tag in tags:
         letter, dash, name = tag.partition("-")
         written = tag == OUTSIDE or (dash and name and letter in set(_LETTERS[scheme])) or (scheme == "IO" and "-" not in tag)
         if not written:
             raise BadInput(
-                f"tag {tag!r} is not written in {scheme}. Give O or one of {', '.join(f'{a}-TYPE' for a in _LETTERS[scheme])}; each "
-                "token has one tag, so nested or overlapping spans cannot be given."
+                f"tag {tag!r} is not written in {scheme}. Give O or one of {', '.join(f'{a}-TYPE' for a in _LETTERS[scheme])}. Each token has one tag, so spans cannot be nested or overlap."
             )
 
 

@@ -124,7 +124,7 @@ def predictions_of(
     flat = flat_boxes(given, name)
     if len(given) != n:
         raise BadInput(
-            f"predictions are of {len(given):,} pictures but labels of {n:,}. Give one dict for each picture, in the same order."
+            f"predictions cover {len(given):,} pictures but labels cover {n:,}. Give one dict for each picture, in the same order."
         )
     columns = tuple(own if classes is None else classes)
     place = {str(one): code for code, one in enumerate(own)}
@@ -152,7 +152,7 @@ def predictions_of(
     rows = code >= 0
     if len(rows) and not rows.any():
         raise BadInput(
-            f"no prediction is of a class of the labels ({', '.join(place)[:100]}); the first is of {names[0]!r}. Give classes=, the names "
+            f"predictions have no class of the labels ({', '.join(place)[:100]}); the first has {names[0]!r}. Give classes=, the names "
             "that the labels have, in the order of the predictions' integers."
         )
     lost, counts = np.unique([one for one, known in zip(names, rows.tolist(), strict=True) if not known], return_counts=True)

@@ -90,10 +90,7 @@ def of_columns(rows: Sample, classes: Sequence[object], best: IntArray) -> list[
     ):
         order = list(range(1, k + 1))
         mend = f"the labels count from 1: pass classes=[{some(order)}] (--classes)"
-    text = (
-        f"The columns of the probabilities match the labels far better in another order: {then:.0%} of the labels are then the "
-        f"most probable class, now {now:.0%}. If the columns stand for {some(order)}, {mend}."
-    )
+    text = f"The columns of the probabilities match the labels far better in another order: then {then:.0%} of the labels are the most probable class, now {now:.0%}. If the columns stand for {some(order)}, {mend}."
     return [Doubt(OTHER_ORDER, text, {"agree_now": now, "agree_best": then, "order": [str(c) for c in order]}, serious=True)]
 
 
@@ -108,18 +105,10 @@ def of_chance(rows: Sample) -> Iterator[Doubt]:
         return
     slack, evidence = CHANCE_SD / np.sqrt(len(rows.given)), {"pairs_told_apart": share}
     if share < UPSIDE_DOWN - 2 * slack:
-        text = (
-            f"The probabilities are worse than chance: of two items with different labels the model takes each for the other's class in "
-            f"{1 - share:.0%} of pairs. The error rate cannot be estimated. Check the order of rows and columns; in a cross-validation by "
-            "groups, whether each class is in several groups."
-        )
+        text = f"The probabilities are worse than chance: in {1 - share:.0%} of the pairs of items with different labels, the model swaps the two. The error rate cannot be estimated. Check the order of rows and columns. In a cross-validation by groups, also check that each class is in several groups."
         yield Doubt(WORSE, text, evidence, serious=True)
     elif share < TOLD_APART + 2 * slack:
-        text = (
-            f"The probabilities say no more about the labels than the class frequencies do: of two items with different labels the "
-            f"model tells which is which in {share:.0%} of pairs, and chance in 50%. The error rate cannot be estimated. Check that the rows of "
-            "labels and probabilities are in the same order; otherwise use a better model or features, or review a random sample."
-        )
+        text = f"The probabilities are no better than the class frequencies: in pairs of items with different labels, the model gets {share:.0%} the right way round, and chance 50%. The error rate cannot be estimated. Check that the rows of labels and probabilities are in the same order. If they are, use a better model or features, or review a random sample."
         yield Doubt(NO_BETTER, text, evidence, serious=True)
 
 
@@ -152,15 +141,11 @@ def of_memory(rows: Sample, best: IntArray) -> Iterator[Doubt]:
     evidence = {"differ": share, "just_below_half": below, "just_above_half": above}
     start = f"Only {share:.2%} of the labels differ from the most probable class. "
     if above >= FEWEST and below <= GAP_SHARE * above:
-        text = (
-            f"{start}{above:,} labels have a probability just above one half and {below:,} just below, which is the mark of a forest that was "
-            "trained on these very labels. Pass out-of-sample probabilities, e.g. of cross_val_predict; labelproof makes them itself when "
-            "it is given the data."
-        )
+        text = f"{start}{above:,} labels have a probability just above one half and {below:,} just below, as in a forest that was trained on these very labels. Pass out-of-sample probabilities, e.g. of cross_val_predict, or give the data and labelproof makes them."
         yield Doubt(IN_SAMPLE, text, evidence, serious=True)
         return
     text = (
-        f"{start}Either nearly all labels are right, or the model was trained on these very labels, and then no error can be found. Check "
+        f"{start}Either nearly all labels are right, or the model was trained on these very labels, which hides every error. Check "
         "that the probabilities are out-of-sample, e.g. of cross_val_predict."
     )
     yield Doubt(IN_SAMPLE, text, evidence)
@@ -172,10 +157,7 @@ def of_few_labels(rows: Sample, classes: Sequence[object]) -> Iterator[Doubt]:
     few = [classes[y] for y in np.flatnonzero((counts > 0) & (counts < FEW)).tolist()]
     if few:
         one = len(few) == 1
-        text = (
-            f"{'The class' if one else f'{len(few)} classes'} {some(few, 6)} {'has' if one else 'have'} fewer than {FEW} labels: a model hardly "
-            f"learns {'it' if one else 'them'}, so findings there mean little. Look at these labels by hand, or merge classes."
-        )
+        text = f"{'The class' if one else f'{len(few)} classes'} {some(few, 6)} {'has' if one else 'have'} fewer than {FEW} labels. A model hardly learns {'it' if one else 'them'}, so do not rely on findings there. Check these labels by hand, or merge classes."
         yield Doubt(FEW_LABELS, text, {"classes": [str(c) for c in few]})
 
 
@@ -191,8 +173,8 @@ def of_never_predicted(rows: Sample, classes: Sequence[object], best: IntArray) 
         one = len(never) == 1
         text = (
             f"The model never predicts {'the class' if one else f'{len(never)} of the classes,'} {some(never, 6)}, so "
-            f"{'its' if one else 'their'} labels look wrong more often than they are, and none is suggested. Use a model that learns "
-            f"{'it' if one else 'them'}, e.g. with class weights, or leave {'it' if one else 'them'} out."
+            f"{'its' if one else 'their'} labels look wrong more often than they are, and {'it is' if one else 'they are'} never suggested. Use a model that learns "
+            f"{'it' if one else 'them'}, e.g. with class weights, or remove {'it' if one else 'them'}."
         )
         yield Doubt(NEVER_PREDICTED, text, {"classes": [str(c) for c in never]})
 
@@ -218,10 +200,7 @@ def of_likeness(rows: Sample, classes: Sequence[object], best: IntArray) -> Iter
     if found:
         a_name, b_name, share = min(found, key=lambda pair: pair[2])
         others = "" if len(found) == 1 else f" ({len(found)} such pairs in all)"
-        text = (
-            f"The model cannot tell “{a_name[:60]}” from “{b_name[:60]}”{others}: it tells two items of these classes apart in {share:.0%} of pairs, "
-            "and chance in 50%. Labels of one that should be the other are not found. Merge the classes, or use a model that tells them apart."
-        )
+        text = f"The model cannot distinguish “{a_name[:60]}” from “{b_name[:60]}”{others}: it gets {share:.0%} of the pairs right, and chance 50%. Labels of one that should be the other are not found. Merge the classes, or use a model that distinguishes them."
         yield Doubt(ALIKE, text, {"pairs": [list(pair) for pair in found]})
 
 
@@ -238,14 +217,8 @@ def of_reading(low: float, high: float, unlike: float, n: int) -> Iterator[Doubt
         Number of labels: few of them widen the interval, and are no doubt.
     """
     if n >= FEWEST and unlike > MOST_UNLIKE:
-        text = (
-            f"{unlike:.0%} of what can be seen of these labels and probabilities lies outside the data sets from which the error rate is read, so "
-            "its interval was doubled. Review a random sample to know it (labelproof review)."
-        )
+        text = f"{unlike:.0%} of the statistics of these labels and probabilities are outside the simulations that the error rate is estimated from, so its interval was doubled. Review a random sample to measure it (labelproof review)."
         yield Doubt(UNLIKE, text, {"share": unlike})
     if n >= LABELS_OF_WIDTH and high - low > WIDEST:
-        text = (
-            f"The error rate may be anything between {low:.0%} and {high:.0%}: a weak model on right labels would look the same as a good one on wrong "
-            "ones. Use a better model or features, or review a random sample (labelproof review)."
-        )
+        text = f"The error rate may be anything between {low:.0%} and {high:.0%}: a weak model on right labels looks the same as a good one on wrong labels. Use a better model or features, or review a random sample (labelproof review)."
         yield Doubt(WIDE, text, {"low": low, "high": high})

@@ -104,7 +104,7 @@ class AuditorOfBoxes(Auditor[Boxes]):
             The classes in the order of the columns of ``probs``, or of the integers that label predictions.
         """
         if not len(labels.values):
-            raise BadInput("there is no box at all: nothing to audit. Check which file or field holds the boxes.")
+            raise BadInput("There are no boxes, so there is nothing to audit. Check which file or field holds the boxes.")
         checked = check(labels)
         edges = np.quantile(area(labels.box), [1 / 3, 2 / 3])
         doubts = of_checks(checked)
@@ -139,7 +139,7 @@ AUDITOR = AuditorOfBoxes()
 def _pictures(predictions: object) -> Sequence[Mapping[str, Any]]:
     if not isinstance(predictions, Sequence | np.ndarray) or isinstance(predictions, str):
         raise BadInput(
-            f"predictions of boxes are a {type(predictions).__name__}. Give a list with one dict for each picture: boxes, labels and scores."
+            f"predictions is a {type(predictions).__name__}. Give a list with one dict for each picture: boxes, labels and scores."
         )
     return predictions  # type: ignore[return-value]
 
@@ -186,7 +186,7 @@ def _same_unit(given: Floats, predicted: Floats) -> None:
     for small, large, what in ((most[1], most[0], "predictions"), (most[0], most[1], "given boxes")):
         if small <= UNIT < PIXELS < large:
             raise BadInput(
-                f"the {what} go up to {small:.3g} and the {'given boxes' if what == 'predictions' else 'predictions'} up to {large:,.0f}: one is in "
+                f"The {what} go up to {small:.3g} and the {'given boxes' if what == 'predictions' else 'predictions'} up to {large:,.0f}: one is in "
                 "shares of the picture, the other in pixels. Multiply the shares by its width and height."
             )
 

@@ -145,7 +145,7 @@ def _each(source: Source, doing: str, function: Callable[[FloatArray, int], T]) 
         yield found
     if rows != source.n:
         raise BadInput(
-            f"pred_probs had {source.n:,} rows at first and {rows:,} when read. It changed; run again when it is at rest."
+            f"pred_probs had {source.n:,} rows at first and {rows:,} when read. It changed; run again when it no longer changes."
         )
 
 
@@ -195,7 +195,7 @@ def reviewed(judged: Judged, labels: Classes, reviews: object, ids: object) -> J
     true = true_codes(reviews, labels.classes, ids, labels.n)[labels.owner]
     seen = true >= 0
     if not seen.any():
-        raise BadInput("reviews has no verified label. Leave it out, or give the true label of at least one item.")
+        raise BadInput("reviews has no verified label. Omit it, or give the true label of at least one item.")
     wrong = true[seen] != labels.values[seen]
     calibration = fit_calibration(found.error_probability[seen], wrong)
     error = calibration(found.error_probability)

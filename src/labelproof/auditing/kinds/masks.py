@@ -123,7 +123,7 @@ class AuditorOfMasks(Auditor[Masks]):
         keys = [_key(labels, i) for i in range(labels.n)]
         order = [i for i in np.argsort(keys, kind="stable").tolist() if keys[i]]
         if not order:
-            raise BadInput("every pixel of every mask is void: nothing to audit.")
+            raise BadInput("Every pixel of every mask is void, so there is nothing to audit.")
         with one_thread():
             pictures = Pictures(labels, predictions, order[:FITTED_PICTURES])
             response = fit_response(pictures, predictions.k)
@@ -153,8 +153,7 @@ class AuditorOfMasks(Auditor[Masks]):
     def predict(self, dataset: Dataset, how: CrossValidation, *, estimator: object, encoder: object) -> OutOfSample:
         """None are made: no segmentation network is trained."""
         raise BadInput(
-            "masks are audited with predictions, and no network is trained. Give probabilities of each pixel by a network that did not see the "
-            "picture: pred_probs (n, k, h, w), or --predictions with a folder of .npy files, one for each picture."
+            "pred_probs is missing: an audit of masks needs predictions and trains no network. Give the class probabilities of each pixel, from a network that did not see the picture. They are an array (n, k, h, w), or a folder with one .npy file per picture (--predictions)."
         )
 
     def noise_of(self, summary: Json) -> MaskNoise:

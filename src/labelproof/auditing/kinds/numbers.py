@@ -70,7 +70,7 @@ class AuditorOfNumbers(Auditor[Numbers]):
             Rows of other groups are not beside one another.
         """
         if not len(labels.values):
-            raise BadInput("there is no number at all: nothing to audit.")
+            raise BadInput("There are no numbers, so there is nothing to audit.")
         predicted = predictions_of(pred_probs, labels)
         rows = None if groups is None and len(labels.values) == labels.n else _places(labels, groups)
         features = features_of(x, labels)
@@ -175,16 +175,10 @@ def doubts_of(given: Floats, predicted: Floats, found: NumbersFound) -> list[Dou
     least = min(float(np.minimum(np.abs(given - one), bound).mean()) for one in (predicted, found.centre))
     from_median = float(np.minimum(around, bound).mean())
     if least >= BARELY * from_median:
-        text = (
-            "The predictions are no nearer to the given numbers than their median is: nothing tells which numbers are wrong but the errors "
-            "that stand out by themselves. Check that predictions and labels are in the same order, or train a better model."
-        )
+        text = "The predictions are no nearer to the given numbers than their median is, so only extreme errors can be found. Check that predictions and labels are in the same order, or train a better model."
         doubts.append(Doubt(NO_BETTER, text, {"distance": least, "from_median": from_median}, serious=True))
     equal = float(np.mean(given == predicted))
     if equal > EQUAL and len(np.unique(given)) > FEW_VALUES:
-        text = (
-            f"{equal:.0%} of the predictions equal the number given to the last digit: the model has learned these very labels. Predict each "
-            "item by a model that has not seen it, e.g. by cross-validation."
-        )
+        text = f"{equal:.0%} of the predictions equal the given number to the last digit: the model was trained on these very labels. Predict each item by a model that has not seen it, e.g. by cross-validation."
         doubts.append(Doubt(IN_SAMPLE, text, {"equal": equal}, serious=True))
     return doubts

@@ -97,11 +97,11 @@ class AuditorOfSpans(Auditor[Spans]):
         """
         if not len(labels.classes):
             raise BadInput(
-                "there is no span at all, so no type is known. Check which column or field holds the tags, or name the types: lp.Spans(…, classes=[…])."
+                "There are no spans, so no type is known. Check which column or field holds the tags, or name the types: lp.Spans(…, classes=[…])."
             )
         tokens = tokens_of(labels, pred_probs, classes, groups)
         if not len(tokens.given):
-            raise BadInput("no sentence has a token: nothing to audit.")
+            raise BadInput("No sentence has a token, so there is nothing to audit.")
         evidence = Evidence(tokens)
         with one_thread():
             rows = fold.sample(evidence.mean, tokens.given, 0, len(tokens.given))
@@ -139,7 +139,7 @@ class AuditorOfSpans(Auditor[Spans]):
         """By the default tagger (`labelproof.auditing.tagging.tagger`)."""
         if estimator is not None or encoder not in (AUTO, NONE, None):
             raise BadInput(
-                "the tagger of spans takes no estimator and no encoder. Leave them out, or give pred_probs of another tagger."
+                "estimator and encoder are no options of an audit of spans, which has its own tagger. Omit them, or give pred_probs of another tagger."
             )
         return cross_validated_tags(dataset, how)
 

@@ -66,9 +66,9 @@ class AuditorOfVotes(Auditor[Votes]):
             Votes that the prior of an annotator's confusions is worth, for each class; chosen by the evidence where left out.
         """
         if strength is not None and not strength > 0:
-            raise BadInput(f"strength is {strength!r}. Give a number of votes above 0, or leave it out.")
+            raise BadInput(f"strength is {strength!r}. Give a number of votes above 0, or omit it.")
         if not len(labels.values):
-            raise BadInput("there is no vote at all: nothing to audit.")
+            raise BadInput("There are no votes, so there is nothing to audit.")
         votes = crowd_of(labels)
         fit = fit_crowd(votes, None if pred_probs is None else _probs(pred_probs, labels), strength=strength)
         noise = noise_of_crowd(fit, votes, labels.classes, labels.annotators)
@@ -120,18 +120,12 @@ def doubts_of(labels: Votes, fit: CrowdFit, *, known: bool) -> list[Doubt]:
     found = []
     compared = crowd_of(labels).compared
     if compared < FEWEST_COMPARED and not known:
-        text = (
-            f"Only {compared:.0%} of the votes are on items with a second vote, and no model speaks of the items: nothing tells which "
-            "votes are wrong. Have some items voted on by several annotators, or give pred_probs or what describes the items."
-        )
+        text = f"Only {compared:.0%} of the votes are on items with a second vote, and there is no model of the items, so nothing shows which votes are wrong. Have several annotators vote on some items, or give pred_probs or features."
         found.append(Doubt("votes that nothing can be compared with", text, {"compared": compared}))
     said = np.bincount(labels.values, minlength=len(labels.classes)) / len(labels.values)
     gain = float(np.mean(np.log(fit.expected / said[labels.values])))
     if gain < LEAST_GAIN and compared >= FEWEST_COMPARED:
-        text = (
-            "The votes on an item say next to nothing of one another: annotators voted at random, or the columns of items and labels do "
-            "not belong together. No consensus can be believed."
-        )
+        text = "Votes on the same item hardly agree more than by chance: annotators voted at random, or the columns of items and labels do not belong together. Do not rely on any consensus."
         found.append(Doubt("votes at random", text, {"gain": gain}))
     return found
 
@@ -158,8 +152,7 @@ def _probs(pred_probs: object, labels: Votes) -> Matrix:
     k = len(labels.classes)
     if (source.n, source.k) != (labels.n, k):
         raise BadInput(
-            f"pred_probs is {source.n:,} x {source.k} but there are {labels.n:,} items of {k} classes. Give a row for each item, in the "
-            "order in which the items first appear, and a column for each class, sorted."
+            f"pred_probs is {source.n:,} x {source.k} but there are {labels.n:,} items of {k} classes. Give a row for each item, in order of first appearance, and a column for each class, sorted."
         )
     blocks = [np.array(block, float) for block in source.blocks()]
     probs = np.concatenate(blocks)

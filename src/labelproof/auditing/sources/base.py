@@ -47,7 +47,7 @@ def taken(source: Source, rows: IntArray) -> FloatArray:
         parts.append(block[rows[a:b] - start])
     if stop != source.n:
         raise BadInput(
-            f"pred_probs had {source.n:,} rows at first and {stop:,} when read. It changed; run again when it is at rest."
+            f"pred_probs had {source.n:,} rows at first and {stop:,} when read. It changed; run again when it no longer changes."
         )
     return np.concatenate(parts)
 

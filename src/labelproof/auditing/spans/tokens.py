@@ -136,8 +136,7 @@ def _joined(probs: object, sizes: IntArray, k: int, *, named: bool) -> Matrix:
     array = _concatenated(probs, sizes, k) if several else to_numpy(probs, "pred_probs")  # type: ignore[arg-type]
     if array.ndim != 2 or len(array) != total:
         raise BadInput(
-            f"pred_probs has shape {array.shape} but there are {total:,} tokens in {len(sizes):,} sentences. Give one (tokens, tags) "
-            "array per sentence, or all of them one after the other."
+            f"pred_probs has shape {array.shape} but there are {total:,} tokens in {len(sizes):,} sentences. Give one (tokens, tags) array per sentence, or their concatenation."
         )
     if array.shape[1] != k:
         told = "classes names" if named else "the given tags are"
@@ -157,7 +156,7 @@ def _concatenated(probs: Sequence[object] | AnyArray, sizes: IntArray, k: int) -
     for number, (part, size) in enumerate(zip(parts, sizes.tolist(), strict=True)):
         if len(part) != size or (size and part.ndim != 2):
             raise BadInput(
-                f"pred_probs of sentence {number} has shape {part.shape} but the sentence has {size} tokens. Give a row per token."
+                f"pred_probs of sentence {number} has shape {part.shape} but the sentence has {size} tokens. Give one row per token."
             )
     filled = [part for part in parts if part.ndim == 2 and len(part)]
     widths = {part.shape[1] for part in filled}

@@ -75,8 +75,7 @@ def cross_validated_tags(dataset: Dataset, how: CrossValidation) -> OutOfSample:
         )
     else:
         warnings.warn(
-            f"python-crfsuite is not installed, so logistic regression alone tags the sentences. With a conditional random field "
-            f"more errors are found. Run: {command(CRF)}",
+            f"python-crfsuite is not installed, so logistic regression tags the sentences. A conditional random field would find more errors. Run: {command(CRF)}",
             LabelproofWarning,
             stacklevel=2,
         )
@@ -133,7 +132,7 @@ def sentence_folds(labels: Spans, groups: AnyArray | None, how: CrossValidation)
     number = np.unique(np.array(names, dtype=object).astype(str), return_inverse=True)[1]
     count = int(number.max()) + 1 if len(number) else 0
     if count < 2:
-        raise BadInput("all sentences are of one group or are the same, so none is left to test on. Give pred_probs.")
+        raise BadInput("All sentences are in one group or are copies of one, so none is left to test on. Give pred_probs.")
     n_folds = min(how.n_folds, count)
     size = np.bincount(number, [len(tokens) for tokens in labels.tokens])
     order = np.random.default_rng(seed_from(how.random_state)).permutation(count)

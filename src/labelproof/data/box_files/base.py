@@ -282,7 +282,7 @@ def numbers_in(values: Sequence[object], where: str) -> list[float]:
     try:
         return [float(value) for value in values]  # type: ignore[arg-type]
     except (TypeError, ValueError) as error:
-        raise BadInput(f"{where} has {values!r:.80} where numbers should be.") from error
+        raise BadInput(f"{where} has {values!r:.80} where numbers should be. Correct it.") from error
 
 
 def result_of(boxes: Sequence[Box], scores: Sequence[float]) -> Json:

@@ -54,7 +54,7 @@ class CvatBoxes(BoxForm):
         if +others:
             told = ", ".join(f"{count:,} of {name!r}" for name, count in (+others).most_common(4))
             warnings.warn(
-                f"{str(path)!r} holds shapes that are no upright boxes, and are not audited: {told}.",
+                f"{str(path)!r} holds shapes that are not upright boxes, which are not audited: {told}.",
                 LabelproofWarning,
                 stacklevel=2,
             )

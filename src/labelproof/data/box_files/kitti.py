@@ -98,7 +98,7 @@ def is_line(values: Sequence[str]) -> bool:
 def kitti_box(values: Sequence[str], where: str) -> tuple[Box, float | None]:
     """The box of a line, and its score, where it has one."""
     if not is_line(values):
-        raise BadInput(f"{where} is no line of KITTI: {' '.join(values)[:60]!r}. It has a class and 14 numbers.")
+        raise BadInput(f"{where} is not a line of KITTI: {' '.join(values)[:60]!r}. Write a class and 14 numbers.")
     x1, y1, x2, y2 = numbers_in(values[EDGES], where)
     score = numbers_in(values[COLUMNS:], where)
     return (x1, y1, x2, y2, values[0]), score[0] if score else None

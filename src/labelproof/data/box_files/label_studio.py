@@ -47,10 +47,10 @@ class LabelStudioBoxes(BoxForm):
         self._chosen = [latest(task) for task in self._tasks]
         waiting = self._chosen.count(None)
         if waiting == len(self._tasks):
-            raise BadInput(f"{str(self.path)!r}: no task is annotated. There is nothing to audit.")
+            raise BadInput(f"{str(self.path)!r} has no annotated task, so there is nothing to audit.")
         if waiting:
             warnings.warn(
-                f"{waiting:,} tasks of {str(self.path)!r} have no annotation and are left out.", LabelproofWarning, stacklevel=2
+                f"{waiting:,} tasks of {str(self.path)!r} have no annotation and are skipped.", LabelproofWarning, stacklevel=2
             )
         kept = [number for number, chosen in enumerate(self._chosen) if chosen is not None]
         self._tasks, self._places = [self._tasks[i] for i in kept], [self._places[i] for i in kept]
@@ -139,7 +139,7 @@ class LabelStudioBoxes(BoxForm):
         width, height = self._read.labels.sizes[row].tolist()
         if math.isnan(width):
             raise BadInput(
-                f"the size of picture {self._read.names[row]!r} is unknown, so no box can be added. Name its folder with --images."
+                f"The size of picture {self._read.names[row]!r} is unknown, so no box can be added. Name the folder of pictures with --images."
             )
         return width, height
 

@@ -48,7 +48,7 @@ class Yolo(BoxForm):
         pictures = list(self._pictures(folders))
         if not pictures:
             raise BadInput(
-                f"{str(self.path)!r} leads to no pictures, whose sizes are needed: boxes are written as shares of them. Name their folder with --images."
+                f"{str(self.path)!r} leads to no pictures. Their sizes are needed, because YOLO writes boxes as shares of the picture. Name their folder with --images."
             )
         self._labels = [label_file(picture) for picture in pictures]
         self._sizes = [size_of(picture) for picture in pictures]
@@ -78,7 +78,7 @@ class Yolo(BoxForm):
             file = self._labels[row]
             if not file.resolve().is_relative_to(self._root.resolve()):
                 raise BadInput(
-                    f"{str(file)!r} is outside {str(self._root)!r}, which is what is copied. Name a folder that holds both."
+                    f"{str(file)!r} is outside {str(self._root)!r}, the folder that would be copied. Name a folder that holds both."
                 )
             text = decoded(file, self.encoding) if file.is_file() else ""
             found, lines, end = difference(given[row], boxes), text.splitlines(), line_end(text)
@@ -153,10 +153,10 @@ def yolo_box(values: Sequence[str], size: tuple[float, float], classes: Sequence
     """The box of a line, and the confidence at its end, where it is of a prediction."""
     if len(values) not in (COLUMNS, COLUMNS + 1):
         what = "a polygon" if len(values) > COLUMNS + 1 and len(values) % 2 else "no box"
-        raise BadInput(f"{where} is {what}: {' '.join(values)[:60]!r}. A box is a class and four numbers.")
+        raise BadInput(f"{where} is {what}: {' '.join(values)[:60]!r}. Write a class and four numbers.")
     code, x, y, width, height, *score = numbers_in(values, where)
     if code != int(code) or not 0 <= code < len(classes):
-        raise BadInput(f"{where} is of class {values[0]}, and there are {len(classes)} classes, from 0.")
+        raise BadInput(f"{where} has class {values[0]}, but there are {len(classes)} classes, counted from 0. Correct it.")
     w, h = size
     box = ((x - width / 2) * w, (y - height / 2) * h, (x + width / 2) * w, (y + height / 2) * h)
     return (*(round(edge, DIGITS) for edge in box), classes[int(code)]), score[0] if score else None  # type: ignore[return-value]

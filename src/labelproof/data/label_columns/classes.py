@@ -85,7 +85,7 @@ class ClassColumn(LabelColumn):
         if change.names:
             row, name = next(iter(change.names.items()))
             raise BadInput(
-                f"row {row} {'has no label any more' if name is None else f'is {name!r} now'}, which stands nowhere in the array. "
+                f"row {row} {'no longer has a label' if name is None else f'is now {name!r}'}, which the array does not contain. "
                 "Write to .csv or .parquet."
             )
         changed = array.copy()

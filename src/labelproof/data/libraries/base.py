@@ -82,8 +82,7 @@ class Held(ABC):
                 ids = self.names
             else:
                 warnings.warn(
-                    f"the index of {NAME} has {twice!r} twice or more, so items go by their row number. Name them by ids=, or "
-                    "reset the index.",
+                    f"The index of {NAME} has {twice!r} twice or more, so items are named by row number. Name them by ids=, or reset the index.",
                     LabelproofWarning,
                     stacklevel=4,
                 )

@@ -72,7 +72,7 @@ class Pairs(Whole):
 
     def joined(self, found: pl.DataFrame) -> object:
         raise BadInput(
-            f"a {type(self.given).__name__} has no columns to join. Join a frame of the items: audit.join(pl.DataFrame({{'row': range(n)}}))."
+            f"A {type(self.given).__name__} has no columns to join. Join a frame of the items: audit.join(pl.DataFrame({{'row': range(n)}}))."
         )
 
     def _pair(self, row: int) -> tuple[Any, Any]:
@@ -105,7 +105,9 @@ class Pairs(Whole):
         for number, (x, y) in enumerate(self._all()):
             row = _row(x)
             if rows and row.shape != rows[0].shape:
-                raise BadInput(f"x of item {number} has shape {row.shape}, that of item 0 {rows[0].shape}. Give all alike.")
+                raise BadInput(
+                    f"x of item {number} has shape {row.shape}, but that of item 0 {rows[0].shape}. Give all items the same shape."
+                )
             rows.append(row)
             given.append(y)
         features = check_features(np.stack(rows), name="x")
@@ -122,7 +124,7 @@ class Pairs(Whole):
         files: list[Callable[[], Opened]] = [partial(opened, row) for row in range(len(self))]
         pixels, kept, skipped = decode_all(files, ids, SIZE)
         if not kept:
-            raise BadInput(f"none of the {len(self)} pictures of {NAME} can be read; the first: {skipped[0][1]}.")
+            raise BadInput(f"None of the {len(self)} pictures of {NAME} can be read. The first: {skipped[0][1]}.")
         labels = self._labels([given[row] for row in kept], asked)
         shown = [files[row] for row in kept]
         return Dataset(

@@ -109,7 +109,7 @@ def palette_in(folder: Path, encoding: str | None) -> Palette | None:
         if len(numbers) < 3 and (number == 0 or not line.strip() or line.startswith("#")):
             continue
         if len(numbers) < 3 or not name:
-            raise BadInput(f"{str(file)!r} line {number + 1} is no class with a colour: {line[:60]!r}. Write name,r,g,b.")
+            raise BadInput(f"{str(file)!r} line {number + 1} is not a class with a colour: {line[:60]!r}. Write name,r,g,b.")
         names.append(name)
         colours.append((numbers[0], numbers[1], numbers[2]))
     if not names:
@@ -155,7 +155,7 @@ def codes_of_colours(pixels: AnyArray, palette: Palette, void: int, where: str) 
     if wrong.any():
         y, x = np.argwhere(wrong)[0].tolist()
         raise BadInput(
-            f"{where} has the colour {tuple(pixels[y, x, :3].tolist())} at row {y}, column {x}, which is none of a class."
+            f"{where} has the colour {tuple(pixels[y, x, :3].tolist())} at row {y}, column {x}, which belongs to no class."
         )
     found: IntArray = codes[order][place]
     return found

@@ -54,17 +54,17 @@ def open_reader(path: str | os.PathLike[str], options: ReadOptions) -> Reader:
     found = own or next((reader for reader in readers if reader.fits(place, options)), READERS["table"])
     known = {part.name for part in fields(found)}
     if (options.ignore or options.keep) and "ignore" not in known:
-        raise BadInput("--ignore and --keep name columns of a table to learn from or not. Leave them out here.")
+        raise BadInput("--ignore and --keep apply to the columns of a table. Omit them here.")
     if options.images is not None and "folder" not in known:
-        raise BadInput("--images is the folder of pictures that a table or an export names. Leave it out here.")
+        raise BadInput("--images is the folder of the pictures that a table or an export names. Omit it here.")
     if options.group is not None and "group" not in known:
-        raise BadInput(f"--group names a column, and {source!r} is read without columns to name. Leave it out.")
+        raise BadInput(f"--group names a column, and {source!r} has none. Omit it.")
     if options.void and "void" not in known:
-        raise BadInput("--void is of masks. Leave it out here.")
+        raise BadInput("--void applies only to masks. Omit it here.")
     if options.label_kind is not None and options.label_kind not in found.label_kinds:
         raise BadInput(
             f"--kind is {options.label_kind!r}, and {source!r} is read as {found.kind}, which holds {' or '.join(found.label_kinds)}. "
-            "Leave out --kind, or name another source."
+            "Omit --kind, or name another source."
         )
     reader = found.of(place, options)
     return _of_url(reader, source) if "://" in source else reader
@@ -78,7 +78,7 @@ def for_new(reader: Reader, path: str | os.PathLike[str], options: ReadOptions) 
         return reader, path
     place = form.known_as(os.fspath(path))
     if options.query is None and form.part == "--query":
-        raise BadInput("--sql needs --query, the SELECT whose rows are the new items.")
+        raise BadInput("--query is missing. Give the SELECT whose rows are the new items.")
     return reader if options.part is None else reader.of_part(options.part), place
 
 
@@ -96,7 +96,7 @@ def _check_part(form: TableForm | None, options: ReadOptions) -> None:
         ("--query", options.query, "database (--sql)"),
     ):
         if value is not None and (form is None or form.part != option):
-            raise BadInput(f"{option} belongs to a {what}. Leave it out here.")
+            raise BadInput(f"{option} applies only to {what}s. Omit it here.")
 
 
 def reader_of(source: Json | None) -> Reader | None:

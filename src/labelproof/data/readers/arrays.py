@@ -67,7 +67,7 @@ class ArraysReader(Reader):
     def write_back(self, target: Path, audited: Audited, *, overwrite: bool) -> None:
         """A table of id and label; an array of the same type where the target ends in .npy."""
         if self.labels is None:
-            raise BadInput("the audit does not say which file its labels came from. Audit the file with labelproof audit.")
+            raise BadInput("The audit does not record which file its labels came from. Audit the file with labelproof audit.")
         check = check_target if target.suffix == ".npy" else check_table_target
         check(target, overwrite=overwrite, source=self.labels)
         array = to_numpy(from_file(self.labels, "labels"), "labels").reshape(-1)

@@ -64,7 +64,7 @@ class ReadOptions:
         """
         if self.label is None:
             existing(path, "file")
-            raise BadInput(f"--label is missing: which column of {str(path)!r} holds the labels?")
+            raise BadInput(f"--label is missing. Name the column of {str(path)!r} that holds the labels.")
         return self.label
 
 
@@ -216,7 +216,7 @@ class Reader(ABC):
         BadInput
             If a column is missing, a value does not fit its type, or a picture cannot be read.
         """
-        raise BadInput(f"items like those of {self.kind} are not read from a file. Use the model from Python.")
+        raise BadInput(f"Items of this kind ({self.kind}) cannot be read from a file. Use the model from Python.")
 
     def predictions(self, path: Path_, dataset: Dataset) -> object:
         """Predictions of the items in a file; here the path, for those who audit their kind of label to open.
@@ -235,7 +235,9 @@ class Reader(ABC):
 
     def of_part(self, part: str) -> Self:
         """The same, for another sheet, or for what another query finds."""
-        raise BadInput(f"items like those of {self.kind} are not read from a sheet or by a query.")
+        raise BadInput(
+            f"Items of this kind ({self.kind}) cannot be read from a sheet or by a query. Omit --sheet, --sql and --query."
+        )
 
     @abstractmethod
     def write_back(self, target: Path, audited: Audited, *, overwrite: bool) -> None:
@@ -262,7 +264,7 @@ class Reader(ABC):
             If a later version of labelproof wrote it.
         """
         if source.get("version", VERSION) > VERSION:
-            raise BadInput("the audit or model was made by a later version of labelproof. Update it, or make it anew.")
+            raise BadInput("The audit or model was made by a later version of labelproof. Update labelproof, or make it again.")
         known = {f.name for f in fields(cls)}
         return cls(**{name: value for name, value in source.items() if name in known})
 
@@ -290,14 +292,14 @@ def check_same(now: AnyArray, rows: IntArray, audited: Audited) -> None:
     """
     if len(rows) != len(audited.given):
         raise BadInput(
-            f"the data have {len(rows):,} items now but had {len(audited.given):,} when they were audited. Audit them again."
+            f"The data now have {len(rows):,} items but had {len(audited.given):,} when they were audited. Audit them again."
         )
     found = now[rows]
     differs = np.flatnonzero(found != audited.given)
     if len(differs):
         item = int(differs[0])
         raise BadInput(
-            f"row {rows[item]} of the data is {found[item]!r} now but was {audited.given[item]!r} when it was audited. "
+            f"row {rows[item]} of the data is now {found[item]!r} but was {audited.given[item]!r} when it was audited. "
             "The file has changed; audit it again."
         )
 
@@ -323,7 +325,7 @@ def check_same_ids(now: AnyArray, rows: IntArray, audited: Audited) -> None:
     for row, name in zip(rows.tolist(), audited.ids.tolist(), strict=True):
         if name is not None and str(now[row]) != name:
             raise BadInput(
-                f"row {row} of the data is the item {str(now[row])!r} now but was {name!r} when it was audited. The file has changed; audit "
+                f"row {row} of the data is now the item {str(now[row])!r} but was {name!r} when it was audited. The file has changed; audit "
                 "it again."
             )
 

@@ -50,7 +50,7 @@ class BoxesReader(Reader):
         named = {"--missing": options.missing, "--text": options.text, "--id": options.id, "--image": options.image}
         wrong = next((name for name, value in named.items() if value is not None), None)
         if wrong is not None:
-            raise BadInput(f"{wrong} is of tables, and {str(path)!r} holds boxes. Leave it out.")
+            raise BadInput(f"{wrong} applies only to tables, and {str(path)!r} holds boxes. Omit it.")
         existing(path, "file or folder of boxes")
         return cls(str(path), None if options.images is None else located(options.images), options.encoding)
 
@@ -88,13 +88,13 @@ class BoxesReader(Reader):
         form = self.form()
         if not form.endings and table_suffix(target) is not None:
             raise BadInput(
-                f"--out {str(target)!r} is the name of a table, and a copy of the folder is written. Name a folder with --out."
+                f"--out {str(target)!r} is the name of a table, but the result is a copy of the folder. Name a folder with --out."
             )
         if form.endings:
             check_target(target, overwrite=overwrite, source=self.path)
             if not plain_name(target).endswith(form.endings):
                 raise BadInput(
-                    f"--out {str(target)!r}: boxes are written in the form that they came in. Name a file that ends in {form.endings[0]}."
+                    f"--out {str(target)!r}: boxes are written in the format of the input. Name a file that ends in {form.endings[0]}."
                 )
         found = form.read()
         classes = [str(name) for name in found.labels.classes]

@@ -52,7 +52,7 @@ class Captions:
         rows = [i for i, own in enumerate(self.splits) if own == name]
         if not rows:
             known = sorted({own for own in self.splits if own})
-            raise BadInput(f"there is no split {name!r}. The file has {', '.join(known) or 'none'}.")
+            raise BadInput(f"There is no split {name!r}. The file has {', '.join(known) or 'none'}.")
         return self.take(rows)
 
     def take(self, rows: Sequence[int]) -> Captions:
@@ -78,7 +78,7 @@ class Captions:
         rng, n = rng_from(random_state), len(self)
         check_rate(rate)
         if n < 2:
-            raise BadInput(f"there are {n} items. Give two or more: captions are replaced by those of others.")
+            raise BadInput(f"There are {n} items. Give two or more, because captions are replaced by those of other items.")
         mixed = []
         for i, own in enumerate(self.captions):
             now = list(own)
@@ -128,7 +128,7 @@ def _captions_of(content: object, file: Path, folder: Path_ | None) -> Captions:
     for i, sentence in enumerate(sentences):
         owner, text = _of(sentence, of, file, "caption", i), _of(sentence, "caption", file, "caption", i)
         if owner not in said:
-            raise BadInput(f"caption {i} of {str(file)!r} is of {owner!r}, which the file does not list. Remove it.")
+            raise BadInput(f"caption {i} of {str(file)!r} belongs to {owner!r}, which the file does not list. Remove it.")
         if not isinstance(text, str):
             raise BadInput(f"caption {i} of {str(file)!r} is {text!r}. Give text.")
         if text.strip():
@@ -149,7 +149,7 @@ def _whole(items: list[Json], said: dict[Any, list[str]], id_: str, folder: Path
         else:
             rows.append((item[id_], tuple(said[item[id_]]), name, str(item.get("split", ""))))
     if not rows:
-        raise BadInput(f"no item is left of {len(items)}; the first: {skipped[0] if skipped else 'none'}.")
+        raise BadInput(f"None of the {len(items)} items can be used. The first: {skipped[0] if skipped else 'none'}.")
     ids, captions, files, splits = zip(*rows, strict=True)
     return Captions(ids, captions, files, splits, skipped)
 
@@ -159,10 +159,12 @@ def _json(file: Path) -> Any:
         return json.loads(file.read_text(encoding="utf-8"))
     except json.JSONDecodeError as error:
         raise BadInput(
-            f"{str(file)!r} is not JSON: {error.msg} in line {error.lineno}, column {error.colno}. Is the download whole?"
+            f"{str(file)!r} is not JSON: {error.msg} in line {error.lineno}, column {error.colno}. Check that the download is complete."
         ) from error
     except UnicodeDecodeError as error:
-        raise BadInput(f"{str(file)!r} is not JSON: byte {error.start} is not UTF-8. Is the download whole?") from error
+        raise BadInput(
+            f"{str(file)!r} is not JSON: byte {error.start} is not UTF-8. Check that the download is complete."
+        ) from error
     except (OSError, RecursionError) as error:
         raise BadInput(f"{str(file)!r} cannot be read ({first_line(error)}).") from error
 

@@ -89,7 +89,7 @@ class CellsReader(Reader):
         """Features and names of cells of another file, which needs no annotation."""
         if projection is None:
             raise BadInput(
-                "the model was trained by a version of labelproof that did not keep how cells become features. Train again."
+                "The model was saved by a version of labelproof that did not record how cells become features. Train again."
             )
         adata = read_adata(path)
         genes = np.asarray(adata.var_names, dtype=str)
@@ -174,7 +174,7 @@ def counts_of(adata: Any, layer: str | None = None, *, whole: bool = False) -> c
     values = adata.X if layer is None else adata.layers[layer]
     if values is None:
         raise BadInput(
-            f"the AnnData has no X. Name the layer that holds the counts: {', '.join(adata.layers) or 'it has none'}."
+            f"The AnnData has no X. Name the layer that holds the counts: {', '.join(adata.layers) or 'it has none'}."
         )
     parts = []
     for start in range(0, adata.n_obs, BLOCK):

@@ -80,7 +80,7 @@ class FramePictureReader(PictureReader):
         return self.found
 
     def write_back(self, *_: object, **__: object) -> None:
-        raise BadInput(f"{NAME} was in memory. Join the findings to it: audit.join(frame).")
+        raise BadInput(f"{NAME} was in memory, so there is no file to write to. Join the findings to it: audit.join(frame).")
 
 
 def read_frame(
@@ -170,13 +170,17 @@ def read_columns(table: Table, asked: Asked) -> Dataset:
     if asked.label_kind is not None and asked.label_kind not in LABEL_COLUMNS:
         return _of_kind(asked.label_kind).of_frame(table, asked)
     if asked.label is None:
-        raise BadInput(f"label is missing: which column of {NAME} holds the labels? It has: {', '.join(table.columns[:30])}.")
+        raise BadInput(
+            f"label is missing. Name the column of {NAME} that holds the labels. It has: {', '.join(table.columns[:30])}."
+        )
     if len(table) == 0:
         raise BadInput(f"{NAME} has no rows. Give one row per item.")
     if asked.text is not None and asked.image is not None:
-        raise BadInput("text and image are both given. Name the one to learn from.")
+        raise BadInput("text and image are both given. Give only the one to learn from.")
     if (asked.text or asked.image) and (asked.features is not None or asked.ignore or asked.keep):
-        raise BadInput("features, ignore and keep name columns of a table to learn from. Leave them out beside text or image.")
+        raise BadInput(
+            "features, ignore and keep choose the columns of a table to learn from. Omit them when you give text or image."
+        )
     names = table.ids(asked.ids)
     if asked.image is not None:
         return _pictures(table, names, asked)

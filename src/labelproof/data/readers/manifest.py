@@ -36,7 +36,9 @@ class ManifestReader(PictureReader, ColumnReader):
     @classmethod
     def of(cls, path: Path, options: ReadOptions) -> Self:
         if options.label is None or options.image is None:
-            raise BadInput(f"{str(path)!r} is a file: give --label and --image, its columns of labels and of picture paths.")
+            raise BadInput(
+                f"{str(path)!r} is a file. Name its columns of labels and of picture paths with --label and --image."
+            )
         return cls(
             path=str(path), label=options.label, image=options.image, id=options.id, embeddings=options.embeddings,
             missing=options.missing, encoding=options.encoding, group=options.group, part=options.part,

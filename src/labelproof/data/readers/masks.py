@@ -51,11 +51,13 @@ class MasksReader(Reader):
     @classmethod
     def of(cls, path: Path, options: ReadOptions) -> Self:
         if options.missing is not None:
-            raise BadInput("the value of pixels without a label is named by --void. Leave out --missing.")
+            raise BadInput(
+                "--missing does not apply to masks. Omit it, and name the value of pixels without a label by --void."
+            )
         named = {"--text": options.text, "--id": options.id, "--image": options.image}
         wrong = next((name for name, value in named.items() if value is not None), None)
         if wrong is not None:
-            raise BadInput(f"{wrong} is of tables, and {str(path)!r} holds masks. Leave it out.")
+            raise BadInput(f"{wrong} applies only to tables, and {str(path)!r} holds masks. Omit it.")
         existing(path, "file or folder of masks")
         folder = None if options.images is None else located(options.images)
         return cls(str(path), folder, options.classes, tuple(options.void), options.encoding)
@@ -87,24 +89,24 @@ class MasksReader(Reader):
         form = self.form()
         if not form.endings and table_suffix(target) is not None:
             raise BadInput(
-                f"--out {str(target)!r} is the name of a table, and a copy of the folder is written. Name a folder with --out."
+                f"--out {str(target)!r} is the name of a table, but the result is a copy of the folder. Name a folder with --out."
             )
         if form.endings:
             check_target(target, overwrite=overwrite, source=self.path)
             if not plain_name(target).endswith(form.endings):
                 raise BadInput(
-                    f"--out {str(target)!r}: masks are written in the form that they came in. Name a file that ends in {form.endings[0]}."
+                    f"--out {str(target)!r}: masks are written in the format of the input. Name a file that ends in {form.endings[0]}."
                 )
         found = form.read()
         if found.labels.n != len(audited.given):
             raise BadInput(
-                f"the data have {found.labels.n:,} masks now but had {len(audited.given):,} when they were audited. Audit them again."
+                f"The data now have {found.labels.n:,} masks but had {len(audited.given):,} when they were audited. Audit them again."
             )
         check_same_ids(np.array(found.names, dtype=object), np.arange(found.labels.n), audited)
         changed = next((i for i in range(found.labels.n) if found.labels.digest(i) != audited.given[i]), None)
         if changed is not None:
             raise BadInput(
-                f"mask {found.names[changed]!r} is not the one that was audited. The data has changed; audit it again."
+                f"mask {found.names[changed]!r} is not the one that was audited. The data have changed; audit them again."
             )
         classes = [str(name) for name in audited.classes]
         changes = {}

@@ -53,7 +53,7 @@ class PictureReader(Reader):
         vectors = None if self.embeddings is None else _vectors(self.embeddings, len(files))
         pixels, kept, skipped = decode_all(files, names, self.size)
         if not kept:
-            raise BadInput(f"none of the {len(files)} pictures in {str(root)!r} can be read; the first: {skipped[0][1]}.")
+            raise BadInput(f"None of the {len(files)} pictures in {str(root)!r} can be read. The first: {skipped[0][1]}.")
         coded = check_labels(found.labels[kept], name=self.what, missing=self.missing)
         shown = [files[i] for i in kept]
         return Dataset(
@@ -83,7 +83,7 @@ class PictureReader(Reader):
         def take(rows: IntArray) -> Decoded:
             pixels, kept, _ = decode_all([files[i] for i in rows], [str(i) for i in rows], self.size)
             if len(kept) < len(rows):
-                raise BadInput("some pictures cannot be read any more.")
+                raise BadInput("Some pictures can no longer be read. Restore them, or audit the folder again.")
             return pixels
 
         return Items("images", len(files), show, take)
@@ -106,12 +106,12 @@ class PictureReader(Reader):
         else:
             files, names = self.listed(path, encoding)
         if not files:
-            raise BadInput(f"no pictures in {str(path)!r} ({', '.join(sorted(SUFFIXES))}).")
+            raise BadInput(f"No pictures in {str(path)!r} ({', '.join(sorted(SUFFIXES))}).")
         return decode_each(files, names, self.size), np.array(names, dtype=object)
 
     def listed(self, path: Path_, encoding: str | None) -> tuple[Sequence[Picture], list[str]]:
         """The pictures that a manifest names, and their names."""
-        raise BadInput(f"{str(path)!r} is no folder of pictures. Give one.")
+        raise BadInput(f"{str(path)!r} is not a folder of pictures. Give one.")
 
 
 def new_rows(path: Path_) -> tuple[FloatArray, AnyArray]:

@@ -52,7 +52,7 @@ class SpansReader(Reader):
     @classmethod
     def of(cls, path: Path, options: ReadOptions) -> Self:
         if options.missing is not None:
-            raise BadInput("spans have no label that means none. Leave out --missing.")
+            raise BadInput("--missing does not apply to spans. Omit it.")
         return cls(str(existing(path, "file")), options.label, options.text, options.id, options.group, options.encoding)
 
     @classmethod
@@ -65,7 +65,7 @@ class SpansReader(Reader):
             or asked.keep
             or not isinstance(asked.text, str | None)
         ):
-            raise BadInput("of spans the column of tokens is named by text, that of tags by label. Leave out the others.")
+            raise BadInput("For spans, text names the column of tokens and label that of tags. Omit the other column options.")
         columns = SpanColumns(asked.label, asked.text, asked.ids if isinstance(asked.ids, str) else None, asked.group)
         found = sentences_of(table.frame(table.columns), columns, NAME)
         return dataset_of(replace(found, ids=table.ids(asked.ids).tolist()), None)
@@ -88,11 +88,11 @@ class SpansReader(Reader):
         check_target(target, overwrite=overwrite, source=self.path)
         form = self.form()
         if not plain_name(target).endswith((*form.endings, Path(plain_name(Path(self.path))).suffix)):
-            raise BadInput(f"--out {str(target)!r}: sentences are written in the form that they came in. Name a file that ends in "
+            raise BadInput(f"--out {str(target)!r}: sentences are written in the format of the input. Name a file that ends in "
                            f"{' or '.join(form.endings[:4])}.")  # fmt: skip
         labels = form.read().labels
         if self.checksum is not None and checksum_of(labels) != self.checksum:
-            raise BadInput("the sentences are not those that were audited. The file has changed; audit it again.")
+            raise BadInput("The sentences are not those that were audited. The file has changed; audit it again.")
         classes = [str(name) for name in labels.classes]
         now = np.full(labels.n, None, dtype=object)
         now[:] = [Spans.to_text(list(own), classes) for own in labels.given_spans()]

@@ -158,9 +158,11 @@ class TableReader(ColumnReader):
                 raw.column(name, option) if self.schema is None else None
         chosen = [c for c in raw.frame.columns if c not in aside and c not in ignore] if features is None else list(features)
         if self.label in chosen:
-            raise BadInput(f"the label column {self.label!r} is among the features. Leave it out of --features.")
+            raise BadInput(f"The label column {self.label!r} is among the features. Remove it from --features.")
         if not chosen:
-            raise BadInput(f"{self.path!r} has no column besides the label and the id: there is nothing to learn from.")
+            raise BadInput(
+                f"{self.path!r} has no column except the label and the id, so there is nothing to learn from. Add columns, or give pred_probs."
+            )
         return chosen
 
     def read_new(
@@ -169,7 +171,7 @@ class TableReader(ColumnReader):
         """Rows of another table with the same columns, converted to the types that were learned."""
         if self.schema is None:
             raise BadInput(
-                "the model was trained by a version of labelproof that did not keep the types of its columns. Train again."
+                "The model was saved by a version of labelproof that did not record the types of its columns. Train again."
             )
         raw, ids = self.new_rows(path, encoding)
         return Schema.from_json(self.schema).convert(raw.frame, repr(str(path))), ids
@@ -230,7 +232,7 @@ def _types(raw: RawTable, chosen: list[str]) -> Schema:
     frame = raw.frame.select(chosen)
     types = Schema.infer(frame, raw.separator).for_learning(frame)
     if not types.columns:
-        raise BadInput(f"{str(raw.path)!r} has nothing to learn from. {types.said()} Name other columns, or mend these.")
+        raise BadInput(f"{str(raw.path)!r} has nothing to learn from. {types.said()} Name other columns, or correct these.")
     if types.said():
         warnings.warn(f"{str(raw.path)!r}: {types.said()}", LabelproofWarning, stacklevel=4)
     return types

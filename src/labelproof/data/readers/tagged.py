@@ -76,13 +76,15 @@ def read_tagged(
     places = [file.parent / name for name in ids]
     videos = [place.is_dir() for place in places]
     if any(videos) and not all(videos):
-        raise BadInput(f"{ids[videos.index(True)]!r} is a folder, {ids[videos.index(False)]!r} is not. Give one kind.")
+        raise BadInput(
+            f"{ids[videos.index(True)]!r} is a folder, but {ids[videos.index(False)]!r} is not. Give only pictures or only folders of frames."
+        )
     x, kept, skipped = _videos(places, ids, size, frames) if any(videos) else _pictures(places, ids, size)
     if not kept:
-        raise BadInput(f"none of the {len(ids)} items of {str(file)!r} can be read; the first: {skipped[0][1]}.")
+        raise BadInput(f"None of the {len(ids)} items of {str(file)!r} can be read. The first: {skipped[0][1]}.")
     names = tuple(sorted({tag for own in given for tag in own}))
     if not names:
-        raise BadInput(f"{tags!r} of {str(file)!r} has no tag at all. Name the column that holds them.")
+        raise BadInput(f"{tags!r} of {str(file)!r} has no tags. Name the column that holds them.")
     matrix = np.array([[name in given[row] for name in names] for row in kept], np.int8)
     return Tagged(x, matrix, names, tuple(ids[row] for row in kept), skipped)
 
@@ -110,7 +112,7 @@ def list_items(folder: Path_) -> tuple[list[str], list[list[Path]]]:
     videos = [(entry, own) for entry in entries if entry.is_dir() and (own := frames_of(entry))]
     if pictures and videos:
         raise BadInput(
-            f"{str(root)!r} has pictures ({pictures[0].name}) and folders of frames ({videos[0][0].name}). Give one kind."
+            f"{str(root)!r} has pictures ({pictures[0].name}) and folders of frames ({videos[0][0].name}). Give only one of the two."
         )
     if not pictures and not videos:
         raise BadInput(f"{str(root)!r} has no pictures and no folders of frames ({', '.join(sorted(SUFFIXES))}).")

@@ -129,6 +129,6 @@ def texts_of(column: pl.Series) -> AnyArray:
     """
     if column.dtype == pl.Binary or column.dtype.is_nested() or column.dtype == pl.Object:
         raise BadInput(
-            f'--text {column.name!r} holds {column.dtype}, not text. Name the column that holds the text; of tokens with tags say --kind spans (kind="spans").'
+            f'--text {column.name!r} holds {column.dtype}, not text. Name the column that holds the text. For tokens with tags, give --kind spans (kind="spans").'
         )
     return np.array(column.cast(pl.String).fill_null("").to_list(), dtype=object)

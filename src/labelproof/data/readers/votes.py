@@ -98,9 +98,9 @@ class VotesReader(ColumnReader):
     def of(cls, path: Path, options: ReadOptions) -> Self:
         item = options.item or options.id
         if item is None or options.annotator is None:
-            raise BadInput("votes need --item, --annotator and --label: the columns of items, of who voted, and of the votes.")
+            raise BadInput("--item, --annotator or --label is missing. Name the columns of items, of annotators and of votes.")
         if options.item is not None and options.id not in (None, options.item):
-            raise BadInput("--item names the items of votes. Leave out --id.")
+            raise BadInput("--item names the items of votes. Omit --id.")
         return cls(
             str(path), options.label_of(path), item, options.missing, options.encoding, options.group, options.part,
             annotator=options.annotator, text=options.text, image=options.image, ignore=options.ignore, keep=options.keep,
@@ -119,7 +119,7 @@ class VotesReader(ColumnReader):
         """The votes, checked."""
         columns = ((str(self.id), "--item"), (self.annotator, "--annotator"), (self.label, "--label"))
         if len({name for name, _ in columns}) < len(columns):
-            raise BadInput("--item, --annotator and --label are three different columns.")
+            raise BadInput("--item, --annotator and --label must name three different columns.")
         item, who, label = (label_values(raw.column(*column), column[1]) for column in columns)
         return Votes.from_long(item, who, label, missing=self.missing)
 
@@ -185,7 +185,7 @@ class VotesReader(ColumnReader):
         raw = self.raw(quiet=True)
         votes = self.votes(raw)
         if checksum_of(votes) != self.checksum:
-            raise BadInput("the votes are not those that were audited. The file has changed; audit it again.")
+            raise BadInput("The votes are not those that were audited. The file has changed; audit it again.")
         frame = self._items(raw, quiet=True).frame
         assert votes.item_names is not None
         rows = [i for i, name in enumerate(votes.item_names.tolist()) if str(name) not in audited.skipped]

@@ -35,6 +35,6 @@ def span_form(path: Path, asked: SpanColumns) -> SpanForm:
         if SPAN_FILES[name].holds(path):
             return SPAN_FILES[name](path, asked)
     raise BadInput(
-        f"{str(path)!r} is in no form that holds spans. Give CoNLL columns (.conll, .iob, .bio …), JSON lines, an export of Label Studio or "
+        f"{str(path)!r} is in no known format of spans. Give CoNLL columns (.conll, .iob, .bio …), JSON lines, an export of Label Studio or "
         "Prodigy, a spaCy DocBin (.spacy), or Parquet with lists of tokens and tags."
     )

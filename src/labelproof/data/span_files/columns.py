@@ -65,7 +65,7 @@ class SpanTable(SpanForm):
             return list(tags)
         unknown = next((tag for tag in tags if tag not in self._codes), None)
         if unknown is not None:
-            raise BadInput(f"{unknown!r} is none of the tags that {str(self.path)!r} numbers: {', '.join(self._codes)}.")
+            raise BadInput(f"{unknown!r} is not one of the tags of {str(self.path)!r}: {', '.join(self._codes)}.")
         return [self._codes[tag] for tag in tags]
 
 

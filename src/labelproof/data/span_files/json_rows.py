@@ -56,7 +56,7 @@ class JsonSpans(SpanForm):
         kept = [i for i, reason in enumerate(why) if reason is None]
         skipped = [(self._name(rows[i], i), reason) for i, reason in enumerate(why) if reason is not None]
         if not kept:
-            raise BadInput(f"{str(self.path)!r}: none of the {len(rows)} lines has an answer. There is nothing to audit.")
+            raise BadInput(f"{str(self.path)!r} has {len(rows)} lines but no answer, so there is nothing to audit.")
         self._rows = [rows[i] for i in kept]
         self._spans = [self._spans[i] for i in kept]
         tokens, text = self._field(self.asked.text, TOKENS, list), self._field(self.asked.text, TEXTS, str)
@@ -220,7 +220,7 @@ def _is_span(one: Any) -> bool:
 def _span(one: Any, label: str, path: Path, number: int) -> Span:
     if not _is_span(one):
         raise BadInput(
-            f"{str(path)!r} entry {number}: {label!r} has {json.dumps(one)[:80]}, which is no span. Give start, end and label in characters."
+            f"{str(path)!r} entry {number}: {label!r} has {json.dumps(one)[:80]}, which is not a span. Give start, end and label in characters."
         )
     if isinstance(one, list):
         return one[0], one[1], one[2]
@@ -233,5 +233,5 @@ def _in(offsets: Any, span: Span, number: int) -> Span:
     start, end, name = span
     inside = np.flatnonzero((offsets[:, 0] < end) & (offsets[:, 1] > start))
     if not len(inside):
-        raise BadInput(f"text {number} has a span from {start} to {end} without a token in it. Remove it.")
+        raise BadInput(f"Text {number} has a span from {start} to {end} without a token in it. Remove it.")
     return int(inside[0]), int(inside[-1]) + 1, name

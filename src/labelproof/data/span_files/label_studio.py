@@ -56,7 +56,7 @@ class LabelStudioSpans(SpanForm):
             self._chosen.append(annotation)
             ids.append(name)
         if not self._tasks:
-            raise BadInput(f"{str(self.path)!r}: no task is annotated. There is nothing to audit.")
+            raise BadInput(f"{str(self.path)!r} has no annotated task, so there is nothing to audit.")
         self._field = self.asked.text or _shown(self._tasks, self.path)
         texts = [str((task.get("data") or {}).get(self._field, "")) for task in self._tasks]
         self._labels = Spans.of_texts(texts, [[span for span, _ in self._spans(i)] for i in range(len(texts))])

@@ -54,7 +54,7 @@ def opened(path: Path) -> Iterator[tuple[Any, Any]]:
         start = source.read(6)
         source.seek(0)
         if start.startswith(FEATHER_1):
-            raise BadInput(f"{str(path)!r} is of Feather's version 1. Write it again as version 2, or as .parquet.")
+            raise BadInput(f"{str(path)!r} is in version 1 of Feather. Write it again as version 2, or as .parquet.")
         with pa.ipc.open_file(source) if start == FILE else pa.ipc.open_stream(source) as reader:
             yield reader, source
 

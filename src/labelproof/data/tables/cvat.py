@@ -58,14 +58,14 @@ class Cvat(TableForm):
         outer = parse(data, path, WHAT)
         images = outer.all("image")
         if outer.all("track"):
-            raise BadInput(f"{place!r} is CVAT for video. Tags of images are read: export as CVAT for images 1.1.")
+            raise BadInput(f"{place!r} is CVAT for video. Export as CVAT for images 1.1.")
         if not images:
             raise BadInput(f"{place!r} lists no images. Export as CVAT for images 1.1.")
         tags = [_tag(image, place) for image in images]
         if not any(tags):
             shapes = Counter(part.name for image in images for part in image.parts)
             what = ", ".join(f"{count:,} of {name!r}" for name, count in shapes.most_common(4)) or "nothing"
-            raise BadInput(f"{place!r} holds no tags of images but {what}. One tag an image is read.")
+            raise BadInput(f"{place!r} holds {what} but no tags of images. Give one tag per image.")
         columns = {
             ID: [image.attributes.get("id") for image in images],
             IMAGE: [image.attributes.get("name") for image in images],
@@ -76,7 +76,7 @@ class Cvat(TableForm):
 
     def copy(self, raw: RawTable, target: Path, change: Edits, *, overwrite: bool) -> None:
         if change.added:
-            raise BadInput("CVAT's form has no place for what --explain adds. Leave it out, or write to .csv or .parquet.")
+            raise BadInput("--explain adds columns that CVAT's format cannot hold. Omit it, or write to .csv or .parquet.")
         if change.nothing:
             atomic_write(target, raw.held.data)
             return
@@ -94,8 +94,7 @@ def _tag(image: Element, place: str) -> Element | None:
     if len(tags) > 1:
         names = ", ".join(str(tag.attributes.get("label")) for tag in tags[:4])
         raise BadInput(
-            f"image {image.attributes.get('name')!r} of {place!r} has several tags: {names}. One an image is read; several are "
-            "audited by --tags."
+            f"image {image.attributes.get('name')!r} of {place!r} has several tags: {names}. Give one tag per image, or audit several by --tags."
         )
     return tags[0] if tags else None
 

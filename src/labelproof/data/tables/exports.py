@@ -92,8 +92,7 @@ class ExportForm(JsonForm):
             found = self.export(rows, path)
         if found.differ and not quiet:
             warnings.warn(
-                f"{place!r}: {found.differ:,} items have several answers that differ; the latest counts. What each annotator said "
-                "is audited by lp.Votes.",
+                f"{place!r}: {found.differ:,} items have several answers that differ, and the latest counts. Audit the answer of each annotator by lp.Votes.",
                 LabelproofWarning,
                 stacklevel=2,
             )

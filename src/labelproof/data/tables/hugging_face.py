@@ -213,7 +213,7 @@ def _copy_shard(path: Path, target: Path, change: Edits) -> None:
         number = {str(name): code for code, name in enumerate(kind.get("names") or [])}
         unknown = next((name for name in change.names.values() if name is not None and name not in number), None)
         if unknown is not None:
-            raise BadInput(f"{unknown!r} is none of the class names of {change.column!r}. Write to .csv or .parquet.")
+            raise BadInput(f"{unknown!r} is not one of the class names of {change.column!r}. Write to .csv or .parquet.")
         coded = {row: str(UNLABELLED if name is None else number[name]) for row, name in change.names.items()}
         change = replace(change, names=coded)
     if change.added and b"huggingface" in metadata:

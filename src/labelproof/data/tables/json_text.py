@@ -64,7 +64,7 @@ class JsonText:
             with Plain(file, compression) as opened:
                 data = opened.read()
         if stamp_of(file) != before:
-            raise BadInput(f"{str(file)!r} changed while it was read. Run again when it is at rest.")
+            raise BadInput(f"{str(file)!r} changed while it was read. Run again when it no longer changes.")
         bom, name = next(((mark, name) for mark, name in BOMS if data.startswith(mark)), (b"", _codec(encoding or "utf-8")))
         try:
             text = data[len(bom) :].decode(name)
@@ -75,7 +75,7 @@ class JsonText:
                 "--encoding cp1252, or save it as UTF-8."
             ) from error
         if not text.strip():
-            raise BadInput(f"{str(path)!r} is empty: it holds no item.")
+            raise BadInput(f"{str(path)!r} is empty. Give a file with items.")
         return cls(file, text, name, bom, compression)
 
     def line(self, at: int) -> int:
@@ -95,7 +95,7 @@ class JsonText:
         except json.JSONDecodeError as error:
             line = self.line(start) + error.lineno - 1
             raise BadInput(
-                f"{str(self.path)!r} line {line}, column {error.colno} is not JSON: {error.msg}. Is the file whole?"
+                f"{str(self.path)!r} line {line}, column {error.colno} is not JSON: {error.msg}. Check that the file is complete."
             ) from error
         except (ValueError, RecursionError) as error:
             raise BadInput(f"{str(self.path)!r} line {self.line(start)} cannot be read ({first_line(error)}).") from error
@@ -111,7 +111,7 @@ class JsonText:
             data = self.bom + text.encode(self.encoding)
         except UnicodeEncodeError as error:
             raise BadInput(
-                f"{error.object[error.start : error.end]!r} cannot be written in {self.encoding}, as {str(self.path)!r} is. "
+                f"{error.object[error.start : error.end]!r} cannot be written in {self.encoding}, the encoding of {str(self.path)!r}. "
                 "Write to .parquet."
             ) from error
         with atomic_stream(target) as out, compressing(out, promised(target)) as sink:
@@ -174,7 +174,9 @@ class JsonRows:
             if change.added:
                 changes |= self._added(change.added, changes)
         except RecursionError as error:
-            raise BadInput(f"{str(self.source.path)!r} is nested too deep to be changed. Write to .csv or .parquet.") from error
+            raise BadInput(
+                f"{str(self.source.path)!r} is nested too deeply to be changed. Write to .csv or .parquet."
+            ) from error
         self.source.write(target, changes.items())
 
     def changes(self, raw: RawTable, change: Edits) -> dict[Span, str]:
@@ -248,7 +250,7 @@ def flattened(rows: Sequence[Json], path: Path) -> tuple[pl.DataFrame, dict[str,
             if way not in columns:
                 name = LONE.sub("\ufffd", SEPARATOR.join(map(str, way)))
                 if name in ways:
-                    raise BadInput(f"{str(path)!r} has two members named {name!r}, one of them inside of another. Rename one.")
+                    raise BadInput(f"{str(path)!r} has two members named {name!r}, one inside the other. Rename one.")
                 ways[name] = way
                 columns[way] = []
             held = columns[way]
@@ -295,7 +297,7 @@ def _text(value: Any) -> str | None:
     try:
         text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     except RecursionError as error:
-        raise BadInput("the file holds values that are nested too deep. Save it without them.") from error
+        raise BadInput("The file holds values that are nested too deeply. Save it without them.") from error
     return text if text.isascii() else LONE.sub("\ufffd", text)
 
 

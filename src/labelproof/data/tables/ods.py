@@ -56,7 +56,7 @@ class Ods(Workbook):
         filled = [(row.first, at) for row in found.rows for at, _, cell in row.cells if cell.filled]
         top, left = min(row for row, _ in filled), min(at for _, at in filled)
         if change.added:
-            raise BadInput(".ods has no place for what --explain adds. Leave it out, or write to .xlsx, .csv or .parquet.")
+            raise BadInput("--explain adds columns that .ods cannot hold. Omit it, or write to .xlsx, .csv or .parquet.")
         column = left + raw.frame.columns.index(change.column)
         rows = {row.first + n: row for row in found.rows if row.times <= MOST_REPEATED for n in range(row.times)}
         cells = [_at(rows.get(top + 1 + i), column) for i in range(raw.frame.height)]

@@ -41,7 +41,7 @@ class ParquetFolder(TableForm):
         nested = next((path.name for path in sorted(root.iterdir()) if path.is_dir() and "=" in path.name), None)
         if nested is not None:
             raise BadInput(
-                f"{place!r} is split into partitions ({nested!r} …), whose columns are no part of the files. Write it as one table."
+                f"{place!r} is split into partitions ({nested!r} …), whose columns are not in the files. Write it as one table."
             )
         files = [path for path in sorted(root.iterdir()) if _is_parquet(path)]
         frames = [read_parquet(path) for path in files]
@@ -81,7 +81,7 @@ def stacked(frames: Sequence[pl.DataFrame], names: Sequence[str], root: Path) ->
         odd = next((c for c in {**frames[0].schema, **frame.schema} if not _alike(frames[0].schema, frame.schema, c)), None)
         if odd is not None:
             raise BadInput(
-                f"{names[0]!r} and {name!r} in {str(root)!r} differ in the column {odd!r} or its type. Write all files alike."
+                f"{names[0]!r} and {name!r} in {str(root)!r} differ in the column {odd!r} or its type. Write all files with the same columns."
             )
     whole = pl.concat([frame.select(frames[0].columns) for frame in frames], how="vertical_relaxed")
     if whole.height == 0:

@@ -144,7 +144,7 @@ def _add(changes: Changes, bounds: _Bounds, column: int, top: int, values: list[
         if value and row in bounds.row_ends:
             close, end = bounds.row_ends[row]
             if close == end:
-                raise BadInput("the sheet has empty rows, where --explain has no place. Leave it out, or write to .csv.")
+                raise BadInput("--explain cannot add columns to a sheet with empty rows. Omit it, or write to .csv.")
             cell = f'<c r="{_letters(column)}{row + 1}" t="inlineStr"><is><t xml:space="preserve">'.encode()
             changes[close, close] = changes.get((close, close), b"") + cell + escaped(value) + b"</t></is></c>"
 
@@ -161,7 +161,7 @@ def _sheet(book: zipfile.ZipFile, raw: RawTable) -> str:
         if relation is not None and one.attributes.get("Id") == relation:
             target = one.attributes["Target"]
             return target[1:] if target.startswith("/") else posixpath.normpath(posixpath.join(posixpath.dirname(BOOK), target))
-    raise BadInput(f"the sheet {raw.held!r} of {str(raw.path)!r} is not found. Write to .csv or .parquet.")
+    raise BadInput(f"Sheet {raw.held!r} of {str(raw.path)!r} was not found. Write to .csv or .parquet.")
 
 
 def _strings(book: zipfile.ZipFile, raw: RawTable) -> list[str]:

@@ -142,15 +142,15 @@ class ConceptCaptioner(Saveable, BaseEstimator):  # type: ignore[misc]
         """
         frames, (videos, said) = self._frames(concepts), _named(captions)
         if len(frames) != len(said):
-            raise BadInput(f"there are {len(frames)} videos but captions of {len(said)}. Give each video its captions.")
+            raise BadInput(f"There are {len(frames)} videos but captions of {len(said)}. Give each video its captions.")
         for name, own in zip(videos, said, strict=True):
             if isinstance(own, str) or not any(text.strip() for text in own):
-                raise BadInput(f"video {name!r} has no caption: {own!r}. Give a list of one or more, or leave the video out.")
+                raise BadInput(f"video {name!r} has no caption: {own!r}. Give a list of one or more, or remove the video.")
         self.n_concepts_ = int(frames.shape[2])
         self.concepts_ = tuple(map(str, names or ()))
         if self.concepts_ and len(self.concepts_) != self.n_concepts_:
             raise BadInput(
-                f"there are {len(self.concepts_)} names but a frame has {self.n_concepts_} concepts. Give one name each."
+                f"There are {len(self.concepts_)} names but a frame has {self.n_concepts_} concepts. Give one name per concept."
             )
         self.vocabulary_ = Vocabulary.of((text for own in said for text in own), min_count=self.min_count)
         video = np.repeat(np.arange(len(said)), [len(own) for own in said])
@@ -159,8 +159,8 @@ class ConceptCaptioner(Saveable, BaseEstimator):  # type: ignore[misc]
         unknown = np.setdiff1d(np.arange(len(said)), video[known])
         if len(unknown):
             raise BadInput(
-                f"the captions of video {videos[unknown[0]]!r} have unknown words only ({len(unknown)} such videos): {said[unknown[0]]!r}. "
-                f"Lower min_count, now {self.min_count}, or leave them out."
+                f"The captions of video {videos[unknown[0]]!r} have only unknown words ({len(unknown)} such videos): {said[unknown[0]]!r}. "
+                f"Lower min_count, now {self.min_count}, or remove these videos."
             )
         seed = seed_from(self.random_state)
         with torch.random.fork_rng(devices=[]):
@@ -190,7 +190,7 @@ class ConceptCaptioner(Saveable, BaseEstimator):  # type: ignore[misc]
         """Padded with NaN, shape (n, frames, k)."""
         bags = concepts if isinstance(concepts, Bags) else Bags.of(cast(Sequence[AnyArray], concepts))
         if bags.instances.ndim != 2:
-            raise BadInput(f"a frame has shape {bags.instances.shape[1:]}. Give one vector of concept probabilities a frame.")
+            raise BadInput(f"A frame has shape {bags.instances.shape[1:]}. Give one vector of concept probabilities per frame.")
         return bags.padded()
 
     def caption(self, concepts: ArrayLike, *, beam: int = 5, length_penalty: float = 1.0) -> list[str]:
@@ -213,7 +213,9 @@ class ConceptCaptioner(Saveable, BaseEstimator):  # type: ignore[misc]
             raise BadInput(f"beam is {beam!r}. Give 1 or more.")
         frames = self._frames(concepts)
         if frames.shape[2] != self.n_concepts_:
-            raise BadInput(f"a frame has {frames.shape[2]} concepts, but the captioner was trained with {self.n_concepts_}.")
+            raise BadInput(
+                f"A frame has {frames.shape[2]} concepts, but the captioner was trained with {self.n_concepts_}. Give the same concepts."
+            )
         network, found = self.network_.eval(), []
         for start in range(0, len(frames), BLOCK):
             part = torch.from_numpy(frames[start : start + BLOCK])

@@ -78,7 +78,9 @@ class Concepts:
             chosen = [word.lower() for word in words]
             twice = next((word for word, count in Counter(chosen).items() if count > 1), None)
             if twice is not None or not chosen:
-                raise BadInput(f"words has {twice!r} twice. Give each once." if chosen else "words is empty. Give one or more.")
+                raise BadInput(
+                    f"words has {twice!r} twice. Give each word once." if chosen else "words is empty. Give one or more."
+                )
         return cls(tuple(chosen), _grouped(chosen, groups))
 
     def tags(self, captions: Captions) -> npt.NDArray[np.int8]:
@@ -102,6 +104,6 @@ def _grouped(words: list[str], groups: Any) -> tuple[str, ...]:
     if callable(groups):
         found = tuple(str(group) for group in groups(words))
         if len(found) != len(words):
-            raise BadInput(f"the tagger gave {len(found)} parts of speech for {len(words)} words. Give one for each.")
+            raise BadInput(f"The tagger gave {len(found)} parts of speech for {len(words)} words. Give one for each.")
         return found
     return tuple(groups.get(word, OTHERS) for word in words)

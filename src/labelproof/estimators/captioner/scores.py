@@ -71,7 +71,7 @@ def caption_scores(
     """
     others = list(references.captions if isinstance(references, Captions) else references)
     if len(captions) != len(others) or not others:
-        raise BadInput(f"there are {len(captions)} captions but references of {len(others)} items. Give one caption an item.")
+        raise BadInput(f"There are {len(captions)} captions but references of {len(others)} items. Give one caption per item.")
     for row, own in enumerate(others):
         if isinstance(own, str) or not len(own):
             raise BadInput(f"item {row} has the references {own!r}. Give a list of one or more.")
@@ -130,5 +130,5 @@ def _meteor(wanted: Said, written: Said) -> float:
 def _need_java(what: str) -> None:
     if shutil.which("java") is None:
         raise MissingDependency(
-            f"{what} needs Java, which is not on the path: install a Java runtime, e.g. default-jre-headless"
+            f"{what} needs Java, which is not on the path. Install a Java runtime, e.g. default-jre-headless."
         )

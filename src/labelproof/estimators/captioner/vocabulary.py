@@ -45,7 +45,7 @@ class Vocabulary:
         counts = Counter(word for text in captions for word in set(words_of(text)))
         words = sorted((word for word, count in counts.items() if count >= min_count), key=lambda word: (-counts[word], word))
         if not words:
-            raise BadInput(f"no word is in {min_count} captions or more. Lower min_count, or give more captions.")
+            raise BadInput(f"No word is in {min_count} captions or more. Lower min_count, or give more captions.")
         return cls(tuple(words))
 
     def __len__(self) -> int:

@@ -41,7 +41,9 @@ def assumed_noise(
         matrix = check_transition(transition.matrix if isinstance(transition, TransitionMatrix) else transition)
     if len(matrix) != k:
         names = ", ".join(str(c) for c in classes[:8])
-        raise BadInput(f"transition is {len(matrix)} x {len(matrix)} but there are {k} classes: {names}.")
+        raise BadInput(
+            f"transition is {len(matrix)} x {len(matrix)} but there are {k} classes: {names}. Give one row and one column per class."
+        )
     return torch.from_numpy(np.log(np.maximum(matrix, SMALLEST))), False
 
 

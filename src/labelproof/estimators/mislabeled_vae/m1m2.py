@@ -93,7 +93,7 @@ class M1M2(MislabeledVAE):
             raise BadInput(f"labels is {self.labels!r}. Give 'penalty' or 'clamped'.")
         if self.label_in_encoder or (isinstance(self.prior, str) and self.prior == "learned"):
             name = "label_in_encoder" if self.label_in_encoder else "prior='learned'"
-            raise BadInput(f"{name} is no part of labels='clamped'. Leave it out, or give labels='penalty'.")
+            raise BadInput(f"{name} does not apply with labels='clamped'. Omit it, or give labels='penalty'.")
         return assumed_noise(np.eye(len(self.classes_)), self.concentration, self.classes_)
 
     def _shape(self, features: int) -> Shape:

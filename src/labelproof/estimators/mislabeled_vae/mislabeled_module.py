@@ -145,7 +145,7 @@ class MislabeledModule(nn.Module):
         own = self.shape
         if not weights:
             raise BadInput(
-                "pretrained kept nothing of its pre-training, which had no epoch. Fit it anew, with epochs[0] above 0."
+                "pretrained has no pre-training to reuse, because it had no epoch. Fit it again, with epochs[0] above 0."
             )
         of_class = {name: getattr(theirs, name) for name in ("classes", "class_latent", "class_hidden", "clamped")}
         if replace(own, **of_class) != theirs:

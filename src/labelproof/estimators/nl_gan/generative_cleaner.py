@@ -19,7 +19,7 @@ from labelproof.saving.saveable import Saveable, params_of, plain_params
 from labelproof.saving.state import State
 from labelproof.validation import AnyArray, ArrayLike, RandomState, accepts_seed, seed_from
 
-MOST_WARPED = 1.0  # the strength at which a classifier sees generated pictures
+MOST_AUGMENTED = 1.0  # the strength at which a classifier sees generated pictures
 
 
 @accepts_seed
@@ -136,10 +136,10 @@ def classifier_of_generated(
     """`second_stage` for pictures that a fitted generator made.
 
     They are right up to the warps that its discriminator saw (``augment_``), and where they are all alike, a classifier that sees them
-    unwarped learns what they are alike in, and not the class. More than `MOST_WARPED` is too much: a discriminator is warped
+    unwarped learns what they are alike in, and not the class. More than `MOST_AUGMENTED` is too much: a discriminator is warped
     more to forget wrong labels, of which there are few here.
     """
-    return second_stage(images, random_state, epochs, min(MOST_WARPED, getattr(generator, "augment_", 0.0)))
+    return second_stage(images, random_state, epochs, min(MOST_AUGMENTED, getattr(generator, "augment_", 0.0)))
 
 
 def second_stage(

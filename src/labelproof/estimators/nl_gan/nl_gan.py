@@ -77,7 +77,7 @@ class NLGAN(Saveable, BaseEstimator):  # type: ignore[misc]
     augment : float, default=None
         How much each picture that a discriminator sees is moved, turned, sheared and scaled at random, so that it does not learn
         few pictures and their wrong labels by heart; 0 as the paper has it. Left out, 1 for a thousand pictures and 2 for a hundred.
-        See `labelproof.training.augmentation.warped`.
+        See `labelproof.training.augmentation.affine`.
     coverage : float, default=0.4
         Weight of a second output of the discriminator, which tells given from generated pictures whatever their labels, in what
         generators learn: so that they make all kinds of pictures there are of a class. 0 as the paper has it.
@@ -200,7 +200,7 @@ class NLGAN(Saveable, BaseEstimator):  # type: ignore[misc]
         array, self.format_ = PictureFormat.of(images)
         codes, self.classes_ = coded_labels(y)
         if len(codes) != len(array):
-            raise BadInput(f"there are {len(array)} images but {len(codes)} labels. Give one label per image.")
+            raise BadInput(f"There are {len(array)} images but {len(codes)} labels. Give one label per image.")
         self._check_options(codes)
         self._seed = seed_from(self.random_state)
         pictures = self.format_.tensor(array[codes != UNLABELLED])
@@ -217,7 +217,7 @@ class NLGAN(Saveable, BaseEstimator):  # type: ignore[misc]
     def _check_options(self, codes: Codes) -> None:
         counts = np.bincount(codes[codes >= 0], minlength=len(self.classes_))
         if len(counts) < 2:
-            raise BadInput(f"y has one class only, {self.classes_.tolist()}: positives and negatives are both needed.")
+            raise BadInput(f"y has only one class, {self.classes_.tolist()}. Give both positives and negatives.")
         if counts.min() < 2:
             name = self.classes_[counts.argmin()].item()
             raise BadInput(f"class {name!r} has {counts.min()} image. Give two or more images of each class.")
@@ -232,7 +232,7 @@ class NLGAN(Saveable, BaseEstimator):  # type: ignore[misc]
             if not getattr(self, name) > 0:
                 raise BadInput(f"{name} is {getattr(self, name)!r}. Give a number above 0.")
         if not 0 <= self.coverage < math.inf:
-            raise BadInput(f"coverage is {self.coverage!r}. Give a number from 0.")
+            raise BadInput(f"coverage is {self.coverage!r}. Give a number, 0 or more.")
 
     def _shares(self, code: int) -> Shares | None:
         """π of a class and the rest, or nothing if they are to be estimated."""
@@ -241,12 +241,12 @@ class NLGAN(Saveable, BaseEstimator):  # type: ignore[misc]
         for share in (self.pi_p, self.pi_n):
             if isinstance(share, Mapping):
                 if name not in share:
-                    raise BadInput(f"pi_p or pi_n has no entry for class {name!r}. It has: {list(share)}.")
+                    raise BadInput(f"pi_p or pi_n has no entry for class {name!r}. It has {list(share)}.")
                 share = share[name]
             found.append(share)
         positive, negative = found
         if (positive is None) != (negative is None):
-            raise BadInput("give both pi_p and pi_n, or neither.")
+            raise BadInput("pi_p or pi_n is missing. Give both, or neither.")
         return None if positive is None or negative is None else check_shares(Shares(float(positive), float(negative)))
 
     def _contest(self, pictures: Tensor, given: Codes, code: int, shares: Shares | None) -> Contest:
@@ -254,7 +254,7 @@ class NLGAN(Saveable, BaseEstimator):  # type: ignore[misc]
         data = TrainingData(pictures[rows], torch.from_numpy(given)[rows])
         lengths = (self.pretraining_epochs if shares is None else 0), self.epochs
         if not sum(lengths):
-            raise BadInput("epochs is 0 and the shares are given: there is nothing to train.")
+            raise BadInput("epochs is 0 and the shares are given, so there is nothing to train. Give epochs above 0.")
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self._seed)
             regime = AdversarialRegime(
@@ -300,8 +300,7 @@ class NLGAN(Saveable, BaseEstimator):  # type: ignore[misc]
         for name, ratio in zip(names, contest.diversity[-1], strict=True):
             if ratio < LEAST_DIVERSITY:
                 warnings.warn(
-                    f"the generator of class {name} makes images that differ from each other only {ratio:.0%} as much as the given "
-                    "ones do (mode collapse). Train with another random_state, fewer epochs, or more data.",
+                    f"The generator of class {name} collapsed: its images differ from each other only {ratio:.0%} as much as the given ones do. Train with another random_state, fewer epochs, or more data.",
                     LabelproofWarning,
                     stacklevel=4,
                 )
@@ -329,10 +328,10 @@ class NLGAN(Saveable, BaseEstimator):  # type: ignore[misc]
         if n < 1:
             raise BadInput(f"n is {n}. Give 1 or more.")
         if not self.epochs:
-            raise BadInput("epochs is 0: δ was estimated, but no generator trained. Fit with more.")
+            raise BadInput("epochs is 0, so no generator was trained. Fit with epochs above 0.")
         known = self.classes_.tolist()
         if label is not None and label not in known:
-            raise BadInput(f"label is {label!r}. The classes are {known}.")
+            raise BadInput(f"label is {label!r}. Give one of {known}.")
         codes = np.arange(n) % len(known) if label is None else np.full(n, known.index(label))
         made = np.empty((n, *self.format_.shape), np.uint8 if self.format_.whole else np.float32)
         with torch.random.fork_rng(devices=[]):

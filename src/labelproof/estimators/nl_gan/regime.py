@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from labelproof.estimators.nl_gan.adversaries import Discriminator, Generators, noise
 from labelproof.estimators.nl_gan.soft_labels import Shares, SoftLabels, mixture_labels, shares_of, soft_labels
-from labelproof.training.augmentation import warped
+from labelproof.training.augmentation import affine
 from labelproof.training.trainable import Batch, Group, Step, Trainable, TrainingData, predict_logits
 
 BETAS = (0.5, 0.999)  # of Adam, as DCGAN has them
@@ -209,7 +209,7 @@ class AdversarialRegime(Trainable):
         return self.parts[0] * self._h(positives[:, 1], target) + self.parts[1] * self._h(negatives[:, 1], target)
 
     def _seen(self, pictures: Tensor) -> Tensor:
-        return warped(pictures, self.augment)
+        return affine(pictures, self.augment)
 
     def _h(self, logits: Tensor, target: Tensor | float) -> Tensor:
         return soft_label_cost(logits, target, self.kind)

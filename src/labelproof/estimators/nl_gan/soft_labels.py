@@ -67,8 +67,7 @@ def check_shares(shares: Shares) -> Shares:
     positive, negative = shares
     if positive + negative <= 1:
         raise BadInput(
-            f"pi_p + pi_n is {positive:g} + {negative:g} = {positive + negative:g}. It must be above 1: otherwise the "
-            "labels say nothing, or the opposite of what they mean, and positives cannot be told from negatives."
+            f"pi_p + pi_n is {positive:g} + {negative:g} = {positive + negative:g}. Give shares that sum to more than 1. Otherwise the labels carry no information, or are mostly reversed."
         )
     return shares
 

@@ -20,7 +20,7 @@ def check_two_classes(given: Codes, classes: AnyArray) -> None:
     occurring = np.unique(given[given >= 0])
     if len(occurring) < 2:
         name = f"only {classes[occurring[0]]!r}" if len(occurring) else "no label"
-        raise BadInput(f"the classifier needs 2 classes or more, but y has {name}: only one class can be learned of that.")
+        raise BadInput(f"y has {name}, so there is only one class. The classifier needs 2 classes or more.")
 
 
 def split_off(
@@ -37,7 +37,9 @@ def split_off(
         if not 0 <= share < 1:
             raise BadInput(f"{name} is {share!r}. Give a number from 0 to below 1.")
     if sum(shares) >= 1:
-        raise BadInput("validation_fraction and calibration_fraction leave nothing to train on. Give less than 1 together.")
+        raise BadInput(
+            "validation_fraction and calibration_fraction leave nothing to train on. Give fractions that sum to less than 1."
+        )
     held = held_out(given, used, verified, shares[0], seed)
     return held, held_out(given, used & ~held, verified, shares[1] / (1 - shares[0]), seed + 1)
 

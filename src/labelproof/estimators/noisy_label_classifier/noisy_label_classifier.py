@@ -264,7 +264,7 @@ class NoisyLabelClassifier(Uncertainty, Saveable, ClassifierMixin, BaseEstimator
         if self.schedule is None:
             chosen["schedule"] = method.suggested.get("schedule", "one-cycle")
         if self.patience is not None and not self.validation_fraction:
-            raise BadInput("patience needs items that are not trained on. Give validation_fraction, e.g. 0.1.")
+            raise BadInput("patience needs items that the model is not trained on. Give validation_fraction, e.g. 0.1.")
         return Options(**chosen, seed=self._seed, logger=cast(Any, self.logger))
 
     def _checked(self, X: ArrayLike, y: ArrayLike | None) -> tuple[ArrayLike, Codes, str]:
@@ -272,7 +272,7 @@ class NoisyLabelClassifier(Uncertainty, Saveable, ClassifierMixin, BaseEstimator
         self.__dict__.pop("n_features_in_", None)  # of an earlier fit
         if isinstance(X, Dataset):
             if y is not None:
-                raise BadInput("y comes from the Dataset. Leave it out.")
+                raise BadInput("y cannot be given here: the Dataset has its own labels. Omit it.")
             self.classes_, self.source_, self.projection_ = np.asarray(X.classes), X.source, X.projection
             return X.x, X.given, "frame" if X.kind == "table" else self._kind(X.x)
         kind, self.source_, self.projection_ = self._kind(X), {}, None

@@ -56,7 +56,9 @@ class Uncertainty:
         """
         check_is_fitted(self)
         if self.calibration_ is None:
-            raise BadInput("the model kept no items to calibrate sets on. Fit it with calibration_fraction, e.g. 0.2.")
+            raise BadInput(
+                "The model has no items to calibrate prediction sets on. Fit it with calibration_fraction, e.g. 0.2."
+            )
         return self.calibration_(self.predict_proba(X), coverage)
 
 

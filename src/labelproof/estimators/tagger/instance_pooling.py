@@ -71,5 +71,5 @@ def pooling_of(name: str) -> Callable[[Tensor, Tensor | None], Tensor]:
         For an unknown name.
     """
     if name not in POOLINGS:
-        raise BadInput(f"pooling is {name!r}. {did_you_mean(name, list(POOLINGS))}Give none, {', '.join(POOLINGS)}.")
+        raise BadInput(f"pooling is {name!r}. {did_you_mean(name, list(POOLINGS))}Give one of none, {', '.join(POOLINGS)}.")
     return POOLINGS[name]

@@ -127,7 +127,7 @@ def backbone_of(backbone: str | nn.Module, weights: str | os.PathLike[str] | Non
         raise BadInput(f"backbone {backbone!r} cannot be used for tags. Give mlp, convnet, resnet18 or fcn-vgg16.")
     if weights is not None:
         if not isinstance(made, FCNVGG16):
-            raise BadInput(f"there are no published weights for backbone {backbone!r}. Give fcn-vgg16.")
+            raise BadInput(f"backbone {backbone!r} has no published weights. Give fcn-vgg16, or omit weights.")
         made.load_vgg16(weights)
     return made
 

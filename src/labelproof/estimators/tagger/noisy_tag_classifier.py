@@ -289,7 +289,7 @@ class NoisyTagClassifier(Saveable, ClassifierMixin, BaseEstimator):  # type: ign
         never, always = ~(given == 1).any(axis=0), ~(given == 0).any(axis=0)
         self.constant_ = self.classes_[never | always].tolist()
         if len(self.constant_) == len(self.classes_):
-            raise BadInput("every tag is given always or never: nothing can be learned. Give tags that vary.")
+            raise BadInput("Every tag is always or never given, so nothing can be learned. Give tags that vary.")
         self._varying, self._always = ~(never | always), always
 
     def decision_function(self, X: ArrayLike) -> Probs:
@@ -323,7 +323,7 @@ class NoisyTagClassifier(Saveable, ClassifierMixin, BaseEstimator):  # type: ign
         if isinstance(X, PictureRows) and X.frames:
             return Bags(self.predict_proba(X.each_frame()), X.frame_counts())
         if not isinstance(X, Bags):
-            raise BadInput(f"X is {type(X).__name__}. Give Bags, whose instances are wanted.")
+            raise BadInput(f"X is {type(X).__name__}. Give Bags: only these have instances.")
         return Bags(self.predict_proba(X.instances), X.sizes)
 
     def predict(self, X: ArrayLike) -> npt.NDArray[np.int64]:

@@ -61,7 +61,7 @@ def out_of_sample(
     """
     if folds < 2 or len(given) < 2:
         raise BadInput(
-            f"rates are estimated from {folds} folds of {len(given)} items. Give 2 or more of both, or give the rates."
+            f"rates cannot be estimated from {folds} folds of {len(given)} items. Give 2 or more of both, or give the rates."
         )
     found: list[tuple[Values, npt.NDArray[np.int64]]] = []
     for rest, fold in KFold(min(folds, len(given)), shuffle=True, random_state=seed).split(given):

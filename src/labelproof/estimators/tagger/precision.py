@@ -63,7 +63,7 @@ def tag_precision(true: ArrayLike, scores: ArrayLike, *, groups: Sequence[str] |
         raise BadInput(f"groups has {len(names)} entries but there are {tags.shape[1]} tags. Give one per tag.")
     present = tags.any(axis=0)
     if not present.any():
-        raise BadInput("no item has any tag: there is nothing to find. Give items with tags.")
+        raise BadInput("No item has a tag, so there is nothing to find. Give items with tags.")
     each = np.full(tags.shape[1], np.nan)
     each[present] = [average_precision_score(tags[:, j], values[:, j]) for j in np.flatnonzero(present)]
     means, sizes = {}, {}

@@ -134,7 +134,7 @@ class FeatureCache:
                 partial.unlink(missing_ok=True)
             reason = getattr(error, "strerror", None) or error
             warnings.warn(
-                f"features are not kept: {str(folder())!r} cannot be written ({reason}). Set {PLACE} to another folder.",
+                f"Features are not cached, because {str(folder())!r} cannot be written ({reason}). Set {PLACE} to another folder.",
                 LabelproofWarning,
                 stacklevel=2,
             )

@@ -135,7 +135,7 @@ def _check_finite(encoder: Encoder, rows: IntArray, features: Features) -> None:
     odd = rows[~np.isfinite(features).all(axis=1)]
     if len(odd):
         raise BadInput(
-            f"encoder {encoder.name} gives no finite features for row {odd.min()}. Use another encoder, or --encoder none."
+            f"encoder {encoder.name} gives features that are not finite for row {odd.min()}. Use another encoder, or --encoder none."
         )
 
 

@@ -38,7 +38,7 @@ class HuggingFaceEncoder(Encoder):
         if pooling is None and "@" in place:
             place, _, pooling = place.rpartition("@")
         if pooling not in (None, *POOLINGS):
-            raise BadInput(f"the pooling of {what} is {pooling!r}. Give mean or cls.")
+            raise BadInput(f"The pooling of {what} is {pooling!r}. Give mean or cls.")
         check_place(place, what)
         self.device = device()
         self.takes, self.name = takes, f"hf:{name}"

@@ -46,7 +46,7 @@ class OnnxEncoder(Encoder):
         self.takes, self.name, self.revision = takes, f"onnx:{place}", checksum_of_folder(folder)
         if takes == "text":
             if not (folder / TOKENIZER).exists():
-                raise BadInput(f"{what} has no {TOKENIZER}, which text needs. Put it beside the .onnx file.")
+                raise BadInput(f"{what} has no {TOKENIZER}, which text needs. Put it next to the .onnx file.")
             from tokenizers import Tokenizer
 
             self.tokenizer = load(what, lambda: Tokenizer.from_file(str(folder / TOKENIZER)))

@@ -104,7 +104,7 @@ def _rates(rate: float | Mapping[str, float], kinds: Sequence[str]) -> dict[str,
     for kind, value in rates.items():
         check_rate(value, name=f"rate of {kind}")
     if sum(value for kind, value in rates.items() if kind != "extra") > 1 + 1e-9:
-        raise BadInput(f"rates of missing, displaced and class sum to more than 1: {rates}.")
+        raise BadInput(f"rates of missing, displaced and class sum to more than 1: {rates}. Give smaller rates.")
     return rates
 
 

@@ -101,13 +101,12 @@ def binary_purity(labels: object, pi_p: float, pi_n: float, *, random_state: Ran
     codes = check_codes(labels, 2)
     pi_p, pi_n = check_rate(pi_p, name="pi_p"), check_rate(pi_n, name="pi_n")
     if pi_p + pi_n <= 1:
-        raise BadInput(f"pi_p + pi_n is {pi_p + pi_n:g}; it must exceed 1, so that most labels are right.")
+        raise BadInput(f"pi_p + pi_n is {pi_p + pi_n:g}. Give a sum above 1, so that most labels are right.")
     positive = float(codes.mean())
     given_positive = (positive - (1 - pi_n)) / (pi_p + pi_n - 1)  # p(given = 1) that keeps p(true = 1)
     if not 0 <= given_positive <= 1 or positive in (0.0, 1.0):
         raise BadInput(
-            f"{positive:.1%} of the labels are positive, which no noise turns into purities {pi_p:g} and {pi_n:g}: the share must lie "
-            f"between {1 - pi_n:g} and {pi_p:g}. Balance the classes or choose other purities."
+            f"{positive:.1%} of the labels are positive, and no noise gives purities {pi_p:g} and {pi_n:g}. The share must be between {1 - pi_n:g} and {pi_p:g}. Balance the classes or choose other purities."
         )
     keep_p = min(pi_p * given_positive / positive, 1.0)
     keep_n = min(pi_n * (1 - given_positive) / (1 - positive), 1.0)
@@ -194,7 +193,7 @@ def open_set(labels: object, known: Sequence[int], *, rate: float = 1.0, random_
     check_rate(rate)
     inside = np.isin(codes, kept)
     if not inside.any():
-        raise BadInput(f"known is {kept.tolist()}, but no label is one of these.")
+        raise BadInput(f"known is {kept.tolist()}, but no label is one of these. Give some of the labels.")
     rng = rng_from(random_state)
     given = codes.copy()
     given[~inside] = rng.choice(codes[inside], size=int((~inside).sum()))

@@ -79,7 +79,7 @@ def numbers(
     unknown = [kind for kind in kinds if kind not in KINDS]
     if unknown or not len(kinds):
         raise BadInput(
-            f"kinds has {unknown[0]!r}. Give some of {', '.join(KINDS)}." if unknown else "kinds is empty. Give one."
+            f"kinds has {unknown[0]!r}. Give some of {', '.join(KINDS)}." if unknown else "kinds is empty. Give one or more."
         )
     written = decimals_of(clean)
     rng, decimals = rng_from(random_state), MOST_DECIMALS if written is None else written

@@ -52,9 +52,9 @@ def carry(before: Candidates, old: Store, after: Candidates, new: Store) -> Carr
         If the kinds differ, or nothing but row numbers names the items.
     """
     if before.part.kind != after.part.kind:
-        raise BadInput(f"the audits are of {before.part.kind} and of {after.part.kind}. Carry between two of one kind.")
+        raise BadInput(f"The audits are of {before.part.kind} and of {after.part.kind}. Give two audits of the same kind.")
     if not (before.has_ids and after.has_ids) and before.fingerprint != after.fingerprint:
-        raise BadInput("row numbers alone name the items, which may have moved. Audit both with ids (--id COLUMN, ids=).")
+        raise BadInput("Only row numbers identify the items, and rows may have moved. Audit both with ids (--id COLUMN, ids=).")
     data = data_of(after, new)
     decisions = standing(before, old)
     if old.where == new.where and data_of(before, old) == data:  # they are about the same data as it is

@@ -73,7 +73,7 @@ def checked_time(text: object, where: str) -> str:
     try:
         when = datetime.fromisoformat(str(text).strip().replace("Z", "+00:00"))
     except ValueError as error:
-        raise BadInput(f"{where}: {str(text)[:60]!r} is no time. Write it as 2026-01-31T12:00:00Z.") from error
+        raise BadInput(f"{where}: {str(text)[:60]!r} is not a time. Write it as 2026-01-31T12:00:00Z.") from error
     return (when if when.tzinfo else when.replace(tzinfo=UTC)).astimezone(UTC).isoformat(timespec="microseconds")
 
 
@@ -86,7 +86,7 @@ def checked_seconds(value: Any, where: str) -> float | None:
     except (TypeError, ValueError):
         seconds = math.nan
     if not 0 <= seconds < math.inf:
-        raise BadInput(f"{where}: {str(value)[:60]!r} is no number of seconds.")
+        raise BadInput(f"{where}: {str(value)[:60]!r} is not a number of seconds.")
     return seconds
 
 
@@ -100,7 +100,7 @@ def write_csv(session: ReviewSession, target: str | os.PathLike[str], overwrite:
     if goal.exists() and not overwrite:
         raise BadInput(f"{str(goal)!r} exists. Add --overwrite to replace it, or choose another --out.")
     if goal.suffix.lower() not in (".csv", ".tsv"):
-        raise BadInput(f"--out {str(goal)!r} ends in {goal.suffix!r}. A spreadsheet is written to .csv or .tsv.")
+        raise BadInput(f"--out {str(goal)!r} ends in {goal.suffix!r}. Write to .csv or .tsv.")
     candidates, describer = session.candidates, Describer(session.candidates)
     part = candidates.part
     said: dict[str, list[Decision | None]] = {}
@@ -160,18 +160,18 @@ def read_csv(session: ReviewSession, path: str | os.PathLike[str], reviewer: str
             continue
         if item not in ranks:
             raise BadInput(
-                f"{where}: the audit has no item {item!r}. {did_you_mean(item, session.candidates.table['id'].head(10_000).to_list())}"
+                f"{where}: The audit has no item {item!r}. {did_you_mean(item, session.candidates.table['id'].head(10_000).to_list())}"
             )
         given = None if session.candidates.has_ids or row.get("audit") else _bare(row.get("given_label") or "")
         if not about[row.get("audit")] or (given and given != part.to_cell(part.given(ranks[item]))):
             raise BadInput(
-                f"{where} is about other data, or their labels have changed since. Export the audit anew and fill that in."
+                f"{where} belongs to other data, or the labels have changed since. Export the audit again and fill in the new file."
             )
         if not label and action in ("keep", "relabel") and part.may_be_none:
-            raise BadInput(f"{where}: the decision is {action!r} but the label is empty. Fill in the label.")
+            raise BadInput(f"{where}: The decision is {action!r} but the label is empty. Fill in the label.")
         if action not in ("", *DECISIONS, "skip"):
             raise BadInput(
-                f"{where}: the decision is {action!r}. Use none, unsure or skip, or leave it empty and fill in the label."
+                f"{where}: The decision is {action!r}. Use none, unsure or skip, or leave it empty and fill in the label."
             )
         name = _bare(row.get("reviewer") or "") or reviewer
         if not name:

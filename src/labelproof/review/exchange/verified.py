@@ -83,8 +83,8 @@ def with_verified(dataset: Dataset, labels: Mapping[str, Any]) -> tuple[Dataset,
     unknown = next((key for key in labels if key not in places), None)
     if unknown is not None:
         raise BadInput(
-            f"the reviews name the item {unknown!r}, which the data has not. {did_you_mean(unknown, list(places)[:10_000])}"
-            "Is --id the same column as in the audit?"
+            f"The reviews name the item {unknown!r}, which the data do not have. {did_you_mean(unknown, list(places)[:10_000])}"
+            "Check that --id is the same column as in the audit."
         )
     given, rows = dataset.given.copy(), np.array([places[key] for key in labels])
     given[rows] = check_labels(list(labels.values()), classes=dataset.classes, name="reviews", needed=0).codes

@@ -95,7 +95,7 @@ class ReviewOfBoxes(ReviewPart):
         try:
             return json.loads(cell or "[]")
         except ValueError as error:
-            raise BadInput(f'{cell[:80]!r} is no list of boxes. Write it as [[10, 20, 40, 60, "cat"]].') from error
+            raise BadInput(f'{cell[:80]!r} is not a list of boxes. Write it as [[10, 20, 40, 60, "cat"]].') from error
 
     def said(self, text: str) -> str:
         """The boxes by class and place."""
@@ -122,8 +122,7 @@ class ReviewOfBoxes(ReviewPart):
         size = self._size(rank)
         if size is None:
             raise BadInput(
-                f"the size of picture {self.candidates.table['id'][rank]!r} is unknown, and Label Studio places boxes in per cent of it. Audit "
-                "the file with its pictures at hand, or name sizes when lp.Boxes are made."
+                f"The size of picture {self.candidates.table['id'][rank]!r} is unknown, and Label Studio writes boxes in per cent of it. Audit the file together with its pictures, or give sizes= to lp.Boxes."
             )
         found = []
         for x1, y1, x2, y2, name in json.loads(self.suggested_cell(rank)):
@@ -137,7 +136,7 @@ class ReviewOfBoxes(ReviewPart):
         """The rectangles as boxes in pixels; one that was suggested and not moved is the suggested box."""
         size = self._size(rank)
         if size is None:
-            raise BadInput(f"the size of picture {self.candidates.table['id'][rank]!r} is unknown.")
+            raise BadInput(f"The size of picture {self.candidates.table['id'][rank]!r} is unknown.")
         known = {
             tuple(round(edge, 1) for edge in box[:4]): box[:4]
             for text_ in (self.given(rank), self.suggested_cell(rank))
@@ -151,7 +150,7 @@ class ReviewOfBoxes(ReviewPart):
                 or value.get("rotation")
                 or any(not isinstance(value.get(share), int | float) for share in SHARES)
             ):
-                raise BadInput(f"rectangle {str(value)[:120]} is no upright box with one label.")
+                raise BadInput(f"rectangle {str(value)[:120]} is not an upright box with one label.")
             x, y, w, h = (float(value[share]) for share in SHARES)
             edges = [x * size[0] / 100, y * size[1] / 100, (x + w) * size[0] / 100, (y + h) * size[1] / 100]
             found.append(

@@ -96,7 +96,7 @@ class ReviewOfMasks(ReviewPart):
         text = super().checked(label)
         size = None if rank is None else self.candidates.table["width"][rank] * self.candidates.table["height"][rank]
         if size is not None and any(Runs.of_text(runs).total != size for _, runs in json.loads(text)):
-            raise BadInput(f"the run lengths are not of a picture with {size:,} pixels.")
+            raise BadInput(f"The run lengths do not fit a picture with {size:,} pixels.")
         return text
 
     def from_cell(self, cell: str) -> object:
@@ -105,7 +105,7 @@ class ReviewOfMasks(ReviewPart):
             return json.loads(cell or "[]")
         except ValueError as error:
             raise BadInput(
-                f'{cell[:80]!r} is no list of patches. Write it as [["car", "120 7 233 5"]], or [] for no change.'
+                f'{cell[:80]!r} is not a list of patches. Write it as [["car", "120 7 233 5"]], or [] for no change.'
             ) from error
 
     def said(self, text: str) -> str:
@@ -131,8 +131,7 @@ class ReviewOfMasks(ReviewPart):
     def control(self, name: str, item: str) -> str:
         """Not a question that Label Studio's brushes can be asked of a whole mask."""
         raise BadInput(
-            "masks are reviewed on the page of labelproof review, or in a spreadsheet: Label Studio's brushes draw regions one by one, and "
-            "cannot say what differs from a mask."
+            "Masks cannot be reviewed in Label Studio, whose brushes draw single regions and cannot express changes to a mask. Use the page of labelproof review, or a spreadsheet."
         )
 
     def results(self, rank: int, text: str) -> tuple[list[Json], float]:

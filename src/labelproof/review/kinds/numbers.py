@@ -107,7 +107,7 @@ class ReviewOfNumbers(ReviewPart):
         """The one number."""
         numbers: list[Any] = [value["number"] for value in values if "number" in value]
         if len(numbers) > 1:
-            raise BadInput(f"there are {len(numbers)} numbers in one annotation. An item has one.")
+            raise BadInput(f"There are {len(numbers)} numbers in one annotation. Give one per item.")
         return numbers[0] if numbers else None
 
     def suggestions(self, ranks: int) -> list[tuple[int, str]]:

@@ -81,7 +81,7 @@ class ReviewOfSpans(ReviewPart):
         try:
             return json.loads(cell or "[]")
         except ValueError as error:
-            raise BadInput(f'{cell[:80]!r} is no list of spans. Write it as [[0, 2, "PER"]].') from error
+            raise BadInput(f'{cell[:80]!r} is not a list of spans. Write it as [[0, 2, "PER"]].') from error
 
     def said(self, text: str) -> str:
         """The spans by type and place."""
@@ -117,7 +117,7 @@ class ReviewOfSpans(ReviewPart):
         for value in values:
             inside = [i for i, (a, b) in enumerate(places) if a < int(value["end"]) and int(value["start"]) < b]
             if not inside or len(value.get("labels") or []) != 1:
-                raise BadInput(f"region {str(value)[:120]} is no span of the sentence with one label.")
+                raise BadInput(f"region {str(value)[:120]} is not a span of the sentence with one label.")
             found.append([inside[0], inside[-1] + 1, str(value["labels"][0])])
         return found
 
@@ -141,5 +141,5 @@ class ReviewOfSpans(ReviewPart):
         size = None if rank is None else len(self.candidates.table["tokens"][rank])
         beyond = next((span for span in json.loads(text) if size is not None and span[1] > size), None)
         if beyond is not None:
-            raise BadInput(f"the span {beyond} ends beyond the sentence, which has {size} tokens.")
+            raise BadInput(f"The span {beyond} ends beyond the sentence, which has {size} tokens.")
         return text

@@ -36,18 +36,18 @@ def open_engine(where: str) -> Engine:
     try:
         url = sa.make_url(where)
     except sa.exc.ArgumentError as error:
-        raise BadInput("--database is no database URL. Write it as postgresql://user@host/name.") from error
+        raise BadInput("--database is not a database URL. Write it as postgresql://user@host/name.") from error
     if url.get_backend_name() != "postgresql":
-        raise BadInput(
-            f"--database is of kind {url.get_backend_name()!r}. Give a postgresql:// URL, or leave it out for SQLite."
-        )
+        raise BadInput(f"--database is of kind {url.get_backend_name()!r}. Give a postgresql:// URL, or omit it for SQLite.")
     try:
         with needed_by("a review in PostgreSQL"):
             return sa.create_engine(url.set(drivername="postgresql+psycopg"), pool_size=CONNECTIONS, pool_pre_ping=True)
     except MissingDependency:
         raise
     except ImportError as error:  # psycopg without the library of PostgreSQL
-        raise MissingDependency(f"psycopg cannot be imported ({first_line(error)}).") from error
+        raise MissingDependency(
+            f"--database needs psycopg, which cannot be imported ({first_line(error)}). Install it again."
+        ) from error
 
 
 def check_in_place(connection: Connection) -> None:
@@ -78,7 +78,7 @@ def explained(error: sa.exc.DBAPIError, engine: Engine, where: str) -> Labelproo
 
 def locked(where: str) -> Unavailable:
     """What is told when others hold a SQLite file for too long."""
-    return Unavailable(f"the reviews in {where!r} are locked by another program. Close it; nothing is lost meanwhile.")
+    return Unavailable(f"Another program has locked the reviews in {where!r}. Close it; nothing has been lost.")
 
 
 def _sqlite(path: Path) -> Engine:
@@ -124,5 +124,5 @@ def _file(path: str) -> tuple[int, int] | None:
 
 def _gone(path: str) -> Unavailable:
     return Unavailable(
-        f"the file of reviews {path!r} was deleted or replaced while it was in use. Put it back, or start labelproof review again."
+        f"The file of reviews {path!r} was deleted or replaced while it was in use. Put it back, or start labelproof review again."
     )

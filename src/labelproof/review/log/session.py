@@ -114,7 +114,7 @@ class ReviewSession:
         if item not in self._rank_of:
             self._rank_of |= self.candidates.ranks_of([item])
         if item not in self._rank_of:
-            raise BadInput(f"the audit has no item {item[:80]!r}.")
+            raise BadInput(f"The audit has no item {item[:80]!r}.")
         return self._rank_of[item]
 
     def next(self, reviewer: str, count: int) -> list[int]:
@@ -158,7 +158,7 @@ class ReviewSession:
         if action not in (*DECISIONS, "skip"):
             raise BadInput(f"decision {str(action)[:40]!r} is unknown. Choose keep, relabel, none, unsure or skip.")
         if action == "none" and not self.candidates.part.may_be_none:
-            raise BadInput("labels of this kind cannot be none. Say what is there, even if it is nothing.")
+            raise BadInput("Labels of this kind cannot be none. Give the right label, even if it is empty.")
         given, name = self.candidates.part.given(rank), None
         if action in ("keep", "relabel"):
             name = given if action == "keep" and label is None else self.candidates.part.checked(label, rank)

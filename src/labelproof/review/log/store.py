@@ -287,7 +287,7 @@ class Store:
         named = ("keep", "relabel")  # which of the two it is depends on the label given at the time
         same = known["action"] == row["action"] or (known["action"] in named and row["action"] in named)
         if not same or any(known[name] != row[name] for name in ("audit", "item", "reviewer", "label")):
-            raise BadInput(f"the uid {row['uid']!r} stands for another decision already. Make a new one for each decision.")
+            raise BadInput(f"The uid {row['uid']!r} already belongs to another decision. Make a new one for each decision.")
         return 0
 
     @contextmanager
@@ -325,8 +325,7 @@ class Store:
             version = connection.execute(sa.select(sa.func.max(VERSION.c.version))).scalar() or 0
             if version > len(MIGRATIONS):
                 raise CorruptArtifact(
-                    f"the reviews in {self._engine.url.render_as_string(hide_password=True)!r} have schema version {version}; "
-                    f"this labelproof knows {len(MIGRATIONS)}. Use the version that wrote them, or a newer one."
+                    f"The reviews in {self._engine.url.render_as_string(hide_password=True)!r} have schema version {version}, but this labelproof knows only {len(MIGRATIONS)}. Use the version that wrote them, or a newer one."
                 )
             for number, step in enumerate(MIGRATIONS[version:], start=version + 1):
                 step(connection)

@@ -138,7 +138,7 @@ def estimate_error_rate(
     size, reviewed = np.bincount(plan.stratum, minlength=strata), np.bincount(plan.stratum[rows], minlength=strata)
     if ((size > 0) & (reviewed == 0)).any():
         h = int(np.argmax((size > 0) & (reviewed == 0)))
-        raise BadInput(f"no item of stratum {h} is reviewed yet ({len(wrong)} reviews in all). Review more before estimating.")
+        raise BadInput(f"No item of stratum {h} is reviewed yet ({len(wrong)} reviews in all). Review more before estimating.")
     domain = np.ones(len(e), bool) if among is None else np.asarray(among, bool)
     own = domain[rows]
     members = np.bincount(plan.stratum, domain, strata)  # of the domain in each stratum
@@ -164,7 +164,5 @@ def estimate_error_rate(
 def _checked(error_probability: FloatArray) -> FloatArray:
     e = np.asarray(error_probability, float)
     if e.ndim != 1 or len(e) == 0 or not ((e >= 0) & (e <= 1)).all():
-        raise BadInput(
-            "error_probability must hold one number between 0 and 1 for each labelled item; leave out unlabelled ones."
-        )
+        raise BadInput("error_probability must have one number between 0 and 1 for each labelled item. Omit unlabelled items.")
     return e
