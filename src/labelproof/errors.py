@@ -10,7 +10,7 @@ class LabelproofError(Exception):
 
 
 class BadInput(LabelproofError, ValueError):
-    """The caller's data or arguments cannot be used; the message says which and how to mend them."""
+    """The caller's data or arguments cannot be used; the message names them and the remedy."""
 
 
 class MissingDependency(LabelproofError, ImportError):

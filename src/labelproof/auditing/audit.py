@@ -72,24 +72,26 @@ def audit(
     Parameters
     ----------
     labels : array-like or path, shape (n,), Labels, Dataset, or a frame or data set of another library
-        Given labels, as names or integers: one class an item, or the path of a ``.npy`` file of them. Or where they are: a pandas or polars frame, an Arrow table, a
-        ``datasets.Dataset``, an AnnData, a torch ``Dataset`` of pairs ``(x, y)`` (`labelproof.read_frame`). `labelproof.Tags` and the other kinds of `labelproof.labels` for
+        Given labels, as names or integers: one class per item, or the path of a ``.npy`` file of them. Or their source: a
+        pandas or polars frame, an Arrow table, a ``datasets.Dataset``, an AnnData, a torch ``Dataset`` of pairs ``(x, y)``
+        (`labelproof.read_frame`). `labelproof.Tags` and the other kinds of `labelproof.labels` for
         others. ``None``, NaN and "" mean unlabelled, and so do words such as "NA", with a warning;
         -1 does where the columns leave no other reading (`labelproof.validation.check_labels`).
     pred_probs : array-like or path, shape (n, k), optional
         Out-of-sample class probabilities, e.g. from cross-validation: an array, a memory-mapped one, the path of a
         ``.npy`` file, of a Parquet file or of a folder of them (a column for each class, or one of lists), a scipy sparse
         matrix with the most probable classes of each row, or a list of these from several models, which are averaged.
-        Files may be larger than memory. May be left out for a `Dataset`: then `labelproof.out_of_sample_probs` makes them. Of numbers
-        predictions, shape (n,), or a list of them from several models; of spans probabilities of each tag, an array (tokens, k) for each sentence.
+        Files may be larger than memory. Optional for a `Dataset`, where `labelproof.out_of_sample_probs` makes them. For
+        numbers: predictions, shape (n,), or a list of them from several models. For spans: probabilities of each tag, an array
+        (tokens, k) for each sentence.
     label, text, image : str, optional
         Of a frame given as ``labels``: the column of given labels, and the column (or columns) of text, or the column of pictures,
         to learn from. Without ``text`` and ``image`` all other columns are learned from.
     classes : sequence of length k, optional
         The class of each column of ``pred_probs``, if not sorted order.
     ids : array-like, shape (n,), optional
-        Unique names of the items, or the column of a frame that holds them. Where left out, the index of a pandas frame or the names
-        of cells, else row numbers.
+        Unique names of the items, or the column of a frame that holds them. By default the index of a pandas frame or the
+        names of cells, otherwise row numbers.
     missing : sequence, optional
         The labels that mean unlabelled, instead of those words; ``()`` for none.
     estimator : scikit-learn classifier, optional
@@ -100,15 +102,15 @@ def audit(
     group : str, optional
         Of a frame: a column, such as a document or a patient, whose rows of one value stay in one fold.
     blocked : bool, default=False
-        Whether folds are made of blocks of rows that follow one another, as in a time series, whose neighbouring rows are alike.
+        Whether each fold is a block of consecutive rows, as suits a time series, in which neighbouring rows are similar.
     kind : {"classes", "numbers", "spans"}, optional
-        Of a frame: what the column of labels holds; classes where left out.
+        For a frame: what the column of labels holds. By default classes.
     features : array-like, shape (n, d), optional
         By which items are like one another, e.g. embeddings. Default: those of the encoder, or the items themselves where they
         are arrays, pictures, cells or tables of numbers.
     neighbours : bool, optional
-        Whether duplicates, outliers and items whose neighbours disagree are sought (`labelproof.auditing.neighbours`). Default: by the
-        features of ``features`` or an encoder always, by the items themselves up to 20,000.
+        Whether to search for duplicates, outliers and items whose neighbours disagree (`labelproof.auditing.neighbours`). By
+        default always with ``features`` or an encoder, and up to 20,000 items without them.
         Duplicates with different labels share their truth, so the odd one out is more probably wrong.
     n_folds, n_repeats, map_folds
         Of the cross-validation; see `labelproof.out_of_sample_probs`.
@@ -126,7 +128,7 @@ def audit(
         Of the kind of label. Of tags:
 
         dependence : bool, default=True
-            Whether tags may speak for one another (`labelproof.auditing.kinds.tags`).
+            Whether to model dependence between tags (`labelproof.auditing.kinds.tags`).
 
         Of votes:
 
@@ -136,9 +138,9 @@ def audit(
         Of spans:
 
         classes : sequence of length k, optional
-            The tags in the order of the columns of ``pred_probs``; those that are given, sorted, where left out.
+            The tags in the order of the columns of ``pred_probs``. By default the given tags, sorted.
 
-        Of numbers there are none; ``features`` tell where predictions are off and how far good numbers stray.
+        Not for numbers. There, ``features`` show where predictions are off and how far good numbers scatter.
 
         Of classes:
 
@@ -147,7 +149,8 @@ def audit(
         strength : float, optional
             Pseudo-items a class that draw its row of the transition to the overall error rate; chosen by the evidence.
         ambiguity : float in [0, 1]
-            How far an unsure prediction means that the label was given at random; both kinds of noise are considered where left out, by what the data say
+            How strongly an uncertain prediction means that the label was given at random. By default both kinds of noise are
+            considered, weighted by the data
             (`labelproof.auditing.sharpness`).
         reviews : array-like, shape (n,), or mapping of id to label, optional
             True labels that a person has verified; unreviewed items are missing as in ``labels``. Their findings are certain
@@ -242,14 +245,14 @@ def audit(
 
 
 def dataset_of(labels: Any, pred_probs: Any) -> Dataset | None:
-    """The items, where they are known: a data set, or labels that hold their items, if these are to be predicted."""
+    """The items, if they are known: a data set, or labels that hold their items, if these are to be predicted."""
     if isinstance(labels, Dataset):
         return labels
     return AUDITORS[labels.kind].dataset_of(labels) if isinstance(labels, Labels) else None
 
 
 def _predicted(dataset: Dataset, how: CrossValidation, blocked: bool, estimator: Any, encoder: Any) -> tuple[Any, Any, Any]:
-    """Predictions out of sample, the model that made them, and the features that it learned from; nothing where there is nothing."""
+    """Out-of-sample predictions, their model and its features; all ``None`` if there is nothing to predict from."""
     auditor = AUDITORS[dataset.labels.kind]
     if not auditor.needs_probs and getattr(dataset.x, "shape", ())[1:] == (0,):
         return None, None, None
@@ -283,7 +286,7 @@ def audit_tags(tags: Any, pred_probs: Any, *, names: Sequence[Any] | None = None
 
 
 def _written(out: Path, overwrite: bool, asked: Json) -> Audit:
-    """The audit that was asked for, in a folder; written block by block where it does not fit into memory."""
+    """The requested audit, in a folder; written block by block if it does not fit into memory."""
     options = {name: value for name, value in asked.items() if name not in ("out", "overwrite", "options")}
     with atomic_folder(out, overwrite=overwrite) as partial:
         if not beyond_memory(options["labels"], options["pred_probs"]):
@@ -312,7 +315,7 @@ def _columns_named(labels: Dataset | Labels, classes: Sequence[Any], options: Js
 
 
 def _options(auditor: Auditor[Any], kind: str, options: Json, known: Known) -> Json:
-    """The options, if the auditor takes them, with what it asks to be told."""
+    """The options, if the auditor takes them, and the facts that it has parameters for."""
     parameters = list(inspect.signature(auditor.judge).parameters)[3:]
     own = [name for name in parameters if name not in known]
     for name in options:

@@ -149,7 +149,7 @@ def audit_into(
     pred_probs, classes, missing, ids, transition, strength, ambiguity
         As in `labelproof.audit`.
     passes : Passes, optional
-        Where it runs; on this machine where left out.
+        Where to run. By default on this machine.
 
     Returns
     -------

@@ -27,7 +27,7 @@ class Rule:
     value : float
         What is compared with it: the low end of the interval of the error rate, or a count.
     text : str
-        For a person: what was found, and how it stands to the limit.
+        What was found, and the limit that it was compared with.
     """
 
     name: str
@@ -86,7 +86,7 @@ def check(
     no_doubts: bool = False,
     **options: Any,
 ) -> Check:
-    """Audit labels, and say whether they keep the limits that are set.
+    """Audit labels, and check them against limits.
 
     The error rate fails where the low end of its 95 % interval is above the limit: where the data show that too many labels are
     wrong, not where they merely leave it open.

@@ -18,18 +18,18 @@ STATUSES = ("new", "solved", "changed", "same")
 STATUS = pl.Enum(STATUSES)
 SIDES = ("before", "after")
 COMPARED = ("given", "suggested", "error", "verdict")
-TURN = "turn"  # of a site among those of its item that nothing else tells apart
+TURN = "turn"  # distinguishes a site of an item that has no other key
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two audits beside each other; a *finding* is a label whose verdict is not ``ok``.
+    """Two audits side by side. A *finding* is a label whose verdict is not ``ok``.
 
     Attributes
     ----------
     before, after : Audit
     findings : polars.DataFrame
-        A row for each finding of either audit: ``id``, what else tells the label apart (of tags ``tag``, of votes ``annotator``),
+        A row for each finding of either audit: ``id``, further keys of the label (for tags ``tag``, for votes ``annotator``),
         ``status``, and ``given``, ``suggested``, ``error``, ``verdict`` of both audits, ``given_before``, ``given_after`` …, null where an
         audit has no such label. ``status`` is ``new`` (a finding after, not before), ``solved`` (before, not after), ``changed`` (in both, with another
         given label, suggestion or verdict) or ``same``. In this order, then by error probability.

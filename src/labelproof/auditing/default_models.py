@@ -84,7 +84,7 @@ def candidates(
     images    a small convolutional network
     cells     logistic regression on standardised, log-normalised expression
     arrays    logistic regression on standardised features; the network where items are pictures
-    features  of an encoder: logistic regression, and a vote of the 30 nearest neighbours; of text beside the words
+    features  of an encoder: logistic regression, and a vote of the 30 nearest neighbours; for text together with the words
     ========  ==================================================================================================
 
     Parameters
@@ -183,7 +183,7 @@ def linear(strength: float) -> Any:
 
 
 class Neighbours(KNeighborsClassifier):  # type: ignore[misc]
-    """All items vote where a training fold has fewer than the neighbours asked for, as next to a large group."""
+    """All items vote if a training fold has fewer than the requested neighbours, as when one group is large."""
 
     n_neighbors: int
 
@@ -229,7 +229,7 @@ def _of_table(model: Any, seed: int) -> Any:
 
 
 def _network(seed: int) -> Any:
-    with needed_by("the network that tells pictures apart", otherwise=NO_TORCH):  # of which other data have no need
+    with needed_by("the network that tells pictures apart", otherwise=NO_TORCH):  # not needed for other data
         from labelproof.estimators.noisy_label_classifier.noisy_label_classifier import NoisyLabelClassifier
 
     return NoisyLabelClassifier("cross-entropy", epochs=14, random_state=seed)

@@ -14,9 +14,9 @@ from labelproof.validation import IntArray
 
 SIGNS = re.compile(r"[\W_]+")
 NEAR = 0.97  # cosine of centred features from which on two items are copies
-LEAST_FEATURES = 16  # of which unrelated items do not point the same way by chance
+LEAST_FEATURES = 16  # above it, unrelated items hardly point the same way by chance
 MOST_ITEMS = 50_000  # compared with each other by their features
-MOST_COPIES = 20  # what stands more often is a value that recurs, such as "ok", and no copy
+MOST_COPIES = 20  # what occurs more often is a value that recurs, such as "ok", and no copy
 BLOCK = 2_000
 PROJECTED, MARGIN = 256, 0.05  # a cosine of 0.97 is off by 0.004 in the mean after a projection to 256 directions
 

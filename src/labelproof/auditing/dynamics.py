@@ -45,7 +45,7 @@ def audit_dynamics(
     given : array-like, shape (n,)
         Given labels, as in training.
     pred_probs : array-like, shape (n, k), optional
-        Out-of-sample probabilities, to be heard as well.
+        Out-of-sample probabilities, as further evidence.
     classes : sequence of length k, optional
     missing : sequence, optional
         Labels that mean unlabelled; see `labelproof.validation.check_labels`.
@@ -56,7 +56,7 @@ def audit_dynamics(
     Returns
     -------
     Audit
-        The interval of its error rate knows of chance alone, not of what the network learned by heart.
+        The interval of its error rate covers chance only, not what the network memorised.
 
     Raises
     ------

@@ -77,7 +77,7 @@ def encoded(dataset: Dataset, encoder: Any = AUTO, *, cache: bool = True, map_bl
 
 
 def _installed(dataset: Dataset) -> str | None:
-    """The encoder that `auto` stands for, with a word on what is missing."""
+    """The encoder that `auto` chooses, with a hint on what is missing."""
     name = {"text": "minilm", "images": "efficientnet-lite2"}.get(dataset.kind)
     if name is None or (name == "minilm" and not in_english_letters(dataset.x)):
         return None

@@ -87,7 +87,7 @@ class Audit:
     error_rate : ErrorRate
         Of the sites: estimate, low and high end of a 95 % interval.
     ids : ndarray, shape (n,), optional
-        Names of the items; row numbers where left out.
+        Names of the items. By default row numbers.
     skipped : list of (id, reason)
         Items that could not be read.
     source : dict
@@ -107,7 +107,7 @@ class Audit:
     found_of_sites : dict of str to Series of length s
         Of some kinds: what is found of sites, by column of ``issues``.
     near : Near, optional
-        What the neighbours of items say, where features were at hand.
+        The neighbours of items and what follows from them, if there were features.
     """
 
     labels: Labels
@@ -153,7 +153,7 @@ class Audit:
 
     @property
     def believed(self) -> bool:
-        """Whether no serious doubt stands; otherwise ``error_rate`` holds numbers, and no estimate."""
+        """Whether no serious doubt remains. Otherwise ``error_rate`` is a number but no estimate."""
         return not any(doubt.serious for doubt in self.doubts)
 
     @cached_property
@@ -162,7 +162,8 @@ class Audit:
 
         ``index`` (row number), ``id``, the columns of the kind (of tags ``tag``, and ``kind``: ``missing`` or ``incorrect``),
         ``given_label``, ``suggested_label`` (the posterior's argmax, which may be the given label), ``error_probability``,
-        ``verdict`` (``obvious``, ``possible`` or ``ok``), ``confidence`` of the suggestion. Where neighbours were sought, of the item:
+        ``verdict`` (``obvious``, ``possible`` or ``ok``), ``confidence`` of the suggestion. If neighbours were searched, for
+        the item:
         ``duplicates`` (number of its group), ``exact_duplicate``, ``outlier`` (from 0.5 on it is one), ``neighbours_disagree`` (share
         of its nearest items with another label), ``neighbours`` (their row numbers).
         """
@@ -221,7 +222,7 @@ class Audit:
 
     @cached_property
     def suggested(self) -> AnyArray:
-        """What should stand there, by name, in the shape of the labels, of objects; ``None`` where unlabelled."""
+        """The suggested labels by name, in the shape of the labels, of dtype object; ``None`` where unlabelled."""
         return self.labels.as_given(np.array(self.labels.named(self.findings.suggested).to_list(), dtype=object), None)
 
     @cached_property
@@ -245,11 +246,11 @@ class Audit:
         Parameters
         ----------
         frame : pandas or polars frame, Arrow table or record batch, datasets.Dataset, or AnnData
-            What was audited, or a part of it, in any order; it is not modified. Other frames that hand over their columns as Arrow
+            What was audited, or a part of it, in any order; it is not modified. Other frames that export their columns as Arrow
             come back as Arrow tables. Of an AnnData ``obs`` has the further columns.
         ids : str or array-like, shape (m,), optional
-            Names of its rows, or the column of them. Where left out, the column or the index that named them in the audit; rows
-            without a name are told by their order, and must have the labels that were audited.
+            Names of its rows, or the column of them. By default the column or the index that named them in the audit. Rows
+            without a name are identified by their order, and must have the labels that were audited.
         prefix : str, default=""
             Of the names of the further columns.
 
@@ -258,7 +259,7 @@ class Audit:
         BadInput
             If a column of that name is there already, or the frame has other rows.
         """
-        from labelproof.auditing.join import join  # readers, of which nothing else here has need
+        from labelproof.auditing.join import join  # readers, needed only here
 
         return join(self, frame, ids=ids, prefix=prefix)
 
@@ -329,7 +330,7 @@ class Audit:
     def to_html(
         self, path: str | os.PathLike[str], *, title: str | None = None, show: Callable[[int], Any] | None = None
     ) -> None:
-        """Write the report as one self-contained HTML file; ``show`` says how a row number is shown, a `Shown`."""
+        """Write the report as one self-contained HTML file; ``show`` (a `Shown`) defines how rows are shown."""
         SHOWN["report"](self, path, title=title, show=show)
 
     def _repr_html_(self) -> str:

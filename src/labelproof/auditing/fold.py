@@ -59,7 +59,7 @@ def together(samples: Iterable[Sample]) -> Sample:
 
 @dataclass(frozen=True)
 class Scores:
-    """What the last pass says of the rows of a block."""
+    """The results of the last pass for the rows of a block."""
 
     error_probability: npt.NDArray[np.float64]  # (m,), NaN where unlabelled
     suggested: npt.NDArray[np.int32]  # (m,) codes, -1 where unlabelled

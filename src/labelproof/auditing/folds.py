@@ -42,7 +42,7 @@ class CrossValidation:
 
     @property
     def mapped(self) -> MapFolds:
-        """Runs the folds: as told, else one after the other, or in processes."""
+        """Runs the folds as requested, otherwise one after the other, or in processes."""
         if self.map_folds is not map or self.n_jobs in (None, 1):
             return self.map_folds
 

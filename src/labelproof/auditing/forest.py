@@ -48,7 +48,7 @@ class QuantileForest:
     targets: npt.NDArray[np.float32]
 
     def weights(self, x: Floats) -> Floats:
-        """How much each example says of one input of shape (f,); shape (e,), they sum to one."""
+        """The weight of each example for one input of shape (f,); shape (e,), sums to one."""
         node = self.root.copy()
         while True:
             asked = self.feature[node]

@@ -25,7 +25,7 @@ def audit_posterior(
     Parameters
     ----------
     given : array-like, shape (n,), or Dataset
-        Given labels; -1, ``None`` or NaN where there is none.
+        Given labels; -1, ``None`` or NaN for unlabelled items.
     posterior : array-like, shape (n, k)
         ``p(y | z, x)``, columns in the order of ``noise.classes``; rows sum to one.
     noise : TransitionMatrix
@@ -36,7 +36,7 @@ def audit_posterior(
     Returns
     -------
     Audit
-        The interval of its error rate knows of chance alone, not of what the model cannot see.
+        The interval of its error rate covers chance only, not the errors of the model.
 
     Raises
     ------

@@ -20,7 +20,7 @@ NOWHERE = -1  # an item that could not be read
 
 
 class Audited(Protocol):
-    """What is asked of a `labelproof.Audit`."""
+    """The part of `labelproof.Audit` that joining needs."""
 
     @property
     def labels(self) -> Labels: ...
@@ -53,7 +53,7 @@ def join(audit: Audited, frame: object, *, ids: object = None, prefix: str = "")
 
 
 def columns_of(audit: Audited) -> pl.DataFrame:
-    """What is found of each item, in the order of the input, null where there is no label."""
+    """The findings of each item, in the order of the input; null if it has no label."""
     if audit.labels.many_sites:
         return audit.items.select(pl.col("error_probability").fill_nan(None))
     sites = audit.issues.select("index", *COLUMNS)
@@ -118,14 +118,14 @@ def _has(table: Held, name: str) -> bool:
 
 
 def _check_labels(audit: Audited, table: Held) -> None:
-    """Refuse a frame whose rows, told by nothing but their order, have other labels than were audited."""
+    """Refuse a frame whose rows, identified only by their order, have other labels than the audited ones."""
     label = audit.source.get("label")
     if label not in table.columns or audit.labels.kind not in LABEL_COLUMNS:
         return
     kind = LABEL_COLUMNS[audit.labels.kind]
     given = kind.texts_of(audit.labels)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", LabelproofWarning)  # said when it was audited
+        warnings.simplefilter("ignore", LabelproofWarning)  # its label in the audit
         now = kind.of_series(table.column(label, "label"), f"label column {label!r}", None).texts
     differs = [row for row, (a, b) in enumerate(zip(given, now, strict=True)) if a is not None and a != b]
     if differs:

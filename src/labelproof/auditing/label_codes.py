@@ -1,4 +1,4 @@
-"""Labels that are not held in memory: a code for each, in a file, one byte where there are few classes.
+"""Labels on disk instead of in memory: a code for each, in a file, one byte if there are few classes.
 
 The labels are read twice, block by block: for their different values, which are checked as labels in memory are, then to be coded.
 """
@@ -25,7 +25,7 @@ from labelproof.validation.labels import Repeated
 ROWS = 2**21  # of a block
 KINDS = "biufU"  # of types whose values can be looked at without Python
 SMALL = 2**16
-ODD = 10_000  # different values beyond the number of classes, from which on no more are looked for
+ODD = 10_000  # the search for classes stops at this many different values beyond their number
 
 
 class LabelBlocks:
@@ -76,7 +76,7 @@ class LabelBlocks:
 
 
 class Codes:
-    """The codes in a file, as slices of int64 that are read when they are asked for; -1 is unlabelled."""
+    """The codes in a file, read on demand as slices of int64; -1 is unlabelled."""
 
     def __init__(self, path: str) -> None:
         self._codes: AnyArray = np.load(path, mmap_mode="r", allow_pickle=False)  # of ours, so it is safe to map
@@ -142,7 +142,7 @@ def _values(labels: LabelBlocks, k: int) -> tuple[AnyArray, npt.NDArray[np.int64
 
 
 def _unique(block: AnyArray) -> tuple[AnyArray, npt.NDArray[np.int64]]:
-    """The different values of a block and their numbers; without sorting where they are small integers."""
+    """The different values of a block and their numbers; without sorting if they are small integers."""
     if block.dtype.kind in "iu" and (low := int(block.min())) >= 0 and (high := int(block.max())) < SMALL:
         number = np.bincount(block, minlength=high + 1)[low:]
         return np.flatnonzero(number).astype(block.dtype) + block.dtype.type(low), number[number > 0]
@@ -151,7 +151,7 @@ def _unique(block: AnyArray) -> tuple[AnyArray, npt.NDArray[np.int64]]:
 
 
 def _first_row(labels: LabelBlocks, value: object) -> int:
-    """Where a label stands first."""
+    """Where a label occurs first."""
     start = 0
     for block in labels:
         at = np.flatnonzero(block == value)

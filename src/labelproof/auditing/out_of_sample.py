@@ -1,4 +1,4 @@
-"""Out-of-sample probabilities: what a model that never saw an item's label says of the item."""
+"""Out-of-sample probabilities: predictions of each item by a model that was not trained on it."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def out_of_sample_probs(
     n_repeats : int, default=1
         Cross-validations with other folds, whose probabilities are averaged.
     n_jobs : int, optional
-        Folds that are fitted at a time, in processes of their own; -1 for one a core. Default: one after the other.
+        Folds to fit at a time, in separate processes; -1 for one per core. By default one after the other.
     random_state : int, RandomState, Generator or None, default=0
         Decides the folds.
     map_folds : callable, default=map

@@ -27,7 +27,7 @@ class Paired(NamedTuple):
     difference : Difference
         Of the true error rates, after less before.
     disagreement : Difference
-        Of what the two audits say of the labels that are the same in both; of those the truth is one, so any difference is the
+        Of the results for the labels that are the same in both audits. These have one truth, so any difference comes from the
         audits' own.
     """
 

@@ -35,7 +35,7 @@ def cross_validate_numbers(
 ) -> OutOfSample:
     """Predict each item by models that were fitted to the other folds; items without a number get the mean of all folds' models.
 
-    Models and their regularisation are chosen by the mean absolute error out of sample, of which the largest count as no more than ten
+    Models and their regularisation are chosen by the mean absolute error out of sample, with large errors capped at ten
     times the median; the best model of each group is averaged with the others where that lowers it
     (`labelproof.auditing.regression_models.regressors`).
 
@@ -146,7 +146,7 @@ def _fit_and_predict(estimator: Any, x: Any, given: Floats, test: Any) -> Floats
 
 
 def _loss(predicted: Floats | float, given: Floats) -> float:
-    """Mean absolute error, of which the largest count as no more than ten times the median."""
+    """Mean absolute error, with large errors capped at ten times the median."""
     away = np.abs(given - predicted)
     return float(np.minimum(away, BOUND * np.median(away) or np.inf).mean())
 

@@ -104,7 +104,7 @@ def _table(model: Any, x: Any, seed: int) -> Any:
 
 
 class Clipped(RegressorMixin, BaseEstimator):  # type: ignore[misc]
-    """A model of numbers of which those that are far from a first prediction are moved towards it.
+    """A model of numbers that moves those far from a first prediction towards it.
 
     ``y ← ŷ + clip(y - ŷ, ±6 median |y - ŷ|)``, with ŷ of a robust model, or of the model itself, from the median on: then it is Huber's
     estimate.

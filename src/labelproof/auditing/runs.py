@@ -120,5 +120,5 @@ def rows_of(part: Range) -> pa.Table:
 
 
 def _opened(path: str) -> pa.Table:
-    """A run, of which nothing is read before it is needed."""
+    """A run that is read only as needed."""
     return pa.ipc.open_file(pa.memory_map(path)).read_all()

@@ -15,7 +15,7 @@ from labelproof.validation import AnyArray, IntArray
 
 
 def from_file(value: object, what: str) -> Any:
-    """The array behind a path, or the value itself where it is none."""
+    """The array behind a path, or the value itself if it is no path."""
     path = path_of(value)
     if path is None:
         return value
@@ -24,7 +24,7 @@ def from_file(value: object, what: str) -> Any:
 
 
 def rows_of_file(path: str, what: str) -> AnyArray | NpyRows:
-    """The array behind a path, whose rows are read from a ``.npy`` file when they are asked for."""
+    """The array behind a path; a ``.npy`` file is read row by row on demand."""
     if path.endswith(".npy"):
         return NpyRows(Path(path), what)
     return np.asarray(from_file(path, what))

@@ -90,7 +90,7 @@ class Bags:
 
 
 def evenly(count: int, wanted: int) -> npt.NDArray[np.int64]:
-    """Numbers of ``wanted`` frames spread evenly over ``count``, all of them where there are fewer.
+    """Numbers of ``wanted`` frames spread evenly over ``count``, or all of them if there are fewer.
 
     The middles of ``wanted`` equal stretches.
     """

@@ -1,4 +1,4 @@
-"""Compressed files: gzip and Zstandard, told by their first bytes, and decompressed within a limit."""
+"""Compressed files: gzip and Zstandard, recognised by their first bytes, and decompressed within a limit."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Plain:
     ----------
     path : Path
     compression : str
-        As `compression_of` tells.
+        As `compression_of` returns it.
 
     Raises
     ------

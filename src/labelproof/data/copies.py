@@ -1,4 +1,4 @@
-"""Copies of a file in which only the cells that were decided differ, and columns are added at the end where asked for.
+"""Copies of a file that differ only in the decided cells, with further columns at the end on request.
 
 Delimited text is copied byte for byte: separator, quotes, line ends, byte order mark, encoding and a missing last line end stay
 as they are. Parquet keeps its schema, metadata, dictionaries, compression and row groups.
@@ -217,7 +217,7 @@ def copy_parquet(path: Path, target: Path, change: Edits) -> None:
 
 
 def edited(groups: Iterable[Any], column: Any, schema: Any, change: Edits, *, everywhere: bool = False) -> Iterator[Any]:
-    """Parts of an Arrow table, with the new column in place of the old one (where it differs, or everywhere) and further ones."""
+    """Parts of an Arrow table with the new column (where it differs, or everywhere) and further columns."""
     place, done = schema.get_field_index(change.column), 0
     for group in groups:
         end = done + group.num_rows

@@ -45,7 +45,7 @@ def media_type(image: bytes) -> str:
 
 
 def data_url(image: bytes) -> str:
-    """The file as a URL that holds it whole; empty where there is none."""
+    """The file as a URL that contains it; empty without a file."""
     return f"data:{media_type(image)};base64,{base64.b64encode(image).decode('ascii')}" if image else ""
 
 
@@ -118,7 +118,7 @@ class Dataset:
 
     @property
     def source(self) -> Json:
-        """The reader as JSON, for what is saved; empty where there is none."""
+        """The reader as JSON, for saving; empty without a reader."""
         return {} if self.reader is None else self.reader.to_json()
 
     @property

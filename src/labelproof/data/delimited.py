@@ -73,7 +73,7 @@ def detect(path: Path, separator: str, encoding: str | None = None) -> Dialect:
     separator : str
         What the file's name promises; taken unless another fits the lines and this one does not.
     encoding : str, optional
-        As the user declares it; otherwise a byte order mark tells, or zero bytes give UTF-16 away, or it is UTF-8.
+        As the user declares it. By default a byte order mark decides, zero bytes indicate UTF-16, and otherwise it is UTF-8.
 
     Raises
     ------
@@ -190,7 +190,7 @@ class reading:  # a context manager, used like a function
         """Nothing to do."""
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        """Raise `BadInput` in place of what the system, or the decompressor, raised."""
+        """Raise `BadInput` instead of the error of the system or the decompressor."""
         import zlib
 
         if isinstance(error, OSError | EOFError | zlib.error):

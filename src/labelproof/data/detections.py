@@ -54,8 +54,8 @@ class Detection(NamedTuple):
 def detections_from(path: str | Path, known: BoxedPictures) -> list[Json]:
     """The predictions of each picture, as `labelproof.audit` takes them.
 
-    Pictures are told by id, by the name of their file, with or without its ending. Predictions in crowds (COCO) and ``DontCare`` regions (KITTI) say nothing and are left out. Classes that no label can have are left out, with a
-    warning.
+    Pictures are identified by id or by the name of their file, with or without its ending. Predictions in crowds (COCO) and
+    ``DontCare`` regions (KITTI) are no evidence and are skipped. Classes that no label has are skipped with a warning.
 
     Parameters
     ----------
@@ -108,7 +108,7 @@ def detections_from(path: str | Path, known: BoxedPictures) -> list[Json]:
 
 
 def _covered(box: Box, regions: Sequence[tuple[float, float, float, float]]) -> bool:
-    """Whether half of a box lies in one of some regions."""
+    """Whether half of a box is in one of some regions."""
     area = max((box[2] - box[0]) * (box[3] - box[1]), 1e-9)
     for x1, y1, x2, y2 in regions:
         width, height = min(box[2], x2) - max(box[0], x1), min(box[3], y2) - max(box[1], y1)

@@ -23,11 +23,11 @@ class Edits:
     sources : ndarray of int64, shape (m,)
         For each, a row of the same column that holds the new value; -1: see ``names``.
     names : mapping of row to str or None
-        New values that stand in no row of the file; ``None`` empties the cell.
+        New values that no row of the file has; ``None`` empties the cell.
     added : mapping of str to sequence of str or None
         Columns of text to add at the end, one entry a row of the file.
     numbers : bool
-        Whether what is in ``names`` are numbers, where a file tells these from text.
+        Whether the values of ``names`` are numbers, for files that distinguish these from text.
     """
 
     column: str

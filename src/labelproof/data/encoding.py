@@ -55,7 +55,7 @@ class Encoder:
 
 
 class RawEncoder(Encoder):
-    """Numbers of any shape, handed on as they are: for a network of the caller's own."""
+    """Numbers of any shape, passed on unchanged: for a network of the caller's own."""
 
     kind = "raw"
 
@@ -132,7 +132,7 @@ class PicturesEncoder(Encoder):
 
 
 class TextEncoder(Encoder):
-    """TF-IDF brought to ``size`` dimensions by singular value decomposition, unit length.
+    """TF-IDF reduced to ``size`` dimensions by singular value decomposition, unit length.
 
     Of words and pairs of words, or of groups of characters where the texts need it (`labelproof.data.words.unit_of`).
     """

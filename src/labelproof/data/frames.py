@@ -1,4 +1,4 @@
-"""Tables from CSV, TSV and Parquet files: first as they stand in the file, then, where asked for, with typed columns."""
+"""Tables from CSV, TSV and Parquet files: first as stored, then, on request, with typed columns."""
 
 from __future__ import annotations
 
@@ -37,17 +37,17 @@ LARGEST_BLOCK = 2**31 - 1
 
 
 def read_raw(path: Path_, *, encoding: str | None = None, part: str | None = None, quiet: bool = False) -> RawTable:
-    """Read a table as it stands in its source.
+    """Read a table as stored in its source.
 
     Parameters
     ----------
     path : path of a .csv or .tsv file, which may be compressed, of a .parquet file, or of a form in `labelproof.data.tables`
     encoding : str, optional
-        Of text; found by its byte order mark or zero bytes otherwise, UTF-8 where there are none.
+        Of text. By default found by its byte order mark or zero bytes, otherwise UTF-8.
     part : str, optional
         A sheet of a workbook, or the query of a database.
     quiet : bool
-        Do not say what was inferred.
+        Do not report what was inferred.
 
     Raises
     ------
@@ -87,7 +87,7 @@ def read_frame(path: Path_, *, text_columns: Sequence[str] = ()) -> pl.DataFrame
     ----------
     path : path
     text_columns : sequence of str
-        Columns of delimited text kept exactly as they stand in the file ("007" stays "007").
+        Columns of delimited text kept exactly as stored ("007" stays "007").
 
     Raises
     ------
@@ -193,7 +193,7 @@ def _ragged(part: Records, record: int, wanted: int, lines: int, separator: str)
 
 
 def _say(file: Path, dialect: Dialect, promised: str, literal_line: int | None) -> None:
-    """Tell what was inferred, where it is not what the file's name says."""
+    """Report what was inferred, if it differs from the file's name."""
     if not dialect.is_utf8 or dialect.separator != promised:
         separator = f"{dialect.separator!r} ({SEPARATORS[dialect.separator]})"
         encoding = dialect.encoding.upper().removesuffix("-LE").removesuffix("-BE")

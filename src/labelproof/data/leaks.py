@@ -15,7 +15,7 @@ FEWEST = 20  # labels
 SORTED = 0.1  # changes of the label from row to row, as a share of what chance gives
 ON_A_LINE = 0.98  # share of the rows in which a column is the number in another unit
 EXACT = 1e-6  # of the range of the numbers
-VALUES_A_ROW = 0.2  # most different values of a column, as a share of the rows, for it to stand for the label
+VALUES_A_ROW = 0.2  # most different values of a column that may encode the label, as a share of the rows
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def find_number_leaks(frame: pl.DataFrame, values: FloatArray) -> list[Leak]:
     ----------
     frame : polars.DataFrame, n rows
     values : ndarray of float64, shape (n,)
-        NaN where there is none.
+        NaN for none.
     """
     rows = np.flatnonzero(np.isfinite(values))
     if len(rows) < FEWEST or len(np.unique(values[rows])) < FEWEST:

@@ -1,4 +1,4 @@
-"""Which files of a folder are pictures of which class, before any is opened; and the folder copied with pictures moved."""
+"""Find the pictures of a folder and their classes before any is opened; copy the folder with pictures moved."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class PictureFiles:
     ----------
     files : sequence of n paths, or of what opens pictures in memory
     labels : ndarray, shape (n,)
-        As they stand in the manifest, or the names of the class folders.
+        As stored in the manifest, or the names of the class folders.
     names : ndarray, shape (n,)
         Ids; paths as in the manifest, or relative to the folder.
     splits : ndarray of str, shape (n,), optional
@@ -64,7 +64,7 @@ def list_pictures(
     part: str | None = None,
     quiet: bool = False,
 ) -> PictureFiles:
-    """The pictures of a folder of class folders, or of a manifest, whose paths are relative to ``folder`` or to where it is.
+    """The pictures of a folder of class folders, or of a manifest, with paths relative to ``folder`` or to the manifest.
 
     Raises
     ------
@@ -141,7 +141,7 @@ def named_pictures(raw: RawTable, image: str, folder: str | None = None) -> tupl
     raw : RawTable
     image : str
     folder : str, optional
-        What paths are relative to; where left out, the folder of the table, or one beside it if the form has such.
+        What paths are relative to. By default the folder of the table, or one next to it if the format has such.
 
     Raises
     ------

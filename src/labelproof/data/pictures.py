@@ -17,8 +17,16 @@ from labelproof.data.pixels import laid, reduced
 from labelproof.errors import BadInput
 
 Opened = Path | bytes | Image.Image
-Picture = Path | Callable[[], Opened]  # a file, or what says where a picture is, or opens it
-FORMATS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP", "PPM")  # decoded in this process; EPS, say, starts another program
+Picture = Path | Callable[[], Opened]  # a file, its path or URL, or a function that opens it
+FORMATS = (
+    "JPEG",
+    "PNG",
+    "GIF",
+    "BMP",
+    "TIFF",
+    "WEBP",
+    "PPM",
+)  # decoded in this process; EPS, for example, starts another program
 MOST_PIXELS = 100_000_000
 MOST_BYTES = 200_000_000  # of memory, for all pictures that are being decoded at a time
 AT_A_TIME = 2
@@ -55,9 +63,9 @@ _turns, _memory = threading.BoundedSemaphore(AT_A_TIME), _Memory(MOST_BYTES)
 def read_picture(file: Picture, size: int, *, square: bool = False, smooth: bool = False) -> Image.Image:
     """Open a picture as everyone sees it: RGB, upright, 8 bits a channel, its first frame.
 
-    16-bit integers are scaled by 65,535; 32-bit integers too where they fit, else by the file's own range; floats by 1 or
-    by 255 where they are within, else by the file's own range. What is transparent is white, or black where nothing of the
-    picture would be seen on white.
+    16-bit integers are scaled by 65,535; 32-bit integers too if they fit, otherwise by the file's own range; floats by 1 or by
+    255 if they fit, otherwise by the file's own range. Transparent pixels become white, or black if nothing of the picture
+    would be visible on white.
 
     Parameters
     ----------
@@ -78,7 +86,7 @@ def read_picture(file: Picture, size: int, *, square: bool = False, smooth: bool
     Raises
     ------
     BadInput
-        Whatever is wrong with the file. The message is the reason alone, "cannot be decoded (…)", to stand after its name.
+        For any problem with the file. The message is the reason alone, "cannot be decoded (…)", to follow the file's name.
     """
     with _turns, warnings.catch_warnings(), ExitStack() as held:
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the limit here is another

@@ -15,7 +15,7 @@ from labelproof.errors import BadInput
 
 
 def predictions_from(value: object, what: str) -> Any:
-    """What a path holds, or the value itself where it is none.
+    """The contents of a path, or the value itself if it is no path.
 
     Parameters
     ----------

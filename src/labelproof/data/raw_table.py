@@ -1,4 +1,4 @@
-"""A table as it stands in its source, and what its columns hold."""
+"""A table as stored in its source, and the types of its columns."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Form(Protocol):
 
 @dataclass(frozen=True)
 class RawTable:
-    """A table as it stands in its file.
+    """A table as stored in its file.
 
     Attributes
     ----------
@@ -53,7 +53,7 @@ class RawTable:
     pictures : mapping of column to sequence of n pictures
         Columns that hold pictures themselves.
     beside : tuple of str
-        Folders beside the file where pictures that it names may be.
+        Folders next to the file that may hold the pictures it names.
     """
 
     frame: pl.DataFrame

@@ -1,8 +1,8 @@
-"""Where every record and field of delimited text lies in its bytes.
+"""The positions of records and fields in the bytes of delimited text.
 
-Reading and writing back share this map, so that a field is changed where it stands and nothing else moves. Quotes mean what
-RFC 4180 says: a field that begins with one ends at the next, two in a row stand for one. A quote elsewhere is a character like
-any other, and so is one that would swallow whole lines but is never closed as it should be.
+Reading and writing back share this map, so that a field is changed in place and nothing else moves. Quotes follow RFC 4180: a
+field that begins with one ends at the next, and two in a row mean one. A quote elsewhere is an ordinary character, and so is
+one that would swallow whole lines but is never closed properly.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ class Records:
         if at == len(self.opens) or self.opens[at] != start:
             return self.text[start:end].decode("utf-8")
         close = int(self.closes[at])
-        while at + 1 < len(self.opens) and self.opens[at + 1] == close + 1:  # two quotes in a row: the part goes on
+        while at + 1 < len(self.opens) and self.opens[at + 1] == close + 1:  # two quotes in a row: the part continues
             at += 1
             close = int(self.closes[at])
         inner = self.text[start + 1 : close].replace(b'""', b'"')
@@ -169,7 +169,7 @@ def _inside(positions: Positions, opens: Positions, closes: Positions) -> npt.ND
 def _pairs(
     data: npt.NDArray[np.uint8], quotes: Positions, border: npt.NDArray[np.bool_], final: bool
 ) -> tuple[Positions, Positions] | None:
-    """Opening and closing quotes by turns, or ``None`` where one is not beside a separator, a line end or another quote."""
+    """Opening and closing quotes by turns, or ``None`` if one is not next to a separator, a line end or another quote."""
     opens, closes = quotes[0::2], quotes[1::2]
     if len(opens) > len(closes):
         if final:

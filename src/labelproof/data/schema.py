@@ -1,7 +1,7 @@
 """What type each column has: decided once, kept with the audit or model, and applied to every later file.
 
 A file of delimited text holds text. `Schema.infer` looks at all of a column and decides; `Schema.convert` turns the same
-column of any other file into values of that type, or says which value does not fit.
+column of any other file into values of that type, or reports which value does not fit.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ class Schema:
         frame : polars.DataFrame
             Of delimited text all columns as text; of Parquet or memory as typed there.
         separator : str, optional
-            Of delimited text: where it is not a comma, numbers may have decimal commas. ``None``: text stays text.
+            Of delimited text. If it is not a comma, numbers may have decimal commas. ``None``: text stays text.
         """
         found = [
             _of_text(series, separator) if separator is not None and series.dtype == pl.String else _of_type(series)

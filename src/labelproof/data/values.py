@@ -34,7 +34,7 @@ def picture_of(value: object) -> Opened:
     Raises
     ------
     BadInput
-        With the reason alone, "is empty", to stand after the picture's name.
+        With only the reason, "is empty", to follow the picture's name.
     """
     if isinstance(value, Mapping):
         value = value.get("path") if value.get("bytes") is None else value["bytes"]
@@ -54,7 +54,7 @@ def picture_of(value: object) -> Opened:
 
 
 def picture_of_array(array: AnyArray, *, channels_first: bool = False) -> Image.Image:
-    """A picture of numbers: 8 bits as they are, others scaled by 1, 255 or 65,535 where they are within, else by their range.
+    """A picture of numbers: 8 bits unchanged, others scaled by 1, 255 or 65,535 if they fit, otherwise by their range.
 
     Parameters
     ----------

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 WORD = r"(?u)\b\w+\b|\?"
 SAMPLE = 2000  # texts looked at
-RECUR = 0.5  # share of the words that should stand in another text too
+RECUR = 0.5  # share of the words that should occur in another text too
 LONG = 6.0  # characters of a mean word, from which on it may be a sentence without spaces
 WORDLESS = 0.2  # share of the texts without a word
 MOST_CHARACTERS = 50_000  # groups of characters kept
@@ -43,7 +43,7 @@ def vectorizer_for(texts: Sequence[str], **options: object) -> TfidfVectorizer:
     Warns
     -----
     LabelproofWarning
-        Where it is characters.
+        If it uses characters.
     """
     unit = unit_of(texts)
     if unit == "char":

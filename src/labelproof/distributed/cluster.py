@@ -1,8 +1,8 @@
 """The audit's two passes as Ray tasks over shards.
 
 A shard is a range of rows and a function that loads them where the task runs, so probabilities travel only as findings; of an audit
-larger than memory these stay where they are made too (`labelproof.distributed.writing`).
-The passes are those of `labelproof.auditing.fold`; what a lost node had done is done again elsewhere.
+larger than memory, findings also stay where they are made (`labelproof.distributed.writing`).
+The passes are those of `labelproof.auditing.fold`; the work of a lost node is repeated elsewhere.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ def audit_on_ray(
         As in `labelproof.audit`. Paths of ``.npy`` and Parquet files must be readable on every node, and so must ``out`` be where more than
         20 million labels are audited: then every node writes there what it finds, and nothing is gathered.
     shards : sequence of Shard, optional
-        How the rows are cut and loaded; by blocks of the file, or one for each Parquet file, where left out.
+        How the rows are cut and loaded. By default by blocks of the file, or one for each Parquet file.
 
     Returns
     -------

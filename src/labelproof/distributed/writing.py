@@ -1,6 +1,7 @@
 """An audit larger than memory on Ray: what a task finds it writes itself, and sends back counts.
 
-The folder must be one path for all nodes. A task that is lost is run again and writes the same files, each of which is whole or not there.
+The folder must be one path for all nodes. A lost task is run again and writes the same files, each of which is complete or
+absent.
 """
 
 from __future__ import annotations

@@ -47,7 +47,7 @@ class BootstrapEnsemble(Saveable, ClassifierMixin, BaseEstimator):  # type: igno
 
     See Also
     --------
-    NoisyLabelClassifier : A network, one of which an ensemble can be made.
+    NoisyLabelClassifier : One network; an ensemble can be made of several.
     RankPruning : One classifier, fitted to the labels that look right.
 
     References
@@ -81,7 +81,7 @@ class BootstrapEnsemble(Saveable, ClassifierMixin, BaseEstimator):  # type: igno
         ----------
         X : array, frame or sequence of n_items
         y : array-like, shape (n_items,)
-            Given labels; unlabelled items are left out.
+            Given labels; unlabelled items are ignored.
         """
         if self.n < 2:
             raise BadInput(f"n is {self.n}. Give 2 members or more.")

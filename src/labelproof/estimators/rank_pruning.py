@@ -24,7 +24,7 @@ from labelproof.validation import AnyArray, ArrayLike, RandomState, accepts_seed
 
 @accepts_seed
 class RankPruning(Saveable, ClassifierMixin, BaseEstimator):  # type: ignore[misc]
-    """Binary classification from labels of which some are wrong, around any scikit-learn classifier.
+    """Binary classification from partly wrong labels, around any scikit-learn classifier.
 
     With ``g(x)`` the out-of-sample probability of the positive class and s the given label, the thresholds
     ``LB = mean of g over s = 1`` and ``UB = mean of g over s = 0`` choose confident examples, and
@@ -45,7 +45,7 @@ class RankPruning(Saveable, ClassifierMixin, BaseEstimator):  # type: ignore[mis
     random_state : int, RandomState instance or None, default=0
         Decides the folds.
     rates : (float, float), default=None
-        ``ρ1`` and ``ρ0`` where they are known; g then only ranks.
+        ``ρ1`` and ``ρ0`` if they are known; g then only ranks.
 
     Attributes
     ----------

@@ -36,7 +36,7 @@ def run_experiment(
     quick: bool = False,
     **parts: Any,
 ) -> Record:
-    """Run a study, or go on with one, and write ``NAME.json`` and ``NAME.png`` into a folder.
+    """Run or resume a study, and write ``NAME.json`` and ``NAME.png`` into a folder.
 
     Parameters
     ----------

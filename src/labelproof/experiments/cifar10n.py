@@ -2,7 +2,7 @@
 
 Published accuracies for "worst" labels, ResNet-34: cross-entropy 77.69 (83.9 with stronger augmentation), ELR 83.58 (87.9), SOP
 (83.7), DivideMix 92.56 (93.1). Here ResNet-18 on JPEGs of the pictures. ``cifar10n-reduced`` is for a CPU: a multilayer perceptron on
-what `efficientnet-lite2` sees in the first 5,000 pictures, which says how methods compare there and nothing about published figures.
+`efficientnet-lite2` features of the first 5,000 pictures, which compares methods there, but not with published figures.
 
 References
 ----------

@@ -1,4 +1,4 @@
-"""NL-GAN beside rank pruning on few noisy pictures: table 1, figure 1 and figure 3 of the paper.
+"""NL-GAN and rank pruning on few noisy pictures: table 1, figure 1 and figure 3 of the paper.
 
 The classes are made of two digits each, {5; 7} against {2; 4} of MNIST, or car against airplane of CIFAR-10; all training pictures
 are mislabelled, then the first 1000 or 100 taken, as many of each part. They are repeated to 10,000 an epoch.
@@ -80,7 +80,7 @@ class Pictures:
         return np.sort(np.concatenate([np.flatnonzero(self.part == part)[: n // len(parts)] for part in parts]))
 
     def given(self, shares: Shares, seed: int) -> Codes:
-        """Given labels of all training pictures, of which these shares are right."""
+        """Given labels of all training pictures, with these shares of right ones."""
         return binary_purity(self.true, shares.positive, shares.negative, random_state=seed).labels
 
 
@@ -148,7 +148,7 @@ class Regime:
     filters: tuple[int, ...] | None = None
 
     def key(self, pictures: Pictures) -> Row:
-        """What tells a row of NL-GAN from one of another regime: its epochs, and the filters of the discriminator."""
+        """The key of NL-GAN's regime in a row: its epochs, and the filters of the discriminator."""
         used = self.filters or filters_for(*pictures.x.shape[1:3])
         return {"epochs": self.adversarial, "filters": ", ".join(str(number) for number in used)}
 
@@ -171,7 +171,7 @@ class Asked:
 
 
 class TableRecord(Record):
-    """Rows averaged over trainings, beside the published ones."""
+    """Rows averaged over trainings, next to the published ones."""
 
     def summary(self) -> list[Row]:
         """A row for each line of the table, setting and method, with half of the 95 % interval over trainings."""
@@ -210,7 +210,7 @@ def run(
 
     ``rows`` of the table are of ``mnist-1000``, ``mnist-100``, ``cifar10-1000``, ``cifar10-100``, those of figure 3 of
     ``5 against 7``, ``5, 7 against 2, 4``, ``car against airplane``; ``epochs`` are adversarial ones, ``filters`` the
-    discriminator's in place of the paper's.
+    discriminator's instead of the paper's.
     """
     if data is None:
         raise BadInput(f"{record.path.stem} needs --data: the folder of real data, with mnist.npz and cifar10-jpeg.zip.")
@@ -253,7 +253,7 @@ def _table(record: Record, data: Path, asked: Asked) -> Record:
 
 
 def _chosen(rows: Sequence[str], names: list[str], what: str, quick: bool) -> list[str]:
-    """The rows that are asked for: all, or the first for a quick look, where none is."""
+    """The requested rows; by default all, or the first for a quick look."""
     for name in rows:
         if name not in names:
             raise BadInput(f"{name!r} is not a row of {what}. {did_you_mean(name, names)}There are: {'; '.join(names)}.")
@@ -261,7 +261,7 @@ def _chosen(rows: Sequence[str], names: list[str], what: str, quick: bool) -> li
 
 
 def _judge(pictures: Pictures, quick: bool) -> NoisyLabelClassifier:
-    """A classifier of all clean training pictures, to say which of the generated ones have the right label."""
+    """A classifier of all clean training pictures, to decide which of the generated ones have the right label."""
     from labelproof.estimators.noisy_label_classifier.noisy_label_classifier import NoisyLabelClassifier
 
     own = pictures.first(500) if quick else slice(None)
@@ -305,7 +305,7 @@ def _measured(
 
 
 def _figure_1(record: Record, data: Path, asked: Asked) -> Record:
-    """What a discriminator says of 5 and 7 with 30 % wrong labels each, after 15 epochs; and the mixture's two means."""
+    """The output of a discriminator for 5 and 7 with 30 % wrong labels each, after 15 epochs; and the mixture's two means."""
     shares, pictures = Shares(0.7, 0.7), digits(data, (5,), (7,))
     shown = None
     for seed in range(asked.seeds):
@@ -330,7 +330,7 @@ def _figure_1(record: Record, data: Path, asked: Asked) -> Record:
 
 
 def _figure_3(record: Record, data: Path, asked: Asked) -> Record:
-    """Noisy pictures beside generated ones."""
+    """Noisy pictures next to generated ones."""
     cases: dict[str, tuple[Callable[[], Pictures], Shares, str]] = {
         "5 against 7": (partial(digits, data, (5,), (7,)), Shares(0.6, 0.65), "mnist"),
         "5, 7 against 2, 4": (partial(digits, data), Shares(0.7, 0.85), "mnist"),

@@ -2,8 +2,8 @@
 
 Table 1: missing tags alone. Table 2: captions replaced by those of other items, 20 to 80 %. Table 3: videos, frames with their
 video's tags or the video as a bag. The rows are the paper's: the classifier, the classifier with the epochs of the second stage
-(marked *), the noise network without and with features; without and with multiple instance learning (MIL). Beside them the noise network
-that begins at the true rates, which tells what is lost by estimating them.
+(marked *), the noise network without and with features; without and with multiple instance learning (MIL). Also the noise
+network initialised at the true rates, which shows the cost of estimating them.
 
 Of sets without captions each item's tags are dealt out at random to five captions. Tags of test items are those that are true, or that
 their own captions name.
@@ -75,7 +75,7 @@ class Tagging:
     groups : tuple of length k
         Parts of speech.
     truth : ndarray of 0/1, shape (n, k), optional
-        True tags of the training items, where they are known.
+        True tags of the training items, if they are known.
     """
 
     name: str
@@ -199,7 +199,7 @@ def _published(record: Record, table: str, data: Path) -> list[Tagging]:
 
 
 def published(record: Record, name: str, data: Path) -> Path | None:
-    """VGG16's weights, if the folder of data has them and the set; else the record says what is missing."""
+    """VGG16's weights, if the folder of data has them and the set; otherwise the record notes what is missing."""
     weights = next((file for ending in ("safetensors", "pth") for file in data.glob(f"vgg16*.{ending}")), None)
     if not (data / name).is_dir():
         record.skipped.append(f"{name} is not in {str(data)!r}: {WHERE[name]}")
@@ -304,7 +304,7 @@ def true_rates(problem: Tagging, given: Tags) -> TagRates:
 
 
 def _scores(model: NoisyTagClassifier, problem: Tagging, given: Tags, *, noise: bool) -> Row:
-    """Average precision on test items; of a noise network what it estimates, and how well wrong tags are told."""
+    """Average precision on test items; for a noise network its estimates, and how well wrong tags are detected."""
     wrong, error = given != problem.noisy(0, 0), model.error_probability_
     found_at = tag_precision(problem.true, model.decision_function(problem.test), groups=problem.groups or None)
     found: Row = {"mean_ap": 100 * found_at.mean}

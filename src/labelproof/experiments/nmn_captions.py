@@ -2,7 +2,8 @@
 
 The taggers (the baseline with the epochs of the second stage, NMN-FI, NMN-FD; all with multiple instance learning) are trained on the
 words of noisy captions, on scenes with one of five replaced by another video's. Their concept probabilities of each frame feed
-the same captioner, trained on the same noisy captions. Beside them: the commonest caption, a captioner that is shown no video, and one
+the same captioner, trained on the same noisy captions. For comparison: the commonest caption, a captioner that sees no video,
+and one
 that is shown the words of the clean captions.
 
 References

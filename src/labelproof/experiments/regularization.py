@@ -70,7 +70,7 @@ class RegularizationRecord(Record):
 
 
 def run(record: Record, *, data: Path | None, seeds: int, quick: bool) -> Record:
-    """True and random labels, each regulariser, an epoch a number (scikit-learn's digits where there is no data)."""
+    """True and random labels, each regulariser, one value per epoch (scikit-learn's digits without data)."""
     record = RegularizationRecord(record.path, record.rows, record.skipped)
     problem, epochs = (digits(), 20) if data is None or quick else (mnist(data, 2000 + VALIDATION), EPOCHS)
     for labels in LABELS:
@@ -128,7 +128,7 @@ def _accuracy(logits: torch.Tensor, truth: IntArray) -> float:
 
 
 def _stopped(curves: Json) -> Json:
-    """Curves that stand still from the epoch that is best on the validation items."""
+    """Curves that are constant from the epoch that is best on the validation items."""
     best = int(np.argmax(curves["validation"]))
     return {name: values[: best + 1] + [values[best]] * (len(values) - best - 1) for name, values in curves.items()}
 

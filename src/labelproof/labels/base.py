@@ -26,13 +26,13 @@ class Labels(ABC):
     kind : str
         The name under which the kind is registered in `labelproof.labels.KINDS`.
     own_columns : tuple of str
-        Columns of its issues beside those of every kind.
+        Further columns of its issues.
     found_columns : tuple of str
         Columns of the table of items that an auditor works out, where they do not follow from the sites.
     found_site_columns : tuple of str
         Those of ``own_columns`` that an auditor works out.
     key_columns : tuple of str
-        Those of ``own_columns`` that tell the sites of an item apart, whatever was given.
+        Those of ``own_columns`` that identify the sites of an item, whatever was given.
     many_sites : bool
         Whether an item may have more than one site.
     values : ndarray, shape (s,)
@@ -103,7 +103,7 @@ class Labels(ABC):
         return np.where(np.bincount(self.owner, minlength=self.n) > 0, -np.expm1(right), np.nan)
 
     def as_given(self, values: AnyArray, empty: object) -> AnyArray:
-        """Values of the sites in the shape in which the labels were given, here (s,); ``empty`` where there is no site."""
+        """Values of the sites in the shape of the given labels, here (s,); ``empty`` where there is no site."""
         return values
 
     @abstractmethod
@@ -115,11 +115,11 @@ class Labels(ABC):
         return {}
 
     def items_frame(self) -> dict[str, pl.Series]:
-        """Columns of the table of items beside ``index``, ``id`` and ``error_probability``, each of shape (n,)."""
+        """Columns of the table of items in addition to ``index``, ``id`` and ``error_probability``, each of shape (n,)."""
         return {}
 
     def to_json(self) -> Json:
-        """What `from_issues` needs to know beside the issues, ``n`` and ``classes``; ``summary.json`` holds it."""
+        """What `from_issues` needs in addition to the issues, ``n`` and ``classes``; ``summary.json`` holds it."""
         return {}
 
     @classmethod
@@ -145,7 +145,7 @@ class Labels(ABC):
         Parameters
         ----------
         label : str, list or dict
-            Of a decision: what a person says is true of the item.
+            Of a decision: the true label of the item according to a person.
         classes : sequence of str
 
         Raises

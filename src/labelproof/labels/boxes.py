@@ -170,7 +170,7 @@ class Boxes(Labels):
         return found
 
     def named(self, values: IntArray) -> pl.Series:
-        """The classes; null where there is no box."""
+        """The classes; null without a box."""
         names = pl.Series(list(self.classes)) if self.classes else pl.Series([], dtype=pl.String)
         return names.gather(pl.Series(values, dtype=pl.Int64).replace({ABSENT: None}))
 

@@ -24,7 +24,7 @@ class Classes(Labels):
     labels : array-like, shape (n,)
         Names or integers; missing as in `labelproof.validation.check_labels`.
     classes : sequence of length k, optional
-        In the order of their codes; sorted where left out.
+        In the order of their codes. By default sorted.
     n_classes : int, optional
     missing : sequence, optional
         The labels that mean unlabelled.

@@ -34,10 +34,10 @@ class Masks(Labels):
     Parameters
     ----------
     masks : array-like of int, shape (n, h, w), or sequence of array-like, each of shape (h, w), or sequence of paths
-        The class of each pixel, in 0..k-1. Of files (PNG with a palette or in grey) the number that is stored for a pixel, not its
-        colour. Of a sequence of another type, items are asked for by number.
+        The class of each pixel, in 0..k-1. In files (PNG with a palette or in grey) the stored number of a pixel, not its
+        colour. A sequence of another type is read item by item, by number.
     classes : sequence of length k, optional
-        Names of the classes; the numbers where left out.
+        Names of the classes. By default the numbers.
     void : int or sequence of int, optional
         Values that mean "not labelled". None does unless it is named here.
 
@@ -152,7 +152,7 @@ class Masks(Labels):
         return codes
 
     def digest(self, i: int) -> str:
-        """What tells the mask of picture ``i`` from others."""
+        """A digest that identifies the mask of picture ``i``."""
         return digest_of(self.mask(i))
 
     def _picture(self, i: int) -> AnyArray:
@@ -167,7 +167,7 @@ class Masks(Labels):
         return picture
 
     def __eq__(self, other: object) -> bool:
-        """Whether the same regions were given; where there is none yet and both know their pixels, the same pixels."""
+        """Whether the same regions were given; without regions, if both know their pixels, whether the pixels are the same."""
         if not isinstance(other, Masks) or not super().__eq__(other) or self.rle != other.rle:
             return False
         pairs = [(getattr(self, name), getattr(other, name)) for name in ("sizes", "region", "area", "bounds")]
@@ -204,7 +204,7 @@ class Masks(Labels):
         }
 
     def to_json(self) -> Json:
-        """The sizes of the pictures, one where all are alike."""
+        """The sizes of the pictures; one if all are equal."""
         alike = bool((self.sizes == self.sizes[:1]).all())
         return {"sizes": (self.sizes[:1] if alike else self.sizes).tolist()}
 
@@ -252,7 +252,7 @@ class Masks(Labels):
 
 
 def digest_of(codes: IntArray) -> str:
-    """What tells a mask, shape (h, w), from others."""
+    """A digest that identifies a mask, shape (h, w)."""
     return hashlib.sha256(f"{codes.shape} ".encode() + codes.astype(np.int32).tobytes()).hexdigest()[:24]
 
 

@@ -24,7 +24,7 @@ ERROR_KINDS = ("factor", "unit", "sign", "swapped digits", "copied", "sentinel",
 
 
 class Numbers(Labels):
-    """One number for each item, none where it is missing.
+    """One number for each item, or none if it is missing.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ class Numbers(Labels):
     values : ndarray of float64, shape (s,)
         Of the items that have one.
     decimals : int or None
-        How many decimals the numbers are written with; ``None`` where there is no such number. Suggestions are rounded to it.
+        Number of decimals that the numbers are written with; ``None`` if there is none. Suggestions are rounded to it.
 
     Raises
     ------

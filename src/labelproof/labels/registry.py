@@ -1,4 +1,4 @@
-"""What is known under a name: one line a part in its folder's registry, imported when it is first asked for."""
+"""Parts by name: one line per part in its folder's registry, imported on first use."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Registry(Mapping[str, T], Generic[T]):
     what : str
         What a part is, for messages.
     places : mapping of name to "module:attribute"
-        Where each part stands. No module is imported before its part is asked for.
+        The module of each part, which is imported on first use.
 
     Examples
     --------

@@ -78,7 +78,7 @@ def encode(mask: BoolArray) -> str:
 
 
 def decode(text: str, height: int, width: int) -> BoolArray:
-    """The mask of which these are the run lengths, shape (height, width).
+    """The mask with these run lengths, shape (height, width).
 
     Raises
     ------

@@ -38,9 +38,9 @@ class Spans(Labels):
     tags : sequence of sequences of str
         A tag for each token, in IOB2, IOB1, BIOES, BILOU or IO.
     scheme : str, optional
-        How tags are written; detected where left out.
+        The scheme of the tags. By default detected.
     classes : sequence, optional
-        The types of spans; those that are given, sorted, where left out.
+        The types of spans. By default the given ones, sorted.
 
     Attributes
     ----------
@@ -127,7 +127,7 @@ class Spans(Labels):
         texts : sequence of str, optional
             The sentences as they were written.
         offsets : sequence of array, each of shape (tokens, 2), optional
-            Where each token stands in its text.
+            Start and end of each token in its text.
 
         Raises
         ------
@@ -231,18 +231,18 @@ class Spans(Labels):
         return [to_tags(len(tokens), spans, scheme) for tokens, spans in zip(self.tokens, self.given_spans(), strict=True)]
 
     def characters(self, item: int, start: int, end: int) -> tuple[int, int] | None:
-        """Where tokens ``start`` up to ``end`` of a sentence stand in its text; None where that is unknown."""
+        """Start and end, in the text, of tokens ``start`` up to ``end`` of a sentence; None if unknown."""
         if self.offsets is None:
             return None
         return int(self.offsets[item][start, 0]), int(self.offsets[item][end - 1, 1])
 
     def named(self, values: IntArray) -> pl.Series:
-        """The types; null where there is no span."""
+        """The types; null without a span."""
         names = pl.Series(list(self.classes), dtype=pl.String)
         return names.gather(pl.Series(values, dtype=pl.Int64).replace({ABSENT: None}))
 
     def own_frame(self, sites: IntArray) -> dict[str, pl.Series]:
-        """Where the span stands, in tokens and, where the text is known, in characters."""
+        """The position of the span in tokens and, if the text is known, in characters."""
         places = list(zip(self.owner[sites].tolist(), self.start[sites].tolist(), self.end[sites].tolist(), strict=True))
         found = [self.characters(*place) for place in places] if self.offsets is not None else [None] * len(places)
         return {
@@ -289,7 +289,8 @@ class Spans(Labels):
 
 
 def words_of(text: str, edges: Iterable[int] = ()) -> IntArray:
-    """Where the tokens of a text stand, shape (tokens, 2): words and numbers, single signs, and single characters of scripts without spaces.
+    """Start and end of the tokens of a text, shape (tokens, 2): words and numbers, single signs, and single characters of
+    scripts without spaces.
 
     Tokens are cut at ``edges`` as well.
     """
@@ -345,7 +346,7 @@ def _tell(bad: list[Place], scheme: str) -> None:
 
 
 def _place_of(sentences: list[list[str]], scheme: str) -> str:
-    """Where the first tag stands that a scheme does not have."""
+    """The position of the first tag that a scheme does not have."""
     for number, tags in enumerate(sentences):
         for place, tag in enumerate(tags):
             try:

@@ -22,7 +22,7 @@ class Tags(Labels):
     ----------
     tags : array-like of 0/1, shape (n, k)
     names : sequence of length k, optional
-        Of the tags; their numbers where left out.
+        Of the tags. By default their numbers.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What several annotators said of each item."""
+"""Labels of several annotators for each item."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ class Votes(Labels):
     Parameters
     ----------
     votes : array-like, shape (n, m)
-        What each of m annotators said of each item; missing as in `labelproof.audit` (``None``, NaN, "" or -1). A long table, a row for
-        each vote, is taken by `from_long`.
+        The label of each item by each of m annotators; missing as in `labelproof.audit` (``None``, NaN, "" or -1). For a long
+        table, a row for each vote, use `from_long`.
     classes : sequence, optional
-        In the order of their codes; sorted where left out.
+        In the order of their codes. By default sorted.
     annotators : sequence of length m, optional
-        Their names; the columns of a frame, or numbers, where left out.
+        Their names. By default the columns of a frame, or numbers.
 
     Attributes
     ----------
@@ -89,14 +89,14 @@ class Votes(Labels):
         item, annotator : array-like, shape (r,)
             Names of any kind. Items are numbered in the order in which they first appear (``item_names``), annotators in sorted order.
         label : array-like, shape (r,)
-            What the annotator said; a missing one is no vote.
+            The annotator's label; a missing one is no vote.
         classes, missing : sequence, optional
             As in `labelproof.validation.check_labels`.
 
         Raises
         ------
         BadInput
-            If the columns differ in length, a name is missing, or an annotator said two different things of an item.
+            If the columns differ in length, a name is missing, or an annotator gave two different labels to an item.
 
         Warns
         -----
@@ -126,7 +126,7 @@ class Votes(Labels):
 
     @property
     def table(self) -> npt.NDArray[np.int64]:
-        """A code for each item and annotator, -1 where there is no vote, shape (n, m)."""
+        """A code for each item and annotator, -1 for no vote, shape (n, m)."""
         return self.as_given(self.values, UNLABELLED)
 
     @property
@@ -209,7 +209,7 @@ def _places(values: object, name: str, n: int, *, in_order: bool = False) -> tup
 
 
 def _first_of(pairs: IntArray, codes: IntArray, rows: IntArray) -> npt.NDArray[np.bool_]:
-    """The first vote of each annotator on each item, of pairs that stand side by side."""
+    """The first vote of each annotator on each item, for pairs in adjacent rows."""
     again: npt.NDArray[np.bool_] = np.r_[False, pairs[1:] == pairs[:-1]]
     if not again.any():
         return ~again

@@ -50,7 +50,7 @@ def backward_correction(logits: Tensor, given: Tensor, transition: Tensor) -> Te
 def transition_outside_log(logits: Tensor, given: Tensor, transition: Tensor) -> Tensor:
     """``-sum over j of T_zj log p_j``: the given label's row of the transition as a soft target.
 
-    Another loss than `forward_correction`, in which the matrix stands inside the logarithm. With the identity both are
+    Unlike `forward_correction`, where the matrix is inside the logarithm. With the identity both are
     cross-entropy.
     """
     return -(transition[given] * logits.log_softmax(dim=1)).sum(dim=1)

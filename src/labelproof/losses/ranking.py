@@ -46,7 +46,7 @@ def warp_sampled(
     given : Tensor of int64, shape (n,)
     generator : torch.Generator, optional
     known_rank : bool
-        Weigh by the exact rank, and go on drawing until there is a violator: then the mean over draws is `warp`.
+        Weigh by the exact rank, and keep drawing until there is a violator: then the mean over draws is `warp`.
     """
     n, k = logits.shape
     hinge, violates = _violations(logits, given)

@@ -82,11 +82,11 @@ class Method(Trainable):
         return Step(torch.where(batch.verified, clean, step.loss), step.logits)
 
     def varied(self, x: Tensor) -> Tensor:
-        """The inputs as training sees them, at random where the task says how."""
+        """The inputs as training sees them, with the random augmentation of the task."""
         return x if self.task.augment is None or not self.training else self.task.augment(x)
 
     def training_probs(self, answer: Callable[[Tensor], Tensor] | nn.Module | None = None) -> npt.NDArray[np.float64]:
-        """Probabilities of all training items as the network stands, shape (n, k)."""
+        """Probabilities of all training items by the current network, shape (n, k)."""
         logits = predict_logits(self if answer is None else answer, self.task.data.x, device=self.device)
         return np.asarray(logits.double().softmax(dim=1).numpy())
 

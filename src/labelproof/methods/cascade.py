@@ -20,15 +20,15 @@ FIRST_STAGES = 0.7  # of the epochs
 class Cascade(Method):
     """Every stage trains fresh networks on the labels that the one before has cleaned; the network itself learns the last ones.
 
-    A stage is one network a fold, each trained without its own fold, so that no label speaks for itself. Its probabilities p
+    A stage is one network per fold, each trained without its own fold, so that no label supports itself. Its probabilities p
     are averaged over the second half of the stage's epochs. With ``c = argmax of p``, the label of an item given z becomes
 
     ``e_c`` where ``p_c >= t_c``, else ``w s + (1 - w) e_z`` with ``s = p² / sum of p²`` and ``w = (p_c / t_c) ** (1 / (2 d))``.
 
     ``t_c`` is the mean of ``p_c`` over the items that are given c and called c: labels that networks which never saw them confirm
     show how sure a right answer looks, and no truth is needed. ``d`` is the share of labels that the stage contradicts. A label is
-    thus kept or replaced where the stage is sure; where it is not, it is softened, the less the fewer labels look wrong. Every
-    stage cleans the given labels, not those of the stage before, so a mistake can be undone.
+    thus kept or replaced if the stage is sure. Otherwise it is softened, by less if fewer labels look wrong. Every stage
+    cleans the given labels, not those of the stage before, so a mistake can be undone.
 
     Parameters
     ----------
@@ -87,13 +87,13 @@ class Cascade(Method):
             network.load_state_dict(self.task.make_network().state_dict())
 
     def epoch_start(self, epoch: int) -> None:
-        """Forget what was said in the first half of a stage."""
+        """Forget the predictions of the first half of a stage."""
         stage, lengths = int(self.get_buffer("stage")), self.phases(self.task.epochs)
         if epoch - sum(lengths[:stage]) in (0, lengths[stage] // 2):
             self.get_buffer("unseen").zero_()
 
     def loss(self, batch: Batch) -> Step:
-        """Cross-entropy from the labels as they stand: of every network on the items outside its fold, then of the one network."""
+        """Cross-entropy with the current labels: of every network on the items outside its fold, then of the one network."""
         x, labels = self.varied(batch.x), self.get_buffer("labels")[batch.index]
         if int(self.get_buffer("stage")) == len(self.phases(self.task.epochs)) - 1:
             logits = self.network(x)

@@ -33,7 +33,7 @@ class CoTeaching(TwoNetworks):
     Parameters
     ----------
     forget_rate : float in [0, 1), optional
-        τ, the share of wrong labels. Where left out it is estimated once, when the networks have warmed up, by
+        τ, the share of wrong labels. By default it is estimated once, after the warm-up, by
         `labelproof.noise.expectation_maximization`.
     warm_up : float in (0, 1)
         ``t_k`` as a share of the epochs.

@@ -64,7 +64,7 @@ class CrossFit(nn.Module):
 
 
 def _folds(given: npt.NDArray[np.int64], n_folds: int) -> npt.NDArray[np.int64]:
-    """Number of the fold of each item, classes spread alike; drawn from torch's generator."""
+    """Number of the fold of each item, stratified by class; drawn from torch's generator."""
     folds = np.zeros(len(given), np.int64)
     seed = int(torch.randint(2**31 - 1, (1,)))
     few = np.bincount(given).max() < n_folds

@@ -15,7 +15,8 @@ from labelproof.training.trainable import Batch, Step, predict_logits
 
 
 class DivideMix(TwoNetworks):
-    """Before each epoch a mixture of two Gaussians on each network's losses says how clean each label is, for the *other* one.
+    """Before each epoch, a mixture of two Gaussians on each network's losses estimates which labels are clean, for the *other*
+    one.
 
     Labels that are clean with a probability w above the threshold are refined, ``w z + (1 - w) p``; those of the other items,
     and of unlabelled ones, are guessed by both networks together; both are sharpened, and trained on in pairs mixed by
@@ -68,7 +69,7 @@ class DivideMix(TwoNetworks):
         self.register_buffer("prior", torch.bincount(given, minlength=task.n_classes) / len(given))
 
     def epoch_start(self, epoch: int) -> None:
-        """Divide the items anew."""
+        """Divide the items again."""
         if epoch < self.warm_epochs:
             return
         rest = self.task.epochs - self.warm_epochs
@@ -104,7 +105,7 @@ class DivideMix(TwoNetworks):
         given = functional.one_hot(batch.given.clamp_min(0), self.task.n_classes).float()
         total = torch.zeros(len(batch.x), device=batch.x.device)
         for number, net in enumerate(self._networks()):
-            clean = self.get_buffer("clean")[1 - number][batch.index][:, None]  # what the other network says
+            clean = self.get_buffer("clean")[1 - number][batch.index][:, None]  # predictions of the other network
             labelled = clean > self.threshold
             target = torch.where(labelled, clean * given + (1 - clean) * own[number], guess)
             target = target ** (1 / self.temperature)

@@ -19,8 +19,8 @@ from labelproof.training.trainable import Batch, Step
 class ExpectationMaximization(Method):
     """E step: ``c = p(y | z, x)`` by the posterior. M step: T is fitted again, and a fresh network learns the labels ``c``.
 
-    The first round learns the given labels. A network that went on from the last round would have learned what its own labels
-    say and find them right; a fresh one learns patterns first, so every round's labels are better than the last one's.
+    The first round learns the given labels. A network that continued from the last round would have memorised its own labels
+    and find them right. A fresh one learns patterns first, so every round's labels are better than the last one's.
 
     Parameters
     ----------

@@ -18,7 +18,8 @@ FIRST_STAGE = 0.6  # of all epochs; 200 of 320 in the paper
 
 
 class JointOptimization(Method):
-    """First stage: ``L = L_c(Y | X) + α L_p + β L_e`` with a high learning rate; labels Y are replaced by what the network says.
+    """First stage: ``L = L_c(Y | X) + α L_p + β L_e`` with a high learning rate; the network's predictions replace the labels
+    Y.
 
     From epoch 70 on, at the end of every epoch, the label of each item becomes the mean of the network's probabilities of it
     over the last 10 epochs (soft), or the class where that mean is highest (hard). Second stage: a fresh network learns the
@@ -32,9 +33,10 @@ class JointOptimization(Method):
     start, window : int, optional
         First epoch with new labels, and how many epochs are averaged.
     prior : sequence of k floats, optional
-        The distribution of the true classes in a batch; where left out that of the given labels, or even with ``oversample``.
+        The distribution of the true classes in a batch. By default that of the given labels, or uniform with ``oversample``.
     oversample : bool
-        Draw classes alike, by their present labels: for unbalanced data, as the prior term needs every class in a batch.
+        Draw all classes equally often, by their current labels: for unbalanced data, because the prior term needs every class
+        in a batch.
 
     References
     ----------
@@ -78,7 +80,7 @@ class JointOptimization(Method):
         window = min(PAPER_WINDOW, max(2, self.first_update // 2)) if self.window is None else self.window
         self.register_buffer("recent", labels.expand(window, *labels.shape).clone().to(torch.float16))
         self.register_buffer("stage", torch.tensor(0))
-        self.register_buffer("slot", torch.tensor(0))  # of the window, that the epoch at hand fills
+        self.register_buffer("slot", torch.tensor(0))  # of the window, which the current epoch fills
 
     def phases(self, epochs: int) -> list[int]:
         """The two stages."""
@@ -120,7 +122,7 @@ class JointOptimization(Method):
         self.get_buffer("labels").copy_(found / found.sum(dim=1, keepdim=True))
 
     def sampling_weights(self) -> Tensor | None:
-        """Every class alike, by present labels."""
+        """Every class equally often, by current labels."""
         if not self.oversample:
             return None
         now = self.get_buffer("labels").argmax(dim=1)

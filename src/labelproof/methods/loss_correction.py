@@ -28,8 +28,8 @@ class CorrectedLoss(Method):
     Parameters
     ----------
     transition : "em", "confident-joint", "anchor", "joint", or array (k, k)
-        Estimated from what two networks, trained on a half of the items each, say of the other half; learned by gradient along
-        with the network (forward only), from near the identity; or known.
+        Estimated from the predictions of two networks, each trained on one half of the items, for the other half; learned by
+        gradient together with the network (forward only), initialised near the identity; or known.
     warm_up : float in (0, 1)
         Share of the epochs for the two networks, where the transition is estimated.
     """

@@ -89,7 +89,7 @@ class NoiseAdaptation(Method):
 
 
 def last_linear(network: nn.Module) -> nn.Linear:
-    """The last linear layer of a network, whose input serves as the features of an item."""
+    """The last linear layer of a network, whose input provides the features of an item."""
     found = [module for module in network.modules() if isinstance(module, nn.Linear)]
     if not found:
         raise BadInput("The network has no linear layer to take features from. Use features=False, or another backbone.")

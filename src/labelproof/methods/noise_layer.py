@@ -42,7 +42,7 @@ class NoiseLayer(Method):
         self.register_buffer("free", torch.tensor(False))
 
     def epoch_start(self, epoch: int) -> None:
-        """Let the matrix go after the first epochs."""
+        """Unfreeze the matrix after the first epochs."""
         self.get_buffer("free").fill_(epoch >= self.fixed_epochs)
 
     def transition(self) -> Tensor:

@@ -1,4 +1,4 @@
-"""Prune and retrain: out-of-sample predictions first, then the labels that they contradict are left out."""
+"""Prune and retrain: make out-of-sample predictions, remove the labels that they contradict, and train again."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class PruneAndRetrain(Method):
         return [first, epochs - first]
 
     def phase_start(self, phase: int) -> None:
-        """Weigh the labels by what the networks that never saw them say."""
+        """Weigh the labels by the predictions of the networks that never saw them."""
         if phase == 1:
             probs = self.cross_fit.probs(self.task.data.x, self.task.n_classes)
             weight, noise = self.weights(probs, self.given)
@@ -57,7 +57,7 @@ class PruneAndRetrain(Method):
     def weights(
         self, probs: npt.NDArray[np.float64], given: npt.NDArray[np.int64]
     ) -> tuple[npt.NDArray[np.float64], TransitionMatrix]:
-        """Weight of each label, 0 where it is pruned, shape (n,), and the transition."""
+        """Weight of each label, 0 if it is pruned, shape (n,), and the transition."""
         raise NotImplementedError
 
     def transition(self) -> Tensor:

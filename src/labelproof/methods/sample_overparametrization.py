@@ -41,7 +41,7 @@ class SampleOverparametrization(Method):
         self.register_buffer("v", self.first * torch.randn(n, k))
 
     def loss(self, batch: Batch) -> Step:
-        """One step of u and v on the items at hand, and the network's loss."""
+        """One step of u and v on the items of the batch, and the network's loss."""
         logits = self.network(self.varied(batch.x))
         u, v = self.get_buffer("u"), self.get_buffer("v")
         own_u, own_v = u[batch.index].requires_grad_(), v[batch.index].requires_grad_()

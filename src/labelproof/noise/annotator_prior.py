@@ -3,12 +3,12 @@
 The counts ``N_a[y, z]`` of annotator a are multinomial with rows ``M_a[y]``, and each row has the prior Dirichlet(s · mean_a[y]).
 Three forms of the mean, from the least to the most of an annotator's own:
 
-- ``pool``: all annotators confuse alike.
+- ``pool``: all annotators have the same confusions.
 - ``one-coin``: an annotator errs e_a times as often as the pool, with the pool's confusions.
-- ``guessing``: a share θ_a of an annotator's votes is given whatever the item is, from their own distribution ξ_a, and the others
-  are as the pool's (MACE, with the pool's confusions in place of none).
+- ``guessing``: a share θ_a of an annotator's votes does not depend on the item and has a distribution ξ_a; the others are like
+the pool's (MACE, with the pool's confusions instead of none).
 
-The form and the strength s are those of the highest evidence, the Dirichlet-multinomial likelihood of the counts.
+The form and the strength s have the highest evidence, the Dirichlet-multinomial likelihood of the counts.
 
 References
 ----------
@@ -53,7 +53,7 @@ class Prior:
     strength: float = 10.0
 
     def matrices(self, counts: Matrix) -> Matrix:
-        """``p(said | true)`` of each annotator, the mean of the rows' posterior, shape (m, k, k)."""
+        """``p(given | true)`` of each annotator, the mean of the rows' posterior, shape (m, k, k)."""
         drawn = counts + self.strength * mean_of(self.form, counts)
         return np.asarray(drawn / drawn.sum(axis=2, keepdims=True))
 
@@ -67,7 +67,7 @@ def pooled(counts: Matrix) -> Matrix:
 
 
 def mean_of(form: str, counts: Matrix) -> Matrix:
-    """The prior mean of each annotator's rows, shape (m, k, k) or, where it is the same for all, (1, k, k)."""
+    """The prior mean of each annotator's rows, shape (m, k, k) or, if it is the same for all, (1, k, k)."""
     pool = pooled(counts)
     if form == "pool":
         return pool[None]
@@ -80,7 +80,7 @@ def choose(counts: Matrix, strength: float | None = None) -> Prior:
     Parameters
     ----------
     counts : ndarray, shape (m, k, k)
-        Expected number of votes by annotator, true class and class said.
+        Expected number of votes by annotator, true class and given class.
     strength : float, optional
         Where the caller knows it.
     """
@@ -104,7 +104,7 @@ def _gain(weight: Matrix) -> float:
 
 
 def evidence(counts: Matrix, mean: Matrix, strength: float) -> float:
-    """Log Dirichlet-multinomial likelihood of all rows, but for what does not depend on the prior."""
+    """Log Dirichlet-multinomial likelihood of all rows, up to terms that do not depend on the prior."""
     drawn = np.maximum(strength * mean, LEAST)
     entries = (gammaln(counts + drawn) - gammaln(drawn)).sum()
     total = drawn.sum(axis=2)
@@ -122,7 +122,7 @@ def _one_coin(counts: Matrix, pool: Matrix) -> Matrix:
 
 
 def _guessing(counts: Matrix, pool: Matrix) -> Matrix:
-    """The pool's rows mixed with what an annotator says whatever the item is, by EM over their votes."""
+    """The pool's rows mixed with an annotator's distribution independent of the item, by EM over their votes."""
     said, votes = counts.sum(axis=1), counts.sum(axis=(1, 2))  # (m, k), (m,)
     share = (said.sum(axis=0) + 1) / (said.sum() + said.shape[1])
     own = np.repeat(share[None], len(counts), axis=0)

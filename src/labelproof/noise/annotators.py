@@ -19,7 +19,7 @@ from labelproof.validation import IntArray, Json
 Matrix = npt.NDArray[np.float64]
 
 SKILLS = np.linspace(0, 1, 11)
-RARE = 0.5  # annotators of each skill that are thought to be there beside those who are
+RARE = 0.5  # pseudo-annotators of each skill, in addition to the real ones
 STEPS = 30
 MOST_MISSING = 0.95  # of a vote's information
 DRAWN = 4.0  # votes that the annotators' prior is worth in an interval
@@ -33,7 +33,7 @@ class AnnotatorNoise:
     Attributes
     ----------
     matrices : ndarray, shape (m, k, k)
-        ``p(said | true)`` of each annotator; rows sum to one.
+        ``p(given | true)`` of each annotator; rows sum to one.
     prior : ndarray, shape (k,)
         ``p(true)``.
     classes : tuple of length k
@@ -120,7 +120,7 @@ _QUALITY = {
 def noise_of_crowd(
     fit: CrowdFit, votes: CrowdVotes, classes: tuple[object, ...], annotators: tuple[str, ...]
 ) -> AnnotatorNoise:
-    """The noise that a fit found, with what it says of each annotator."""
+    """The noise that a fit found, with results for each annotator."""
     quality = np.diagonal(fit.matrices, axis1=1, axis2=2) @ fit.prior  # (m,)
     number = np.bincount(votes.annotator, minlength=votes.m)
     low, high = _interval(quality, number, fit, votes)
@@ -139,7 +139,8 @@ def noise_of_crowd(
 def _interval(quality: Matrix, number: IntArray, fit: CrowdFit, votes: CrowdVotes) -> tuple[Matrix, Matrix]:
     """95 % of a beta distribution with the variance of so many votes, less the share of their information that is missing.
 
-    Where the truth is not known a vote tells less of who gave it (Louis): the share missing is the mean variance of its being right
+    If the truth is not known, a vote carries less information on its annotator (Louis): the share missing is the mean variance
+    of its being right
     over that of all of the annotator's votes.
     """
     right = fit.posterior[votes.owner, votes.values]

@@ -33,7 +33,8 @@ class BoxNoise:
     Attributes
     ----------
     rates : dict of str to Rate
-        ``displaced``, ``extra`` and ``class`` of the given boxes, ``missing`` of the true ones; without what was not looked for.
+        ``displaced``, ``extra`` and ``class`` of the given boxes, ``missing`` of the true ones; without kinds that were not
+        searched.
     expected : ndarray, shape (k, 3, 5)
         Expected numbers by class and size (small, medium, large): of given boxes, and of those that are missing, displaced, extra, and of
         another class.
@@ -56,7 +57,7 @@ class BoxNoise:
         return _share(self.confusion_counts, self.confusion_counts.sum(axis=1, keepdims=True))
 
     def by_size(self, kind: str) -> Matrix:
-        """Rate of a kind by class and size, shape (k, 3); NaN where there is no box."""
+        """Rate of a kind by class and size, shape (k, 3); NaN without boxes."""
         return _rate(self.expected, kind)
 
     def to_frame(self) -> pl.DataFrame:

@@ -1,4 +1,4 @@
-"""Prediction sets that hold the true label, calibrated on labels of which some are wrong."""
+"""Prediction sets that hold the true label, calibrated on partly wrong labels."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def conformal_threshold(scores: FloatArray, given: IntArray, transition: object,
     Returns
     -------
     float
-        Infinity where there are too few items.
+        Infinity if there are too few items.
     """
     level = coverage * (len(given) + 1) / len(given)
     plain = _first_held(np.sort(scores[np.arange(len(given)), given]), level)

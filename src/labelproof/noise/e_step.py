@@ -182,7 +182,7 @@ class _Sums:
         return regard
 
     def _without_impossible(self, evidence: Any, given: IntArray) -> Any:
-        """Logarithms of the evidence, in which labels that the noise rules out count as kept and say nothing."""
+        """Logarithms of the evidence. Labels that the noise rules out count as kept and carry no information."""
         out = evidence <= 0
         for r, rows in enumerate(out):
             self.impossible[r] += np.bincount(given[rows], minlength=self.impossible.shape[1])

@@ -61,7 +61,7 @@ class NoiseFit:
     components : tuple of NoiseParams
         ``p(given | true, x)`` item by item, for each reading of the classifier and of the kind of noise.
     shares : tuple of float, optional
-        How much each of them weighs; alike where left out.
+        Weight of each of them. By default equal.
     """
 
     transition: TransitionMatrix
@@ -123,11 +123,12 @@ def expectation_maximization(
 
     where ``ε`` is the overall error rate ``1 - trace(C) / sum(C)`` and ``q_ij`` the frequency of the given label j among
     the others, and the class weights ``v_y`` are multiplied by the mean posterior of class y over the mean of ``p(y | x)``
-    (not with two classes, where they cannot be told from the rates of error). The strength is the one with the highest
-    evidence (a Dirichlet-multinomial with the counts ``C``), so that classes err alike unless the data say otherwise.
+    (not with two classes, where they cannot be distinguished from the error rates). The strength is the one with the highest
+    evidence (a Dirichlet-multinomial with the counts ``C``), so that classes have equal error rates unless the data suggest
+    otherwise.
 
-    A classifier that fits the noisy labels perfectly explains them without any error, so the likelihood cannot tell how
-    sharp ``p(y | x)`` is. It can tell the temperature at which the classifier is calibrated for the *given* labels; from
+    A classifier that fits the noisy labels perfectly explains them without any error, so the likelihood does not determine the
+    sharpness of ``p(y | x)``. It determines the temperature at which the classifier is calibrated for the *given* labels. From
     there a soft and a sharp reading (1.5 and 4 times that power) are both fitted, and their posteriors averaged.
 
     Parameters
@@ -139,9 +140,9 @@ def expectation_maximization(
     classes : sequence, optional
         The class of each column.
     strength : float, >= 0, optional
-        Dirichlet pseudo-items for each row of ``T``; chosen by the evidence where left out.
+        Dirichlet pseudo-items for each row of ``T``. By default chosen by the evidence.
     sharpness : float, optional
-        Power on ``pred_probs``; two readings are averaged where left out.
+        Power on ``pred_probs``. By default two readings are averaged.
     ambiguity : float in [0, 1]
         How far an unsure prediction means a label drawn at random; 0 for noise that depends on the class alone.
 
@@ -219,7 +220,7 @@ def em_of(
 
 
 def joined(runs: Runs, shares: Sequence[float], classes: Sequence[Any]) -> NoiseFit:
-    """Several runs of EM as one noise model, of which they have their shares."""
+    """Several runs of EM as one noise model, weighted by their shares."""
     overall = _overall_pooled if runs[0][0].pooled else _overall
     return NoiseFit(overall(runs, shares, classes), tuple(params for params, _ in runs), tuple(shares))
 

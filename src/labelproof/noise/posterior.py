@@ -44,7 +44,7 @@ def posterior(
     transition : TransitionMatrix or array-like, shape (k, k)
         ``p(given | true)``.
     random_rate : ndarray of float, shape (n,), optional
-        ``ρ``; zero where left out.
+        ``ρ``. By default zero.
     given_prior : ndarray of float, shape (k,), optional
         ``p(z)``, needed with ``random_rate``.
 
@@ -86,7 +86,7 @@ def scaled(log_joint: FloatArray) -> Matrix:
 def shared_posterior(pred_probs: FloatArray, own: FloatArray, group: IntArray, same: FloatArray | float = 1.0) -> Matrix:
     """Posterior of the true label of items that are copies of one another and so share it.
 
-    For a group with given labels z_i, each of which tells of the one truth by itself,
+    For a group with given labels z_i, each of which depends only on the one truth,
 
         ``p(y | z, x) ∝ p(y | x) · Π_i p(z_i | y, x)``,
 
@@ -171,7 +171,7 @@ def sharpened(pred_probs: FloatArray, sharpness: float) -> Matrix:
 
 
 def random_rate(pred_probs: FloatArray, ambiguity: float) -> Matrix:
-    """``ρ_n = ambiguity (1 - max over y of pred_probs[n, y])``, shape (n,): the harder an item, the less its label says.
+    """``ρ_n = ambiguity (1 - max over y of pred_probs[n, y])``, shape (n,): the harder an item, the less informative its label.
 
     Pictures that belong to no class, or to several, are labelled almost at random, whatever the classes' usual confusions.
     """

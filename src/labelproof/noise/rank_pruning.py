@@ -25,7 +25,7 @@ def noise_rates(positive: npt.NDArray[np.float64], given: npt.NDArray[np.int64])
     Returns
     -------
     float, float
-        Where their sum would reach 1, the labels cannot be told from random ones: both are then 0, with a warning.
+        If their sum would reach 1, the labels cannot be distinguished from random ones: both are then 0, with a warning.
     """
     high, low = positive >= positive[given == 1].mean(), positive <= positive[given == 0].mean()
     rho1 = float((given[high] == 0).mean()) if high.any() else 0.0

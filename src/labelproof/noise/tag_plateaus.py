@@ -64,8 +64,9 @@ class Plateaus:
 def plateau_rates(scores: Values, given: GivenTags, evidence: Values | None = None) -> Plateaus:
     """Rates of each tag from the two ends of its out-of-sample scores.
 
-    A tag's own rate of missing is drawn to the mean of the ten tags that are predicted best, the more, the less these differ beyond chance
-    (Stein's estimator); tags that are predicted worse say less than that and get the mean. Of more than ten tags the ten are chosen on
+    A tag's missing rate is shrunk towards the mean of the ten best-predicted tags, the more, the less these differ beyond
+    chance (Stein's estimator). Tags that are predicted worse are less informative than that and get the mean. Of more than ten
+    tags the ten are chosen on
     one half of the items and read on the other, and the reverse.
 
     Parameters

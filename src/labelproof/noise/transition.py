@@ -36,9 +36,9 @@ class TransitionMatrix:
     matrix : array-like, shape (k, k)
         Rows are true classes, columns given ones.
     prior : array-like, shape (k,), optional
-        ``p(true = i)``; uniform if left out.
+        ``p(true = i)``. By default uniform.
     classes : sequence of length k, optional
-        Class names in sorted order; ``0..k-1`` if left out.
+        Class names in sorted order. By default ``0..k-1``.
 
     Raises
     ------
@@ -75,7 +75,7 @@ class TransitionMatrix:
     def pooled(cls, error_rates: Any, given_prior: Any, **kwargs: Any) -> TransitionMatrix:
         """Class ``i`` is wrong with probability ``error_rates[i]``, then any other class as often as it is given.
 
-        Meant for thousands of classes: the matrix in full is made only when ``matrix`` is asked for.
+        Meant for thousands of classes: the full matrix is made only when ``matrix`` is read.
 
         Parameters
         ----------
@@ -133,7 +133,7 @@ class TransitionMatrix:
 
     @classmethod
     def symmetric(cls, k: int, rate: float, **kwargs: Any) -> TransitionMatrix:
-        """A label is wrong with probability ``rate`` and then any of the other k - 1 classes alike."""
+        """A label is wrong with probability ``rate``, and then any of the other k - 1 classes with equal probability."""
         rate = check_rate(rate)
         k = _check_k(k)
         matrix = np.full((k, k), rate / (k - 1))
@@ -159,7 +159,7 @@ class TransitionMatrix:
 
     @classmethod
     def from_rates(cls, rates: Any, **kwargs: Any) -> TransitionMatrix:
-        """Class ``i`` is wrong with probability ``rates[i]``, shape (k,), spread alike over the other classes."""
+        """Class ``i`` is wrong with probability ``rates[i]``, shape (k,), spread equally over the other classes."""
         values = to_numpy(rates, "rates").astype(float)
         k = _check_k(len(values))
         for i, value in enumerate(values):

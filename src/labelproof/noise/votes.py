@@ -24,9 +24,9 @@ class Consensus:
     Attributes
     ----------
     posterior : ndarray, shape (n, k)
-        ``p(true | what the reviewers said)`` of each item.
+        ``p(true | given by all reviewers)`` of each item.
     reviewers : tuple of TransitionMatrix
-        ``p(said | true)`` of each reviewer.
+        ``p(given | true)`` of each reviewer.
     prior : ndarray, shape (k,)
     classes : tuple of length k, sorted
     """
@@ -59,14 +59,14 @@ def dawid_skene(
     """The true labels and each reviewer's own noise, by EM.
 
     ``p(y | z_1 … z_m) ∝ p(y) Π_r p(z_r | y)``, reviewers independent given the truth; the matrices ``p(z_r | y)`` are
-    re-estimated from these posteriors until they stand still. Starts from the majority vote.
+    re-estimated from these posteriors until they converge. Starts from the majority vote.
 
     Parameters
     ----------
     annotations : array-like, shape (n, m)
-        What each of m reviewers said of each item; missing as in `labelproof.audit` (``None``, NaN, "" or -1).
+        The label of each item by each of m reviewers; missing as in `labelproof.audit` (``None``, NaN, "" or -1).
     pred_probs : array-like, shape (n, k), optional
-        What a model that never saw an item's votes says of it; takes the place of ``p(y)``.
+        Out-of-sample probabilities of a model for each item; they replace ``p(y)``.
     classes : sequence, optional
     strength : float, > 0
         Pseudo-items that draw each reviewer's row to a reviewer who is right 80 times of 100.
@@ -100,12 +100,12 @@ def dawid_skene(
         raise BadInput(f"annotations row {row} has no label. Remove such items.")
     probs = None if pred_probs is None else np.maximum(_probs(pred_probs, n, k), TINY)
     votes = _votes(codes, k)
-    belief = votes @ np.tile(np.eye(k), (m, 1))  # (n, k), how many said each class
+    belief = votes @ np.tile(np.eye(k), (m, 1))  # (n, k), number of votes for each class
     belief /= belief.sum(axis=1, keepdims=True)
     pull = strength * (0.8 * np.eye(k) + 0.2 * (1 - np.eye(k)) / (k - 1))
     for _ in range(max_iter):
         prior = (belief.sum(axis=0) + 1 / k) / (n + 1)
-        counts = (votes.T @ belief).reshape(m, k, k).swapaxes(1, 2) + pull  # [reviewer, true, said]
+        counts = (votes.T @ belief).reshape(m, k, k).swapaxes(1, 2) + pull  # [reviewer, true, given]
         reviewers = counts / counts.sum(axis=2, keepdims=True)
         before, belief = belief, _posterior(prior if probs is None else probs, reviewers, votes)
         if np.abs(belief - before).max() < tol:
@@ -115,7 +115,7 @@ def dawid_skene(
 
 
 def _votes(codes: npt.NDArray[np.int64], k: int) -> csr_matrix:
-    """Shape (n, m k): a one in row i at column ``r k + z`` where reviewer r said z of item i, so that time goes with the votes."""
+    """Shape (n, m k): a one in row i at column ``r k + z`` if reviewer r gave z to item i; sparse."""
     item, reviewer = np.nonzero(codes != UNLABELLED)
     column = reviewer * k + codes[item, reviewer]
     return csr_matrix((np.ones(len(item)), (item, column)), shape=(len(codes), codes.shape[1] * k))
@@ -132,7 +132,7 @@ def _probs(pred_probs: object, n: int, k: int) -> Matrix:
 
 def _posterior(prior: Matrix, reviewers: Matrix, votes: csr_matrix) -> Matrix:
     """Bayes' rule over all reviewers at once, in log space: ``log p(y) + Σ_r log p(z_r | y)``, rows scaled to sum to one."""
-    said = reviewers.swapaxes(1, 2).reshape(votes.shape[1], -1)  # one row for each reviewer and class said
+    said = reviewers.swapaxes(1, 2).reshape(votes.shape[1], -1)  # one row for each reviewer and given class
     return scaled(np.log(prior) + votes @ np.log(np.maximum(said, TINY)))
 
 

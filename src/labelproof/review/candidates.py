@@ -101,7 +101,7 @@ class Candidates:
         return digest.hexdigest()[:16]
 
     def ranks_of(self, ids: Sequence[str]) -> dict[str, int]:
-        """Ranks of items by id; ids that the audit has not are left out."""
+        """Ranks of items by id; ids that the audit does not have are skipped."""
         if not ids:
             return {}
         numbered = self.table.select("id").with_row_index("rank")

@@ -16,7 +16,7 @@ from labelproof.errors import BadInput, LabelproofError, did_you_mean
 
 
 def existing(path: str | os.PathLike[str], what: str) -> Path:
-    """The path, or `BadInput` with the nearest name beside it."""
+    """The path, or `BadInput` with the nearest existing name."""
     found = Path(path)
     if not found.exists():
         beside = [p.name for p in found.parent.iterdir()] if found.parent.is_dir() else []
@@ -55,7 +55,8 @@ def load_array(path: str | os.PathLike[str], what: str, *, key: str | None = Non
     Raises
     ------
     BadInput
-        For a missing, truncated or pickled file, one that changes while it is read, or an ``.npz`` whose array cannot be told.
+        For a missing, truncated or pickled file, one that changes while it is read, or an ``.npz`` with several arrays and no
+        name.
     """
     file = existing(path, what)
     before = stamp_of(file)
@@ -92,7 +93,7 @@ def stamp_of(file: Path) -> tuple[int, int]:
 
 
 def first_line(error: BaseException) -> str:
-    """The first line of what an error says, or its kind."""
+    """The first line of an error, or its kind."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
 
 

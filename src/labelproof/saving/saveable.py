@@ -1,4 +1,4 @@
-"""`Saveable`: `save` and `load` of everything that says its state."""
+"""`Saveable`: `save` and `load` of everything that has a state."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Saveable:
 
     @classmethod
     def from_state(cls, state: State) -> Self:
-        """The same again, of what `to_state` said."""
+        """The same object again, from what `to_state` returned."""
         raise NotImplementedError
 
     def save(self, folder: str | os.PathLike[str], *, overwrite: bool = False) -> None:
@@ -140,7 +140,7 @@ def columns_of(estimator: BaseEstimator) -> dict[str, object]:
 
 
 def restore_columns(estimator: BaseEstimator, state: State) -> None:
-    """Give an estimator what `columns_of` found; version 0.1 did not say it of every one."""
+    """Give an estimator what `columns_of` found; version 0.1 did not save it for every one."""
     if state.meta.get("n_features_in") is not None:
         estimator.n_features_in_ = state.get("n_features_in", int)
     if state.meta.get("feature_names_in"):

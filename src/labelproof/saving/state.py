@@ -37,7 +37,7 @@ class State:
     meta : mapping of str
         What JSON holds.
     arrays : mapping of str to ndarray
-        Of numbers, by name; ``owner/name`` where they are of several things.
+        Of numbers, by name; ``owner/name`` if they belong to several objects.
     """
 
     kind: str
@@ -45,7 +45,7 @@ class State:
     arrays: Mapping[str, Array] = field(default_factory=dict)
 
     def get(self, name: str, kind: type[T]) -> T:
-        """An entry of ``meta``, or `CorruptArtifact` where it is absent or of another kind."""
+        """An entry of ``meta``, or `CorruptArtifact` if it is absent or of another type."""
         found = self.meta.get(name)
         if not isinstance(found, kind):
             raise CorruptArtifact(f"{name} of a {self.kind} is {found!r}, not a {kind.__name__}. Save it again.")
@@ -82,7 +82,7 @@ def read_state(folder: str | os.PathLike[str], kind: str, anew: str = "Save it a
     kind : str
         The kind that the folder must hold.
     anew : str
-        A sentence that says how it is made again.
+        A sentence that explains how to make it again.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Training dynamics: what the course of training says of each label. Networks learn patterns first, and noise by heart later."""
+"""Training dynamics: evidence on labels from the course of training. Networks learn patterns first and memorise noise later."""
 
 from __future__ import annotations
 

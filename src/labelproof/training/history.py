@@ -1,4 +1,4 @@
-"""What training said of each item in each epoch, in memory-mapped arrays."""
+"""A record of each item in each epoch of training, in memory-mapped arrays."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class History:
     ----------
     n, epochs : int
     folder : path, optional
-        Where the arrays are kept as ``.npy``; a temporary folder where they are large and none is named.
+        Where the arrays are kept as ``.npy``. By default memory, or a temporary folder if they are large.
 
     Attributes
     ----------
@@ -64,7 +64,7 @@ class History:
         self.folder = None if folder is None else Path(folder)
 
     def __getattr__(self, name: str) -> AnyArray:
-        """Arrays are made or opened when they are first asked for: a run that is refused leaves another one's alone."""
+        """Arrays are made or opened on first use: a run that is refused does not touch another one's."""
         if name not in COLUMNS:
             raise AttributeError(name)
         made = self.__dict__[name] = self._made(name, COLUMNS[name])
@@ -87,12 +87,12 @@ class History:
 
     def record(self, epoch: int, index: Tensor, given: Tensor, logits: Tensor, loss: Tensor) -> None:
         """Write one batch: row numbers (b,), labels (b,), logits (b, k) and losses (b,). Unlabelled items keep NaN."""
-        import torch  # of which those who read a history have no need
+        import torch  # not needed to read a history
 
         logits = logits.detach().float()
         own = given.clamp_min(0)[:, None]
         probability = logits.softmax(dim=1).gather(1, own)[:, 0]
-        # the two highest logits are enough for the highest one beside the own
+        # the two highest logits are enough to find the highest other one
         top = logits.topk(min(2, logits.shape[1]), dim=1)
         rival = torch.where(top.indices[:, 0] == own[:, 0], top.values[:, -1], top.values[:, 0])
         margin = logits.gather(1, own)[:, 0] - rival

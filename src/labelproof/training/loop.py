@@ -39,7 +39,7 @@ SMALL_BATCH = 50_000  # numbers
 
 @dataclass
 class _State:
-    """Where a run stands: everything but the method and its optimizer that a checkpoint holds."""
+    """The state of a run: everything in a checkpoint except the method and its optimizer."""
 
     epoch: int = 0
     position: int = 0  # batches of the epoch that are done
@@ -73,11 +73,11 @@ def fit(
     validation : TrainingData, optional
         Items with noisy labels on which accuracy is measured after each epoch, for ``patience``.
     history : History, optional
-        Filled with what training says of each item.
+        Records the logits and losses of each item.
     folder : path, optional
-        Where checkpoints and logs go. A run that was killed goes on from there, on a CPU bit for bit as if it had not been.
+        Folder for checkpoints and logs. A killed run resumes from it, on a CPU bit for bit as if it had not been interrupted.
     identity : mapping, optional
-        JSON that a checkpoint must have been written with for the run to go on from it.
+        JSON that must match that of the checkpoint for the run to resume.
 
     Returns
     -------
@@ -87,7 +87,7 @@ def fit(
     Raises
     ------
     BadInput
-        If the loss is no number (the message says where, and the last checkpoint stays), or the folder holds another run.
+        If the loss is not finite (the message names the batch, and the last checkpoint stays), or the folder holds another run.
     CorruptArtifact
         If the checkpoint is damaged.
     """
@@ -194,7 +194,7 @@ class _Run:
         self.optimizer = made if self.flat is not None else cast(torch.optim.Optimizer, self.fabric.setup_optimizers(made))
 
     def _epoch(self) -> bool:
-        """One epoch, or what is left of it; whether to go on."""
+        """One epoch, or the rest of it; returns whether to continue."""
         state, model = self.state, self.model
         phase, first = self._phase_of(state.epoch)
         if state.order is None:
@@ -291,7 +291,7 @@ class _Run:
         )
 
     def _measured(self, first: int, phase: int) -> bool:
-        """Log the epoch; whether the validation items say to go on."""
+        """Log the epoch; returns whether the validation items suggest to continue."""
         state, options = self.state, self.options
         numbers = {"epoch": state.epoch + 1, "loss": state.total_loss / state.seen, "accuracy_given": state.right / state.seen}
         going_on = True

@@ -1,4 +1,4 @@
-"""How to train: what the loop is told, and no method's business."""
+"""How to train: options of the loop, independent of the method."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ class Options:
     ----------
     epochs : int
     batch_size : int, optional
-        128 where left out, less for fewer than 2,560 items (a twentieth of them, at least 16): an epoch of few steps learns little.
+        By default 128, or less for fewer than 2,560 items (a twentieth of them, at least 16): an epoch of few steps learns
+        little.
     learning_rate : float
         Highest rate of the schedule.
     optimizer : {"adamw", "sgd"}
@@ -96,6 +97,6 @@ class Options:
 
     @property
     def decisive(self) -> dict[str, object]:
-        """The options that a run cannot change when it goes on."""
+        """The options that a run cannot change when it resumes."""
         free = ("accelerator", "devices", "checkpoint_epochs", "checkpoint_minutes", "logger")
         return {name: value for name, value in asdict(self).items() if name not in free}

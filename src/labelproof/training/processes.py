@@ -118,7 +118,7 @@ def fabric_for(options: Options, folder: Path | None, strategy: Strategy | str =
 
         try:
             loggers = [TensorBoardLogger(folder / LOG_FOLDER, name="", version="")]
-        except ModuleNotFoundError as error:  # Lightning's own, which does not say the name of the package apart
+        except ModuleNotFoundError as error:  # Lightning's own error, which does not give the name of the package separately
             raise missing("tensorboard", "logger 'tensorboard'") from error
     return Fabric(
         accelerator=options.accelerator,

@@ -92,7 +92,7 @@ def flat_values(pictures: Sequence[Mapping[str, Any]], key: str, flat: FlatBoxes
 def label_codes(
     values: AnyArray, flat: FlatBoxes, classes: Sequence[object] | None, name: str
 ) -> tuple[IntArray, tuple[object, ...]]:
-    """Codes of the labels of boxes, and the classes: those that are there in sorted order where none are named.
+    """Codes of the labels of boxes, and the classes; by default the existing labels in sorted order.
 
     Integers are positions where ``classes`` are text. A label that is none of the classes has the code -1.
 
@@ -123,7 +123,7 @@ def label_codes(
 
 
 def picture_sizes(sizes: object, pictures: Sequence[Mapping[str, Any]], name: str) -> npt.NDArray[np.float64] | None:
-    """Width and height of each picture, shape (n, 2), NaN where unknown; ``None`` where none is known.
+    """Width and height of each picture, shape (n, 2), NaN for unknown; ``None`` if all are unknown.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What a class label is, for arrays, frames and files alike: integer codes into sorted classes."""
+"""The definition of a class label, for arrays, frames and files: integer codes into sorted classes."""
 
 from __future__ import annotations
 
@@ -32,7 +32,8 @@ class CodedLabels:
 class Repeated:
     """Many labels by their different values, which spares looking at each: ``values[index]`` are the labels.
 
-    With ``counts``, how often each value stands there, the labels themselves may be elsewhere, and ``index`` is that of the values.
+    With ``counts``, the number of occurrences of each value, the labels themselves may be elsewhere, and ``index`` is that of
+    the values.
     """
 
     values: AnyArray  # (u,)
@@ -62,7 +63,7 @@ def check_labels(
     classes : sequence, optional
         The allowed classes in any order. Without it they are the distinct labels.
     n_classes : int, optional
-        How many classes there must be, e.g. the number of probability columns. Integer labels that all lie in
+        How many classes there must be, e.g. the number of probability columns. Integer labels that are all in
         ``0..n_classes-1`` are then read as column numbers, so a class may be absent from the labels.
     missing : sequence, optional
         The labels that mean unlabelled, instead of the words above; ``()`` for none.
@@ -111,7 +112,7 @@ def _check(
     name: str,
     needed: int,
 ) -> CodedLabels:
-    """What `check_labels` does, where each label stands ``counts`` times, or once."""
+    """`check_labels` for labels that occur ``counts`` times each, by default once."""
     if len(array) == 0:
         raise BadInput(f"{name} is empty. Give at least one label for each of two classes.")
     array, absent = without_missing(array, name)
@@ -174,14 +175,14 @@ def flat_labels(labels: object, name: str) -> AnyArray:
 
 
 def is_missing(value: object) -> bool:
-    """Whether a value stands for no value: ``None``, NaN, NaT, ``pandas.NA``, the empty string."""
+    """Whether a value means no value: ``None``, NaN, NaT, ``pandas.NA``, the empty string."""
     if value is None or (isinstance(value, str) and value == ""):
         return True
     if isinstance(value, str | bytes | int):
         return False
     try:
         return bool(value != value)
-    except (TypeError, ValueError):  # pandas.NA is neither equal nor unequal; of an array it cannot be told
+    except (TypeError, ValueError):  # pandas.NA is neither equal nor unequal; this cannot be tested for an array
         return type(value).__name__ == "NAType"
 
 
@@ -300,7 +301,7 @@ def _tell_minus_one(found: Classes, name: str) -> None:
 
 
 def _check_repeats(found: Classes, n: int, name: str) -> None:
-    """Refuse labels of which nearly every one is different."""
+    """Refuse labels that are nearly all different."""
     if n >= MANY and len(found) > NEARLY_ALL * n:
         raise BadInput(
             f"{name} has {len(found):,} different values in {n:,} items, e.g. {found[0]!r} and {found[-1]!r}, too many for classes. "
@@ -359,7 +360,7 @@ def _encode(array: AnyArray, missing: BoolArray, classes: Classes, name: str) ->
 def check_vote_table(
     votes: Any, classes: Sequence[Any] | None = None, *, needed: int = 2, name: str = "annotations"
 ) -> tuple[npt.NDArray[np.int64], tuple[Any, ...]]:
-    """Check a table of what annotators said.
+    """Check a table of annotators' labels.
 
     Parameters
     ----------
@@ -372,7 +373,7 @@ def check_vote_table(
     Returns
     -------
     ndarray of int64, shape (n, m), and the classes
-        Codes, -1 where there is no vote.
+        Codes, -1 for no vote.
 
     Raises
     ------

@@ -41,7 +41,7 @@ def split_tag(tag: str) -> tuple[str, str]:
 
 
 def scheme_of(sentences: Sequence[Sequence[str]]) -> str:
-    """The scheme in which tags are written: the one of which they break the fewest rules.
+    """The scheme of the tags: the one with the fewest violations.
 
     >>> scheme_of([["B-PER", "I-PER", "O"]]), scheme_of([["I-PER", "B-PER", "O"]]), scheme_of([["PER", "O"]])
     ('IOB2', 'IOB1', 'IO')
@@ -51,7 +51,7 @@ def scheme_of(sentences: Sequence[Sequence[str]]) -> str:
         return "BIOES"
     if letters & {"L", "U"}:
         return "BILOU"
-    if "B" not in letters:  # without neighbours of one type IOB1 is written so too, and can tell such apart if they come
+    if "B" not in letters:  # without neighbours of one type the tags are IOB1 as well, which would distinguish them
         bare = any(tag != OUTSIDE for tags in sentences for tag in tags)
         return "IOB1" if letters else "IO" if bare else "IOB2"
     begun_by_i = begun_by_b = 0
@@ -119,7 +119,7 @@ def to_spans(tags: Sequence[str], scheme: str, sentence: int = 0) -> tuple[list[
 
 
 def to_tags(length: int, spans: Iterable[Span], scheme: str = "IOB2") -> list[str]:
-    """The tags of a sentence of that length; neighbours of one type cannot be told apart in IO.
+    """The tags of a sentence of that length; IO cannot distinguish neighbours of one type.
 
     >>> to_tags(4, [(0, 1, "PER"), (1, 3, "PER")], "IOB1")
     ['I-PER', 'B-PER', 'I-PER', 'O']

@@ -1,4 +1,4 @@
-"""What predictions say of each given box, and of each prediction that no given box accounts for."""
+"""Evidence from predictions about each given box, and about each prediction that no given box explains."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from labelproof.auditing.boxes.scene import Predictions, Scene
 from labelproof.validation import BoolArray, IntArray
 
 TOUCH = 0.05  # intersection over union of boxes that may be of one object
-SAME = 0.4  # that speaks for one object
-TWICE = 0.5  # of predictions of which the better one counts
+SAME = 0.4  # that is evidence for one object
+TWICE = 0.5  # of overlapping predictions, of which only the better one counts
 NOTHING = 1e-4  # the score of what was not predicted
-SCORE, CLASS = 0.3, 0.3  # what score and class count for beside the overlap, in the assignment
+SCORE, CLASS = 0.3, 0.3  # weight of score and class, next to the overlap, in the assignment
 
 Floats = npt.NDArray[np.float64]
 
@@ -46,7 +46,7 @@ class Evidence:
 
 
 def evidence_of(scene: Scene) -> Evidence:
-    """What predictions say.
+    """The evidence.
 
     Predictions are assigned to given boxes, one each at most, so that the sum of ``IoU + 0.3 score + 0.3 p(given class)`` is largest.
     """
@@ -65,7 +65,7 @@ def evidence_of(scene: Scene) -> Evidence:
 def shape_of(box: Floats) -> Floats:
     """Logarithms of width, height and their ratio, and the lower edge, shape (m, 4).
 
-    Not how far to the right: boxes that are all left out on one side of the pictures would be learned as what is usual there.
+    Position across the picture is not included: if all omitted boxes are on one side, a model would learn that as normal there.
     """
     width, height = (np.maximum(box[:, i + 2] - box[:, i], 1e-6) for i in (0, 1))
     found: Floats = np.c_[np.log(width), np.log(height), np.log(width / height), box[:, 3]]

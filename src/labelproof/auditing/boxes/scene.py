@@ -18,7 +18,7 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Predictions:
-    """What a detector says of all pictures.
+    """The predictions of a detector for all pictures.
 
     Attributes
     ----------
@@ -29,9 +29,9 @@ class Predictions:
     score : ndarray, shape (m,)
         In [0, 1].
     probs : ndarray, shape (m, k), or None
-        Of each class, where the detector tells.
+        Probability of each class, if the detector gives them.
     unknown : dict of str to int
-        Predictions of classes that the labels do not have, which are left out, by class.
+        Skipped predictions of classes that the labels do not have, by class.
     """
 
     box: Floats
@@ -66,7 +66,7 @@ class Predictions:
         return found
 
     def of_pictures(self, kept: BoolArray, number: IntArray) -> Predictions:
-        """Those of some pictures, which are numbered anew."""
+        """Those of some pictures, renumbered."""
         rows = kept[self.owner]
         probs = None if self.probs is None else self.probs[rows]
         return Predictions(self.box[rows], number[self.owner[rows]], self.code[rows], self.score[rows], probs, self.unknown)
@@ -94,7 +94,7 @@ class Scene:
     k: int
 
     def of_pictures(self, kept: BoolArray) -> Scene:
-        """Some pictures, numbered anew."""
+        """Some pictures, renumbered."""
         number = np.cumsum(kept) - 1
         rows = kept[self.owner]
         predictions = self.predictions.of_pictures(kept, number)
@@ -114,7 +114,7 @@ def predictions_of(
     own : sequence of length k
         The classes of the labels.
     classes : sequence, optional
-        The class of each column of ``probs``, and of each label that is an integer; those of the labels where left out.
+        The class of each column of ``probs``, and of each integer label. By default the classes of the labels.
 
     Raises
     ------

@@ -23,7 +23,7 @@ class Doubt:
     evidence : dict
         The numbers behind it, as JSON holds them.
     serious : bool, default=False
-        Whether the error rate means nothing while it stands; otherwise some findings, or the width of the interval, are concerned.
+        Whether the error rate is meaningless because of it. Otherwise it concerns some findings, or the width of the interval.
     """
 
     kind: str
@@ -33,7 +33,7 @@ class Doubt:
 
 
 class DoubtWarning(LabelproofWarning):
-    """The figures of an audit are doubtful; its ``doubts`` say why."""
+    """The figures of an audit are doubtful; its ``doubts`` give the reasons."""
 
 
 def say(doubts: Iterable[Doubt]) -> list[Doubt]:

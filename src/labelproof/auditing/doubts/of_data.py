@@ -86,15 +86,15 @@ def _empty(dataset: Dataset) -> float:
         plain = flat[(flat == flat[:, :1]).all(axis=1), 0] if flat.shape[1] > 1 else flat.ravel()[:0]
         return float(
             np.unique(plain, return_counts=True)[1].max(initial=0) / len(x)
-        )  # of one colour alike: else the colour tells them apart
+        )  # all of one colour; otherwise the colour distinguishes them
     return 0.0
 
 
 def of_copies(dataset: Dataset, *, probs_given: bool) -> Iterator[Doubt]:
-    """Items that stand there several times: so few different ones, with different labels, or in several folds.
+    """Duplicate items: too few distinct ones, copies with different labels, or copies in several folds.
 
-    Rows of a table with few columns may well be equal without being copies, so these are let be; and what is there more than 20 times is
-    a value that recurs.
+    Rows of a table with few columns are often equal without being copies, so these are skipped. What occurs more than 20 times
+    is a value that recurs.
     """
     if (
         not dataset.classes

@@ -28,7 +28,7 @@ FEWEST = 20  # labels
 MOST_CLASSES = 1000
 BETTER = 0.25  # share of the labels by which another order of the columns must fit better
 PAIRS = 20_000  # of items of different labels, that are compared
-CHANCE_SD = 0.58  # of the share of pairs told apart by chance, times the root of the number of labels
+CHANCE_SD = 0.58  # of the share of pairs that are distinguished by chance, times the root of the number of labels
 TOLD_APART, UPSIDE_DOWN = 0.53, 0.45  # shares of pairs, before chance is allowed for
 DIFFERS, ENOUGH = 0.005, 400  # share of labels that differ from the most probable class, of how many labels
 GAP, ABOVE_GAP, GAP_SHARE = (
@@ -95,7 +95,7 @@ def of_columns(rows: Sample, classes: Sequence[object], best: IntArray) -> list[
 
 
 def of_chance(rows: Sample) -> Iterator[Doubt]:
-    """Whether the model tells items of different labels apart at all.
+    """Whether the model distinguishes items with different labels.
 
     Of pairs of items with labels a and b, drawn at random: how often ``p_i(a) p_j(b) > p_i(b) p_j(a)``. Chance is one half, whatever the
     class frequencies and however the probabilities are calibrated.
@@ -113,7 +113,7 @@ def of_chance(rows: Sample) -> Iterator[Doubt]:
 
 
 def told_apart(probs: FloatArray, given: IntArray, pairs: int = PAIRS) -> float | None:
-    """The share of pairs of items with different labels that are told apart the right way round; ties count half."""
+    """The share of pairs of items with different labels that are ordered the right way round; ties count half."""
     rng = np.random.default_rng(0)
     a, b = rng.integers(0, len(given), (2, pairs))
     differ = given[a] != given[b]

@@ -34,7 +34,7 @@ class Judged:
     error_rate : ErrorRate
     doubts : list of Doubt
     items : dict of str to Series of length n
-        Of some kinds: columns of the table of items, in place of ``error_probability`` as it follows from the sites.
+        For some kinds: columns of the table of items, instead of ``error_probability`` computed from the sites.
     sites : dict of str to Series of length s
         Of some kinds: columns of the issues, ``Labels.found_site_columns``.
     labels : Labels, optional
@@ -51,7 +51,7 @@ class Judged:
 
 
 class Known(TypedDict):
-    """What `labelproof.audit` knows of the items, for auditors whose ``judge`` has a parameter of that name.
+    """The facts about the items that `labelproof.audit` passes to auditors whose ``judge`` has a parameter of that name.
 
     Attributes
     ----------
@@ -60,7 +60,7 @@ class Known(TypedDict):
     groups : ndarray, shape (n,)
         What items belong to.
     near : Near
-        What the neighbours of items say.
+        The neighbours of the items.
     """
 
     x: Any
@@ -123,7 +123,7 @@ def error_rate_of(error_probability: FloatArray, expected_errors: FloatArray) ->
 
     If the probabilities of one reading are right, the number of wrong labels has variance ``sum e (1 - e)``. The interval
     reaches from the lowest reading less 1.96 standard deviations to the highest plus as much. What no reading can see,
-    a model that has learned the annotators' own mistakes, is not in it; only reviews can tell.
+    a model that has learned the annotators' own mistakes, is not in it; only reviews show that.
 
     Parameters
     ----------

@@ -24,7 +24,7 @@ from labelproof.labels.boxes import ABSENT, EDGES, KINDS_OF_ERROR, REASONS, Boxe
 from labelproof.noise.boxes import BoxNoise, Rate, expected_of
 from labelproof.validation import AnyArray, IntArray, Json
 
-LEAST_SHOWN = 0.1  # error probability, from which on a site says what is wrong
+LEAST_SHOWN = 0.1  # error probability above which a site gets a description of the error
 PROBABLE = 0.5  # from which on the suggested boxes of a picture have it
 MISSING, EXTRA, DISPLACED, CLASS = range(len(KINDS_OF_ERROR))
 AS_KIND = np.array([KINDS_OF_ERROR.index(kind) for kind in GIVEN[1:]])
@@ -33,10 +33,10 @@ Floats = npt.NDArray[np.float64]
 
 
 class Seen(NamedTuple):
-    """What predictions say of given boxes, and where they show boxes that nobody gave."""
+    """Evidence from predictions about given boxes, and predicted boxes that nobody gave."""
 
     given: Floats  #: (s, 3): displaced, extra, class
-    box: Floats  #: (s, 4), where the prediction of each stands; NaN without one
+    box: Floats  # (s, 4), the predicted box of each; NaN without one
     code: IntArray  #: (s,), the most probable other class; ABSENT without a prediction
     missing: Floats  #: (c,), of candidates
     owner: IntArray  #: (c,)
@@ -62,7 +62,8 @@ class AuditorOfBoxes(Auditor[Boxes]):
     """The error probability of each given box, and boxes that are missing, by the predictions of a detector.
 
     - Predictions are assigned to given boxes, one each at most, so that the sum of ``IoU + 0.3 score + 0.3 p(given class)`` is largest.
-    - What an error looks like is learned from planted ones: boxes are left out, moved, given another class and added, and trees tell
+    - The audit learns what errors look like from planted ones. It removes, moves, relabels and adds boxes, and trees
+    distinguish
       these from what was given (overlap, offsets, score, other predictions, shape and place), cross-fitted by picture. Scores need not be
       probabilities.
     - Rates by kind follow from how often what was given looks like the surest of the planted errors (`labelproof.auditing.boxes.rates`), by class
@@ -98,7 +99,7 @@ class AuditorOfBoxes(Auditor[Boxes]):
         labels : Boxes
         pred_probs : sequence of n dicts, optional
             Out-of-sample predictions of each picture: ``boxes`` (m, 4) with ``labels`` (m,) and ``scores`` (m,), or with ``probs`` (m, k). Low
-            scores tell as well: give them down to 0.01 or so. Where left out, only boxes that cannot be right are found.
+            scores help too: give them down to about 0.01. By default only boxes that cannot be right are found.
         ids : ndarray, shape (n,), optional
         classes : sequence of length k, optional
             The classes in the order of the columns of ``probs``, or of the integers that label predictions.
@@ -154,7 +155,7 @@ def nothing_seen(labels: Boxes) -> Seen:
 
 
 def seen_in(labels: Boxes, checked: Checked, made: Predictions, edges: Floats) -> Seen:
-    """What predictions say; boxes that cannot be right count as mended, or not at all."""
+    """Evidence from predictions. Boxes that cannot be right count as corrected, or not at all."""
     nothing = nothing_seen(labels)
     box = np.where((checked.reason == "duplicate")[:, None], labels.box, checked.box)
     rows = np.flatnonzero(~np.isnan(box).any(axis=1) & (area(box) > 0))
@@ -219,7 +220,7 @@ def sites_of(labels: Boxes, checked: Checked, seen: Seen) -> Sites:
 
 
 def site_columns(found: Sites, kinds: IntArray) -> dict[str, pl.Series]:
-    """Columns of the issues: the box that should stand there, the kind of error, and the reason."""
+    """Columns of the issues: the suggested box, the kind of error, and the reason."""
     edges = {f"suggested_{edge}": pl.Series(found.box[:, i]).fill_nan(None) for i, edge in enumerate(EDGES)}
     names = pl.Series(KINDS_OF_ERROR, dtype=pl.Enum(KINDS_OF_ERROR))
     reason = pl.Series(found.reason.tolist(), dtype=pl.String).replace("", None).cast(pl.Enum(REASONS))

@@ -180,7 +180,7 @@ def judged_from(scores: Iterable[fold.Scores], labels: Classes, fitted: Sharpnes
 def doubts_of(rows: fold.Sample, classes: Sequence[object], rate: ErrorRate, unlike: float, n: int) -> list[Doubt]:
     """What is doubtful about a sample, and about a rate of n labels that was read from it."""
     found = of_probabilities(rows, classes)
-    if not any(doubt.serious for doubt in found):  # which says enough
+    if not any(doubt.serious for doubt in found):  # which is informative enough
         found += of_reading(rate.low, rate.high, unlike, n)
     return found
 
@@ -211,7 +211,7 @@ def reviewed(judged: Judged, labels: Classes, reviews: object, ids: object) -> J
 
 
 def true_codes(reviews: object, names: Sequence[object], ids: object | None, n: int) -> IntArray:
-    """Codes of the verified labels by row, -1 where there is none."""
+    """Codes of the verified labels by row; -1 for rows without one."""
     if not isinstance(reviews, Mapping):
         coded = check_labels(reviews, classes=names, name="reviews", needed=1)
         if len(coded.codes) != n:

@@ -18,7 +18,7 @@ PRIOR_PAIRS = 5  # of duplicates with one label, before any is seen
 
 
 class Noise(Protocol):
-    """What is asked of a `labelproof.noise.NoiseFit`."""
+    """The part of `labelproof.noise.NoiseFit` that is needed."""
 
     def posterior(self, pred_probs: FloatArray, given: IntArray) -> FloatArray: ...
 

@@ -25,7 +25,7 @@ from labelproof.validation import AnyArray, IntArray, Json, to_numpy
 
 Floats = npt.NDArray[np.float64]
 MOST_FEATURES = 300
-FEWEST = 20  # numbers of which anything is doubted
+FEWEST = 20  # numbers with any doubt
 NO_BETTER = "no better than the median"
 BARELY = 0.95  # of the mean distance from the median
 EQUAL = 0.3  # share of the predictions that equal the number given
@@ -39,7 +39,8 @@ class AuditorOfNumbers(Auditor[Numbers]):
 
     The issues have ``kind`` (of error: ``factor``, ``sign``, ``unit``, ``swapped digits``, ``copied``, ``sentinel`` or ``other``; null where
     the number is more probably right), ``prediction`` (what is expected) and ``suggested_low`` and ``suggested_high``, between which 95 % of
-    good numbers lie. The suggestion is the number as it was before the error, where the kind tells, else the prediction.
+    good numbers lie. The suggestion is the number before the error, if the kind of error determines it; otherwise the
+    prediction.
 
     Examples
     --------
@@ -65,9 +66,9 @@ class AuditorOfNumbers(Auditor[Numbers]):
             Out-of-sample predictions of a regression; of several models the median, of two the mean.
         ids : ndarray, shape (n,), optional
         x : array or frame, shape (n, d), optional
-            Features, which tell where predictions are off and how far good numbers stray.
+            Features, which show where predictions are off and how far good numbers scatter.
         groups : ndarray, shape (n,), optional
-            Rows of other groups are not beside one another.
+            Rows of different groups are not neighbours.
         """
         if not len(labels.values):
             raise BadInput("There are no numbers, so there is nothing to audit.")
@@ -146,7 +147,7 @@ def _one(predictions: object, name: str, labels: Numbers) -> Floats:
 
 
 def features_of(x: Any, labels: Numbers) -> npt.NDArray[np.float32] | None:
-    """The columns of numbers among features, of the numbers that were given; none where there are too many."""
+    """The numeric columns of the features, for items with a number; none if there are too many."""
     if isinstance(x, pl.DataFrame):
         x = x.select(pl.selectors.numeric(), pl.selectors.boolean().cast(pl.Float32))
         x = x.cast(pl.Float32).to_numpy() if x.width else None
@@ -167,7 +168,7 @@ def _places(labels: Numbers, groups: AnyArray | None) -> IntArray:
 
 
 def doubts_of(given: Floats, predicted: Floats, found: NumbersFound) -> list[Doubt]:
-    """Whether predictions tell anything, and whether they were made for numbers that the model had not seen."""
+    """Whether predictions are informative, and were made for numbers that the model had not seen."""
     if len(given) < FEWEST:
         return []
     doubts, around = [], np.abs(given - np.median(given))

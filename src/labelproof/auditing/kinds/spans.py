@@ -50,7 +50,7 @@ class Sites(NamedTuple):
 class AuditorOfSpans(Auditor[Spans]):
     """The error probability of each token's tag, and the most probable valid reading of each sentence.
 
-    - Where there are enough spans, what an error looks like is learned from planted ones (`labelproof.auditing.spans.planted`); otherwise
+    - If there are enough spans, the audit learns from planted errors (`labelproof.auditing.spans.planted`). Otherwise
       the error probability of a token is one minus the posterior of its tag, as of classes.
     - Where the probability is 0.1 or more, the tag may be another: the most probable valid sequence of tags is the suggestion, and each
       span in which it differs from what was given is one finding: ``missing``, ``extra``, ``boundary`` or ``type``.
@@ -58,7 +58,7 @@ class AuditorOfSpans(Auditor[Spans]):
       token.
 
     ``audit.items`` has for each sentence ``error_probability``, ``tokens``, ``given_spans`` and ``suggested_spans`` (JSON
-    lists of ``[start, end, type]``) and ``elsewhere`` (how the same words are given in other places, where that speaks for an error).
+    lists of ``[start, end, type]``) and ``elsewhere`` (labels of the same words elsewhere, if they suggest an error).
 
     Examples
     --------
@@ -204,7 +204,7 @@ def sites_of(labels: Spans, tokens: Tokens, mean: Matrix, error: Matrix) -> Site
 
 
 def reading(given: IntArray, mean: Matrix, error: Matrix, may: npt.NDArray[np.bool_]) -> list[Coded]:
-    """The most probable valid spans of a sentence: as given, but where the tag may be wrong as the models say."""
+    """The most probable valid spans of a sentence: as given, except where the models suggest that a tag is wrong."""
     row, open_ = np.arange(len(given)), error >= LEAST_SHOWN
     scores = np.log(mean)
     kept = np.log(np.maximum(error, 1e-12))[:, None] + scores
@@ -269,7 +269,7 @@ def _text(labels: Spans, i: int, start: int, end: int) -> str:
 
 
 def _elsewhere(labels: Spans, seen: Counter[tuple[str, str]], i: int, span: tuple[int, int, str | None]) -> list[str]:
-    """How the words of a span are given in other places, where it is otherwise."""
+    """Labels of the words of a span elsewhere, if they differ."""
     start, end, here = span
     key = _text(labels, i, start, end)
     others = {str(name): seen[key, str(name)] for name in labels.classes if str(name) != here and seen[key, str(name)]}

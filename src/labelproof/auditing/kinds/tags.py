@@ -1,4 +1,4 @@
-"""Auditing tags: a noise model for each tag, and tags that speak for one another."""
+"""Auditing tags: a noise model for each tag, and dependence between tags."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from labelproof.noise.tag_rates import TagRates
 from labelproof.progress import track
 from labelproof.validation import AnyArray, FloatArray, Json, check_tag_probs
 
-NEIGHBOURS = 20  # tags that may say something about another
+NEIGHBOURS = 20  # tags that may be informative about another
 LEAST_PROBABILITY = 1e-3
 
 

@@ -23,16 +23,16 @@ Floats = npt.NDArray[np.float32]
 
 
 class Predictions:
-    """What a model says of each picture: ``predictions(i)`` is of shape (k, h, w).
+    """The predictions of a model for each picture: ``predictions(i)`` has shape (k, h, w).
 
     Parameters
     ----------
     source : array (n, k, h, w), list of arrays (k, h, w), callable, path of a ``.npy`` file, or path of a folder
     labels : Masks
     ids : ndarray, shape (n,), optional
-        Names of the pictures, by which files in a folder are found; where they are no names of files, these are taken in sorted order.
+        Names of the pictures, which name the files in a folder. If no file has such a name, files are taken in sorted order.
     classes : sequence of length k, optional
-        The classes in the order of the channels; that of the labels where left out.
+        The classes in the order of the channels. By default those of the labels.
 
     Raises
     ------

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from scipy.special import expit
 
 LEAST_BIN, MOST_BINS = 20, 8  # regions that are compared with one another
-UPPER = 0.9  # quantile by which the spread of right regions is told: there are errors above
+UPPER = 0.9  # quantile that estimates the spread of right regions: errors are above
 NORMAL_UPPER = 1.2816  # of a standard normal distribution
 LEAST_WORTH = 0.1
 FIRST_RATE, STEPS = 0.01, 200
@@ -48,7 +48,7 @@ class Worth:
 
     @classmethod
     def fit(cls, ratio: Matrix, apart: Matrix) -> Worth:
-        """From given regions, nearly all of which are right.
+        """Fit from given regions, nearly all of which are right.
 
         Parameters
         ----------
@@ -67,7 +67,7 @@ class Worth:
         return cls(at, centre, np.maximum((upper - centre) / NORMAL_UPPER, 1.0))
 
     def evidence(self, ratio: Matrix, apart: Matrix) -> Matrix:
-        """Log likelihood ratios of regions, pixels that say the same counted once."""
+        """Log likelihood ratios of regions; pixels with the same information count once."""
         apart = np.maximum(apart, 1e-3)
         centre, spread = (np.interp(np.log(apart), self.at, values) for values in (self.centre, self.spread))
         worth = np.clip(1 - 2 * centre / np.sqrt(apart), LEAST_WORTH, 1.0)
@@ -112,7 +112,7 @@ def expected(evidence: Sequence[Matrix], tried: int, k: int) -> Expected:
 def of_pictures(probability: Sequence[Matrix], highest: Matrix) -> Matrix:
     """That anything is wrong in each picture, shape (n,): any of its candidates, or what no candidate explains.
 
-    The last is at most 0.1, and orders pictures by how far the highest score of a share of another class stands out.
+    The last is at most 0.1, and orders pictures by their highest score for a share of another class.
     """
     regions = np.array([-np.expm1(np.log1p(-np.minimum(one, MOST_CERTAIN)).sum()) for one in probability])
     middle = np.median(highest)

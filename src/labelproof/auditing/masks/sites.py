@@ -15,7 +15,7 @@ from labelproof.noise.masks.regions import Regions
 from labelproof.validation import IntArray
 
 LEAST_SHOWN = 0.1  # error probability, from which on another class is suggested
-LEAST_ERROR = 1e-6  # of a region that nothing speaks against
+LEAST_ERROR = 1e-6  # of a region without evidence against it
 WHOLE_FIRST = 0.5  # by which the change of a whole region may be less probable than one that overlaps it
 LEAST_FREE = 0.5  # of the pixels of a part that are in no other change; the others are left to that
 

@@ -1,4 +1,4 @@
-"""Rows of which only the most probable classes are known."""
+"""Probabilities with only the most probable classes of each row."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ Matrix = npt.NDArray[np.float64]
 class Evidence:
     """Evidence on the tags of tokens, whichever are given.
 
-    It must not tell planted errors from others: no count of given tags is in it, to which planted ones do not add.
+    It must not reveal planted errors: it contains no count of given tags, because these exclude planted ones.
 
     Parameters
     ----------

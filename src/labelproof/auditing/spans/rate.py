@@ -14,7 +14,7 @@ from labelproof.auditing.spans.tokens import Tokens
 
 SHARES = (0.7, 0.85, 0.92)  # of planted errors: at the lower end of the interval, at the estimate, at the higher end
 SUREST = 0.5  # of planted errors
-SLOPES = (0.4, 1.0)  # of the log odds: where errors are nothing like planted ones, and where they are like these
+SLOPES = (0.4, 1.0)  # of the log odds: where errors are unlike planted ones, and where they are like them
 HALVINGS, MOST_SHIFT = 60, 40.0
 
 Matrix = npt.NDArray[np.float64]
@@ -32,7 +32,8 @@ def from_planted(learned: Learned, tokens: Tokens) -> TokenErrors:
 
     ``R(s) = share of sentences with log odds ≥ c(s) / s``, where a share s of the planted errors has log odds of at least c(s). If errors of
     people looked like planted ones and nothing else did, R would be the rate at every s. Where s is near one, what is merely unusual is
-    counted too; where it is lower, errors of people, which are made where it is hard, are found more seldom than planted ones. Between
+    counted too; where it is lower, people's errors are found less often than planted ones, because people err where it is
+    hard. Between
     them lie the estimate and, on either side, the ends of the interval.
 
     The log odds are then multiplied by a slope, the higher the less R falls from the estimate to the surest half of the planted errors

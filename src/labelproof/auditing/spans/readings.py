@@ -15,7 +15,7 @@ Coded = tuple[int, int, int]  # start, end, code of the type
 
 
 class Change(NamedTuple):
-    """A span that should be another: ``given`` is None where it is missing, ``suggested`` where it is extra."""
+    """A span that should be another: ``given`` is None if it is missing, ``suggested`` if it is extra."""
 
     given: Coded | None
     suggested: Coded | None

@@ -1,4 +1,4 @@
-"""Tokens of all sentences side by side, with the tag that was given and what models say of it.
+"""Tokens of all sentences in one sequence, with the given tag and the predictions of models.
 
 A tag is a *state*: of c types ``0 … c - 1`` begin a span, ``c … 2c - 1`` continue one, and ``2c`` is outside (IOB2).
 """
@@ -67,7 +67,7 @@ class Tokens:
 
 
 def tokens_of(labels: Spans, probs: object, classes: Sequence[str] | None, groups: AnyArray | None) -> Tokens:
-    """The tokens of labels and what ``probs`` says of them.
+    """The tokens of labels, with their ``probs``.
 
     Raises
     ------
@@ -168,7 +168,7 @@ def _concatenated(probs: Sequence[object] | AnyArray, sizes: IntArray, k: int) -
 def _states(probs: Matrix, columns: list[str], labels: Spans, first: BoolArray) -> Matrix:
     """Probabilities of tags in any scheme as those of states, shape (t, 2 c + 1).
 
-    Where a tag says "inside" without saying whether a span begins (IOB1, IO), it begins one as far as the token before is in none.
+    A tag that says "inside" without marking the start of a span (IOB1, IO) begins one if the token before is in none.
     """
     place = {str(name): code for code, name in enumerate(labels.classes)}
     c = len(place)

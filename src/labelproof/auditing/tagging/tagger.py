@@ -32,7 +32,7 @@ Matrix = npt.NDArray[np.float64]
 
 
 def cross_validated_tags(dataset: Dataset, how: CrossValidation) -> OutOfSample:
-    """Two models of the tags of each token, neither of which saw the sentence, nor others of its group.
+    """Predict the tags of each token by two models that saw neither the sentence nor others of its group.
 
     A conditional random field (where python-crfsuite is installed) and multinomial logistic regression, over words, shapes, affixes,
     neighbours, the place in the sentence, and how the word is written elsewhere in the document.
@@ -102,7 +102,7 @@ def cross_validated_tags(dataset: Dataset, how: CrossValidation) -> OutOfSample:
 
 
 def _mapped(how: CrossValidation, tokens: int) -> Any:
-    """As told; where nothing is told, of many tokens in as many processes as there are cores."""
+    """As requested; by default, many tokens are processed in as many processes as there are cores."""
     told = how.n_jobs is not None or how.map_folds is not map or tokens < MANY_TOKENS
     return how.mapped if told else CrossValidation(n_jobs=usable()).mapped
 
@@ -137,6 +137,6 @@ def sentence_folds(labels: Spans, groups: AnyArray | None, how: CrossValidation)
     size = np.bincount(number, [len(tokens) for tokens in labels.tokens])
     order = np.random.default_rng(seed_from(how.random_state)).permutation(count)
     order = order[np.argsort(-size[order], kind="stable")]
-    of_group = np.zeros(count, np.int64)  # dealt out by size there and back, so that folds are alike in size
+    of_group = np.zeros(count, np.int64)  # dealt out by size back and forth, so that folds have similar sizes
     of_group[order] = np.r_[np.arange(n_folds), np.arange(n_folds)[::-1]][np.arange(count) % (2 * n_folds)]
     return of_group[number]

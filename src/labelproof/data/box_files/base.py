@@ -1,4 +1,4 @@
-"""What a file or folder of pictures with boxes is asked for."""
+"""The interface of a format of pictures with boxes."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class BoxedPictures(NamedTuple):
     categories : dict of str to str
         What a file of predictions may call a class, and its name.
     ignored : dict of int to list of boxes
-        Regions of a picture, by its row, in which nothing is labelled one by one, such as crowds: predictions there say nothing.
+        Regions of a picture, by its row, without single labels, such as crowds: predictions there are no evidence.
     """
 
     labels: Boxes
@@ -103,7 +103,7 @@ class BoxForm(ABC):
         """
 
     def picture_of(self, name: str, *folders: str) -> Path:
-        """Where a picture is: in the folder that was named, else beside the file or in one of some folders beside it."""
+        """Where a picture is: in the named folder, otherwise next to the file or in one of some folders next to it."""
         return self._found_in.find(self.path if self.path.is_dir() else self.path.parent, name, folders)
 
     @cached_property
@@ -125,7 +125,7 @@ class PicturePlaces:
         self._listed: dict[Path, dict[str, str]] = {}
 
     def find(self, root: Path, name: str, folders: Sequence[str]) -> Path:
-        """The picture of that name, with its own ending or, where it has none, any; the first place to look where there is none.
+        """The picture of that name, with its own ending or, if it has none, any; the first candidate if none exists.
 
         Parameters
         ----------
@@ -165,7 +165,7 @@ def size_of(file: Path) -> tuple[float, float]:
         with Image.open(file, formats=FORMATS) as picture:
             width, height = picture.size
             lying = picture.getexif().get(ORIENTATION) in TURNED
-    except Exception:  # decoders raise anything; what is wrong is said where the picture is shown
+    except Exception:  # decoders raise anything; the error is shown in place of the picture
         return float("nan"), float("nan")
     return (height, width) if lying else (width, height)
 
@@ -263,7 +263,7 @@ def rounded(box: Box) -> Box:
 
 
 def number_text(value: float) -> str:
-    """A coordinate as text: at most three decimals, none where it is whole.
+    """A coordinate as text: at most three decimals, none for a whole number.
 
     >>> number_text(12.0), number_text(0.12345)
     ('12', '0.123')

@@ -21,7 +21,7 @@ from labelproof.validation import Json
 class CocoBoxes(BoxForm):
     """An annotation is a box; those with ``iscrowd`` are left as they are, and are no labels.
 
-    In a copy nothing but the boxes that change differs, byte for byte: a changed annotation keeps its ``id`` and all it says
+    A copy differs only in the boxes that change, byte for byte: a changed annotation keeps its ``id`` and all fields
     besides ``bbox``, ``category_id`` and ``area``.
     """
 
@@ -43,7 +43,7 @@ class CocoBoxes(BoxForm):
         try:
             lists = members(text, past_space(text, 0))
         except (ValueError, RecursionError):
-            self._source.parsed()  # says what is wrong
+            self._source.parsed()  # raises the error
             raise
         for name in PARTS:
             if text[lists[name][0]] != "[":

@@ -36,7 +36,7 @@ class CvatBoxes(BoxForm):
         if not cls.holds(path):
             return False
         data = path.read_bytes()
-        return b"<box" in data and b"<tag" not in data  # a file of tags is one of classes, whatever is drawn beside them
+        return b"<box" in data and b"<tag" not in data  # a file of tags holds classes, whatever shapes it also has
 
     def read(self) -> BoxedPictures:
         path = existing(self.path, "file")

@@ -1,4 +1,4 @@
-"""KITTI: a folder of text files, one a picture, with a line a box: class, truncation, occlusion, angle, box, and in 3-D what it is."""
+"""KITTI: a folder of text files, one per picture. A line per box: class, truncation, occlusion, angle, box, 3-D fields."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from labelproof.errors import BadInput
 from labelproof.labels.boxes import Box
 
 FOLDERS = ("label_2", "training/label_2", "labels", "label_02")
-COLUMNS = 15  # and a score at the end, where it is of a detector
+COLUMNS = 15  # and a score at the end, in predictions of a detector
 UNKNOWN = ("-1", "-1", "-10"), ("-1", "-1", "-1", "-1000", "-1000", "-1000", "-10")  # as KITTI writes what was not measured
 NO_LABEL = "DontCare"
-LOOKED_AT = 100  # files of which one should hold a box
+LOOKED_AT = 100  # files, one of which should hold a box
 EDGES = slice(4, 8)
 
 

@@ -103,7 +103,7 @@ class LabelStudioBoxes(BoxForm):
         return found
 
     def _result(self, row: int, box: Box, before: Json | None) -> Json:
-        """A result; one that it takes the place of gives it its id and what else it says."""
+        """A result. If it replaces one, it keeps the id and the other fields of that one."""
         example: Json = before or next(
             (
                 r

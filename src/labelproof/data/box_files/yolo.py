@@ -150,7 +150,7 @@ class Yolo(BoxForm):
 
 
 def yolo_box(values: Sequence[str], size: tuple[float, float], classes: Sequence[str], where: str) -> tuple[Box, float | None]:
-    """The box of a line, and the confidence at its end, where it is of a prediction."""
+    """The box of a line, and the confidence at its end if it is a prediction."""
     if len(values) not in (COLUMNS, COLUMNS + 1):
         what = "a polygon" if len(values) > COLUMNS + 1 and len(values) % 2 else "no box"
         raise BadInput(f"{where} is {what}: {' '.join(values)[:60]!r}. Write a class and four numbers.")
@@ -170,7 +170,7 @@ def lines_of(file: Path, encoding: str | None) -> Iterator[tuple[int, list[str]]
 
 
 def label_file(picture: Path) -> Path:
-    """Where YOLO keeps the boxes of a picture: in ``labels`` in the place of ``images``, else beside it."""
+    """Where YOLO keeps the boxes of a picture: in ``labels`` instead of ``images``, otherwise next to the picture."""
     parts = list(picture.parts)
     for i in range(len(parts) - 2, -1, -1):
         if parts[i] == "images":

@@ -27,7 +27,7 @@ class NumberColumn(LabelColumn):
     Parameters
     ----------
     values : ndarray of float64, shape (n,)
-        NaN where there is none.
+        NaN for none.
     missing : sequence, optional
         Numbers that mean none.
     comma : bool
@@ -103,7 +103,7 @@ class NumberColumn(LabelColumn):
 
     @property
     def values(self) -> AnyArray:
-        """NaN where there is none, shape (n,)."""
+        """Numbers of the column, NaN for none, shape (n,)."""
         return self.labels.as_given(self.labels.values, np.nan)
 
     def leaks(self, frame: pl.DataFrame) -> list[Leak]:

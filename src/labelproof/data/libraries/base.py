@@ -1,4 +1,4 @@
-"""What is asked of a library that holds items with labels in memory."""
+"""The interface of a library that holds items with labels in memory."""
 
 from __future__ import annotations
 
@@ -140,6 +140,6 @@ def is_of(given: object, module: str, name: str) -> bool:
 
 
 def repeated(names: Sequence[object] | AnyArray) -> str | None:
-    """A name that stands twice, as text."""
+    """A name that occurs twice, as text."""
     values, counts = np.unique(np.asarray(names, dtype=object).astype(str), return_counts=True)
     return str(values[np.argmax(counts > 1)]) if (counts > 1).any() else None

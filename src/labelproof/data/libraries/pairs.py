@@ -25,7 +25,7 @@ PAIR = "Its items must be pairs (x, y) of a picture, a text or a row of numbers,
 
 
 class Pairs(Whole):
-    """Items that are asked for one at a time."""
+    """Items that are read one at a time."""
 
     def __init__(self, given: Any) -> None:
         if not hasattr(given, "__len__") or not hasattr(given, "__getitem__"):
@@ -114,7 +114,7 @@ class Pairs(Whole):
         return Dataset(features, self._labels(given, asked), ids, lambda i: show_array(features[i]), "arrays")
 
     def _pictures(self, ids: AnyArray, asked: Asked) -> Dataset:
-        """Each item is asked for once, for its picture and its label; a person is shown what it gives when asked again."""
+        """Each item is read once, for its picture and its label; to show it to a person, it is read again."""
         given: list[object] = [None] * len(self)
 
         def opened(row: int) -> Opened:
@@ -161,7 +161,7 @@ def _plain(value: Any, row: int) -> object:
 
 
 def _class_names(given: Any) -> list[str]:
-    """Names of the classes that a data set, or the one that it is a part of, says."""
+    """Names of the classes, from the data set or the one that it is a part of."""
     while given is not None:
         names = getattr(given, "classes", None)
         if isinstance(names, list | tuple):

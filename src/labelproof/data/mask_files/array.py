@@ -19,7 +19,7 @@ DIMENSIONS = 3
 
 
 class MaskArray(MaskForm):
-    """Pictures, where there are any, are those of the folder that is named, in order of their paths."""
+    """Pictures, if any, are those of the named folder, in order of their paths."""
 
     endings = (".npy",)
 

@@ -1,4 +1,4 @@
-"""What a file or folder of pictures whose pixels have classes is asked for."""
+"""The interface of a format of pictures whose pixels have classes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Patches = Sequence[tuple[int, BoolArray]]  # the code of a class, and which pixe
 
 @dataclass(frozen=True)
 class MasksAsked:
-    """What a user says of masks.
+    """The user's options for masks.
 
     Attributes
     ----------
@@ -44,7 +44,7 @@ class MaskedPictures(NamedTuple):
     names : list of n str
         Unique names of the pictures.
     files : list of n paths, or None
-        Where each picture should be; ``None`` where there are none.
+        Where each picture should be; ``None`` without pictures.
     """
 
     labels: Masks
@@ -74,7 +74,7 @@ class MaskForm(ABC):
     @classmethod
     @abstractmethod
     def holds(cls, path: Path) -> bool:
-        """Whether a path is in this form, where masks are asked for."""
+        """Whether a path has this format, if masks are requested."""
 
     @classmethod
     def is_surely(cls, path: Path) -> bool:
@@ -83,7 +83,7 @@ class MaskForm(ABC):
 
     @abstractmethod
     def read(self) -> MaskedPictures:
-        """The masks, which are opened one by one when they are asked for.
+        """The masks, opened one by one on demand.
 
         Raises
         ------

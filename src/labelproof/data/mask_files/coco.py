@@ -41,7 +41,7 @@ class CocoMasks(MaskForm):
 
     def read(self) -> MaskedPictures:
         self._source = JsonText.of(self.path, self.asked.encoding)
-        self._source.parsed()  # says what is wrong
+        self._source.parsed()  # raises the error
         text = self._source.text
         lists = members(text, past_space(text, 0))
         (images, _), (self._annotations, self._spans), (categories, _) = (

@@ -1,4 +1,4 @@
-"""Colours that stand for classes in pictures of masks."""
+"""Colours of classes in pictures of masks."""
 
 from __future__ import annotations
 

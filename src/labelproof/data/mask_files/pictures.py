@@ -24,7 +24,7 @@ IMAGES = ("images", "JPEGImages", "leftImg8bit", "../images", "../JPEGImages", "
 CITYSCAPES = ("_labelTrainIds", "_labelIds", "_gtFine")  # of several files a picture the first counts
 ENDINGS = (".png", ".tif", ".tiff", ".bmp")
 NAMES_FILE = "classes.txt"
-LOOKED_AT = 20  # masks that tell which colours there are
+LOOKED_AT = 20  # masks that show which colours there are
 
 
 class MaskPictures(MaskForm):

@@ -35,7 +35,7 @@ READERS: Registry[type[Reader]] = Registry(
 
 
 def open_reader(path: str | os.PathLike[str], options: ReadOptions) -> Reader:
-    """The reader that a path and what is said of it call for.
+    """The reader for a path and its options.
 
     Raises
     ------

@@ -39,7 +39,7 @@ class ArraysReader(Reader):
     features: str | None = None
     ids: str | None = None
     missing: Sequence[object] | None = None
-    label_kind: str | None = None  # classes where left out
+    label_kind: str | None = None  # classes by default
 
     @classmethod
     def of_files(cls, *, missing: Sequence[object] | None = None, kind: str | None = None, **values: object) -> Self:
@@ -98,7 +98,7 @@ def read_arrays(
     Parameters
     ----------
     features : array-like or path, shape (n, d), (n, height, width) or (n, height, width, 3), optional
-        Left out where probabilities are ready-made; then only ids and labels can be shown.
+        Optional if probabilities are ready-made; then only ids and labels can be shown.
     labels : array-like or path, shape (n,)
     classes : sequence, optional
     ids : array-like or path, shape (n,), optional
@@ -106,7 +106,7 @@ def read_arrays(
     missing : sequence, optional
         Labels that mean unlabelled; see `labelproof.validation.check_labels`.
     kind : {"classes", "numbers"}, optional
-        What the labels are; classes where left out.
+        The kind of labels. By default classes.
 
     Raises
     ------

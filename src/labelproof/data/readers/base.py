@@ -27,7 +27,7 @@ Inputs = pl.DataFrame | AnyArray | Sequence[str]  # what a model learns from, on
 
 @dataclass(frozen=True)
 class ReadOptions:
-    """What a user says of a source; a reader takes what it knows."""
+    """The user's options for a source; a reader takes those that it has."""
 
     label: str | None = None
     text: str | None = None
@@ -100,7 +100,7 @@ class Change(NamedTuple):
 
 @dataclass(frozen=True)
 class Audited:
-    """What an audit knows of a source, and what is to be changed in it.
+    """What an audit records of a source, and the changes to make in it.
 
     Attributes
     ----------
@@ -111,7 +111,7 @@ class Audited:
         Names of the items that could not be read.
     changes : mapping of item to Change
     explain : bool
-        Whether to say what each label was, and why it changed.
+        Whether to add the old label and the reason of each change.
     ids : ndarray of str, shape (n,), optional
         Names of the items; ``None`` for those that the audit does not name.
     """
@@ -139,7 +139,7 @@ class Reader(ABC):
     reads_itself : bool
         Whether it reads files in forms of its own, which are no tables.
     takes_classes : bool
-        Whether the names of the classes are said when it reads; otherwise they are those of the columns of predictions.
+        Whether the user names the classes when it reads; otherwise the columns of the predictions do.
     """
 
     kind: ClassVar[str]
@@ -183,7 +183,7 @@ class Reader(ABC):
         """
 
     def reopen(self, skipped: Sequence[str] = ()) -> Items | None:
-        """The items of an audit again, one by one, without decoding what nobody looks at; ``None`` where there are only labels.
+        """The items of an audit again, read one by one as they are shown; ``None`` if there are only labels.
 
         Parameters
         ----------
@@ -207,7 +207,7 @@ class Reader(ABC):
         ----------
         path : path, or of a database its URL
         encoding : str, optional
-            Of a text file; that of the source where left out.
+            Of a text file. By default that of the source.
         projection : Projection, optional
             ``Dataset.projection`` of training data that were cells.
 
@@ -280,7 +280,7 @@ def check_same(now: AnyArray, rows: IntArray, audited: Audited) -> None:
     Parameters
     ----------
     now : ndarray of str, shape (m,)
-        Labels by row of the source, as a decision's label holds them; ``None`` where there is none.
+        Labels by row of the source, in the form of a decision; ``None`` for none.
     rows : ndarray, shape (n,)
         The row of each item.
     audited : Audited

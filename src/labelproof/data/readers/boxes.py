@@ -40,7 +40,7 @@ class BoxesReader(Reader):
 
     @classmethod
     def fits(cls, path: Path, options: ReadOptions) -> bool:
-        """Boxes are asked for, or the file can hold nothing else."""
+        """Boxes are requested, or the file can hold nothing else."""
         if options.label_kind is not None or options.label is not None or options.annotator is not None:
             return options.label_kind == "boxes"
         return path.exists() and any(form.is_surely(path) for form in BOX_FILES.values())
@@ -126,8 +126,8 @@ def read_boxes(path: Path_, *, images: Path_ | None = None, encoding: str | None
         COCO instances (``.json``), YOLO's ``data.yaml`` or its folder, a folder of Pascal VOC (``.xml``) or KITTI (``.txt``)
         annotations, CVAT for images 1.1 (``.xml``), or an export of Label Studio (``.json``).
     images : path, optional
-        Folder of the pictures; beside the annotations where left out. They are shown to a person, and needed for sizes where the
-        annotations do not tell them.
+        Folder of the pictures. By default next to the annotations. They are shown to a person, and give the sizes if the
+        annotations do not.
     encoding : str, optional
         Of a text file that is not UTF-8.
 

@@ -27,7 +27,7 @@ class Captions:
     files : tuple of length n
         File names; empty strings where the file does not name any.
     splits : tuple of length n
-        ``"train"``, ``"validate"`` …; empty strings where the file does not say.
+        ``"train"``, ``"validate"`` …; empty strings if the file has no splits.
     skipped : list of (id, reason)
         Items without a caption, or without their picture.
     """

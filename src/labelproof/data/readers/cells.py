@@ -54,7 +54,7 @@ class CellsReader(Reader):
         return self.read_from(None)
 
     def read_from(self, adata: Any, ids: AnyArray | None = None) -> Dataset:
-        """`read`, of an AnnData that was read of the file before; ``ids`` in place of its names of the cells."""
+        """`read`, for an AnnData that was already read from the file; ``ids`` replace its names of the cells."""
         adata = read_adata(self.path) if adata is None else adata
         counts = counts_of(adata, self.layer)
         given = annotation_of(adata, self.label, self.unlabeled_category)
@@ -128,7 +128,7 @@ def read_cells(
     label : str
         Column of ``obs`` with the annotation; a missing value is unlabelled.
     layer : str, optional
-        Layer that holds the counts; ``X`` where left out.
+        Layer that holds the counts. By default ``X``.
     unlabeled_category : str, optional
         Annotation that means unlabelled.
     missing : sequence, optional
@@ -159,7 +159,7 @@ def counts_of(adata: Any, layer: str | None = None, *, whole: bool = False) -> c
     adata : AnnData
         In memory or backed by its file.
     layer : str, optional
-        ``X`` where left out.
+        By default ``X``.
     whole : bool
         Whether counts must be whole numbers.
 

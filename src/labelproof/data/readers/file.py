@@ -31,9 +31,9 @@ def read_file(
     label, text, image : str, optional
         Columns of labels, of text to learn from, of pictures. Exports, saved data sets and tars name them by themselves.
     id : str, optional
-        A column of unique names; row numbers, or the paths of pictures, where left out.
+        A column of unique names. By default row numbers, or the paths of pictures.
     images : str, optional
-        The folder of the pictures that a table or an export names, if they are not beside it.
+        The folder of the pictures that a table or an export names, if they are not next to it.
     sheet : str, optional
         Of a workbook.
     query : str, optional

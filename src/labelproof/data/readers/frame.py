@@ -103,7 +103,7 @@ def read_frame(
     Parameters
     ----------
     frame : frame or data set
-        A polars DataFrame or LazyFrame, a pandas DataFrame, an Arrow table or record batch, another frame that hands over its
+        A polars DataFrame or LazyFrame, a pandas DataFrame, an Arrow table or record batch, another frame that exports its
         columns as Arrow; a ``datasets.Dataset``; an AnnData; a torch ``Dataset``, or a sequence, of pairs ``(x, y)``, where x is
         a picture, a text, or a row of numbers.
     label : str, optional
@@ -115,8 +115,8 @@ def read_frame(
         The column of pictures to learn from: paths, bytes, opened pictures or arrays. URLs are refused: nothing is downloaded.
         Without ``text`` and ``image`` all other columns are learned from.
     ids : str or array-like, shape (n,), optional
-        Unique names of the items, or the column of them. Where left out, the index of a pandas frame or the names of cells,
-        else row numbers (from 0).
+        Unique names of the items, or the column of them. By default the index of a pandas frame or the names of cells,
+        otherwise row numbers (from 0).
     features, ignore, keep : sequence of str, optional
         As in `read_table`; not with ``text`` or ``image``.
     missing : sequence, optional
@@ -126,7 +126,8 @@ def read_frame(
     group : str, optional
         A column, such as a document or a patient: rows with one value of it are in one fold of a cross-validation.
     kind : {"classes", "numbers", "spans"}, optional
-        What the column of labels holds; classes where left out. Of spans ``label`` holds lists of tags and ``text`` lists of tokens.
+        The kind of labels in the column. By default classes. For spans, ``label`` holds lists of tags and ``text`` lists of
+        tokens.
 
     Returns
     -------

@@ -21,7 +21,7 @@ from labelproof.validation import IntArray
 
 @dataclass(frozen=True)
 class ManifestReader(PictureReader, ColumnReader):
-    """Pictures wherever a table says they are; written back as a table."""
+    """Pictures at the paths in a table; written back as a table."""
 
     kind = "manifest"
 

@@ -43,7 +43,7 @@ class MasksReader(Reader):
 
     @classmethod
     def fits(cls, path: Path, options: ReadOptions) -> bool:
-        """Masks are asked for, or the path can hold nothing else."""
+        """Masks are requested, or the path can hold nothing else."""
         if options.label_kind is not None or options.label is not None or options.annotator is not None:
             return options.label_kind == "masks"
         return path.exists() and any(form.is_surely(path) for form in MASK_FILES.values())
@@ -118,7 +118,7 @@ class MasksReader(Reader):
 
 
 def show(found: MaskedPictures, i: int) -> Shown:
-    """A picture, as everyone sees it; nothing where there is none."""
+    """A picture as people see it; ``None`` without pictures."""
     file = found.files[i]
     if file is None:
         return Shown()
@@ -142,13 +142,13 @@ def read_masks(
     ----------
     path : path
         A folder of masks as PNGs (with ``masks``, ``SegmentationClass`` … inside, or Cityscapes' ``gtFine``), an array (n, h, w) as
-        ``.npy``, COCO instances with polygons or run lengths, or an export of Label Studio with brushes. The number that is stored for a
-        pixel is its class; of pictures in colours the palette says which colour is which: that of Pascal VOC or Cityscapes, or a
-        ``class_dict.csv`` (name, r, g, b) beside the masks.
+        ``.npy``, COCO instances with polygons or run lengths, or an export of Label Studio with brushes. The stored number of
+        a pixel is its class. In masks with colours, a palette maps colours to classes: that of Pascal VOC or Cityscapes, or a
+        ``class_dict.csv`` (name, r, g, b) next to the masks.
     images : path, optional
-        Folder of the pictures; beside the masks where left out. They are shown to a person.
+        Folder of the pictures. By default next to the masks. They are shown to a person.
     classes : sequence of str, optional
-        Names of the classes by number. Where left out those of ``classes.txt`` or of the palette, else the numbers.
+        Names of the classes by number. By default those of ``classes.txt`` or of the palette, otherwise the numbers.
     void : sequence of int, optional
         Values of pixels without a label.
     encoding : str, optional

@@ -79,7 +79,7 @@ def read_images(
     label, image : str, optional
         Columns of the manifest; paths are relative to the manifest's folder.
     id : str, optional
-        Column of unique names; the path where left out.
+        Column of unique names. By default the path.
     embeddings : array-like or path of .npy, shape (n, d), optional
         One row per picture, in the order of the manifest or of the sorted paths; learned from instead of pixels.
     size : int

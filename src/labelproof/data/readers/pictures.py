@@ -35,7 +35,7 @@ class PictureReader(Reader):
 
     path: str
     size: int = SIZE
-    embeddings: object = None  # whether features were given beside the pictures, once it was read
+    embeddings: object = None  # whether features were given with the pictures, once it was read
     missing: Sequence[object] | None = None
 
     @abstractmethod

@@ -44,7 +44,7 @@ class SpansReader(Reader):
 
     @classmethod
     def fits(cls, path: Path, options: ReadOptions) -> bool:
-        """Spans are asked for, or the file can hold nothing else."""
+        """Spans are requested, or the file can hold nothing else."""
         if options.label_kind is not None or options.annotator is not None:
             return options.label_kind == "spans"
         return path.is_file() and any(form.is_surely(path) for form in SPAN_FILES.values())
@@ -102,7 +102,7 @@ class SpansReader(Reader):
 
 
 def checksum_of(labels: Spans) -> str:
-    """Tells other sentences from these."""
+    """Identifies these sentences."""
     digest = hashlib.sha256()
     for tokens in labels.tokens:
         digest.update(("\x1f".join(tokens) + "\x1e").encode("utf-8", "surrogatepass"))
@@ -138,12 +138,13 @@ def read_spans(
         CoNLL columns (``.conll``, ``.iob``, ``.bio`` …, ``.txt``), JSON lines or a list (tokens with tags; text with spans in characters, as
         Prodigy and doccano write them), an export of Label Studio, a spaCy DocBin (``.spacy``), or Parquet with lists of tokens and tags.
     label, text : str, optional
-        The field or column of tags or spans, and that of tokens or text; of CoNLL columns their numbers, from 1. Where left out, what is
-        usual: the first and the last column; ``tokens``, ``text``, ``ner_tags``, ``tags``, ``entities``, ``spans`` ….
+        The field or column of tags or spans, and that of tokens or text; for CoNLL columns their numbers, from 1. By default
+        the usual ones: the first and the last column; ``tokens``, ``text``, ``ner_tags``, ``tags``, ``entities``, ``spans`` ….
     id : str, optional
-        The field of unique names; row numbers where left out.
+        The field of unique names. By default row numbers.
     group : str, optional
-        The field of what sentences belong to, which stays in one fold. Where left out ``document``, or what ``-DOCSTART-`` begins.
+        The field of documents or other groups of sentences, which stay in one fold. By default ``document``, or the parts
+        between ``-DOCSTART-``.
     encoding : str, optional
         Of a text file that is not UTF-8.
 

@@ -38,11 +38,11 @@ class ColumnReader(Reader):
     encoding: str | None = None
     group: str | None = None
     part: str | None = None  # a sheet of a workbook, or the query of a database
-    label_kind: str | None = None  # what the column holds; classes where left out
+    label_kind: str | None = None  # the kind of labels; classes by default
     label_kinds = tuple(LABEL_COLUMNS)
 
     def raw(self, *, quiet: bool) -> RawTable:
-        """The table as it stands."""
+        """The table as stored."""
         return read_raw(self.path, encoding=self.encoding, part=self.part, quiet=quiet)
 
     def labels(self, raw: RawTable) -> LabelColumn:
@@ -60,7 +60,7 @@ class ColumnReader(Reader):
         return check_ids(None if self.id is None else label_values(raw.column(self.id, "--id"), "--id"), raw.frame.height)
 
     def groups(self, raw: RawTable) -> AnyArray | None:
-        """What each row belongs to, where a column says it."""
+        """The group of each row, if a column names it."""
         return None if self.group is None else label_values(raw.column(self.group, "--group"), "--group")
 
     def new_rows(self, path: Path_, encoding: str | None) -> tuple[RawTable, AnyArray]:
@@ -134,7 +134,7 @@ class TableReader(ColumnReader):
                 types, x = Schema(tuple(c for c in types.columns if c.name not in apart), types.left_out), x.drop(apart)
         others = [name for name in raw.frame.columns if name not in types.names and name not in aside]
         learned = [name for name in types.names if name in raw.frame.columns]
-        shown = raw.frame.select([*learned, *others])  # what is learned from first, as it stands in the file
+        shown = raw.frame.select([*learned, *others])  # the first column to learn from, as stored
         reader = replace(
             self, path=located(self.path), features=types.names, schema=types.to_json(), ignore=None, keep=None,
             missing=words(self.missing),
@@ -197,11 +197,11 @@ def read_table(
     label : str
         The column of given labels; an empty field is unlabelled.
     id : str, optional
-        A column of unique names; the row number (from 0) where left out.
+        A column of unique names. By default the row number (from 0).
     features : sequence of str, optional
-        The columns to learn from. Where left out, all but the label, the id, and ``<label>_clean``, in which
+        The columns to learn from. By default all but the label, the id, and ``<label>_clean``, in which
         ``labelproof simulate`` keeps the truth, a copy of the label, and the row number of a file that is sorted by label.
-        Columns that are empty, constant, or of bytes or uneven lists are left out in any case.
+        Columns that are empty, constant, or of bytes or uneven lists are always excluded.
     ignore : sequence of str
         Columns not to learn from.
     keep : sequence of str
@@ -228,7 +228,7 @@ def read_table(
 
 
 def _types(raw: RawTable, chosen: list[str]) -> Schema:
-    """The types of the columns to learn from; says what is left out."""
+    """The types of the columns to learn from; warns of excluded ones."""
     frame = raw.frame.select(chosen)
     types = Schema.infer(frame, raw.separator).for_learning(frame)
     if not types.columns:

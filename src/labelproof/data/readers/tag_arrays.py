@@ -1,4 +1,4 @@
-"""Tags as an array of 0 and 1, beside what a person is shown of each item."""
+"""Tags as an array of 0 and 1, with what a person sees of each item."""
 
 from __future__ import annotations
 

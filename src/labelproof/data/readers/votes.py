@@ -1,4 +1,4 @@
-"""Votes in a long table: a row says what one annotator said of one item; further columns describe the item."""
+"""Votes in a long table: each row is one annotator's label of one item; further columns describe the item."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ class VotesReader(ColumnReader):
         return self.read_from(self.raw(quiet=False), quiet=False)
 
     def reopen(self, skipped: Sequence[str] = ()) -> Items:
-        """The items again, with nothing said of the file's form."""
+        """The items again, with the default format of the file."""
         dataset = self.read_from(self.raw(quiet=True), quiet=True)
         return Items(dataset.kind, len(dataset), dataset.show, lambda rows: dataset.x[rows])
 
@@ -158,7 +158,7 @@ class VotesReader(ColumnReader):
         return replace(raw, frame=frame.drop([name for name in varying if name not in named]), starts=None)
 
     def _described(self, items: RawTable, votes: Votes, names: AnyArray) -> Dataset:
-        """The items with what describes them; the most frequent vote stands for the label."""
+        """The items with their description; the most frequent vote serves as the label."""
         most = np.where(votes.counts.sum(axis=1) > 0, votes.counts.argmax(axis=1), UNLABELLED)
         given = ClassColumn(CodedLabels(most, votes.classes))
         what = (self.path, self.label, self.id, self.missing, self.encoding, self.group, self.part)
@@ -226,14 +226,14 @@ def read_votes(
     ----------
     source : path, URL of a database, or frame of another library
     item, annotator, label : str
-        Columns: which item, who voted, and what they said; a vote that is missing is none.
+        Columns of items, of annotators, and of votes; a missing vote is skipped.
     text, image : str, optional
-        A column of text, or of pictures, that describes the item and is learned from. Without them all columns are that are the same
-        in all rows of an item; where there are none, the votes alone are audited.
+        A column of text, or of pictures, that describes the item and is learned from. By default all columns that are constant
+        within each item; if there are none, the audit uses only the votes.
     group : str, optional
         A column, such as a document, whose items stay in one fold.
     images : str, optional
-        The folder of the pictures, if not beside the table.
+        The folder of the pictures, if not next to the table.
     sheet, query : str, optional
         Of a workbook, of a database.
     ignore, keep : sequence of str
@@ -255,8 +255,9 @@ def read_votes(
     Examples
     --------
     >>> import polars as pl
-    >>> said = pl.DataFrame({"id": ["x", "x", "y"], "worker": ["Ann", "Bo", "Bo"], "y": ["a", "b", "b"], "body": ["ant", "ant", "bee"]})
-    >>> data = read_votes(said, item="id", annotator="worker", label="y", text="body")
+    >>> columns = {"id": ["x", "x", "y"], "worker": ["Ann", "Bo", "Bo"], "y": ["a", "b", "b"], "body": ["ant", "ant", "bee"]}
+    >>> votes = pl.DataFrame(columns)
+    >>> data = read_votes(votes, item="id", annotator="worker", label="y", text="body")
     >>> data.ids.tolist(), list(data.x), data.labels
     (['x', 'y'], ['ant', 'bee'], Votes: 3 votes of 2 annotators on 2 items)
     """
@@ -292,7 +293,7 @@ def taken(votes: Votes, ids: AnyArray) -> Votes:
 
 
 def checksum_of(votes: Votes) -> str:
-    """Tells other votes from these, whatever their order in the file."""
+    """Identifies these votes, whatever their order in the file."""
     digest = hashlib.sha256(repr((votes.annotators, [str(name) for name in votes.classes], votes.n)).encode())
     assert votes.item_names is not None
     digest.update("\x1e".join(map(str, votes.item_names.tolist())).encode())

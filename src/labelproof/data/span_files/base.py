@@ -1,4 +1,4 @@
-"""What a file of sentences with spans is asked for."""
+"""The interface of a format of sentences with spans."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from typing import ClassVar
 from labelproof.labels.spans import Spans
 from labelproof.validation.span_schemes import Span
 
-DOCUMENT = ("document", "doc_id", "doc")  # fields that say which document a sentence is of, where none is named
+DOCUMENT = ("document", "doc_id", "doc")  # fields that may name the document of a sentence
 
 
 @dataclass(frozen=True)
 class SpanColumns:
-    """Which fields or columns of a file hold what; what is left out is found where it is plain.
+    """The fields or columns of a file; those not given are guessed by their usual names.
 
     Attributes
     ----------

@@ -21,7 +21,7 @@ from labelproof.validation.span_schemes import Span, to_tags
 
 
 class SpanTable(SpanForm):
-    """A Parquet file; tags that are numbers are named by what ``datasets`` wrote beside them. A copy keeps schema and row groups."""
+    """A Parquet file; tag numbers get their names from the metadata of ``datasets``. A copy keeps schema and row groups."""
 
     endings = tuple(PARQUET_SUFFIXES)
 

@@ -77,7 +77,7 @@ class Conll(SpanForm):
         self._source.write(target, words)
 
     def _sentences(self) -> Iterator[tuple[str | None, bool, list[tuple[str, str, Place]]]]:
-        """The name of each sentence, whether a document begins with it, and its tokens, tags and where these stand."""
+        """The name of each sentence, whether a document begins with it, and its tokens and tags with their positions."""
         rows: list[tuple[str, str, Place]] = []
         name: str | None = None
         starts = False

@@ -1,4 +1,4 @@
-"""JSON objects, one a sentence, as lines or in a list: tokens with tags, or text with spans in characters, as Prodigy and doccano have them."""
+"""JSON objects, one per sentence, as lines or in a list: tokens with tags, or text with spans in characters."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from labelproof.validation.span_schemes import Span, to_tags
 TOKENS, TEXTS = ("tokens", "words"), ("text", "sentence", "content")
 TAGS = ("ner_tags", "tags", "iob_tags", "labels", "given", "ner")
 SPANS = ("entities", "spans", "labels", "label", "annotations", "ents")
-REFUSED = {"reject": "it was rejected", "ignore": "it was ignored"}  # answers of Prodigy that say nothing of the spans
+REFUSED = {"reject": "it was rejected", "ignore": "it was ignored"}  # answers of Prodigy without information on spans
 LINES = (".jsonl", ".ndjson")
 
 
@@ -76,7 +76,7 @@ class JsonSpans(SpanForm):
         return Sentences(labels, names, self._groups(), skipped)
 
     def _refused(self, row: Json, rows: Sequence[Json]) -> str | None:
-        """Why a line says nothing of spans."""
+        """Why a line has no information on spans."""
         if row.get("answer") in REFUSED:
             return REFUSED[row["answer"]]
         tags = self.asked.label or next((name for name in TAGS if name in rows[0]), None)
@@ -131,7 +131,7 @@ class JsonSpans(SpanForm):
         return self._labels
 
     def _list_of(self, sentence: int, spans: Sequence[Span], place: Place) -> str:
-        """The list of spans: those that stay as they stand there, the others after the example of the first one in the file."""
+        """The list of spans: unchanged ones as stored, the others in the form of the first one in the file."""
         there = self._source.text[slice(*place)]
         old = (
             [] if there.strip() == "null" else [self._source.text[slice(*at)] for at, _ in entries(self._source.text, place[0])]

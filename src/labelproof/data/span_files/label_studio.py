@@ -102,7 +102,7 @@ class LabelStudioSpans(SpanForm):
         return f"[{', '.join([*kept, *new])}]"
 
     def _new(self, sentence: int, span: Span, held: Mapping[Span, int], gone: set[int]) -> str:
-        """A result; one that it takes the place of gives it its id and what else it says."""
+        """A result. If it replaces one, it keeps the id and the other fields of that one."""
         start, end, name = span
         results = self._annotation(sentence).get("result") or []
         before = next((results[i] for one, i in held.items() if i in gone and one[0] < end and start < one[1]), None)

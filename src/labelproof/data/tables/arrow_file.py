@@ -25,7 +25,7 @@ FILE, FEATHER_1 = b"ARROW1", b"FEA1"  # what such files begin with; a stream beg
 
 
 class ArrowFile(TableForm):
-    """A table as it lies in memory; a copy keeps its schema, its metadata and its batches."""
+    """An Arrow table; a copy keeps its schema, its metadata and its batches."""
 
     suffixes = (".arrow", ".feather", ".ipc")
 

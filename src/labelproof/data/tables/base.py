@@ -45,7 +45,7 @@ class TableForm(ABC):
         return place
 
     def completed(self, place: str, options: ReadOptions) -> ReadOptions:
-        """What a user said of the source, and what its form says of itself: where labels, text and pictures stand.
+        """The user's options for a source and the facts of its format: the columns of labels, text and pictures.
 
         Raises
         ------
@@ -67,7 +67,7 @@ class TableForm(ABC):
         part : str, optional
             A sheet of a workbook, or the query of a database.
         quiet : bool
-            Do not say what was inferred.
+            Do not report what was inferred.
 
         Raises
         ------

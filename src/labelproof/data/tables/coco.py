@@ -36,7 +36,7 @@ class Coco(TableForm):
         return super().fits(place) and sketch(place, lambda outer: isinstance(outer, dict) and outer.keys() >= set(PARTS))
 
     def completed(self, place: str, options: ReadOptions) -> ReadOptions:
-        """Pictures are beside the file, or in ``images`` beside it."""
+        """Pictures are next to the file, or in ``images`` next to it."""
         return replace(options, label=options.label or LABEL, image=options.image or IMAGE)
 
     def read(self, place: str, *, encoding: str | None = None, part: str | None = None, quiet: bool = False) -> RawTable:
@@ -73,7 +73,7 @@ class Coco(TableForm):
 
 @dataclass(frozen=True)
 class CocoRows(JsonRows):
-    """Labels stand in annotations; an image that loses its label loses its annotation.
+    """Labels are in annotations; an image that loses its label loses its annotation.
 
     Attributes
     ----------

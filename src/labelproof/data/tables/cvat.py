@@ -35,7 +35,7 @@ class Held:
 
 
 class Cvat(TableForm):
-    """An image is an item, and its tag the label; shapes beside the tags stay where they are."""
+    """An image is an item, and its tag the label; shapes stay unchanged."""
 
     suffixes = (".xml",)
 
@@ -44,11 +44,11 @@ class Cvat(TableForm):
         try:
             with Path(place).open("rb") as file:
                 return super().fits(place) and b"<annotations" in file.read(HEAD)
-        except OSError:  # what is wrong with it is said when it is read
+        except OSError:  # reading it raises the error
             return False
 
     def completed(self, place: str, options: ReadOptions) -> ReadOptions:
-        """Pictures are beside the file, or in ``images`` beside it, as CVAT packs them."""
+        """Pictures are next to the file, or in ``images`` next to it, as CVAT packs them."""
         return replace(options, label=options.label or LABEL, image=options.image or IMAGE)
 
     def read(self, place: str, *, encoding: str | None = None, part: str | None = None, quiet: bool = False) -> RawTable:
@@ -100,7 +100,7 @@ def _tag(image: Element, place: str) -> Element | None:
 
 
 def _changed(data: bytes, image: Element, tag: Element | None, name: str | None) -> dict[tuple[int, int], bytes]:
-    """The label of a tag in another's place; a tag where there was none; no tag where there is no label any more."""
+    """Replace the label of a tag, add a tag if there was none, or remove it if there is no label any more."""
     label = b"" if name is None else escape(name, {'"': "&quot;", "'": "&apos;", "\n": "&#10;"}).encode()
     if tag is not None:
         span = attribute_span(data, tag, "label")

@@ -1,4 +1,4 @@
-"""What exports of annotation tools in JSON share: items, answers to questions, and where each answer stands."""
+"""The common part of JSON exports of annotation tools: items, answers to questions, and the positions of answers."""
 
 from __future__ import annotations
 
@@ -51,9 +51,9 @@ class Export:
     fields : sequence of n objects
         What each item is.
     answers : mapping of question to n answers
-        ``None`` where there is no place for one.
+        ``None`` if there is no place for one.
     listed : bool
-        Whether an answer stands alone in a list.
+        Whether an answer is the only entry of a list.
     differ : int
         Items that have several answers, which differ.
     """
@@ -76,7 +76,7 @@ class ExportForm(JsonForm):
 
     @abstractmethod
     def export(self, rows: Sequence[Json], path: Path) -> Export:
-        """What the objects of a file say.
+        """The contents of the objects of a file.
 
         Raises
         ------

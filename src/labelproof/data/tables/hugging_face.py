@@ -43,7 +43,7 @@ class Shard:
     ----------
     path : Path
     split : str
-        Empty where there is only one.
+        Empty if there is only one.
     rows : int
     """
 
@@ -225,7 +225,7 @@ def _copy_shard(path: Path, target: Path, change: Edits) -> None:
 
 
 def _describe(folder: Path, change: Edits) -> None:
-    """Say what is new: the columns, and a fingerprint, by which the library keeps what it computed."""
+    """Record what is new: the columns, and a fingerprint, which the library uses as the key of its cache."""
     info, state = _json(folder / INFO), _json(folder / STATE)
     info["features"] |= dict.fromkeys(change.added, STRING)
     digest = hashlib.sha256(str(state.get("_fingerprint")).encode())

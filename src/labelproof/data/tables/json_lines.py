@@ -30,7 +30,7 @@ class JsonForm(TableForm):
         return RawTable(frame, None, path, form=self, held=JsonRows(source, spans, ways))
 
     def rows(self, source: JsonText) -> tuple[list[Json], list[Span]]:
-        """The objects, and where they stand."""
+        """The objects, and their positions."""
         return line_rows(source)
 
     def copy(self, raw: RawTable, target: Path, change: Edits, *, overwrite: bool) -> None:
@@ -44,7 +44,7 @@ class JsonLines(JsonForm):
 
 
 def line_rows(source: JsonText) -> tuple[list[Json], list[Span]]:
-    """The objects of the lines, and where they stand; empty lines are none.
+    """The objects of the lines, and their positions; empty lines are skipped.
 
     Raises
     ------

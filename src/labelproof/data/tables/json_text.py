@@ -131,7 +131,7 @@ def _codec(encoding: str) -> str:
 
 @dataclass(frozen=True)
 class JsonRows:
-    """The rows of a text and where their values stand.
+    """The rows of a text and the positions of their values.
 
     Attributes
     ----------
@@ -141,7 +141,7 @@ class JsonRows:
     ways : mapping of column to way, or to n ways
         To the value of a column inside of each row; ``None`` where a row has none.
     listed : set of str
-        Columns whose value stands alone in a list.
+        Columns whose value is the only entry of a list.
     starts : mapping of column to sequence of n places
         Where the way of a column begins, if not at its row.
     """
@@ -158,7 +158,7 @@ class JsonRows:
         return found if isinstance(found, tuple) else found[row]
 
     def span(self, column: str, row: int) -> Span | None:
-        """Where the value of a column in a row stands; ``None`` where it does not."""
+        """The position of the value of a column in a row; ``None`` if it has none."""
         way = self.way(column, row)
         start = self.starts[column][row] if column in self.starts else self.spans[row][0]
         return None if way is None or start < 0 else locate(self.source.text, start, way)
@@ -201,7 +201,7 @@ class JsonRows:
         return words if column not in self.listed else "[]" if name is None else f"[{words}]"
 
     def _put(self, column: str, row: int, words: str) -> tuple[Span, str]:
-        """The place of a value and what comes there; where there is none yet, it is made."""
+        """The position of a value and its new text; a missing value gets a new position."""
         found = self.span(column, row)
         if found is not None:
             return found, words
@@ -302,9 +302,9 @@ def _text(value: Any) -> str | None:
 
 
 def sketch(place: str, look: Callable[[Any], bool], *, lines: bool = False) -> bool:
-    """Whether a file is JSON of which something holds, of its first object in a list or line, or of its outer members.
+    """Whether a file is JSON with some property of its first object in a list or line, or of its outer members.
 
-    A file that cannot be read, or is no JSON, is not: what is wrong with it is said when it is read.
+    ``False`` for a file that cannot be read, or is no JSON: reading it raises the error.
     """
     path = Path(place)
     try:

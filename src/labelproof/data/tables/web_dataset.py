@@ -1,4 +1,4 @@
-"""WebDataset: a tar of pictures, each with its label in a file of the same name beside it."""
+"""WebDataset: a tar of pictures, each with its label in a file of the same name."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class WebDataset(TableForm):
     suffixes = (".tar",)
 
     def completed(self, place: str, options: ReadOptions) -> ReadOptions:
-        """The label is ``cls`` where there are such files, or ``json.label``."""
+        """The label is in ``cls`` files if there are any, otherwise in ``json.label``."""
         if options.text is not None:
             raise BadInput(f"{place!r} is a tar of pictures. Omit --text.")
         label = options.label
@@ -169,7 +169,7 @@ def _text(member: tarfile.TarInfo, file: IO[bytes], path: Path) -> str:
 
 
 def _values(sample: Sample, ending: str, file: IO[bytes], path: Path) -> Iterator[tuple[str, Any]]:
-    """Columns and values of a file beside a picture: its text, or the members of its JSON object."""
+    """Columns and values of a file next to a picture: its text, or the members of its JSON object."""
     member = sample.members.get(ending)
     if member is None or ending not in (CLASS, JSON, "txt"):
         return

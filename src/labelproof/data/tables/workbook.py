@@ -40,7 +40,7 @@ class Cell:
         First byte; the first after the start tag; the first of the end tag; the first after it.
     attributes : dict of str
     text : str or None
-        What a person reads there, where the XML says; ``None`` for numbers and the like.
+        The text that a person reads there, if the XML has it; ``None`` for numbers and the like.
     formula : bool
     """
 
@@ -55,7 +55,7 @@ class Cell:
 
 
 class Workbook(TableForm):
-    """Reads a sheet; what stands where in the XML is a matter of the kind of workbook."""
+    """Reads a sheet; subclasses know the XML of each kind of workbook."""
 
     part = "--sheet"
 
@@ -196,5 +196,5 @@ def scan(
 
 
 def escaped(text: str) -> bytes:
-    """Text as it stands in XML."""
+    """Text as XML stores it."""
     return escape(text, QUOTES).encode()

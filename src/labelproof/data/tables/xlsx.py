@@ -19,7 +19,7 @@ BOOK, RELATIONS, STRINGS = "xl/workbook.xml", "xl/_rels/workbook.xml.rels", "xl/
 
 
 class Xlsx(Workbook):
-    """A sheet is a part of its own; formats, formulas and other sheets stay as they are, and formulas are worked out anew."""
+    """A sheet is a separate part; formats, formulas and other sheets are unchanged, and formulas are recalculated."""
 
     suffixes = (".xlsx",)
 
@@ -188,7 +188,7 @@ def _strings(book: zipfile.ZipFile, raw: RawTable) -> list[str]:
 
 
 def _worked_out_anew(data: bytes, raw: RawTable) -> bytes | None:
-    """The list of sheets, which says that formulas are worked out when the file is opened; ``None`` where it says so already."""
+    """The list of sheets, set to recalculate formulas when the file is opened; ``None`` if it already is."""
     for element in parse(data, raw.path, "the list of sheets of").all("calcPr"):
         span = attribute_span(data, element, "fullCalcOnLoad")
         if span is not None:

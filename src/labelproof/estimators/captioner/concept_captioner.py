@@ -53,14 +53,14 @@ class ConceptCaptioner(Saveable, BaseEstimator):  # type: ignore[misc]
     accelerator, precision : default="auto", "32-true"
         As Lightning Fabric names them.
     checkpoints : path, default=None
-        A folder: a killed `fit` with the same data and options goes on from there.
+        A folder. A killed `fit` with the same data and options resumes from it.
 
     Attributes
     ----------
     vocabulary_ : Vocabulary
     n_concepts_ : int
     concepts_ : tuple of str
-        Names of the concepts; empty where `fit` was not told.
+        Names of the concepts; empty if `fit` was not given any.
     network_ : S2VT
 
     See Also
@@ -77,10 +77,10 @@ class ConceptCaptioner(Saveable, BaseEstimator):  # type: ignore[misc]
     --------
     >>> import numpy as np, labelproof as lp
     >>> concepts = np.eye(3)[[[0, 1], [1, 2], [2, 0]]]               # three videos of two frames, three concepts
-    >>> said = [["a dog then a cat"], ["a cat then a bird"], ["a bird then a dog"]]
+    >>> captions = [["a dog then a cat"], ["a cat then a bird"], ["a bird then a dog"]]
     >>> sizes = {"hidden": 32, "concept_size": 16, "word_size": 16}
     >>> captioner = lp.ConceptCaptioner(**sizes, min_count=1, dropout=0, learning_rate=0.02, epochs=150)
-    >>> captioner.fit(concepts, said).caption(concepts)
+    >>> captioner.fit(concepts, captions).caption(concepts)
     ['a dog then a cat', 'a cat then a bird', 'a bird then a dog']
     """
 
@@ -129,7 +129,7 @@ class ConceptCaptioner(Saveable, BaseEstimator):  # type: ignore[misc]
         captions : Captions, or sequence of length n of sequences of str
             One or more for each video.
         names : sequence of length k, optional
-            Of the concepts: kept, so that those who have other concepts can be told.
+            Of the concepts; kept, so that inputs with other concepts are recognised.
 
         Returns
         -------

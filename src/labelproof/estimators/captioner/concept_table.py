@@ -30,7 +30,7 @@ class ConceptTable:
     ----------
     ids : tuple of n str
     frames : Bags
-        Of vectors (k,), one a frame; a picture has one.
+        Of vectors (k,), one per frame; a picture has one.
     numbers : ndarray of int64, shape (sum of frames,)
         Which frame of its item each is, counted from 0.
     names : tuple of k str
@@ -62,7 +62,7 @@ class ConceptTable:
 
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> ConceptTable:
-        """Read what `write` wrote; rows of an item must stand together.
+        """Read what `write` wrote; the rows of an item must be consecutive.
 
         Raises
         ------
@@ -92,7 +92,7 @@ class ConceptTable:
         return cls(own, Bags(values, sizes), numbers.to_numpy().astype(np.int64), tuple(names))
 
     def with_captions(self, captions: Captions) -> tuple[Bags, Captions, int]:
-        """The items that have captions, in the order of this table, their captions, and how many are left out.
+        """The items that have captions, in the order of this table, their captions, and the number of items without.
 
         An item's name is the name of a picture's file or of a video (`named`).
 
@@ -114,7 +114,7 @@ class ConceptTable:
 
 
 def named(captions: Captions) -> list[str]:
-    """What an item of captions is called: the name of its file, where the captions tell it, else its id."""
+    """The name of an item of captions: its file name, if the captions have it, otherwise its id."""
     return [file or str(id_) for file, id_ in zip(captions.files, captions.ids, strict=True)]
 
 

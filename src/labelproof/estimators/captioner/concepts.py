@@ -26,7 +26,7 @@ class Concepts:
     ----------
     words : tuple of length k
     groups : tuple of length k
-        Part of speech, e.g. NN, VB, JJ; ``"Others"`` where it is not known.
+        Part of speech, e.g. NN, VB, JJ; ``"Others"`` if it is not known.
     """
 
     words: tuple[str, ...]
@@ -50,7 +50,7 @@ class Concepts:
         k : int
             Words to take, by the number of captions that use them; of equally common ones the alphabetically first.
         words : sequence of str, optional
-            The vocabulary, in place of the commonest words.
+            The vocabulary. By default the most common words.
         groups : mapping or callable, optional
             Part of speech of a word, or a tagger: from the words to their parts of speech.
 
@@ -62,11 +62,11 @@ class Concepts:
         Examples
         --------
         >>> from labelproof.data.readers.captions import Captions
-        >>> said = Captions((1, 2), (("A dog runs", "a dog"), ("A cat",)), ("", ""), ("", ""))
-        >>> concepts = Concepts.of(said, 3, groups={"dog": "NN", "cat": "NN"})
+        >>> captions = Captions((1, 2), (("A dog runs", "a dog"), ("A cat",)), ("", ""), ("", ""))
+        >>> concepts = Concepts.of(captions, 3, groups={"dog": "NN", "cat": "NN"})
         >>> concepts.words, concepts.groups
         (('a', 'dog', 'cat'), ('Others', 'NN', 'NN'))
-        >>> concepts.tags(said).tolist()
+        >>> concepts.tags(captions).tolist()
         [[1, 1, 0], [1, 0, 1]]
         """
         if words is None:

@@ -64,8 +64,8 @@ def caption_scores(
     Examples
     --------
     >>> import labelproof as lp
-    >>> said = ["a dog runs on grass", "a red car"]
-    >>> found = lp.caption_scores(said, [["a dog is running on grass"], ["a red car", "the car is red"]], meteor=False)
+    >>> captions = ["a dog runs on grass", "a red car"]
+    >>> found = lp.caption_scores(captions, [["a dog is running on grass"], ["a red car", "the car is red"]], meteor=False)
     >>> sorted(found.values)
     ['BLEU-1', 'BLEU-2', 'BLEU-3', 'BLEU-4', 'CIDEr', 'ROUGE-L']
     """

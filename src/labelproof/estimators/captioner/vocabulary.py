@@ -23,7 +23,7 @@ class Vocabulary:
     Attributes
     ----------
     words : tuple of str
-        Word i has the number ``i + 4``; 0 to 3 pad, begin, end, and stand for any other word.
+        Word i has the number ``i + 4``; 0 to 3 are padding, begin, end, and any other word.
     """
 
     words: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""What `MislabeledVAE` is told of the noise, or that it is to learn it; what it then says of it."""
+"""The noise model of `MislabeledVAE`: given or learned, and its estimate after the fit."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def assumed_prior(prior: str | npt.ArrayLike, k: int) -> tuple[Tensor, str]:
 
 
 def pseudo_counts(concentration: float, k: int) -> npt.NDArray[np.float64]:
-    """Of the Dirichlet prior of each row, shape (k, k): ``concentration`` for the right label, one for all others together."""
+    """The Dirichlet prior of each row, shape (k, k): ``concentration`` for the right label, one for all others together."""
     if not concentration > 0:
         raise BadInput(f"concentration is {concentration!r}. Give a number above 0.")
     matrix = np.full((k, k), 1 / (k - 1))

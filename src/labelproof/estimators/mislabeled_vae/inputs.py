@@ -28,7 +28,7 @@ def blocks(rows: Rows) -> Iterator[tuple[int, Tensor]]:
 
 
 def check_values(block: Tensor, start: int, likelihood: str) -> None:
-    """Refuse what the likelihood cannot have said."""
+    """Refuse values that the likelihood cannot produce."""
     if LIKELIHOODS[likelihood].counts:
         bad, allowed = (block < 0) | (block != block.floor()), "whole numbers, 0 or more"
     elif likelihood == "bernoulli":
@@ -44,7 +44,7 @@ def check_values(block: Tensor, start: int, likelihood: str) -> None:
 
 
 def few_labels(y: ArrayLike | None, n: int) -> tuple[Codes, AnyArray]:
-    """Codes of the labels of n items, -1 where there is none, and the classes."""
+    """Codes of the labels of n items, -1 for unlabelled, and the classes."""
     numbers = np.asarray(y)
     # a class to others, but not to models of few labels, as in scikit-learn's semi-supervised estimators
     if numbers.dtype.kind in "if" and (numbers == UNLABELLED).any():
@@ -64,7 +64,7 @@ def few_labels(y: ArrayLike | None, n: int) -> tuple[Codes, AnyArray]:
 
 
 def coded_batches(batch: ArrayLike | None, n: int) -> tuple[Codes, AnyArray]:
-    """Codes of the batches and their names, one name where there are none."""
+    """Codes of the batches and their names; one name without batches."""
     if batch is None:
         return np.zeros(n, np.int64), np.array(["all"])
     names, codes = np.unique(np.asarray(batch).astype(str), return_inverse=True)

@@ -1,4 +1,4 @@
-"""p(x | z1): what a decoder's hidden layer says of the data, for counts, real numbers and bits."""
+"""p(x | z1): the likelihood of the data given the decoder's hidden layer, for counts, real numbers and bits."""
 
 from __future__ import annotations
 
@@ -172,7 +172,7 @@ def nb_log_prob(x: Tensor, log_mean: Tensor, log_theta: Tensor) -> Tensor:
 
 
 class _NegativeBinomialLog(torch.autograd.Function):
-    """One node of the graph in place of fifteen."""
+    """One node of the graph instead of fifteen."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, log_mean: Tensor, log_theta: Tensor) -> Tensor:

@@ -25,9 +25,9 @@ class M1M2(MislabeledVAE):
 
     ``labels="penalty"``: the penalty ``α q(y' | z1)`` is, up to a constant, the label term of an M-VAE whose labels are wrong
     with one probability ε for all classes, ``α = f(ε) = log(1 - ε) - log(ε / (k - 1))`` (Langevin et al., section 4). It is
-    trained as M-VAE is, whose classes begin with what a classifier says that knows of ε.
+    trained like M-VAE, whose classes are initialised by a classifier that knows ε.
 
-    ``labels="clamped"``: M1 is an autoencoder of x that hears no label. M2 is then trained on draws of ``q(z1 | x)``, with
+    ``labels="clamped"``: M1 is an autoencoder of x without labels. M2 is then trained on draws of ``q(z1 | x)``, with
     M1 held, and knows no noise (Kingma et al., equations 6 to 9). A given label y *is* the class, others are summed over:
 
         ``L(z1, y) = E log p(z1 | z2, y) + log p(y) - KL(q(z2 | z1, y) || p(z2))``,
@@ -44,7 +44,8 @@ class M1M2(MislabeledVAE):
         Whether a label is an observation of the class, or the class. If clamped, ``error_probability_`` is about 0 for every
         item; ``predict_proba``, from x alone, is what the model believes.
     **options
-        As `MislabeledVAE`, but for ``transition``, ``concentration`` and ``label_weight``. With ``labels="clamped"`` the prior
+        As in `MislabeledVAE`, except ``transition``, ``concentration`` and ``label_weight``. With ``labels="clamped"`` the
+        prior
         ``"auto"`` is uniform, and M2 is trained for the epochs of the beginning and the whole bound together.
 
     See Also

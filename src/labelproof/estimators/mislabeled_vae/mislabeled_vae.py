@@ -54,13 +54,13 @@ Probs = npt.NDArray[np.float64]
 
 @accepts_seed
 class MislabeledVAE(Saveable, ClassifierMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
-    r"""M-VAE: classes, latent space and label noise learned together, from data of which few labels are known and some are wrong.
+    r"""M-VAE: classes, latent space and label noise learned together, from data with few labels, some of them wrong.
 
     ``y, z2 ~ Cat(prior) N(0, 1);  z1 ~ p(z1 | z2, y);  x ~ p(x | z1);  y' ~ transition[y]``
 
     The given label y' is an observation of the true class y. Training maximises a lower bound of ``log p(x, y')``
     (equation 1) with ``q(z1 | x) q(y | z1) q(z2 | z1, y)``, in which y is summed over exactly: where a label contradicts the
-    cluster that its item lies in, the bound weighs the two by the transition matrix.
+    cluster of its item, the bound weighs the two by the transition matrix.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ class MislabeledVAE(Saveable, ClassifierMixin, TransformerMixin, BaseEstimator):
         Pseudo-counts of the right label in that prior; each wrong one has ``1 / (k - 1)``.
     prior : "auto", "uniform", "learned" or array-like (k,), default="auto"
         ``p(y)``. ``"auto"``: uniform for few labels; the more there are, the nearer to the mean of what the noise-aware
-        classifier says with which the classes begin. ``"learned"`` goes on learning it.
+        classifier predicts that the classes begin with. ``"learned"`` keeps learning it.
     likelihood : {"auto", "nb", "zinb", "gaussian", "bernoulli"}, default="auto"
         ``"auto"``: ``"nb"`` for AnnData, ``"gaussian"`` for arrays, which are standardised.
     n_latent, n_class_latent : int, default=10, 5
@@ -79,9 +79,9 @@ class MislabeledVAE(Saveable, ClassifierMixin, TransformerMixin, BaseEstimator):
     n_hidden, n_layers : int, default=64, 1
         Of encoder and decoder.
     latent_library : bool, default=False
-        For counts: infer the library size in place of the observed total.
+        For counts: infer the library size instead of using the observed total.
     label_in_encoder : bool, default=False
-        ``q(z1 | x, y')`` in place of ``q(z1 | x)``.
+        ``q(z1 | x, y')`` instead of ``q(z1 | x)``.
     beta : float, default=0.3
         Weight of all terms but the reconstruction in training; 1 is the bound itself. See `labelproof.estimators.mislabeled_vae.regime`.
     label_weight : float or "auto", default="auto"
@@ -201,14 +201,14 @@ class MislabeledVAE(Saveable, ClassifierMixin, TransformerMixin, BaseEstimator):
             An AnnData gets ``obs["labelproof_prediction"]``, ``obs["labelproof_confidence"]``,
             ``obs["labelproof_error_probability"]``, ``obsm["X_labelproof"]`` and ``uns["labelproof"]``.
         y : array-like, shape (n,)
-            Given labels; -1, ``None`` or NaN where there is none. Not with an AnnData.
+            Given labels; -1, ``None`` or NaN for unlabelled items. Not with an AnnData.
         batch : array-like, shape (n,), optional
-            Covariate of which classes and latent space are to be free. Not with an AnnData.
+            Covariate that classes and latent space should not depend on. Not with an AnnData.
         labels_key, unlabeled_category, layer, batch_key : str
             Of an AnnData: column of ``obs`` with the labels, the label that means none, the layer of counts (``X`` where left
             out), and the column of the batch covariate.
         pretrained : MislabeledVAE, optional
-            A model fitted to the same items whose pre-training, which hears no label, is taken over.
+            A model fitted to the same items. Its pre-training, which uses no labels, is reused.
 
         Returns
         -------

@@ -1,4 +1,4 @@
-"""`GenerativeCleaner`: a classifier that learns from generated pictures in place of mislabelled ones."""
+"""`GenerativeCleaner`: a classifier that learns from generated pictures instead of mislabelled ones."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ class GenerativeCleaner(Saveable, ClassifierMixin, BaseEstimator):  # type: igno
         With ``fit(images, labels)`` and ``generate(n, random_state=)``; by default `labelproof.NLGAN`.
     classifier : scikit-learn classifier of pictures, default=None
         By default `labelproof.NoisyLabelClassifier` with the paper's network, 25 epochs of cross-entropy at 1e-4, on pictures
-        that are warped as the discriminator's were, at most once.
+        with the augmentation of the discriminator, at a strength of at most 1.
     n_generated : int, default=10000
-        Pictures that the classifier learns from, classes alike.
+        Number of generated pictures that the classifier learns from, equally many per class.
     random_state : int, RandomState instance or None, default=0
         The same number gives the same model on the same kind of machine.
 
@@ -135,9 +135,9 @@ def classifier_of_generated(
 ) -> NoisyLabelClassifier:
     """`second_stage` for pictures that a fitted generator made.
 
-    They are right up to the warps that its discriminator saw (``augment_``), and where they are all alike, a classifier that sees them
-    unwarped learns what they are alike in, and not the class. More than `MOST_AUGMENTED` is too much: a discriminator is warped
-    more to forget wrong labels, of which there are few here.
+    They vary only as far as the augmentation of its discriminator (``augment_``). If they all share some property, a
+    classifier without augmentation learns that property instead of the class. A strength above `MOST_AUGMENTED` is too much: a
+    discriminator needs it to resist wrong labels, but few generated labels are wrong.
     """
     return second_stage(images, random_state, epochs, min(MOST_AUGMENTED, getattr(generator, "augment_", 0.0)))
 
@@ -150,7 +150,7 @@ def second_stage(
     Parameters
     ----------
     augment : float
-        How strongly it warps what it learns from.
+        Strength of the affine augmentation of its training pictures.
     """
     square = images.shape[1] == images.shape[2]
     return NoisyLabelClassifier(

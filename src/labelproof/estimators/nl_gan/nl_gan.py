@@ -42,7 +42,7 @@ Share = float | Mapping[Any, float] | None
 class NLGAN(Saveable, BaseEstimator):  # type: ignore[misc]
     r"""NL-GAN: two generators that hallucinate cleanly labelled pictures from a small data set with noisy labels.
 
-    A discriminator D learns to tell given positives (0) from given negatives (1). With cross-entropy H that is the same as
+    A discriminator D learns to distinguish given positives (0) from given negatives (1). With cross-entropy H that equals
     learning clean labels softened to δ_P and δ_N,
 
         ``L_noisy(D) = E_P̂ H(D, 0) + E_N̂ H(D, 1)``  (equation 2)
@@ -53,7 +53,8 @@ class NLGAN(Saveable, BaseEstimator):  # type: ignore[misc]
         ``L_GP = E H(D(G_P(z)), δ_P)``, ``L_GN = E H(D(G_N(z)), δ_N)``  (equation 4)
         ``L_D = α L_noisy(D) + β [E H(D(G_P(z)), 1) + E H(D(G_N(z)), 0)]``  (equation 5)
 
-    A second output U of the discriminator tells given (1) from generated pictures (0) whatever their labels. By equation 3 as many
+    A second output U of the discriminator distinguishes given (1) from generated pictures (0) whatever their labels. By
+    equation 3 as many
     given positives as negatives hold both classes in known parts, which the generators together must look like:
 
         ``L_U = E_P̂ H(U, 1) + E_N̂ H(U, 1) + (π_P + 1 - π_N) E H(U(G_P(z)), 0) + (1 - π_P + π_N) E H(U(G_N(z)), 0)``
@@ -63,7 +64,7 @@ class NLGAN(Saveable, BaseEstimator):  # type: ignore[misc]
     Parameters
     ----------
     pi_p, pi_n : float or mapping of class to float, default=None
-        Shares π_P and π_N of right labels among the items given the positive class, and among the others. Left out, δ is
+        Shares π_P and π_N of right labels among the items given the positive class, and among the others. By default δ is
         estimated: a discriminator is trained on the noisy labels alone, and a mixture of two Gaussians fitted to its outputs.
         Of two classes the second in sorted order is the positive one.
     epochs : int, default=40
@@ -76,16 +77,17 @@ class NLGAN(Saveable, BaseEstimator):  # type: ignore[misc]
         H; squared error has the same optimum.
     augment : float, default=None
         How much each picture that a discriminator sees is moved, turned, sheared and scaled at random, so that it does not learn
-        few pictures and their wrong labels by heart; 0 as the paper has it. Left out, 1 for a thousand pictures and 2 for a hundred.
+        memorise few pictures and their wrong labels; 0 as in the paper. By default 1 for a thousand pictures and 2 for a
+        hundred.
         See `labelproof.training.augmentation.affine`.
     coverage : float, default=0.4
-        Weight of a second output of the discriminator, which tells given from generated pictures whatever their labels, in what
-        generators learn: so that they make all kinds of pictures there are of a class. 0 as the paper has it.
+        Weight of a second output of the discriminator in the training of the generators. It distinguishes given from generated
+        pictures whatever their labels, so that generators make all kinds of pictures of a class. 0 as in the paper.
     shared : bool, default=True
         Whether the two generators share all layers but the first, so that their pictures do not differ in things that have
         nothing to do with the class; false as the paper has it.
     upsample : int, default=10000
-        Items of an epoch: smaller data sets are repeated, larger ones are taken whole, classes alike.
+        Items of an epoch: smaller data sets are repeated, larger ones are used whole, with equal classes.
     filters : tuple of int, default=None
         Of the discriminator's convolutions, those of the generators mirrored; by default as the size of the pictures asks.
     batch_size : int, default=64
@@ -96,7 +98,7 @@ class NLGAN(Saveable, BaseEstimator):  # type: ignore[misc]
     accelerator, precision : default="auto", "32-true"
         As Lightning Fabric names them.
     checkpoints : path, default=None
-        A folder: a killed `fit` with the same data and options goes on from there.
+        A folder. A killed `fit` with the same data and options resumes from it.
 
     Attributes
     ----------
@@ -181,7 +183,7 @@ class NLGAN(Saveable, BaseEstimator):  # type: ignore[misc]
         images : array-like, shape (n, height, width) or (n, height, width, channels)
             Whole numbers from 0 to 255, or real numbers from 0 to 1.
         y : array-like, shape (n,)
-            Given labels of two classes or more; unlabelled items (-1, ``None``, NaN) are left out.
+            Given labels of two classes or more; unlabelled items (-1, ``None``, NaN) are ignored.
 
         Returns
         -------
@@ -195,7 +197,7 @@ class NLGAN(Saveable, BaseEstimator):  # type: ignore[misc]
         Warns
         -----
         LabelproofWarning
-            If a generator's pictures are too much alike (mode collapse).
+            If a generator's pictures are too similar (mode collapse).
         """
         array, self.format_ = PictureFormat.of(images)
         codes, self.classes_ = coded_labels(y)

@@ -45,17 +45,18 @@ class AdversarialRegime(Trainable):
     fold : Tensor of int64, shape (n,)
         0 or 1, the same for every copy of a picture: which of the two probes is trained on it.
     shares : Shares, optional
-        π_P and π_N. Left out, they are estimated, with δ_P and δ_N.
+        π_P and π_N. By default they are estimated, with δ_P and δ_N.
     lengths : (int, int)
         Epochs of the noisy pre-training, 0 where the aims are given, and of the adversarial training.
     alpha, beta : float
         Weights of equation 5.
     loss : {"cross-entropy", "squared"}
     augment : float
-        How much every picture that a discriminator sees, real or generated, is warped at random: without it, what few pictures
-        there are is soon known by heart with its wrong labels, and generators learn these (Zhao et al. 2020).
+        Strength of the affine augmentation of every picture that a discriminator sees, real or generated. Without it, the
+        discriminator memorises few pictures and their wrong labels, and generators learn these (Zhao et al. 2020).
     coverage : float
-        Weight, reached after half of the epochs, of the cost of generated pictures that can be told from given ones whatever their
+        Weight, reached after half of the epochs, of the cost of generated pictures that are distinguishable from given ones
+        whatever their
         label. By equation 3 as many given positives as negatives are ``π_P + 1 - π_N`` parts true positives and ``1 - π_P + π_N`` parts
         true negatives: together, in these parts, generated pictures must be distributed as given ones are, all kinds of them.
     shared : bool
@@ -127,7 +128,7 @@ class AdversarialRegime(Trainable):
         return [{"params": list(self.parameters()), "betas": BETAS}]
 
     def epoch_start(self, epoch: int) -> None:
-        """Remember which it is, also where a run goes on in its midst."""
+        """Remember which it is, also when a run resumes within it."""
         self.epoch.fill_(epoch)
 
     @property
@@ -162,7 +163,7 @@ class AdversarialRegime(Trainable):
         return Step(cost, _as_classes(logits))
 
     def _noisy(self, logits: Tensor, given: Tensor, targets: tuple[float, float] = (0.0, 1.0)) -> Tensor:
-        """Equation 2, for other targets of given positives and negatives too; an expectation over no item is left out."""
+        """Equation 2, also for other targets of given positives and negatives; an expectation over no item is omitted."""
         total = logits.new_zeros(())
         for label, target in zip((1, 0), targets, strict=True):
             own = given == label
@@ -189,7 +190,7 @@ class AdversarialRegime(Trainable):
     def _adversarial_training(self, batch: Batch) -> Step:
         """Equation 5 for the discriminator and 4 for the generators, each with its own gradients.
 
-        What the discriminator says of given or generated, L_U, and what generators are to do about it, is added to both.
+        The discriminator's loss on given or generated pictures, L_U, and the generators' counterpart, are added to both.
         """
         half, device = max(2, len(batch.x) // 2), batch.x.device
         positives, negatives = self.generators(noise(half, device), noise(half, device))  # G_P(z), G_N(z)
@@ -223,5 +224,5 @@ class AdversarialRegime(Trainable):
 
 
 def _as_classes(logits: Tensor) -> Tensor:
-    """Logits of (negative, positive), of which the output is the probability of negative, shape (b, 2)."""
+    """Logits of (negative, positive) whose probability of negative is the output, shape (b, 2)."""
     return torch.stack([logits, -logits], dim=1).detach() / 2

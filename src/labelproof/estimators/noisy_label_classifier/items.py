@@ -16,7 +16,7 @@ Codes = npt.NDArray[np.int64]
 
 
 def check_two_classes(given: Codes, classes: AnyArray) -> None:
-    """Refuse labels of which one class only could be learned."""
+    """Refuse labels with only one class to learn."""
     occurring = np.unique(given[given >= 0])
     if len(occurring) < 2:
         name = f"only {classes[occurring[0]]!r}" if len(occurring) else "no label"
@@ -45,7 +45,7 @@ def split_off(
 
 
 def held_out(given: Codes, used: BoolArray, verified: BoolArray | None, share: float, seed: int) -> BoolArray:
-    """Items for validation: labelled ones, classes alike, never the last of a class; verified ones are trained on."""
+    """Items for validation: labelled ones, stratified, never the last of a class; verified ones stay in training."""
     held = np.zeros(len(given), bool)
     if share:
         rng = np.random.default_rng(seed)

@@ -47,11 +47,11 @@ LOOP_OPTIONS = (
 
 @accepts_seed
 class NoisyLabelClassifier(Uncertainty, Saveable, ClassifierMixin, BaseEstimator):  # type: ignore[misc]
-    r"""A neural network trained on labels of which some are wrong, by any method of `labelproof.methods.METHODS`.
+    r"""A neural network trained on labels some of which are wrong, by any method of `labelproof.methods.METHODS`.
 
     Most methods model the given label z by a noise model on top of a classifier, ``p(z | x) = sum of p(z | y) p(y | x)``, or
-    weigh the items; all predict the true label ``p(y | x)``, and record what training said of each item, from which
-    ``error_probability_`` is read.
+    weigh the items. All predict the true label ``p(y | x)``, and record the training dynamics of each item, which give
+    ``error_probability_``.
 
     Parameters
     ----------
@@ -73,10 +73,10 @@ class NoisyLabelClassifier(Uncertainty, Saveable, ClassifierMixin, BaseEstimator
     schedule : {"one-cycle", "cosine", "constant", "step"}, default=None
         By default what suits the method.
     clip_norm : float, default=None
-    augment : "auto", "warp", float, callable or None, default="auto"
-        What networks see of the items while they train. ``"auto"`` moves pictures by up to two pixels. ``"warp"`` moves, turns,
-        shears and scales each on its own, which keeps a few hundred pictures and their wrong labels from being learned by heart;
-        a number says how strongly, 1 for a thousand pictures and 2 for a hundred. A callable takes and returns a batch (b, ...).
+    augment : "auto", "affine", float, callable or None, default="auto"
+        Augmentation of the training items. ``"auto"`` shifts pictures by up to two pixels. ``"affine"`` shifts, rotates,
+        shears and scales each on its own, so that networks do not memorise a few hundred pictures and their wrong labels. A
+        number sets the strength, 1 for a thousand pictures and 2 for a hundred. A callable takes and returns a batch (b, ...).
     validation_fraction : float in [0, 1), default=0.0
         Share of the labelled items that is not trained on, for ``patience`` and for the temperature.
     calibration_fraction : float in [0, 1), default=0.0
@@ -88,7 +88,7 @@ class NoisyLabelClassifier(Uncertainty, Saveable, ClassifierMixin, BaseEstimator
     accelerator, devices, precision : default="auto", 1, "32-true"
         As Lightning Fabric names them.
     checkpoints : path, default=None
-        A folder: a killed `fit` with the same data and options goes on from there, and checkpoints and logs stay in it.
+        A folder. A killed `fit` with the same data and options resumes from it, and checkpoints and logs stay in it.
     logger : {"csv", "tensorboard"}, default=None
         Needs ``checkpoints``.
 
@@ -120,7 +120,7 @@ class NoisyLabelClassifier(Uncertainty, Saveable, ClassifierMixin, BaseEstimator
     Notes
     -----
     ``None``, NaN and "" mean unlabelled in ``y``; -1 is a class like any other. Methods
-    that cannot use unlabelled items leave them out.
+    that cannot use unlabelled items ignore them.
 
     Examples
     --------
@@ -201,7 +201,7 @@ class NoisyLabelClassifier(Uncertainty, Saveable, ClassifierMixin, BaseEstimator
         y : array-like, shape (n,)
             Given labels; not with a Dataset.
         sample_weight : array-like, shape (n,), optional
-            Items of weight 0 are left out.
+            Items of weight 0 are ignored.
         verified : array-like of bool, shape (n,), optional
             Labels that a person has re-checked; they are taken as true.
 
@@ -320,7 +320,7 @@ class NoisyLabelClassifier(Uncertainty, Saveable, ClassifierMixin, BaseEstimator
         self._settle(method)
 
     def _settle(self, method: Method) -> None:
-        """Rows are predicted in double precision, in which a prediction does not depend on the items beside it."""
+        """Rows are predicted in double precision, so that a prediction does not depend on the other items of its batch."""
         if isinstance(self.backbone, str) and len(self.encoder_.shape) == 1:
             method.network.double()
             if hasattr(method, "second"):
@@ -354,7 +354,7 @@ class NoisyLabelClassifier(Uncertainty, Saveable, ClassifierMixin, BaseEstimator
         return np.asarray(predict_logits(self.module_, encoded).double().numpy() / self.temperature_)
 
     def to_state(self) -> State:
-        """What was fitted, as JSON and arrays; a network and an augmentation of the user's own are left out."""
+        """The fitted state, as JSON and arrays, without the user's own network and augmentation."""
         return state_of(self)
 
     @classmethod

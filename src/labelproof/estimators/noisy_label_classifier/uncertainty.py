@@ -15,7 +15,7 @@ from labelproof.validation import ArrayLike, BoolArray, FloatArray, IntArray
 
 
 class Uncertainty:
-    """What `NoisyLabelClassifier` says beside its probabilities."""
+    """The outputs of `NoisyLabelClassifier` in addition to its probabilities."""
 
     calibration_: ConformalSets | None
 

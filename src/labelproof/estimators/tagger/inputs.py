@@ -90,7 +90,7 @@ def evidence_of(evidence: ArrayLike, shape: tuple[int, ...], noise: str | None) 
 
 
 def fitted_encoder(X: ArrayLike, *, raw: bool) -> Encoder:
-    """The encoder of these items, or of the instances of these bags; ``raw``: numbers are handed on as they are."""
+    """The encoder of these items, or of the instances of these bags; ``raw``: numbers are passed on unchanged."""
     if isinstance(X, PictureRows):
         return RawEncoder().fit(np.zeros((1, *X.shape[-3:]), np.float32))
     items = X.instances if isinstance(X, Bags) else X

@@ -67,8 +67,8 @@ class NoisyTagClassifier(Saveable, ClassifierMixin, BaseEstimator):  # type: ign
         ``p(z | y, x)`` (equation 3), ``p(z | y)`` (equation 4), the latter by expectation-maximisation (the appendix), or none:
         then the second stage is more of the first.
     pooling : {"none", "noisy-or", "mean", "max"}, default="none"
-        How places of a picture and instances of a bag make an item (multiple instance learning). ``"none"`` averages places, and
-        trains every instance of a bag as an item with the bag's tags, of which the most certain one counts in predictions.
+        How places of a picture and instances of a bag make an item (multiple instance learning). ``"none"`` averages places,
+        and trains every instance of a bag as an item with the bag's tags; the most certain instance counts in predictions.
     stages : (int, int), default=(20, 10)
         Epochs of the classifier alone, and of both.
     loss : {"cross-entropy", "warp"}, default="cross-entropy"
@@ -185,17 +185,17 @@ class NoisyTagClassifier(Saveable, ClassifierMixin, BaseEstimator):  # type: ign
         ----------
         X : array-like (n, d), pictures (n, h, w) or (n, h, w, c), frame, texts (n,), Bags of vectors or pictures, or PictureRows
         y : array-like of 0/1, shape (n, k)
-            Given tags; -1 or NaN where it is not known whether a tag was given.
+            Given tags; -1 or NaN if it is not known whether a tag was given.
         names : sequence of length k, optional
             Of the tags.
         pretrained : NoisyTagClassifier, optional
-            A model fitted to the same items and tags, with ``stages[1] = 0``, whose network is taken in place of the first stage,
-            and whose out-of-sample scores if it has any: so may several second stages be compared.
+            A model fitted to the same items and tags, with ``stages[1] = 0``. Its network replaces the first stage, and its
+            out-of-sample scores, if any, are reused. Use it to compare several second stages.
         evidence : array-like, shape (n, k) or (n, k, e), optional
             What the mention of each tag may depend on, for ``noise="feature-dependent"``, such as the size of the thing that the
             tag would be for. It must be known whether or not the item has the tag.
         rates : TagRates, optional
-            Known rates of each tag, to begin with in place of ``missing`` and ``incorrect``.
+            Known rates of each tag, to begin with instead of ``missing`` and ``incorrect``.
 
         Returns
         -------
@@ -262,7 +262,7 @@ class NoisyTagClassifier(Saveable, ClassifierMixin, BaseEstimator):  # type: ign
         evidence: Probs | None,
         rates: TagRates | None,
     ) -> None:
-        """Let the noise network begin at what the user says, or at what out-of-sample scores say."""
+        """Initialise the noise network at the user's rates, or at those from out-of-sample scores."""
         assumed, seed = Assumed(self.missing, self.incorrect), seed_from(self.random_state)
         self.out_of_sample_: Scores | None = None
         if rates is not None:
@@ -281,7 +281,7 @@ class NoisyTagClassifier(Saveable, ClassifierMixin, BaseEstimator):  # type: ign
         return assumed.start(noise, given, self.out_of_sample_, evidence)
 
     def _rows(self, X: ArrayLike, *, fitting: bool = False) -> ArrayLike:
-        """Rows of numbers as scikit-learn checks them, but for holes, which the encoder names by their rows; all else as it is."""
+        """Rows of numbers as scikit-learn checks them, except for gaps, which the encoder names by row; all else unchanged."""
         checked: ArrayLike = validate_data(self, X, reset=fitting, ensure_all_finite=False) if of_numbers(X) else X
         return checked
 
@@ -352,7 +352,7 @@ class NoisyTagClassifier(Saveable, ClassifierMixin, BaseEstimator):  # type: ign
         return torch.cat(found).numpy()
 
     def to_state(self) -> State:
-        """What was fitted, as JSON and arrays; a network of the user's own is left out."""
+        """The fitted state, as JSON and arrays, without the user's own network."""
         return state_of(self)
 
     @classmethod

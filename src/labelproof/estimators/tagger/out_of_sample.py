@@ -98,7 +98,7 @@ def known_rates(rates: TagRates, k: int) -> tuple[Tensor, Tensor]:
 
 @dataclass(frozen=True)
 class Assumed:
-    """What the user says of the rates: ``"auto"`` to estimate one, or a share (see `labelproof.NoisyTagClassifier`)."""
+    """The user's choice of the rates: ``"auto"`` to estimate one, or a share (see `labelproof.NoisyTagClassifier`)."""
 
     missing: float | str
     incorrect: float | str
@@ -115,7 +115,7 @@ class Assumed:
         return AUTO in (self.missing, self.incorrect)
 
     def start(self, noise: NoiseNetwork, given: GivenTags, scores: Scores | None, evidence: Values | None) -> None:
-        """Let a noise network begin at these rates.
+        """Initialise a noise network at these rates.
 
         Parameters
         ----------

@@ -23,7 +23,7 @@ ITEMS = ("error_probability_", "missing_", "incorrect_", "_varying", "_always") 
 
 
 def state_of(model: NoisyTagClassifier) -> State:
-    """All of it but a network of the user's own, of which there are the weights only."""
+    """All of it; of the user's own network only the weights."""
     scales, arrays = model.encoder_.state()
     own_network = not isinstance(model.backbone, str)
     meta = {

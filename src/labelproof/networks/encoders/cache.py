@@ -138,7 +138,7 @@ class FeatureCache:
                 LabelproofWarning,
                 stacklevel=2,
             )
-            self.most = 0  # said once
+            self.most = 0  # warned once
             return
         shrink(self.most)
 

@@ -57,7 +57,7 @@ def encode_texts(encoder: Encoder, texts: Sequence[str], *, cache: bool = True, 
     cache : bool, default=True
         Whether features are kept for the next time.
     spread : Spread, optional
-        Which processes encode; this one where left out.
+        The processes that encode. By default this one.
     """
     lengths = np.array([len(text) for text in texts])
     keys = [key(str(text).encode("utf-8", "surrogatepass")) for text in texts]
@@ -81,7 +81,7 @@ def encode_pictures(encoder: Encoder, pictures: PictureSource, *, cache: bool = 
     cache : bool, default=True
         Whether features are kept for the next time.
     spread : Spread, optional
-        Which processes decode and encode; this one where left out. Files must be readable there.
+        The processes that decode and encode. By default this one. They must be able to read the files.
     """
     keys = [key(pictures.content(i)) for i in range(len(pictures))]
 

@@ -26,7 +26,7 @@ class HuggingFaceEncoder(Encoder):
     Parameters
     ----------
     place : str
-        A folder, or a model of the hub; ``NAME@cls`` or ``NAME@mean`` says how tokens are pooled.
+        A folder, or a model of the hub; ``NAME@cls`` or ``NAME@mean`` selects the pooling of tokens.
     takes : {"text", "images"}
     pooling : {"mean", "cls"}, optional
         Default: mean for text; for pictures the model's own pooling, or the first token where it has none.

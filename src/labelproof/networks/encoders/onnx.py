@@ -21,12 +21,13 @@ OUTPUTS = ("sentence_embedding", "image_embeds", "pooler_output")  # the first t
 
 
 class OnnxEncoder(Encoder):
-    """A network in ONNX: ``model.onnx`` beside a ``tokenizer.json``, or with pictures as its input.
+    """A network in ONNX: ``model.onnx`` with a ``tokenizer.json``, or with pictures as its input.
 
     Parameters
     ----------
     place : str
-        A folder with one ``.onnx`` file. For text it holds ``tokenizer.json``. For pictures, whose size the network's input tells,
+        A folder with one ``.onnx`` file. For text it holds ``tokenizer.json``. For pictures, whose size is that of the
+        network's input,
         ``preprocessor_config.json`` may give ``image_mean`` and ``image_std`` (of channels from 0 to 1; default: 0 and 1) and,
         where the input's size is not fixed, ``size``.
     takes : {"text", "images"}

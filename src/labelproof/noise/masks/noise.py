@@ -31,7 +31,7 @@ class MaskNoise:
     tolerance : float
         Standard deviation in pixels of what is expected of predictions at a border: how uncertain borders are.
     together : float
-        Number of pixels that are one witness, because what the model says of them goes together.
+        Number of pixels that count as one independent observation, because their predictions are correlated.
     classes : tuple of length k
     """
 

@@ -1,4 +1,4 @@
-"""What a model is expected to say of each pixel, where the true mask is known."""
+"""The expected predictions of a model for each pixel, given the true mask."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from labelproof.validation import AnyArray, FloatArray, IntArray
 Floats = npt.NDArray[np.float32]
 Matrix = npt.NDArray[np.float64]
 BLURS = (0.0, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0, 5.6, 8.0)  # pixels
-FLOOR = 1e-3  # probabilities below say nothing
+FLOOR = 1e-3  # probabilities below are uninformative
 LEAST_SCALE = 0.05  # of log probabilities
 REACH = 3.0  # standard deviations of a blur
 MOST_DENSE = 512  # pixels on a side up to which a blur is a product of matrices
 
 
 class Picture(NamedTuple):
-    """A picture, pooled by ``step``: shares of the classes, and what a model says."""
+    """A picture, pooled by ``step``: shares of the classes, and predictions."""
 
     given: Floats  #: (k, h, w), share of each pixel's classes; all zero where void
     logs: Floats  #: (k, h, w), centred log probabilities

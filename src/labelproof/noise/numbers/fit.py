@@ -1,4 +1,4 @@
-"""What is found of numbers: how probably each is wrong, in which way, and what should stand there."""
+"""Results for numbers: the probability that each is wrong, the kind of error, and the suggestion."""
 
 from __future__ import annotations
 
@@ -95,8 +95,8 @@ def _judged(numbers: Numbers, mixture: Mixture) -> Iterator[tuple[Floats, Floats
 def readings_of(numbers: Numbers, mixture: Mixture) -> list[float]:
     """By how much the share of wrong numbers may differ.
 
-    If good ones had another tail than the one that fits best; and if there are as many copies of neighbouring rows, which few
-    residuals tell, as a standard deviation of their number more or less allows.
+    If good ones had another tail than the best-fitting one; and if the number of copies of neighbouring rows, which few
+    residuals reveal, were a standard deviation higher or lower.
     """
     rate = _rate(numbers, mixture)
     place = int(np.argmin(np.abs(np.array(TAILS) - mixture.tail)))

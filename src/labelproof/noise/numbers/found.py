@@ -1,4 +1,4 @@
-"""Errors that are found from the data: units that several wrong numbers share, and numbers that stand for none."""
+"""Errors that are found from the data: units that several wrong numbers share, and numbers that mean missing."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ KNOWN_UNITS = (  # slope and intercept: Fahrenheit of Celsius, and the other way
 )
 MOST_UNITS = 3
 MOST_CANDIDATES = 200  # of each form
-MOST_WRONG = 1500  # wrong numbers among which a unit is sought
+MOST_WRONG = 1500  # wrong numbers needed to search for a unit
 COSTS = (7.0, 12.0, 30.0)  # nats that a known unit, another slope, or a line must explain
 LEAST_ITEMS = 4.0
 APART = 4.0  # scales of good numbers by which a unit moves half of all numbers at least
 DECADE = 0.03  # of log10 of a slope about a whole number, which is a factor
-LEAST_SENTINEL = 3  # times that a number stands there, and more
-FREQUENT = 9  # of one that is looked for before units are
-MORE_OFTEN = 4.0  # than wrong numbers would stand there by chance
-SENTINEL_WRONG = 0.6  # mean error probability of a number that stands for none
+LEAST_SENTINEL = 3  # least number of occurrences
+FREQUENT = 9  # of one that is searched before units are
+MORE_OFTEN = 4.0  # than wrong numbers would occur there by chance
+SENTINEL_WRONG = 0.6  # mean error probability of a number that means missing
 STEPS = 15
-RARE = 0.25  # standard deviations of chance, the share of copies where there are no more than by chance
+RARE = 0.25  # standard deviations of chance, and the share of copies if there are no more than by chance
 
 
 def fit_found(numbers: Numbers, mixture: Mixture) -> Mixture:
@@ -59,7 +59,7 @@ def with_hypotheses(numbers: Numbers, mixture: Mixture, more: list[Hypothesis]) 
 
 
 def sentinels_of(numbers: Numbers, mixture: Mixture, least: int) -> list[Hypothesis]:
-    """Numbers that stand there more than a few times, and mostly where they cannot be right."""
+    """Numbers that occur more than a few times, and mostly where they cannot be right."""
     wrong = 1 - mixture.posterior(numbers)[0]
     values, of, count = np.unique(numbers.given, return_inverse=True, return_counts=True)
     mean = np.bincount(of, wrong) / count
@@ -81,7 +81,7 @@ def copied_of(numbers: Numbers, mixture: Mixture) -> Hypothesis:
 
 
 def copies_beyond_chance(numbers: Numbers, mixture: Mixture) -> tuple[float, float]:
-    """Share of numbers that equal that of a row beside them beyond what good ones would, and its standard deviation.
+    """Share of numbers that equal that of a neighbouring row, beyond what good ones would, and its standard deviation.
 
     With ``E_k`` the number of rows that are expected to equal the k-th row from them, by what is expected of each, and ``n_k`` that do,
     ``E_1 n_2 / E_2`` of ``n_1`` do so by chance.

@@ -16,13 +16,13 @@ Density = Callable[[Floats, Floats, Floats], Floats]  # of values, centre and sc
 
 KINDS = ("factor", "sign", "unit", "swapped digits", "copied", "sentinel", "other")
 FACTORS = (10.0, 100.0, 1000.0, 0.1, 0.01, 0.001)
-OFF_GRID = 0.02  # share of numbers whose decimals tell nothing of a factor
+OFF_GRID = 0.02  # share of numbers whose decimals do not depend on a factor
 SMOOTH = 1e-3  # of a scale: how exactly equal numbers of a column without decimals are taken to be
 
 
 @dataclass(frozen=True)
 class Hypothesis:
-    """One way in which a number is wrong: it is ``slope`` times the true one plus ``intercept``, or what its kind says.
+    """One way in which a number is wrong: ``slope`` times the true one plus ``intercept``, or as its kind defines.
 
     ``most`` is the largest share of all numbers that may be wrong in that way.
     """
@@ -50,7 +50,7 @@ class Numbers(NamedTuple):
     given: Floats  # (n,)
     centre: Floats  # (n,)
     scale: Floats  # (n,)
-    before: Floats  # (n,) the number of the row before, NaN where there is none
+    before: Floats  # (n,) the number of the row before, NaN for none
     after: Floats  # (n,)
     before2: Floats  # (n,) of the second row before
     after2: Floats  # (n,)

@@ -66,7 +66,7 @@ class Mixture:
 
 
 def first_hypotheses() -> tuple[Hypothesis, ...]:
-    """Those that need no evidence beside single numbers."""
+    """Those that need only single numbers as evidence."""
     ways = [Hypothesis("factor", slope) for slope in FACTORS]
     ways += [Hypothesis(kind) for kind in ("sign", "swapped digits")]
     return (*ways, Hypothesis("other"))
@@ -75,7 +75,7 @@ def first_hypotheses() -> tuple[Hypothesis, ...]:
 def fit_mixture(
     numbers: Numbers, hypotheses: Sequence[Hypothesis], *, tail: float | None = None, start: Mixture | None = None
 ) -> Mixture:
-    """EM; the tail of good numbers is fitted where it is not given."""
+    """EM; fits the tail of good numbers unless it is given."""
     n, ways = len(numbers.given), tuple(hypotheses)
     prior = np.array([0.0, *(PRIOR[one.kind] for one in ways)])
     shares = np.full(1 + len(ways), 0.05 / len(ways))

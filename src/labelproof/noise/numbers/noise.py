@@ -30,7 +30,7 @@ class NumberNoise:
     corrected : bool
         Whether predictions were corrected by what their residuals have in common.
     in_order : bool
-        Whether residuals of rows beside one another are alike, as in a time series, and were used.
+        Whether residuals of neighbouring rows are similar, as in a time series, and were used.
     """
 
     ways: tuple[Hypothesis, ...]

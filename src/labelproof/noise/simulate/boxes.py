@@ -20,7 +20,7 @@ Corners = npt.NDArray[np.float64]
 
 
 class BoxError(NamedTuple):
-    """A box that was made wrong: its place in the picture (``None`` where it is missing), what it was and what it is."""
+    """A box with an error: its position in the picture (``None`` if it is missing), and its true and its given value."""
 
     picture: int
     kind: str
@@ -46,10 +46,10 @@ def boxes(
     sizes: object = None,
     random_state: RandomState = None,
 ) -> NoisyBoxes:
-    """A share of the boxes goes wrong: left out, moved, or given another class; and boxes are added where nothing is.
+    """Make a share of the boxes wrong: removed, moved, or given another class. Also add boxes where there is nothing.
 
     - A displaced box is moved by a quarter to a half of its size, in any direction.
-    - An added box has the size and the class of some box of the data set, and stands anywhere in any picture.
+    - An added box has the size and the class of some box of the data set, at a random position in a random picture.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ def boxes(
     kinds : sequence of {"missing", "extra", "displaced", "class"}
         Where one rate is given.
     sizes : array-like, shape (n, 2), optional
-        Width and height of each picture, for added boxes; where unknown, these stand where boxes of the data set stand.
+        Width and height of each picture, for added boxes. If they are unknown, added boxes take positions of existing boxes.
     random_state : int, RandomState, Generator or None, default=None
 
     Returns

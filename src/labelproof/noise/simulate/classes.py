@@ -34,7 +34,7 @@ def by_transition(labels: object, transition: TransitionMatrix | Any, *, random_
 
 @accepts_seed
 def symmetric(labels: object, rate: float, *, n_classes: int | None = None, random_state: RandomState = None) -> Noisy:
-    """Each label is wrong with probability ``rate``, then any other class alike.
+    """Each label is wrong with probability ``rate``, and then any other class with equal probability.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ def symmetric(labels: object, rate: float, *, n_classes: int | None = None, rand
     rate : float in [0, 1]
         Share of labels that change. (Some papers redraw over all k classes: their rate r is ``r (k - 1) / k`` here.)
     n_classes : int, optional
-        Number of classes k; the largest code plus one where left out.
+        Number of classes k. By default the largest code plus one.
     random_state : int, RandomState, Generator or None, default=None
 
     Examples
@@ -72,7 +72,7 @@ def pair(
 
 @accepts_seed
 def class_conditional(labels: object, rates: Sequence[float], *, random_state: RandomState = None) -> Noisy:
-    """Class ``i`` is wrong with probability ``rates[i]``, then any other class alike."""
+    """Class ``i`` is wrong with probability ``rates[i]``, and then any other class with equal probability."""
     return by_transition(labels, TransitionMatrix.from_rates(rates), random_state=random_state)
 
 
@@ -180,7 +180,7 @@ def open_set(labels: object, known: Sequence[int], *, rate: float = 1.0, random_
     known : sequence of int
         The classes of the task.
     rate : float in [0, 1]
-        Share of the foreign items that are taken in. The others become unlabelled (-1): leave them out.
+        Share of the foreign items that are included. The others become unlabelled (-1); exclude them.
     random_state : int, RandomState, Generator or None, default=None
 
     Returns

@@ -15,7 +15,7 @@ from labelproof.validation import AnyArray, BoolArray, IntArray, RandomState, ac
 
 KINDS = ("class", "drop", "extra", "shift")
 AREA = (50, 2_000)
-SURROUNDINGS = 2  # pixels around a region that say what it is surrounded by
+SURROUNDINGS = 2  # pixels around a region that define its surroundings
 TRIES = 30  # places that are tried for an extra region
 LEAST_SHIFT = 2  # pixels
 
@@ -55,7 +55,7 @@ def masks(
     clean : sequence of array-like of int, each of shape (h, w), or array, shape (n, h, w)
         The class of each pixel.
     rate : float in [0, 1]
-        Errors for each region of that area; the kinds are equally frequent. An error that would meet another one is left out.
+        Errors for each region of that area; the kinds are equally frequent. An error that would overlap another one is skipped.
     kinds : sequence of {"class", "drop", "extra", "shift"}
         ``drop``: the region gets the class of most pixels around it. ``extra``: its shape is put in a place of another class. ``shift``:
         it is moved by a quarter to half of the root of its area, at least two pixels.

@@ -41,8 +41,8 @@ def numbers(
 ) -> NoisyNumbers:
     """Make a share of the numbers wrong, as people do.
 
-    Each number is wrong with probability ``rate``, then of one of the kinds alike. A kind that leaves a number as it is, such as
-    swapped digits of 22, gives way to another. Wrong numbers are rounded to the decimals of the clean ones.
+    Each number is wrong with probability ``rate``, with kinds of equal probability. A kind that would not change a number,
+    such as swapped digits of 22, is replaced by another. Wrong numbers are rounded to the decimals of the clean ones.
 
     ================  =======================================================================================
     kind              what the number becomes
@@ -59,7 +59,7 @@ def numbers(
     Parameters
     ----------
     values : array-like, shape (n,)
-        Finite, or NaN where there is none, which stays.
+        Finite, or NaN for missing numbers, which stay missing.
     rate : float in [0, 1]
         Share of numbers that change.
     kinds : sequence of str, default: all of the table

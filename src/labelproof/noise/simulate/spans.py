@@ -15,7 +15,7 @@ KINDS = ("drop", "extra", "boundary", "type")
 
 
 class SpanError(NamedTuple):
-    """A span that was made wrong: what it was and what it is, either ``None`` where there is none."""
+    """A span with an error: its true and its given value, either of which may be ``None``."""
 
     sentence: int
     kind: str
@@ -47,7 +47,7 @@ def spans(
     tags : sequence of sequences of str
         Clean tags in any scheme (`labelproof.Spans`).
     rate : float in [0, 1]
-        Errors for each clean span; the kinds are equally frequent. An error that would meet another span is left out.
+        Errors for each clean span; the kinds are equally frequent. An error that would overlap another span is skipped.
     kinds : sequence of {"drop", "extra", "boundary", "type"}
     tokens : sequence of sequences of str, optional
         Added spans, of one token, fall on words that begin with a capital where tokens are given and have such; else on any word.
@@ -127,7 +127,7 @@ def _wrong(span: Span, kind: str, before: int, after: int, types: list[str], rng
 
 
 def _places(clean: Sequence[Sequence[Span]], lengths: Sequence[int], tokens: Sequence[Sequence[str]] | None) -> list[list[int]]:
-    """Tokens outside all spans; those with a capital, where there are such."""
+    """Tokens outside all spans; those with a capital, if there are any."""
     inside = [{i for start, end, _ in some for i in range(start, end)} for some in clean]
     outside = [[i for i in range(n) if i not in own] for n, own in zip(lengths, inside, strict=True)]
     if tokens is None:

@@ -11,7 +11,7 @@ from labelproof.validation import RandomState, accepts_seed, check_rate, check_t
 
 @accepts_seed
 def missing_tags(tags: object, rate: float, *, random_state: RandomState = None) -> Noisy:
-    """Each tag that is present is forgotten with probability ``rate``; ``tags`` is 0/1 of shape (n, k)."""
+    """Each present tag is omitted with probability ``rate``; ``tags`` is 0/1 of shape (n, k)."""
     clean = check_tags(tags)
     changed = (clean == 1) & (rng_from(random_state).random(clean.shape) < check_rate(rate))
     return Noisy(np.where(changed, 0, clean), changed)

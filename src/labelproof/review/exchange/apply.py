@@ -25,7 +25,7 @@ class Repaired:
     Attributes
     ----------
     reviewed : int
-        Changed because a person said so, those emptied included.
+        Labels changed by a reviewer, including emptied ones.
     emptied : int
         Of these, items that are none of the classes.
     obvious : int

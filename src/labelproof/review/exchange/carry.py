@@ -34,10 +34,10 @@ class Carried:
 
 
 def carry(before: Candidates, old: Store, after: Candidates, new: Store) -> Carried:
-    """Record the decisions that stand about one audit for another, by the ids of the items.
+    """Record the decisions in effect for one audit in another, by the ids of the items.
 
-    A decision goes along if the item was given the same label in both audits, or if it is given now what was decided for: then it
-    says that the label is right. Reviewer, time and order stay; doing it twice records nothing twice.
+    A decision is carried over if the item was given the same label in both audits, or if the given label is now the decided
+    one: then it confirms the label. Reviewer, time and order are kept; doing it twice records nothing twice.
 
     Parameters
     ----------

@@ -83,7 +83,7 @@ def read_label_studio(session: ReviewSession, path: str | os.PathLike[str]) -> I
 
     Each annotation is a decision of who completed it, by e-mail where the export holds it, else by number, with its time and
     ``lead_time``. A cancelled one means *later*; one that answers "none of these classes" or "unsure" is that, whatever label
-    stands beside it; one without an answer counts as empty. Several of one reviewer come in order of time, so the last holds.
+    it also has; one without an answer counts as empty. Several of one reviewer come in order of time, so the last counts.
 
     Raises
     ------

@@ -45,7 +45,7 @@ class Imported:
 
 
 def record_imported(session: ReviewSession, decisions: Iterable[Decision], empty: int) -> Imported:
-    """Record decisions from elsewhere, but those that stand in the log already: importing twice changes nothing."""
+    """Record decisions from elsewhere, except those already in the log: importing twice changes nothing."""
     session.sync()
     standing = {(d.item, d.reviewer): d for d in session.decisions}
     logged = {event["uid"] for event in session.store.events(session.data)}
@@ -67,7 +67,7 @@ def uid_of(*parts: object) -> str:
 
 
 def checked_time(text: object, where: str) -> str:
-    """A time as the log writes it: ISO 8601 in UTC; the empty string where there is none."""
+    """A time as the log writes it: ISO 8601 in UTC; the empty string for none."""
     if text is None or str(text).strip() == "":
         return ""
     try:
@@ -135,8 +135,8 @@ def read_csv(session: ReviewSession, path: str | os.PathLike[str], reviewer: str
     """Record the decisions of a table with the columns ``id`` and ``label``, as `write_csv` made it or a person.
 
     ``decision``, ``reviewer``, ``decided_at`` and ``seconds`` are read where present. An empty ``label`` without a decision is an
-    item not reviewed. A label wins over a ``decision`` of keep or relabel. ``audit``, where present, says which labels the table was
-    made of; where items have no ids, ``given_label`` does as well.
+    item not reviewed. A label takes precedence over a ``decision`` of keep or relabel. ``audit``, if present, identifies the
+    labels that the table was made from; if items have no ids, ``given_label`` does as well.
 
     Raises
     ------

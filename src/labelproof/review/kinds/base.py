@@ -40,7 +40,7 @@ class ReviewPart(ABC):
     of_all : str
         What the error rate is a share of, after "x %".
     similar : bool
-        Whether trusted items like an item are shown beside it.
+        Whether similar trusted items are shown with an item.
     one_choice : bool
         Whether an answer is one of the classes.
     may_be_none : bool
@@ -84,7 +84,7 @@ class ReviewPart(ABC):
 
     @abstractmethod
     def described(self, rank: int) -> Json:
-        """What the page is told of an item's label, as JSON holds it."""
+        """The data of an item's label for the page, as JSON holds them."""
 
     def mask(self, rank: int, codes: IntArray) -> bytes:
         """The classes of a picture's pixels, shape (h, w), as the page draws them; empty of labels that are no masks."""
@@ -99,7 +99,7 @@ class ReviewPart(ABC):
         return resolve(decisions)
 
     def rated(self) -> pl.Series | None:
-        """The class that each item was given, if the error rate is told by class."""
+        """The class that each item was given, if the error rate is reported by class."""
         return None
 
     def error_rate(self) -> ErrorRate:
@@ -130,7 +130,7 @@ class ReviewPart(ABC):
         return cell
 
     def suggested_cell(self, rank: int) -> str:
-        """The suggestion for a spreadsheet; empty where there is none in one cell."""
+        """The suggestion for a spreadsheet; empty if it does not fit in one cell."""
         return ""
 
     @abstractmethod

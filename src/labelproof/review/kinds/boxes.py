@@ -16,7 +16,7 @@ from labelproof.labels.boxes import EDGES, sorted_json
 from labelproof.review.kinds.base import SCRIPTS, ReviewPart
 from labelproof.validation import Json
 
-LISTED = 0.1  # least error probability of a box that a person is told of
+LISTED = 0.1  # least error probability of a box that is shown as suspect
 COLUMNS = ("index", "id", "error_probability", "width", "height", "given_boxes", "suggested_boxes")
 SUGGESTED = tuple(f"suggested_{edge}" for edge in EDGES)
 FOUND = ("index", "kind", "reason", "given_label", "suggested_label", *EDGES, *SUGGESTED, "error_probability")
@@ -68,7 +68,7 @@ class ReviewOfBoxes(ReviewPart):
         return found
 
     def _size(self, rank: int) -> list[float] | None:
-        """Width and height of a picture; ``None`` where they are unknown."""
+        """Width and height of a picture; ``None`` if they are unknown."""
         size = [self.candidates.table[name][rank] for name in ("width", "height")]
         return None if any(edge is None or math.isnan(edge) for edge in size) else size
 
@@ -165,7 +165,7 @@ class ReviewOfBoxes(ReviewPart):
 
 
 def _as_text(label: object) -> str | None:
-    """Boxes as a decision's label holds them, whatever they are; ``None`` where they are none."""
+    """Boxes in the form of a decision; ``None`` if they are not boxes."""
     try:
         return sorted_json(label)  # type: ignore[arg-type]
     except (TypeError, ValueError, IndexError, KeyError):

@@ -21,7 +21,7 @@ from labelproof.validation import IntArray, Json
 
 LEAST_SUGGESTED = 0.5  # error probability, from which on a region is suggested to change
 NO_LABEL = 0xFFFF
-LISTED = 0.1  # and from which on a person is told of it
+LISTED = 0.1  # and the least that is shown as suspect
 COLUMNS = ("index", "id", "error_probability", "width", "height", "digest")
 FOUND = ("index", "region", "kind", "given_label", "suggested_label", *BOUNDS, "area", "rle", "error_probability")
 
@@ -41,7 +41,7 @@ class ReviewOfMasks(ReviewPart):
 
     @classmethod
     def codes(cls, table: pl.DataFrame) -> pl.Series:
-        """What tells a mask from others."""
+        """A digest that identifies a mask."""
         return table["digest"]
 
     def given(self, rank: int) -> str:
@@ -49,7 +49,7 @@ class ReviewOfMasks(ReviewPart):
         return "[]"
 
     def given_texts(self) -> pl.Series:
-        """What tells the given masks from others."""
+        """A digest that identifies the given masks."""
         return self.candidates.table["digest"]
 
     def described(self, rank: int) -> Json:
@@ -77,7 +77,7 @@ class ReviewOfMasks(ReviewPart):
         return found
 
     def mask(self, rank: int, codes: IntArray) -> bytes:
-        """A PNG of which red and green are the low and the high byte of a pixel's code, 65,535 where it has no label.
+        """A PNG whose red and green are the low and the high byte of a pixel's code, 65,535 for no label.
 
         Empty where the mask is not the one that was audited: what differs from it would mean something else.
         """
@@ -146,7 +146,7 @@ class ReviewOfMasks(ReviewPart):
 
 
 def patches_of(found: list[Json], classes: list[str]) -> list[list[str]]:
-    """Regions, surest first, as patches that have no pixel in common, one a class."""
+    """Regions, surest first, as patches without overlap, one per class."""
     total = Runs.of_text(found[0]["rle"]).total
     codes = np.full(total, -1, np.int32)
     for one in reversed(found):

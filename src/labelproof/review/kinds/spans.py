@@ -14,7 +14,7 @@ from labelproof.errors import BadInput
 from labelproof.review.kinds.base import SCRIPTS, ReviewPart
 from labelproof.validation import Json
 
-LISTED = 0.1  # least error probability of a span that a person is told of
+LISTED = 0.1  # least error probability of a span that is shown as suspect
 COLUMNS = ("index", "id", "error_probability", "tokens", "given_spans", "suggested_spans", "elsewhere")
 FOUND = (
     "index",
@@ -122,7 +122,7 @@ class ReviewOfSpans(ReviewPart):
         return found
 
     def _places(self, rank: int, text: str) -> list[tuple[int, int]]:
-        """Where the tokens stand in the text that is shown: one after the other."""
+        """The positions of the tokens in the displayed text: one after the other."""
         places, at = [], 0
         for token in self.candidates.table["tokens"][rank].to_list():
             start = text.find(token, at)

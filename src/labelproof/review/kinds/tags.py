@@ -13,7 +13,7 @@ from labelproof.auditing.findings import ISSUES_FILE, ITEMS_FILE, ErrorRate
 from labelproof.review.kinds.base import SCRIPTS, ReviewPart
 from labelproof.validation import Json
 
-LISTED = 0.1  # least error probability that a person is told of
+LISTED = 0.1  # least error probability that is shown
 SEPARATOR = "; "
 
 

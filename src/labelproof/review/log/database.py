@@ -1,4 +1,4 @@
-"""Connections to the store of decisions: a SQLite file that must stay where it is, or a PostgreSQL server."""
+"""Connections to the store of decisions: a SQLite file that must not be moved, or a PostgreSQL server."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PATH = "labelproof_path"
 
 
 def open_engine(where: str) -> Engine:
-    """Connections to a SQLite file, made where there is none, or to a ``postgresql://`` URL; nothing is read yet.
+    """Connections to a SQLite file, made if there is none, or to a ``postgresql://`` URL; nothing is read yet.
 
     Raises
     ------
@@ -77,12 +77,12 @@ def explained(error: sa.exc.DBAPIError, engine: Engine, where: str) -> Labelproo
 
 
 def locked(where: str) -> Unavailable:
-    """What is told when others hold a SQLite file for too long."""
+    """The error if others lock a SQLite file for too long."""
     return Unavailable(f"Another program has locked the reviews in {where!r}. Close it; nothing has been lost.")
 
 
 def _sqlite(path: Path) -> Engine:
-    with suppress(OSError):  # if it cannot be made, opening says why
+    with suppress(OSError):  # if it cannot be made, opening it raises the error
         path.touch()
 
     def connect() -> sqlite3.Connection:  # never makes a file: one that has vanished must not come back empty
@@ -91,7 +91,7 @@ def _sqlite(path: Path) -> Engine:
 
     def prepare(connection: sqlite3.Connection, record: Any) -> None:
         record.info[PATH], record.info[FILE] = str(path), _file(str(path))
-        # After a commit all is in the one file: whoever copies it has every decision, which a write-ahead log would not give.
+        # After a commit, everything is in the one file, so a copy has every decision. A write-ahead log would not give that.
         try:
             for setting in ("journal_mode=TRUNCATE", "synchronous=FULL"):
                 connection.execute(f"PRAGMA {setting}")
@@ -100,7 +100,7 @@ def _sqlite(path: Path) -> Engine:
 
     def check(_connection: Any, record: Any, _proxy: Any) -> None:
         if _file(str(path)) != record.info[FILE]:
-            raise sa.exc.InvalidatePoolError("the file was replaced")  # the pool opens it anew
+            raise sa.exc.InvalidatePoolError("the file was replaced")  # the pool reopens it
 
     engine = sa.create_engine("sqlite://", creator=connect, poolclass=sa.pool.QueuePool, pool_size=CONNECTIONS)
     sa.event.listen(engine, "connect", prepare)

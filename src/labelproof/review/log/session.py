@@ -1,4 +1,4 @@
-"""A review of one audit: whom to give which item, what they decide, and what that says about all labels."""
+"""A review of one audit: who gets which item, what they decide, and the resulting figures."""
 
 from __future__ import annotations
 
@@ -152,7 +152,7 @@ class ReviewSession:
     def checked(
         self, reviewer: str, rank: int, action: Action, label: object, uid: str, seconds: float | None = None
     ) -> Decision:
-        """The decision, if it is one that can be made of this item; *keep* may say which label it is that the reviewer kept."""
+        """The decision, if it is valid for this item; *keep* may name the label that the reviewer kept."""
         if not 0 <= rank < len(self.candidates):
             raise BadInput(f"item {rank} does not exist; there are {len(self.candidates)}.")
         if action not in (*DECISIONS, "skip"):
@@ -166,14 +166,14 @@ class ReviewSession:
         return Decision(self.candidates.table["id"][rank], reviewer, action, name, uid, seconds=seconds)
 
     def undo(self, reviewer: str, uid: str) -> int | None:
-        """Take back a reviewer's last decision; the rank of its item, or ``None`` where there is none."""
+        """Take back a reviewer's last decision; the rank of its item, or ``None`` if there is none."""
         undone = self.store.undo(self.data, reviewer, uid)
         self.sync()
         return None if undone is None else self._rank_of.get(undone.item)
 
     @property
     def asked(self) -> int:
-        """Reviews in all: the budget, or fewer where there are not as many items."""
+        """Reviews in all: the budget, or fewer if there are fewer items."""
         return int(self.queue.wanted.sum())
 
     def left(self) -> int:
@@ -191,17 +191,17 @@ class ReviewSession:
 
     @property
     def decisions(self) -> list[Decision]:
-        """The decisions that stand, by place in the log."""
+        """The decisions in effect, by position in the log."""
         with self._lock:
             standing = [d for said in self._standing.values() for d in said.values()]
         return sorted(standing, key=lambda d: d.seq)
 
     def figures(self) -> Figures:
-        """What the reviews so far say; of a large audit, as of at most two seconds ago."""
+        """The figures from the reviews so far; for a large audit, at most two seconds old."""
         return self._figures.at(self._place[0])
 
     def people(self) -> Json:
-        """`labelproof.review.plan.figures.people` of the decisions, as of at most two seconds ago once there are many."""
+        """`labelproof.review.plan.figures.people` of the decisions, at most two seconds old if there are many."""
         return self._people.at(self._place[0])
 
     @property

@@ -12,7 +12,7 @@ from labelproof.errors import BadInput
 from labelproof.validation import BoolArray, FloatArray, RandomState, accepts_seed, rng_from
 
 STRATA = 5
-DOUBT = 0.03  # least variance that an error probability is credited with: the audit may be wrong where it is sure
+DOUBT = 0.03  # least variance assumed for an error probability: the audit may be wrong where it is sure
 PSEUDO_REVIEWS = 1.0
 SKEW = 0.25  # wrong labels added to what each stratum showed for the upper end of the interval, taken off for the lower
 
@@ -36,7 +36,7 @@ class MeasurementPlan:
 def strata_of(error_probability: FloatArray, n_strata: int = STRATA) -> npt.NDArray[np.int64]:
     """The stratum of each item, by rising error probability e, of equal ``sum of sqrt((e + δ)(1 - e + δ))``, δ = 0.03.
 
-    Drawing equally many of each is Neyman's allocation, with room for an audit that is wrong where it is sure.
+    Drawing equally many from each is Neyman's allocation, with a margin for an audit that is wrong where it is sure.
     """
     e = _checked(error_probability)
     order = np.argsort(e, kind="stable")
@@ -146,7 +146,7 @@ def estimate_error_rate(
     expected = np.bincount(plan.stratum, e * domain, strata)
     off = np.bincount(plan.stratum[rows], (wrong - e[rows]) * own, strata)
     found = np.bincount(plan.stratum[rows], wrong * own, strata)
-    raised = size / np.maximum(reviewed, 1)  # items that one review stands for
+    raised = size / np.maximum(reviewed, 1)  # items that one review represents
     least = float(found.sum() / members.sum())  # what has been found is there
     estimate = max(least, float((expected + raised * off).sum() / members.sum()))
     prior = expected / np.maximum(members, 1)

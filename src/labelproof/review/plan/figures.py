@@ -1,4 +1,4 @@
-"""What the reviews so far say about all labels: their error rate, what is left to find, and who reviewed how."""
+"""The figures from the reviews so far: the error rate of all labels, the errors left to find, and the work of each reviewer."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ Outcomes = Mapping[int, Resolved]  # by rank
 
 @dataclass(frozen=True)
 class Figures:
-    """What the reviews so far say.
+    """The figures from the reviews so far.
 
     Attributes
     ----------
     reviewed : int
-        Items of which the truth is known.
+        Items with known truth.
     unreviewed : int
         The others.
     wrong : int
@@ -84,7 +84,7 @@ class Figures:
         return f"With 95 % confidence fewer than {most:,} wrong labels remain (about {self.errors_left:,.0f} expected)."
 
     def outlook(self, reviews: int, pace: float) -> str:
-        """What a number of further reviews will find, and in what time at so many seconds each; empty where none is left."""
+        """What a number of further reviews will find, and in what time at so many seconds each; empty if none is left."""
         reviews = min(reviews, int(self.forecast.reviews[-1]))
         if reviews == 0:
             return ""
@@ -108,9 +108,9 @@ def rate_of(candidates: Candidates, queue: Queue, outcomes: Outcomes) -> tuple[E
 def work_out(
     candidates: Candidates, queue: Queue, outcomes: Outcomes, *, ahead: Queue | None = None, slip: float = 0.0
 ) -> Figures:
-    """The figures of an audit of which some items are settled.
+    """The figures of an audit with some items settled.
 
-    What is to come is foretold by `labelproof.review.plan.forecast.foretell`. The number of wrong labels that remain and its upper end are
+    `labelproof.review.plan.forecast.foretell` makes the forecast. The number of remaining wrong labels and its upper end are
     those of the forecast and, where the error rate is known from reviews, of their random sample, weighed by their precision.
 
     Parameters
@@ -210,7 +210,7 @@ def people(decisions: Sequence[Decision]) -> Json:
 
 
 def slip_of(said: Json) -> float:
-    """How often a decision is wrong, of what `people` tells; 0 before ten items were answered by two."""
+    """How often a decision is wrong, according to `people`; 0 until two reviewers have answered the same ten items."""
     accuracies = said["agreement"]["accuracies"]
     decisions = {row["name"]: row["decisions"] for row in said["reviewers"] if row["name"] in accuracies}
     if said["agreement"]["items"] < FEWEST_SHARED or not decisions:

@@ -91,7 +91,8 @@ def forecast(
     Returns
     -------
     polars.DataFrame
-        One row a budget: ``reviews`` (fewer where there are not as many items), ``found`` (expected wrong labels), ``low`` and ``high``
+        One row per budget: ``reviews`` (fewer if there are fewer items), ``found`` (expected wrong labels), ``low`` and
+        ``high``
         (a 90 % band) and ``hours``.
 
     Raises
@@ -151,7 +152,7 @@ def foretell(
     ----------
     candidates : Candidates
     queue : Queue
-        As it would be asked; what is settled is left out.
+        In the order of review; settled items are excluded.
     ranks : ndarray of int, shape (r,)
         Settled items.
     wrong : ndarray of bool, shape (r,)

@@ -1,4 +1,4 @@
-"""What the reviewers of an item say together."""
+"""The joint answer of the reviewers of an item."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy.typing as npt
 from labelproof.noise.votes import Consensus, dawid_skene, fleiss_kappa
 from labelproof.review.log.store import Decision
 
-NO_CLASS = "\x00"  # stands for "none of these" among labels
+NO_CLASS = "\x00"  # "none of these" among labels
 MOST_LABELS = 200  # distinct answers that a reviewer's matrix is fitted to
 Answers = Mapping[str, Mapping[str, Decision]]  # by item and reviewer
 
@@ -40,7 +40,7 @@ class Resolved:
 
 
 def answers_of(decisions: Iterable[Decision]) -> dict[str, dict[str, Decision]]:
-    """The decisions that name a class, or none, by item and reviewer; unsure and skip say nothing about the item."""
+    """The decisions that name a class, or none, by item and reviewer; unsure and skip are no answers."""
     found: dict[str, dict[str, Decision]] = {}
     for decision in decisions:
         if decision.action in ("keep", "relabel", "none"):
