@@ -26,11 +26,11 @@ class CorruptArtifact(LabelproofError):
 
 
 class Unavailable(LabelproofError):
-    """Something else is needed now (a server, a database, a cluster) and does not answer, is locked or has gone."""
+    """A needed service (a server, a database, a cluster) does not answer, is locked or has gone."""
 
 
 class LabelproofWarning(UserWarning):
-    """Something was handled that the caller should know about."""
+    """labelproof handled something that the caller should know about."""
 
 
 def did_you_mean(name: object, candidates: Sequence[object]) -> str:

@@ -202,7 +202,7 @@ def test_coco_changes_the_number_of_the_category_alone(tmp_path, coco):
     assert lines(path.read_text(), after) == [('      "category_id": 3', '      "category_id": 4')]
     (tmp_path / "images").rename(tmp_path / "elsewhere")
     assert len(read(path, images=str(tmp_path / "elsewhere"))) == N
-    with pytest.raises(lp.BadInput, match=r"none of the 24 pictures.*not found"):
+    with pytest.raises(lp.BadInput, match=r"None of the 24 pictures.*The first does not exist"):
         read(path)
 
 

@@ -86,8 +86,8 @@ def test_features_of_sounds_and_series_are_given_by_the_user(tmp_path):
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        (["--sheet", "a"], "--sheet belongs to a workbook"),
-        (["--query", "select 1"], "--query belongs to a database"),
+        (["--sheet", "a"], "--sheet applies only to workbooks"),
+        (["--query", "select 1"], "--query applies only to databases"),
         (["--images", "p"], "--images is the folder of the pictures"),
     ],
 )

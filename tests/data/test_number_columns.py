@@ -86,7 +86,7 @@ def test_arrays(tmp_path):
     reader.write_back(tmp_path / "out.npy", changed(data, {0: Change("8", "")}), overwrite=False)
     out = np.load(tmp_path / "out.npy")
     assert (out.dtype, out.tolist()) == (np.int16, [8, 40, 5])
-    with pytest.raises(lp.BadInput, match=r"row 0 is 8\.5 now, which an array of int16 cannot hold"):
+    with pytest.raises(lp.BadInput, match=r"row 0 is now 8\.5, which an array of int16 cannot hold"):
         reader.write_back(tmp_path / "no.npy", changed(data, {0: Change("8.5", "")}), overwrite=False)
     reader.write_back(tmp_path / "out.csv", changed(data, {0: Change("8.5", "seen")}), overwrite=False)
     assert pl.read_csv(tmp_path / "out.csv")["label"].to_list() == [8.5, None, 5.0]

@@ -65,7 +65,7 @@ def test_rows_of_a_query_are_items_and_labels_go_into_a_table(url, tmp_path):
         ({"query": "delete from r where key in (select key from r order by key)"}, "readonly database"),
         ({"query": "select 1 order by 1; delete from r"}, "one statement at a time"),
         ({"label": "knd"}, "Did you mean 'kind'"),
-        ({"sheet": "a"}, "--sheet belongs to a workbook"),
+        ({"sheet": "a"}, "--sheet applies only to workbooks"),
     ],
 )
 def test_bad_queries_are_told_and_change_nothing(url, tmp_path, options, message):

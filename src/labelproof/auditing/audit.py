@@ -62,7 +62,7 @@ def audit(
     overwrite: bool = False,
     **options: object,
 ) -> Audit:
-    """Find the labels that are wrong.
+    """Find wrong labels.
 
     The noise ``p(z | y)`` and the prior ``p(y)`` are fitted by EM to the given labels and the predicted probabilities
     (`labelproof.noise.expectation_maximization`); a label's error probability is one minus its posterior,
@@ -76,7 +76,7 @@ def audit(
         pandas or polars frame, an Arrow table, a ``datasets.Dataset``, an AnnData, a torch ``Dataset`` of pairs ``(x, y)``
         (`labelproof.read_frame`). `labelproof.Tags` and the other kinds of `labelproof.labels` for
         others. ``None``, NaN and "" mean unlabelled, and so do words such as "NA", with a warning;
-        -1 does where the columns leave no other reading (`labelproof.validation.check_labels`).
+        -1 does too if the columns allow no other reading (`labelproof.validation.check_labels`).
     pred_probs : array-like or path, shape (n, k), optional
         Out-of-sample class probabilities, e.g. from cross-validation: an array, a memory-mapped one, the path of a
         ``.npy`` file, of a Parquet file or of a folder of them (a column for each class, or one of lists), a scipy sparse
@@ -85,75 +85,76 @@ def audit(
         numbers: predictions, shape (n,), or a list of them from several models. For spans: probabilities of each tag, an array
         (tokens, k) for each sentence.
     label, text, image : str, optional
-        Of a frame given as ``labels``: the column of given labels, and the column (or columns) of text, or the column of pictures,
-        to learn from. Without ``text`` and ``image`` all other columns are learned from.
+        For a frame given as ``labels``: the column of given labels, and the column (or columns) of text, or the column of
+        pictures, to learn from. Without ``text`` and ``image``, all other columns are learned from.
     classes : sequence of length k, optional
-        The class of each column of ``pred_probs``, if not sorted order.
+        The class of each column of ``pred_probs``, if they are not in sorted order.
     ids : array-like, shape (n,), optional
         Unique names of the items, or the column of a frame that holds them. By default the index of a pandas frame or the
         names of cells, otherwise row numbers.
     missing : sequence, optional
-        The labels that mean unlabelled, instead of those words; ``()`` for none.
+        The labels that mean unlabelled, instead of those above; ``()`` for none.
     estimator : scikit-learn classifier, optional
-        Makes the probabilities of a `Dataset`. Default: models that suit its kind, chosen by their out-of-sample loss.
+        Makes the probabilities of a `Dataset`. By default models that suit its kind, chosen by their out-of-sample loss.
     encoder : str, callable, scikit-learn transformer or None, default="auto"
-        What makes features of texts and pictures for that model: ``auto`` (what is installed), ``none``, ``st:NAME``, ``hf:NAME``,
+        Makes features of texts and pictures for that model: ``auto`` (what is installed), ``none``, ``st:NAME``, ``hf:NAME``,
         ``onnx:FOLDER``, ``minilm``, ``efficientnet-lite2``, or a function or transformer (`labelproof.out_of_sample_probs`).
     group : str, optional
-        Of a frame: a column, such as a document or a patient, whose rows of one value stay in one fold.
+        For a frame: a column, such as a document or a patient. Rows with the same value stay in one fold.
     blocked : bool, default=False
         Whether each fold is a block of consecutive rows, as suits a time series, in which neighbouring rows are similar.
     kind : {"classes", "numbers", "spans"}, optional
         For a frame: what the column of labels holds. By default classes.
     features : array-like, shape (n, d), optional
-        By which items are like one another, e.g. embeddings. Default: those of the encoder, or the items themselves where they
-        are arrays, pictures, cells or tables of numbers.
+        Features that define how similar items are, e.g. embeddings. By default those of the encoder, or the items themselves
+        if they are arrays, pictures, cells or tables of numbers.
     neighbours : bool, optional
         Whether to search for duplicates, outliers and items whose neighbours disagree (`labelproof.auditing.neighbours`). By
         default always with ``features`` or an encoder, and up to 20,000 items without them.
         Duplicates with different labels share their truth, so the odd one out is more probably wrong.
     n_folds, n_repeats, map_folds
-        Of the cross-validation; see `labelproof.out_of_sample_probs`.
+        Options of the cross-validation; see `labelproof.out_of_sample_probs`.
     n_jobs : int, optional
-        Of the cross-validation, folds that are fitted at a time. Of large arrays and files, threads that score: default as many as the
-        process may use (`labelproof.threads.usable`); small ones are scored by one thread.
+        For the cross-validation, folds to fit at a time. For large arrays and files, threads that score: by default as many as
+        the process may use (`labelproof.threads.usable`). Small ones are scored by one thread.
     random_state : int, RandomState, Generator or None, default=0
-        Of the cross-validation.
+        Seed of the cross-validation.
     out : path, optional
-        Folder to write the audit into, as ``save`` would. Of more than 20 million class labels with ``pred_probs`` the findings are written
-        block by block and never held, and a `labelproof.auditing.larger.LargerAudit` is returned, whose ``issues`` are scanned lazily.
+        Folder to write the audit into, as ``save`` would. For more than 20 million class labels with ``pred_probs``, the
+        findings are written block by block and never held in memory. A `labelproof.auditing.larger.LargerAudit` is returned,
+        whose ``issues`` are scanned lazily.
     overwrite : bool, default=False
-        Whether to replace an audit that is there.
+        Whether to replace an existing audit.
     **options
-        Of the kind of label. Of tags:
+        Options of the kind of label. For tags:
 
         dependence : bool, default=True
             Whether to model dependence between tags (`labelproof.auditing.kinds.tags`).
 
-        Of votes:
+        For votes:
 
         strength : float, optional
-            Votes that the prior of an annotator's confusions is worth, for each class; chosen by the evidence.
+            Weight of the prior of an annotator's confusions, in votes per class. By default chosen by the evidence.
 
-        Of spans:
+        For spans:
 
         classes : sequence of length k, optional
             The tags in the order of the columns of ``pred_probs``. By default the given tags, sorted.
 
-        Not for numbers. There, ``features`` show where predictions are off and how far good numbers scatter.
+        None for numbers. There, ``features`` show where predictions are off and how far good numbers scatter.
 
-        Of classes:
+        For classes:
 
         transition : TransitionMatrix or array-like, shape (k, k), optional
             Known noise, used as it is instead of being fitted.
         strength : float, optional
-            Pseudo-items a class that draw its row of the transition to the overall error rate; chosen by the evidence.
+            Pseudo-items per class that shrink its row of the transition to the overall error rate. By default chosen by the
+            evidence.
         ambiguity : float in [0, 1]
             How strongly an uncertain prediction means that the label was given at random. By default both kinds of noise are
-            considered, weighted by the data
-            (`labelproof.auditing.sharpness`).
+            considered, weighted by the data (`labelproof.auditing.sharpness`).
         reviews : array-like, shape (n,), or mapping of id to label, optional
-            True labels that a person has verified; unreviewed items are missing as in ``labels``. Their findings are certain
+            True labels that a person has verified; unreviewed items are missing as in ``labels``. Their findings are certain,
             and all others are recalibrated (`labelproof.auditing.calibrate`).
 
     Returns
@@ -167,7 +168,7 @@ def audit(
     Warns
     -----
     DoubtWarning
-        For each of the audit's ``doubts``.
+        For each doubt in the audit's ``doubts``.
 
     Examples
     --------

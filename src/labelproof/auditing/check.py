@@ -43,13 +43,13 @@ class Rule:
 
 @dataclass(frozen=True)
 class Check:
-    """What `labelproof.check` found.
+    """The result of `labelproof.check`.
 
     Attributes
     ----------
     audit : Audit
     rules : tuple of Rule
-        One for each limit that was set.
+        One for each limit.
     """
 
     audit: Audit
@@ -57,16 +57,16 @@ class Check:
 
     @property
     def passed(self) -> bool:
-        """Whether every limit is kept."""
+        """Whether the labels keep every limit."""
         return all(rule.passed for rule in self.rules)
 
     @property
     def reasons(self) -> list[str]:
-        """Why it failed, a sentence for each limit that is not kept."""
+        """Why the check failed, a sentence for each broken limit."""
         return [rule.text for rule in self.rules if not rule.passed]
 
     def to_json(self) -> Json:
-        """What ``labelproof check --json`` writes."""
+        """The content of ``labelproof check --json``."""
         return {
             "passed": self.passed,
             "reasons": self.reasons,
@@ -88,8 +88,8 @@ def check(
 ) -> Check:
     """Audit labels, and check them against limits.
 
-    The error rate fails where the low end of its 95 % interval is above the limit: where the data show that too many labels are
-    wrong, not where they merely leave it open.
+    The error rate fails if the low end of its 95 % interval is above the limit: the data must show that too many labels are
+    wrong, not merely allow it.
 
     Parameters
     ----------
@@ -97,13 +97,13 @@ def check(
     pred_probs : array-like, optional
         See `labelproof.audit`.
     max_error_rate : float in [0, 1], optional
-        The share of wrong labels that is tolerated.
+        The tolerated share of wrong labels.
     max_obvious : int, optional
-        The number of obvious errors that is tolerated.
+        The tolerated number of obvious errors.
     no_doubts : bool, default=False
-        Whether any doubt about the figures fails.
+        Whether the check fails on any doubt about the figures.
     **options
-        Of `labelproof.audit`.
+        Options of `labelproof.audit`.
 
     Returns
     -------

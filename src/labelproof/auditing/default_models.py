@@ -152,7 +152,7 @@ def _on_text(found: Candidates, dataset: Dataset, *, characters: bool) -> None:
 
 @accepts_seed
 def default_model(dataset: Dataset, *, random_state: RandomState = 0) -> Any:
-    """A fresh scikit-learn classifier for the items of a `Dataset` as they are: the first of `candidates`, with no search.
+    """Make a scikit-learn classifier for the items of a `Dataset`: the first of `candidates`, without a search.
 
     Parameters
     ----------
@@ -162,7 +162,7 @@ def default_model(dataset: Dataset, *, random_state: RandomState = 0) -> Any:
     Returns
     -------
     scikit-learn classifier
-        To be fitted to ``dataset.x``.
+        Not fitted; fit it to ``dataset.x``.
     """
     seed = seed_from(random_state)
     if dataset.kind == "table":

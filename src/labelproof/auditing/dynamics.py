@@ -32,16 +32,16 @@ def audit_dynamics(
     ids: object = None,
     reviews: object = None,
 ) -> Audit:
-    """Find wrong labels by the course of training.
+    """Find wrong labels from the course of training.
 
-    Error probabilities are those of `labelproof.training.dynamics.error_probability_of`; with reviews of ten labels of either
-    kind, of a detector learned from them. A wrong label's true class is as probable as the network predicted it among the
+    Error probabilities come from `labelproof.training.dynamics.error_probability_of` or, with reviews of ten right and ten
+    wrong labels, from a detector learned from them. The true class of a wrong label has the network's probabilities among the
     other classes. With ``pred_probs`` the log odds are averaged with those of `labelproof.audit`.
 
     Parameters
     ----------
     history : History
-        Of training on these labels, e.g. ``NoisyLabelClassifier(...).fit(x, given).history_``.
+        Recorded while training on these labels, e.g. ``NoisyLabelClassifier(...).fit(x, given).history_``.
     given : array-like, shape (n,)
         Given labels, as in training.
     pred_probs : array-like, shape (n, k), optional
@@ -51,7 +51,7 @@ def audit_dynamics(
         Labels that mean unlabelled; see `labelproof.validation.check_labels`.
     ids : array-like, shape (n,), optional
     reviews : array-like, shape (n,), or mapping of id to label, optional
-        True labels that a person has verified; missing where not.
+        True labels that a person has verified; missing for unreviewed items.
 
     Returns
     -------

@@ -17,10 +17,10 @@ from labelproof.validation import UNLABELLED, check_features, check_ids, check_l
 def audit_posterior(
     given: object, posterior: object, noise: TransitionMatrix, *, ids: object = None, latent: object = None
 ) -> Audit:
-    """Findings from ``p(y | z, x)`` as it is, e.g. of `labelproof.MislabeledVAE`.
+    """Make an audit from a posterior ``p(y | z, x)``, e.g. of `labelproof.MislabeledVAE`.
 
-    `labelproof.audit` takes the probabilities of a classifier that knows nothing of noise, and estimates the noise; this
-    takes those of a model that has done so.
+    `labelproof.audit` takes the probabilities of a classifier without a noise model, and estimates the noise. This function
+    takes those of a model that has estimated it.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ def audit_posterior(
     noise : TransitionMatrix
     ids : array-like, shape (n,), optional
     latent : array-like, shape (n, d), optional
-        A space in which like items are near; the report draws the findings in it.
+        A space in which similar items are near; the report draws the findings in it.
 
     Returns
     -------

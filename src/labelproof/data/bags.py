@@ -15,7 +15,7 @@ from labelproof.validation import AnyArray, check_features, check_ids
 
 @dataclass(frozen=True)
 class Bags:
-    """Instances of all bags one after the other, and how many each bag has.
+    """Instances of all bags in one sequence, and the size of each bag.
 
     Attributes
     ----------
@@ -37,7 +37,7 @@ class Bags:
 
     @classmethod
     def of(cls, bags: Sequence[object] | AnyArray, *, ids: object = None) -> Bags:
-        """Bags from one array (n, m, ...), or from a sequence of arrays (m_i, ...).
+        """Make bags of one array (n, m, ...), or of a sequence of arrays (m_i, ...).
 
         Parameters
         ----------
@@ -48,7 +48,7 @@ class Bags:
         Raises
         ------
         BadInput
-            Naming the first bag that has no instance, or instances unlike the others.
+            Naming the first bag that has no instance, or instances of another shape.
         """
         if not len(bags):
             raise BadInput("There are no bags. Give one or more.")
@@ -79,7 +79,7 @@ class Bags:
         Parameters
         ----------
         encode : callable, optional
-            Applied to all instances before.
+            Applied to all instances first.
         """
         encoded = self.instances if encode is None else encode(self.instances)
         whole = np.full((len(self), int(self.sizes.max()), *encoded.shape[1:]), np.nan, np.float32)

@@ -59,15 +59,15 @@ class Remembered(Protocol):
 
 @dataclass(frozen=True)
 class Dataset:
-    """Items, their given labels, and how to show an item to a person.
+    """Items, their given labels, and a way to show an item to a person.
 
     Attributes
     ----------
     x : array, frame or sequence with n rows
-        What a model learns from.
+        The input of a model.
     labels : Labels
         What was given.
-    ids : ndarray, shape (n,)
+    The given labels.
         Stable names of the items, from the file.
     show_item : callable
         Row number to `Shown`.
@@ -76,17 +76,17 @@ class Dataset:
     skipped : list of (id, reason)
         Items that could not be read.
     reader : Reader, optional
-        What the data were read by, which can open them again and write them back.
+        The reader of the data, which can open them again and write them back.
     projection : Projection, optional
-        Of cells: how counts become features.
+        For cells: how counts become features.
     split : ndarray of str, shape (n,), optional
-        Of pictures in folders ``train``, ``val`` …: which one.
+        For pictures in folders ``train``, ``val`` …: the folder of each.
     leaks : tuple of Leak
         Columns of a table that give the label away.
     pictures : PictureSource, optional
-        The pictures as they came, for encoders.
+        The original pictures, for encoders.
     groups : ndarray, shape (n,), optional
-        What items belong to, such as a document or a patient: a group is in one fold of a cross-validation.
+        The group of each item, such as a document or a patient: a group stays in one fold of a cross-validation.
     """
 
     x: Any
@@ -113,7 +113,7 @@ class Dataset:
         return len(self.labels)
 
     def show(self, i: int) -> Shown:
-        """What a person is shown of item ``i``, by row number."""
+        """What a person sees of item ``i``, by row number."""
         return self.show_item(i)
 
     @property

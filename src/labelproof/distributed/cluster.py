@@ -85,13 +85,13 @@ def audit_on_ray(
     out: str | os.PathLike[str] | None = None,
     overwrite: bool = False,
 ) -> Audit:
-    """`labelproof.audit` on the connected Ray cluster, with the same answer.
+    """Run `labelproof.audit` on the connected Ray cluster, with the same result.
 
     Parameters
     ----------
     labels, pred_probs, classes, ids, missing, strength, ambiguity, out, overwrite
-        As in `labelproof.audit`. Paths of ``.npy`` and Parquet files must be readable on every node, and so must ``out`` be where more than
-        20 million labels are audited: then every node writes there what it finds, and nothing is gathered.
+        As in `labelproof.audit`. All nodes must be able to read the paths of ``.npy`` and Parquet files and, for more than 20
+        million labels, to write to ``out``: every node then writes its findings there, and nothing is gathered.
     shards : sequence of Shard, optional
         How the rows are cut and loaded. By default by blocks of the file, or one for each Parquet file.
 

@@ -24,10 +24,10 @@ from labelproof.validation.estimator_labels import coded_labels, has_gaps
 
 @accepts_seed
 class BootstrapEnsemble(Saveable, ClassifierMixin, BaseEstimator):  # type: ignore[misc]
-    """Clones of a classifier, each trained on items drawn with replacement.
+    """An ensemble of clones of a classifier, each trained on items drawn with replacement.
 
-    The predictive entropy ``H(mean of p)`` is how unsure the ensemble is; of it, the mutual information
-    ``H(mean of p) - mean of H(p)`` is epistemic, what more data would settle, and ``mean of H(p)`` is in the data.
+    The predictive entropy ``H(mean of p)`` measures the uncertainty of the ensemble. Its part ``H(mean of p) - mean of H(p)``,
+    the mutual information, is epistemic: more data would reduce it. The part ``mean of H(p)`` is in the data.
 
     Parameters
     ----------
@@ -117,14 +117,14 @@ class BootstrapEnsemble(Saveable, ClassifierMixin, BaseEstimator):  # type: igno
         return self
 
     def to_state(self) -> State:
-        """What was fitted, as JSON and arrays."""
+        """The fitted state, as JSON and arrays."""
         own = inner_states(**{f"member{number}": member for number, member in enumerate(self.estimators_)})
         meta = {"params": plain_params(self, estimator=None), "classes": self.classes_.tolist(), **columns_of(self), **own.meta}
         return State(self.kind, meta, {**own.arrays, "error_probability": self.error_probability_})
 
     @classmethod
     def from_state(cls, state: State) -> Self:
-        """The same again."""
+        """The same estimator again."""
         model = cls(**params_of(state))
         model.estimators_ = [inner(state, f"member{number}") for number in range(model.n)]
         model.estimator = clone(model.estimators_[0])

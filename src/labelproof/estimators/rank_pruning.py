@@ -32,9 +32,9 @@ class RankPruning(Saveable, ClassifierMixin, BaseEstimator):  # type: ignore[mis
         ``ρ1 = |{s = 0, g ≥ LB}| / |{g ≥ LB}|`` estimates ``p(s = 0 | y = 1)``,
         ``ρ0 = |{s = 1, g ≤ UB}| / |{g ≤ UB}|`` estimates ``p(s = 1 | y = 0)``.
 
-    By Bayes' rule ``π1 = p(y = 0 | s = 1)`` and ``π0 = p(y = 1 | s = 0)`` follow; a share π1 of the examples given 1 with the
-    lowest g and a share π0 of those given 0 with the highest are dropped; the classifier is fitted to the rest with weights
-    ``1 / (1 - ρ1)`` and ``1 / (1 - ρ0)``.
+    By Bayes' rule ``π1 = p(y = 0 | s = 1)`` and ``π0 = p(y = 1 | s = 0)`` follow. The share π1 of the examples given 1 with
+    the lowest g and the share π0 of those given 0 with the highest are pruned. The classifier is fitted to the rest with
+    weights ``1 / (1 - ρ1)`` and ``1 / (1 - ρ0)``.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ class RankPruning(Saveable, ClassifierMixin, BaseEstimator):  # type: ignore[mis
     n_folds : int, default=5
         Folds of the cross-validation that makes g.
     random_state : int, RandomState instance or None, default=0
-        Decides the folds.
+        Seed of the folds.
     rates : (float, float), default=None
         ``ρ1`` and ``ρ0`` if they are known; g then only ranks.
 
@@ -54,13 +54,13 @@ class RankPruning(Saveable, ClassifierMixin, BaseEstimator):  # type: ignore[mis
     transition_ : TransitionMatrix
         ``[[1 - ρ0, ρ0], [ρ1, 1 - ρ1]]`` with the estimated ``p(y)``.
     kept_ : ndarray of bool, shape (n,)
-        The training examples that were not dropped.
+        The training examples that were not pruned.
     estimator_ : the fitted classifier
 
     See Also
     --------
     NoisyLabelClassifier : Networks, for any number of classes; its method ``"rank-pruning"`` prunes for them.
-    labelproof.audit : Which labels are wrong, without a classifier that learns from the others.
+    labelproof.audit : Finds wrong labels, without a classifier that learns from the others.
 
     References
     ----------
@@ -113,7 +113,7 @@ class RankPruning(Saveable, ClassifierMixin, BaseEstimator):  # type: ignore[mis
         Raises
         ------
         BadInput
-            For other than two classes, a class with a single example, or rates that sum to 1 or more.
+            For more or fewer than two classes, a class with a single example, or rates that sum to 1 or more.
         """
         x, y = cast(tuple[AnyArray, AnyArray], validate_data(self, x, y))
         check_classification_targets(y)
@@ -143,7 +143,7 @@ class RankPruning(Saveable, ClassifierMixin, BaseEstimator):  # type: ignore[mis
         return self
 
     def to_state(self) -> State:
-        """What was fitted, as JSON and arrays."""
+        """The fitted state, as JSON and arrays."""
         own = inner_states(estimator=self.estimator_)
         noise = {"matrix": self.transition_.matrix.tolist(), "prior": self.transition_.prior.tolist()}
         params = plain_params(self, estimator=None)
@@ -152,7 +152,7 @@ class RankPruning(Saveable, ClassifierMixin, BaseEstimator):  # type: ignore[mis
 
     @classmethod
     def from_state(cls, state: State) -> Self:
-        """The same again."""
+        """The same estimator again."""
         model = cls(**params_of(state))
         model.estimator_ = inner(state, "estimator")
         model.estimator = None if state.get("default", bool) else clone(model.estimator_)

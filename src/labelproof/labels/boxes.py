@@ -29,27 +29,28 @@ Boxes4 = npt.NDArray[np.float64]
 
 
 class Boxes(Labels):
-    """Boxes around the objects of pictures, each of one class: every given box is a site.
+    """Boxes around the objects of pictures, each with one class: every given box is a site.
 
-    A picture is an item, also one without a box. An audit adds a site, with the code -1, for each box that it finds to be missing.
-    Boxes that cannot be right (outside the picture, without area, corners exchanged …) are taken as they are: the audit finds them.
+    A picture is an item, even without a box. An audit adds a site, with the code -1, for each box that it finds to be missing.
+    Boxes that cannot be right (outside the picture, without area, swapped corners …) are accepted: the audit finds them.
 
     Parameters
     ----------
     given : sequence of dicts
-        Of each picture ``boxes``, shape (m, 4), ``x1, y1, x2, y2`` in pixels (x to the right, y down), and ``labels``, shape (m,), names
-        or integers; optionally ``size``, its width and height in pixels.
+        For each picture ``boxes``, shape (m, 4), ``x1, y1, x2, y2`` in pixels (x to the right, y down), and ``labels``, shape
+        (m,), names or integers; optionally ``size``, its width and height in pixels.
     classes : sequence, optional
-        Default: the labels that are given, sorted. Integers are positions in it where it holds names.
+        By default the given labels, sorted. If it holds names, integer labels are positions in it.
     sizes : array-like, shape (n, 2), optional
         Width and height of each picture in pixels, NaN where unknown.
 
     Attributes
     ----------
     box : ndarray of float64, shape (s, 4)
-        As given; what is suggested where the box is missing.
+        Given boxes; for missing ones the suggested box.
     number : ndarray of int64, shape (s,)
-        The place of each box in its picture, as given; missing ones are numbered on. Sites are in the order of owner and number.
+        The position of each box in its picture, as given; missing ones are numbered after these. Sites are in the order of
+        owner and number.
     sizes : ndarray of float64, shape (n, 2), or None
 
     Raises
@@ -104,7 +105,7 @@ class Boxes(Labels):
         number: IntArray | None = None,
         sizes: Boxes4 | None = None,
     ) -> Self:
-        """Boxes that were checked before, in the order of owner and number."""
+        """From boxes that are already checked, in the order of owner and number."""
         made = super().of_sites(values, owner, n, classes)
         made.box = np.zeros((len(values), 4)) if box is None else box
         first = np.searchsorted(owner, owner)
@@ -113,7 +114,7 @@ class Boxes(Labels):
         return made
 
     def with_missing(self, owner: IntArray, box: Boxes4) -> tuple[Self, IntArray]:
-        """With a site for each missing box, and where the old and the new ones went.
+        """Add a site for each missing box, and return where the old and the new ones went.
 
         Parameters
         ----------
@@ -124,7 +125,7 @@ class Boxes(Labels):
         -------
         labels : Boxes
         order : ndarray, shape (s + m,)
-            Place of each site among the old ones and, after these, the missing ones.
+            Position of each site among the old ones followed by the missing ones.
         """
         sequence = np.argsort(owner, kind="stable")
         ranked = np.empty(len(owner), np.int64)
@@ -157,7 +158,7 @@ class Boxes(Labels):
 
     @property
     def described(self) -> str:
-        """How many of what, for a person."""
+        """The numbers of boxes, classes and pictures, in words."""
         given = int((self.values != ABSENT).sum())
         return f"{given:,} boxes of {len(self.classes)} class{'es' * (len(self.classes) != 1)} in {self.n:,} pictures"
 

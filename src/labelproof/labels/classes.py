@@ -27,7 +27,7 @@ class Classes(Labels):
         In the order of their codes. By default sorted.
     n_classes : int, optional
     missing : sequence, optional
-        The labels that mean unlabelled.
+        Labels that mean unlabelled.
 
     Raises
     ------

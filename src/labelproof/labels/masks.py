@@ -29,7 +29,7 @@ BOUNDS = ("x1", "y1", "x2", "y2")
 class Masks(Labels):
     """A class for each pixel of pictures. A site is a *region*: connected pixels of one class.
 
-    Regions are found by an audit; before it there is no site. Pictures are read one at a time, whenever they are needed.
+    An audit finds the regions; before it there is no site. Pictures are read one at a time, as they are needed.
 
     Parameters
     ----------
@@ -39,21 +39,22 @@ class Masks(Labels):
     classes : sequence of length k, optional
         Names of the classes. By default the numbers.
     void : int or sequence of int, optional
-        Values that mean "not labelled". None does unless it is named here.
+        Values that mean "not labelled". By default none.
 
     Attributes
     ----------
     sizes : ndarray of int64, shape (n, 2)
         Width and height of each picture.
     region : ndarray of int64, shape (s,)
-        Number of each region within its picture: given ones in the order of their first pixel, row by row, then those that were found inside
-        given ones.
+        Number of each region within its picture: given ones in the order of their first pixel, row by row, then those found
+        inside given ones.
     area : ndarray of int64, shape (s,)
         Number of its pixels.
     bounds : ndarray of int64, shape (s, 4)
         ``x1 y1 x2 y2``, the last ones excluded.
     rle : list of str of length s
-        Of a doubtful region, which pixels of the picture should change, as run lengths (`labelproof.labels.run_length`); of others "".
+        For a doubtful region, the pixels of the picture to change, as run lengths (`labelproof.labels.run_length`); for others
+        "".
 
     Raises
     ------
@@ -107,7 +108,7 @@ class Masks(Labels):
 
     @classmethod
     def of_sites(cls, values: AnyArray, owner: IntArray, n: int, classes: Sequence[object]) -> Self:
-        """Regions whose places are filled in by the caller."""
+        """From regions whose positions the caller fills in."""
         made = super().of_sites(values, owner, n, classes)
         made.sizes = np.zeros((n, 2), np.int64)
         made.region, made.area = np.zeros((2, len(values)), np.int64)
@@ -125,7 +126,7 @@ class Masks(Labels):
         return made
 
     def with_classes(self, k: int) -> Self:
-        """The same with k classes, where these are mere numbers: a model may know some that were never given."""
+        """The same with k classes, if these are only numbers: a model may know classes that were never given."""
         made = type(self).__new__(type(self))
         made.__dict__.update(self.__dict__)
         made.classes = tuple(range(k))
@@ -137,7 +138,7 @@ class Masks(Labels):
         Raises
         ------
         BadInput
-            Of an audit that was loaded: it does not hold the pictures.
+            For a loaded audit: it does not hold the pictures.
         """
         if self._pictures is None:
             raise BadInput("A loaded audit does not hold the pixels. Make lp.Masks of the pictures that were audited.")
@@ -186,7 +187,7 @@ class Masks(Labels):
 
     @property
     def described(self) -> str:
-        """How many of what, for a person."""
+        """The numbers of masks, classes and pictures, in words."""
         regions = f"{len(self.values):,} regions of " if len(self.values) else ""
         return f"{regions}{self.n:,} pictures in {len(self.classes)} classes"
 
@@ -195,7 +196,7 @@ class Masks(Labels):
         return pl.Series(list(self.classes)).gather(values)
 
     def own_frame(self, sites: IntArray) -> dict[str, pl.Series]:
-        """Which region of the picture it is, where, and which pixels should change."""
+        """The number of the region in the picture, its position, and the pixels to change."""
         return {
             "region": pl.Series(self.region[sites]),
             **{name: pl.Series(self.bounds[sites, column]) for column, name in enumerate(BOUNDS)},
@@ -231,7 +232,7 @@ class Masks(Labels):
 
     @classmethod
     def to_text(cls, label: object, classes: Sequence[str]) -> str:
-        """What differs from the given mask, as a JSON list of ``[class, run lengths]``, by class; ``[]`` where nothing does."""
+        """The changes to the given mask, as a JSON list of ``[class, run lengths]``, by class; ``[]`` for none."""
         if not isinstance(label, list):
             raise BadInput(
                 "The label of a picture must be a list of patches, each [class, run lengths], or [] if the mask is right."

@@ -36,7 +36,7 @@ class Numbers(Labels):
     Attributes
     ----------
     values : ndarray of float64, shape (s,)
-        Of the items that have one.
+        Numbers of the items that have one.
     decimals : int or None
         Number of decimals that the numbers are written with; ``None`` if there is none. Suggestions are rounded to it.
 
@@ -68,14 +68,14 @@ class Numbers(Labels):
 
     @classmethod
     def of_sites(cls, values: AnyArray, owner: IntArray, n: int, classes: Sequence[object] = ()) -> Self:
-        """Numbers that were checked before."""
+        """From numbers that are already checked."""
         made = super().of_sites(np.asarray(values, np.float64), owner, n, ())
         made.decimals = decimals_of(made.values)
         return made
 
     @property
     def described(self) -> str:
-        """How many of what, for a person."""
+        """The number of values, in words."""
         return f"{len(self.values):,} numbers"
 
     def as_given(self, values: AnyArray, empty: object) -> AnyArray:

@@ -26,10 +26,10 @@ _WORD = re.compile(
 
 
 class Spans(Labels):
-    """Spans of the tokens of sentences, each of one type: every given span is a site.
+    """Spans of the tokens of sentences, each with one type: every given span is a site.
 
-    A sentence is an item, also one without a span or without a token. An audit adds a site, with the code -1, for each span that it
-    finds to be missing.
+    A sentence is an item, even without a span or a token. An audit adds a site, with the code -1, for each span that it finds
+    to be missing.
 
     Parameters
     ----------
@@ -47,13 +47,13 @@ class Spans(Labels):
     start, end : ndarray of int64, shape (s,)
         The first token of each span, and the one after its last.
     tokens : list of list of str
-        Empty of an audit that was loaded.
+        Empty for a loaded audit.
     offsets : list of ndarray of int64, shape (tokens, 2), or None
-        First character of each token, and the one after its last, where the text is known.
+        First character of each token, and the one after its last, if the text is known.
     texts : list of str or None
     scheme : str
     tag_names : tuple of str
-        The different tags in sorted order: the columns that probabilities have.
+        The different tags in sorted order: the columns of probabilities.
 
     Raises
     ------
@@ -62,7 +62,8 @@ class Spans(Labels):
     Warns
     -----
     LabelproofWarning
-        If a sequence of tags is invalid. A tag that continues nothing then begins a span, and a span ends before the first tag that
+        If a sequence of tags is invalid. A tag that continues nothing then starts a span, and a span ends before the first tag
+        that
         does not continue it.
 
     Examples
@@ -125,14 +126,14 @@ class Spans(Labels):
             Of each sentence, in any order.
         classes : sequence, optional
         texts : sequence of str, optional
-            The sentences as they were written.
+            The original sentences.
         offsets : sequence of array, each of shape (tokens, 2), optional
             Start and end of each token in its text.
 
         Raises
         ------
         BadInput
-            If spans overlap, or lie outside their sentence.
+            If spans overlap, or reach outside their sentence.
         """
         made = cls.__new__(cls)
         sentences = _lists(tokens, "tokens")
@@ -155,7 +156,7 @@ class Spans(Labels):
     ) -> Self:
         """From ``(start, end, type)`` in characters, ``end`` excluded; texts are cut into words, numbers and signs.
 
-        A word is cut further where a span begins or ends inside it. Spaces at the ends of a span do not count.
+        A word is cut further if a span begins or ends inside it. Spaces at the ends of a span do not count.
 
         Examples
         --------
@@ -191,7 +192,7 @@ class Spans(Labels):
         self.owner, self.start, self.end, self.values = (np.ascontiguousarray(column) for column in table.T)
 
     def with_missing(self, owner: IntArray, start: IntArray, end: IntArray) -> tuple[Spans, IntArray]:
-        """The labels with further sites, where nothing was given; and the place of each site, given ones first, among them all."""
+        """Add sites where nothing was given; also returns the position of each site, given ones first, among them all."""
         made = type(self).__new__(type(self))
         made.__dict__.update(self.__dict__)
         owners, starts, ends = np.r_[self.owner, owner], np.r_[self.start, start], np.r_[self.end, end]
@@ -215,7 +216,7 @@ class Spans(Labels):
 
     @property
     def described(self) -> str:
-        """How many of what, for a person."""
+        """The numbers of spans, types and sentences, in words."""
         return f"{int((self.values >= 0).sum()):,} spans of {len(self.classes)} types in {self.n:,} sentences"
 
     def given_spans(self) -> list[list[Span]]:

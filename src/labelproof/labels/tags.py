@@ -22,7 +22,7 @@ class Tags(Labels):
     ----------
     tags : array-like of 0/1, shape (n, k)
     names : sequence of length k, optional
-        Of the tags. By default their numbers.
+        Names of the tags. By default their numbers.
 
     Raises
     ------
@@ -51,7 +51,7 @@ class Tags(Labels):
 
     @property
     def described(self) -> str:
-        """How many of what, for a person."""
+        """The numbers of tags and items, in words."""
         return f"{len(self.classes)} tags of {self.n:,} items"
 
     @property
@@ -68,7 +68,7 @@ class Tags(Labels):
         return pl.Series(values.astype(np.int8))
 
     def own_frame(self, sites: IntArray) -> dict[str, pl.Series]:
-        """The tag, and whether an error would mean that it is missing or that it is incorrect."""
+        """The tag, and whether an error would make it missing or incorrect."""
         names = pl.Series([str(name) for name in self.classes])
         kinds = pl.Series(["missing", "incorrect"], dtype=pl.Enum(["missing", "incorrect"]))
         return {"tag": names.gather(sites % len(self.classes)), "kind": kinds.gather(self.values[sites])}

@@ -19,7 +19,7 @@ MOST_CELLS = 200_000_000  # of a table of items and annotators
 
 
 class Votes(Labels):
-    """A class by each annotator who looked at an item: every vote is a site.
+    """Votes: a class from each annotator who labelled an item. Every vote is a site.
 
     Parameters
     ----------
@@ -34,9 +34,9 @@ class Votes(Labels):
     Attributes
     ----------
     annotator : ndarray of int64, shape (s,)
-        Who gave each vote, as a place in ``annotators``.
+        The annotator of each vote, as a position in ``annotators``.
     item_names : ndarray, shape (n,), or None
-        Of a long table: the items, in the order in which they first appear.
+        For a long table: the items, in order of first appearance.
 
     Raises
     ------
@@ -82,12 +82,12 @@ class Votes(Labels):
         classes: Sequence[object] | None = None,
         missing: Sequence[object] | None = None,
     ) -> Self:
-        """Votes from a long table: a row for each vote.
+        """Make votes from a long table: a row for each vote.
 
         Parameters
         ----------
         item, annotator : array-like, shape (r,)
-            Names of any kind. Items are numbered in the order in which they first appear (``item_names``), annotators in sorted order.
+            Names of any kind. Items are numbered in order of first appearance (``item_names``), annotators in sorted order.
         label : array-like, shape (r,)
             The annotator's label; a missing one is no vote.
         classes, missing : sequence, optional
@@ -101,7 +101,7 @@ class Votes(Labels):
         Warns
         -----
         LabelproofWarning
-            If a vote is there twice: it counts once.
+            If a vote is a duplicate: it counts once.
         """
         coded = check_labels(label, classes=classes, missing=missing, name="label")
         owner, items = _places(item, "item", len(coded.codes), in_order=True)
@@ -141,7 +141,7 @@ class Votes(Labels):
         Raises
         ------
         BadInput
-            If that table is beyond memory.
+            If that table does not fit into memory.
         """
         if self.n * len(self.annotators) > MOST_CELLS:
             raise BadInput(
@@ -153,7 +153,7 @@ class Votes(Labels):
 
     @property
     def described(self) -> str:
-        """How many of what, for a person."""
+        """The numbers of votes, annotators and items, in words."""
         return f"{len(self.values):,} votes of {len(self.annotators)} annotators on {self.n:,} items"
 
     def named(self, values: IntArray) -> pl.Series:
@@ -161,7 +161,7 @@ class Votes(Labels):
         return pl.Series(list(self.classes)).gather(values)
 
     def own_frame(self, sites: IntArray) -> dict[str, pl.Series]:
-        """Who gave the vote."""
+        """The annotator of the vote."""
         return {"annotator": pl.Series(list(self.annotators)).gather(self.annotator[sites])}
 
     @classmethod
@@ -185,7 +185,7 @@ class Votes(Labels):
 
     @classmethod
     def to_text(cls, label: object, classes: Sequence[str]) -> str:
-        """The class that is true of the item."""
+        """The true class of the item."""
         if not isinstance(label, str) or label not in classes:
             raise BadInput(f"label {str(label)[:80]!r} is not one of the classes.")
         return label

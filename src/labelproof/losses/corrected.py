@@ -9,7 +9,7 @@ from labelproof.errors import BadInput
 
 
 def forward_correction(logits: Tensor, given: Tensor, transition: Tensor) -> Tensor:
-    """``-log (p @ T)_z``: the network predicts the true label, the transition turns that into the given one. Shape (n,).
+    """``-log (p @ T)_z``: the network predicts the true label, and the transition maps it to the given one. Shape (n,).
 
     Its gradient at the logit of class y is ``p(y | x) - p(y | z, x)``: training towards the posterior.
 
@@ -28,7 +28,8 @@ def forward_correction(logits: Tensor, given: Tensor, transition: Tensor) -> Ten
 
 
 def backward_correction(logits: Tensor, given: Tensor, transition: Tensor) -> Tensor:
-    """``sum over j of (T⁻¹)_zj (-log p_j)``: unbiased, its mean over the noise is the loss of the true label; may be negative.
+    """``sum over j of (T⁻¹)_zj (-log p_j)``: unbiased, since its mean over the noise is the loss of the true label; may be
+    negative.
 
     Raises
     ------

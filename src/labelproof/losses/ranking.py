@@ -35,7 +35,7 @@ def warp(logits: Tensor, given: Tensor) -> Tensor:
 def warp_sampled(
     logits: Tensor, given: Tensor, *, generator: torch.Generator | None = None, known_rank: bool = False
 ) -> Tensor:
-    """One sampled violator of each item, weighted by a rank that is estimated from how long it took to find. Shape (n,).
+    """One sampled violator for each item, weighted by a rank that is estimated from the number of draws. Shape (n,).
 
     Classes other than z are drawn until one violates the margin, at the N-th draw; then ``rank ≈ ⌊(k - 1) / N⌋`` and the loss
     is ``L(rank) |1 - f_z + f_i|₊``. Without a violator in k - 1 draws it is 0.

@@ -18,33 +18,35 @@ FIRST_STAGES = 0.7  # of the epochs
 
 
 class Cascade(Method):
-    """Every stage trains fresh networks on the labels that the one before has cleaned; the network itself learns the last ones.
+    """Every stage trains fresh networks on the labels that the one before has cleaned; the final network learns the last ones.
 
     A stage is one network per fold, each trained without its own fold, so that no label supports itself. Its probabilities p
     are averaged over the second half of the stage's epochs. With ``c = argmax of p``, the label of an item given z becomes
 
-    ``e_c`` where ``p_c >= t_c``, else ``w s + (1 - w) e_z`` with ``s = p² / sum of p²`` and ``w = (p_c / t_c) ** (1 / (2 d))``.
+    ``e_c`` if ``p_c >= t_c``, otherwise ``w s + (1 - w) e_z`` with ``s = p² / sum of p²`` and ``w = (p_c / t_c) ** (1 / (2
+    d))``.
 
-    ``t_c`` is the mean of ``p_c`` over the items that are given c and called c: labels that networks which never saw them confirm
-    show how sure a right answer looks, and no truth is needed. ``d`` is the share of labels that the stage contradicts. A label is
+    ``t_c`` is the mean of ``p_c`` over the items that are both given and predicted c: labels confirmed out-of-sample show how
+    sure a right prediction is, without any truth. ``d`` is the share of labels that the stage contradicts. A label is
     thus kept or replaced if the stage is sure. Otherwise it is softened, by less if fewer labels look wrong. Every stage
     cleans the given labels, not those of the stage before, so a mistake can be undone.
 
     Parameters
     ----------
     stages : int
-        Times that the labels are cleaned.
+        Number of times that the labels are cleaned.
     n_folds : int
 
     See Also
     --------
-    ConfidentLearning : Leaves out the labels that networks contradict, once.
+    ConfidentLearning : Prunes the labels that networks contradict, once.
     ExpectationMaximization : Replaces labels by their posterior under a noise model.
 
     References
     ----------
-    Lee (2013), Pseudo-label: the simple and efficient semi-supervised learning method for deep neural networks, here out of
-    sample and in stages; the threshold is that of Northcutt, Jiang and Chuang (2021), equation 2, over confirmed labels.
+    Lee (2013), Pseudo-label: the simple and efficient semi-supervised learning method for deep neural networks, here
+    out-of-sample and in stages; the threshold is that of Northcutt, Jiang and Chuang (2021), equation 2, over confirmed
+    labels.
     """
 
     purpose = "repairs the labels stage by stage; strong noise, confusions of two classes"
@@ -57,7 +59,7 @@ class Cascade(Method):
         self.stages, self.n_folds = stages, n_folds
 
     def build(self, task: Task) -> None:
-        """The network, those of the folds, the labels (n, k), and sums of out-of-sample probabilities (n, k)."""
+        """Make the network, those of the folds, the labels (n, k), and sums of out-of-sample probabilities (n, k)."""
         super().build(task)
         self.cross_fit = CrossFit(task.make_network, task.data.given, self.n_folds)
         self.register_buffer("labels", functional.one_hot(task.data.given, task.n_classes).float())
@@ -65,14 +67,14 @@ class Cascade(Method):
         self.register_buffer("stage", torch.tensor(0))
 
     def phases(self, epochs: int) -> list[int]:
-        """The stages, then the network itself."""
+        """The stages, then the final network."""
         first = scaled(epochs, FIRST_STAGES)
         stages = min(self.stages, first)
         ends = [0, *(round(first * (i + 1) / stages) for i in range(stages)), epochs]
         return [after - before for before, after in pairwise(ends)]
 
     def phase_start(self, phase: int) -> None:
-        """Clean the labels, and begin with fresh networks."""
+        """Clean the labels, and start fresh networks."""
         self.get_buffer("stage").fill_(phase)
         if phase == 0:
             return
@@ -104,12 +106,13 @@ class Cascade(Method):
         return Step(losses, logits)
 
     def forward(self, batch: Batch) -> Step:
-        """Verified labels are learned like any other, as they are never changed."""
+        """Verified labels are trained on like any other, because they are never changed."""
         return self.loss(batch)
 
 
 def cleaned_labels(probs: Tensor, given: Tensor) -> Tensor:
-    """The next stage's labels, shape (n, k): one class where the prediction is sure, prediction and given label mixed elsewhere.
+    """The labels of the next stage, shape (n, k): one class if the prediction is sure, otherwise a mixture of prediction and
+    given label.
 
     Parameters
     ----------

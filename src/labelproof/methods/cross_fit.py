@@ -16,7 +16,8 @@ from labelproof.training.trainable import predict_logits
 
 
 class CrossFit(nn.Module):
-    """With two folds an item trains one network and is predicted by the other: that costs what one network costs.
+    """Cross-fitted networks. With two folds, an item trains one network and is predicted by the other, at the cost of one
+    network.
 
     Parameters
     ----------
@@ -35,7 +36,7 @@ class CrossFit(nn.Module):
         self.register_buffer("fold", torch.from_numpy(_folds(given.numpy(), n_folds)))
 
     def loss(self, x: Tensor, labels: Tensor, index: Tensor, n_classes: int) -> tuple[Tensor, Tensor]:
-        """Cross-entropy of each item by the networks that may see it, (b,), and the logits of the one that may not, (b, k).
+        """Cross-entropy of each item by the networks that train on it, (b,), and the logits of the one that does not, (b, k).
 
         Labels are codes (b,) or probabilities (b, k).
         """

@@ -25,7 +25,7 @@ class ExpectationMaximization(Method):
     Parameters
     ----------
     rounds : int
-        M steps, into which the epochs are divided.
+        Number of M steps, into which the epochs are divided.
 
     References
     ----------
@@ -43,7 +43,7 @@ class ExpectationMaximization(Method):
         self.rounds = rounds
 
     def build(self, task: Task) -> None:
-        """Network, soft labels and transition."""
+        """Make network, soft labels and transition."""
         super().build(task)
         self.register_buffer("labels", functional.one_hot(task.data.given, task.n_classes).float())
         self.register_buffer("matrix", torch.eye(task.n_classes))
@@ -54,7 +54,7 @@ class ExpectationMaximization(Method):
         return [after - before for before, after in pairwise(ends)]
 
     def phase_start(self, phase: int) -> None:
-        """E step, the transition's share of the M step, and a fresh network for the other share."""
+        """E step, the transition's part of the M step, and a fresh network for the other part."""
         if phase == 0:
             return
         probs, given = self.training_probs(), self.given

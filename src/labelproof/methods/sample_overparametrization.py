@@ -13,14 +13,15 @@ from labelproof.training.trainable import Batch, Step
 class SampleOverparametrization(Method):
     """``p(z | x_i) ∝ f(x_i) + u_i² e_z - v_i² (1 - e_z)``; the implicit bias of gradient descent keeps u and v sparse.
 
-    The network and u are trained by cross-entropy, v by squared error from the network's decision to the given label.
+    The network and u are trained by cross-entropy, v by the squared error between the network's predicted class and the given
+    label.
 
     Parameters
     ----------
     rate_u, rate_v : float
         Learning rates of u and v, by plain gradient descent.
     first : float
-        Standard deviation of their first values.
+        Standard deviation of their initial values.
 
     References
     ----------
@@ -34,7 +35,7 @@ class SampleOverparametrization(Method):
         self.rate_u, self.rate_v, self.first = rate_u, rate_v, first
 
     def build(self, task: Task) -> None:
-        """The network, u (n, 1) and v (n, k)."""
+        """Make the network, u (n, 1) and v (n, k)."""
         super().build(task)
         n, k = len(task.data), task.n_classes
         self.register_buffer("u", self.first * torch.randn(n, 1))

@@ -46,7 +46,7 @@ class Prior:
     ----------
     form : {"pool", "one-coin", "guessing"}
     strength : float
-        Votes that the mean is worth, for each annotator and true class.
+        Weight of the mean, in votes, for each annotator and true class.
     """
 
     form: str = "pool"
@@ -59,7 +59,7 @@ class Prior:
 
 
 def pooled(counts: Matrix) -> Matrix:
-    """The confusions of all annotators taken together, each class's drawn to those of one who is right as often in all classes."""
+    """The pooled confusions of all annotators, shrunk for each class towards those of an annotator with one error rate."""
     total, k = counts.sum(axis=0), counts.shape[1]
     right = (np.trace(total) + START * k) / (total.sum() + k)
     drawn = total + ALIKE * (right * np.eye(k) + (1 - right) * (1 - np.eye(k)) / max(k - 1, 1))
@@ -75,14 +75,14 @@ def mean_of(form: str, counts: Matrix) -> Matrix:
 
 
 def choose(counts: Matrix, strength: float | None = None) -> Prior:
-    """The form and strength of the highest evidence.
+    """Choose the form and strength with the highest evidence.
 
     Parameters
     ----------
     counts : ndarray, shape (m, k, k)
         Expected number of votes by annotator, true class and given class.
     strength : float, optional
-        Where the caller knows it.
+        Given if the caller knows it.
     """
     every = np.linspace(0, len(counts) - 1, min(len(counts), MOST)).astype(int)
     some = counts[np.argsort(-counts.sum(axis=(1, 2)), kind="stable")[every]]  # of many votes and of few

@@ -28,7 +28,7 @@ DIGITS = 6  # of rates on disk
 
 @dataclass(frozen=True)
 class AnnotatorNoise:
-    """How each annotator errs.
+    """The noise model of each annotator.
 
     Attributes
     ----------
@@ -38,11 +38,12 @@ class AnnotatorNoise:
         ``p(true)``.
     classes : tuple of length k
     quality : polars.DataFrame
-        A row for each annotator, in the order of ``annotators``: ``annotator``, ``votes`` (number of), ``quality`` (probability of naming
-        the true class, with classes as frequent as ``prior``), ``low`` and ``high`` (95 % interval), ``random`` (probability that the
-        votes do not depend on the item).
+        A row for each annotator, in the order of ``annotators``: ``annotator``, ``votes`` (their number), ``quality``
+        (probability of giving the true class, with class frequencies ``prior``), ``low`` and ``high`` (95 % interval),
+        ``random`` (probability that the votes do not depend on the item).
     fitted : dict
-        What the evidence chose: ``form`` and ``strength`` of the annotators' prior, ``classifier_power``, ``vote_power``
+        The choices made by the evidence: ``form`` and ``strength`` of the annotators' prior, ``classifier_power``,
+        ``vote_power``
         and ``lost`` (`labelproof.noise.crowd`).
     """
 
@@ -54,12 +55,12 @@ class AnnotatorNoise:
 
     @property
     def annotators(self) -> tuple[str, ...]:
-        """Their names."""
+        """Names of the annotators."""
         return tuple(self.quality["annotator"])
 
     @cached_property
     def average(self) -> TransitionMatrix:
-        """Of a vote of unknown origin: the mean of all annotators by their number of votes."""
+        """The transition of a vote by an unknown annotator: the mean of all annotators, weighted by their numbers of votes."""
         weight = self.quality["votes"].to_numpy() + 1e-9
         return TransitionMatrix(np.tensordot(weight / weight.sum(), self.matrices, 1), prior=self.prior, classes=self.classes)
 
@@ -69,7 +70,7 @@ class AnnotatorNoise:
         Raises
         ------
         BadInput
-            If there is none of that name.
+            If there is no annotator of that name.
         """
         if annotator not in self.annotators:
             raise BadInput(f"There is no annotator {annotator!r}. Give one of {', '.join(self.annotators[:20])}.")
@@ -90,7 +91,7 @@ class AnnotatorNoise:
         )
 
     def to_json(self) -> Json:
-        """What ``summary.json`` holds of it."""
+        """Its content in ``summary.json``."""
         return {
             "annotators": list(self.annotators),
             "quality": self.quality.to_dicts(),
@@ -155,8 +156,8 @@ def _interval(quality: Matrix, number: IntArray, fit: CrowdFit, votes: CrowdVote
 def random_probability(fit: CrowdFit, votes: CrowdVotes) -> Matrix:
     """Probability that an annotator's votes do not depend on the items, shape (m,).
 
-    A vote is as the average annotator's, given the others on its item, with probability θ, and else drawn from the annotator's own
-    classes. How common each θ is among all annotators is estimated; θ = 0 is to vote at random.
+    With probability θ a vote is like that of the average annotator, given the others on its item; otherwise it is drawn from
+    the annotator's own class distribution. The distribution of θ among annotators is estimated; θ = 0 means random votes.
     """
     m, k = votes.m, votes.k
     said = np.bincount(votes.annotator * k + votes.values, minlength=m * k).reshape(m, k)

@@ -71,7 +71,7 @@ class CrowdVotes:
 
 @dataclass(frozen=True)
 class CrowdFit:
-    """What `fit_crowd` found.
+    """The result of `fit_crowd`.
 
     Attributes
     ----------
@@ -81,11 +81,11 @@ class CrowdFit:
         ``p(given | true)`` of each annotator.
     prior : ndarray, shape (k,)
     annotator_prior : Prior
-        The form and strength that the evidence chose.
+        The form and strength with the highest evidence.
     classifier_power, vote_power, lost : float
         γ, β and ε.
     expected : ndarray, shape (s,)
-        Probability of each vote given the others on its item and the classifier, had the average annotator given it.
+        Probability of each vote given the others on its item and the classifier, for the average annotator.
     """
 
     posterior: Matrix
@@ -99,7 +99,7 @@ class CrowdFit:
 
 
 def fit_crowd(votes: CrowdVotes, probs: FloatArray | None = None, *, strength: float | None = None) -> CrowdFit:
-    """Fit all annotators, the form of their prior and both powers.
+    """Fit the noise of all annotators, the form of their prior and both powers.
 
     Parameters
     ----------

@@ -31,11 +31,11 @@ _TINY = np.finfo(np.float64).tiny
 
 @dataclass(frozen=True)
 class NoiseParams:
-    """The parameters of ``p(z | y, x) p(y | x)`` that an E step needs, see `labelproof.noise.expectation_maximization`.
+    """The parameters of ``p(z | y, x) p(y | x)`` for an E step; see `labelproof.noise.expectation_maximization`.
 
-    ``systematic`` is ``p(z | y)`` of a label that was given with regard to the class: of shape (k, k), or, for more
-    than `DENSE_CLASSES` classes, (k, 2): the share of a class that keeps its label, and the share that is spread over
-    the other classes as often as these are given.
+    ``systematic`` is ``p(z | y)`` of labels that depend on the class, with shape (k, k). For more than `DENSE_CLASSES` classes
+    it has shape (k, 2): the share of a class that keeps its label, and the share that is spread over the other classes by
+    their given frequencies.
     """
 
     systematic: Matrix  #: (k, k) or (k, 2)
@@ -46,12 +46,12 @@ class NoiseParams:
 
     @property
     def pooled(self) -> bool:
-        """Whether ``systematic`` has the short form."""
+        """Whether ``systematic`` has the short form, (k, 2)."""
         return self.systematic.shape[1] == 2 and len(self.systematic) > 2
 
     @property
     def matrix(self) -> Matrix:
-        """``systematic`` in full, shape (k, k)."""
+        """``systematic`` as a full matrix, shape (k, k)."""
         if not self.pooled:
             return self.systematic
         matrix = self.systematic[:, [1]] * spread(self.given_prior)
@@ -60,13 +60,13 @@ class NoiseParams:
 
     @property
     def to_others(self) -> Matrix:
-        """Of the short form, shape (k,): ``p(z | y) = to_others[y] given_prior[z]`` for another class z."""
+        """For the short form, shape (k,): ``p(z | y) = to_others[y] given_prior[z]`` for another class z."""
         others = 1.0 - self.given_prior
         return np.where(others > 0, self.systematic[:, 1] / np.where(others > 0, others, 1.0), 0.0)
 
 
 def spread(frequency: Matrix) -> Matrix:
-    """Rows that share one out over the other classes by their frequency, shape (k, k) with a zero diagonal."""
+    """Rows that spread a share of one over the other classes by frequency, shape (k, k) with a zero diagonal."""
     shares = np.repeat(frequency[None, :] + 1e-12, len(frequency), axis=0)
     np.fill_diagonal(shares, 0.0)
     return np.asarray(shares / shares.sum(axis=1, keepdims=True))
@@ -74,7 +74,7 @@ def spread(frequency: Matrix) -> Matrix:
 
 @dataclass(frozen=True)
 class Expected:
-    """What an E step returns: responsibilities summed over items. Adding two is the result for both sets of items."""
+    """The result of an E step: responsibilities summed over items. The sum of two is the result for both sets of items."""
 
     systematic: Matrix  #: (k, k) by true and given class, or (k, 2), as in `NoiseParams`
     random: Matrix  #: (k,) by true class, of labels given at random
@@ -95,16 +95,16 @@ class Expected:
 
 
 class EStep:
-    """The E step over rows in memory, of several noise models at once; what depends on the sharpness alone is worked out once for each.
+    """The E step over rows in memory, for several noise models at once; what depends only on the sharpness is computed once.
 
     Parameters
     ----------
     probs : ndarray of float32 or float64, shape (n, k)
-        Out-of-sample ``p(z | x)``. Of many, arithmetic is in this type, and sums over many rows in float64.
+        Out-of-sample ``p(z | x)``. For many rows, arithmetic is in this type, and sums over rows in float64.
     given : ndarray of int, shape (n,)
         Codes of the given labels, in 0..k-1.
     every : int, default=1
-        Of the items in the order of their labels, only each so-manieth is looked at.
+        Use every n-th item only, in the order of their labels.
     """
 
     def __init__(self, probs: FloatArray, given: IntArray, every: int = 1) -> None:

@@ -16,14 +16,14 @@ STEPS = 20
 def with_votes(
     posterior: FloatArray, owner: IntArray, reviewer: IntArray, values: IntArray
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """The posterior after further votes, ``∝ p(y | before) Π_r p(z_r | y)``, and how often each reviewer is right.
+    """Update a posterior by further votes, ``∝ p(y | before) Π_r p(z_r | y)``, and estimate how often each reviewer is right.
 
     A reviewer errs equally in all classes (one coin), at a rate that is estimated with the posterior by EM.
 
     Parameters
     ----------
     posterior : ndarray, shape (n, k)
-        Before these votes.
+        The posterior before these votes.
     owner, reviewer, values : ndarray of int, shape (r,)
         Item, reviewer and class of each.
 

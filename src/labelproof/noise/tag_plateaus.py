@@ -43,15 +43,15 @@ GivenTags = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Plateaus:
-    """Rates of k tags.
+    """Missing and incorrect rates of k tags.
 
     Attributes
     ----------
     missing, incorrect : ndarray, shape (k,)
         ``p(z = 0 | y = 1)`` and ``p(z = 1 | y = 0)``.
     slopes : ndarray, shape (f,)
-        How much the log-odds of *not* giving a tag that is true rise with each unit of its evidence; empty without evidence, else
-        ``missing`` is where the evidence is ``centre``.
+        Increase of the log-odds of omitting a true tag with each unit of its evidence; empty without evidence. With evidence,
+        ``missing`` applies where the evidence equals ``centre``.
     centre : ndarray, shape (f,)
     """
 
@@ -62,21 +62,20 @@ class Plateaus:
 
 
 def plateau_rates(scores: Values, given: GivenTags, evidence: Values | None = None) -> Plateaus:
-    """Rates of each tag from the two ends of its out-of-sample scores.
+    """Estimate the rates of each tag from the two ends of its out-of-sample scores.
 
-    A tag's missing rate is shrunk towards the mean of the ten best-predicted tags, the more, the less these differ beyond
-    chance (Stein's estimator). Tags that are predicted worse are less informative than that and get the mean. Of more than ten
-    tags the ten are chosen on
-    one half of the items and read on the other, and the reverse.
+    A tag's missing rate is shrunk towards the mean of the ten best-predicted tags; the less these differ beyond chance, the
+    more (Stein's estimator). Tags that are predicted worse are less informative and get the mean. If there are more than ten
+    tags, the ten are chosen on one half of the items and their rates estimated on the other, and vice versa.
 
     Parameters
     ----------
     scores : ndarray, shape (n, k)
-        Of the given tags, out of sample; probabilities or logits.
+        Out-of-sample scores of the given tags: probabilities or logits.
     given : ndarray of int, shape (n, k)
         0, 1, or -1 where unknown.
     evidence : ndarray, shape (n, k, f), optional
-        What a tag's mention may depend on, such as the size of the thing.
+        What a tag's mention may depend on, such as the size of the object.
 
     Returns
     -------

@@ -19,7 +19,7 @@ Matrix = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Consensus:
-    """What `dawid_skene` found.
+    """The result of `dawid_skene`.
 
     Attributes
     ----------
@@ -43,7 +43,7 @@ class Consensus:
 
     @property
     def accuracies(self) -> Matrix:
-        """Probability that a reviewer names the true class, with classes as frequent as the prior, shape (m,)."""
+        """Probability that a reviewer gives the true class, with class frequencies as in the prior, shape (m,)."""
         return np.array([float(self.prior @ np.diag(noise.matrix)) for noise in self.reviewers])
 
 
@@ -56,7 +56,7 @@ def dawid_skene(
     max_iter: int = 200,
     tol: float = 1e-6,
 ) -> Consensus:
-    """The true labels and each reviewer's own noise, by EM.
+    """Estimate the true labels and each reviewer's noise by EM.
 
     ``p(y | z_1 … z_m) ∝ p(y) Π_r p(z_r | y)``, reviewers independent given the truth; the matrices ``p(z_r | y)`` are
     re-estimated from these posteriors until they converge. Starts from the majority vote.
@@ -69,7 +69,7 @@ def dawid_skene(
         Out-of-sample probabilities of a model for each item; they replace ``p(y)``.
     classes : sequence, optional
     strength : float, > 0
-        Pseudo-items that draw each reviewer's row to a reviewer who is right 80 times of 100.
+        Pseudo-items that shrink each reviewer's row towards a reviewer who is right 80 % of the time.
     max_iter, tol
         EM stops when no posterior changes by more than ``tol``.
 
@@ -137,7 +137,7 @@ def _posterior(prior: Matrix, reviewers: Matrix, votes: csr_matrix) -> Matrix:
 
 
 def cohen_kappa(first: object, second: object) -> float:
-    """Agreement of two reviewers beyond chance, over the items that both labelled: 1 is perfect, 0 is chance.
+    """Measure the agreement of two reviewers beyond chance, over the items that both labelled: 1 is perfect, 0 is chance.
 
     Parameters
     ----------
@@ -160,7 +160,7 @@ def cohen_kappa(first: object, second: object) -> float:
 
 
 def fleiss_kappa(annotations: object) -> float:
-    """Agreement of any number of reviewers beyond chance; items may have different numbers of labels, two at least.
+    """Measure the agreement of any number of reviewers beyond chance; items may have different numbers of labels, at least two.
 
     ``κ = (P̄ - P̄_e) / (1 - P̄_e)``, with ``P_i`` the share of agreeing pairs of item i, weighted by its number of pairs, and
     ``P̄_e`` the sum of the squared class frequencies.

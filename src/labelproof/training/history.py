@@ -27,10 +27,10 @@ COLUMNS: dict[str, type[np.float16 | np.uint16]] = {
 
 
 class History:
-    """Per item and epoch: probability of the given label, loss, margin and predicted class, as training saw them.
+    """Probability of the given label, loss, margin and predicted class, for each item and epoch of training.
 
-    Eight bytes an item and epoch. Beyond 64 MB, or where a folder is named, the arrays lie on disk and are mapped, an epoch
-    after the other, so that only the epoch at work is in memory.
+    It takes eight bytes per item and epoch. Beyond 64 MB, or with a folder, the arrays are on disk and mapped, one epoch after
+    the other, so that only the current epoch is in memory.
 
     Parameters
     ----------
@@ -41,10 +41,10 @@ class History:
     Attributes
     ----------
     own_probability : ndarray of float16, shape (epochs, n)
-        ``p(y = z | x)``; NaN where an item was not seen.
+        ``p(y = z | x)``; NaN if an item was not seen.
     loss : ndarray of float16, shape (epochs, n)
     margin : ndarray of float16, shape (epochs, n)
-        Logit of the given label less the highest other one (the margin of Pleiss et al. 2020).
+        Logit of the given label minus the highest other one (the margin of Pleiss et al. 2020).
     predicted : ndarray of uint16, shape (epochs, n)
         The most probable class.
     """
@@ -104,7 +104,7 @@ class History:
         self.predicted[epoch, rows] = top.indices[:, 0].cpu().numpy().astype(np.uint16)
 
     def flush(self) -> None:
-        """Bring what was written to the disk."""
+        """Write pending changes to disk."""
         for name in COLUMNS:
             array = self.__dict__.get(name)
             if isinstance(array, np.memmap):

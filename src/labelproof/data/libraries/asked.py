@@ -37,4 +37,4 @@ class Asked:
                  "group": self.group}  # fmt: skip
         told = [name for name, value in (named | {"ignore": self.ignore, "keep": self.keep}).items() if value]
         if told:
-            raise BadInput(f"{NAME} is {what}, which has no columns to name. Omit {', '.join(told)}.")
+            raise BadInput(f"{NAME} is {what}, and there are no columns to name. Omit {', '.join(told)}.")

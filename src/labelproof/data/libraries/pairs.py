@@ -124,7 +124,7 @@ class Pairs(Whole):
         files: list[Callable[[], Opened]] = [partial(opened, row) for row in range(len(self))]
         pixels, kept, skipped = decode_all(files, ids, SIZE)
         if not kept:
-            raise BadInput(f"None of the {len(self)} pictures of {NAME} can be read. The first: {skipped[0][1]}.")
+            raise BadInput(f"None of the {len(self)} pictures of {NAME} can be read. The first {skipped[0][1]}.")
         labels = self._labels([given[row] for row in kept], asked)
         shown = [files[row] for row in kept]
         return Dataset(

@@ -40,7 +40,7 @@ def open_reader(path: str | os.PathLike[str], options: ReadOptions) -> Reader:
     Raises
     ------
     BadInput
-        If a needed option is missing, or an option is of another reader.
+        If a needed option is missing, or an option belongs to another reader.
     """
     source = os.fspath(path)
     readers = [READERS[name] for name in reversed(list(READERS))]
@@ -71,7 +71,7 @@ def open_reader(path: str | os.PathLike[str], options: ReadOptions) -> Reader:
 
 
 def for_new(reader: Reader, path: str | os.PathLike[str], options: ReadOptions) -> tuple[Reader, str | os.PathLike[str]]:
-    """A reader for new items in a path, which may be another sheet or what another query finds; and what the path is known as."""
+    """A reader for new items in a path, which may be another sheet or the result of another query; and the name of the path."""
     form = form_of(path)
     _check_part(form, options)
     if form is None:
@@ -92,15 +92,15 @@ def _of_url(reader: Reader, url: str) -> Reader:
 
 def _check_part(form: TableForm | None, options: ReadOptions) -> None:
     for option, value, what in (
-        ("--sheet", options.sheet, "workbook (.xlsx, .ods)"),
-        ("--query", options.query, "database (--sql)"),
+        ("--sheet", options.sheet, "workbooks (.xlsx, .ods)"),
+        ("--query", options.query, "databases (--sql)"),
     ):
         if value is not None and (form is None or form.part != option):
-            raise BadInput(f"{option} applies only to {what}s. Omit it here.")
+            raise BadInput(f"{option} applies only to {what}. Omit it here.")
 
 
 def reader_of(source: Json | None) -> Reader | None:
-    """The reader that an audit or a model remembers, by its JSON; ``None`` where it was made of what no file holds."""
+    """The reader in the JSON of an audit or a model; ``None`` if its data came from no file."""
     if not source or source.get("kind") is None:
         return None
     kind = str(source["kind"])

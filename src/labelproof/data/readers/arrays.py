@@ -93,7 +93,7 @@ def read_arrays(
     missing: Sequence[object] | None = None,
     kind: str | None = None,
 ) -> Dataset:
-    """Make a `Dataset` of arrays or of paths of ``.npy`` files (``FILE.npz:NAME`` for one array of several).
+    """Make a `Dataset` from arrays or from paths of ``.npy`` files (``FILE.npz:NAME`` for one of several arrays).
 
     Parameters
     ----------

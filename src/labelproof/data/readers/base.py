@@ -52,11 +52,11 @@ class ReadOptions:
 
     @property
     def part(self) -> str | None:
-        """Which part of the source is the table: a sheet of a workbook, or what a query finds in a database."""
+        """The part of the source that is the table: a sheet of a workbook, or a query of a database."""
         return self.query if self.sheet is None else self.sheet
 
     def label_of(self, path: Path) -> str:
-        """The column that holds the labels, which must be named.
+        """The column of labels, which must be named.
 
         Raises
         ------
@@ -69,7 +69,7 @@ class ReadOptions:
 
 
 class Items(NamedTuple):
-    """Items that can be looked at.
+    """Items that can be shown.
 
     Attributes
     ----------
@@ -79,9 +79,9 @@ class Items(NamedTuple):
     show : callable
         Row number to `Shown`; pictures are at most 1,024 pixels wide or high.
     take : callable
-        Row numbers to what a model would learn from: a frame, texts, or an array, with one row for each.
+        Row numbers to the input of a model: a frame, texts, or an array, with one row for each.
     mask : callable, optional
-        Row number to the codes of a picture's pixels as they were given, shape (h, w), of masks.
+        For masks: row number to the given codes of a picture's pixels, shape (h, w).
     """
 
     kind: str
@@ -92,7 +92,7 @@ class Items(NamedTuple):
 
 
 class Change(NamedTuple):
-    """A new label, as a decision's label holds it (``None``: none), and why."""
+    """A new label in the form of a decision (``None``: none), and its reason."""
 
     label: str | None
     why: str
@@ -105,7 +105,7 @@ class Audited:
     Attributes
     ----------
     given : ndarray of str, shape (n,)
-        What each item was given, as a decision's label holds it; ``None`` where unlabelled. Of masks `labelproof.Masks.digest`.
+        The given label of each item in the form of a decision; ``None`` where unlabelled. For masks `labelproof.Masks.digest`.
     classes : sequence
     skipped : set of str
         Names of the items that could not be read.
@@ -113,7 +113,7 @@ class Audited:
     explain : bool
         Whether to add the old label and the reason of each change.
     ids : ndarray of str, shape (n,), optional
-        Names of the items; ``None`` for those that the audit does not name.
+        Names of the items; ``None`` for those without a name in the audit.
     """
 
     given: AnyArray
@@ -126,9 +126,10 @@ class Audited:
 
 @dataclass(frozen=True)
 class Reader(ABC):
-    """A source of items and labels: reads it, opens it again, reads new items like it, and writes it with other labels.
+    """A source of items and labels. It reads the source, opens it again, reads new items like it, and writes it with other
+    labels.
 
-    Its fields are what must be remembered; `to_json` keeps them with audits and models.
+    Its fields are saved with audits and models by `to_json`.
 
     Attributes
     ----------
@@ -137,7 +138,7 @@ class Reader(ABC):
     label_kinds : tuple of str
         The kinds of label that it reads.
     reads_itself : bool
-        Whether it reads files in forms of its own, which are no tables.
+        Whether it reads files in formats of its own, which are not tables.
     takes_classes : bool
         Whether the user names the classes when it reads; otherwise the columns of the predictions do.
     """
@@ -201,15 +202,15 @@ class Reader(ABC):
     def read_new(
         self, path: Path_, *, encoding: str | None = None, projection: Projection | None = None
     ) -> tuple[Inputs, AnyArray]:
-        """New items without labels, and their ids, read as those of the source were.
+        """Read new items without labels, and their ids, in the way of the source.
 
         Parameters
         ----------
-        path : path, or of a database its URL
+        path : path, or URL of a database
         encoding : str, optional
             Of a text file. By default that of the source.
         projection : Projection, optional
-            ``Dataset.projection`` of training data that were cells.
+            ``Dataset.projection`` of training data that are cells.
 
         Raises
         ------
@@ -219,13 +220,13 @@ class Reader(ABC):
         raise BadInput(f"Items of this kind ({self.kind}) cannot be read from a file. Use the model from Python.")
 
     def predictions(self, path: Path_, dataset: Dataset) -> object:
-        """Predictions of the items in a file; here the path, for those who audit their kind of label to open.
+        """Predictions of the items in a file; by default the path, which the auditor opens.
 
         Parameters
         ----------
         path : path
         dataset : Dataset
-            What `read` gave.
+            The result of `read`.
 
         Raises
         ------
@@ -234,7 +235,7 @@ class Reader(ABC):
         return path
 
     def of_part(self, part: str) -> Self:
-        """The same, for another sheet, or for what another query finds."""
+        """The same for another sheet, or another query."""
         raise BadInput(
             f"Items of this kind ({self.kind}) cannot be read from a sheet or by a query. Omit --sheet, --sql and --query."
         )
@@ -250,13 +251,13 @@ class Reader(ABC):
         """
 
     def to_json(self) -> Json:
-        """What must be remembered, as JSON holds it."""
+        """Its fields, in the form of JSON."""
         told = {name: value for name, value in asdict(self).items() if value is not None and value is not False}
         return {"kind": self.kind, "version": VERSION, **told}
 
     @classmethod
     def from_json(cls, source: Json) -> Self:
-        """What `to_json` remembered.
+        """A reader from the result of `to_json`.
 
         Raises
         ------
@@ -270,12 +271,12 @@ class Reader(ABC):
 
 
 def words(missing: Sequence[object] | None) -> list[str] | None:
-    """Labels that mean unlabelled, as JSON holds them."""
+    """Labels that mean unlabelled, in the form of JSON."""
     return None if missing is None else [str(word) for word in missing]
 
 
 def check_same(now: AnyArray, rows: IntArray, audited: Audited) -> None:
-    """Refuse a source whose labels are not those that were audited.
+    """Refuse a source whose labels are not the audited ones.
 
     Parameters
     ----------
@@ -305,7 +306,7 @@ def check_same(now: AnyArray, rows: IntArray, audited: Audited) -> None:
 
 
 def check_same_ids(now: AnyArray, rows: IntArray, audited: Audited) -> None:
-    """Refuse a source whose items have other names than those that were audited.
+    """Refuse a source whose items do not have the audited names.
 
     Parameters
     ----------

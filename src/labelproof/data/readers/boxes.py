@@ -134,7 +134,7 @@ def read_boxes(path: Path_, *, images: Path_ | None = None, encoding: str | None
     Returns
     -------
     Dataset
-        ``labels`` are `labelproof.Boxes`; ``x`` is empty, since no detector is trained.
+        ``labels`` are `labelproof.Boxes`; ``x`` is empty, because no detector is trained.
 
     Raises
     ------

@@ -16,16 +16,16 @@ from labelproof.validation import Json, RandomState, accepts_seed, check_rate, r
 
 @dataclass(frozen=True)
 class Captions:
-    """Items and what people wrote of them.
+    """Items and their captions by people.
 
     Attributes
     ----------
     ids : tuple of length n
         Image numbers of COCO, names of MSR-VTT's videos.
     captions : tuple of length n
-        Of tuples of str, one or more each.
+        Tuples of str, one or more each.
     files : tuple of length n
-        File names; empty strings where the file does not name any.
+        File names; empty strings if the file does not name any.
     splits : tuple of length n
         ``"train"``, ``"validate"`` …; empty strings if the file has no splits.
     skipped : list of (id, reason)
@@ -63,7 +63,7 @@ class Captions:
 
     @accepts_seed
     def with_replaced(self, rate: float, *, random_state: RandomState = None) -> Captions:
-        """Some captions of each item replaced by captions of other items: the paper's incorrect labels.
+        """Replace some captions of each item by captions of other items: the paper's incorrect labels.
 
         Parameters
         ----------
@@ -96,7 +96,7 @@ def read_captions(path: Path_, *, folder: Path_ | None = None) -> Captions:
     ----------
     path : path of a .json file
     folder : path, optional
-        Where the pictures are; those that are absent are skipped. Of videos: a folder of frames, or a file, for each.
+        Folder of the pictures; absent ones are skipped. For videos: a folder of frames, or a file, for each.
 
     Returns
     -------
@@ -106,7 +106,7 @@ def read_captions(path: Path_, *, folder: Path_ | None = None) -> Captions:
     Raises
     ------
     BadInput
-        For a file that is no JSON (naming line and column), of another form, or a caption of an item that is not listed.
+        For a file that is no JSON (naming line and column), of another format, or with a caption of an item that is not listed.
     """
     file = existing(path, "caption file")
     content = _json(file)

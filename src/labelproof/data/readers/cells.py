@@ -118,9 +118,9 @@ def read_cells(
 ) -> Dataset:
     """Read cells and their annotation from an ``.h5ad`` file (extra ``cells``).
 
-    Counts are divided by the cell's total, scaled to the median total, and ``log(1 + ·)`` taken; with more than 50 genes a
-    truncated singular value decomposition keeps 50 components, so that sparse counts are never made dense. A person is shown the
-    cell's marker genes: those that it expresses most above the average cell, in standard deviations.
+    Counts are divided by the cell's total, scaled to the median total, and transformed by ``log(1 + ·)``. With more than 50
+    genes, a truncated singular value decomposition keeps 50 components, so that sparse counts are never made dense. A person
+    sees the cell's marker genes: those with the highest expression above the average cell, in standard deviations.
 
     Parameters
     ----------
@@ -134,7 +134,7 @@ def read_cells(
     missing : sequence, optional
         Annotations that mean unlabelled; see `labelproof.validation.check_labels`.
     adata : AnnData, optional
-        What `read_adata` read of the file, if that was done before.
+        The result of `read_adata` for the file, if it is already read.
 
     Returns
     -------
@@ -144,7 +144,7 @@ def read_cells(
     Raises
     ------
     BadInput
-        For a file that is no AnnData, an unknown column or layer, or counts that are negative or no numbers.
+        For a file that is no AnnData, an unknown column or layer, or counts that are negative or not numbers.
     MissingDependency
         If anndata is not installed.
     """

@@ -98,7 +98,7 @@ def read_frame(
     group: str | None = None,
     kind: str | None = None,
 ) -> Dataset:
-    """Read a frame or a data set in memory; see `read_table`, `read_text` and `read_images`, which read files.
+    """Read a frame or a data set in memory. For files, see `read_table`, `read_text` and `read_images`.
 
     Parameters
     ----------
@@ -107,10 +107,10 @@ def read_frame(
         columns as Arrow; a ``datasets.Dataset``; an AnnData; a torch ``Dataset``, or a sequence, of pairs ``(x, y)``, where x is
         a picture, a text, or a row of numbers.
     label : str, optional
-        The column of given labels (of an AnnData: of ``obs``); a missing value is unlabelled, and so is -1 among class labels
-        that have names. Needed wherever there are columns.
+        The column of given labels (for an AnnData: of ``obs``); a missing value is unlabelled, and so is -1 among class labels
+        that have names. Required if there are columns.
     text : str or sequence of str, optional
-        The column of text to learn from, or several, which are put one after the other.
+        The column of text to learn from, or several, which are concatenated.
     image : str, optional
         The column of pictures to learn from: paths, bytes, opened pictures or arrays. URLs are refused: nothing is downloaded.
         Without ``text`` and ``image`` all other columns are learned from.
@@ -122,9 +122,9 @@ def read_frame(
     missing : sequence, optional
         Labels that mean unlabelled; see `labelproof.validation.check_labels`.
     learn : bool, default=True
-        Whether something to learn from is needed; not where probabilities are ready-made.
+        Whether features are required; not if probabilities are ready-made.
     group : str, optional
-        A column, such as a document or a patient: rows with one value of it are in one fold of a cross-validation.
+        A column, such as a document or a patient: rows with the same value are in one fold of a cross-validation.
     kind : {"classes", "numbers", "spans"}, optional
         The kind of labels in the column. By default classes. For spans, ``label`` holds lists of tags and ``text`` lists of
         tokens.
@@ -141,7 +141,7 @@ def read_frame(
     Warns
     -----
     LabelproofWarning
-        If the index has a name twice; items then go by row number.
+        If the index has a name twice; items are then named by row number.
 
     Examples
     --------

@@ -136,7 +136,7 @@ def read_masks(
     void: Sequence[int] = (),
     encoding: str | None = None,
 ) -> Dataset:
-    """Read pictures whose pixels have classes, which are opened one by one when they are needed.
+    """Read pictures whose pixels have classes; they are opened one by one as needed.
 
     Parameters
     ----------
@@ -157,7 +157,7 @@ def read_masks(
     Returns
     -------
     Dataset
-        ``labels`` are `labelproof.Masks`; ``x`` is empty, since no network is trained.
+        ``labels`` are `labelproof.Masks`; ``x`` is empty, because no network is trained.
 
     Raises
     ------

@@ -31,7 +31,7 @@ PICTURE_PIXELS = 1024
 
 @dataclass(frozen=True)
 class PictureReader(Reader):
-    """What readers of picture files share: see `read_images` for its fields."""
+    """The common part of readers of picture files; see `read_images` for its fields."""
 
     path: str
     size: int = SIZE
@@ -53,7 +53,7 @@ class PictureReader(Reader):
         vectors = None if self.embeddings is None else _vectors(self.embeddings, len(files))
         pixels, kept, skipped = decode_all(files, names, self.size)
         if not kept:
-            raise BadInput(f"None of the {len(files)} pictures in {str(root)!r} can be read. The first: {skipped[0][1]}.")
+            raise BadInput(f"None of the {len(files)} pictures in {str(root)!r} can be read. The first {skipped[0][1]}.")
         coded = check_labels(found.labels[kept], name=self.what, missing=self.missing)
         shown = [files[i] for i in kept]
         return Dataset(
@@ -70,7 +70,7 @@ class PictureReader(Reader):
         )
 
     def reopen(self, skipped: Sequence[str] = ()) -> Items:
-        """Pictures wherever they are, as the audit read them."""
+        """The pictures, as the audit read them."""
         found, left_out = self.files(quiet=True), set(skipped)
         files = [file for file, name in zip(found.files, found.names, strict=True) if str(name) not in left_out]
 
@@ -91,7 +91,7 @@ class PictureReader(Reader):
     def read_new(
         self, path: Path_, *, encoding: str | None = None, projection: Projection | None = None
     ) -> tuple[Inputs, AnyArray]:
-        """A folder of pictures, one picture, or a manifest; an array where embeddings were learned from."""
+        """A folder of pictures, one picture, or a manifest; an array if the model was trained on embeddings."""
         if self.embeddings:
             return new_rows(path)
         files: Sequence[Picture]
@@ -110,7 +110,7 @@ class PictureReader(Reader):
         return decode_each(files, names, self.size), np.array(names, dtype=object)
 
     def listed(self, path: Path_, encoding: str | None) -> tuple[Sequence[Picture], list[str]]:
-        """The pictures that a manifest names, and their names."""
+        """The pictures of a manifest, and their names."""
         raise BadInput(f"{str(path)!r} is not a folder of pictures. Give one.")
 
 

@@ -203,7 +203,7 @@ def read_table(
         ``labelproof simulate`` keeps the truth, a copy of the label, and the row number of a file that is sorted by label.
         Columns that are empty, constant, or of bytes or uneven lists are always excluded.
     ignore : sequence of str
-        Columns not to learn from.
+        Columns to exclude from learning.
     keep : sequence of str
         Columns to learn from although they give the label away.
     label_as_text : bool

@@ -34,7 +34,7 @@ class TagArraysReader(ArraysReader):
         )
 
     def write_back(self, target: Path, audited: Audited, *, overwrite: bool) -> None:
-        """An array of the same type where the target ends in .npy; else a table: ``id``, a column for each tag, ``tags_change``."""
+        """An array of the same type for a target in .npy; otherwise a table: ``id``, a column for each tag, ``tags_change``."""
         if self.tags is None:
             raise BadInput("The audit does not record which file its labels came from. Audit the file with labelproof audit.")
         check = check_target if target.suffix == ".npy" else check_table_target

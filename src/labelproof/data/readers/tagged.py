@@ -42,13 +42,13 @@ class Tagged:
 def read_tagged(
     manifest: Path_, *, path: str = "path", tags: str = "tags", separator: str = ";", size: int = 32, frames: int = 26
 ) -> Tagged:
-    """Read what a manifest names: picture files, or videos as folders of frames in the order of their names.
+    """Read the files that a manifest names: pictures, or videos as folders of frames in the order of their names.
 
     Parameters
     ----------
     manifest : path of a .csv, .tsv or .parquet file
     path, tags : str
-        Its columns: paths relative to the manifest's folder; tags joined by ``separator``, nothing for none.
+        Its columns: paths relative to the manifest's folder; tags joined by ``separator``, an empty field for none.
     size : int
         Pictures are scaled to ``size`` x ``size``.
     frames : int
@@ -57,7 +57,7 @@ def read_tagged(
     Returns
     -------
     Tagged
-        What cannot be read is in ``skipped``.
+        Items that cannot be read are in ``skipped``.
 
     Raises
     ------
@@ -81,7 +81,7 @@ def read_tagged(
         )
     x, kept, skipped = _videos(places, ids, size, frames) if any(videos) else _pictures(places, ids, size)
     if not kept:
-        raise BadInput(f"None of the {len(ids)} items of {str(file)!r} can be read. The first: {skipped[0][1]}.")
+        raise BadInput(f"None of the {len(ids)} items of {str(file)!r} can be read. The first {skipped[0][1]}.")
     names = tuple(sorted({tag for own in given for tag in own}))
     if not names:
         raise BadInput(f"{tags!r} of {str(file)!r} has no tags. Name the column that holds them.")

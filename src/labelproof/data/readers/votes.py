@@ -235,11 +235,11 @@ def read_votes(
     images : str, optional
         The folder of the pictures, if not next to the table.
     sheet, query : str, optional
-        Of a workbook, of a database.
+        Sheet of a workbook, query of a database.
     ignore, keep : sequence of str
         As in `read_table`.
     missing : sequence, optional
-        Labels that mean none; see `labelproof.validation.check_labels`.
+        Labels that mean missing; see `labelproof.validation.check_labels`.
     encoding : str, optional
         Of a text file that is not UTF-8.
 

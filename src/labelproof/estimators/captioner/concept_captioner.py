@@ -34,14 +34,14 @@ BLOCK = 128  # videos that are captioned at a time
 
 @accepts_seed
 class ConceptCaptioner(Saveable, BaseEstimator):  # type: ignore[misc]
-    """Writes what is to be seen: concept probabilities of each frame in, a sentence out, by S2VT.
+    """A captioner: S2VT turns the concept probabilities of each frame into a sentence.
 
     Parameters
     ----------
     hidden, concept_size, word_size : int, default=700, 700, 300
         Units of both LSTMs, and sizes of the embeddings.
     min_count : int, default=2
-        Words of fewer captions are unknown.
+        Words in fewer captions are unknown.
     max_words : int, default=20
         Longer captions are cut.
     dropout : float, default=0.5
@@ -138,7 +138,7 @@ class ConceptCaptioner(Saveable, BaseEstimator):  # type: ignore[misc]
         Raises
         ------
         BadInput
-            For a video without frames or without a caption, or of whose captions no word is known, naming it.
+            For a video without frames or without a caption, or with unknown words only; the message names it.
         """
         frames, (videos, said) = self._frames(concepts), _named(captions)
         if len(frames) != len(said):
@@ -200,7 +200,7 @@ class ConceptCaptioner(Saveable, BaseEstimator):  # type: ignore[misc]
         ----------
         concepts : array (n, frames, k), sequence of arrays (frames_i, k), or Bags
         beam : int
-            Captions pursued at once; 1 takes the best word each time.
+            Number of captions pursued at once; 1 takes the best word each time.
         length_penalty : float
             Captions are ranked by ``log p / words ** length_penalty``.
 
@@ -226,7 +226,7 @@ class ConceptCaptioner(Saveable, BaseEstimator):  # type: ignore[misc]
         return found
 
     def to_state(self) -> State:
-        """What was fitted, as JSON and arrays."""
+        """The fitted state, as JSON and arrays."""
         meta = {
             "params": plain_params(self, checkpoints=None),
             "words": list(self.vocabulary_.words),
@@ -237,7 +237,7 @@ class ConceptCaptioner(Saveable, BaseEstimator):  # type: ignore[misc]
 
     @classmethod
     def from_state(cls, state: State) -> Self:
-        """The same again."""
+        """The same estimator again."""
         model = cls(**params_of(state))
         model.vocabulary_, model.n_concepts_ = Vocabulary(tuple(state.get("words", list))), state.get("n_concepts", int)
         model.concepts_ = tuple(state.get("concepts", list))

@@ -20,7 +20,7 @@ OTHERS = "Others"
 
 @dataclass(frozen=True)
 class Concepts:
-    """A vocabulary of words, each of a part of speech.
+    """A vocabulary of words, each with its part of speech.
 
     Attributes
     ----------
@@ -41,14 +41,14 @@ class Concepts:
         words: Sequence[str] | None = None,
         groups: Mapping[str, str] | Callable[[Sequence[str]], Iterable[str]] | None = None,
     ) -> Concepts:
-        """The commonest words of captions, or a given list.
+        """Take the most common words of captions, or a given list.
 
         Parameters
         ----------
         captions : Captions
-            Of the training items.
+            Captions of the training items.
         k : int
-            Words to take, by the number of captions that use them; of equally common ones the alphabetically first.
+            Number of words, chosen by the number of captions that use them; ties are broken alphabetically.
         words : sequence of str, optional
             The vocabulary. By default the most common words.
         groups : mapping or callable, optional
@@ -84,7 +84,7 @@ class Concepts:
         return cls(tuple(chosen), _grouped(chosen, groups))
 
     def tags(self, captions: Captions) -> npt.NDArray[np.int8]:
-        """A concept is a tag of an item if any of its captions has the word; 0/1 of shape (n, k)."""
+        """The tags of items, 0/1 of shape (n, k): a concept is a tag if any caption of the item has its word."""
         place = {word: i for i, word in enumerate(self.words)}
         found = np.zeros((len(captions), len(self.words)), np.int8)
         for row, own in zip(found, captions.captions, strict=True):

@@ -37,7 +37,7 @@ class CaptionScores:
 def caption_scores(
     captions: Sequence[str], references: Captions | Sequence[Sequence[str]], *, tokenizer: str = "words", meteor: bool = True
 ) -> CaptionScores:
-    """Compare captions with what people wrote.
+    """Score captions against reference captions by people.
 
     Parameters
     ----------
@@ -45,17 +45,17 @@ def caption_scores(
     references : Captions, or sequence of length n of sequences of str
         One or more for each item.
     tokenizer : {"words", "ptb"}
-        Words in lower case without punctuation, or the Penn Treebank's tokens, which published figures are made with and which
-        need Java.
+        Words in lower case without punctuation, or the tokens of the Penn Treebank, which published figures use and which need
+        Java.
     meteor : bool
-        Whether METEOR is wanted; it needs Java.
+        Whether to compute METEOR, which needs Java.
 
     Raises
     ------
     MissingDependency
-        Without pycocoevalcap, or without Java where ``tokenizer="ptb"``.
+        Without pycocoevalcap, or without Java for ``tokenizer="ptb"`` or METEOR.
     BadInput
-        For another number of captions than of references, or an item without a reference.
+        If the numbers of captions and of references differ, or an item has no reference.
 
     References
     ----------

@@ -21,14 +21,15 @@ from labelproof.validation import RandomState, accepts_seed
 
 @accepts_seed
 class M1M2(MislabeledVAE):
-    r"""M1+M2 with a classification penalty of weight α: as the special case of `MislabeledVAE` that it is, or as published.
+    r"""M1+M2 with a classification penalty of weight α: as a special case of `MislabeledVAE`, or as published.
 
     ``labels="penalty"``: the penalty ``α q(y' | z1)`` is, up to a constant, the label term of an M-VAE whose labels are wrong
     with one probability ε for all classes, ``α = f(ε) = log(1 - ε) - log(ε / (k - 1))`` (Langevin et al., section 4). It is
     trained like M-VAE, whose classes are initialised by a classifier that knows ε.
 
     ``labels="clamped"``: M1 is an autoencoder of x without labels. M2 is then trained on draws of ``q(z1 | x)``, with
-    M1 held, and knows no noise (Kingma et al., equations 6 to 9). A given label y *is* the class, others are summed over:
+    M1 fixed, and without a noise model (Kingma et al., equations 6 to 9). A given label y *is* the class, others are summed
+    over:
 
         ``L(z1, y) = E log p(z1 | z2, y) + log p(y) - KL(q(z2 | z1, y) || p(z2))``,
         ``U(z1) = sum over y of q(y | z1) (L(z1, y) - log q(y | z1))``,
@@ -41,12 +42,11 @@ class M1M2(MislabeledVAE):
         Weight of the penalty of one labelled item. With ``labels="penalty"``, 0 does not use the labels at all. Kingma et al. give
         the mean penalty of the labelled items the weight ``0.1 n``; that is an ``alpha`` of ``0.1 n / number of labels`` here.
     labels : {"penalty", "clamped"}, default="penalty"
-        Whether a label is an observation of the class, or the class. If clamped, ``error_probability_`` is about 0 for every
-        item; ``predict_proba``, from x alone, is what the model believes.
+        Whether a label is an observation of the class, or the class itself. If clamped, ``error_probability_`` is about 0 for
+        every item; ``predict_proba`` uses x only.
     **options
         As in `MislabeledVAE`, except ``transition``, ``concentration`` and ``label_weight``. With ``labels="clamped"`` the
-        prior
-        ``"auto"`` is uniform, and M2 is trained for the epochs of the beginning and the whole bound together.
+        prior ``"auto"`` is uniform, and M2 is trained for as many epochs as phases two and three have together.
 
     See Also
     --------

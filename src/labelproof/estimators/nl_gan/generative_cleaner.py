@@ -24,7 +24,8 @@ MOST_AUGMENTED = 1.0  # the strength at which a classifier sees generated pictur
 
 @accepts_seed
 class GenerativeCleaner(Saveable, ClassifierMixin, BaseEstimator):  # type: ignore[misc]
-    """Two stages: a generator of cleanly labelled pictures is fitted to the noisy ones, then a classifier to what it makes.
+    """Two stages: a generator of cleanly labelled pictures is fitted to noisy ones, then a classifier to the generated
+    pictures.
 
     Parameters
     ----------
@@ -41,7 +42,7 @@ class GenerativeCleaner(Saveable, ClassifierMixin, BaseEstimator):  # type: igno
     Attributes
     ----------
     classes_ : ndarray, shape (k,)
-    generator_, classifier_ : the fitted ones
+    generator_, classifier_ : fitted estimators
 
     See Also
     --------
@@ -76,7 +77,7 @@ class GenerativeCleaner(Saveable, ClassifierMixin, BaseEstimator):  # type: igno
         self.random_state = random_state
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> GenerativeCleaner:
-        """Fit the generator to pictures and noisy labels, and the classifier to what it generates.
+        """Fit the generator to pictures and noisy labels, and the classifier to the generated pictures.
 
         Parameters
         ----------
@@ -99,7 +100,7 @@ class GenerativeCleaner(Saveable, ClassifierMixin, BaseEstimator):  # type: igno
         return self
 
     def to_state(self) -> State:
-        """What was fitted, as JSON and arrays."""
+        """The fitted state, as JSON and arrays."""
         own = inner_states(generator=self.generator_, classifier=self.classifier_)
         default = {"default_generator": self.generator is None, "default_classifier": self.classifier is None}
         params = plain_params(self, generator=None, classifier=None)
@@ -107,7 +108,7 @@ class GenerativeCleaner(Saveable, ClassifierMixin, BaseEstimator):  # type: igno
 
     @classmethod
     def from_state(cls, state: State) -> Self:
-        """The same again."""
+        """The same estimator again."""
         model = cls(**params_of(state))
         for name in ("generator", "classifier"):
             fitted = inner(state, name)

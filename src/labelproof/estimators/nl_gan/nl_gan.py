@@ -40,7 +40,7 @@ Share = float | Mapping[Any, float] | None
 
 @accepts_seed
 class NLGAN(Saveable, BaseEstimator):  # type: ignore[misc]
-    r"""NL-GAN: two generators that hallucinate cleanly labelled pictures from a small data set with noisy labels.
+    r"""NL-GAN: two generators that make cleanly labelled pictures from a small data set with noisy labels.
 
     A discriminator D learns to distinguish given positives (0) from given negatives (1). With cross-entropy H that equals
     learning clean labels softened to δ_P and δ_N,
@@ -54,44 +54,43 @@ class NLGAN(Saveable, BaseEstimator):  # type: ignore[misc]
         ``L_D = α L_noisy(D) + β [E H(D(G_P(z)), 1) + E H(D(G_N(z)), 0)]``  (equation 5)
 
     A second output U of the discriminator distinguishes given (1) from generated pictures (0) whatever their labels. By
-    equation 3 as many
-    given positives as negatives hold both classes in known parts, which the generators together must look like:
+    equation 3, as many given positives as negatives hold both classes in known parts, which the generated pictures together
+    must match:
 
         ``L_U = E_P̂ H(U, 1) + E_N̂ H(U, 1) + (π_P + 1 - π_N) E H(U(G_P(z)), 0) + (1 - π_P + π_N) E H(U(G_N(z)), 0)``
 
-    This, and that more than two classes are trained one against the rest, each on its own, goes beyond the paper.
+    This output goes beyond the paper, and so does training more than two classes one against the rest.
 
     Parameters
     ----------
     pi_p, pi_n : float or mapping of class to float, default=None
         Shares π_P and π_N of right labels among the items given the positive class, and among the others. By default δ is
         estimated: a discriminator is trained on the noisy labels alone, and a mixture of two Gaussians fitted to its outputs.
-        Of two classes the second in sorted order is the positive one.
+        The second of two classes in sorted order is the positive one.
     epochs : int, default=40
-        Of adversarial training; the paper takes 40 for MNIST, 500 for CIFAR-10. With 0 only δ is estimated.
+        Epochs of adversarial training; the paper uses 40 for MNIST, 500 for CIFAR-10. With 0, only δ is estimated.
     pretraining_epochs : int, default=15
-        Of the noisy training that estimates δ.
+        Epochs of the noisy training that estimates δ.
     alpha, beta : float, default=5.0, 0.5
         Weights of equation 5.
     loss : {"cross-entropy", "squared"}, default="cross-entropy"
         H; squared error has the same optimum.
     augment : float, default=None
-        How much each picture that a discriminator sees is moved, turned, sheared and scaled at random, so that it does not learn
-        memorise few pictures and their wrong labels; 0 as in the paper. By default 1 for a thousand pictures and 2 for a
-        hundred.
-        See `labelproof.training.augmentation.affine`.
+        Strength of the random affine augmentation (shift, rotation, shear, scale) of each picture that a discriminator sees,
+        so that it does not memorise few pictures and their wrong labels; 0 as in the paper. By default 1 for a thousand
+        pictures and 2 for a hundred. See `labelproof.training.augmentation.affine`.
     coverage : float, default=0.4
         Weight of a second output of the discriminator in the training of the generators. It distinguishes given from generated
         pictures whatever their labels, so that generators make all kinds of pictures of a class. 0 as in the paper.
     shared : bool, default=True
-        Whether the two generators share all layers but the first, so that their pictures do not differ in things that have
-        nothing to do with the class; false as the paper has it.
+        Whether the two generators share all layers except the first, so that their pictures differ only in what depends on the
+        class; false as in the paper.
     upsample : int, default=10000
         Items of an epoch: smaller data sets are repeated, larger ones are used whole, with equal classes.
     filters : tuple of int, default=None
-        Of the discriminator's convolutions, those of the generators mirrored; by default as the size of the pictures asks.
+        Filters of the discriminator's convolutions; the generators mirror them. By default chosen by the size of the pictures.
     batch_size : int, default=64
-        Real pictures of a step; as many are generated.
+        Number of real pictures per step; as many are generated.
     learning_rate : float, default=0.0002
     random_state : int, RandomState instance or None, default=0
         The same number gives the same model on the same kind of machine.
@@ -104,9 +103,9 @@ class NLGAN(Saveable, BaseEstimator):  # type: ignore[misc]
     ----------
     classes_ : ndarray, shape (k,)
     augment_ : float
-        Of this number of pictures.
+        The strength that was used.
     contests_ : dict of class to Contest
-        One for two classes, named after the positive class; one for each of several.
+        One for two classes, named after the positive class; one per class for more.
 
     See Also
     --------
@@ -192,7 +191,8 @@ class NLGAN(Saveable, BaseEstimator):  # type: ignore[misc]
         Raises
         ------
         BadInput
-            For shares that sum to 1 or less, a class with fewer than two items, pictures of several sizes, values out of range.
+            For shares that sum to 1 or less, a class with fewer than two items, pictures of several sizes, or values out of
+            range.
 
         Warns
         -----
@@ -310,20 +310,20 @@ class NLGAN(Saveable, BaseEstimator):  # type: ignore[misc]
     @accepts_seed
     @torch.inference_mode()
     def generate(self, n: int, *, label: object = None, random_state: RandomState = None) -> tuple[AnyArray, AnyArray]:
-        """Generated pictures and their labels.
+        """Generate pictures and their labels.
 
         Parameters
         ----------
         n : int
         label : class, optional
-            Of all pictures; by default classes take turns.
+            Label of all pictures. By default classes take turns.
         random_state : int, RandomState instance or None, default=None
-            ``None``: that of the model.
+            By default that of the model.
 
         Returns
         -------
         images : ndarray, shape (n, ...)
-            Bytes, or float32 from 0 to 1, as the training images were.
+            uint8, or float32 from 0 to 1, like the training images.
         labels : ndarray, shape (n,)
         """
         check_is_fitted(self, "contests_")
@@ -353,7 +353,7 @@ class NLGAN(Saveable, BaseEstimator):  # type: ignore[misc]
         return contest.made(z, positive=code == 1)
 
     def to_state(self) -> State:
-        """What was fitted, as JSON and arrays."""
+        """The fitted state, as JSON and arrays."""
         contests = [{"name": name, **contest.meta} for name, contest in self.contests_.items()]
         meta = {
             "params": plain_params(self, checkpoints=None),
@@ -370,7 +370,7 @@ class NLGAN(Saveable, BaseEstimator):  # type: ignore[misc]
 
     @classmethod
     def from_state(cls, state: State) -> Self:
-        """The same again."""
+        """The same estimator again."""
         model = cls(**params_of(state))
         model.classes_, model.augment_ = np.array(state.get("classes", list)), state.get("augment", float)
         model.format_ = PictureFormat(tuple(state.get("shape", list)), state.get("whole", bool))

@@ -43,9 +43,9 @@ class _Pixels(NamedTuple):
 
 
 def fit_response(pictures: Sequence[Pair], k: int) -> Response:
-    """Fit the blur, the mean predictions inside of classes, and what is left.
+    """Fit the blur, the mean predictions inside classes, and the residuals.
 
-    The blur is the one under which the least variance of the log probabilities is left. Pixels are then pooled to half of it.
+    The blur is the one that leaves the least variance of the log probabilities. Pixels are then pooled to half of it.
 
     Parameters
     ----------

@@ -21,7 +21,7 @@ FLOOR = 0.05  # of the median scale
 
 
 class Expected(NamedTuple):
-    """What is expected of each number."""
+    """The expected value of each number."""
 
     centre: Floats  #: (n,)
     scale: Floats  #: (n,) median distance of good numbers from it
@@ -30,7 +30,7 @@ class Expected(NamedTuple):
 
 
 def expected(given: Floats, predicted: Floats, x: FloatArray | None = None, *, seed: int = 0) -> Expected:
-    """Correct predictions by what their residuals have in common, and learn the scale of what remains.
+    """Correct predictions by trends in their residuals, and learn the scale of what remains.
 
     The median of the residual, then that of its distance from it, are learned by boosting with absolute loss from the prediction,
     the features and, if residuals of neighbouring rows are similar, the median residuals of rows before and after; out of
@@ -43,7 +43,7 @@ def expected(given: Floats, predicted: Floats, x: FloatArray | None = None, *, s
     x : ndarray, shape (n, d), optional
         Features, NaN where missing.
     seed : int, default=0
-        Of the folds.
+        Seed of the folds.
     """
     unit = _unit(given, predicted)
     residual = (given - predicted) / unit

@@ -30,7 +30,7 @@ class BoxError(NamedTuple):
 
 
 class NoisyBoxes(NamedTuple):
-    """What `boxes` returns."""
+    """The result of `boxes`."""
 
     labels: list[dict[str, Any]]  #: ``boxes`` and ``labels`` of each picture
     changed: BoolArray  #: (n,), whether the picture differs from the clean one
@@ -56,9 +56,9 @@ def boxes(
     given : sequence of dicts
         Clean boxes of each picture (`labelproof.Boxes`).
     rate : float in [0, 1], or dict of such by kind
-        Errors for each clean box; the kinds are equally frequent where one rate is given.
+        Errors for each clean box; a single rate is split equally over the kinds.
     kinds : sequence of {"missing", "extra", "displaced", "class"}
-        Where one rate is given.
+        The kinds, for a single rate.
     sizes : array-like, shape (n, 2), optional
         Width and height of each picture, for added boxes. If they are unknown, added boxes take positions of existing boxes.
     random_state : int, RandomState, Generator or None, default=None

@@ -34,12 +34,12 @@ def by_transition(labels: object, transition: TransitionMatrix | Any, *, random_
 
 @accepts_seed
 def symmetric(labels: object, rate: float, *, n_classes: int | None = None, random_state: RandomState = None) -> Noisy:
-    """Each label is wrong with probability ``rate``, and then any other class with equal probability.
+    """Change each label with probability ``rate`` to any other class, all equally likely.
 
     Parameters
     ----------
     labels : array-like of int or str, shape (n,)
-        Codes 0..k-1, or names of classes, which come back as names.
+        Codes 0..k-1, or names of classes; the result has the same form.
     rate : float in [0, 1]
         Share of labels that change. (Some papers redraw over all k classes: their rate r is ``r (k - 1) / k`` here.)
     n_classes : int, optional
@@ -64,7 +64,7 @@ def pair(
     n_classes: int | None = None,
     random_state: RandomState = None,
 ) -> Noisy:
-    """Class ``i`` turns into ``class_map[i]`` (by default the next one) with probability ``rate``: asymmetric noise."""
+    """Change class ``i`` to ``class_map[i]`` (by default the next one) with probability ``rate``: asymmetric noise."""
     return by_transition(
         labels, TransitionMatrix.pair(_n_classes(labels, n_classes), rate, class_map), random_state=random_state
     )
@@ -72,13 +72,13 @@ def pair(
 
 @accepts_seed
 def class_conditional(labels: object, rates: Sequence[float], *, random_state: RandomState = None) -> Noisy:
-    """Class ``i`` is wrong with probability ``rates[i]``, and then any other class with equal probability."""
+    """Change class ``i`` with probability ``rates[i]`` to any other class, all equally likely."""
     return by_transition(labels, TransitionMatrix.from_rates(rates), random_state=random_state)
 
 
 @accepts_seed
 def binary_purity(labels: object, pi_p: float, pi_n: float, *, random_state: RandomState = None) -> Noisy:
-    """Binary noise by the purity of the *given* classes, the π_P and π_N of the NL-GAN paper.
+    """Make binary noise with a given purity of the *given* classes, the π_P and π_N of the NL-GAN paper.
 
     Afterwards a share ``pi_p`` of the items given 1 (positive) are positive, and ``pi_n`` of those given 0 are negative:
     ``p_given_positive = π_P p_P + (1 - π_P) p_N``, and likewise for N.
@@ -92,7 +92,7 @@ def binary_purity(labels: object, pi_p: float, pi_n: float, *, random_state: Ran
     Raises
     ------
     BadInput
-        Where no noise reaches these purities with this share of positives: it must lie between ``1 - pi_n`` and ``pi_p``.
+        If no noise reaches these purities with this share of positives, which must be between ``1 - pi_n`` and ``pi_p``.
 
     References
     ----------
@@ -123,7 +123,7 @@ def instance_dependent(
     n_classes: int | None = None,
     random_state: RandomState = None,
 ) -> Noisy:
-    """Each item errs at a rate of its own and towards the class that its own features point to.
+    """Change labels at a rate of each item, towards the class that its features suggest.
 
     The rate ``q_n`` of an item is drawn from a normal of mean ``rate`` and standard deviation ``spread``, truncated to
     [0, 1]. With a random projection ``W_y`` (d, k) for each true class, the wrong label is drawn from
@@ -172,7 +172,7 @@ def instance_dependent(
 
 @accepts_seed
 def open_set(labels: object, known: Sequence[int], *, rate: float = 1.0, random_state: RandomState = None) -> Noisy:
-    """Items of classes outside ``known`` get a label inside it: pictures that belong to no class of the task.
+    """Give items of classes outside ``known`` a label inside it: pictures that belong to no class of the task.
 
     Parameters
     ----------

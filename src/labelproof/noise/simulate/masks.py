@@ -21,7 +21,7 @@ LEAST_SHIFT = 2  # pixels
 
 
 class MaskError(NamedTuple):
-    """A region that was made wrong."""
+    """A region with an error."""
 
     picture: int
     kind: str
@@ -31,7 +31,7 @@ class MaskError(NamedTuple):
 
 
 class NoisyMasks(NamedTuple):
-    """What `masks` returns."""
+    """The result of `masks`."""
 
     labels: list[AnyArray]  #: of each picture, as it was given otherwise
     changed: BoolArray  #: (n,), whether the picture differs from the clean one
@@ -48,7 +48,7 @@ def masks(
     area: tuple[int, int] = AREA,
     random_state: RandomState = None,
 ) -> NoisyMasks:
-    """A share of the regions goes wrong: of another class, dropped, or shifted; or one is added.
+    """Make a share of the regions wrong: of another class, dropped, or shifted; or add one.
 
     Parameters
     ----------
@@ -57,10 +57,10 @@ def masks(
     rate : float in [0, 1]
         Errors for each region of that area; the kinds are equally frequent. An error that would overlap another one is skipped.
     kinds : sequence of {"class", "drop", "extra", "shift"}
-        ``drop``: the region gets the class of most pixels around it. ``extra``: its shape is put in a place of another class. ``shift``:
-        it is moved by a quarter to half of the root of its area, at least two pixels.
+        ``drop``: the region gets the class of most pixels around it. ``extra``: its shape is added in a place of another
+        class. ``shift``: it is moved by a quarter to half of the root of its area, at least two pixels.
     void : int or sequence of int, optional
-        Values that are no classes. Such pixels stay.
+        Values that are no classes. Such pixels are not changed.
     area : (int, int), default=(50, 2000)
         Least and most pixels of a region that may go wrong.
     random_state : int, RandomState, Generator or None, default=None
@@ -100,7 +100,7 @@ def masks(
 def spoiled(
     mask: IntArray, rate: float, kinds: Sequence[str], area: tuple[int, int], classes: IntArray, rng: np.random.Generator
 ) -> tuple[npt.NDArray[np.int64], list[MaskError]]:
-    """`masks` of one picture whose values are codes, -1 where void."""
+    """`masks` for one picture whose values are codes, -1 where void."""
     regions = regions_of(mask)
     fit = np.flatnonzero((regions.area >= area[0]) & (regions.area <= area[1]))
     noisy, touched, errors = mask.astype(np.int64), np.zeros(mask.shape, bool), []

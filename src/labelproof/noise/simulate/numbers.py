@@ -22,7 +22,7 @@ TRIES = 20
 
 
 class NoisyNumbers(NamedTuple):
-    """What `numbers` returns."""
+    """The result of `numbers`."""
 
     labels: Floats  #: (n,)
     changed: BoolArray  #: (n,) where the number differs from the clean one
@@ -39,7 +39,7 @@ def numbers(
     sentinel: float = -999.0,
     random_state: RandomState = None,
 ) -> NoisyNumbers:
-    """Make a share of the numbers wrong, as people do.
+    """Make a share of the numbers wrong, with the errors that people make.
 
     Each number is wrong with probability ``rate``, with kinds of equal probability. A kind that would not change a number,
     such as swapped digits of 22, is replaced by another. Wrong numbers are rounded to the decimals of the clean ones.
@@ -128,7 +128,7 @@ def _made(
 
 
 def swapped(values: Floats, decimals: int, rng: np.random.Generator) -> Floats:
-    """Each with two digits next to each other swapped; as it is where it has but one."""
+    """Each number with two adjacent digits swapped; unchanged if it has only one digit."""
     whole = np.round(np.abs(values) * 10.0**decimals)
     digits = np.floor(np.log10(np.maximum(whole, 1))).astype(int) + 1
     place = 10.0 ** np.floor(rng.random(len(values)) * np.maximum(digits - 1, 1))

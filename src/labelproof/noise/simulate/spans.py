@@ -24,7 +24,7 @@ class SpanError(NamedTuple):
 
 
 class NoisySpans(NamedTuple):
-    """What `spans` returns."""
+    """The result of `spans`."""
 
     labels: list[list[str]]  #: a tag for each token, in the scheme of the clean ones
     changed: BoolArray  #: (n,), whether the sentence differs from the clean one
@@ -40,7 +40,7 @@ def spans(
     tokens: Sequence[Sequence[str]] | None = None,
     random_state: RandomState = None,
 ) -> NoisySpans:
-    """A share of the spans goes wrong: dropped, one token longer or shorter at an end, of another type; or one is added.
+    """Make a share of the spans wrong: dropped, one token longer or shorter at an end, of another type; or add one.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ def spans(
         Errors for each clean span; the kinds are equally frequent. An error that would overlap another span is skipped.
     kinds : sequence of {"drop", "extra", "boundary", "type"}
     tokens : sequence of sequences of str, optional
-        Added spans, of one token, fall on words that begin with a capital where tokens are given and have such; else on any word.
+        If given, added spans, of one token, are words with a capital if there are any. By default any word.
     random_state : int, RandomState, Generator or None, default=None
 
     Returns
@@ -85,7 +85,7 @@ def spoiled(
     places: Sequence[Sequence[int]],
     rng: np.random.Generator,
 ) -> tuple[list[list[Span]], list[SpanError]]:
-    """`spans` of spans; ``places`` are the tokens of each sentence at which one may be added."""
+    """`spans` for spans; ``places`` are the tokens of each sentence where one may be added."""
     types = sorted({name for some in clean for *_, name in some})
     total, open_places = sum(map(len, clean)), sum(map(len, places))
     own = [kind for kind in kinds if kind != "extra" and not (kind == "type" and len(types) < 2)]
