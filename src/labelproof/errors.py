@@ -1,4 +1,4 @@
-"""What labelproof raises. Every message names the argument, what was got, what is allowed, and the mend."""
+"""The errors and warnings of labelproof. Every message names the argument, the wrong value, what is allowed, and the remedy."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class NotFitted(LabelproofError, ValueError, AttributeError):
 
 
 class CorruptArtifact(LabelproofError):
-    """A file that labelproof wrote (audit folder, checkpoint) is damaged or not what it claims to be."""
+    """A file that labelproof wrote (audit folder, checkpoint) is damaged or not of the expected kind."""
 
 
 class Unavailable(LabelproofError):

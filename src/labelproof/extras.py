@@ -49,7 +49,7 @@ def missing(package: str, what: str, *, extra: str | None = None, otherwise: str
     Parameters
     ----------
     package : str
-        As it is imported; one of `INSTALLED_BY`.
+        The name that is imported; one of `INSTALLED_BY`.
     what : str
         Who needs it: the beginning of the message.
     extra : str, optional
@@ -104,7 +104,7 @@ def needed_by(what: str, *, extra: str | None = None, otherwise: str = "") -> It
 
 
 def is_installed(package: str) -> bool:
-    """Whether a package is there to be imported; it is not imported."""
+    """Whether a package can be imported; it is not imported."""
     return find_spec(package) is not None
 
 

@@ -28,7 +28,7 @@ def track(
     description : str or callable
         What is being done, in the user's words; a callable is called again after each item.
     total : int, optional
-        Number of items; taken from ``len(items)`` where that exists.
+        Number of items; by default ``len(items)`` if that exists.
     console : rich.console.Console, optional
         Defaults to standard error. Nothing is drawn unless it is a terminal.
 

@@ -31,7 +31,8 @@ _limit: Any = None
 def usable(n_jobs: int | None = None) -> int:
     """How many threads this process may use.
 
-    Its cores (affinity and the quota of its cgroup, as joblib counts them), at most ``OMP_NUM_THREADS`` where that is set, and at most
+    Its cores (affinity and the quota of its cgroup, as joblib counts them), at most ``OMP_NUM_THREADS`` if that is set, and at
+    most
     what `at_most` sets.
 
     Parameters

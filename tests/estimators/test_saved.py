@@ -236,7 +236,7 @@ def test_a_folder_of_version_01_is_read(folder, saved, name):
 
 def test_what_cannot_be_written_without_pickle_is_refused_before_anything_is_written(tmp_path):
     forest = lp.BootstrapEnsemble(RandomForestClassifier(5), n=2).fit(X, Y)
-    with pytest.raises(lp.BadInput, match="RandomForestClassifier, which cannot be written without pickle"):
+    with pytest.raises(lp.BadInput, match="RandomForestClassifier, which cannot be saved without pickle"):
         forest.save(tmp_path / "m")
     with pytest.raises(lp.BadInput, match=r"NoisyLabelClassifier\.checkpoints is a"):
         from labelproof.saving.saveable import plain_params

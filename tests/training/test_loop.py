@@ -173,7 +173,7 @@ def test_a_damaged_checkpoint_is_refused_whole(tmp_path):
     with pytest.raises(lp.CorruptArtifact, match="checksum"):
         fit(linear(), blobs(), options(epochs=1), folder=tmp_path)
     save_file(load_file_safely(whole, tmp_path), file)
-    with pytest.raises(lp.CorruptArtifact, match="has the form None, not 'labelproof 1'"):
+    with pytest.raises(lp.CorruptArtifact, match="has the format None, not 'labelproof 1'"):
         fit(linear(), blobs(), options(epochs=1), folder=tmp_path)
 
 

@@ -104,7 +104,7 @@ def audit(
     blocked : bool, default=False
         Whether each fold is a block of consecutive rows, as suits a time series, in which neighbouring rows are similar.
     kind : {"classes", "numbers", "spans"}, optional
-        For a frame: what the column of labels holds. By default classes.
+        For a frame: the kind of labels in the column. By default classes.
     features : array-like, shape (n, d), optional
         Features that define how similar items are, e.g. embeddings. By default those of the encoder, or the items themselves
         if they are arrays, pictures, cells or tables of numbers.
@@ -146,7 +146,7 @@ def audit(
         For classes:
 
         transition : TransitionMatrix or array-like, shape (k, k), optional
-            Known noise, used as it is instead of being fitted.
+            Known noise, used instead of being fitted.
         strength : float, optional
             Pseudo-items per class that shrink its row of the transition to the overall error rate. By default chosen by the
             evidence.

@@ -1,4 +1,4 @@
-"""`check`: whether labels are good enough for what comes next, by limits that a pipeline sets."""
+"""`check`: whether labels are good enough for a pipeline, by limits that it sets."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from labelproof.validation import Json
 
 @dataclass(frozen=True)
 class Rule:
-    """One limit, and what was found.
+    """One limit, and the value compared with it.
 
     Attributes
     ----------
@@ -25,9 +25,9 @@ class Rule:
     limit : float
         The most that passes.
     value : float
-        What is compared with it: the low end of the interval of the error rate, or a count.
+        The compared value: the low end of the interval of the error rate, or a count.
     text : str
-        What was found, and the limit that it was compared with.
+        The value and the limit in words.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""`compare`: what is new, solved and changed from one audit to another."""
+"""`compare`: new, solved and changed findings from one audit to another."""
 
 from __future__ import annotations
 

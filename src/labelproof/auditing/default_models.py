@@ -58,7 +58,7 @@ class Candidates:
     Attributes
     ----------
     views : dict of str to rows
-        What models are given: the items themselves, or what was made of them without labels.
+        The inputs of models: the items themselves, or features made of them without labels.
     groups : list of list of Candidate
         Settings of one model, or models of one kind.
     """

@@ -38,14 +38,15 @@ def encoded(dataset: Dataset, encoder: Any = AUTO, *, cache: bool = True, map_bl
     ----------
     dataset : Dataset
     encoder : str, callable, scikit-learn transformer or None, default="auto"
-        ``auto``: what the extra ``offline`` installed for text in English and for pictures, nothing for other data. ``none``. A name
-        as of `labelproof.networks.encoders.open_encoder`. A callable, or a transformer, which is given ``dataset.x`` and gives
+        ``auto``: the encoder that the extra ``offline`` installed for text in English and for pictures, nothing for other
+        data. ``none``. A name as for `labelproof.networks.encoders.open_encoder`. A callable, or a transformer, which receives
+        ``dataset.x`` and returns
         (n, d).
     cache : bool, default=True
         Whether features are kept for the next time.
     map_blocks : callable, default=map
-        Like `map`; any other than that, such as `labelproof.distributed.ray_map`, is given blocks of items to encode. A callable, or a
-        transformer that is fitted already, then sees a block at a time.
+        Like `map`. Any other function, such as `labelproof.distributed.ray_map`, receives blocks of items to encode. A
+        callable, or a fitted transformer, then sees one block at a time.
 
     Raises
     ------
@@ -125,7 +126,7 @@ def _own(dataset: Dataset, encoder: Any, map_blocks: Any) -> Encoded:
 
 
 def _made(x: Any, encoder: Any) -> npt.NDArray[Any]:
-    """What a callable or a transformer makes of items, as an array."""
+    """The output of a callable or a transformer for the items, as an array."""
     if hasattr(encoder, "fit_transform"):
         from sklearn.base import clone
 

@@ -52,7 +52,7 @@ class ErrorRate(NamedTuple):
 
 
 class Findings(NamedTuple):
-    """What is found of the sites, in the order of the labels."""
+    """The results of the sites, in the order of the labels."""
 
     error_probability: npt.NDArray[np.float64]  # (s,)
     suggested: npt.NDArray[Any]  # (s,), as Labels.values

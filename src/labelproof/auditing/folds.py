@@ -78,7 +78,7 @@ def assign_folds(
     groups : ndarray, shape (n,), optional
         Rows of a group stay in one fold.
     copies : ndarray of int64, shape (n,), optional
-        Rows with the same number are copies of one another and stay in one fold too, where every class can still be learned and
+        Rows with the same number are copies of one another and also stay in one fold, if every class can still be learned and
         there are enough items for the folds.
 
     Returns
@@ -115,7 +115,7 @@ def assign_folds(
 
 
 def blocks_of(n: int, n_folds: int) -> IntArray:
-    """Number of the block of each row, shape (n,): blocks of rows that follow one another, four for each fold."""
+    """Number of the block of each row, shape (n,): blocks of consecutive rows, four for each fold."""
     return np.arange(n) * min(BLOCKS_A_FOLD * n_folds, n) // max(n, 1)
 
 

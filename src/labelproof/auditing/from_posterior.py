@@ -1,4 +1,4 @@
-"""`audit_posterior`: an audit from a posterior of the true label that a model of data and noise has worked out itself."""
+"""`audit_posterior`: an audit from a posterior of the true label that a model of data and noise has computed."""
 
 from __future__ import annotations
 

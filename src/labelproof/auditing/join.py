@@ -61,7 +61,7 @@ def columns_of(audit: Audited) -> pl.DataFrame:
 
 
 def rows_of(audit: Audited, table: Held, ids: object) -> IntArray:
-    """Which item of an audit each row of a frame is, by its name, or where it has none by its place.
+    """The item of an audit for each row of a frame, by its name or, without names, by its position.
 
     Raises
     ------

@@ -1,6 +1,7 @@
 """Labels on disk instead of in memory: a code for each, in a file, one byte if there are few classes.
 
-The labels are read twice, block by block: for their different values, which are checked as labels in memory are, then to be coded.
+The labels are read twice, block by block: first for their different values, which are checked like labels in memory, then to
+encode them.
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ class LabelBlocks:
 
     @property
     def plain(self) -> bool:
-        """Whether they can be read by blocks: one label an item, of a type with a fixed size."""
+        """Whether they can be read by blocks: one label per item, of a type with a fixed size."""
         return self.n > 0 and self.dtype.kind in KINDS
 
     def __iter__(self) -> Iterator[AnyArray]:

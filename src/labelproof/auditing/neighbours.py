@@ -33,13 +33,13 @@ Space = npt.NDArray[np.float32]
 
 
 class Features(NamedTuple):
-    """Rows of numbers by which items are like one another.
+    """Rows of numbers that define how similar items are.
 
     Attributes
     ----------
     values : ndarray of float32, shape (n, d)
     name : str
-        What they are, for people.
+        A description for people.
     embedded : bool
         Whether directions are more informative than distances, as in the features of an encoder.
     pixels : bool
@@ -90,7 +90,7 @@ def given_features(features: object, n: int) -> Features:
     Raises
     ------
     BadInput
-        If they are no numbers, or not one row an item.
+        If they are not numbers, or not one row per item.
     """
     checked = check_features(features, name="features").astype(np.float32)
     values = checked.reshape(len(checked), -1)
@@ -131,7 +131,7 @@ def neighbours_of(features: Features | None, given: IntArray | None, dataset: Da
     given : ndarray of int, shape (n,), optional
         Codes of the given classes, -1 where unlabelled.
     dataset : Dataset, optional
-        The items, which are compared as they are.
+        The items, which are compared directly.
 
     Returns
     -------

@@ -36,7 +36,7 @@ def cross_validate_numbers(
     """Predict each item by models that were fitted to the other folds; items without a number get the mean of all folds' models.
 
     Models and their regularisation are chosen by the mean absolute error out of sample, with large errors capped at ten
-    times the median; the best model of each group is averaged with the others where that lowers it
+    times the median; the best model of each group is averaged with the others if that lowers it
     (`labelproof.auditing.regression_models.regressors`).
 
     Parameters
@@ -95,7 +95,7 @@ def _judged(predicted: Floats, given: Floats) -> str:
 
 
 def folds_of(given: Floats, n_folds: int, seed: int, groups: AnyArray | None) -> IntArray:
-    """A fold for each item, -1 where it has no number, shape (n,); a group is in one fold."""
+    """A fold for each item, -1 if it has no number, shape (n,); a group is in one fold."""
     rows = np.flatnonzero(np.isfinite(given))
     if len(rows) < 2:
         raise BadInput(

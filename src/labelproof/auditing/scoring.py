@@ -26,7 +26,8 @@ Array = npt.NDArray[Any]
 class ScoreParams:
     """A noise model as scoring takes it, c components, arrays in the type of the probabilities.
 
-    Class weights are multiplied in. ``lines[c, z, y]`` is ``v_y p(z | y)`` for ``z != y`` and zero for ``z == y``; where all given labels
+    Class weights are multiplied in. ``lines[c, z, y]`` is ``v_y p(z | y)`` for ``z != y`` and zero for ``z == y``; if all
+    given labels
     share a line it has the shape (c, 1, k) and is to be multiplied by ``spread[z]``.
     """
 
@@ -81,7 +82,7 @@ def _lines(params: NoiseParams) -> Array:
 
 
 class Rows(NamedTuple):
-    """What is found of m rows."""
+    """The scores of m rows."""
 
     error: npt.NDArray[np.float64]  # (m,), NaN where unlabelled
     suggested: npt.NDArray[np.int32]  # (m,), -1 where unlabelled

@@ -80,8 +80,8 @@ def _score(
 ):  # fmt: skip
     """Two components; a single one is repeated with a share of zero.
 
-    A power is a product over the bits of its number of quarters: of a power of the root where the bit is one, of 1 where it is zero. Written
-    without a branch or a call, the loop over the classes is vectorised.
+    A power is a product over the bits of its number of quarters: of a power of the root for a bit of one, of 1 for a bit of
+    zero. Without a branch or a call, the loop over the classes is vectorised.
     """
     a0, a1, a2, a3, a4, a5, a6 = first_on
     b0, b1, b2, b3, b4, b5, b6 = first_off

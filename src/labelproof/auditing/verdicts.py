@@ -45,7 +45,7 @@ def verdicts_from(sorted_error: Floats, rank: int, head: int) -> pl.Series:
 
 
 def head_of(pieces: Iterable[Floats], fall: float) -> int:
-    """How many items are obvious of a list that comes piece by piece, worst first, if log odds are lower by ``fall``.
+    """The number of obvious items in a list that comes piece by piece, worst first, if log odds are lower by ``fall``.
 
     The answer is the same to the last item for any division of the list. Pieces that cannot change it are not requested.
     """

@@ -1,7 +1,7 @@
 """Copies of a file that differ only in the decided cells, with further columns at the end on request.
 
-Delimited text is copied byte for byte: separator, quotes, line ends, byte order mark, encoding and a missing last line end stay
-as they are. Parquet keeps its schema, metadata, dictionaries, compression and row groups.
+Delimited text is copied byte for byte: separator, quotes, line ends, byte order mark, encoding and a missing last line end are
+kept. Parquet keeps its schema, metadata, dictionaries, compression and row groups.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ def _copy_delimited(raw: RawTable, dialect: Dialect, target: Path, change: Edits
 
 
 def _patch(raw: RawTable, dialect: Dialect, target: Path, field_number: int, cells: Sequence[tuple[int, str | None]]) -> None:
-    """Copy a file, looking at no more of it than the records that change."""
+    """Copy a file; only the records that change are parsed."""
     assert raw.starts is not None
     before = len(dialect.bom)
     with reading(raw.path), raw.path.open("rb") as source, atomic_stream(target) as out:
@@ -126,7 +126,7 @@ def _bounds(record: bytes, dialect: Dialect, field_number: int) -> tuple[int, in
 
 
 def _plain_bounds(record: bytes, separator: bytes, field_number: int) -> tuple[int, int] | None:
-    """The same for a record of one line whose quotes are where they should be, ten times as fast; ``None`` for others."""
+    """The same for a record of one line with regular quotes, ten times as fast; ``None`` for others."""
     limit = len(record.rstrip(b"\r\n"))
     if record.find(b"\n", 0, limit) >= 0 or record.find(b"\r", 0, limit) >= 0:
         return None
@@ -181,7 +181,7 @@ def _edited(
 
 
 def _field(value: str | None, separator: bytes, quoted: bool = False) -> bytes:
-    """A field as it is written, quoted where the old one was or the value needs it."""
+    """A field for writing, quoted if the old one was or the value needs it."""
     text = ("" if value is None else str(value)).encode("utf-8")
     if quoted or any(mark in text for mark in (separator, b'"', b"\n", b"\r")):
         return b'"' + text.replace(b'"', b'""') + b'"'
@@ -296,7 +296,7 @@ def _convert(raw: RawTable, target: Path, change: Edits) -> None:
 
 
 def lossless(text: pl.Series) -> pl.Series:
-    """A column of text as whole numbers or floats where turning them into text gives every character back, else as it is."""
+    """A column of text as whole numbers or floats if converting them back gives the same text, otherwise unchanged."""
     if text.dtype != pl.String:
         return text
     for dtype in (pl.Int64, pl.Float64):

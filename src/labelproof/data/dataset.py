@@ -23,7 +23,7 @@ Kind = Literal["table", "text", "images", "arrays", "cells", "sentences"]
 
 @dataclass(frozen=True)
 class Shown:
-    """What a person is shown of one item; exactly one of the three is filled.
+    """The display of one item for a person; exactly one of the three is filled.
 
     Attributes
     ----------
@@ -40,7 +40,7 @@ class Shown:
 
 
 def media_type(image: bytes) -> str:
-    """``image/png`` or ``image/jpeg``, of the bytes of such a file."""
+    """``image/png`` or ``image/jpeg``, by the content of a file."""
     return "image/png" if image.startswith(b"\x89PNG") else "image/jpeg"
 
 
@@ -50,7 +50,7 @@ def data_url(image: bytes) -> str:
 
 
 class Remembered(Protocol):
-    """What a data set was read by: a `labelproof.data.readers.base.Reader`."""
+    """The reader of a data set: a `labelproof.data.readers.base.Reader`."""
 
     def to_json(self) -> Json: ...
 
@@ -66,8 +66,8 @@ class Dataset:
     x : array, frame or sequence with n rows
         The input of a model.
     labels : Labels
-        What was given.
-    The given labels.
+        The given labels.
+    ids : ndarray, shape (n,)
         Stable names of the items, from the file.
     show_item : callable
         Row number to `Shown`.

@@ -71,7 +71,7 @@ def detect(path: Path, separator: str, encoding: str | None = None) -> Dialect:
     ----------
     path : Path
     separator : str
-        What the file's name promises; taken unless another fits the lines and this one does not.
+        The separator that the file name suggests; used unless another fits the lines and this one does not.
     encoding : str, optional
         As the user declares it. By default a byte order mark decides, zero bytes indicate UTF-16, and otherwise it is UTF-8.
 
@@ -130,7 +130,7 @@ def _separator(sample: bytes, promised: str, whole: bool) -> str:
 
 
 def records(path: Path, dialect: Dialect, block: int = BLOCK) -> Iterator[Records]:
-    """The records of a file, in blocks of about ``block`` bytes (or of one record where that is larger).
+    """The records of a file, in blocks of about ``block`` bytes (or of one record if that is larger).
 
     Raises
     ------
@@ -156,7 +156,7 @@ def records(path: Path, dialect: Dialect, block: int = BLOCK) -> Iterator[Record
                 return
             held = text[found.consumed :]
             lines += whole.count(b"\n")
-            size = max(block, len(held))  # a field larger than a block: twice as much each time
+            size = max(block, len(held))  # a field larger than a block: double the block each time
 
 
 def _decoded(path: Path, decoder: Any, raw: bytes, final: bool, lines: int, dialect: Dialect) -> bytes:
@@ -181,7 +181,7 @@ def _check_utf8(path: Path, text: bytes, lines: int) -> None:
 
 
 class reading:  # a context manager, used like a function
-    """Turns what a damaged or forbidden file raises into `BadInput`."""
+    """Turns the errors of a damaged or forbidden file into `BadInput`."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

@@ -1,4 +1,4 @@
-"""What a detector found, in files: COCO results, tables, text files of YOLO and KITTI, predictions of Label Studio."""
+"""Predictions of a detector in files: COCO results, tables, text files of YOLO and KITTI, predictions of Label Studio."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from labelproof.saving.files import existing
 from labelproof.validation import Json
 
 MOST_COVERED = 0.5  # of a prediction, by a region in which nothing is labelled one by one
-COLUMNS: Mapping[str, Sequence[str]] = {  # what a column of a table may be called, in small letters
+COLUMNS: Mapping[str, Sequence[str]] = {  # possible names of columns of a table, in lower case
     "picture": ("image_id", "image", "file_name", "filename", "path", "picture", "id"),
     "x1": ("x1", "xmin", "left", "xtl"),
     "y1": ("y1", "ymin", "top", "ytl"),

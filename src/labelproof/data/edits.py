@@ -1,4 +1,4 @@
-"""What is different in a copy of a table."""
+"""The changes in a copy of a table."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from labelproof.validation import IntArray
 
 @dataclass(frozen=True)
 class Edits:
-    """What is different in the copy.
+    """The changes in the copy.
 
     Attributes
     ----------
@@ -39,7 +39,7 @@ class Edits:
 
     @property
     def nothing(self) -> bool:
-        """Whether the copy is the file as it is."""
+        """Whether the copy equals the file."""
         return len(self.rows) == 0 and not self.added
 
 

@@ -1,4 +1,4 @@
-"""Inputs as tensors: what was fitted is a few arrays and JSON, so that a model is saved without pickle."""
+"""Inputs as tensors. The fitted state is a few arrays and JSON, so that a model is saved without pickle."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Encoder:
         raise NotImplementedError
 
     def state(self) -> tuple[Json, Arrays]:
-        """What was fitted, as JSON and arrays."""
+        """The fitted state, as JSON and arrays."""
         raise NotImplementedError
 
     def restore(self, plain: Json, arrays: Arrays) -> None:
@@ -118,7 +118,7 @@ class PicturesEncoder(Encoder):
         return self
 
     def transform(self, x: object) -> npt.NDArray[np.float32]:
-        """Shape (n, channels, height, width), values from -0.5 to 0.5 where they began from 0."""
+        """Shape (n, channels, height, width), values from -0.5 to 0.5 if the original ones started from 0."""
         pictures = _same_shape(_channels_first(check_features(x)), self.shape)
         return np.ascontiguousarray(pictures.astype(np.float32) / np.float32(self.scale) - np.float32(0.5))
 

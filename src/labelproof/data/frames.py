@@ -47,7 +47,7 @@ def read_raw(path: Path_, *, encoding: str | None = None, part: str | None = Non
     part : str, optional
         A sheet of a workbook, or the query of a database.
     quiet : bool
-        Do not report what was inferred.
+        Do not report inferred properties.
 
     Raises
     ------
@@ -76,7 +76,7 @@ def read_raw(path: Path_, *, encoding: str | None = None, part: str | None = Non
 
 
 def located(path: Path_) -> str:
-    """The whole path of a file or folder; a URL as it is."""
+    """The absolute path of a file or folder; a URL is unchanged."""
     return str(path) if "://" in str(path) else str(Path(path).resolve())
 
 
@@ -144,7 +144,7 @@ def _read_delimited(file: Path, promised: str, encoding: str | None, quiet: bool
 
 @dataclass
 class _Survey:
-    """What a look at all records found."""
+    """The properties of all records of a file."""
 
     header: list[str] | None = None
     n: int = -1  # records besides the header
@@ -160,7 +160,7 @@ class _Survey:
 def _survey(file: Path, dialect: Dialect) -> _Survey:
     found, lines = _Survey(), 0
     for part in records(file, dialect):
-        if len(part) == 0:  # nothing but empty lines
+        if len(part) == 0:  # only empty lines
             lines += part.text.count(b"\n")
             found.end += len(part.text)
             continue
@@ -193,7 +193,7 @@ def _ragged(part: Records, record: int, wanted: int, lines: int, separator: str)
 
 
 def _say(file: Path, dialect: Dialect, promised: str, literal_line: int | None) -> None:
-    """Report what was inferred, if it differs from the file's name."""
+    """Report inferred properties that differ from the file name."""
     if not dialect.is_utf8 or dialect.separator != promised:
         separator = f"{dialect.separator!r} ({SEPARATORS[dialect.separator]})"
         encoding = dialect.encoding.upper().removesuffix("-LE").removesuffix("-BE")
@@ -218,7 +218,7 @@ def _names(file: Path, header: list[str]) -> list[str]:
 
 
 def _by_arrow(file: Path, dialect: Dialect, width: int, found: _Survey) -> pl.DataFrame | None:
-    """All columns as text, by a reader in many threads; ``None`` where it reads the file otherwise than we do."""
+    """All columns as text, by a multi-threaded reader; ``None`` if it reads the file differently from us."""
     names = [f"f{i}" for i in range(width)]
     read = pa.csv.ReadOptions(
         autogenerate_column_names=True, block_size=min(LARGEST_BLOCK, max(1 << 20, 2 * found.longest + 1024))

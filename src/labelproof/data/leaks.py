@@ -40,7 +40,7 @@ class Leak:
 
     @property
     def text(self) -> str:
-        """For a person: what was seen, and what to do."""
+        """The finding and the remedy, in words."""
         name = repr(self.column) if self.column else "without a name"
         if self.kind == "counts rows":
             seen = (

@@ -190,8 +190,8 @@ def _named(name: str, roots: Sequence[Path], row: int, image: str, file: Path) -
 def copy_pictures(root: Path, target: Path, moved: Mapping[str, str | None], *, overwrite: bool) -> None:
     """Copy a folder of class folders, with some pictures in the folder of another class.
 
-    Every file is copied as it is, those that are no pictures included. A picture that is none of the classes goes into the
-    hidden folder ``.unlabelled``.
+    Every file is copied, including those that are no pictures. A picture of none of the classes goes into the hidden folder
+    ``.unlabelled``.
 
     Parameters
     ----------

@@ -74,7 +74,7 @@ def read_picture(file: Picture, size: int, *, square: bool = False, smooth: bool
     size : int
         Pixels. The picture is scaled down to be at most so wide and high.
     square : bool, default=False
-        Scale to ``size`` x ``size`` instead, up or down, each pixel the mean of what it covers.
+        Scale to ``size`` x ``size`` instead, up or down; each pixel is the mean of the pixels it covers.
     smooth : bool, default=False
         With ``square``: bicubic instead, as pretrained networks know pictures; a small one is enlarged without steps.
 
@@ -165,7 +165,7 @@ def _decoded_bytes(picture: Image.Image) -> int:
     match picture.format:
         case "WEBP":  # two canvases, their copy, and the picture
             return 4 * 4 * pixels
-        case "GIF" if picture.dispose is not None:  # type: ignore[attr-defined]  # what the next frame begins with
+        case "GIF" if picture.dispose is not None:  # type: ignore[attr-defined]  # the start of the next frame
             return 3 * held
         case "BMP":  # rows may be unpacked before they are decoded
             return held + pixels
@@ -186,7 +186,7 @@ def _tiff_bytes(picture: Image.Image, held: int) -> int:
 
 
 def _scans_bytes(picture: Any) -> int:
-    """What a JPEG of several scans takes whatever the size it is decoded at: 2 bytes for each coefficient."""
+    """The memory of a progressive JPEG at any decoded size: 2 bytes for each coefficient."""
     if picture.format not in ("JPEG", "MPO"):
         return 0
     layers = picture.layer

@@ -87,7 +87,7 @@ def column(frame: pl.DataFrame, name: str, file: Path_, option: str) -> pl.Serie
 
 
 def label_values(series: pl.Series, option: str = "--label") -> AnyArray:
-    """Labels or ids as they should be named: whole numbers as integers where nothing is lost, text otherwise.
+    """Labels or ids by name: whole numbers as integers if nothing is lost, otherwise text.
 
     Raises
     ------

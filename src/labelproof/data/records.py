@@ -32,7 +32,7 @@ class Records:
     opens, closes : ndarray of int64
         Quotes that begin and end a quoted part.
     literal : list of int
-        Quotes at the beginning of a field that were taken as characters.
+        Quotes at the beginning of a field that are ordinary characters.
     consumed : int
         Bytes up to the end of the last whole record.
     regular : bool
@@ -108,7 +108,7 @@ def scan(text: bytes, separator: str, *, final: bool, quoted_lines: bool = True,
     separator : str
         One ASCII character.
     final : bool
-        Whether the text goes to the end of the file; otherwise what comes after its last line end is left to the next call.
+        Whether the text reaches the end of the file; otherwise the text after its last line end is left to the next call.
     quoted_lines, width : bool, int
         See `Dialect`.
     """
@@ -192,7 +192,7 @@ def _may_swallow(text: bytes, line_starts: Positions, opens: Positions, closes: 
 
 
 def _swallows(text: bytes, start: int, close: int, separator: str, width: int) -> bool:
-    """Whether all lines that a quoted part goes over have as many fields as the header, taken by themselves."""
+    """Whether all lines within a quoted part, taken by themselves, have as many fields as the header."""
     first = max(text.rfind(b"\n", 0, start), text.rfind(b"\r", 0, start)) + 1
     ends = [end for end in (text.find(b"\n", close), text.find(b"\r", close)) if end >= 0]
     lines = text[first : min(ends, default=len(text))].splitlines()
@@ -208,7 +208,7 @@ def _lenient(
     quoted_lines: bool,
     shape: tuple[str, int],
 ) -> tuple[tuple[Positions, Positions], list[int]]:
-    """Quoted parts where not every quote is where it should be, and the quotes taken as characters."""
+    """Quoted parts if quotes are irregular, and the quotes that are ordinary characters."""
     marks, opens, closes, literal = quotes.tolist(), [], [], []
     i, n, end = 0, len(quotes), len(text)
     while i < n:

@@ -268,7 +268,7 @@ def _datetime(text: pl.Series, form: str) -> pl.Series:
 
 
 def _has_decimal_commas(present: pl.Series, separator: str | None) -> bool:
-    """Whether commas are decimal ones: elsewhere than between commas, or with other than three digits behind them."""
+    """Whether commas are decimal ones: not only between groups of three digits."""
     with_comma = present.filter(present.str.contains(",", literal=True))
     if len(with_comma) == 0:
         return False
@@ -305,7 +305,7 @@ def _wanted(column: Column) -> str:
 
 
 def _parse(column: Column, source: pl.Series) -> pl.Series:
-    """Values of the column's type, null where they do not fit."""
+    """Values of the column's type, null if they do not fit."""
     text = source.dtype == pl.String
     match column.type:
         case "integer":

@@ -24,7 +24,7 @@ def is_picture(value: object) -> bool:
 
 
 def picture_of(value: object) -> Opened:
-    """What a picture is opened from.
+    """The source that a picture is opened from.
 
     Parameters
     ----------

@@ -22,7 +22,7 @@ MOST_CHARACTERS = 50_000  # groups of characters kept
 
 
 def unit_of(texts: Sequence[str]) -> str:
-    """``word``, or ``char`` where texts have no spaces between words, or nothing but signs.
+    """``word``, or ``char`` if texts have no spaces between words, or only signs.
 
     Up to 2,000 texts are looked at. They are read by characters if a fifth of those that are not empty have no word, or if
     words are long (6 characters or more in the mean) and most occur in one text only.

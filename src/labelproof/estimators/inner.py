@@ -33,7 +33,7 @@ def inner_states(**fitted: BaseEstimator) -> State:
     Raises
     ------
     BadInput
-        For one that is neither labelproof's nor a logistic regression, which could not be written without pickle, and for a
+        For one that is neither labelproof's nor a logistic regression, which could not be saved without pickle, and for a
         network of the user's own.
     """
     meta: dict[str, object] = {}

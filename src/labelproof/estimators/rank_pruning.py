@@ -165,7 +165,7 @@ class RankPruning(Saveable, ClassifierMixin, BaseEstimator):  # type: ignore[mis
         rho1, rho0 = (float(rate) for rate in np.broadcast_to(np.asarray(self.rates, float), 2))
         if not (rho1 >= 0 and rho0 >= 0 and rho1 + rho0 < 1):
             raise BadInput(
-                f"rates is {self.rates!r}. Give p(given 0 | true 1) and p(given 1 | true 0), both 0 or more, with a sum below 1."
+                f"rates is {self.rates!r}. Give p(given 0 | true 1) and p(given 1 | true 0), both 0 or more, that sum to less than 1."
             )
         return rho1, rho0
 

@@ -45,7 +45,7 @@ class LabelsRecord(Record):
     """Rows averaged over seeds."""
 
     def summary(self) -> list[Row]:
-        """Means with half of their 95 % intervals, and what is gained in accuracy on cross-entropy, paired by seed."""
+        """Means with half of their 95 % intervals, and the gain in accuracy over cross-entropy, paired by seed."""
         shown, found = [], self.groups("labels", "method")
         for (labels, method), rows in found.items():
             base = {row["seed"]: row for row in found.get((labels, "cross-entropy"), [])}
@@ -99,12 +99,12 @@ def on_features(method: str, seed: int, *, quick: bool = False) -> NoisyLabelCla
 
 
 def features_of(pictures: npt.NDArray[np.uint8]) -> Features:
-    """What a network trained on ImageNet sees in pictures (n, 32, 32, 3), shape (n, 1280)."""
+    """ImageNet features of pictures (n, 32, 32, 3), shape (n, 1280)."""
     return encode_pictures(open_encoder("efficientnet-lite2", "images"), ArraySource(pictures))
 
 
 def classifier(method: str, seed: int, *, quick: bool = False) -> NoisyLabelClassifier:
-    """A method as it is run here."""
+    """A method with the options used here."""
     return NoisyLabelClassifier(
         method, backbone="convnet" if quick else "resnet18", epochs=2 if quick else EPOCHS, batch_size=BATCH, random_state=seed,
         augment=flipped_and_shifted, optimizer="sgd", learning_rate=0.05, weight_decay=5e-4, schedule="cosine",

@@ -24,7 +24,7 @@ class MethodsRecord(Record):
     """Rows averaged over seeds."""
 
     def summary(self) -> list[Row]:
-        """Means by data, noise and method, each with half of its 95 % interval, and what is gained on cross-entropy.
+        """Means by data, noise and method, each with half of its 95 % interval, and the gain over cross-entropy.
 
         ``gain`` is of the accuracy, paired by seed. ``accuracy_ahead`` and ``auroc_ahead`` are whether no other method comes
         within

@@ -1,7 +1,8 @@
 """NL-GAN and rank pruning on few noisy pictures: table 1, figure 1 and figure 3 of the paper.
 
-The classes are made of two digits each, {5; 7} against {2; 4} of MNIST, or car against airplane of CIFAR-10; all training pictures
-are mislabelled, then the first 1000 or 100 taken, as many of each part. They are repeated to 10,000 an epoch.
+The classes are made of two digits each, {5; 7} against {2; 4} of MNIST, or car against airplane of CIFAR-10. All training
+pictures get noisy labels, then the first 1000 or 100 are taken, equally many of each part. They are repeated to 10,000 per
+epoch.
 
 References
 ----------
@@ -39,7 +40,7 @@ from labelproof.validation import AnyArray, ArrayLike, Json
 
 SHARES = (Shares(0.85, 0.85), Shares(0.7, 0.85), Shares(0.6, 0.65))
 SIZES = (1000, 100)
-EPOCH = 10_000  # pictures of an epoch, after repeating
+EPOCH = 10_000  # pictures per epoch, after repeating
 #: The paper's test accuracies: reference, and (NL-GAN, rank pruning) at each of `SHARES`.
 PUBLISHED = {
     "mnist-1000": (0.97, (0.961, 0.965), (0.956, 0.948), (0.926, 0.809)),
@@ -105,9 +106,9 @@ def objects(data: Path, positive: str = "automobile", negative: str = "airplane"
 
 
 class Repeated(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
-    """The second stage's classifier for rows of pixels, each so many times in an epoch: what rank pruning prunes for.
+    """The second stage's classifier for rows of pixels, each repeated in an epoch; rank pruning prunes for it.
 
-    Repeating comes after the folds of rank pruning: a picture that is in two folds is known to both.
+    Pictures are repeated after rank pruning's folds are made, because a picture in two folds would be known to both.
     """
 
     def __init__(

@@ -1,7 +1,8 @@
 """Tables 1 to 3 of the NMN paper, by its protocol on Corel5k, scene, composed and moving scenes; and on COCO and MSR-VTT.
 
 Table 1: missing tags alone. Table 2: captions replaced by those of other items, 20 to 80 %. Table 3: videos, frames with their
-video's tags or the video as a bag. The rows are the paper's: the classifier, the classifier with the epochs of the second stage
+video's tags, or the video as a bag. The rows are the paper's: the classifier, the classifier with the epochs of the second
+stage
 (marked *), the noise network without and with features; without and with multiple instance learning (MIL). Also the noise
 network initialised at the true rates, which shows the cost of estimating them.
 
@@ -134,7 +135,7 @@ def run(record: Record, *, data: Path | None, seeds: int, quick: bool) -> Record
 
 
 def problems(table: str, data: Path, seed: int, *, quick: bool = False) -> list[Tagging]:
-    """What a table is made of."""
+    """The parts of a table."""
     if table == "nmn-table-3":
         return [_moving(data, seed, 40 if quick else 1500)]
     n = 100 if quick else 5000

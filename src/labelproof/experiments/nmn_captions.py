@@ -90,7 +90,7 @@ class CaptionRecord(Record):
 
 
 def run(record: Record, *, data: Path | None, seeds: int, quick: bool) -> Record:
-    """Captions of three taggers' concepts, and of what they are to be compared with."""
+    """Captions of three taggers' concepts, and their baselines."""
     record = CaptionRecord(record.path, record.rows, record.skipped)
     if data is None:
         raise BadInput("nmn-table-4 needs --data: the folder of real data.")
@@ -123,7 +123,7 @@ def _captions(scenes: Scenes) -> Captions:
 
 
 def _msr_vtt(folder: Path, weights: Path) -> Films:
-    """The paper's own: captions as they are."""
+    """The paper's own setting: unchanged captions."""
     problem, train, test, concepts = msr_vtt_films(folder, weights)
     tagger = {**problem.options, "pooling": "noisy-or"}
     return Films("msr-vtt", problem.x, train, train, problem.test, test, concepts, problem.network, tagger, {"epochs": 20})
@@ -148,7 +148,7 @@ def _measure(record: Record, films: Films, seed: int) -> None:
 
 
 def _compared(record: Record, films: Films, base: Row) -> None:
-    """What captions from concepts are to be compared with."""
+    """The baselines of captions from concepts."""
     n, seed = len(films.references), base["seed"]
     if not record.has(**base, concepts=COMMONEST):
         with record.measuring(**base, concepts=COMMONEST) as row:

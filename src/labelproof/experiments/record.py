@@ -38,7 +38,7 @@ class Record:
     rows : list of dict
         Each with ``seconds`` and ``device``.
     skipped : list of str
-        What was not measured, and why.
+        Parts that were not measured, and why.
     """
 
     path: Path

@@ -1,8 +1,8 @@
 """Which regularisers keep a network from fitting labels that are pure chance, and which help it on true ones.
 
 A multilayer perceptron on 2,000 digits of MNIST, with true and with random labels, trained plainly and with each of the usual
-regularisers. Early stopping keeps the weights of the epoch that predicts 500 other digits best, whose labels are true or random as
-those of the training are; they cost no run of their own, as they are among the epochs of the plain one.
+regularisers. Early stopping keeps the weights of the epoch that best predicts 500 other digits, whose labels are true or
+random like those of the training. It needs no run of its own, because it is an epoch of the plain run.
 
 References
 ----------
@@ -59,7 +59,7 @@ class RegularizationRecord(Record):
     """Rows averaged over seeds."""
 
     def summary(self) -> list[Row]:
-        """Means at the end with half of their 95 % intervals, and what is gained in test accuracy on no regulariser, paired by seed."""
+        """Final means with half of their 95 % intervals, and the gain in test accuracy over no regulariser, paired by seed."""
         shown = []
         found = self.groups("data", "labels", "regularizer")
         for (data, labels, kind), rows in found.items():
@@ -94,7 +94,7 @@ def _known(record: Record, **key: object) -> Json:
 
 
 def _trained(problem: Problem, labels: str, how: Regularized, epochs: int, seed: int) -> Json:
-    """Accuracy after each epoch on the training items, as they are, on the validation items and on the test items."""
+    """Accuracy after each epoch on the original training items, on the validation items and on the test items."""
     x = torch.from_numpy(problem.train).float()[:, None]
     given = problem.train_labels
     if labels == "random labels":

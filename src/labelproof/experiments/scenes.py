@@ -17,7 +17,7 @@ from labelproof.saving.files import existing
 SIDE, FRAMES, CAPTIONS, MOST = 48, 6, 5, 4  # at most four digits
 SIZES = (10, 20)  # pixels
 MENTIONED = (0.15, 0.85)  # by one person, of the smallest and of the largest digit
-STILL = 2.0  # pixels a frame: who is slower rests
+STILL = 2.0  # pixels per frame: slower digits rest
 TRAIL = ((0.6, 0.3), (0.3, 0.6))  # frames ago, and how bright a digit is still seen there
 NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 MOVES = ("left", "right", "up", "down")
@@ -167,14 +167,14 @@ def scene_network() -> nn.Sequential:
 
 
 class _ChannelsLast(nn.Module):
-    """A processor computes maps a third faster when the channels of a place lie side by side."""
+    """A CPU computes maps a third faster if the channels of a position are adjacent in memory."""
 
     def forward(self, x: Tensor) -> Tensor:
         return x.contiguous(memory_format=torch.channels_last)
 
 
 def _paint(canvas: npt.NDArray[np.uint8], picture: npt.NDArray[np.uint8], row: int, column: int) -> None:
-    """Lay a picture on the canvas as far as it is inside."""
+    """Put a picture on the canvas, cropped to it."""
     size = len(picture)
     top, left, bottom, right = max(row, 0), max(column, 0), min(row + size, SIDE), min(column + size, SIDE)
     if top < bottom and left < right:

@@ -59,7 +59,7 @@ class SurveyRecord(Record):
     """Rows averaged over seeds."""
 
     def summary(self) -> list[Row]:
-        """Means with half of their 95 % intervals, and what is gained on the first variant of a question, paired by seed.
+        """Means with half of their 95 % intervals, and the gain over the first variant of a question, paired by seed.
 
         The score is the accuracy on clean test items, of *oversampling* the mean of both classes' accuracies, and of *losses* the share of
         random labels that is memorised.

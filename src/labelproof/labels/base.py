@@ -1,4 +1,4 @@
-"""What was given, of any kind of label: a *site* is one label decision, owned by an item."""
+"""Given labels of any kind: a *site* is one label decision, owned by an item."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ Probabilities = npt.NDArray[np.float64]
 class Labels(ABC):
     """Given labels of one kind: a subclass is a kind.
 
-    The constructor of a kind checks raw labels. A kind knows no page and no model: what audits it, reports it and has it
-    reviewed is registered under its name in ``auditing/kinds``, ``report/kinds`` and ``review/kinds``.
+    The constructor of a kind checks raw labels. A kind knows no page and no model: its auditor, its report and its review are
+    registered under its name in ``auditing/kinds``, ``report/kinds`` and ``review/kinds``.
 
     Attributes
     ----------
@@ -28,21 +28,21 @@ class Labels(ABC):
     own_columns : tuple of str
         Further columns of its issues.
     found_columns : tuple of str
-        Columns of the table of items that an auditor works out, where they do not follow from the sites.
+        Columns of the table of items that an auditor computes, if they do not follow from the sites.
     found_site_columns : tuple of str
         Those of ``own_columns`` that an auditor works out.
     key_columns : tuple of str
-        Those of ``own_columns`` that identify the sites of an item, whatever was given.
+        Those of ``own_columns`` that identify the sites of an item, independent of the given labels.
     many_sites : bool
         Whether an item may have more than one site.
     values : ndarray, shape (s,)
-        What was given at each site: the code of a class, 0 or 1, or a number.
+        The given label of each site: the code of a class, 0 or 1, or a number.
     owner : ndarray of int64, shape (s,), ascending
         The item of each site.
     n : int
         Number of items, those without a site included.
     classes : tuple
-        Names of what a label can be, in sorted order; of tags the tags.
+        Names of the possible labels, in sorted order; for tags the tags.
     item_names : ndarray, shape (n,), optional
         Of the items, where the labels came with them.
     """
@@ -87,7 +87,7 @@ class Labels(ABC):
 
     @property
     def described(self) -> str:
-        """How many of what, for a person."""
+        """The numbers of labels and classes, in words."""
         return f"{len(self.values):,} labels in {len(self.classes)} {self.kind}"
 
     def __repr__(self) -> str:
@@ -108,7 +108,7 @@ class Labels(ABC):
 
     @abstractmethod
     def named(self, values: AnyArray) -> pl.Series:
-        """What is given or suggested at sites, as the issues name it, shape (m,)."""
+        """The given or suggested labels of sites, as the issues name them, shape (m,)."""
 
     def own_frame(self, sites: IntArray) -> dict[str, pl.Series]:
         """The columns of ``own_columns`` that no auditor works out, for some sites, each of shape (m,)."""

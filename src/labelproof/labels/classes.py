@@ -1,4 +1,4 @@
-"""One class an item."""
+"""One class per item."""
 
 from __future__ import annotations
 

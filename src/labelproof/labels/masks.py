@@ -157,7 +157,7 @@ class Masks(Labels):
         return digest_of(self.mask(i))
 
     def _picture(self, i: int) -> AnyArray:
-        """The values of a picture as they are given, shape (h, w)."""
+        """The given values of a picture, shape (h, w)."""
         assert self._pictures is not None
         one = self._pictures[i]
         picture = _from_file(one) if isinstance(one, str | os.PathLike) else to_numpy(one, f"mask {i}")
@@ -309,7 +309,7 @@ def _from_file(path: str | os.PathLike[str]) -> AnyArray:
 
 
 def _highest(picture: AnyArray, i: int, void: tuple[int, ...], k: int | None) -> int:
-    """The highest class in a picture, -1 where all is void.
+    """The highest class in a picture, -1 if all of it is void.
 
     Raises
     ------

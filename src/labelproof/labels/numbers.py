@@ -1,4 +1,4 @@
-"""One number an item: the target of a regression."""
+"""One number per item: the target of a regression."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ class Numbers(Labels):
 
     @classmethod
     def to_text(cls, label: object, classes: Sequence[str] = ()) -> str:
-        """The number as JSON has it: ``12`` for 12.0."""
+        """The number in the form of JSON: ``12`` for 12.0."""
         try:
             value = float(label.strip() if isinstance(label, str) else label)  # type: ignore[arg-type]
         except (TypeError, ValueError):

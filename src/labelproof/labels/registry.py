@@ -17,7 +17,7 @@ class Registry(Mapping[str, T], Generic[T]):
     Parameters
     ----------
     what : str
-        What a part is, for messages.
+        The kind of part, for messages.
     places : mapping of name to "module:attribute"
         The module of each part, which is imported on first use.
 

@@ -363,7 +363,7 @@ def _checked(spans: Iterable[Sequence[Any]], length: int | None, where: str) -> 
     Raises
     ------
     BadInput
-        If one is no span, lies outside, or two overlap.
+        If one is not a span, reaches outside, or two overlap.
     """
     found: list[Span] = []
     if not hasattr(spans, "__iter__") or isinstance(spans, str):

@@ -1,4 +1,4 @@
-"""Any number of tags an item."""
+"""Any number of tags per item."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ def warp_sampled(
         drawn = torch.randint(0, k - 1, (n, k - 1), generator=generator, device=logits.device)
         drawn = drawn + (drawn >= given[:, None])  # never the given class
         hit = violates.gather(1, drawn)
-        first = hit.int().argmax(dim=1)  # 0 also where nothing was hit
+        first = hit.int().argmax(dim=1)  # 0 also if no violator was found
         rank = torch.where(hit.any(dim=1), (k - 1) // (first + 1), 0)
         found = drawn.gather(1, first[:, None])[:, 0]
     return rank_weight(rank).to(logits.dtype) * hinge.gather(1, found[:, None])[:, 0]

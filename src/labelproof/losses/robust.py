@@ -62,7 +62,7 @@ def generalized_cross_entropy(logits: Tensor, given: Tensor, q: float = 0.7) -> 
 def symmetric_cross_entropy(
     logits: Tensor, given: Tensor, alpha: float = 0.1, beta: float = 1.0, log_zero: float = -4.0
 ) -> Tensor:
-    """``α CE + β RCE`` with the reverse cross-entropy ``RCE = -sum over j of p_j log [j = z]``, log 0 taken as ``log_zero``.
+    """``α CE + β RCE`` with the reverse cross-entropy ``RCE = -sum over j of p_j log [j = z]``, where log 0 is ``log_zero``.
 
     References
     ----------

@@ -51,8 +51,8 @@ class Method(Trainable):
     epochs.
     """
 
-    purpose: ClassVar[str] = ""  #: what it is for, in the table of methods
-    needs: ClassVar[str] = "nothing"  #: what the user must know or choose
+    purpose: ClassVar[str] = ""  #: its purpose, in the table of methods
+    needs: ClassVar[str] = "nothing"  #: the knowledge or choice that it needs from the user
     cost: ClassVar[str] = "1"  #: times a plain training step
     uses_unlabelled: ClassVar[bool] = False
     suggested: ClassVar[dict[str, str]] = {}  #: options of the loop that suit it better than the usual ones

@@ -80,7 +80,7 @@ class Cascade(Method):
             return
         labels, unseen, data = self.get_buffer("labels"), self.get_buffer("unseen"), self.task.data
         total = unseen.sum(dim=1, keepdim=True)
-        kept = total == 0  # several devices leave out what they cannot share evenly
+        kept = total == 0  # several devices drop the items that they cannot share evenly
         if data.verified is not None:
             kept |= data.verified.to(kept.device)[:, None]
         cleaned = cleaned_labels(unseen / total.clamp_min(1e-12), data.given.to(labels.device))

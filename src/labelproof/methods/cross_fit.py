@@ -1,4 +1,4 @@
-"""Out-of-sample predictions while training: a network a fold, each trained without its own fold."""
+"""Out-of-sample predictions while training: one network per fold, each trained without its own fold."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""DivideMix: wrong labels are thrown away, their items kept; two networks guess for one another."""
+"""DivideMix: wrong labels are discarded and their items kept; two networks guess labels for each other."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Early-learning regularisation: stay with what was believed before memorising began."""
+"""Early-learning regularisation: keep the predictions from before memorising began."""
 
 from __future__ import annotations
 

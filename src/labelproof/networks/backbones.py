@@ -19,14 +19,14 @@ from labelproof.networks.two_stage import TwoStageConvNet
 
 @dataclass(frozen=True)
 class InputShape:
-    """What a network is given: numbers and codes in a row, or pictures.
+    """The input of a network: numbers and codes in a row, or pictures.
 
     Attributes
     ----------
     shape : tuple of int
         Of one item: (d,) or (channels, height, width).
     cardinalities : tuple of int
-        Numbers of codes of the last columns of a row.
+        Numbers of categories of the last columns of a row.
     """
 
     shape: tuple[int, ...]

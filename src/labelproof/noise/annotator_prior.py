@@ -1,4 +1,4 @@
-"""What is believed of an annotator before their votes are many: a prior mean for their confusions, and how strongly it draws.
+"""The prior of an annotator's confusions: a mean, and the strength of the shrinkage towards it.
 
 The counts ``N_a[y, z]`` of annotator a are multinomial with rows ``M_a[y]``, and each row has the prior Dirichlet(s · mean_a[y]).
 Three forms of the mean, from the least to the most of an annotator's own:
@@ -112,7 +112,7 @@ def evidence(counts: Matrix, mean: Matrix, strength: float) -> float:
 
 
 def _one_coin(counts: Matrix, pool: Matrix) -> Matrix:
-    """The pool's rows with errors e_a times as frequent, e_a drawn to one."""
+    """The pool's rows with errors e_a times as frequent, e_a shrunk towards one."""
     right = np.diagonal(counts, axis1=1, axis2=2)  # (m, k)
     wrong, error = counts.sum(axis=2) - right, 1 - np.diag(pool)
     relative = (wrong.sum(axis=1) + RELATIVE) / (counts.sum(axis=2) @ error + RELATIVE)  # (m,)

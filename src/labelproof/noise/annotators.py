@@ -138,7 +138,7 @@ def noise_of_crowd(
 
 
 def _interval(quality: Matrix, number: IntArray, fit: CrowdFit, votes: CrowdVotes) -> tuple[Matrix, Matrix]:
-    """95 % of a beta distribution with the variance of so many votes, less the share of their information that is missing.
+    """The 95 % interval of a beta distribution with the variance of the votes, reduced by the share of missing information.
 
     If the truth is not known, a vote carries less information on its annotator (Louis): the share missing is the mean variance
     of its being right

@@ -1,4 +1,4 @@
-"""How boxes go wrong: missing, extra and displaced ones by class and by size, and classes taken for one another."""
+"""How boxes go wrong: missing, extra and displaced ones by class and by size, and confused classes."""
 
 from __future__ import annotations
 

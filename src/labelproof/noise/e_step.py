@@ -1,4 +1,4 @@
-"""The E step of EM: how often, by what is believed now, labels of each true class were given as each class.
+"""The E step of EM: how often, under the current parameters, labels of each true class were given as each class.
 
 With ``s_n ∝ pred_probs_n ** sharpness``, class weights v, ``t_n = Σ_y v_y s_ny`` and ``p(z | y, x) = (1 - ρ_n) T[y, z] + ρ_n p(z)``, all that the
 M step needs is a few products of the matrix of the s with vectors, because items with one given label share a column of T:
@@ -108,7 +108,7 @@ class EStep:
     """
 
     def __init__(self, probs: FloatArray, given: IntArray, every: int = 1) -> None:
-        self._order = np.argsort(given, kind="stable")[::every]  # items of one label lie together
+        self._order = np.argsort(given, kind="stable")[::every]  # items of one label are adjacent
         self._probs, self._given = probs, np.asarray(given)[self._order]
         single = probs.dtype == np.float32 and probs.size > SINGLE_CELLS
         self._dtype = np.dtype(np.float32 if single else np.float64)
@@ -117,11 +117,11 @@ class EStep:
         self._sharp: list[tuple[Any, Any]] = []
 
     def __call__(self, params: Sequence[NoiseParams]) -> list[Expected]:
-        """What is expected under each of r noise models, which share the prior of the given labels and have one form."""
+        """The expected counts under each of r noise models, which share the prior of the given labels and have one form."""
         sharpness = tuple(one.sharpness for one in params)
         if sharpness != self._sharpness:
             self._sharpness, self._sharp = sharpness, [self._sharpened(rows, sharpness) for rows, _ in self._chunks]
-        with one_thread():  # threads that wait for one another cost more than such products take
+        with one_thread():  # threads that wait for one another cost more than such products
             found = (_Pooled if params[0].pooled else _Dense)(params, self._dtype)
             for (rows, runs), (sharp, unsure) in zip(self._chunks, self._sharp, strict=True):
                 found.add(sharp, unsure, self._given[rows], runs)
@@ -149,7 +149,7 @@ def _chunks(given: IntArray, rows: int) -> list[tuple[slice, list[tuple[int, int
 
 
 class _Sums:
-    """What is summed over rows, of the short and of the full form of the noise; r noise models side by side."""
+    """The sums over rows, for the short and the full form of the noise; r noise models in parallel."""
 
     def __init__(self, params: Sequence[NoiseParams], dtype: np.dtype[Any]) -> None:
         self.exact_weights = np.array([one.class_weights for one in params])  # (r, k)

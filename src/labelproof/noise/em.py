@@ -237,7 +237,7 @@ class _Shape:
         return cls(len(frequency), spread(frequency) if len(frequency) <= DENSE_CLASSES else None)
 
     def mean(self, error_rates: Matrix) -> Matrix:
-        """Every class errs at one rate, towards the others as often as they are given; one matrix for each rate (r,)."""
+        """One error rate for all classes, towards the others by their given frequencies; one matrix per rate (r,)."""
         rates = np.clip(error_rates, 1e-9, 1.0)
         if self.spread is None:
             return np.repeat(np.stack([1 - rates, rates], axis=1)[:, None], self.classes, axis=1)

@@ -19,8 +19,8 @@ def powered(rows: FloatArray, exponents: Sequence[float]) -> list[FloatArray]:
 
     Parameters
     ----------
-    Values that rounding made negative count as zero.
-        What rounding left below zero counts as zero.
+    rows : ndarray of float, shape (n, k)
+        Values that rounding made negative count as zero.
     exponents : sequence of float, > 0
     """
     scaled = np.maximum(rows, 0)

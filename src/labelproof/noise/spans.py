@@ -1,4 +1,4 @@
-"""How spans go wrong: missing and extra ones by type, types taken for one another, and boundaries."""
+"""How spans go wrong: missing and extra ones by type, confused types, and boundaries."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Several reviewers: what is true, who is right how often, and how far they agree."""
+"""Several reviewers: the true labels, the accuracy of each, and their agreement."""
 
 from __future__ import annotations
 

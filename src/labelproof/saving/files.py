@@ -32,7 +32,7 @@ def damaged(path: Path, what: str = "file", error: type[LabelproofError] = BadIn
     ----------
     path : Path
     what : str
-        What the file should be.
+        The expected kind of file.
     error : type
         `BadInput`, or `labelproof.CorruptArtifact` for a file that labelproof wrote.
     """
@@ -87,7 +87,7 @@ def _member(loaded: np.lib.npyio.NpzFile, file: Path, what: str, key: str | None
 
 
 def stamp_of(file: Path) -> tuple[int, int]:
-    """Size and time of a file, by which a change is noticed."""
+    """Size and time of a file, which reveal a change."""
     state = file.stat()
     return state.st_size, state.st_mtime_ns
 
@@ -101,7 +101,7 @@ def first_line(error: BaseException) -> str:
 def atomic_stream(path: Path) -> Iterator[IO[bytes]]:
     """A file to write into under a temporary name, renamed into place when the block ends well, removed when it does not.
 
-    What is no file, such as ``/dev/null`` or a pipe, is written into as it is: nothing may take its place.
+    A special file, such as ``/dev/null`` or a pipe, is written into directly: nothing may replace it.
     """
     if path.exists() and not path.is_file() and not path.is_dir():
         with path.open("wb") as special:
@@ -129,7 +129,7 @@ def atomic_write(path: Path, data: bytes) -> None:
 
 
 def permissions(most: int) -> int:
-    """``most``, less what the user's umask takes away."""
+    """``most``, minus the bits of the user's umask."""
     mask = os.umask(0)
     os.umask(mask)
     return most & ~mask

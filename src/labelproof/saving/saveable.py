@@ -17,13 +17,13 @@ from labelproof.saving.state import State, read_state, write_state
 
 
 class Saveable:
-    """A thing with `to_state` and `from_state` goes into a folder of its own, and comes back."""
+    """A thing with `to_state` and `from_state` that is saved in a folder and loaded from it."""
 
     kind: ClassVar[str]  #: of its state
     made_by: ClassVar[str] = ""  #: the command that writes such a folder, if there is one
 
     def to_state(self) -> State:
-        """What was fitted, as JSON and arrays."""
+        """The fitted state, as JSON and arrays."""
         raise NotImplementedError
 
     @classmethod
@@ -130,7 +130,7 @@ def plain(value: object, name: str = "a value") -> object:
         value = value.matrix
     if hasattr(value, "tolist"):  # arrays, scalars of numpy, series, tensors
         return plain(value.tolist(), name)
-    raise BadInput(f"{name} is a {type(value).__name__}, which cannot be written without pickle. Give numbers, text or arrays.")
+    raise BadInput(f"{name} is a {type(value).__name__}, which cannot be saved without pickle. Give numbers, text or arrays.")
 
 
 def columns_of(estimator: BaseEstimator) -> dict[str, object]:

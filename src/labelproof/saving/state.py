@@ -1,4 +1,4 @@
-"""`State`: what a fitted thing is, as JSON and arrays, and the one writer and reader of folders that hold one. No pickle."""
+"""`State`: fitted state as JSON and arrays, and the one writer and reader of folders that hold one. No pickle."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class State:
-    """What a fitted thing is.
+    """Fitted state.
 
     Attributes
     ----------
     kind : str
-        What it is the state of, e.g. ``"classifier"``.
+        The kind of object, e.g. ``"classifier"``.
     meta : mapping of str
         What JSON holds.
     arrays : mapping of str to ndarray
@@ -130,7 +130,7 @@ def write_tensors(path: Path, arrays: Mapping[str, Array], meta: Mapping[str, ob
         text = json.dumps(meta)
     except TypeError as error:
         raise BadInput(f"{path.name} cannot be written: {error}. Give numbers, text, lists and arrays.") from error
-    # memory is written as it lies
+    # memory is written directly
     whole = {name: np.asarray(array, array.dtype.newbyteorder("="), order="C") for name, array in arrays.items()}
     digest = _digest(whole, text)
     atomic_write(path, save(whole, metadata={"format": FORMAT, "meta": text, "sha256": digest}))

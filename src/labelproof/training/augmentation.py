@@ -24,7 +24,7 @@ def augmentation_of(augment: Augment, shape: tuple[int, ...], n: int, *, picture
     augment : "auto", "affine", float, callable or None
         See `labelproof.NoisyLabelClassifier`.
     shape : tuple of int
-        Of an item.
+        Shape of an item.
     n : int
         Number of training items.
     pictures : bool

@@ -28,7 +28,7 @@ class Dynamics:
 
     Attributes
     ----------
-    area_under_margin : mean over epochs of the logit of the given label less the highest other one
+    area_under_margin : mean over epochs of the logit of the given label minus the highest other one
     mean_probability : mean over epochs of the probability of the given label
     variability : standard deviation of that probability over epochs
     early_probability : its mean over the first half of the epochs
@@ -156,7 +156,7 @@ def wrong_by_reviews(found: Dynamics, reviewed: BoolArray, is_error: BoolArray, 
     is_error : ndarray of bool, shape (n,)
         Of reviewed items, whether the label is wrong.
     start : ndarray, shape (n,)
-        The unsupervised probability, one more feature; returned as it is where the reviews are too few of either kind.
+        The unsupervised probability, as a further feature; returned unchanged if the reviews are too few of either kind.
 
     Returns
     -------

@@ -123,9 +123,9 @@ class _Run:
         self.identity = {**identity, "options": options.decisive, "data": fingerprint(parts)}
         self.state = _State()
         self.history_folder: Path | None = None  # of the first of several processes
-        self.result: Path | None = None  # where it leaves the weights
+        self.result: Path | None = None  # where it writes the weights
         self.saved_at = time.monotonic()
-        self.flat: FlatParameters | None = None  # where one process computes on a CPU
+        self.flat: FlatParameters | None = None  # if one process computes on a CPU
 
     @property
     def epochs(self) -> int:
@@ -158,7 +158,7 @@ class _Run:
         self.model.cpu()
 
     def _small(self) -> bool:
-        """Whether a CPU has so little to do in a batch that several threads would wait for one another longer than they compute."""
+        """Whether a batch is so small that several threads of a CPU would wait for one another longer than they compute."""
         numbers = math.prod(self.data.x.shape[1:]) * len(self.data) / self.batches
         return bool(self.fabric.device.type == "cpu" and numbers <= SMALL_BATCH)
 
@@ -260,7 +260,7 @@ class _Run:
                 self._record(batch.index, batch.given, logits, step.loss.detach())
 
     def _descend(self, value: Tensor) -> None:
-        """One step of the optimizer; where one process computes on a CPU, without the detours that Fabric takes for others."""
+        """One step of the optimizer; with one process on a CPU, without Fabric's detours for other cases."""
         most = self.options.clip_norm
         if self.flat is None:
             self.optimizer.zero_grad()

@@ -25,7 +25,7 @@ PRECISIONS = [
 
 @dataclass(frozen=True)
 class Options:
-    """How to train; what it does to a method is none of the method's business.
+    """How to train, independent of the method.
 
     Attributes
     ----------
@@ -50,7 +50,7 @@ class Options:
     checkpoint_epochs, checkpoint_minutes : int, float
         A checkpoint is written after so many epochs, and within an epoch after so many minutes.
     logger : {"csv", "tensorboard"}, optional
-        What the loop writes to the checkpoint's folder, an epoch a row.
+        The loop's log in the checkpoint's folder, one row per epoch.
     """
 
     epochs: int = 30

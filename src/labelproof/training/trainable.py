@@ -20,7 +20,7 @@ class TrainingData:
     given : Tensor, shape (n,) of int64 codes, -1 where unlabelled; or (n, k) of tags
     weight : Tensor of float, shape (n,), optional
     verified : Tensor of bool, shape (n,), optional
-        Labels that a person has re-checked: they are taken as true.
+        Labels that a person has re-checked: they are treated as true.
     """
 
     x: Tensor
@@ -74,11 +74,11 @@ def as_is(values: Tensor) -> Tensor:
 class Trainable(nn.Module):
     """Networks, and how a batch becomes a loss. The loop owns devices, order, seeds, progress, checkpoints and history.
 
-    Whatever must survive a checkpoint is a parameter, a submodule or a buffer of its final shape. Randomness comes from
+    State that must survive a checkpoint is a parameter, a submodule or a buffer of its final shape. Randomness comes from
     torch's default generator, which the loop seeds and saves.
     """
 
-    # Joins rows over processes, (b, ...) to (world b, ...); the loop sets it if there are several.
+    #: Joins rows over processes, (b, ...) to (world b, ...); the loop sets it if there are several.
     gather: Callable[[Tensor], Tensor] = staticmethod(as_is)
 
     def loss(self, batch: Batch) -> Step:

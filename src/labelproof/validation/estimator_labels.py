@@ -1,4 +1,4 @@
-"""Labels as scikit-learn's estimators are given them, with what scikit-learn does not know: items without a label."""
+"""Labels as scikit-learn's estimators receive them, with items without a label, which scikit-learn does not know."""
 
 from __future__ import annotations
 

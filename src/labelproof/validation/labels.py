@@ -14,7 +14,7 @@ from labelproof.errors import BadInput, LabelproofWarning, did_you_mean
 from labelproof.validation.arrays import AnyArray, BoolArray, to_numpy
 
 UNLABELLED = -1
-MISSING_WORDS = ("nan", "na", "n/a", "null", "none")  # of text, in any case, where nothing else is named
+MISSING_WORDS = ("nan", "na", "n/a", "null", "none")  # of text, in any case, unless others are named
 MANY = 20  # labels from which on it is odd that nearly all differ
 NEARLY_ALL = 0.8
 Classes = tuple[Any, ...]  # their names, of whatever kind the labels are
@@ -83,7 +83,7 @@ def check_labels(
     Warns
     -----
     LabelproofWarning
-        If words were taken as missing.
+        If words were read as missing.
     """
     if isinstance(labels, Repeated):
         return _check_repeated(labels, classes=classes, n_classes=n_classes, missing=missing, name=name, needed=needed)
@@ -282,7 +282,7 @@ def _total(chosen: BoolArray, counts: npt.NDArray[np.int64] | None) -> int:
 
 
 def _minus_one_is_unlabelled(found: Classes, classes: Classes | None, n_classes: int | None) -> bool:
-    """Whether -1 among integer labels can be nothing but the mark of an unlabelled item."""
+    """Whether -1 among integer labels can only mean an unlabelled item."""
     if UNLABELLED not in found or isinstance(found[0], str):
         return False
     if classes is not None:
@@ -291,7 +291,7 @@ def _minus_one_is_unlabelled(found: Classes, classes: Classes | None, n_classes:
 
 
 def _tell_minus_one(found: Classes, name: str) -> None:
-    """Warn where -1 was taken as a class although it does not look like one end of a scale such as -1, 0, 1."""
+    """Warn if -1 was read as a class although it does not look like one end of a scale such as -1, 0, 1."""
     if UNLABELLED in found and not isinstance(found[0], str) and {-c for c in found} != set(found):
         warnings.warn(
             f"{name} holds -1, which is taken as a class. If it means no label, give --missing -1 (in Python missing=[-1], or None in place of -1).",

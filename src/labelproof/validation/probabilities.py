@@ -20,7 +20,7 @@ from labelproof.validation.labels import (
 )
 
 ROW_SUM_TOLERANCE = 1e-3
-ROUNDING = 1e-12  # what rows may be off by and still be taken as they are
+ROUNDING = 1e-12  # tolerated error of the sum of a row
 _BLOCK = 65_536  # rows looked at together, so that a memory-mapped matrix is never copied whole
 
 
@@ -100,7 +100,7 @@ def check_labels_and_probs(
 ) -> tuple[CodedLabels, FloatArray]:
     """Check labels and probabilities together; columns are put in sorted class order.
 
-    The class of each column is, in this order: ``classes``; the column names of a frame; the sorted labels.
+    The class of each column is, in order of precedence: ``classes``; the column names of a frame; the sorted labels.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Randomness as scikit-learn has it: ``random_state`` is a whole number, a generator or ``None``; ``seed`` is its old name."""
+"""Randomness as in scikit-learn: ``random_state`` is a whole number, a generator or ``None``; ``seed`` is its old name."""
 
 from __future__ import annotations
 

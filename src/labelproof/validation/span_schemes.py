@@ -27,7 +27,7 @@ class Place(NamedTuple):
 
 
 def split_tag(tag: str) -> tuple[str, str]:
-    """The letter and the type of a tag, as BIOES has them; a bare type counts as inside.
+    """The letter and the type of a tag, in BIOES; a bare type counts as inside.
 
     >>> split_tag("B-PER"), split_tag("U-PER"), split_tag("O"), split_tag("PER")
     (('B', 'PER'), ('S', 'PER'), ('O', ''), ('I', 'PER'))
@@ -84,7 +84,7 @@ def check_letters(tags: Iterable[str], scheme: str) -> None:
 
 
 def to_spans(tags: Sequence[str], scheme: str, sentence: int = 0) -> tuple[list[Span], list[Place]]:
-    """The spans of a sentence, and where its tags are invalid.
+    """The spans of a sentence, and the positions of its invalid tags.
 
     Invalid sequences are read by one rule: a tag that continues nothing begins a span, and a span ends before the first tag that does
     not continue it.

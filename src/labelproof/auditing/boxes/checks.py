@@ -23,12 +23,12 @@ Floats = npt.NDArray[np.float64]
 
 
 class Checked(NamedTuple):
-    """What is wrong with given boxes."""
+    """The errors of given boxes that need no predictions."""
 
-    probability: Floats  #: (s,), 0 where nothing is
-    kind: IntArray  #: (s,), a number of KINDS_OF_ERROR, -1 where nothing is
-    reason: AnyArray  #: (s,) of str, empty where nothing is
-    box: Floats  #: (s, 4), mended; NaN where no box should be
+    probability: Floats  #: (s,), 0 for no error
+    kind: IntArray  #: (s,), a number of KINDS_OF_ERROR, -1 for no error
+    reason: AnyArray  #: (s,) of str, empty for no error
+    box: Floats  #: (s, 4), corrected; NaN where no box should be
 
     @property
     def found(self) -> BoolArray:

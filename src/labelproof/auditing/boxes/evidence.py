@@ -15,7 +15,7 @@ from labelproof.validation import BoolArray, IntArray
 TOUCH = 0.05  # intersection over union of boxes that may be of one object
 SAME = 0.4  # that is evidence for one object
 TWICE = 0.5  # of overlapping predictions, of which only the better one counts
-NOTHING = 1e-4  # the score of what was not predicted
+NOTHING = 1e-4  # the score of objects that were not predicted
 SCORE, CLASS = 0.3, 0.3  # weight of score and class, next to the overlap, in the assignment
 
 Floats = npt.NDArray[np.float64]
@@ -35,7 +35,7 @@ class Evidence:
     candidate : ndarray of int64, shape (c,)
         Predictions of no given box, the best one of each object.
     free : ndarray, shape (c, e)
-        What is known of candidates.
+        Evidence on candidates.
     """
 
     given: Floats
@@ -125,7 +125,7 @@ def _of_given(scene: Scene, edges: Pairs, same: Floats, match: IntArray, iou: Fl
 
 
 def _offsets(box: Floats, made: Predictions, match: IntArray) -> Floats:
-    """How far the middle of a given box lies from that of its prediction, in sizes of this, and the logarithm of the ratio of sizes."""
+    """Distance of the centre of a given box from that of its prediction, in sizes of the latter, and the log ratio of sizes."""
     away = np.full((len(box), 4), np.nan)
     rows = np.flatnonzero(match >= 0)
     given, other = box[rows], made.box[match[rows]]
@@ -136,7 +136,7 @@ def _offsets(box: Floats, made: Predictions, match: IntArray) -> Floats:
 
 
 def _typical(values: Floats, code: IntArray, k: int) -> Floats:
-    """Values less the mean of their class, in standard deviations."""
+    """Values minus the mean of their class, in standard deviations."""
     count = np.maximum(np.bincount(code, minlength=k), 1)
     mean = np.bincount(code, values, minlength=k) / count
     spread = np.sqrt(np.bincount(code, (values - mean[code]) ** 2, minlength=k) / count)

@@ -13,15 +13,15 @@ from labelproof.auditing.boxes.geometry import iou_of
 from labelproof.auditing.boxes.scene import Scene
 from labelproof.validation import IntArray
 
-GIVEN = ("good", "displaced", "extra", "class")  # kinds of given boxes; good is as it was given
-FREE = ("nothing", "missing", "displaced")  # what a free prediction is of; the last of a box that was moved away
+GIVEN = ("good", "displaced", "extra", "class")  # kinds of given boxes; good means as given
+FREE = ("nothing", "missing", "displaced")  # origins of a free prediction; the last is a box that was moved away
 RATE = 0.12  # of each kind of planted error
 MOST_BOXES, MOST_ROUNDS = 30_000, 8  # that errors are planted in, and how many times
-FEWEST = 40  # of what is right, from which on anything is learned
+FEWEST = 40  # right boxes needed to learn from
 FOLDS = 5
 FAR, SIDE = (0.2, 0.5), 0.5  # of its size: how far a box is moved, and how far a side of it
 SIDES = 0.2  # share of displaced boxes that have single sides moved
-STILL_GOOD = 0.75  # intersection over union with what it was, of a box that is not displaced
+STILL_GOOD = 0.75  # intersection over union, with its original, of a box that is not displaced
 FOUND = 0.5  # with its prediction, of a box that the detector surely found
 # shares of extra boxes at the position of a box of another picture, next to and on top of another box, and anywhere
 PLACES = (0.4, 0.2, 0.4)
@@ -35,7 +35,7 @@ class Planted(NamedTuple):
 
     scene: Scene
     kind: IntArray  #: of each given box, a number of GIVEN
-    missing: IntArray  # which boxes of the clean scene are removed
+    missing: IntArray  #: which boxes of the clean scene are removed
     moved: IntArray  #: which are displaced
 
 
@@ -150,7 +150,7 @@ def _ratios(some: _Examples, x: Floats, fold: IntArray, n_kinds: int, k: int) ->
         counts = np.bincount(some.kind[train], minlength=n_kinds)
         if not counts[0] or not counts[1:].any():
             continue
-        unknown = np.isnan(some.x[train]).all(axis=0)  # e.g. how far predictions are off, where none meets a box
+        unknown = np.isnan(some.x[train]).all(axis=0)  # e.g. the displacement of predictions, if none meets a box
         model = _trees(x.shape[1], k).fit(np.where(unknown, 0.0, some.x[train]), some.kind[train])
         for target, rows, values in ((at, fold == number, x), (own, ~train, some.x)):
             if not rows.any():

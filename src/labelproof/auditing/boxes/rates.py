@@ -17,7 +17,7 @@ from labelproof.validation import IntArray
 SHARES = np.array([0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.6])  # of planted errors that are surest
 HALF = 0.5  # the share whose rate sets how many errors to expect in the others
 THIRD = 0.35  # the share whose rate is an upper bound
-FEWEST = 20  # planted errors of a kind, from which on its rate is estimated
+FEWEST = 20  # planted errors of a kind that are needed to estimate its rate
 PRIOR = 0.1  # of each kind, to distinguish the kinds
 WORTH = 20.0  # sites that the rate over all cells is worth in each
 ROUNDS = 10  # of EM within cells
@@ -102,8 +102,9 @@ def cell_of(code: IntArray, box: Floats, edges: Floats) -> IntArray:
 def lowest(counts: Floats, n: float) -> Rate:
     """The rate of an error, from the share of planted ones that are recognised best.
 
-    ``R(s) = observed with a ratio ≥ c(s) / (s n)``, where a share s of the planted errors has a ratio of at least c(s). What is good and
-    looks wrong makes R too high, the more the larger s is; few errors make it unsure where s is small. So s is where R(s) and its
+    ``R(s) = observed with a ratio ≥ c(s) / (s n)``, where a share s of the planted errors has a ratio of at least c(s). Good
+    boxes that look wrong make R too high, more so for larger s; few errors make it uncertain for small s. So s is where R(s)
+    and its
     standard error sum to the least.
 
     Parameters
@@ -189,7 +190,7 @@ def _read(planted: Floats, observed: Floats, n: int, *, alike: bool) -> Rate:
 
 
 def _against(log_ratio: Floats) -> Floats:
-    """Log odds of each kind against what is good and all other kinds."""
+    """Log odds of each kind against good boxes and all other kinds."""
     weight = PRIOR * np.exp(np.clip(log_ratio, -MOST, MOST))
     odds: Floats = np.log(weight) - np.log1p(np.maximum(weight.sum(axis=1, keepdims=True) - weight, 0))
     return odds

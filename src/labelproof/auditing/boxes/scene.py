@@ -104,7 +104,7 @@ class Scene:
 def predictions_of(
     given: Sequence[Mapping[str, Any]], n: int, own: Sequence[object], classes: Sequence[object] | None
 ) -> Predictions:
-    """Predictions as they are given to an audit, checked.
+    """The predictions that an audit receives, checked.
 
     Parameters
     ----------

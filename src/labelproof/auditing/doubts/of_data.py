@@ -34,7 +34,7 @@ def of_data(dataset: Dataset, *, probs_given: bool) -> list[Doubt]:
     ----------
     dataset : Dataset
     probs_given : bool
-        Whether the probabilities came with it, so that nobody knows what the folds were.
+        Whether the caller gave the probabilities, so that the folds are unknown.
     """
     found = of_leaks(dataset.leaks)
     if len(dataset) >= FEWEST and not dataset.labels.many_sites:
@@ -68,7 +68,7 @@ def of_leaks(leaks: Iterable[Leak]) -> list[Doubt]:
 
 
 def of_emptiness(dataset: Dataset) -> Iterator[Doubt]:
-    """Texts of nothing but spaces and punctuation, rows without a value, pictures of one and the same colour."""
+    """Texts of only spaces and punctuation, rows without a value, pictures of one and the same colour."""
     share = _empty(dataset)
     if share > MOST_EMPTY:
         text = f"{share:.0%} of the items are empty, so no model can predict their labels. Remove them, or name the column (or files) with the content that was labelled."

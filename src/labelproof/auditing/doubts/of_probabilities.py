@@ -22,7 +22,7 @@ FEW_LABELS = "a class of few labels"
 ALIKE = "two classes that the model cannot tell apart"
 UNLIKE = "unlike anything simulated"
 WIDE = "a wide interval"
-NOT_OF_OWN_MODELS = (OTHER_ORDER, IN_SAMPLE)  # what is made here is in order, and out of sample
+NOT_OF_OWN_MODELS = (OTHER_ORDER, IN_SAMPLE)  # probabilities made here are in order, and out-of-sample
 
 FEWEST = 20  # labels
 MOST_CLASSES = 1000
@@ -37,7 +37,7 @@ GAP, ABOVE_GAP, GAP_SHARE = (
     0.05,
 )  # ranges of the probability of the given label that a forest fills so
 FEW, COMMON, COMMON_SHARE = 10, 30, 0.02  # labels of a class
-MOST_UNLIKE = 0.2  # share of what is seen that lies outside the simulations
+MOST_UNLIKE = 0.2  # share of the statistics outside the simulations
 WIDEST, LABELS_OF_WIDTH = 0.45, 1000
 ALIKE_SHARE, ALIKE_PAIRS, FEWER_PAIRS = 0.6, 4, 2_000
 
@@ -129,8 +129,8 @@ def told_apart(probs: FloatArray, given: IntArray, pairs: int = PAIRS) -> float 
 def of_memory(rows: Sample, best: IntArray) -> Iterator[Doubt]:
     """Whether the model seems to have been trained on the labels that it predicts.
 
-    A model that saw them agrees with nearly all of them. In a forest that saw a label, most trees repeat it, so no given label has a
-    probability just below one half though many have one just above.
+    A model that saw them agrees with nearly all of them. In a forest that saw a label, most trees repeat it. So no given label
+    has a probability just below one half, although many have one just above.
     """
     n = len(rows.given)
     share = float((best != rows.given).mean())
@@ -180,7 +180,7 @@ def of_never_predicted(rows: Sample, classes: Sequence[object], best: IntArray) 
 
 
 def of_likeness(rows: Sample, classes: Sequence[object], best: IntArray) -> Iterator[Doubt]:
-    """Pairs of classes between which the model chooses as a coin does; of those that are most often taken for each other."""
+    """Pairs of classes between which the model chooses at random, among those that it confuses most often."""
     k = len(classes)
     if not 2 < k <= MOST_CLASSES:
         return
@@ -212,9 +212,9 @@ def of_reading(low: float, high: float, unlike: float, n: int) -> Iterator[Doubt
     low, high : float
         The interval of the error rate.
     unlike : float
-        Share of what is seen that lies outside the simulations.
+        Share of the statistics outside the simulations.
     n : int
-        Number of labels: few of them widen the interval, and are no doubt.
+        Number of labels: few of them widen the interval, which is no doubt.
     """
     if n >= FEWEST and unlike > MOST_UNLIKE:
         text = f"{unlike:.0%} of the statistics of these labels and probabilities are outside the simulations that the error rate is estimated from, so its interval was doubled. Review a random sample to measure it (labelproof review)."

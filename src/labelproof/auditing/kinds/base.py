@@ -25,7 +25,7 @@ L = TypeVar("L", bound=Labels)
 
 @dataclass(frozen=True)
 class Judged:
-    """What is found of the sites of labels, and of how they go wrong.
+    """The results of the sites of labels, and the noise model.
 
     Attributes
     ----------
@@ -38,7 +38,7 @@ class Judged:
     sites : dict of str to Series of length s
         Of some kinds: columns of the issues, ``Labels.found_site_columns``.
     labels : Labels, optional
-        The labels with further sites that were found, such as what was not given and should have been. The findings are of these.
+        The labels with further sites, such as missing ones that should have been given. The findings belong to these.
     """
 
     findings: Findings
@@ -56,7 +56,7 @@ class Known(TypedDict):
     Attributes
     ----------
     x : rows
-        What a model learns from: the features that the caller gives, else those of the data set.
+        The input of a model: the features that the caller gives, otherwise those of the data set.
     groups : ndarray, shape (n,)
         What items belong to.
     near : Near
@@ -89,7 +89,7 @@ class Auditor(ABC, Generic[L]):
         ----------
         labels : Labels
         pred_probs : array-like, path …
-            What the kind takes for predictions.
+            The predictions that the kind takes.
         ids : ndarray, shape (n,), optional
             Names of the items.
 
@@ -103,7 +103,7 @@ class Auditor(ABC, Generic[L]):
         return None
 
     def learned_from(self, labels: L) -> Labels:
-        """What a classifier of the items is trained on."""
+        """The training data of a classifier of the items."""
         return labels
 
     def predict(self, dataset: Dataset, how: CrossValidation, *, estimator: object, encoder: object) -> OutOfSample:

@@ -36,7 +36,7 @@ class Seen(NamedTuple):
     """Evidence from predictions about given boxes, and predicted boxes that nobody gave."""
 
     given: Floats  #: (s, 3): displaced, extra, class
-    box: Floats  # (s, 4), the predicted box of each; NaN without one
+    box: Floats  #: (s, 4), the predicted box of each; NaN without one
     code: IntArray  #: (s,), the most probable other class; ABSENT without a prediction
     missing: Floats  #: (c,), of candidates
     owner: IntArray  #: (c,)
@@ -48,7 +48,7 @@ class Seen(NamedTuple):
 
 
 class Sites(NamedTuple):
-    """What is found of each site, in the order of the labels with what is missing."""
+    """The results of each site, in the order of the labels with the missing ones."""
 
     labels: Boxes
     error: Floats
@@ -66,12 +66,13 @@ class AuditorOfBoxes(Auditor[Boxes]):
     distinguish
       these from what was given (overlap, offsets, score, other predictions, shape and place), cross-fitted by picture. Scores need not be
       probabilities.
-    - Rates by kind follow from how often what was given looks like the surest of the planted errors (`labelproof.auditing.boxes.rates`), by class
-      and size from EM; ``p(kind | x) = rate · f_kind(x) / f_observed(x)``.
+    - Rates by kind follow from how often given boxes look like the surest planted errors (`labelproof.auditing.boxes.rates`),
+    by class and size from EM; ``p(kind | x) = rate · f_kind(x) / f_observed(x)``.
     - Boxes that cannot be right are found without predictions (`labelproof.auditing.boxes.checks`); ``reason`` names why.
 
     The error probability of a picture is that of any error in it, ``1 - Π (1 - error probability)``. ``audit.items`` has ``given_boxes`` and
-    ``suggested_boxes``, JSON lists of ``[x1, y1, x2, y2, class]``; in the latter what is more probably wrong than not is changed.
+    ``suggested_boxes``, JSON lists of ``[x1, y1, x2, y2, class]``; the latter changes boxes that are more likely wrong than
+    right.
 
     Examples
     --------
@@ -182,7 +183,7 @@ def seen_in(labels: Boxes, checked: Checked, made: Predictions, edges: Floats) -
 
 
 def _same_unit(given: Floats, predicted: Floats) -> None:
-    """BadInput where one of both is in shares of the picture, and the other in pixels."""
+    """BadInput if one of the two is in shares of the picture, and the other in pixels."""
     most = [float(np.nanmax(np.abs(box))) for box in (given, predicted)]
     for small, large, what in ((most[1], most[0], "predictions"), (most[0], most[1], "given boxes")):
         if small <= UNIT < PIXELS < large:
@@ -193,11 +194,11 @@ def _same_unit(given: Floats, predicted: Floats) -> None:
 
 
 def sites_of(labels: Boxes, checked: Checked, seen: Seen) -> Sites:
-    """Given boxes and what is missing, with what is suggested of each."""
+    """Given and missing boxes, with the suggestion for each."""
     error = seen.given.sum(axis=1)
     kind = AS_KIND[seen.given.argmax(axis=1)]
     moved, other = np.isfinite(seen.box[:, 0]), (seen.code != ABSENT) & (seen.code != labels.values)
-    # what cannot be suggested is taken for the next: a box that nothing was predicted for may only be extra
+    # without a suggestion the next kind counts: a box without a prediction may only be extra
     kind = np.where(((kind == DISPLACED) & ~moved) | ((kind == CLASS) & ~other), EXTRA, kind)
     surer = checked.probability > error
     kind = np.where(surer, checked.kind, kind)
@@ -228,7 +229,7 @@ def site_columns(found: Sites, kinds: IntArray) -> dict[str, pl.Series]:
 
 
 def items_of(found: Sites, seen: Seen) -> dict[str, pl.Series]:
-    """What is found of each picture."""
+    """The results of each picture."""
     labels = found.labels
     with np.errstate(divide="ignore"):
         right = np.bincount(labels.owner, np.log1p(-found.error), minlength=labels.n)

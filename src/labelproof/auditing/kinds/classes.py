@@ -131,7 +131,7 @@ def score_all(source: Source, given: IntArray, noise: NoiseFit) -> Iterator[fold
 
 
 def _each(source: Source, doing: str, function: Callable[[FloatArray, int], T]) -> Iterator[T]:
-    """The function of each piece of the rows and its first row: of few cells at once and in one thread, of many in all there are."""
+    """The function of each piece of the rows and its first row: one thread for few cells, several threads for many."""
     small = source.n * source.k <= SMALL_CELLS
     pieces = in_order(source) if small else source.pieces()
     rows = 0
@@ -150,7 +150,7 @@ def _each(source: Source, doing: str, function: Callable[[FloatArray, int], T]) 
 
 
 def known_noise(transition: object, counts: FloatArray, names: Sequence[object]) -> NoiseFit:
-    """A noise model with a transition that the caller knows, and predictions taken as they are; ``counts``: labels of each class."""
+    """A noise model with a transition from the caller, and predictions used unchanged; ``counts``: labels of each class."""
     matrix = matrix_of(transition)
     if len(matrix) != len(names):
         raise BadInput(
@@ -164,7 +164,7 @@ def known_noise(transition: object, counts: FloatArray, names: Sequence[object])
 
 
 def judged_from(scores: Iterable[fold.Scores], labels: Classes, fitted: Sharpness, rows: fold.Sample) -> Judged:
-    """Findings of all blocks in the order of the input, the error rate, and what is doubtful about the sample."""
+    """Findings of all blocks in the order of the input, the error rate, and the doubts about the sample."""
     parts = list(scores)
     labelled = slice(None) if len(labels.values) == labels.n else labels.owner
     error, suggested, confidence = (
@@ -178,7 +178,7 @@ def judged_from(scores: Iterable[fold.Scores], labels: Classes, fitted: Sharpnes
 
 
 def doubts_of(rows: fold.Sample, classes: Sequence[object], rate: ErrorRate, unlike: float, n: int) -> list[Doubt]:
-    """What is doubtful about a sample, and about a rate of n labels that was read from it."""
+    """The doubts about a sample, and about a rate of n labels that was estimated from it."""
     found = of_probabilities(rows, classes)
     if not any(doubt.serious for doubt in found):  # which is informative enough
         found += of_reading(rate.low, rate.high, unlike, n)

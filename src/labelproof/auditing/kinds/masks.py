@@ -34,13 +34,13 @@ from labelproof.validation import AnyArray, Json
 
 FITTED_PICTURES = 72  # to which the response of the model is fitted
 DOUBTED_PICTURES = 20  # from which doubts are raised
-PIXELS_SEEN = 4_000  # of a picture, for the doubts
+PIXELS_SEEN = 4_000  # regions of a picture, for the doubts
 
 Matrix = npt.NDArray[np.float64]
 
 
 class Looked(NamedTuple):
-    """What is kept of a picture."""
+    """The results kept for a picture."""
 
     outline: Outline
     seen: Seen
@@ -72,7 +72,7 @@ class AuditorOfMasks(Auditor[Masks]):
 
     - A response model, fitted to the given masks, predicts the network's output for a known mask
     (`labelproof.noise.masks.response`): predictions are
-      blurred at borders, confused inside, and what is left goes together over many pixels.
+      blurred at borders, confused inside, and the residuals are correlated over many pixels.
     - A change of the mask (a given region of another class; connected pixels that look like another class) is scored by the
       log likelihood ratio of the predictions under the two.
     - The spread of this ratio over given regions calibrates it, because pixels are not independent.
@@ -195,7 +195,7 @@ def _seen(pictures: Sequence[Pair], k: int) -> fold.Sample:
 
 
 def _errors(pictures: Sequence[Seen], k: int) -> Expected:
-    """Error probabilities of what was found."""
+    """Error probabilities of the candidates."""
     contrast, apart = (np.array([value for one in pictures for value in getattr(one, name)]) for name in ("contrast", "apart"))
     worth = Worth.fit(contrast, apart)
     evidence = []

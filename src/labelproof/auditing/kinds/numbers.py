@@ -1,4 +1,4 @@
-"""Auditing numbers: each against what is expected of it, as a good one or as one of the errors that people make."""
+"""Auditing numbers: each compared with its expected value, as a good one or as one of the usual errors."""
 
 from __future__ import annotations
 
@@ -35,10 +35,11 @@ BOUND = 10  # typical distances that a large one counts as
 
 
 class AuditorOfNumbers(Auditor[Numbers]):
-    """Each number against what is expected of it (`labelproof.noise.numbers.fit.find_wrong`).
+    """Compare each number with its expected value (`labelproof.noise.numbers.fit.find_wrong`).
 
     The issues have ``kind`` (of error: ``factor``, ``sign``, ``unit``, ``swapped digits``, ``copied``, ``sentinel`` or ``other``; null where
-    the number is more probably right), ``prediction`` (what is expected) and ``suggested_low`` and ``suggested_high``, between which 95 % of
+    the number is more probably right), ``prediction`` (the expected value) and ``suggested_low`` and ``suggested_high``,
+    between which 95 % of
     good numbers lie. The suggestion is the number before the error, if the kind of error determines it; otherwise the
     prediction.
 
@@ -107,7 +108,7 @@ AUDITOR = AuditorOfNumbers()
 
 
 def rate_of(found: NumbersFound) -> ErrorRate:
-    """As of other kinds, but no lower than the numbers that are surely wrong, such as ten times what is expected, make it."""
+    """As for other kinds, but at least the share of numbers that are surely wrong, such as ten times the expected value."""
     rate = error_rate_of(found.error_probability, found.expected_errors)
     sure = found.error_probability[found.error_probability > SURE]
     least = (float(sure.sum()) - 1.96 * float(np.sqrt(np.dot(sure, 1 - sure)))) / len(found.error_probability)

@@ -37,7 +37,7 @@ Matrix = npt.NDArray[np.float64]
 
 
 class Sites(NamedTuple):
-    """What is found of each site, in the order of the labels with what is missing."""
+    """The results of each site, in the order of the labels with the missing ones."""
 
     labels: Spans
     error: Matrix
@@ -53,9 +53,9 @@ class AuditorOfSpans(Auditor[Spans]):
     - If there are enough spans, the audit learns from planted errors (`labelproof.auditing.spans.planted`). Otherwise
       the error probability of a token is one minus the posterior of its tag, as of classes.
     - Where the probability is 0.1 or more, the tag may be another: the most probable valid sequence of tags is the suggestion, and each
-      span in which it differs from what was given is one finding: ``missing``, ``extra``, ``boundary`` or ``type``.
-    - The error probability of a span is that of the worst token of what was given and what is suggested; of a sentence, that of its worst
-      token.
+      span in which it differs from the given ones is one finding: ``missing``, ``extra``, ``boundary`` or ``type``.
+    - The error probability of a span is that of the worst token of the given and the suggested span; that of a sentence is the
+    one of its worst token.
 
     ``audit.items`` has for each sentence ``error_probability``, ``tokens``, ``given_spans`` and ``suggested_spans`` (JSON
     lists of ``[start, end, type]``) and ``elsewhere`` (labels of the same words elsewhere, if they suggest an error).
@@ -163,7 +163,7 @@ def from_posterior(rows: fold.Sample, tokens: Tokens, names: Sequence[str]) -> T
 
 
 def sites_of(labels: Spans, tokens: Tokens, mean: Matrix, error: Matrix) -> Sites:
-    """Given spans and what is missing, with what is suggested of each."""
+    """Given and missing spans, with the suggestion for each."""
     c, may = len(labels.classes), allowed(len(labels.classes))
     doubtful = np.flatnonzero(tokens.worst(error) >= LEAST_SHOWN)
     given_at = {
@@ -239,7 +239,7 @@ def noise_from(found: Sites, sentences: ErrorRate) -> SpanNoise:
 
 
 def items_of(found: Sites, tokens: Tokens, error: Matrix) -> dict[str, pl.Series]:
-    """What is found of each sentence."""
+    """The results of each sentence."""
     labels = found.labels
     given = labels.given_spans()
     suggested: list[list[tuple[int, int, str]]] = [[] for _ in range(labels.n)]

@@ -25,7 +25,7 @@ Matrix = npt.NDArray[np.float64]
 class Candidate(NamedTuple):
     """A change of a mask that would explain the predictions better."""
 
-    region: int  #: the given region that it is, or in which most of it lies
+    region: int  #: the given region that it is, or that contains most of it
     whole: bool  #: whether it is that region
     given: int
     suggested: int

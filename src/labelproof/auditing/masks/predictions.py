@@ -1,4 +1,4 @@
-"""Predictions of pixels, picture by picture: only what is looked at is in memory."""
+"""Predictions of pixels, picture by picture: only the current picture is in memory."""
 
 from __future__ import annotations
 
@@ -151,7 +151,7 @@ def _as_counted(path: Path) -> list[tuple[int, str]]:
 
 
 def _of_files(files: Sequence[Path], k: int) -> Callable[[int], AnyArray]:
-    """``.npy`` files as they are; ``.npz`` with ``classes`` and ``probs``, each (t, h, w), in full."""
+    """``.npy`` files unchanged; ``.npz`` with ``classes`` and ``probs``, each (t, h, w), in full."""
 
     def read(i: int) -> AnyArray:
         file = files[i]

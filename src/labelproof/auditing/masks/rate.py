@@ -1,4 +1,4 @@
-"""What a log likelihood ratio of a region is worth, and error probabilities from it."""
+"""Calibrate the log likelihood ratio of a region, and turn it into error probabilities."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import expit
 
-LEAST_BIN, MOST_BINS = 20, 8  # regions that are compared with one another
+LEAST_BIN, MOST_BINS = 20, 8  # regions that are compared
 UPPER = 0.9  # quantile that estimates the spread of right regions: errors are above
 NORMAL_UPPER = 1.2816  # of a standard normal distribution
 LEAST_WORTH = 0.1
@@ -28,7 +28,7 @@ Matrix = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Worth:
-    """How many pixels are one witness, by how far apart two masks are in what is expected.
+    """Number of pixels per independent observation, by the distance between the expectations under two masks.
 
     Of right regions ``r = (ratio + apart / 2) / √apart`` has mean m and standard deviation τ^(1/2); it would be 0 and 1 if each pixel were a
     witness of its own and the response exact. Of wrong ones all is mirrored, so that the log likelihood ratio is worth

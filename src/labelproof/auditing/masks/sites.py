@@ -1,4 +1,4 @@
-"""Regions of all pictures with what is found of each, the suggested changes apart from one another."""
+"""Regions of all pictures with the results of each; suggested changes do not overlap."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Outline(NamedTuple):
 
 
 class Sites(NamedTuple):
-    """What is found of each region, in the order of the labels with regions."""
+    """The results of each region, in the order of the labels with regions."""
 
     labels: Masks
     error: Matrix
@@ -56,7 +56,7 @@ class _Site(NamedTuple):
 def sites_of(
     labels: Masks, outlines: Sequence[Outline], found: Sequence[Sequence[Candidate]], probability: Sequence[Matrix]
 ) -> Sites:
-    """Given regions, then what was found inside of them, picture by picture."""
+    """Given regions, then those found inside them, picture by picture."""
     heights = labels.sizes[:, 1].tolist()
     each = [_of_picture(*one) for one in zip(outlines, found, probability, heights, strict=True)]
     rows = [site for some in each for site in some]

@@ -1,4 +1,4 @@
-"""What a source of probabilities is: rows in order, in blocks, or in pieces that several threads load."""
+"""The interface of sources of probabilities: rows in order, in blocks, or in pieces that several threads load."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Source(Protocol):
         ...
 
     def pieces(self) -> Iterator[Piece]:
-        """Blocks to be loaded in any thread, in order; what is loaded holds until the same thread loads again."""
+        """Blocks to be loaded in any thread, in order; a loaded block is valid until the same thread loads again."""
         ...
 
 

@@ -45,7 +45,7 @@ class Evidence:
         return np.hstack([self._fixed, np.stack(columns, axis=1)], dtype=np.float32)
 
     def _of_any(self) -> Matrix:
-        """What is the same whatever is given: how sure models are, and how token and sentence are written."""
+        """The features that do not depend on the given tags: how sure models are, and the spelling of token and sentence."""
         doubts = [np.log(1 - probs.max(axis=1) + SMOOTHED) for probs in self.tokens.probs]
         doubt = np.log(1 - self.mean.max(axis=1) + SMOOTHED)
         size = np.diff(self.tokens.offsets)[self.tokens.owner]

@@ -37,7 +37,7 @@ Matrix = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Learned:
-    """What the planted errors taught.
+    """The results from the planted errors.
 
     Attributes
     ----------

@@ -30,11 +30,10 @@ class TokenErrors(NamedTuple):
 def from_planted(learned: Learned, tokens: Tokens) -> TokenErrors:
     """The rate at which planted errors would have to be there for as many sentences to look wrong as do.
 
-    ``R(s) = share of sentences with log odds ≥ c(s) / s``, where a share s of the planted errors has log odds of at least c(s). If errors of
-    people looked like planted ones and nothing else did, R would be the rate at every s. Where s is near one, what is merely unusual is
-    counted too; where it is lower, people's errors are found less often than planted ones, because people err where it is
-    hard. Between
-    them lie the estimate and, on either side, the ends of the interval.
+    ``R(s) = share of sentences with log odds ≥ c(s) / s``, where a share s of the planted errors has log odds of at least
+    c(s). If people's errors looked like planted ones and nothing else did, R would be the rate at every s. For s near one,
+    merely unusual labels are counted too. For lower s, people's errors are found less often than planted ones, because people
+    err where it is hard. The estimate and the ends of the interval are between these.
 
     The log odds are then multiplied by a slope, the higher the less R falls from the estimate to the surest half of the planted errors
     (by which errors of people are as sure as these), and moved by what makes the mean error probability of sentences the estimate.
@@ -52,7 +51,7 @@ def from_planted(learned: Learned, tokens: Tokens) -> TokenErrors:
 
 
 def _shift(scores: Matrix, rate: float) -> float:
-    """What is added to log odds so that their mean probability is the rate."""
+    """The shift of log odds that makes their mean probability equal the rate."""
     least, most = -MOST_SHIFT, MOST_SHIFT
     for _ in range(HALVINGS):
         middle = (least + most) / 2

@@ -60,7 +60,7 @@ class Tokens:
         return np.asarray(self.probs.mean(axis=0))
 
     def worst(self, of_tokens: Matrix, empty: float = 0.0) -> Matrix:
-        """The highest of each sentence, shape (n,); ``empty`` of one without a token."""
+        """The highest of each sentence, shape (n,); ``empty`` for one without a token."""
         found = np.full(self.n, -np.inf)
         np.maximum.at(found, self.owner, of_tokens)
         return np.where(np.diff(self.offsets) > 0, found, empty)

@@ -1,4 +1,4 @@
-"""What a tagger learns from: each token as a list of names of features."""
+"""The features of a tagger: each token as a list of names of features."""
 
 from __future__ import annotations
 

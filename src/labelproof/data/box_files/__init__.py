@@ -1,4 +1,4 @@
-"""Files and folders of pictures with boxes: one form a file, one line here. The most particular come last and are asked first."""
+"""Files and folders of pictures with boxes: one format per file, one line here. The last ones are tried first."""
 
 from __future__ import annotations
 

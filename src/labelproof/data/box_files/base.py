@@ -20,12 +20,12 @@ from labelproof.errors import BadInput
 from labelproof.labels.boxes import Box, Boxes
 from labelproof.validation import FloatArray, Json
 
-SAME_OBJECT = 0.1  # least overlap of a box and what it was changed into
-TURNED = range(5, 9)  # of EXIF orientations: a picture that lies on its side
+SAME_OBJECT = 0.1  # least overlap of a box with its changed version
+TURNED = range(5, 9)  # EXIF orientations of a picture that is rotated by 90 degrees
 
 
 class BoxedPictures(NamedTuple):
-    """What a file holds.
+    """The contents of a file.
 
     Attributes
     ----------
@@ -35,9 +35,9 @@ class BoxedPictures(NamedTuple):
     files : list of n paths
         Where each picture should be.
     keys : dict of str to int
-        What a file of predictions may call a picture, and its row.
+        Names of a picture in a file of predictions, and its row.
     categories : dict of str to str
-        What a file of predictions may call a class, and its name.
+        Names of a class in a file of predictions, and its name.
     ignored : dict of int to list of boxes
         Regions of a picture, by its row, without single labels, such as crowds: predictions there are no evidence.
     """
@@ -78,7 +78,7 @@ class BoxForm(ABC):
 
     @classmethod
     def is_surely(cls, path: Path) -> bool:
-        """Whether nothing but boxes can be meant, so that the kind of label need not be named."""
+        """Whether the source can only mean boxes, so that the kind of label need not be named."""
         return cls.holds(path)
 
     @abstractmethod
@@ -92,7 +92,7 @@ class BoxForm(ABC):
 
     @abstractmethod
     def write(self, target: Path, changes: Mapping[int, Sequence[Box]], *, overwrite: bool) -> None:
-        """Write a copy in which some pictures have other boxes; of what was read last.
+        """Write a copy in which some pictures have other boxes; requires that the file was just read.
 
         Parameters
         ----------
@@ -160,7 +160,7 @@ def _ending(name: str) -> str:
 
 
 def size_of(file: Path) -> tuple[float, float]:
-    """Width and height of a picture as everyone sees it, upright; NaN where it cannot be read."""
+    """Width and height of a picture after rotation by EXIF; NaN if it cannot be read."""
     try:
         with Image.open(file, formats=FORMATS) as picture:
             width, height = picture.size
@@ -181,7 +181,7 @@ def boxed(
     categories: Mapping[str, str] | None = None,
     ignored: Mapping[int, list[tuple[float, float, float, float]]] | None = None,
 ) -> BoxedPictures:
-    """What a form has read; pictures may be called by name, by the name of their file with or without its ending, or by number."""
+    """The result of a format; pictures are named by name, by file name with or without ending, or by number."""
     given = [
         {"boxes": np.array([box[:4] for box in own], float).reshape(-1, 4), "labels": [box[4] for box in own]} for own in boxes
     ]
@@ -198,7 +198,7 @@ def boxed(
 
 @dataclass(frozen=True)
 class Difference:
-    """What is different in the boxes of a picture.
+    """The changes to the boxes of a picture.
 
     Attributes
     ----------
@@ -286,7 +286,7 @@ def numbers_in(values: Sequence[object], where: str) -> list[float]:
 
 
 def result_of(boxes: Sequence[Box], scores: Sequence[float]) -> Json:
-    """The predictions of a picture, as `labelproof.audit` takes them."""
+    """The predictions of a picture, in the form for `labelproof.audit`."""
     return {
         "boxes": np.array([box[:4] for box in boxes], float).reshape(-1, 4),
         "labels": [box[4] for box in boxes],

@@ -19,7 +19,7 @@ from labelproof.validation import Json
 
 
 class CocoBoxes(BoxForm):
-    """An annotation is a box; those with ``iscrowd`` are left as they are, and are no labels.
+    """An annotation is a box; those with ``iscrowd`` are no labels, and are not changed.
 
     A copy differs only in the boxes that change, byte for byte: a changed annotation keeps its ``id`` and all fields
     besides ``bbox``, ``category_id`` and ``area``.
@@ -140,7 +140,7 @@ class CocoBoxes(BoxForm):
         return min(points[::2]), min(points[1::2]), max(points[::2]), max(points[1::2]), self._names[key]
 
     def _changed(self, number: int, box: Box, moved: bool) -> Iterator[tuple[Span, str]]:
-        """What comes in the place of what of an annotation."""
+        """The replacements in the text of an annotation."""
         annotation = self._annotations[number]
         places = members(self._source.text, self._spans[number][0])
         if self._names[annotation["category_id"]] != box[4]:

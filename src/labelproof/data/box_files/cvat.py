@@ -19,7 +19,7 @@ EDGES = ("xtl", "ytl", "xbr", "ybr")
 
 
 class CvatBoxes(BoxForm):
-    """In a copy nothing but the boxes that change differs, byte for byte. Turned boxes and other shapes are no labels."""
+    """A copy differs only in the boxes that change, byte for byte. Rotated boxes and other shapes are no labels."""
 
     endings = (".xml",)
 

@@ -13,14 +13,17 @@ from labelproof.labels.boxes import Box
 
 FOLDERS = ("label_2", "training/label_2", "labels", "label_02")
 COLUMNS = 15  # and a score at the end, in predictions of a detector
-UNKNOWN = ("-1", "-1", "-10"), ("-1", "-1", "-1", "-1000", "-1000", "-1000", "-10")  # as KITTI writes what was not measured
+UNKNOWN = (
+    ("-1", "-1", "-10"),
+    ("-1", "-1", "-1", "-1000", "-1000", "-1000", "-10"),
+)  # KITTI's code for values that were not measured
 NO_LABEL = "DontCare"
 LOOKED_AT = 100  # files, one of which should hold a box
 EDGES = slice(4, 8)
 
 
 class Kitti(BoxForm):
-    """The folder is copied with other lines where boxes change. ``DontCare`` regions are no labels, and stay as they are."""
+    """The folder is copied with other lines for changed boxes. ``DontCare`` regions are no labels, and are not changed."""
 
     @classmethod
     def holds(cls, path: Path) -> bool:
@@ -96,7 +99,7 @@ def is_line(values: Sequence[str]) -> bool:
 
 
 def kitti_box(values: Sequence[str], where: str) -> tuple[Box, float | None]:
-    """The box of a line, and its score, where it has one."""
+    """The box of a line, and its score, if it has one."""
     if not is_line(values):
         raise BadInput(f"{where} is not a line of KITTI: {' '.join(values)[:60]!r}. Write a class and 14 numbers.")
     x1, y1, x2, y2 = numbers_in(values[EDGES], where)

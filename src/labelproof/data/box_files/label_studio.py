@@ -26,9 +26,9 @@ DIGITS = 6
 
 
 class LabelStudioBoxes(BoxForm):
-    """A task is a picture; of several annotations the latest that was not cancelled counts. A task without one has no boxes.
+    """A task is a picture; the latest annotation that was not cancelled counts. A task without one has no boxes.
 
-    In a copy nothing but the results that change differs, byte for byte. Turned rectangles are no labels, and stay as they are.
+    A copy differs only in the results that change, byte for byte. Rotated rectangles are no labels, and are not changed.
     """
 
     endings = (".json",)
@@ -145,7 +145,7 @@ class LabelStudioBoxes(BoxForm):
 
 
 def rectangle(result: Any, where: str) -> tuple[Box, tuple[float, float]] | None:
-    """The box of a result and the size of its picture; ``None`` for what is no upright rectangle with a label."""
+    """The box of a result and the size of its picture; ``None`` unless it is an upright rectangle with a label."""
     value = result.get("value") if isinstance(result, dict) else None
     if not isinstance(value, dict) or result.get("type") != LABELS or value.get("rotation"):
         return None

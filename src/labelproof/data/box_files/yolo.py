@@ -1,4 +1,4 @@
-"""YOLO: a folder with ``data.yaml`` (or ``classes.txt``), pictures, and a text file for each picture with a line a box."""
+"""YOLO: a folder with ``data.yaml`` (or ``classes.txt``), pictures, and a text file per picture with one line per box."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ DIGITS = 6
 
 
 class Yolo(BoxForm):
-    """The folder is copied with other lines where boxes change; all other lines stay as they are.
+    """The folder is copied with other lines for changed boxes; all other lines are unchanged.
 
     Coordinates are shares of the picture's width and height, so the pictures must be there. Lines with more than five numbers are
     polygons, and are refused.

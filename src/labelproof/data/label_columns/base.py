@@ -15,7 +15,7 @@ from labelproof.validation import AnyArray
 
 
 class LabelColumn(ABC):
-    """Labels with one value an item, as a column of a table or an array holds them.
+    """Labels with one value per item, in a column of a table or in an array.
 
     Attributes
     ----------
@@ -91,7 +91,7 @@ class LabelColumn(ABC):
 
     @abstractmethod
     def edits(self, name: str, new: Mapping[int, str | None], added: Mapping[str, Sequence[str | None]]) -> Edits:
-        """What is different in a copy of the table.
+        """The changes in a copy of the table.
 
         Parameters
         ----------

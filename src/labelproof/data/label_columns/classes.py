@@ -94,7 +94,7 @@ class ClassColumn(LabelColumn):
 
 
 def _different(column: pl.Series) -> tuple[pl.Series, npt.NDArray[np.int64] | None]:
-    """The different values of a column and which one each row has, where that spares work."""
+    """The different values of a column and the number of each row's value, if that is faster."""
     values = column.unique(maintain_order=True)
     if len(values) > column.len() // 2:
         return column, None

@@ -165,6 +165,6 @@ def _numbers_of(missing: Sequence[object] | None) -> list[object] | None:
 
 
 def _decimals(text: pl.Series) -> int:
-    """The one number of decimals that all numbers of a column have; 0 where they differ."""
+    """The one number of decimals that all numbers of a column have; 0 if they differ."""
     found = text.drop_nulls().str.extract(r"[.,](\d+)$").str.len_chars().fill_null(0).unique()
     return int(found[0]) if len(found) == 1 else 0

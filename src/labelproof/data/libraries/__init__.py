@@ -1,4 +1,4 @@
-"""Libraries whose frames and data sets are audited as they are in memory: one file a library, one line here."""
+"""Libraries whose frames and data sets are audited in memory: one file per library, one line here."""
 
 from __future__ import annotations
 

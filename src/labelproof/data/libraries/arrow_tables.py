@@ -45,7 +45,7 @@ class ArrowTable(Table):
 
 
 class ForeignTable(ArrowTable):
-    """A frame of another library; an Arrow table comes back."""
+    """A frame of another library; the result is an Arrow table."""
 
     def __init__(self, given: Any) -> None:
         super().__init__(_table(given))

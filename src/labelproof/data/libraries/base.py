@@ -58,7 +58,7 @@ class Held(ABC):
 
     @property
     def names(self) -> AnyArray | None:
-        """The library's own names of the items, e.g. of an index, which need not be unique; ``None`` where it has none."""
+        """The library's own names of the items, e.g. of an index, which need not be unique; ``None`` if it has none."""
         return None
 
     def ids(self, ids: object | None) -> AnyArray:
@@ -135,7 +135,7 @@ class Table(Held):
 
 
 def is_of(given: object, module: str, name: str) -> bool:
-    """Whether an object's class, or one that it inherits from, has that name and comes from a module, or one inside of it."""
+    """Whether an object's class or a base class has that name and comes from a module or one of its submodules."""
     return any(made.__name__ == name and f"{made.__module__}.".startswith(f"{module}.") for made in type(given).__mro__)
 
 

@@ -49,7 +49,7 @@ class HuggingFaceTable(Table):
         )
 
     def cell(self, name: str, row: int) -> object:
-        """As it is stored: a picture by its bytes or its path."""
+        """The stored form: a picture as its bytes or its path."""
         return self._arrow.select_columns([name])[row : row + 1][name][0].as_py()
 
     def joined(self, found: pl.DataFrame) -> Any:

@@ -86,7 +86,7 @@ class Pairs(Whole):
             yield self._pair(row)
 
     def _labels(self, given: Sequence[object], asked: Asked) -> Classes:
-        """What was given, by the names of the classes where the data set has them."""
+        """The given labels, by name if the data set has names of classes."""
         values: list[Any] = [_plain(value, row) for row, value in enumerate(given)]
         names = _class_names(self.given)
         if names and all(isinstance(value, int) and -1 <= value < len(names) for value in values if value is not None):

@@ -11,7 +11,7 @@ from typing import ClassVar, NamedTuple
 from labelproof.labels.masks import Masks
 from labelproof.validation import AnyArray, BoolArray
 
-Patches = Sequence[tuple[int, BoolArray]]  # the code of a class, and which pixels become it, shape (h, w)
+Patches = Sequence[tuple[int, BoolArray]]  # the code of a class, and the pixels that get it, shape (h, w)
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class MasksAsked:
 
 
 class MaskedPictures(NamedTuple):
-    """What a file holds.
+    """The contents of a file.
 
     Attributes
     ----------
@@ -78,7 +78,7 @@ class MaskForm(ABC):
 
     @classmethod
     def is_surely(cls, path: Path) -> bool:
-        """Whether nothing but masks can be meant, so that the kind of label need not be named."""
+        """Whether the source can only mean masks, so that the kind of label need not be named."""
         return False
 
     @abstractmethod
@@ -92,7 +92,7 @@ class MaskForm(ABC):
 
     @abstractmethod
     def write(self, target: Path, changes: Mapping[int, Patches], *, overwrite: bool) -> None:
-        """Write a copy in which some pixels have other classes; of what was read last.
+        """Write a copy in which some pixels have other classes; requires that the file was just read.
 
         Parameters
         ----------

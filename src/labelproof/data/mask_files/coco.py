@@ -124,7 +124,7 @@ class CocoMasks(MaskForm):
                 else one["segmentation"]
             )
             found = coco.decode(coco.merge(runs) if isinstance(runs, list) else runs)
-        except Exception as error:  # it raises anything, of what it was not made for
+        except Exception as error:  # it raises anything for unexpected input
             raise BadInput(
                 f"annotation {number} of {str(self.path)!r} has a segmentation that cannot be read ({error}). Correct it."
             ) from error
@@ -135,7 +135,7 @@ class CocoMasks(MaskForm):
         return np.asarray(found, bool)
 
     def _segmented(self, number: int, pixels: BoolArray) -> list[tuple[Span, str]]:
-        """What comes in the place of what of an annotation that covers other pixels."""
+        """The replacements in the text of an annotation that covers other pixels."""
         places = members(self._source.text, self._spans[number][0])
         new = _measures(pixels)
         return [(places[name], words) for name, words in new.items() if name in places]

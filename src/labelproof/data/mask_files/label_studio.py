@@ -27,7 +27,7 @@ LABELS = "brushlabels"
 
 
 class LabelStudioMasks(MaskForm):
-    """Where brushes overlap, the later one counts. In a copy nothing but the results that change differs, byte for byte."""
+    """If brushes overlap, the later one counts. A copy differs only in the results that change, byte for byte."""
 
     endings = (".json",)
 
@@ -91,7 +91,7 @@ class LabelStudioMasks(MaskForm):
         return codes
 
     def pixels(self, row: int, number: int) -> BoolArray:
-        """What a brush covers, shape (h, w)."""
+        """The pixels of a brush, shape (h, w)."""
         width, height = self._size(row)
         try:
             return unpack(self._results(row)[number]["value"]["rle"], height, width)

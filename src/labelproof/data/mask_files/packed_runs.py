@@ -41,7 +41,7 @@ def unpack(data: Sequence[int], height: int, width: int) -> BoolArray:
     Raises
     ------
     BadInput
-        If the bytes are no run lengths of such a picture.
+        If the bytes are not run lengths of such a picture.
     """
     if not isinstance(data, list) or not all(isinstance(byte, int) and 0 <= byte < 256 for byte in data):
         raise BadInput("The run lengths of a brush are not a list of bytes. Export again.")
@@ -66,7 +66,7 @@ def unpack(data: Sequence[int], height: int, width: int) -> BoolArray:
 
 
 def pack(pixels: BoolArray) -> list[int]:
-    """What `unpack` reads: 255 in all channels of the pixels that are covered.
+    """The input of `unpack`: 255 in all channels of the covered pixels.
 
     >>> import numpy as np
     >>> covered = np.array([[False, True, True]])

@@ -84,7 +84,7 @@ class Palette(NamedTuple):
     names : list of k str
     colours : list of k colours
     void : sequence of colours
-        Those of pixels without a label.
+        Colours of pixels without a label.
     """
 
     names: list[str]
@@ -118,7 +118,7 @@ def palette_in(folder: Path, encoding: str | None) -> Palette | None:
 
 
 def _entry(line: str) -> tuple[str, list[int]]:
-    """The name and the numbers of a line, whatever their order."""
+    """The name and the numbers of a line, in any order."""
     separators = "," if "," in line and ":" not in line else None
     parts = next(csv.reader(io.StringIO(line)), []) if separators else line.replace(":", " ").replace(",", " ").split()
     words = [part.strip() for part in parts]
@@ -139,7 +139,7 @@ def packed(pixels: AnyArray) -> IntArray:
 
 
 def codes_of_colours(pixels: AnyArray, palette: Palette, void: int, where: str) -> IntArray:
-    """The code of each pixel's class, ``void`` where it has none, shape (h, w).
+    """The code of each pixel's class, ``void`` for none, shape (h, w).
 
     Raises
     ------

@@ -83,7 +83,7 @@ def for_new(reader: Reader, path: str | os.PathLike[str], options: ReadOptions) 
 
 
 def _of_url(reader: Reader, url: str) -> Reader:
-    """The reader with a URL as it is: a path would make one stroke of two."""
+    """The reader with an unchanged URL: a path would merge its two slashes."""
     from labelproof.data.readers.table import ColumnReader
 
     assert isinstance(reader, ColumnReader)

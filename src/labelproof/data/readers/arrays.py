@@ -1,4 +1,4 @@
-"""Features, pictures or nothing but labels, as arrays in memory or in ``.npy`` and ``.npz`` files."""
+"""Features, pictures or only labels, as arrays in memory or in ``.npy`` and ``.npz`` files."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ SHOWN_FEATURES = 12
 
 @dataclass(frozen=True)
 class ArraysReader(Reader):
-    """Arrays by their paths; what was in memory is not remembered. See `read_arrays` for its fields."""
+    """Arrays by their paths; arrays in memory are not saved. See `read_arrays` for its fields."""
 
     kind = "arrays"
 
@@ -125,7 +125,7 @@ def read_arrays(
 
 
 def show_array(item: AnyArray) -> Shown:
-    """What a person is shown of an item: a picture of shape (h, w) or (h, w, 1 or 3), else its first numbers."""
+    """The display of an item: a picture of shape (h, w) or (h, w, 1 or 3), otherwise its first numbers."""
     if item.ndim == 2 or (item.ndim == 3 and item.shape[-1] in (1, 3)):
         pixels = np.asarray(item, float).reshape(*item.shape[:2], *(item.shape[2:] if item.shape[2:] != (1,) else ()))
         if item.dtype != np.uint8:

@@ -1,4 +1,4 @@
-"""What a reader does: it owns a source of items and labels."""
+"""The interface of readers: a reader owns a source of items and labels."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from labelproof.saving.files import existing
 from labelproof.validation import AnyArray, IntArray, Json
 
 VERSION = 1
-Inputs = pl.DataFrame | AnyArray | Sequence[str]  # what a model learns from, one row an item
+Inputs = pl.DataFrame | AnyArray | Sequence[str]  # the input of a model, one row per item
 
 
 @dataclass(frozen=True)
@@ -194,7 +194,7 @@ class Reader(ABC):
         Raises
         ------
         BadInput
-            If a file is missing, or is not what it was.
+            If a file is missing, or has changed.
         """
         dataset = self.read()
         return Items(dataset.kind, len(dataset), dataset.show, lambda rows: dataset.x[rows])

@@ -36,7 +36,7 @@ class BoxesReader(Reader):
     path: str
     folder: str | None = None
     encoding: str | None = None
-    held: BoxedPictures | None = field(default=None, compare=False, repr=False)  # what was read, while it is in memory
+    held: BoxedPictures | None = field(default=None, compare=False, repr=False)  # the result of reading, while it is in memory
 
     @classmethod
     def fits(cls, path: Path, options: ReadOptions) -> bool:
@@ -75,16 +75,16 @@ class BoxesReader(Reader):
         return Items("images", found.labels.n, lambda i: show(found, i), lambda rows: np.empty((len(rows), 0)))
 
     def predictions(self, path: Path_, dataset: Dataset) -> object:
-        """What a detector found, by picture (`labelproof.data.detections`)."""
+        """Predictions of a detector, by picture (`labelproof.data.detections`)."""
         return detections_from(Path(path), self.form().read() if self.held is None else self.held)
 
     def to_json(self) -> Json:
-        """What must be remembered: all but what was read."""
+        """All fields except the result of reading."""
         told = {"path": self.path, "folder": self.folder, "encoding": self.encoding}
         return {"kind": self.kind, "version": VERSION, **{name: value for name, value in told.items() if value is not None}}
 
     def write_back(self, target: Path, audited: Audited, *, overwrite: bool) -> None:
-        """A copy in the same form, in which nothing but the boxes that change differs."""
+        """A copy in the same format that differs only in the boxes that change."""
         form = self.form()
         if not form.endings and table_suffix(target) is not None:
             raise BadInput(
@@ -110,7 +110,7 @@ class BoxesReader(Reader):
 
 
 def show(found: BoxedPictures, i: int) -> Shown:
-    """A picture, as everyone sees it."""
+    """A picture, rotated by EXIF as people see it."""
     try:
         return Shown(image=thumbnail(found.files[i], PICTURE_PIXELS))
     except BadInput as reason:

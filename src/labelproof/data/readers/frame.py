@@ -33,7 +33,7 @@ JOINED = "\n\n"  # between several columns of text
 
 @dataclass(frozen=True)
 class Remembered:
-    """What an audit remembers of a frame, which it cannot open again."""
+    """The options of a frame, saved with an audit, which cannot open the frame again."""
 
     label: str | None
     ids: str | None
@@ -48,7 +48,7 @@ class Remembered:
 
 @dataclass(frozen=True)
 class FrameReader(ColumnReader):
-    """What is read of a frame is read as it would be of a Parquet file."""
+    """A frame is read like a Parquet file."""
 
     frame: pl.DataFrame = field(default_factory=pl.DataFrame, compare=False)
     names: AnyArray = field(default_factory=lambda: np.arange(0), compare=False)
@@ -201,7 +201,7 @@ def read_columns(table: Table, asked: Asked) -> Dataset:
 
 
 def _of_kind(kind: str) -> type[Reader]:
-    """The reader of labels that are more than one value an item."""
+    """The reader of labels with more than one value per item."""
     readers = (READERS[name] for name in READERS if READERS[name].reads_itself)
     found = next((reader for reader in readers if kind in reader.label_kinds), None)
     if found is None:

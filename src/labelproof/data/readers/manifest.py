@@ -26,7 +26,7 @@ class ManifestReader(PictureReader, ColumnReader):
     kind = "manifest"
 
     image: str = "path"
-    folder: str | None = None  # what the paths are relative to, if not the folder of the table
+    folder: str | None = None  # the base of the paths, if not the folder of the table
 
     @classmethod
     def fits(cls, path: Path, options: ReadOptions) -> bool:

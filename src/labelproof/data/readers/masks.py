@@ -85,7 +85,7 @@ class MasksReader(Reader):
         )
 
     def write_back(self, target: Path, audited: Audited, *, overwrite: bool) -> None:
-        """A copy in the same form, in which nothing but the pixels that change differs."""
+        """A copy in the same format that differs only in the pixels that change."""
         form = self.form()
         if not form.endings and table_suffix(target) is not None:
             raise BadInput(

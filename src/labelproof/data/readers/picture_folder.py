@@ -1,4 +1,4 @@
-"""A folder of pictures with one folder a class."""
+"""A folder of pictures with one folder per class."""
 
 from __future__ import annotations
 

@@ -84,7 +84,7 @@ class SpansReader(Reader):
         return Items(dataset.kind, len(dataset), dataset.show, lambda rows: [dataset.x[row] for row in rows])
 
     def write_back(self, target: Path, audited: Audited, *, overwrite: bool) -> None:
-        """A copy in the same form, in which nothing but the spans that change differs."""
+        """A copy in the same format that differs only in the spans that change."""
         check_target(target, overwrite=overwrite, source=self.path)
         form = self.form()
         if not plain_name(target).endswith((*form.endings, Path(plain_name(Path(self.path))).suffix)):

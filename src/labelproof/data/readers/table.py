@@ -77,7 +77,7 @@ class ColumnReader(Reader):
         return np.arange(raw.frame.height)
 
     def write_back(self, target: Path, audited: Audited, *, overwrite: bool) -> None:
-        """A copy in which nothing but these labels differs: delimited text byte for byte, Parquet with schema and row groups."""
+        """A copy that differs only in these labels: delimited text byte for byte, Parquet with schema and row groups."""
         check_copy_target(target, overwrite=overwrite, source=self.path)
         raw = self.raw(quiet=True)
         given = self.labels(raw)

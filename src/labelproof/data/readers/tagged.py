@@ -97,7 +97,7 @@ def list_items(folder: Path_) -> tuple[list[str], list[list[Path]]]:
     names : list of n str
         Paths relative to the folder, sorted.
     files : list of n lists of Path
-        One file of a picture; of a video its frames, in the order of their names.
+        The file of a picture, or the frames of a video in the order of their names.
 
     Raises
     ------

@@ -33,7 +33,7 @@ from labelproof.validation.labels import CodedLabels
 
 @dataclass(frozen=True)
 class ItemReader(ColumnReader):
-    """What is read of the items of votes is read as it would be of a table with a row for each."""
+    """The items of votes are read like a table with a row for each."""
 
     items: RawTable | None = field(default=None, compare=False)
     given: ClassColumn | None = field(default=None, compare=False)
@@ -84,7 +84,7 @@ class VotesReader(ColumnReader):
     annotator: str = "annotator"
     text: str | None = None
     image: str | None = None
-    folder: str | None = None  # what the paths of pictures are relative to, if not the folder of the table
+    folder: str | None = None  # the base of the paths of pictures, if not the folder of the table
     ignore: Sequence[str] | None = None
     keep: Sequence[str] | None = None
     checksum: str | None = None  # of all votes
@@ -138,7 +138,7 @@ class VotesReader(ColumnReader):
         return replace(inner, labels=kept, reader=reader)
 
     def _items(self, raw: RawTable, quiet: bool) -> RawTable:
-        """A row for each item: the columns that are the same in all rows of an item, and those that were named."""
+        """A row for each item: the columns that are constant within each item, and the named ones."""
         apart = [str(self.id), self.annotator, self.label]
         others = [name for name in raw.frame.columns if name not in apart]
         groups = raw.frame.group_by(str(self.id), maintain_order=True)

@@ -1,4 +1,4 @@
-"""Files of sentences with spans: one form a file, one line here. The most particular come last and are asked first."""
+"""Files of sentences with spans: one format per file, one line here. The last ones are tried first."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ class SpanColumns:
 
 @dataclass(frozen=True)
 class Sentences:
-    """What a file holds.
+    """The contents of a file.
 
     Attributes
     ----------
@@ -83,7 +83,7 @@ class SpanForm(ABC):
 
     @classmethod
     def is_surely(cls, path: Path) -> bool:
-        """Whether nothing but spans can be meant, so that the kind of label need not be named."""
+        """Whether the source can only mean spans, so that the kind of label need not be named."""
         return False
 
     @abstractmethod
@@ -97,7 +97,7 @@ class SpanForm(ABC):
 
     @abstractmethod
     def write(self, target: Path, changes: Mapping[int, Sequence[Span]]) -> None:
-        """Write a copy in which some sentences have other spans, in tokens; of what was read last.
+        """Write a copy in which some sentences have other spans, in tokens; requires that the file was just read.
 
         Parameters
         ----------

@@ -82,7 +82,7 @@ def sentences_of(
     where : str
         For messages.
     names : mapping of column to sequence of str, optional
-        What the numbers of a column of tags mean.
+        Names of the numbers in a column of tags.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""CoNLL columns: a token a line, an empty line between sentences, ``-DOCSTART-`` before documents."""
+"""CoNLL columns: one token per line, an empty line between sentences, ``-DOCSTART-`` before documents."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ NEW_DOCUMENT = re.compile(r"#\s*newdoc\b")
 class Conll(SpanForm):
     """Columns apart by spaces or tabs: the first is the token, the last the tag, unless others are named by number, from 1.
 
-    Lines that begin with ``# `` and have no tag are comments; ``# sent_id = …`` names the sentence. In a copy nothing but the tags that
-    change differs, byte for byte.
+    Lines that begin with ``# `` and have no tag are comments; ``# sent_id = …`` names the sentence. A copy differs only in the
+    tags that change, byte for byte.
     """
 
     endings = (".conll", ".conll2003", ".iob", ".iob2", ".iob1", ".bio", ".bioes", ".conllu", ".conllup")

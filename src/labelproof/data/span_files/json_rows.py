@@ -31,8 +31,8 @@ LINES = (".jsonl", ".ndjson")
 class JsonSpans(SpanForm):
     """Objects with ``tokens`` and a list of tags; or with ``text`` and a list of spans, ``{start, end, label}`` or ``[start, end, label]``.
 
-    Lines that Prodigy's reviewers rejected or ignored are skipped. In a copy nothing but these lists differs, byte for byte, and in a list
-    of spans nothing but those that change; members that are not known stay.
+    Lines that Prodigy's reviewers rejected or ignored are skipped. A copy differs only in these lists, byte for byte, and in a
+    list of spans only in those that change; unknown members stay.
     """
 
     endings = (*LINES, ".json")
@@ -169,7 +169,7 @@ class JsonSpans(SpanForm):
         )
 
     def _holds_spans(self, tokens: str) -> bool:
-        """Whether what is found for tags are spans, or tokens are objects with their places."""
+        """Whether the tags are in fact spans, or the tokens objects with positions."""
         label = str(self._field(self.asked.label, TAGS, list))
         inside = next((row[label][0] for row in self._rows if row.get(label)), "O")
         words = next((row[tokens][0] for row in self._rows if row.get(tokens)), "")

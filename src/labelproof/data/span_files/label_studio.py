@@ -22,9 +22,9 @@ LABELS = "labels"
 
 
 class LabelStudioSpans(SpanForm):
-    """A task is a sentence; of several annotations the latest that was not cancelled counts. A task without one is skipped.
+    """A task is a sentence; the latest annotation that was not cancelled counts. A task without one is skipped.
 
-    In a copy nothing but the results that change differs, byte for byte.
+    A copy differs only in the results that change, byte for byte.
     """
 
     endings = (".json",)
@@ -89,7 +89,7 @@ class LabelStudioSpans(SpanForm):
         return found
 
     def _results(self, sentence: int, spans: Sequence[Span], there: Sequence[str]) -> str:
-        """The list of results: those of other questions and those that stay as they are, then what is new."""
+        """The list of results: those of other questions and unchanged ones, then new ones."""
         held = dict(self._spans(sentence))
         wanted = []
         for start, end, name in spans:

@@ -13,7 +13,7 @@ from labelproof.validation import Json
 
 
 class Argilla(ExportForm, JsonList):
-    """A record is an item; its label is the last response, or the suggestion where nobody responded."""
+    """A record is an item; its label is the last response, or the suggestion if nobody responded."""
 
     suffixes = (".json",)
     tool = "Argilla"

@@ -1,4 +1,4 @@
-"""COCO's JSON with one category an image: images, annotations and categories."""
+"""COCO's JSON with one category per image: images, annotations and categories."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def _of(entry: Json, name: str, path: Path, what: str, number: int) -> Any:
 
 
 def _check_one(annotation: Json, image: Json, path: Path, *, taken: bool) -> None:
-    """One category an image, and nothing else."""
+    """Check that there is one category per image, and nothing else."""
     whole = ([0, 0, image.get("width"), image.get("height")], [0, 0, 0, 0])
     if "caption" in annotation:
         raise BadInput(

@@ -28,7 +28,7 @@ PICTURE = re.compile(r"(?i)data:image/|.*\.(jpe?g|jfif|png|bmp|gif|tiff?|webp|p[
 
 @dataclass(frozen=True)
 class Answer:
-    """What was answered about one item.
+    """The answers about one item.
 
     Attributes
     ----------
@@ -65,7 +65,7 @@ class Export:
 
 
 class ExportForm(JsonForm):
-    """An export of a tool; in a copy nothing but the answers differs, byte for byte.
+    """An export of a tool; a copy differs only in the answers, byte for byte.
 
     Attributes
     ----------
@@ -81,7 +81,7 @@ class ExportForm(JsonForm):
         Raises
         ------
         BadInput
-            If it is another task than one label an item.
+            If it is for another task than one label per item.
         """
 
     def read(self, place: str, *, encoding: str | None = None, part: str | None = None, quiet: bool = False) -> RawTable:

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
 SPLITS, STATE, INFO = "dataset_dict.json", "state.json", "dataset_info.json"
 ITEM = "split/row"  # the column that names the items of several splits
-ROW = "\0row"  # of a file, while it is read
-UNLABELLED = -1  # among the numbers of classes, as the library itself writes it
+ROW = "\0row"  # of a file while it is read
+UNLABELLED = -1  # unlabelled among the numbers of classes, as the library writes it
 STRING = {"dtype": "string", "_type": "Value"}
 
 
@@ -53,7 +53,7 @@ class Shard:
 
 
 class SavedDataset(TableForm):
-    """Rows with class labels by name and pictures as pictures; in a copy, files in which nothing changes are copied as they are."""
+    """Rows with class labels by name and pictures as pictures; in a copy, unchanged files are copied as files."""
 
     also = ", or to a folder like the input"
 

@@ -1,4 +1,4 @@
-"""What the forms in JSON share: text that is decoded once, rows with typed columns, and copies with other values."""
+"""The common part of formats in JSON: text that is decoded once, rows with typed columns, and copies with other values."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ class JsonText:
             sink.write(data)
 
 
-DEEPEST = 20  # objects inside of one another whose members become columns
+DEEPEST = 20  # depth of nested objects whose members become columns
 LONE = re.compile("[\ud800-\udfff]")  # halves of characters, which JSON can hold and text cannot
 
 
@@ -153,7 +153,7 @@ class JsonRows:
     starts: Mapping[str, Sequence[int]] = field(default_factory=dict)
 
     def way(self, column: str, row: int) -> Way | None:
-        """To the value of a column in a row."""
+        """The path to the value of a column in a row."""
         found = self.ways[column]
         return found if isinstance(found, tuple) else found[row]
 
@@ -180,7 +180,7 @@ class JsonRows:
         self.source.write(target, changes.items())
 
     def changes(self, raw: RawTable, change: Edits) -> dict[Span, str]:
-        """What comes in the place of what."""
+        """The replacements in a text."""
         source, column = self.source, change.column
         changes: dict[Span, str] = {}
         known: dict[int, str] = {}
@@ -220,13 +220,13 @@ class JsonRows:
         return self._end_of(inner, f"{json.dumps(way[at], ensure_ascii=False)}: {words}")
 
     def _end_of(self, span: Span, words: str) -> tuple[Span, str]:
-        """The end of an object, and a member that comes there."""
+        """Add a member at the end of an object."""
         held = members(self.source.text, span[0])
         last = max((end for _, end in held.values()), default=past_space(self.source.text, span[0]) + 1)
         return (last, last), f", {words}" if held else words
 
     def _added(self, added: Mapping[str, Sequence[str | None]], before: Mapping[Span, str]) -> dict[Span, str]:
-        """Members of text at the end of each row; after what is put there for another reason."""
+        """Add members of text at the end of each row, after other additions."""
         found = {}
         for row, span in enumerate(self.spans):
             words = ", ".join(f"{json.dumps(n)}: {json.dumps(own[row], ensure_ascii=False)}" for n, own in added.items())
@@ -236,7 +236,7 @@ class JsonRows:
 
 
 def flattened(rows: Sequence[Json], path: Path) -> tuple[pl.DataFrame, dict[str, Way]]:
-    """Objects as a frame: members of an object inside are columns ``outer.inner``; and the way to each column.
+    """Objects as a frame: members of a nested object are columns ``outer.inner``; and the path to each column.
 
     Raises
     ------

@@ -18,7 +18,7 @@ UPLOADED = re.compile(r"^/data/upload/(?:\d+/)?(.*)$")
 
 
 class LabelStudio(ExportForm, JsonList):
-    """A task is an item, a ``Choices`` tag a question; of several annotations the latest that was not cancelled counts."""
+    """A task is an item, a ``Choices`` tag a question; the latest annotation that was not cancelled counts."""
 
     suffixes = (".json",)
     tool = "Label Studio"

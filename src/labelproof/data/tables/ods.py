@@ -45,7 +45,7 @@ class Row:
 
 
 class Ods(Workbook):
-    """Rows and cells that the file holds once for many are taken apart where one of them changes."""
+    """Rows and cells that the file stores once for many are split if one of them changes."""
 
     suffixes = (".ods",)
 
@@ -167,7 +167,7 @@ def _changed(data: bytes, rows: dict[int, Row], new: dict[int, bytes], column: i
 
 
 def _rows(data: bytes, row: Row, times: int) -> bytes:
-    """A row as it is, so many times."""
+    """A row, repeated."""
     return _repeated(data, row.start, row.inside, ROWS, times) + data[row.inside : row.end] if times else b""
 
 

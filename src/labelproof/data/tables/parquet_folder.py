@@ -20,7 +20,7 @@ from labelproof.saving.folders import MARK, atomic_folder
 
 
 class ParquetFolder(TableForm):
-    """The rows of the files, in the order of their names; in a copy, files in which nothing changes are copied as they are."""
+    """The rows of the files, in the order of their names; in a copy, unchanged files are copied as files."""
 
     also = ", or to a folder like the input"
 
@@ -90,7 +90,7 @@ def stacked(frames: Sequence[pl.DataFrame], names: Sequence[str], root: Path) ->
 
 
 def _alike(one: pl.Schema, other: pl.Schema, column: str) -> bool:
-    """Whether a column is in both, of types that go together: numbers of any size, and nothing but gaps with anything."""
+    """Whether a column is in both, with compatible types: numbers of any size, and a column of only nulls with anything."""
     if column not in one or column not in other:
         return False
     types = {one[column], other[column]}

@@ -32,7 +32,7 @@ WHOLE_URL = "LABELPROOF_SQL_URL"  # the environment variable that holds the URL 
 SECRET = re.compile(r"(?i)pass|pwd|secret|token|key|credential")
 ORDERED = re.compile(r"(?i)\border\s+by\b")
 TEMPORAL = (date, datetime, time, timedelta)
-_whole: dict[str, str] = {}  # URLs with their passwords, as given to this process, by what is remembered of them
+_whole: dict[str, str] = {}  # URLs with passwords, as given to this process, by their saved form
 
 
 class SqlQuery(TableForm):

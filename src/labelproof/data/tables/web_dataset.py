@@ -40,7 +40,7 @@ class Sample:
 
 
 class WebDataset(TableForm):
-    """A key is an item; its label is what ``KEY.cls`` holds, or the member ``label`` of ``KEY.json``, or of another name."""
+    """A key is an item; its label is the content of ``KEY.cls``, or the member ``label`` of ``KEY.json``, or another name."""
 
     suffixes = (".tar",)
 
@@ -186,7 +186,7 @@ def _values(sample: Sample, ending: str, file: IO[bytes], path: Path) -> Iterato
 
 
 def _changed(raw: RawTable, change: Edits, file: IO[bytes]) -> Iterator[tuple[str, tuple[tarfile.TarInfo, bytes]]]:
-    """The files that differ, and what they hold now."""
+    """The files that change, and their new contents."""
     ending, _, name = change.column.partition(".")
     column = raw.frame[change.column]
     for row, source in zip(change.rows.tolist(), change.sources.tolist(), strict=True):

@@ -97,7 +97,7 @@ class Workbook(TableForm):
 def _fastexcel() -> Any:
     with needed_by("a workbook"):
         import fastexcel
-    logging.getLogger("fastexcel").setLevel(logging.ERROR)  # that an empty column is taken as text is no news
+    logging.getLogger("fastexcel").setLevel(logging.ERROR)  # do not warn of empty columns that are read as text
     return fastexcel
 
 
@@ -130,7 +130,7 @@ def _whole(column: pl.Series) -> pl.Series:
 
 
 def checked(cells: list[Cell | None], raw: RawTable, column: str) -> list[Cell | None]:
-    """The cells of a column by row, if they hold what was read.
+    """The cells of a column by row, if they hold the values that were read.
 
     Raises
     ------
@@ -149,7 +149,7 @@ def checked(cells: list[Cell | None], raw: RawTable, column: str) -> list[Cell |
 
 
 def place_for(cells: list[Cell | None], row: int, raw: RawTable) -> Cell:
-    """The cell of a row, which must be there and no formula."""
+    """The cell of a row, which must exist and not be a formula."""
     cell = cells[row]
     if cell is None or cell.formula:
         what = "no cell for a label" if cell is None else "a formula where its label is"

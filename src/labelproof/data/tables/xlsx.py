@@ -49,7 +49,7 @@ class Xlsx(Workbook):
 
 @dataclass
 class _Bounds:
-    """What a sheet holds: where its filled cells are, and the cells of one column."""
+    """The contents of a sheet: the position of its filled cells, and the cells of one column."""
 
     shared: list[str]
     column: int | None = None
@@ -57,7 +57,7 @@ class _Bounds:
     left: int = 2**31
     right: int = -1
     cells: dict[int, Cell] = field(default_factory=dict)
-    row_ends: dict[int, tuple[int, int]] = field(default_factory=dict)  # of each row its end tag, or where it would be
+    row_ends: dict[int, tuple[int, int]] = field(default_factory=dict)  # the end tag of each row, or its position
     row: int = -1
     at: int = -1
     cell: Cell | None = None

@@ -54,7 +54,8 @@ def parse(data: bytes, path: Path, what: str) -> Element:
     Raises
     ------
     BadInput
-        For what is no XML, naming the line; for another encoding than UTF-8; and for a document type, which may hold anything.
+        For text that is not XML, naming the line; for an encoding other than UTF-8; and for a document type, which may hold
+        anything.
     """
     parser = expat.ParserCreate()
     held: list[Element] = []

@@ -1,4 +1,4 @@
-"""`ConceptCaptioner`: captions of videos and pictures, from what a tag classifier sees in each frame."""
+"""`ConceptCaptioner`: captions of videos and pictures, from the output of a tag classifier for each frame."""
 
 from __future__ import annotations
 

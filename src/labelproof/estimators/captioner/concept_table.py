@@ -1,4 +1,4 @@
-"""Concept probabilities of frames as a file: what a tagger writes and a captioner reads."""
+"""Concept probabilities of frames as a file: a tagger writes it and a captioner reads it."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class ConceptTable:
     names: tuple[str, ...]
 
     def write(self, path: str | os.PathLike[str]) -> None:
-        """Write a row a frame: ``item_id``, ``frame_number``, then a column a concept (.parquet, .csv, .tsv).
+        """Write one row per frame: ``item_id``, ``frame_number``, then one column per concept (.parquet, .csv, .tsv).
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""Concepts: the words that captions use, as tags of what they describe."""
+"""Concepts: the words of captions, as tags of the items."""
 
 from __future__ import annotations
 

@@ -80,7 +80,7 @@ class S2VT(nn.Module):
         self.spread.copy_(frames.std(dim=0, correction=0) + FLOOR)
 
     def read(self, frames: Tensor) -> Memory:
-        """What is remembered of videos (b, m, k), whose missing frames are NaN and come last."""
+        """The state after reading videos (b, m, k), whose missing frames are NaN and come last."""
         there = frames.isfinite().all(dim=2)  # (b, m)
         lengths = there.sum(dim=1).cpu()
         standard = (frames - self.mean) / self.spread
@@ -92,7 +92,7 @@ class S2VT(nn.Module):
         return Memory(first, second)
 
     def say(self, memory: Memory, words: Tensor) -> tuple[Tensor, Memory]:
-        """Logits (b, l, n_words) of the word after each of ``words`` (b, l), and what is remembered then."""
+        """Logits (b, l, n_words) of the word after each of ``words`` (b, l), and the state afterwards."""
         nothing = memory.first[0].new_zeros(*words.shape, self.concepts.out_features)
         thought, first = self.first(nothing, memory.first)
         heard = torch.cat([thought, self.dropout(self.words(words))], dim=2)

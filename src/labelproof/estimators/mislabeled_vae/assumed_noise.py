@@ -18,14 +18,14 @@ SMALLEST = 1e-6  # of a noise probability: the logarithm of zero has no gradient
 def assumed_noise(
     transition: TransitionMatrix | npt.ArrayLike | None, concentration: float, classes: AnyArray
 ) -> tuple[Tensor, bool]:
-    """``log p(given | true)``, shape (k, k), and whether it is to be learned.
+    """``log p(given | true)``, shape (k, k), and whether to learn it.
 
     Parameters
     ----------
     transition : array-like (k, k), TransitionMatrix, float, or None
         See `labelproof.MislabeledVAE`.
     concentration : float
-        Pseudo-counts of the right label where the matrix is to be learned, which then begins at the mean of its prior.
+        Pseudo-counts of the right label if the matrix is learned; it then starts at the mean of its prior.
     classes : ndarray, shape (k,)
     """
     k = len(classes)

@@ -31,7 +31,7 @@ class Chosen(NamedTuple):
     """The weight of labels, and how much surer a model is of a label that it was trained on."""
 
     weight: float
-    optimism: float = 0.0  # in log-odds; 0 where nothing was held out
+    optimism: float = 0.0  # in log-odds; 0 if nothing was held out
 
 
 class Trial(NamedTuple):
@@ -70,7 +70,7 @@ def chosen_label_weight(training: LabelTraining, module: MislabeledModule, data:
     ----------
     training : LabelTraining
     module : MislabeledModule
-        After its pre-training; is left as it is.
+        After its pre-training; it is not changed.
     data : TrainingData
     batch : Tensor of int64, shape (n,)
 

@@ -26,7 +26,7 @@ class Likelihood(nn.Module):
     counts: ClassVar[bool] = False
 
     def inputs(self, x: Tensor) -> Tensor:
-        """What the encoder sees of the data, shape (n, d)."""
+        """The encoder's input for the data, shape (n, d)."""
         return x
 
     def log_prob(self, x: Tensor, hidden: Tensor, log_library: Tensor) -> Tensor:
@@ -133,7 +133,7 @@ class Gaussian(Likelihood):
 
 
 class Bernoulli(Likelihood):
-    """Bits, or grey values in [0, 1] taken as probabilities of bits."""
+    """Bits, or grey values in [0, 1] as probabilities of bits."""
 
     def __init__(self, hidden: int, features: int) -> None:
         super().__init__()
@@ -164,7 +164,7 @@ LIKELIHOODS: dict[str, type[Likelihood]] = {
 def nb_log_prob(x: Tensor, log_mean: Tensor, log_theta: Tensor) -> Tensor:
     """Logarithm of the negative binomial's probability of each count, in terms of logarithms so that no mean underflows.
 
-    Gamma functions are worked out where a count is not zero alone: most counts of most genes are.
+    Gamma functions are computed only for counts other than zero, because most counts of most genes are zero.
     """
     together: Any = torch.broadcast_tensors
     apply: Any = _NegativeBinomialLog.apply  # both without types in torch

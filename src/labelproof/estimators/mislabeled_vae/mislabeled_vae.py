@@ -240,7 +240,7 @@ class MislabeledVAE(Saveable, ClassifierMixin, TransformerMixin, BaseEstimator):
         return self
 
     def _array(self, X: ArrayLike, *, fitting: bool = False) -> Rows:
-        """The rows of an array, checked: float32, or sparse as they are."""
+        """The rows of an array, checked: float32, or still sparse."""
         X = validate_data(self, X, accept_sparse="csr", dtype=np.float32, reset=fitting)
         return SparseRows(X) if issparse(X) else torch.from_numpy(np.ascontiguousarray(X))
 

@@ -31,7 +31,7 @@ def phase_lengths(n: int, batch_size: int, asked: tuple[int, int, int] | None) -
     Raises
     ------
     BadInput
-        For other than three numbers, 0 or more.
+        Unless there are three numbers, 0 or more.
     """
     if asked is None:
         steps = max(1, n // batch_size)
@@ -124,7 +124,7 @@ class Regime(Trainable):
             self._begin()
 
     def epoch_end(self, epoch: int) -> None:
-        """What is learned by counting."""
+        """The parameters that are learned by counting."""
         if self.phase == 0:
             return
         module = self.module

@@ -1,4 +1,4 @@
-"""What a fitted `MislabeledVAE` is, as JSON and arrays, and the same again."""
+"""A fitted `MislabeledVAE` as JSON and arrays, and back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`Contest`: what a training of NL-GAN leaves."""
+"""`Contest`: the result of a training of NL-GAN."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Contest:
     generators : Generators
         In evaluation mode.
     soft_labels : SoftLabels
-        δ_P and δ_N, what they were trained towards.
+        δ_P and δ_N, the targets of the training.
     shares : Shares
         π_P and π_N, shares of right labels: as given, or from the estimated δ.
     diversity : ndarray of float, shape (epochs, 2)

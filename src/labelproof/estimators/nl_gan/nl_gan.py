@@ -237,7 +237,7 @@ class NLGAN(Saveable, BaseEstimator):  # type: ignore[misc]
             raise BadInput(f"coverage is {self.coverage!r}. Give a number, 0 or more.")
 
     def _shares(self, code: int) -> Shares | None:
-        """π of a class and the rest, or nothing if they are to be estimated."""
+        """π of a class and the rest, or nothing if they have to be estimated."""
         name = self.classes_[code].item()
         found: list[float | None] = []
         for share in (self.pi_p, self.pi_n):
@@ -283,7 +283,7 @@ class NLGAN(Saveable, BaseEstimator):  # type: ignore[misc]
         return contest
 
     def _upsampled(self, given: Codes) -> tuple[Tensor, Tensor]:
-        """Rows of an epoch, as many of each label, each item as often as the others of its label; and a half for each item."""
+        """Rows of an epoch, equally many of each label and equally often each of its items; and a half for each item."""
         rng = np.random.default_rng(self._seed)
         each = max(self.upsample // 2, int(np.bincount(given).max()))
         rows, halves = [], np.zeros(len(given), np.int64)
@@ -346,7 +346,7 @@ class NLGAN(Saveable, BaseEstimator):  # type: ignore[misc]
         return made, self.classes_[codes]
 
     def _made(self, code: int, z: Tensor) -> Tensor:
-        """Pictures of a class, of numbers (n, 100)."""
+        """Pictures of a class, from numbers (n, 100)."""
         if len(self.classes_) > 2:
             return self.contests_[self.classes_[code].item()].made(z, positive=True)
         (contest,) = self.contests_.values()

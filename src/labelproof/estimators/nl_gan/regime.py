@@ -43,7 +43,7 @@ class AdversarialRegime(Trainable):
     data : TrainingData
         Pictures (n, channels, height, width) in [-1, 1]; ``given`` is 1 for given positives, 0 for negatives, as many of each.
     fold : Tensor of int64, shape (n,)
-        0 or 1, the same for every copy of a picture: which of the two probes is trained on it.
+        0 or 1, the same for every copy of a picture: the probe that is trained on it.
     shares : Shares, optional
         π_P and π_N. By default they are estimated, with δ_P and δ_N.
     lengths : (int, int)
@@ -148,7 +148,7 @@ class AdversarialRegime(Trainable):
                 self._aim(found, shares_of(found))
 
     def loss(self, batch: Batch) -> Step:
-        """What a batch costs in the noisy pre-training (section 2.1) or in the adversarial training (section 2.2)."""
+        """The loss of a batch in the noisy pre-training (section 2.1) or in the adversarial training (section 2.2)."""
         return self._noisy_training(batch) if self.epoch < self.lengths[0] else self._adversarial_training(batch)
 
     def _noisy_training(self, batch: Batch) -> Step:
@@ -206,7 +206,7 @@ class AdversarialRegime(Trainable):
         return Step(cost, _as_classes(real[:, 0]))
 
     def _taken(self, positives: Tensor, negatives: Tensor, target: float) -> Tensor:
-        """What it costs that generated pictures are taken for given ones, each class by its part."""
+        """The loss for generated pictures that are taken for given ones, each class by its part."""
         return self.parts[0] * self._h(positives[:, 1], target) + self.parts[1] * self._h(negatives[:, 1], target)
 
     def _seen(self, pictures: Tensor) -> Tensor:

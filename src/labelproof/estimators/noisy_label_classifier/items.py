@@ -56,7 +56,7 @@ def held_out(given: Codes, used: BoolArray, verified: BoolArray | None, share: f
 
 
 def learned_noise(method: Method, classes: AnyArray) -> TransitionMatrix | None:
-    """``p(given | true)`` as a trained method has it, its rows scaled to sum to one exactly; ``None`` if it has none."""
+    """A trained method's ``p(given | true)``, its rows scaled to sum to one exactly; ``None`` if it has none."""
     matrix = method.transition()
     if matrix is None:
         return None

@@ -203,7 +203,7 @@ class NoisyLabelClassifier(Uncertainty, Saveable, ClassifierMixin, BaseEstimator
         sample_weight : array-like, shape (n,), optional
             Items of weight 0 are ignored.
         verified : array-like of bool, shape (n,), optional
-            Labels that a person has re-checked; they are taken as true.
+            Labels that a person has re-checked; they are treated as true.
 
         Returns
         -------
@@ -304,7 +304,7 @@ class NoisyLabelClassifier(Uncertainty, Saveable, ClassifierMixin, BaseEstimator
     def _finish(
         self, method: Method, given: Codes, rows: Codes, verified: BoolArray | None, validation: TrainingData | None
     ) -> None:
-        """Read noise, error probabilities and temperature off what was trained."""
+        """Set noise, error probabilities and temperature from the trained method."""
         self.transition_ = learned_noise(method, self.classes_)
         own = given[rows]
         self.error_probability_ = np.full(len(given), np.nan)

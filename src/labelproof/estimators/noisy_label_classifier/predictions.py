@@ -14,7 +14,7 @@ MOST_COLUMNS = 200  # classes with a column of probabilities each
 
 
 def prediction_table(model: NoisyLabelClassifier, x: ArrayLike, ids: AnyArray, *, sure: float = 0.5) -> pl.DataFrame:
-    """One row an item, in the order of the input.
+    """One row per item, in the order of the input.
 
     Parameters
     ----------

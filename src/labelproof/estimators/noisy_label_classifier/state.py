@@ -1,4 +1,4 @@
-"""What a fitted `NoisyLabelClassifier` is, as JSON and arrays, and the same again."""
+"""A fitted `NoisyLabelClassifier` as JSON and arrays, and back."""
 
 from __future__ import annotations
 

@@ -31,8 +31,8 @@ class Uncertainty:
         """Sets of classes that hold the true label with a probability of at least ``coverage``, over items like the training ones.
 
         Conformal prediction on items that were kept from training (``calibration_fraction``). Their labels are noisy, so the coverage of
-        the true label is worked out from that of the given ones and the noise (`labelproof.noise.conformal`): the method's
-        ``transition_`` where it has one, else what EM finds in the calibration items.
+        the true label is computed from that of the given ones and the noise (`labelproof.noise.conformal`): the method's
+        ``transition_`` if it has one, otherwise the result of EM on the calibration items.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""What a tagger is given: items and bags of them, and tags, 0, 1, or -1 where nobody knows."""
+"""The inputs of a tagger: items and bags of them, and tags, 0, 1, or -1 for unknown."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def of_numbers(X: ArrayLike) -> bool:
 
 
 def evidence_of(evidence: ArrayLike, shape: tuple[int, ...], noise: str | None) -> npt.NDArray[np.float64]:
-    """What the mention of each tag may depend on, shape (n, k, e).
+    """The evidence that the mention of each tag may depend on, shape (n, k, e).
 
     Raises
     ------

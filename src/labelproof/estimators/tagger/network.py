@@ -16,7 +16,7 @@ from labelproof.networks.backbones import InputShape, make_backbone
 from labelproof.networks.fcn_vgg16 import FCNVGG16
 from labelproof.networks.places import at_each_place
 
-SPLITTING = ("encode", "score")  # what a backbone in two parts has
+SPLITTING = ("encode", "score")  # the two parts of a backbone
 
 
 class Scores(NamedTuple):
@@ -24,7 +24,7 @@ class Scores(NamedTuple):
 
     logits: Tensor  # (n, k), of p(y = 1 | x)
     features: Tensor  # (n, c), pooled, for the noise network
-    own_logits: Tensor  # (m, k), of what is trained on: the items, or frames on their own
+    own_logits: Tensor  # (m, k), of the training units: the items, or single frames
     own_features: Tensor  # (m, c)
     owner: Tensor  # (m,), which item each is of
 
@@ -141,7 +141,7 @@ class WithHead(nn.Module):
         self.encoder, self.head = encoder, nn.LazyLinear(tags)
 
     def encode(self, x: Tensor) -> Tensor:
-        """What the caller's network finds."""
+        """The output of the caller's network."""
         out: Tensor = self.encoder(x)
         return out
 

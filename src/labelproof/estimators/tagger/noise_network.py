@@ -8,8 +8,9 @@ r"""The noise modeling network (NMN): how each tag goes missing or is added, lea
 In addition to the pooled features h(x), equation 3 may use evidence for each tag, such as the size of the thing: ``d_j`` gains
 ``v_j . (e_tag(x) - centre)``.
 
-A softmax over two values knows the difference of its scores alone, ``d_j = log q[j, 1] - log q[j, 0] = (u_j1 - u_j0) . h(x) + b_j1 - b_j0``:
-of the paper's four maps of each tag two differences are what is learned, at half of the cost, and nothing under- or overflows.
+A softmax over two values depends only on the difference of its scores, ``d_j = log q[j, 1] - log q[j, 0] = (u_j1 - u_j0) .
+h(x) + b_j1 - b_j0``. So two differences are learned instead of the paper's four maps of each tag, at half the cost and without
+under- or overflow.
 Rows of q are true values, as everywhere in labelproof; the paper writes its transpose.
 
 References
@@ -27,7 +28,7 @@ from labelproof.errors import BadInput
 
 
 class NoiseNetwork(nn.Module):
-    """How each tag goes wrong: log-odds ``d_j`` of being given, for each true value j.
+    """The noise of each tag: log-odds ``d_j`` of being given, for each true value j.
 
     Parameters
     ----------

@@ -52,7 +52,7 @@ class NoisyTagClassifier(Saveable, ClassifierMixin, BaseEstimator):  # type: ign
     r"""A multi-label neural network with a noise modeling network (NMN) for missing and incorrect tags.
 
     Each given tag z is an observation of a hidden true tag y, ``p(z | x) = sum over y of p(z | y, x) p(y | x)``. The classifier
-    ``p(y | x)`` is trained alone, then together with ``p(z | y, x)``; the gradient at its logit is ``p(y = 1 | x)`` less the
+    ``p(y | x)`` is trained alone, then together with ``p(z | y, x)``; the gradient at its logit is ``p(y = 1 | x)`` minus the
     posterior of the true tag. Only the classifier predicts.
 
     Parameters
@@ -337,7 +337,7 @@ class NoisyTagClassifier(Saveable, ClassifierMixin, BaseEstimator):  # type: ign
         ----------
         X : as for `fit`
         evidence : array-like, shape (n, k) or (n, k, e), optional
-            As for `fit`; without it, evidence is taken to be average.
+            As for `fit`. By default the evidence is average.
         """
         check_is_fitted(self, "module_")
         found, x = [], encoded(self._rows(X), self.encoder_)

@@ -111,7 +111,7 @@ class Assumed:
 
     @property
     def estimated(self) -> bool:
-        """Whether one is to be estimated."""
+        """Whether a rate has to be estimated."""
         return AUTO in (self.missing, self.incorrect)
 
     def start(self, noise: NoiseNetwork, given: GivenTags, scores: Scores | None, evidence: Values | None) -> None:
@@ -122,7 +122,7 @@ class Assumed:
         noise : NoiseNetwork
         given : ndarray, shape (n, k)
         scores : Scores, optional
-            Out of sample, where a rate is to be estimated.
+            Out-of-sample scores, if a rate has to be estimated.
         evidence : ndarray, shape (n, k, e), optional
         """
         found = None

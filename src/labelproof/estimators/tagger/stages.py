@@ -114,7 +114,7 @@ class Stages(Trainable):
 
     @torch.no_grad()
     def _expect(self) -> None:
-        """ρ of all items with the rates as they are, then the rates that are likeliest with that ρ."""
+        """ρ of all items with the current rates, then the most likely rates with that ρ."""
         assert self.noise is not None
         was_training = self.training
         self.eval()

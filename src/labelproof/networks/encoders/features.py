@@ -24,7 +24,7 @@ from labelproof.validation import IntArray
 
 WORKERS = 2  # threads that read and prepare
 AHEAD = 4  # batches prepared and not yet encoded
-BLOCK_SECONDS, BLOCK_ITEMS = 60.0, 8192  # after which what was encoded is kept
+BLOCK_SECONDS, BLOCK_ITEMS = 60.0, 8192  # after which features are kept
 SPREAD_ITEMS = 1024  # that another process encodes at a time
 Batches = Iterator[tuple[IntArray, Features]]
 
@@ -103,7 +103,7 @@ def _encode(
 ) -> Features:
     keys: Keys = np.frombuffer(b"".join(names), dtype=f"S{KEY_BYTES}")
     _, first, same = np.unique(keys, return_index=True, return_inverse=True)
-    original: IntArray = first[same.ravel()]  # the first row with the same content: what is there twice is encoded once
+    original: IntArray = first[same.ravel()]  # the first row with the same content: duplicates are encoded once
     wanted = original == np.arange(len(keys))
     store = FeatureCache(encoder.name, encoder.revision) if cache and encoder.revision != UNKNOWN else None
     whole: Features = np.empty((0, 0), np.float32)
@@ -124,7 +124,7 @@ def _encode(
             if time.monotonic() - since > BLOCK_SECONDS or sum(map(len, block)) >= BLOCK_ITEMS:
                 done, block, since = block, [], time.monotonic()
                 _keep(store, keys, whole, done)
-    finally:  # what is there is kept too when a person stops it
+    finally:  # finished features are also kept when a person stops it
         _keep(store, keys, whole, block)
     again = np.flatnonzero(original != np.arange(len(keys)))
     whole[again] = whole[original[again]]

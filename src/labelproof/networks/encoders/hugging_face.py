@@ -29,7 +29,7 @@ class HuggingFaceEncoder(Encoder):
         A folder, or a model of the hub; ``NAME@cls`` or ``NAME@mean`` selects the pooling of tokens.
     takes : {"text", "images"}
     pooling : {"mean", "cls"}, optional
-        Default: mean for text; for pictures the model's own pooling, or the first token where it has none.
+        By default mean for text; for pictures the model's own pooling, or the first token if it has none.
     """
 
     def __init__(self, place: str, takes: str, pooling: str | None = None) -> None:

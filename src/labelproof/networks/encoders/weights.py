@@ -68,7 +68,7 @@ def load(what: str, loading: Callable[[], Any]) -> Any:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without the bar that transformers shows while it reads a file; that of a download stays."""
+    """Without the progress bar that transformers shows while it reads a file; that of a download stays."""
     library = import_module("transformers.utils.logging") if find_spec("transformers") else None
     shown = library is not None and library.is_progress_bar_enabled()
     if library is not None:

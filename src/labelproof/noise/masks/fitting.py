@@ -85,7 +85,8 @@ def _sampled(mask: IntArray, probs: FloatArray, k: int, blurs: Sequence[float]) 
 
 
 def _fitted(pixels: Sequence[_Pixels]) -> tuple[Floats, Floats, Matrix]:
-    """``Q`` by least squares of the predictions on the shares, the mean of what is left of the log probabilities, and its covariance.
+    """``Q`` by least squares of the predictions on the shares, the mean of the residuals of the log probabilities, and their
+    covariance.
 
     Pixels with the largest residuals are then removed, because some labels are wrong, and the model is fitted again.
     """
@@ -115,7 +116,7 @@ def _inside(shares: Floats, probs: Floats) -> Floats:
 
 
 def _together(pictures: Sequence[Pair], response: Response) -> float:
-    """Pooled pixels that are one witness: the autocorrelation of what is left, summed over a disc as far as it reaches."""
+    """Pooled pixels per independent observation: the autocorrelation of the residuals, summed over a disc within its reach."""
     profile = np.zeros(2**12)
     for mask, probs in pictures:
         given = pooled(shares_of(mask, len(response.mean)), response.step)

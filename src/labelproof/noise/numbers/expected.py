@@ -25,8 +25,8 @@ class Expected(NamedTuple):
 
     centre: Floats  #: (n,)
     scale: Floats  #: (n,) median distance of good numbers from it
-    corrected: bool  #: whether the centre is another than the prediction
-    in_order: bool  # whether neighbouring rows are similar
+    corrected: bool  #: whether the centre differs from the prediction
+    in_order: bool  #: whether neighbouring rows are similar
 
 
 def expected(given: Floats, predicted: Floats, x: FloatArray | None = None, *, seed: int = 0) -> Expected:

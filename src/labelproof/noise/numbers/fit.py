@@ -31,7 +31,7 @@ class NumbersFound(NamedTuple):
     suggested: Floats  # (n,)
     confidence: npt.NDArray[np.float32]  # (n,)
     kind: IntArray  # (n,) place in KINDS, of the most probable error
-    centre: Floats  # (n,) what is expected
+    centre: Floats  # (n,) expected value
     low: Floats  # (n,) of a 95 % interval of good numbers
     high: Floats  # (n,)
     expected_errors: Floats  # (r,) number of errors under each reading of the tail

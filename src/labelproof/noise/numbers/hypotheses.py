@@ -1,4 +1,4 @@
-"""The errors that people make with numbers, each as a density of what is given and as what undoes it."""
+"""The errors that people make with numbers, each as a density of the given number and a way to undo it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Density = Callable[[Floats, Floats, Floats], Floats]  # of values, centre and sc
 KINDS = ("factor", "sign", "unit", "swapped digits", "copied", "sentinel", "other")
 FACTORS = (10.0, 100.0, 1000.0, 0.1, 0.01, 0.001)
 OFF_GRID = 0.02  # share of numbers whose decimals do not depend on a factor
-SMOOTH = 1e-3  # of a scale: how exactly equal numbers of a column without decimals are taken to be
+SMOOTH = 1e-3  # of a scale: how exactly equal numbers of a column without decimals are treated
 
 
 @dataclass(frozen=True)

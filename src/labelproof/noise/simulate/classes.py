@@ -127,7 +127,7 @@ def instance_dependent(
 
     The rate ``q_n`` of an item is drawn from a normal of mean ``rate`` and standard deviation ``spread``, truncated to
     [0, 1]. With a random projection ``W_y`` (d, k) for each true class, the wrong label is drawn from
-    ``softmax(x_n W_y)`` over the classes other than ``y``, scaled by ``q_n``.
+    ``softmax(x_n W_y)`` over the classes except ``y``, scaled by ``q_n``.
 
     Parameters
     ----------
@@ -207,7 +207,7 @@ def _n_classes(labels: object, n_classes: int | None) -> int:
 
 
 def _coded(labels: object) -> tuple[AnyArray, AnyArray | None]:
-    """Codes as they are; of names their places in sorted order, and the names."""
+    """Codes, unchanged; for names their positions in sorted order, and the names."""
     codes = to_numpy(labels, "labels")
     named = codes.dtype.kind in "UT" or (codes.dtype.kind == "O" and all(isinstance(label, str) for label in codes.ravel()))
     if not (named or codes.dtype.kind in "iu") or codes.ndim != 1 or len(codes) == 0:

@@ -120,7 +120,7 @@ def spoiled(
 def _wrong(
     mask: IntArray, regions: Regions, region: int, kind: str, classes: IntArray, rng: np.random.Generator
 ) -> npt.NDArray[np.int64]:
-    """The mask with a region made wrong; as it is where that cannot be."""
+    """The mask with a region made wrong; unchanged if that is impossible."""
     inside, own, after = regions.number == region, int(regions.value[region]), mask.astype(np.int64)
     if kind == "class":
         others = classes[classes != own]
@@ -155,7 +155,7 @@ def _elsewhere(mask: IntArray, inside: BoolArray, own: int, rng: np.random.Gener
 
 
 def _shifted(mask: IntArray, inside: BoolArray, own: int, rng: np.random.Generator) -> npt.NDArray[np.int64]:
-    """The region moved; what it leaves gets the nearest other class."""
+    """The region moved; the pixels that it leaves get the nearest other class."""
     way = np.pi * rng.uniform(-1, 1)
     far = max(LEAST_SHIFT, rng.uniform(0.25, 0.5) * np.sqrt(inside.sum()))
     down, right = round(far * np.sin(way)), round(far * np.cos(way))

@@ -26,7 +26,7 @@ class NoisyNumbers(NamedTuple):
 
     labels: Floats  #: (n,)
     changed: BoolArray  #: (n,) where the number differs from the clean one
-    kind: AnyArray  #: (n,) of str: what was done to it, "" where nothing
+    kind: AnyArray  #: (n,) of str: the kind of error, "" for none
 
 
 @accepts_seed
@@ -45,7 +45,7 @@ def numbers(
     such as swapped digits of 22, is replaced by another. Wrong numbers are rounded to the decimals of the clean ones.
 
     ================  =======================================================================================
-    kind              what the number becomes
+    kind              result
     ================  =======================================================================================
     shift             one to four standard deviations of all numbers higher or lower
     factor            10, 100 or 1,000 times as much, or that part of it; mostly 10

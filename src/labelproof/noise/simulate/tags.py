@@ -36,8 +36,8 @@ def caption_replacement(caption_tags: object, n_replaced: int, *, random_state: 
     ----------
     caption_tags : array-like of 0/1, shape (n, c, k)
         Tag k occurs in caption c of image n.
-    Captions to replace in each image, at most c.
-        Captions replaced in each image, at most c.
+    n_replaced : int
+        Captions to replace in each image, at most c.
     random_state : int, RandomState, Generator or None, default=None
 
     Returns

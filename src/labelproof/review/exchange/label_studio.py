@@ -19,7 +19,7 @@ from labelproof.saving.version import VERSION
 from labelproof.validation import Json
 
 TASKS_FILE, CONFIG_FILE = "tasks.json", "config.xml"
-ITEM, LABEL, DOUBT = "item", "label", "doubt"  # what is shown, and the two questions of the configuration
+ITEM, LABEL, DOUBT = "item", "label", "doubt"  # the displayed part, and the two questions of the configuration
 NONE, UNSURE = "none of these classes", "unsure"
 UNKNOWN_USER = "label-studio user {}"
 

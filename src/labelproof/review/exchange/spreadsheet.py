@@ -1,4 +1,4 @@
-"""Decisions that come from elsewhere: what they have in common, and spreadsheets."""
+"""Decisions from elsewhere: their common part, and spreadsheets."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ def write_csv(session: ReviewSession, target: str | os.PathLike[str], overwrite:
 
 
 def read_csv(session: ReviewSession, path: str | os.PathLike[str], reviewer: str | None = None) -> Imported:
-    """Record the decisions of a table with the columns ``id`` and ``label``, as `write_csv` made it or a person.
+    """Record the decisions of a table with the columns ``id`` and ``label``, made by `write_csv` or by a person.
 
     ``decision``, ``reviewer``, ``decided_at`` and ``seconds`` are read where present. An empty ``label`` without a decision is an
     item not reviewed. A label takes precedence over a ``decision`` of keep or relabel. ``audit``, if present, identifies the

@@ -1,4 +1,4 @@
-"""Reviewing boxes: a picture at a time, with what was given and what is suggested, in which boxes can be drawn, moved and removed."""
+"""Reviewing boxes: one picture at a time, with its given and its suggested boxes; boxes can be drawn, moved and removed."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class ReviewOfBoxes(ReviewPart):
 
     @classmethod
     def read(cls, folder: Path, classes: list[str]) -> pl.DataFrame:
-        """One row a picture."""
+        """One row per picture."""
         items = pl.read_parquet(folder / ITEMS_FILE, columns=list(COLUMNS)).with_columns(pl.col("id").cast(pl.String))
         return items.sort("error_probability", descending=True, maintain_order=True)
 
@@ -46,7 +46,7 @@ class ReviewOfBoxes(ReviewPart):
         return sorted_json(json.loads(self.candidates.table["given_boxes"][rank]))
 
     def described(self, rank: int) -> Json:
-        """The size of the picture, the boxes that were given and that are suggested, and what is found of each."""
+        """The size of the picture, the given and the suggested boxes, and the results of each."""
         row = self.candidates.table.row(rank, named=True)
         return {
             "size": self._size(rank),
@@ -77,7 +77,7 @@ class ReviewOfBoxes(ReviewPart):
         return rate_of_items(self.candidates.summary, self.candidates.error_probability.mean())
 
     def checked(self, label: object, rank: int | None = None) -> str:
-        """The boxes, as the log holds them; what was given is an answer even where it could not be drawn."""
+        """The boxes, in the form of the log; the given boxes are an answer even if they could not be drawn."""
         try:
             return super().checked(label)
         except BadInput:
@@ -159,7 +159,7 @@ class ReviewOfBoxes(ReviewPart):
         return found
 
     def suggestions(self, ranks: int) -> list[tuple[int, str]]:
-        """Those that differ from what was given."""
+        """Those that differ from the given ones."""
         found = [(rank, self.suggested_cell(rank)) for rank in range(ranks)]
         return [(rank, label) for rank, label in found if label != self.given(rank)]
 

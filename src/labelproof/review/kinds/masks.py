@@ -1,4 +1,4 @@
-"""Reviewing masks: a picture at a time, with its given and its suggested mask, which a brush can mend."""
+"""Reviewing masks: one picture at a time, with its given and its suggested mask, which a brush can correct."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class ReviewOfMasks(ReviewPart):
 
     @classmethod
     def read(cls, folder: Path, classes: list[str]) -> pl.DataFrame:
-        """One row a picture."""
+        """One row per picture."""
         items = pl.read_parquet(folder / ITEMS_FILE, columns=list(COLUMNS)).with_columns(pl.col("id").cast(pl.String))
         return items.sort("error_probability", descending=True, maintain_order=True)
 
@@ -53,7 +53,7 @@ class ReviewOfMasks(ReviewPart):
         return self.candidates.table["digest"]
 
     def described(self, rank: int) -> Json:
-        """The size of the picture, and what is found of its regions."""
+        """The size of the picture, and the results of its regions."""
         table = self.candidates.table
         return {
             "size": [table["width"][rank], table["height"][rank]],
@@ -114,7 +114,7 @@ class ReviewOfMasks(ReviewPart):
         return ", ".join(f"{int((runs.ends - runs.starts).sum()):,} pixels {name}" for name, runs in patches) or "as given"
 
     def suggested_cell(self, rank: int) -> str:
-        """What is suggested of the regions that are more likely wrong than right; of a pixel in several the surest counts."""
+        """The suggestions for regions that are more likely wrong than right; for a pixel in several the surest counts."""
         found = [
             one for one in self._found.get(int(self.candidates.index[rank]), []) if one["error_probability"] >= LEAST_SUGGESTED
         ]
@@ -124,7 +124,7 @@ class ReviewOfMasks(ReviewPart):
         return self.labels.to_text(patches_of(found, classes), classes)
 
     def preselected(self, rank: int) -> tuple[list[str], float]:
-        """The classes of what is suggested."""
+        """The classes of the suggestions."""
         names = [name for name, _ in json.loads(self.suggested_cell(rank))]
         return names, 1 - float(self.candidates.error_probability[rank])
 

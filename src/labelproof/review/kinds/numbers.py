@@ -31,7 +31,7 @@ UNDONE = (
 
 
 class ReviewOfNumbers(ReviewPart):
-    """One answer an item, a number; "no value" empties it."""
+    """One answer per item, a number; "no value" empties it."""
 
     kind = "numbers"
     script = SCRIPTS / "numbers.js"
@@ -40,7 +40,7 @@ class ReviewOfNumbers(ReviewPart):
 
     @classmethod
     def read(cls, folder: Path, classes: list[str]) -> pl.DataFrame:
-        """The issues as they are."""
+        """The issues, unchanged."""
         return pl.read_parquet(folder / ISSUES_FILE, columns=list(COLUMNS)).with_columns(pl.col("id").cast(pl.String))
 
     @classmethod

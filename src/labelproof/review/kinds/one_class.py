@@ -7,7 +7,7 @@ from labelproof.review.kinds.base import ReviewPart
 
 
 class ReviewOfOneClass(ReviewPart):
-    """One answer an item."""
+    """One answer per item."""
 
     one_choice = True
     may_be_none = True

@@ -1,4 +1,4 @@
-"""Reviewing spans: a sentence at a time, with what was given and what is suggested, in which spans can be drawn."""
+"""Reviewing spans: one sentence at a time, with its given and its suggested spans; spans can be drawn."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class ReviewOfSpans(ReviewPart):
 
     @classmethod
     def read(cls, folder: Path, classes: list[str]) -> pl.DataFrame:
-        """One row a sentence."""
+        """One row per sentence."""
         items = pl.read_parquet(folder / ITEMS_FILE, columns=list(COLUMNS)).with_columns(pl.col("id").cast(pl.String))
         return items.sort("error_probability", descending=True, maintain_order=True)
 
@@ -53,7 +53,7 @@ class ReviewOfSpans(ReviewPart):
         return str(self.candidates.table["given_spans"][rank])
 
     def described(self, rank: int) -> Json:
-        """The tokens, the spans that were given and that are suggested, and what is found of each."""
+        """The tokens, the given and the suggested spans, and the results of each."""
         row = self.candidates.table.row(rank, named=True)
         return {
             "tokens": row["tokens"],
@@ -131,7 +131,7 @@ class ReviewOfSpans(ReviewPart):
         return places
 
     def suggestions(self, ranks: int) -> list[tuple[int, str]]:
-        """Those that differ from what was given."""
+        """Those that differ from the given ones."""
         found = [(rank, self.suggested_cell(rank)) for rank in range(ranks)]
         return [(rank, label) for rank, label in found if label != self.given(rank)]
 

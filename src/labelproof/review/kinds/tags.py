@@ -26,7 +26,7 @@ class ReviewOfTags(ReviewPart):
 
     @classmethod
     def read(cls, folder: Path, classes: list[str]) -> pl.DataFrame:
-        """One row an item, with the given tags by name."""
+        """One row per item, with the given tags by name."""
         items = pl.read_parquet(folder / ITEMS_FILE).with_columns(pl.col("id").cast(pl.String))
         return items.sort("error_probability", descending=True, maintain_order=True)
 

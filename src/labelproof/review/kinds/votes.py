@@ -1,4 +1,4 @@
-"""Reviewing votes: one more vote on an item, where it pays most."""
+"""Reviewing votes: one more vote on an item, where it is most useful."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ def open_engine(where: str) -> Engine:
 
 
 def check_in_place(connection: Connection) -> None:
-    """Check that what was just committed is in the file of that name; a deleted file can be written to for a long time.
+    """Check that a commit is in the file of that name; a deleted file can be written to for a long time.
 
     Raises
     ------
@@ -85,7 +85,7 @@ def _sqlite(path: Path) -> Engine:
     with suppress(OSError):  # if it cannot be made, opening it raises the error
         path.touch()
 
-    def connect() -> sqlite3.Connection:  # never makes a file: one that has vanished must not come back empty
+    def connect() -> sqlite3.Connection:  # never makes a file: one that has vanished must not be replaced by an empty one
         address = f"{path.as_uri()}?mode=rw"
         return sqlite3.connect(address, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
 
@@ -95,7 +95,7 @@ def _sqlite(path: Path) -> Engine:
         try:
             for setting in ("journal_mode=TRUNCATE", "synchronous=FULL"):
                 connection.execute(f"PRAGMA {setting}")
-        except UnicodeDecodeError as error:  # sqlite3 quotes what it cannot read, and that is no text
+        except UnicodeDecodeError as error:  # sqlite3 quotes values that it cannot read, and those are no text
             raise sqlite3.DatabaseError("the file is damaged") from error
 
     def check(_connection: Any, record: Any, _proxy: Any) -> None:

@@ -1,4 +1,4 @@
-"""Which data a decision is about: worked out here and nowhere else.
+"""The data that a decision is about: computed here and nowhere else.
 
 A decision names its item by id. Where the ids come from the data, they name the same items in every audit of these data, whatever
 has been relabelled, added, removed or put in another order since; where an item is only a row number, it is the same item as long as

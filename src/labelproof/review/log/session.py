@@ -19,7 +19,7 @@ from labelproof.review.plan.queue import MEASURE, make_queue
 from labelproof.review.plan.resolve import Resolved
 from labelproof.validation import Json
 
-STALE_SECONDS = 2.0  # age at which what is slow to work out is worked out again
+STALE_SECONDS = 2.0  # age at which slow results are computed again
 SMALL = 50_000  # items whose figures are quick
 FEW = 500  # reviewed items whose reviewers are quickly compared
 CURVE_POINTS = 12
@@ -51,11 +51,11 @@ class ReviewSession:
         random_state: int = 0,
     ) -> None:
         self.candidates, self.store, self.budget = candidates, store, budget
-        self.data = data_of(candidates, store)  # what the store knows these data as
+        self.data = data_of(candidates, store)  # the name of these data in the store
         self._options = {"budget": budget, "measure": measure, "overlap": overlap, "random_state": random_state}
         self._ahead = make_queue(
             candidates.error_probability,
-            budget + FARTHEST,  # what a larger budget would ask
+            budget + FARTHEST,  # the further items of a larger budget
             worth=candidates.part.worth(),
             measure=measure,
             overlap=overlap,
@@ -81,7 +81,7 @@ class ReviewSession:
         return ReviewSession(open_candidates(self.candidates.folder), self.store, **self._options)  # type: ignore[arg-type]
 
     def sync(self) -> None:
-        """Take in what was recorded since, by this process or another."""
+        """Read new records, of this process or another."""
         with self._lock:
             try:
                 place, items = self.store.changed_since(self.data, self._place)
@@ -185,7 +185,7 @@ class ReviewSession:
         return open_
 
     def outlook(self) -> str:
-        """What the reviews left of the budget will find, or the next 50 beyond it, in what time; then what stays behind."""
+        """What the reviews left of the budget will find, or the next 50 beyond it, in what time; then what remains unfound."""
         figures, left = self.figures(), self.left()
         return f"{figures.outlook(left or NEXT, self.people()['pace'])} {figures.stop_rule}".strip()
 
@@ -222,7 +222,7 @@ class ReviewSession:
         decisions = self.decisions
         outcomes, slip = self._outcomes(decisions), slip_of(self.people())
         figures = work_out(self.candidates, self.queue, outcomes, ahead=self._ahead, slip=slip)
-        if self._curve is None:  # what was before this process began
+        if self._curve is None:  # decisions from before this process began
             ends = np.unique(np.linspace(0, len(decisions), CURVE_POINTS + 1).astype(int))[1:-1].tolist()
             self._curve = [self._point(self._outcomes(decisions[:end])) for end in ends]
         self._curve.append(self._point(outcomes))
@@ -239,7 +239,7 @@ class ReviewSession:
 
 
 class _Cached(Generic[T]):
-    """A value worked out again when the log has grown; while that is slow, not more often than every two seconds."""
+    """A value that is computed again when the log has grown; if that is slow, at most every two seconds."""
 
     def __init__(self, make: Callable[[], T], is_slow: Callable[[], bool]) -> None:
         self._make, self._is_slow = make, is_slow

@@ -22,7 +22,7 @@ from labelproof.review.log.schema import AUDITS, CURRENT, EVENTS, LEASES, MIGRAT
 from labelproof.validation import Json
 
 Action = Literal["keep", "relabel", "none", "unsure", "skip", "undo"]
-DECISIONS = ("keep", "relabel", "none", "unsure")  # what ends an item; skip and undo do not
+DECISIONS = ("keep", "relabel", "none", "unsure")  # actions that settle an item; skip and undo do not
 LEASE_SECONDS = 180.0
 Place = tuple[int, str]  # in the log: number and uid of an event
 BEGINNING: Place = (0, "")
@@ -81,7 +81,7 @@ class Store:
     Parameters
     ----------
     where : path or str
-        Path of a SQLite file, made where it does not exist, or a ``postgresql://`` URL.
+        Path of a SQLite file, made if it does not exist, or a ``postgresql://`` URL.
     """
 
     def __init__(self, where: str | os.PathLike[str]) -> None:
@@ -219,8 +219,8 @@ class Store:
         Parameters
         ----------
         wanted : sequence of (item, number of reviewers)
-            In order of preference. An item is free where fewer others than that many, less one, hold or have decided it, and
-            where this reviewer has not decided it.
+            In order of preference. An item is free if fewer others than that many, minus one, hold or have decided it, and
+            this reviewer has not decided it.
         count : int
             How many to lease at most; those that the reviewer already holds count, and are leased again.
         seconds : float

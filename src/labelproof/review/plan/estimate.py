@@ -75,7 +75,7 @@ def plan_measurement(
     chosen: list[npt.NDArray[np.int64]] = []
     left = n_reviews
     sizes = np.bincount(stratum, minlength=n_strata)
-    for done, h in enumerate(np.argsort(sizes, kind="stable")):  # what a small stratum cannot use, the others get
+    for done, h in enumerate(np.argsort(sizes, kind="stable")):  # a small stratum's surplus goes to the others
         share = min(int(sizes[h]), left // (n_strata - done))
         chosen.append(rng.choice(np.flatnonzero(stratum == h), share, replace=False))
         left -= share
@@ -87,15 +87,15 @@ def estimate_error_rate(
 ) -> ErrorRate:
     """The share of wrong labels from the audit's probabilities and the reviews of a `plan_measurement`.
 
-    Prediction-powered and stratified: in each stratum the mean error probability of all its items, corrected by what the
-    reviews show it to be off,
+    Prediction-powered and stratified: in each stratum the mean error probability of all its items, corrected by the error that
+    the reviews show,
 
         ``rate = sum over h of W_h (mean of e over h + mean of (wrong - e) over the reviewed of h)``.
 
-    Unbiased whatever the probabilities are worth; the better they are, the narrower the interval. The variance in a stratum is
-    ``p (1 - p) / m_h`` with the finite-population correction and p the share of wrong ones, drawn to the mean of e by one
-    pseudo-review so that a stratum without a find is not taken for certain. As in Wilson's interval each end has the variance that
-    goes with it: p is a quarter of a review higher for the upper end and lower for the lower one, because few finds are skewed.
+    Unbiased for any probabilities; the better they are, the narrower the interval. The variance in a stratum is ``p (1 - p) /
+    m_h`` with the finite-population correction and p the share of wrong ones, shrunk to the mean of e by one pseudo-review, so
+    that a stratum without a find is not treated as certain. As in Wilson's interval, each end has its own variance: p is a
+    quarter of a review higher for the upper end and lower for the lower one, because small counts are skewed.
 
     Parameters
     ----------
@@ -103,8 +103,8 @@ def estimate_error_rate(
         As given to `plan_measurement`.
     plan : MeasurementPlan
     is_error : array-like of bool, shape (m,)
-        Whether the label of each item of ``plan.index`` turned out wrong. Reviews not made yet are left off the end: the
-        order is random, so what is done so far is a sample too.
+        Whether the label of each item of ``plan.index`` turned out wrong. Reviews not made yet are omitted at the end: the
+        order is random, so the reviews so far are a sample too.
     among : ndarray of bool, shape (n,), optional
         The rate of these items alone, e.g. of one class.
 

@@ -48,7 +48,7 @@ class Figures:
     errors_left, left_below : float
         Expected number of wrong labels among the items not reviewed, and the number that it is below with 95 % confidence.
     forecast : Forecast
-        What the next reviews will find.
+        The forecast of the next reviews.
     """
 
     reviewed: int
@@ -121,7 +121,7 @@ def work_out(
     outcomes : dict of int to Resolved
         By rank.
     ahead : Queue, optional
-        The same queue with what a larger budget would add to its end, to be foretold.
+        The same queue with the further items of a larger budget, for the forecast.
     slip : float, default=0.0
         How often a reviewer errs.
     """
@@ -146,7 +146,7 @@ def work_out(
 def _with_sample(forecast: Forecast, rate: ErrorRate, n: int, found: int) -> tuple[float, float]:
     """Wrong labels left and their upper end by forecast and random sample, each weighing what its variance leaves it.
 
-    Both rest on the same reviews, so the upper end is no nearer for there being two.
+    Both rest on the same reviews, so using two makes the upper end no closer.
     """
     sd = max(1.0, (rate.high - rate.low) / 3.92 * n)
     weight = forecast.left_sd**2 / (forecast.left_sd**2 + sd**2)

@@ -32,7 +32,7 @@ POINTS = 24
 
 @dataclass(frozen=True)
 class Forecast:
-    """What the next reviews of a queue will find.
+    """The expected finds of the next reviews of a queue.
 
     Attributes
     ----------
@@ -120,7 +120,7 @@ def forecast(
     if isinstance(audit, LargerAudit):
         audit = audit.folder
     if isinstance(audit, Audit):
-        with TemporaryDirectory(prefix="labelproof-") as folder:  # what a review would open
+        with TemporaryDirectory(prefix="labelproof-") as folder:  # the items that a review would open
             audit.save(Path(folder) / "audit")
             return forecast(Path(folder) / "audit", budgets, pace=pace, measure=measure)
     candidates = open_candidates(audit)
@@ -142,7 +142,7 @@ def foretell(
     slip: float = 0.0,
     farthest: int = FARTHEST,
 ) -> Forecast:
-    """What the rest of a queue will find.
+    """Forecast the finds of the rest of a queue.
 
     Curves drawn from `labelproof.review.plan.curve.fit_curve` turn the error probabilities of the items to come, in their order, into
     chances; labels of one given class differ together, by a random effect; each draw then decides every item. The band is between the
@@ -191,7 +191,7 @@ def foretell(
 
 
 def _classes(candidates: Candidates) -> npt.NDArray[np.int64]:
-    """What each item was given, as far as it is one of a few classes."""
+    """The given class of each item, if it is one of a few classes."""
     rated = candidates.part.rated()
     return np.zeros(len(candidates), np.int64) if rated is None else rated.to_numpy().astype(np.int64)
 

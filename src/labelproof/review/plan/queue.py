@@ -49,8 +49,8 @@ class Queue:
 
         The head of the hunt up to the last hunted item is a separate stratum, nearly all of which is reviewed. Below it, the
         measured items are a random sample of each stratum, because the hunt is in an order that no review changes. They are taken
-        in the order of the queue, up to where too many are missing: what is known beyond came about some other way, from an
-        earlier audit or a spreadsheet, and may have been chosen for its answer.
+        in the order of the queue, up to where too many are missing: known items beyond that came some other way, from an
+        earlier audit or a spreadsheet, and may have been chosen for their answer.
 
         Parameters
         ----------
@@ -92,7 +92,7 @@ def make_queue(
     budget : int
         Number of reviews, a second review of the same item included.
     worth : ndarray, shape (n,), optional
-        What the hunt goes by instead of the error probability.
+        The order of the hunt, instead of the error probability.
     measure : float in [0, 1]
         Share of the items that measure.
     overlap : float in [0, 1]

@@ -51,8 +51,8 @@ def answers_of(decisions: Iterable[Decision]) -> dict[str, dict[str, Decision]]:
 def resolve(decisions: Iterable[Decision]) -> dict[str, Resolved]:
     """The outcome of each item that has an answer.
 
-    Reviewers who agree settle it. Where they differ, the most probable answer by `labelproof.review.dawid_skene` over all
-    reviewed items holds; with more than 200 different answers, as sets of tags are, the commonest, then the latest.
+    Reviewers who agree settle it. If they differ, the most probable answer by `labelproof.review.dawid_skene` over all
+    reviewed items counts; with more than 200 different answers, such as sets of tags, the most common, then the latest.
     """
     answers = answers_of(decisions)
     found, disputed = {}, []
@@ -124,7 +124,7 @@ def _distinct(answers: Answers) -> list[str]:
 
 
 def _table(answers: Answers) -> npt.NDArray[np.float64]:
-    """Answers as places in `_distinct`, NaN where a reviewer gave none: no name of a class may be taken for a missing one."""
+    """Answers as positions in `_distinct`, NaN if a reviewer gave none, so that no name of a class counts as missing."""
     code = {answer: place for place, answer in enumerate(_distinct(answers))}
     reviewers = _reviewers(answers)
     return np.array([[code[_answer(by[name])] if name in by else np.nan for name in reviewers] for by in answers.values()])
