@@ -12,7 +12,7 @@ from typing import Any
 from labelproof.auditing.blockwise import audit_into, beyond_memory
 from labelproof.auditing.doubts.base import say
 from labelproof.auditing.doubts.of_data import of_data, of_unlabelled
-from labelproof.auditing.doubts.of_probabilities import NOT_OF_OWN_MODELS
+from labelproof.auditing.doubts.of_probabilities import of_own_model
 from labelproof.auditing.encoded import AUTO
 from labelproof.auditing.findings import Audit
 from labelproof.auditing.folds import CrossValidation, blocks_of
@@ -224,7 +224,9 @@ def audit(
     with at_most(n_jobs):
         judged = auditor.judge(checked, pred_probs, names, **_options(auditor, checked.kind, options, known))
     labels = checked if judged.labels is None else judged.labels
-    found = [doubt for doubt in judged.doubts if model is None or doubt.kind not in NOT_OF_OWN_MODELS]
+    found = (
+        list(judged.doubts) if model is None else of_own_model(judged.doubts, grouped=blocked or known["groups"] is not None)
+    )
     found += [] if dataset is None else of_data(dataset, probs_given=model is None)
     found += of_unlabelled(checked.n, checked.labelled)
     return Audit(
