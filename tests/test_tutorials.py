@@ -29,7 +29,11 @@ def test_commands_run_as_printed(page, tmp_path, monkeypatch):
         assert done.returncode == 0, done.stderr
         said += " ".join(done.stdout.split())
     if page == "tutorial-audit":
-        for figure in ("8.1% of 800 labels look wrong", "41 obvious, 26 possible", "41 obvious errors changed without a review"):
+        for figure in (
+            "8.1% of 800 labels look wrong",
+            "41 obvious, 26 possible",
+            "41 obvious errors changed without a review",
+        ):
             assert figure in said
             assert figure in " ".join(text.split())
         truth, given, clean = (pl.read_csv(name)["sentiment"] for name in (
