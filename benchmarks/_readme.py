@@ -668,7 +668,7 @@ def nl_gan_table() -> str:
     for row in TableRecord.open(ROOT / "docs" / "results", "nl-gan-table-1").summary():
         agreement = f"{row['agreement']:.1%}" if row["agreement"] else "-"
         accuracy = f"{row['accuracy']:.3f}" + (f" ± {row['accuracy_±']:.3f}" if row["runs"] > 1 else "")
-        cells = [row["warped"], str(row["filters"] or "-"), str(row["epochs"] or "-"), str(row["runs"])]
+        cells = [row["augmented"], str(row["filters"] or "-"), str(row["epochs"] or "-"), str(row["runs"])]
         cells += [accuracy, f"{row['published']:.3f}", agreement]
         body.append([f"{row['row']}, {row['shares']}: {row['method']}", *cells])
     names = ["augmented", "filters", "epochs", "runs", "accuracy", "published", "generated labels that are right"]

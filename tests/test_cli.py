@@ -124,7 +124,7 @@ def test_audit_on_a_local_cluster(digits, tmp_path):
     assert np.allclose(there.error_probability, here.error_probability, atol=1e-4)
     refused = outside(*command, "--ray", "127.0.0.1:1", "--out", tmp_path / "no")
     assert refused.returncode == 2
-    assert "no Ray cluster answers" in refused.stderr
+    assert "No Ray cluster answers" in refused.stderr
 
 
 def bad_inputs() -> dict[str, tuple[dict[str, bytes], list[str], str]]:
@@ -334,7 +334,7 @@ def test_copies_of_the_label_are_told_before_the_figures(tmp_path):
     )
     done = run("audit", tmp_path / "t.csv", "--label", "label", "--out", tmp_path / "audit")
     assert done.stdout.index("'copy' equals the label") < done.stdout.index("labels look wrong")
-    assert "so it was left out" in done.stdout
+    assert "so it was excluded" in done.stdout
     kept = run("audit", tmp_path / "t.csv", "--label", "label", "--keep", "copy", "--out", tmp_path / "kept")
     assert "Leave it out: --ignore 'copy'" in kept.stdout
     without = run("audit", tmp_path / "t.csv", "--label", "label", "--ignore", "copy", "--out", tmp_path / "without")
@@ -350,7 +350,7 @@ def trained(option, value, message):
     ("arguments", "message"),
     [
         (("simulate", "t.csv", "--label", "label", "--seed", "-5"), ""),  # typer's own words
-        trained("--accelerator", "gpu", "there is none that torch can use"),
+        trained("--accelerator", "gpu", "torch finds none"),
         trained("--accelerator", "warp", "accelerator is 'warp'"),
         trained("--precision", "8", "precision is '8'"),
         (("audit", "--labels", "y.npy", "--pred-probs", "p.npy", "--classes", "²,1"), "not one of"),

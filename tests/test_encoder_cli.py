@@ -190,7 +190,7 @@ def test_groups_that_are_none(documents, pictures, tmp_path):
     done = run("audit", tmp_path / "one.csv", "--label", "kind", "--text", "body", "--group", "document", "--encoder", "none",
                "--out", tmp_path / "one")  # fmt: skip
     assert done.returncode == 2
-    assert "all labelled rows are of one group" in done.stderr
+    assert "All labelled rows are in one group" in done.stderr
     done = run("audit", pictures, "--group", "document", "--out", tmp_path / "pictures")
     assert done.returncode == 2
     assert "group" in done.stderr

@@ -24,7 +24,7 @@ def test_the_first_pictures_are_as_many_of_each_part():
 def test_the_table_is_measured_once(real_data, tmp_path):
     how = {"data": real_data, "seeds": 1, "quick": True, "rows": ["mnist-100"], "filters": (8, 16)}
     first = run_experiment("nl-gan-table-1", tmp_path, **how, epochs=1)
-    found = {(row["method"], row["warped"]): row for row in first.summary()}
+    found = {(row["method"], row["augmented"]): row for row in first.summary()}
     published = {("PN", "no"): 0.9, ("PN", "yes"): 0.9, ("RP", "no"): 0.892, ("RP", "yes"): 0.892}
     published |= {("NL-GAN", "yes"): 0.909, ("NL-GAN plain", "yes"): 0.909}
     assert {key: row["published"] for key, row in found.items()} == published
@@ -47,7 +47,7 @@ def test_figures_are_drawn(real_data, tmp_path, name):
 def test_unknown_rows_and_parts_are_refused(tmp_path):
     with pytest.raises(lp.BadInput, match="Did you mean 'mnist-1000'"):
         run_experiment("nl-gan-table-1", tmp_path, data=tmp_path, rows=["mnist-1000s"])
-    with pytest.raises(lp.BadInput, match="is no row of the figure"):
+    with pytest.raises(lp.BadInput, match="is not a row of the figure"):
         run_experiment("nl-gan-figure-3", tmp_path, data=tmp_path, rows=["5 against 9"])
     with pytest.raises(lp.BadInput, match="has no choice of epochs"):
         run_experiment("memorization", tmp_path, epochs=3)

@@ -38,7 +38,7 @@ def test_a_function_takes_the_old_name_too():
     def drawn(n, *, random_state=None):
         return rng_from(random_state).random(n)
 
-    with pytest.warns(lp.LabelproofWarning, match="seed of .*drawn is called random_state"):
+    with pytest.warns(lp.LabelproofWarning, match="seed of .*drawn is now called random_state"):
         assert np.array_equal(drawn(3, seed=1), drawn(3, random_state=1))
 
 

@@ -74,7 +74,7 @@ def test_train_and_predict_text_pictures_and_arrays(tmp_path, digits):
     np.save(tmp_path / "y.npy", digits.target[:200])
     cases = {
         "t": ([tmp_path / "words.csv", "--label", "mood", "--text", "body", "--id", "id"], tmp_path / "words.csv"),
-        "p": ([tmp_path / "pictures", "--augment", "warp"], tmp_path / "pictures"),
+        "p": ([tmp_path / "pictures", "--augment", "affine"], tmp_path / "pictures"),
         "a": (["--features", tmp_path / "x.npy", "--labels", tmp_path / "y.npy"], tmp_path / "x.npy"),
     }
     for name, (arguments, new) in cases.items():
@@ -84,10 +84,10 @@ def test_train_and_predict_text_pictures_and_arrays(tmp_path, digits):
         assert done.returncode == 0, done.stderr
     assert (pl.read_csv(tmp_path / "t.csv")["prediction"] == words["mood"]).all()
     assert pl.read_csv(tmp_path / "p.csv")["id"][0].startswith("even/")
-    assert json.loads((tmp_path / "p" / SUMMARY).read_text())["params"]["augment"] == "warp"
+    assert json.loads((tmp_path / "p" / SUMMARY).read_text())["params"]["augment"] == "affine"
     refused = run("train", *cases["a"][0], "--out", tmp_path / "no", "--augment", 2)
     assert refused.returncode == 2
-    assert "only pictures can be warped" in refused.stderr
+    assert "only pictures can be transformed" in refused.stderr
     assert (pl.read_csv(tmp_path / "a.csv")["prediction"].to_numpy() == digits.target[:200]).mean() > 0.7
 
 
@@ -150,7 +150,7 @@ def test_reviews_are_taken_as_true(table, tmp_path):
     (tmp_path / "bad.csv").write_text("id,label\nr999,cat\n")
     bad = run("train", path, *options[:4], "--reviews", tmp_path / "bad.csv", "--out", tmp_path / "b", *QUICK)
     assert bad.returncode == 2
-    assert "'r999', which the data has not" in bad.stderr
+    assert "'r999', which the data do not have" in bad.stderr
 
 
 def test_methods_lists_them_all():
@@ -165,7 +165,7 @@ def test_methods_lists_them_all():
         (("--method", "elrr"), "Did you mean 'elr'"),
         (("--option", "strength"), "no '='"),
         (("--option", "strenth=3"), "does not take these options"),
-        (("--backbone", "resnet18"), "is for pictures"),
+        (("--backbone", "resnet18"), "takes pictures"),
         (("--logger", "cvs"), "Did you mean 'csv'"),
     ],
 )

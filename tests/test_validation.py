@@ -171,7 +171,7 @@ def test_a_label_outside_the_classes_names_row_and_nearest_class():
     ("probs", "message"),
     [
         (np.empty((0, 2)), "empty"),
-        (np.ones((3, 1)), "at least two classes"),
+        (np.ones((3, 1)), "for two classes or more"),
         (np.array([0.2, 0.8]), "column_stack"),
         (np.array([[0.5, 0.5], [np.nan, 1.0]]), "row 1, column 0 is nan"),
         (np.array([[0.5, 0.5], [0.5, 0.6]]), r"row 1 sums to 1\.1000"),

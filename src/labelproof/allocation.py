@@ -16,10 +16,10 @@ _lock, _holders = threading.Lock(), 0
 
 @contextmanager
 def memory_held() -> Iterator[None]:
-    """Let glibc hand the same memory out again instead of asking the system for it at every layer.
+    """Let glibc reuse memory instead of requesting it from the system at every layer.
 
-    By default each block over 128 KiB is mapped and unmapped, and every page of it faulted in anew: of small networks on a processor
-    that is a third to two thirds of the time (docs/encoders.md, benchmarks/memory_held.py). Elsewhere than under glibc nothing is done.
+    By default glibc maps and unmaps each block over 128 KiB, and every page of it faults again. For small networks on a CPU
+    that takes a third to two thirds of the time (docs/encoders.md, benchmarks/memory_held.py). Without glibc, nothing is done.
     """
     libc = _glibc()
     if libc is None:
@@ -34,7 +34,7 @@ def memory_held() -> Iterator[None]:
 
 
 def _change(libc: ctypes.CDLL, step: int, settings: tuple[tuple[int, int], ...]) -> bool:
-    """Begin or end holding; what is asked for within, or by another thread, changes nothing. Whether anything changed."""
+    """Begin or end holding. Nested requests, and those of other threads, change nothing. Returns whether anything changed."""
     global _holders
     with _lock:
         _holders += step

@@ -1,4 +1,4 @@
-"""What labelproof raises. Every message names the argument, what was got, what is allowed, and the mend."""
+"""The errors and warnings of labelproof. Every message names the argument, the wrong value, what is allowed, and the remedy."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ class LabelproofError(Exception):
 
 
 class BadInput(LabelproofError, ValueError):
-    """The caller's data or arguments cannot be used; the message says which and how to mend them."""
+    """The caller's data or arguments cannot be used; the message names them and the remedy."""
 
 
 class MissingDependency(LabelproofError, ImportError):
@@ -22,15 +22,15 @@ class NotFitted(LabelproofError, ValueError, AttributeError):
 
 
 class CorruptArtifact(LabelproofError):
-    """A file that labelproof wrote (audit folder, checkpoint) is damaged or not what it claims to be."""
+    """A file that labelproof wrote (audit folder, checkpoint) is damaged or not of the expected kind."""
 
 
 class Unavailable(LabelproofError):
-    """Something else is needed now (a server, a database, a cluster) and does not answer, is locked or has gone."""
+    """A needed service (a server, a database, a cluster) does not answer, is locked or has gone."""
 
 
 class LabelproofWarning(UserWarning):
-    """Something was handled that the caller should know about."""
+    """labelproof handled something that the caller should know about."""
 
 
 def did_you_mean(name: object, candidates: Sequence[object]) -> str:

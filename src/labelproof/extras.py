@@ -1,4 +1,4 @@
-"""Packages that the core does without: what installs each, and what is said where one is missing."""
+"""Optional packages: how to install each, and the error when one is missing."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 from labelproof.errors import MissingDependency
 
-INSTALLED_BY = {  # package as it is imported: what pip is told
+INSTALLED_BY = {  # package as imported: requirement for pip
     "torch": "labelproof[torch]",
     "lightning_fabric": "labelproof[torch]",
     "numba": "labelproof[fast]",
@@ -49,7 +49,7 @@ def missing(package: str, what: str, *, extra: str | None = None, otherwise: str
     Parameters
     ----------
     package : str
-        As it is imported; one of `INSTALLED_BY`.
+        The name that is imported; one of `INSTALLED_BY`.
     what : str
         Who needs it: the beginning of the message.
     extra : str, optional
@@ -104,17 +104,17 @@ def needed_by(what: str, *, extra: str | None = None, otherwise: str = "") -> It
 
 
 def is_installed(package: str) -> bool:
-    """Whether a package is there to be imported; it is not imported."""
+    """Whether a package can be imported; it is not imported."""
     return find_spec(package) is not None
 
 
 def handed_on(package: str, homes: Mapping[str, str], name: str) -> Any:
-    """A name of a package that is imported from its home when it is first asked for (PEP 562).
+    """A name of a package, imported from its home on first use (PEP 562).
 
     Parameters
     ----------
     package : str
-        ``__name__`` of the one that hands it on.
+        ``__name__`` of the package that exports it.
     homes : mapping of name to module
     name : str
 

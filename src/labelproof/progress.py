@@ -26,11 +26,11 @@ def track(
     ----------
     items : iterable
     description : str or callable
-        What is being done, as the user would say it; a callable is asked again after each item.
+        What is being done, in the user's words; a callable is called again after each item.
     total : int, optional
-        Number of items; taken from ``len(items)`` where that exists.
+        Number of items; by default ``len(items)`` if that exists.
     console : rich.console.Console, optional
-        Defaults to standard error. Nothing is drawn where it is not a terminal.
+        Defaults to standard error. Nothing is drawn unless it is a terminal.
 
     Examples
     --------
@@ -68,7 +68,7 @@ def _said(description: str | Callable[[], str]) -> str:
 
 @contextmanager
 def announced(message: str) -> Iterator[None]:
-    """Say on standard error what is being done, once it has taken a second and a half; wherever standard error goes."""
+    """Print what is being done on standard error, once it has taken 1.5 seconds, even if standard error is no terminal."""
     timer = threading.Timer(SHORT_PATIENCE_SECONDS, lambda: print(message, file=sys.stderr, flush=True))
     timer.daemon = True
     timer.start()

@@ -1,7 +1,7 @@
 """How many threads there are to use, and work spread over them.
 
-Threads of BLAS and OpenMP wait for one another in a busy loop. Beside other work that costs small jobs many times what they take, so small jobs
-run in one thread, and large ones in threads that sleep while they wait.
+Threads of BLAS and OpenMP wait for one another in a busy loop. In parallel with other work, small jobs then take many times as
+long. So small jobs run in one thread, and large ones in threads that sleep while they wait.
 """
 
 from __future__ import annotations
@@ -31,8 +31,9 @@ _limit: Any = None
 def usable(n_jobs: int | None = None) -> int:
     """How many threads this process may use.
 
-    Its cores (affinity and the quota of its cgroup, as joblib counts them), at most ``OMP_NUM_THREADS`` where that is set, and at most
-    what `at_most` says.
+    Its cores (affinity and the quota of its cgroup, as joblib counts them), at most ``OMP_NUM_THREADS`` if that is set, and at
+    most
+    what `at_most` sets.
 
     Parameters
     ----------
@@ -101,7 +102,7 @@ def one_thread() -> Iterator[None]:
 
 
 def _restore() -> None:
-    """Undo `_limit` in whatever thread this is; threadpoolctl lets only the thread that set a limit undo it."""
+    """Undo `_limit` in any thread; threadpoolctl allows only the thread that set a limit to undo it."""
     from threadpoolctl import OpenBLASController
 
     OpenBLASController.clear_controlling_thread(force=True)
@@ -111,7 +112,7 @@ def _restore() -> None:
 
 @cache
 def _controller(loaded: tuple[bool, ...]) -> Any:
-    """The libraries that are loaded now, numpy's BLAS among them; looked for again when more are."""
+    """The libraries that are loaded now, including numpy's BLAS; searched again when more are."""
     import numpy  # noqa: F401
     from threadpoolctl import ThreadpoolController
 

@@ -225,9 +225,9 @@ def test_predictions_of_the_very_labels_and_of_other_classes_are_told():
     [
         ([{"boxes": [[0, 0, 1, 1]], "labels": ["a"]}], "'scores'"),
         ([{"boxes": [[0, 0, 1, 1]], "labels": ["a"], "scores": [2]}], "score of box 0 of picture 0"),
-        ([{"boxes": [[0, 0, 1, 1]], "labels": ["z"], "scores": [1]}], "no prediction is of a class"),
+        ([{"boxes": [[0, 0, 1, 1]], "labels": ["z"], "scores": [1]}], "predictions have no class"),
         ([{"boxes": [[0, 0, 1, 1]], "probs": [[0.5, 0.2, 0.1]]}], "columns"),
-        ([], "predictions are of 0 pictures"),
+        ([], "predictions cover 0 pictures"),
         (3, "list"),
     ],
 )
@@ -238,5 +238,5 @@ def test_predictions_that_are_none_are_refused(predicted, message):
 
 
 def test_no_box_at_all_is_refused():
-    with pytest.raises(lp.BadInput, match="no box at all"):
+    with pytest.raises(lp.BadInput, match="no boxes"):
         lp.audit(lp.Boxes([{"boxes": [], "labels": []}], classes=["a"]), [{"boxes": [], "labels": [], "scores": []}])

@@ -67,7 +67,7 @@ def test_a_folder_or_arrays_give_the_same(dirty, folder):
 
 
 def test_what_means_nothing_is_refused(dirty, tmp_path):
-    with pytest.raises(lp.BadInput, match="no limit is set"):
+    with pytest.raises(lp.BadInput, match="No limit is set"):
         lp.check(dirty)
     with pytest.raises(lp.BadInput, match="share from 0 to 1"):
         lp.check(dirty, max_error_rate=5)
@@ -75,7 +75,7 @@ def test_what_means_nothing_is_refused(dirty, tmp_path):
         lp.check(dirty, max_obvious=-1)
     with pytest.raises(lp.BadInput, match="exists already"):
         lp.check(dirty, max_obvious=1, ids=[1])
-    with pytest.raises(lp.BadInput, match="no audit folder"):
+    with pytest.raises(lp.BadInput, match="not an audit folder"):
         lp.check(tmp_path, max_obvious=1)
 
 

@@ -113,7 +113,7 @@ def test_sites_of_tags_and_votes_are_told_apart():
 def test_what_cannot_be_compared_is_refused():
     with pytest.raises(lp.BadInput, match="of classes and of votes"):
         lp.compare(audit_of([0.5, 0.1]), lp.audit(lp.Votes([["a", "b"], ["a", "a"], ["b", "b"]] * 9)))
-    with pytest.raises(lp.BadInput, match="row numbers alone"):
+    with pytest.raises(lp.BadInput, match="only row numbers identify"):
         lp.compare(audit_of([0.5, 0.1]), audit_of([0.5, 0.1, 0.1]))
 
 

@@ -150,7 +150,7 @@ def test_two_classes_that_look_alike():
     both = probs[:, 2] + probs[:, 3]
     share = rng.uniform(0.3, 0.7, 1500)
     alike = np.c_[probs[:, :2], both * share, both * (1 - share)]
-    with pytest.warns(lp.DoubtWarning, match="cannot tell “2” from “3”"):
+    with pytest.warns(lp.DoubtWarning, match="cannot distinguish “2” from “3”"):
         found = lp.audit(labels, alike)
     assert kinds_of(found) == ["two classes that the model cannot tell apart"]
     assert [pair[:2] for pair in found.doubts[0].evidence["pairs"]] == [["2", "3"]]

@@ -125,5 +125,5 @@ def test_reviews_are_certain_and_teach_a_detector():
 def test_a_history_of_nothing_labelled_is_refused():
     history, given = made()
     history.own_probability[:] = np.nan
-    with pytest.raises(lp.BadInput, match="no labelled item"):
+    with pytest.raises(lp.BadInput, match="no label of an item"):
         lp.audit_dynamics(history, given, missing=[-1])

@@ -66,7 +66,7 @@ def test_groups_are_whole(problem, data):
     copies = data.draw(st.none() | arrays(np.int64, len(codes), elements=st.integers(0, 3 * len(codes))))
     labelled = codes != -1
     if len(np.unique(groups[labelled])) < 2:
-        with pytest.raises(lp.BadInput, match="of one group"):
+        with pytest.raises(lp.BadInput, match="in one group"):
             assign_folds(codes, range(k), n_folds, seed=seed, groups=groups, copies=copies)
         return
     fold = assign_folds(codes, range(k), n_folds, seed=seed, groups=groups, copies=copies)

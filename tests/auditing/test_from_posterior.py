@@ -62,7 +62,7 @@ def test_data_of_other_classes_are_refused(classes):
     noise = lp.TransitionMatrix([[0.9, 0.1], [0.2, 0.8]], classes=["a", "b"])
     given = np.array([0, 1])
     data = Dataset(np.zeros((2, 1)), Classes.of_codes(given, classes), np.arange(2), str, "arrays")
-    with pytest.raises(lp.BadInput, match="Give those of one model"):
+    with pytest.raises(lp.BadInput, match="Give the noise and data of one model"):
         lp.audit_posterior(data, [[0.9, 0.1], [0.5, 0.5]], noise)
     found = lp.audit_posterior(replace(data, labels=Classes.of_codes(given, ("a", "b"))), [[0.9, 0.1], [0.5, 0.5]], noise)
     assert found.error_probability.tolist() == pytest.approx([0.1, 0.5])

@@ -246,14 +246,14 @@ def test_it_is_saved_and_comes_back(found, tmp_path):
     assert again.items.equals(found.items)
     assert isinstance(again.noise, MaskNoise)
     assert again.noise.to_frame().equals(found.noise.to_frame())
-    with pytest.raises(lp.BadInput, match="pixels of a loaded audit are not known"):
+    with pytest.raises(lp.BadInput, match="A loaded audit does not hold the pixels"):
         again.labels.mask(0)
 
 
 def test_a_network_that_is_often_wrong_is_doubted():
     """Where it finds another class in over a fifth of the pixels, its certainty is no evidence."""
     weak = np.roll(PROBS, 14, axis=3)  # everything stands elsewhere
-    with pytest.warns(lp.DoubtWarning, match="it is the network that is wrong"):
+    with pytest.warns(lp.DoubtWarning, match="the network is wrong in whole regions"):
         audit = lp.audit(lp.Masks(GIVEN), weak)
     assert not audit.believed
     assert lp.audit(lp.Masks(GIVEN), PROBS).believed

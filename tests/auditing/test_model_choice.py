@@ -172,14 +172,14 @@ class Nothing(LogisticRegression):
 
 @pytest.mark.parametrize("estimator", [Odd, Nothing])
 def test_an_estimator_that_predicts_no_probabilities(estimator, problem):
-    with pytest.raises(lp.BadInput, match=f"{estimator.__name__} predicts no finite probabilities"):
+    with pytest.raises(lp.BadInput, match=f"{estimator.__name__} predicts probabilities that are not finite"):
         lp.out_of_sample_probs(problem[0], problem[1], estimator=estimator(), missing=[-1])
 
 
 def test_nan_for_an_unlabelled_item_is_told_too(problem):
     x, y = problem
     x[3, 0] = 100
-    with pytest.raises(lp.BadInput, match="predicts no finite probabilities"):
+    with pytest.raises(lp.BadInput, match="predicts probabilities that are not finite"):
         lp.out_of_sample_probs(x, y, estimator=type("Odd", (Odd,), {"where": 50})(), missing=[-1])
 
 
@@ -190,7 +190,7 @@ def test_a_class_that_the_other_groups_lack_gets_its_share_and_is_not_flagged():
     y[groups == 5] = 2  # a class of one document
     x = rng.normal(size=(300, 4)) + 3 * np.eye(3, 4)[y]
     data = dataset(x, y, groups=groups)
-    with pytest.warns(lp.LabelproofWarning, match=r"1 of the classes are in one group alone \(2\)"):
+    with pytest.warns(lp.LabelproofWarning, match=r"1 of the classes are in one group only \(2\)"):
         probs = lp.out_of_sample_probs(data, estimator=LogisticRegression())
     share = (y == 2).mean()
     assert np.allclose(probs[y == 2, 2], share)

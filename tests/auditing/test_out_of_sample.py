@@ -179,5 +179,5 @@ def test_bad_arguments():
         lp.out_of_sample_probs(x, y, estimator=LogisticRegression(), n_folds=1)
     assert lp.out_of_sample_probs(x, y, estimator=LogisticRegression(), n_folds=2).shape == (10, 2)
     for lacking in ({"labels": y}, {"estimator": LogisticRegression()}):
-        with pytest.raises(lp.BadInput, match="labels and estimator"):
+        with pytest.raises(lp.BadInput, match="labels or estimator"):
             lp.out_of_sample_probs(x, **lacking)

@@ -176,7 +176,7 @@ def test_small_and_odd_inputs():
     audit = lp.audit(labels, [np.array([[0.9, 0.1]]), np.zeros((0, 2)), np.array([[0.1, 0.9]])])
     assert audit.items.height == 3 and audit.issues.height == 1
     for tokens, tags in (([["a"]], [["O"]]), ([[], []], [[], []])):
-        with pytest.raises(lp.BadInput, match="no span at all"):
+        with pytest.raises(lp.BadInput, match="no spans"):
             lp.audit(lp.Spans(tokens, tags), [np.ones((len(one), 1)) for one in tokens])
 
 
@@ -211,7 +211,7 @@ def test_without_a_field_the_linear_model_serves(monkeypatch):
 
 def test_an_estimator_is_refused():
     tokens, _, true, _ = problem(40)
-    with pytest.raises(lp.BadInput, match="no estimator"):
+    with pytest.raises(lp.BadInput, match="estimator and encoder are no options"):
         lp.audit(lp.Spans(tokens, true), estimator=object())
 
 

@@ -198,7 +198,7 @@ def test_the_rates_of_tags_are_a_table():
 
 def test_an_option_of_another_kind_is_refused():
     given, probs, _, _ = problem(n=300)
-    with pytest.raises(lp.BadInput, match=r"audit of tags takes no 'reviews'. .*It takes dependence"):
+    with pytest.raises(lp.BadInput, match=r"'reviews' is no option of an audit of tags. .*It takes dependence"):
         lp.audit(lp.Tags(given), probs, reviews=[0])
 
 

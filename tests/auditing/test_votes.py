@@ -92,7 +92,7 @@ def test_bad_input(votes, more, message):
 def test_votes_that_cannot_be_compared_are_doubted(voted):
     true, names, table = voted
     rows = np.arange(600)
-    with pytest.warns(lp.DoubtWarning, match="nothing tells which votes are wrong"):
+    with pytest.warns(lp.DoubtWarning, match="nothing shows which votes are wrong"):
         found = lp.audit(lp.Votes.from_long(rows, rows % 4, names[true]))
     assert [doubt.kind for doubt in found.doubts] == ["votes that nothing can be compared with"]
     probs = 0.85 * np.eye(3)[true] + 0.05
@@ -102,7 +102,7 @@ def test_votes_that_cannot_be_compared_are_doubted(voted):
 
 def test_votes_at_random_are_doubted():
     said = np.random.default_rng(0).integers(0, 3, (500, 6))
-    with pytest.warns(lp.DoubtWarning, match="next to nothing of one another"):
+    with pytest.warns(lp.DoubtWarning, match="hardly agree more than by chance"):
         assert lp.audit(lp.Votes(said)).doubts[0].evidence["gain"] < 0.02
 
 

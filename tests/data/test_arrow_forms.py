@@ -203,6 +203,6 @@ def test_damaged_saved_data_sets_are_refused(saved, file, content, message):
 
 
 def test_a_class_without_a_number_is_refused(saved, tmp_path):
-    with pytest.raises(lp.BadInput, match="none of the class names"):
+    with pytest.raises(lp.BadInput, match="not one of the class names"):
         write(saved, tmp_path / "out", {0: Change("cow", "")}, label=None)
     assert not (tmp_path / "out").exists()

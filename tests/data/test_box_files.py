@@ -265,7 +265,7 @@ def test_bad_files_name_the_place(tmp_path):
     bad.write_text(json.dumps(text))
     with pytest.raises(lp.BadInput, match=r"annotation 0 .*where numbers should be"):
         lp.read_boxes(bad)
-    with pytest.raises(lp.BadInput, match="in no form that holds boxes"):
+    with pytest.raises(lp.BadInput, match="in no known format of boxes"):
         lp.read_boxes(tmp_path)
 
 
@@ -303,10 +303,10 @@ def test_predictions_of_files(tmp_path):
     found = yolo_data.reader.predictions(folder, yolo_data)
     assert [np.round(one["boxes"], 6).tolist() for one in found] == [one[0] for one in wanted]
     file.write_text(json.dumps([{**results()[0], "image_id": 5}]))
-    with pytest.raises(lp.BadInput, match="picture '5', which the labels do not have"):
+    with pytest.raises(lp.BadInput, match="picture '5', which has no label"):
         read(file)
     file.write_text(json.dumps(results(category_id=80)))
-    with pytest.warns(lp.LabelproofWarning, match=r"classes that no label has, which are left out: 80 \(1\)"):
+    with pytest.warns(lp.LabelproofWarning, match=r"classes that no label has, which are skipped: 80 \(1\)"):
         assert read(file)[2] == ([], [], [])
     file.write_text("{}")
     with pytest.raises(lp.BadInput, match="no list of predictions"):

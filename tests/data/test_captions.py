@@ -58,10 +58,10 @@ def test_msr_vtt(tmp_path):
     [
         ('{"images": [}', "line 1, column 13"),
         ("[1, 2]", "Give a caption file of COCO"),
-        ('{"images": [{"id": 1}], "annotations": [{"image_id": 2, "caption": "x"}]}', "caption 0 .* is of 2"),
+        ('{"images": [{"id": 1}], "annotations": [{"image_id": 2, "caption": "x"}]}', "caption 0 .* belongs to 2"),
         ('{"images": [{"id": 1}], "annotations": [{"image_id": 1}]}', "caption 0 .* has no 'caption'"),
         ('{"images": [{"id": 1}], "annotations": [{"image_id": 1, "caption": 5}]}', "is 5. Give text"),
-        ('{"images": [{"id": 1}], "annotations": []}', "no item is left of 1"),
+        ('{"images": [{"id": 1}], "annotations": []}', "None of the 1 items can be used"),
     ],
 )
 def test_files_that_are_broken(tmp_path, text, message):

@@ -159,7 +159,7 @@ def test_parquet_labels_of_every_type_go_round_with_schema_metadata_and_row_grou
 
 def test_lists_and_bytes_are_no_labels(tmp_path):
     pl.DataFrame({"a": [1, 2], "label": [["x"], ["y"]], "raw": [b"x", b"y"]}).write_parquet(tmp_path / "t.parquet")
-    with pytest.raises(lp.BadInput, match="'label' holds lists, and a label is one name"):
+    with pytest.raises(lp.BadInput, match="'label' holds lists, but a label is one name"):
         lp.read_table(tmp_path / "t.parquet", "label")
     with pytest.raises(lp.BadInput, match="'raw' holds bytes"):
         lp.read_table(tmp_path / "t.parquet", "raw")

@@ -100,5 +100,5 @@ def test_what_does_not_fit_is_refused():
         FrameEncoder().fit(pl.DataFrame({"a": [1.0, 2.0, float("inf")], "b": ["x", "y", "z"]}))
     with pytest.raises(lp.BadInput, match="Give a frame"):
         FrameEncoder().fit(frame()).transform(np.zeros((2, 7)))
-    with pytest.raises(lp.BadInput, match="an item of x has shape"):
+    with pytest.raises(lp.BadInput, match="Items of x have shape"):
         NumbersEncoder().fit(EXAMPLES["numbers"]).transform(np.zeros((2, 3)))

@@ -81,7 +81,7 @@ def test_label_studio_pictures(tmp_path, tasks):
     assert (data.kind, len(data), data.skipped) == ("images", N, [])
     assert data.x[0, 0, 0].tolist() == [99, 99, 99]
     tasks[5]["data"]["image"] = "https://example.com/a.jpg"
-    with pytest.raises(lp.BadInput, match=r"row 5 .* is a URL.*Nothing is downloaded"):
+    with pytest.raises(lp.BadInput, match=r"row 5 .* is a URL.*labelproof downloads nothing"):
         read(saved(tmp_path, tasks))
 
 
@@ -202,7 +202,7 @@ def test_coco_changes_the_number_of_the_category_alone(tmp_path, coco):
     assert lines(path.read_text(), after) == [('      "category_id": 3', '      "category_id": 4')]
     (tmp_path / "images").rename(tmp_path / "elsewhere")
     assert len(read(path, images=str(tmp_path / "elsewhere"))) == N
-    with pytest.raises(lp.BadInput, match=r"none of the 24 pictures.*not found"):
+    with pytest.raises(lp.BadInput, match=r"None of the 24 pictures.*The first does not exist"):
         read(path)
 
 
@@ -213,11 +213,11 @@ def test_coco_changes_the_number_of_the_category_alone(tmp_path, coco):
         (lambda c: c["annotations"][0].update(segmentation=[[1, 1, 2, 2, 3, 1]]), "boxes, masks or key points"),
         (lambda c: c["annotations"][0].update(caption="a cat"), "holds captions"),
         (lambda c: c["annotations"][1].update(image_id=7), "image 7 .* has several annotations.*tags"),
-        (lambda c: c["annotations"][1].update(image_id=99), "of image 99, which is not listed"),
+        (lambda c: c["annotations"][1].update(image_id=99), "of image 99, which the file does not list"),
         (lambda c: c["annotations"][1].update(category_id=9), "of category 9"),
         (lambda c: c["annotations"][1].pop("category_id"), "annotation 1 .* has no 'category_id'"),
         (lambda c: c["images"][1].pop("file_name"), "image 1 .* has no 'file_name'"),
-        (lambda c: c.update(images={}), "its images are no list"),
+        (lambda c: c.update(images={}), "its images are not a list"),
         (lambda c: c.update(images=[], annotations=[]), "lists no images"),
     ],
 )
@@ -247,7 +247,7 @@ def test_cvat_changes_the_label_of_the_tag_alone(tmp_path, cvat):
     emptied = write(data, tmp_path / "o.xml", {0: None})
     assert read(tmp_path / "o.xml").given_names[:2].tolist() == [None, "dog"]
     assert len(cvat) - len(emptied) == cvat.index("</tag>") + len("</tag>") - cvat.index("<tag")
-    with pytest.raises(lp.BadInput, match="no place for what --explain adds"):
+    with pytest.raises(lp.BadInput, match="--explain adds columns"):
         write(data, tmp_path / "o.xml", {0: "dog"}, explain=True)
 
 
@@ -287,7 +287,7 @@ def test_cvat_of_another_form_is_told(tmp_path, cvat, old, new, message):
     with pytest.raises(lp.BadInput, match=message):
         read(saved(tmp_path, cvat.replace(old, new), "t.xml"))
     shapes = cvat.replace("<tag", "<polygon").replace("</tag", "</polygon")
-    with pytest.raises(lp.BadInput, match="no tags of images but 24 of 'polygon'"):
+    with pytest.raises(lp.BadInput, match="holds 24 of 'polygon' but no tags of images"):
         read(saved(tmp_path, shapes, "t.xml"))
 
 

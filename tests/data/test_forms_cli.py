@@ -86,9 +86,9 @@ def test_features_of_sounds_and_series_are_given_by_the_user(tmp_path):
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        (["--sheet", "a"], "--sheet belongs to a workbook"),
-        (["--query", "select 1"], "--query belongs to a database"),
-        (["--images", "p"], "--images is the folder of pictures"),
+        (["--sheet", "a"], "--sheet applies only to workbooks"),
+        (["--query", "select 1"], "--query applies only to databases"),
+        (["--images", "p"], "--images is the folder of the pictures"),
     ],
 )
 def test_options_of_other_forms_are_refused(tmp_path, more, message):
@@ -111,4 +111,4 @@ def test_urls_of_pictures_are_refused_and_their_folder_may_be_named(tmp_path):
     table.with_columns(file="https://example.com/" + pl.col("file")).write_csv(tmp_path / "t.csv")
     done = run("audit", tmp_path / "t.csv", *named, "--out", tmp_path / "b")
     assert done.returncode == 2
-    assert "Nothing is downloaded" in done.stderr
+    assert "labelproof downloads nothing" in done.stderr

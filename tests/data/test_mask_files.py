@@ -175,7 +175,7 @@ def test_colours_are_classes_by_a_palette(tmp_path):
     assert data.labels.mask(0).tolist() == [[names.index("car"), names.index("sky")], [names.index("road"), names.index("car")]]
     pixels[0, 0] = (1, 2, 3)
     Image.fromarray(pixels).save(folder / "x_gtFine_color.png")
-    with pytest.raises(lp.BadInput, match="no file says which is which"):
+    with pytest.raises(lp.BadInput, match="no file names their classes"):
         lp.read_masks(tmp_path)
     (tmp_path / "class_dict.csv").write_text("name,r,g,b\nthing,1,2,3\ncar,0,0,142\nsky,70,130,180\n")
     with pytest.raises(lp.BadInput, match=r"colour \(128, 64, 128\) at row 1, column 0"):
@@ -229,5 +229,5 @@ def test_polygons_that_overlap_and_files_that_are_wrong(tmp_path):
         lp.read_masks(path)
     del outer["annotations"][1]["segmentation"]
     path.write_text(json.dumps(outer))
-    with pytest.raises(lp.BadInput, match="leave out --kind masks"):
+    with pytest.raises(lp.BadInput, match="omit --kind masks"):
         lp.read_masks(path)

@@ -246,7 +246,7 @@ def test_whatever_a_decoder_raises_the_picture_is_skipped_and_the_others_are_rea
 
 
 def test_what_is_no_file_is_said(tmp_path):
-    for name, reason in {"none.png": "file not found", "folder.png": "is not a file", "pipe.png": "is not a file"}.items():
+    for name, reason in {"none.png": "does not exist", "folder.png": "is not a file", "pipe.png": "is not a file"}.items():
         if name == "folder.png":
             (tmp_path / name).mkdir()
         elif name == "pipe.png":

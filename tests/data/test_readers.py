@@ -129,7 +129,7 @@ def test_a_manifest_of_pictures(pictures):
     path.write_text("file,y\npictures/red/0.png,warm\npictures/blue/0.png,cold\npictures/none.png,cold\n")
     data = lp.read_images(path, label="y", image="file")
     assert data.given_names.tolist() == ["warm", "cold"]
-    assert data.skipped == [("pictures/none.png", "file not found")]
+    assert data.skipped == [("pictures/none.png", "does not exist")]
 
 
 def test_embeddings_go_with_the_pictures_that_were_read(pictures):

@@ -60,7 +60,7 @@ def test_columns_that_are_absent_empty_or_new():
     types = Schema.infer(pl.DataFrame({"a": ["1", "2"], "b": ["1", None]}), ",")
     with pytest.raises(lp.BadInput, match=r"'a' is not a column of new\.csv"):
         types.convert(pl.DataFrame({"b": ["1"]}), "new.csv")
-    with pytest.warns(LabelproofWarning, match="no column b; taken as missing"):
+    with pytest.warns(LabelproofWarning, match="no column b, which is taken as missing"):
         frame = types.convert(pl.DataFrame({"z": ["?"], "a": [None]}, schema={"z": pl.String, "a": pl.String}), "new.csv")
     assert frame.to_dicts() == [{"a": None, "b": None}]
 

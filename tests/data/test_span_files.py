@@ -185,18 +185,18 @@ def test_documents_and_names(tmp_path):
         ("a.conll", "Ann B-PER\nLee\n", {}, "line 2 has 1 columns, and the lines before have 2"),
         ("a.conll", "\n\n", {}, "is empty"),
         ("a.conll", "# only = this\n", {}, "no sentence"),
-        ("a.conll", "Ann B-PER\n", {"label": "3"}, "columns have numbers, 1 to 2"),
+        ("a.conll", "Ann B-PER\n", {"label": "3"}, "number of a column, from 1 to 2"),
         ("a.conll", "Ann O\n\nAnn X-PER\n", {}, "is not written in IOB1.*It stands in sentence 1 at token 0"),
-        ("a.conll", "Ann O\n", {"id": "x"}, "CoNLL columns name no items"),
-        ("a.conll", "Ann O\n", {"missing": ["O"]}, "Leave out --missing"),
-        ("a.jsonl", '{"text": "Ann Lee", "entities": [[3, 3, "PER"]]}\n', {}, "Its end comes after its start"),
+        ("a.conll", "Ann O\n", {"id": "x"}, "do not apply to CoNLL columns"),
+        ("a.conll", "Ann O\n", {"missing": ["O"]}, "--missing does not apply"),
+        ("a.jsonl", '{"text": "Ann Lee", "entities": [[3, 3, "PER"]]}\n', {}, "the end is exclusive"),
         ("a.jsonl", '{"tokens": ["Ann"], "tags": [1]}\n', {"label_kind": "spans"}, "numbers without names"),
         ("a.jsonl", '{"tokens": ["Ann"], "ner": ["O", "O"]}\n', {"label_kind": "spans"}, "has 1 tokens but 2 tags"),
         ("a.jsonl", '{"text": "Ann"}\n', {"label_kind": "spans"}, "no list of spans"),
         ("a.jsonl", '{"body": 3}\n', {"label_kind": "spans"}, "neither a list of tokens nor a text"),
         ("a.jsonl", '{"text": "Ann Lee", "entities": [[0, 7, "PER"], [4, 7, "PER"]]}\n', {}, "overlapping spans"),
         ("a.jsonl", '{"text": "Ann", "entities": [[0, 9, "PER"]]}\n', {}, "outside 0 to 3"),
-        ("a.csv", "a,b\n1,2\n", {"label_kind": "spans"}, "in no form that holds spans"),
+        ("a.csv", "a,b\n1,2\n", {"label_kind": "spans"}, "in no known format of spans"),
         ("a.jsonl", TAGGED, {"label": "nertags", "label_kind": "spans"}, "Did you mean 'ner_tags'"),
         ("a.jsonl", TAGGED, {"group": "doc", "label_kind": "spans"}, "--group 'doc' is not a field"),
     ],
@@ -210,7 +210,7 @@ def test_bad_files(tmp_path, name, content, options, said):
 def test_a_file_that_changed_or_a_target_of_another_form_is_refused(tmp_path):
     (tmp_path / "a.conll").write_text(CONLL)
     data = open_reader(tmp_path / "a.conll", ReadOptions()).read()
-    with pytest.raises(lp.BadInput, match="in the form that they came in"):
+    with pytest.raises(lp.BadInput, match="in the format of the input"):
         data.reader.write_back(tmp_path / "out.csv", told(data.labels), overwrite=False)
     asked = told(data.labels)
     (tmp_path / "a.conll").write_text(CONLL.replace("B-LOC", "O"))

@@ -57,7 +57,7 @@ def test_rows_of_a_query_are_items_and_labels_go_into_a_table(url, tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"query": None}, "--sql needs --query"),
+        ({"query": None}, "--query is missing"),
         ({"query": "select * from r"}, "has no ORDER BY"),
         ({"query": "select key, key from r order by 1"}, "two columns named 'key'. Name one with AS"),
         ({"query": QUERY + " limit 0"}, "finds no rows"),
@@ -65,7 +65,7 @@ def test_rows_of_a_query_are_items_and_labels_go_into_a_table(url, tmp_path):
         ({"query": "delete from r where key in (select key from r order by key)"}, "readonly database"),
         ({"query": "select 1 order by 1; delete from r"}, "one statement at a time"),
         ({"label": "knd"}, "Did you mean 'kind'"),
-        ({"sheet": "a"}, "--sheet belongs to a workbook"),
+        ({"sheet": "a"}, "--sheet applies only to workbooks"),
     ],
 )
 def test_bad_queries_are_told_and_change_nothing(url, tmp_path, options, message):
@@ -81,7 +81,7 @@ def test_bad_queries_are_told_and_change_nothing(url, tmp_path, options, message
         ("sqlite:///nowhere.sqlite", lp.BadInput, "does not exist"),
         ("sqlite://", lp.BadInput, "names no file"),
         ("foo://x/y", lp.BadInput, "is of kind 'foo'"),
-        ("a b://", lp.BadInput, "no URL of a database"),
+        ("a b://", lp.BadInput, "not a database URL"),
         ("mysql://ann:geheim@127.0.0.1:1/x", lp.MissingDependency, "needs a driver"),
         pytest.param(
             "postgresql://ann:geheim@127.0.0.1:1/x?password=zwei&sslmode=disable",
@@ -145,10 +145,10 @@ def test_the_commands_take_a_query(url, tmp_path):
     assert done.returncode == 0, done.stderr
     assert pl.read_csv(tmp_path / "p.csv").height == 5
     for arguments, message in (
-        (["predict", out, "--sql", url], "--sql needs --query"),
+        (["predict", out, "--sql", url], "--query is missing"),
         (["predict", out], "nothing to predict"),
         (["audit", "x.csv", "--sql", url, "--label", "y"], "--sql stands for a file"),
-        (["audit", "--sql", url, "--label", "kind"], "--sql needs --query"),
+        (["audit", "--sql", url, "--label", "kind"], "--query is missing"),
     ):
         done = run(*arguments, *(["--out", tmp_path / "n"] if arguments[0] == "audit" else []))
         assert (done.returncode, message in done.stderr) == (2, True), done.stderr

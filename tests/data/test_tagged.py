@@ -48,9 +48,9 @@ def test_manifests_that_cannot_be(tmp_path):
     picture(tmp_path / "a.png", "red")
     (tmp_path / "v").mkdir()
     for text, message in (
-        ("path,tags\na.png,x\nv,y\n", "'v' is a folder, 'a.png' is not"),
-        ("path,tags\nb.png,x\n", "none of the 1 items"),
-        ("path,tags\na.png,\n", "no tag at all"),
+        ("path,tags\na.png,x\nv,y\n", "'v' is a folder, but 'a.png' is not"),
+        ("path,tags\nb.png,x\n", "None of the 1 items"),
+        ("path,tags\na.png,\n", "has no tags"),
         ("path,tags\n,x\n", "is empty in row 0"),
         ("file,tags\na.png,x\n", "path"),
     ):

@@ -134,7 +134,7 @@ def test_pictures_that_cannot_be_read_are_skipped_with_their_votes(tmp_path):
 
 
 def test_the_same_vote_twice_counts_once():
-    with pytest.warns(lp.LabelproofWarning, match="1 votes are there twice"):
+    with pytest.warns(lp.LabelproofWarning, match="1 votes are duplicates"):
         twice = lp.Votes.from_long(["x", "x", "y", "x"], ["Ann", "Bo", "Bo", "Ann"], ["a", "b", "b", "a"])
     assert len(twice.values) == 3
 
@@ -142,7 +142,7 @@ def test_the_same_vote_twice_counts_once():
 @pytest.mark.parametrize(
     ("columns", "message"),
     [
-        ((["x", "x"], ["Ann", "Ann"], ["a", "b"]), "rows 0 and 1 are two different votes of one annotator"),
+        ((["x", "x"], ["Ann", "Ann"], ["a", "b"]), "rows 0 and 1 are different votes of the same annotator"),
         ((["x", None], ["Ann", "Bo"], ["a", "b"]), "item row 1 is missing"),
         ((["x", "y"], ["Ann", ""], ["a", "b"]), "annotator row 1 is missing"),
         ((["x", "y", "z"], ["Ann", "Bo"], ["a", "b"]), "item has shape"),
@@ -156,8 +156,8 @@ def test_bad_columns(columns, message):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--item", "id", "--label", "y"], "votes need --item, --annotator and --label"),
-        (["--annotator", "worker", "--label", "y"], "votes need --item, --annotator and --label"),
+        (["--item", "id", "--label", "y"], "--item, --annotator or --label is missing"),
+        (["--annotator", "worker", "--label", "y"], "--item, --annotator or --label is missing"),
         (["--item", "id", "--annotator", "worker"], "--label is missing"),
         (["--item", "id", "--annotator", "id", "--label", "y"], "three different columns"),
         (["--item", "id", "--annotator", "wroker", "--label", "y"], "worker"),

@@ -203,7 +203,7 @@ def test_bad_input_reaches_the_caller(cluster, stored):
 def test_an_address_where_nothing_answers(monkeypatch):
     monkeypatch.setattr(ray, "is_initialized", lambda: False)
     started = time.monotonic()
-    with pytest.raises(lp.BadInput, match=r"no Ray cluster answers at '127\.0\.0\.1:1'"):
+    with pytest.raises(lp.BadInput, match=r"No Ray cluster answers at '127\.0\.0\.1:1'"):
         connect("127.0.0.1:1")
     with pytest.raises(lp.BadInput, match="host:port"):
         connect("nonsense")
@@ -211,7 +211,7 @@ def test_an_address_where_nothing_answers(monkeypatch):
 
 
 def test_a_folder_that_a_node_does_not_see_is_told(tmp_path):
-    with pytest.raises(lp.BadInput, match="name a folder on storage that all of them share"):
+    with pytest.raises(lp.BadInput, match="Name a folder on storage that all nodes share"):
         writing._sample([], 10, str(tmp_path / "nowhere" / "scratch" / "codes.npy"))
 
 

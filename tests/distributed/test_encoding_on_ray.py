@@ -115,7 +115,7 @@ def test_an_error_of_an_encoder_comes_in_its_own_words(texts):
     def broken(some: list[str]) -> np.ndarray:
         raise KeyError("no such word")
 
-    with pytest.raises(lp.BadInput, match=r"encoder broken fails on the items: .*KeyError.*no such word"):
+    with pytest.raises(lp.BadInput, match=r"encoder broken failed on the items: .*KeyError.*no such word"):
         encoded(texts, broken, map_blocks=ray_map)
 
 

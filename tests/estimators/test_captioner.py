@@ -130,10 +130,10 @@ def test_rare_words_are_unknown():
         (np.ones((2, 4, 3)), [["a"]], "2 videos but captions of 1"),
         (np.ones((2, 4, 3)), [["a"], []], "video 1 has no caption"),
         (np.ones((2, 4, 3)), [["a"], "a dog"], "video 1 has no caption: 'a dog'"),
-        (np.ones((2, 4, 3)), [["a", "a"], ["zebra"]], "video 1 have unknown words only"),
+        (np.ones((2, 4, 3)), [["a", "a"], ["zebra"]], "video 1 have only unknown words"),
         (np.ones((2, 4, 3, 3)), [["a"], ["a"]], "Give one vector of concept probabilities"),
         (np.full((2, 4, 3), np.nan), [["a"], ["a"]], "instances"),
-        (np.ones((2, 4, 3)), [["a"], ["b"]], "no word is in 2 captions"),
+        (np.ones((2, 4, 3)), [["a"], ["b"]], "No word is in 2 captions"),
     ],
 )
 def test_bad_input_is_explained(frames, said, message):

@@ -117,8 +117,8 @@ def test_labels_are_the_truth_to_it_and_the_others_follow():
     ("options", "message"),
     [
         ({"labels": "held"}, "labels is 'held'. Give 'penalty' or 'clamped'"),
-        ({"labels": "clamped", "label_in_encoder": True}, "label_in_encoder is no part of labels='clamped'"),
-        ({"labels": "clamped", "prior": "learned"}, "prior='learned' is no part of"),
+        ({"labels": "clamped", "label_in_encoder": True}, "label_in_encoder does not apply with labels='clamped'"),
+        ({"labels": "clamped", "prior": "learned"}, "prior='learned' does not apply with"),
         ({"labels": "clamped", "alpha": -1.0}, "alpha is -1"),
     ],
 )

@@ -58,7 +58,7 @@ def test_bags_of_any_size():
     assert np.array_equal(padded[0, :2], np.ones((2, 3)))
     with pytest.raises(lp.BadInput, match="bag 'b' has shape"):
         Bags.of([np.ones((2, 3)), np.zeros((0, 3))], ids=["a", "b"])
-    with pytest.raises(lp.BadInput, match=r"instance of bag 1 has shape \(2,\)"):
+    with pytest.raises(lp.BadInput, match=r"instances of bag 1 have shape \(2,\)"):
         Bags.of([np.ones((2, 3)), np.zeros((4, 2))])
     with pytest.raises(lp.BadInput, match="pooling is 'noisy or'"):
         pooling_of("noisy or")

@@ -187,7 +187,7 @@ def refusals():
     bad[3, 1], nan[2, 0] = -1, np.nan
     nb = {"likelihood": "nb"}
     return {
-        "negative": (nb, (bad, y), r"X has -1 in row 3, column 1, but likelihood 'nb' is of whole numbers"),
+        "negative": (nb, (bad, y), r"X has -1 in row 3, column 1, but likelihood 'nb' takes only whole numbers"),
         "fraction": (nb, (x + 0.5, y), "X has 0.5 in row 0"),
         "bits": ({"likelihood": "bernoulli"}, (x, y), "numbers from 0 to 1"),
         "nan": ({}, (nan, y), "NaN"),
@@ -223,7 +223,7 @@ def test_bad_cells(cells):
         model.fit(cells, labels_key="kind", unlabeled_category="unknown", batch_key="doner")
     with pytest.raises(lp.BadInput, match="columns of obs"):
         model.fit(cells, np.zeros(600))
-    with pytest.raises(lp.BadInput, match="belong to an AnnData"):
+    with pytest.raises(lp.BadInput, match="apply only to an AnnData"):
         model.fit(np.zeros((9, 2)), np.arange(9) % 2, labels_key="kind")
     cells.layers["raw"] = cells.X.copy()
     cells.X = cells.X * 0.5
@@ -234,7 +234,7 @@ def test_bad_cells(cells):
         model.predict(cells[:, :30])
     other = cells[:20].copy()
     other.obs["donor"] = "d3"
-    with pytest.raises(lp.BadInput, match="batch is 'd3' in row 0; the model knows d1, d2"):
+    with pytest.raises(lp.BadInput, match=r"batch is 'd3' in row 0, which the model does not know\. Give one of d1, d2"):
         model.predict(other)
 
 

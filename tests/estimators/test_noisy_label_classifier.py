@@ -68,7 +68,7 @@ def test_frames_with_every_kind_of_column(tmp_path):
     model.save(tmp_path / "m")
     again = lp.NoisyLabelClassifier.load(tmp_path / "m")
     assert np.array_equal(again.predict_proba(frame), model.predict_proba(frame))
-    with pytest.raises(lp.BadInput, match="column 'town' that the model was trained on is missing"):
+    with pytest.raises(lp.BadInput, match="Column 'town', which the model was trained on, is missing"):
         model.predict(frame.drop("town"))
 
 
@@ -78,7 +78,7 @@ def test_the_history_is_saved_with_it(tmp_path, digits):
     again = lp.NoisyLabelClassifier.load(tmp_path / "m")
     assert np.array_equal(again.history_.margin, model.history_.margin)
     (tmp_path / "m" / "history" / "loss.npy").unlink()
-    with pytest.raises(lp.CorruptArtifact, match="no whole training history"):
+    with pytest.raises(lp.CorruptArtifact, match="no complete training history"):
         lp.NoisyLabelClassifier.load(tmp_path / "m")
 
 
@@ -193,9 +193,7 @@ def test_bad_pictures_and_labels():
     pictures[2, 3, 3] = np.nan
     with pytest.raises(lp.BadInput, match="row 2 holds NaN"):
         quick().fit(pictures, [0, 1] * 3)
-    with pytest.raises(
-        lp.BadInput, match=re.escape("an item of x has shape (1, 9, 9), but the model was trained on (1, 8, 8)")
-    ):
+    with pytest.raises(lp.BadInput, match=re.escape("Items of x have shape (1, 9, 9), but the model was trained on (1, 8, 8)")):
         quick(epochs=1).fit(np.zeros((6, 8, 8)), [0, 1] * 3).predict(np.zeros((2, 9, 9)))
     with pytest.raises(lp.BadInput, match="verified has 2 rows"):
         quick().fit(np.zeros((4, 2)), [0, 1, 0, 1], verified=[True, False])

@@ -166,13 +166,13 @@ def test_tags_of_each_frame_from_memory_and_from_files(tmp_path):
     frame = np.concatenate([np.arange(len(own)) for own in files])
     shown = (frame == 1) & np.repeat([tag for (tag,) in tags], found.sizes).astype(bool)
     assert found.instances[shown, 0].min() > found.instances[~shown, 0].max()
-    with pytest.raises(lp.BadInput, match="whose instances are wanted"):
+    with pytest.raises(lp.BadInput, match="only these have instances"):
         model.predict_instance_proba(np.zeros((2, 3, 16, 16), np.float32))
 
 
 def test_published_weights_are_of_one_network(tagged):
     x, _, given = tagged
-    with pytest.raises(lp.BadInput, match="no published weights for backbone 'mlp'"):
+    with pytest.raises(lp.BadInput, match="backbone 'mlp' has no published weights"):
         lp.NoisyTagClassifier("mlp", weights="vgg16.pth").fit(x, given)
 
 
@@ -328,7 +328,7 @@ def test_evidence_tells_which_tags_are_omitted():
     assert np.array_equal(again.predict_given_proba(x, evidence=size), model.predict_given_proba(x, evidence=size))
     for wrong, options_, message in (
         (size[:5], {}, "evidence has shape"),
-        (size, {"noise": "feature-independent"}, "evidence is for noise 'feature-dependent'"),
+        (size, {"noise": "feature-independent"}, "evidence applies only to noise='feature-dependent'"),
         (np.where(size > 0.9, np.nan, size), {}, "evidence row"),
     ):
         with pytest.raises(lp.BadInput, match=message):

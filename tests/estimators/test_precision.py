@@ -25,7 +25,7 @@ def test_what_cannot_be_measured():
     for true, scores, groups, message in (
         ([[1, 0]], [[1, 2, 3]], None, "Give one finite number"),
         ([[1, 0]], [[1, np.nan]], None, "Give one finite number"),
-        ([[0, 0]], [[1, 2]], None, "no item has any tag"),
+        ([[0, 0]], [[1, 2]], None, "No item has a tag"),
         ([[1, 0]], [[1, 2]], ["a"], "groups has 1 entries"),
     ):
         with pytest.raises(lp.BadInput, match=message):

@@ -193,14 +193,14 @@ def test_a_changed_number_in_the_summary_is_noticed(folder):
     owner, place = folder("classifier")
     summary = json.loads((place / "summary.json").read_text())
     (place / "summary.json").write_text(json.dumps({**summary, "temperature": summary["temperature"] * 2}))
-    with pytest.raises(lp.CorruptArtifact, match=r"not of the same classifier.*or run labelproof train"):
+    with pytest.raises(lp.CorruptArtifact, match=r"do not belong to the same classifier.*or run labelproof train"):
         owner.load(place)
 
 
 def test_weights_of_another_model_are_noticed(folder, saved):
     owner, place = folder("ensemble")
     shutil.copy(saved("ensemble_of_networks")[2] / "weights.safetensors", place)
-    with pytest.raises(lp.CorruptArtifact, match="not of the same"):
+    with pytest.raises(lp.CorruptArtifact, match="do not belong to the same"):
         owner.load(place)
 
 
@@ -236,7 +236,7 @@ def test_a_folder_of_version_01_is_read(folder, saved, name):
 
 def test_what_cannot_be_written_without_pickle_is_refused_before_anything_is_written(tmp_path):
     forest = lp.BootstrapEnsemble(RandomForestClassifier(5), n=2).fit(X, Y)
-    with pytest.raises(lp.BadInput, match="RandomForestClassifier, which cannot be written without pickle"):
+    with pytest.raises(lp.BadInput, match="RandomForestClassifier, which cannot be saved without pickle"):
         forest.save(tmp_path / "m")
     with pytest.raises(lp.BadInput, match=r"NoisyLabelClassifier\.checkpoints is a"):
         from labelproof.saving.saveable import plain_params

@@ -65,7 +65,7 @@ def test_the_best_discriminator_reaches_the_soft_labels(kind):
 
 @pytest.mark.parametrize("shares", [Shares(0.5, 0.5), Shares(0.3, 0.6), Shares(0.0, 1.0)])
 def test_labels_that_say_nothing_are_refused(shares):
-    with pytest.raises(lp.BadInput, match="must be above 1"):
+    with pytest.raises(lp.BadInput, match="sum to more than 1"):
         soft_labels(shares)
 
 

@@ -46,7 +46,7 @@ def test_classes_by_name_and_by_number():
     assert lp.Boxes(drawn).classes == (0, 1)
     named = lp.Boxes(drawn, classes=["dog", "cat"])
     assert named.classes == ("dog", "cat") and named.values.tolist() == [1, 0]
-    with pytest.raises(lp.BadInput, match="none of the classes"):
+    with pytest.raises(lp.BadInput, match="not one of the classes"):
         lp.Boxes(drawn, classes=["dog"])
 
 

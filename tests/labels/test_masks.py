@@ -117,14 +117,14 @@ def test_a_label_is_what_differs_by_class():
     [
         ({}, "list of patches"),
         ("[]", "list of patches"),
-        ([["car"]], "no patch"),
-        ([["tree", "1 3"]], "none of the classes"),
-        ([[0, "1 3"]], "no patch"),
-        ([["car", "1 3 x"]], "run lengths"),
-        ([["car", [1, 3]]], "run lengths"),
-        ([["car", "1 3"], ["car", "0 1 3"]], "two patches have one class"),
+        ([["car"]], "not a patch"),
+        ([["tree", "1 3"]], "not one of the classes"),
+        ([[0, "1 3"]], "not a patch"),
+        ([["car", "1 3 x"]], "[Rr]un lengths"),
+        ([["car", [1, 3]]], "[Rr]un lengths"),
+        ([["car", "1 3"], ["car", "0 1 3"]], "Two patches have the same class"),
         ([["car", "1 3"], ["road", "1 4"]], "different sizes"),
-        ([["car", "1 2 1"], ["road", "2 2"]], "a pixel in common"),
+        ([["car", "1 2 1"], ["road", "2 2"]], "Two patches overlap"),
     ],
 )
 def test_what_is_no_label_is_refused(label, message):

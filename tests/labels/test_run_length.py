@@ -48,7 +48,7 @@ def test_empty_runs_are_written_away(counts):
 
 @pytest.mark.parametrize("text", ["", "a", "1 -2", "1  2", " 1", "1,2", "1.5", None, 3, "9" * 30])
 def test_what_is_no_count_is_refused(text):
-    with pytest.raises(lp.BadInput, match="run lengths"):
+    with pytest.raises(lp.BadInput, match="Run lengths"):
         decode(text, 2, 2)
 
 

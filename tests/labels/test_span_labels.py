@@ -85,7 +85,7 @@ def test_invalid_tags_are_told_with_their_place_and_repaired(scheme, tags, spans
         ([["a"]], [[None]], "None at token 0"),
         ([["a"]], [["B-PER|B-LOC"]], None),
         ([["a", "b"]], [["B-PER", "X-LOC"]], "'X-LOC' is not written in IOB2"),
-        ([["a", "b"]], [["B-PER", "LOC"]], "nested or overlapping"),
+        ([["a", "b"]], [["B-PER", "LOC"]], "cannot be nested or overlap"),
         ([["a"]], [[["B-PER", "B-LOC"]]], "Spans.of_spans"),
     ],
 )
@@ -103,7 +103,7 @@ def test_what_is_no_sentence_is_refused(tokens, tags, told):
         ([(0, 2, "A"), (1, 3, "B")], "overlapping spans"),
         ([(0, 3, "A"), (1, 2, "B")], "Nested and overlapping"),
         ([(0, 9, "A")], "outside 0 to 3"),
-        ([(2, 2, "A")], "Its end comes after its start"),
+        ([(2, 2, "A")], "the end is exclusive"),
         ([(0, 1, "A", "head")], "relations cannot be audited"),
         ([(0.5, 1, "A")], "whole numbers"),
     ],

@@ -21,7 +21,7 @@ from labelproof.training import History, Options, TrainingData, fit, predict_log
 # Their loss resists noise less than it fits it once the network has seen every item often enough; nothing else holds them.
 MEMORISE = {"cross-entropy"}
 EPOCHS = 30
-N = 3500  # digits on which the methods are trained
+N = 2500  # digits on which the methods are trained
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +64,7 @@ def clean_floor(digits) -> float:
 @pytest.mark.parametrize("name", METHODS)
 def test_it_learns_clean_data_as_well_as_cross_entropy(name, digits, clean_floor):
     model = classifier(name, epochs=25).fit(digits.images[:1200], digits.target[:1200])
-    assert model.score(digits.images[1200:], digits.target[1200:]) > clean_floor - 0.02
+    assert model.score(digits.images[1200:], digits.target[1200:]) > clean_floor - 0.03
 
 
 class Stops(Exception):

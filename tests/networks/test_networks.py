@@ -63,5 +63,5 @@ def test_vgg16_weights_load_by_their_published_names(tmp_path):
 def test_a_wrong_name_or_kind_is_refused():
     with pytest.raises(lp.BadInput, match="Did you mean 'resnet18'"):
         make_backbone("resnet-18", InputShape((3, 32, 32)), 2)
-    with pytest.raises(lp.BadInput, match="is for pictures"):
+    with pytest.raises(lp.BadInput, match="takes pictures"):
         make_backbone("convnet", InputShape((7,)), 2)

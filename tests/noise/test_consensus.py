@@ -197,7 +197,7 @@ def test_bad_input():
         (lambda: dawid_skene([[1, 0]], strength=-1.0), "strength"),
         (lambda: dawid_skene([[1, 0]], strength=0), "strength"),
         (lambda: cohen_kappa([1, None], [None, 0]), "no item in common"),
-        (lambda: fleiss_kappa([[1, None], [0, None]]), "no item has two labels"),
+        (lambda: fleiss_kappa([[1, None], [0, None]]), "No item has two labels"),
         (lambda: cohen_kappa([[1]], [1]), "one label per item"),
     ):
         with pytest.raises(lp.BadInput, match=message):

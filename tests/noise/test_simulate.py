@@ -71,7 +71,7 @@ def test_binary_purity_by_hand():
 
 
 def test_binary_purity_says_what_cannot_be():
-    with pytest.raises(BadInput, match="must exceed 1"):
+    with pytest.raises(BadInput, match="Give a sum above 1"):
         simulate.binary_purity([0, 1], 0.5, 0.5)
     with pytest.raises(BadInput, match="Balance the classes"):
         simulate.binary_purity([1] * 9 + [0], 0.7, 0.85)

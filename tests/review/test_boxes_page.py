@@ -243,9 +243,9 @@ def test_spreadsheets_and_label_studio(folder, session_of, tmp_path):
     read_csv(session, tmp_path / "reviews.csv")
     assert [(d.item, d.label) for d in session.decisions] == [(sheet["id"][0], mine)]
     for wrong, said in (
-        ('[[1, 2, 30, 40, "dog"]]', "'dog' is none of the classes"),
+        ('[[1, 2, 30, 40, "dog"]]', "'dog' is not one of the classes"),
         ('[[30, 2, 1, 40, "ball"]]', "has no area"),
-        ("[[1, 2]]", "is no box"),
+        ("[[1, 2]]", "is not a box"),
     ):
         sheet.with_columns(label=pl.lit(wrong), reviewer=pl.lit("Ann")).write_csv(tmp_path / "bad.csv")
         with pytest.raises(lp.BadInput, match=said):

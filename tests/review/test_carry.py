@@ -66,7 +66,7 @@ def test_one_store_of_the_same_data_has_nothing_to_carry(tmp_path):
 
 def test_row_numbers_name_nothing(tmp_path):
     before, after = saved(tmp_path / "a", "aabbcc", None), saved(tmp_path / "b", "aabbca", None)
-    with pytest.raises(lp.BadInput, match="row numbers alone"):
+    with pytest.raises(lp.BadInput, match="Only row numbers"):
         carry(before, Store(tmp_path / "a.sqlite"), after, Store(tmp_path / "b.sqlite"))
 
 

@@ -209,7 +209,7 @@ def test_bad_input():
     assert len(plan_measurement(e, 10).index) == 10
     assert len(plan_measurement(e, 100).index) == 100
     two = MeasurementPlan(np.array([0, 2]), np.array([0, 0, 1, 1]))
-    with pytest.raises(lp.BadInput, match=r"no item of stratum 1 is reviewed yet \(1 reviews in all\)"):
+    with pytest.raises(lp.BadInput, match=r"No item of stratum 1 is reviewed yet \(1 reviews in all\)"):
         estimate_error_rate(np.full(4, 0.5), two, [True])
-    with pytest.raises(lp.BadInput, match="no item of stratum 1 is reviewed yet"):
+    with pytest.raises(lp.BadInput, match="No item of stratum 1 is reviewed yet"):
         estimate_error_rate(np.full(3, 0.5), MeasurementPlan(np.array([0]), np.array([0, 0, 1])), [True])

@@ -93,14 +93,14 @@ def test_times_and_seconds_are_kept(table_audit, session_of, tmp_path):
 @pytest.mark.parametrize(
     ("line", "problem"),
     [
-        ("nobody,no,,Ann,,", "line 3: the audit has no item 'nobody'"),
-        ("r2,maybe,,Ann,,", "line 3: label 'maybe' is none of the classes"),
+        ("nobody,no,,Ann,,", "line 3: The audit has no item 'nobody'"),
+        ("r2,maybe,,Ann,,", "line 3: label 'maybe' is not one of the classes"),
         ("r2,nn,,Ann,,", "Did you mean 'no'"),
         ("r2,,keep,Ann,,", "the label is empty"),
-        ("r2,no,maybe,Ann,,", "the decision is 'maybe'"),
+        ("r2,no,maybe,Ann,,", "The decision is 'maybe'"),
         ("r2,no,,,,", "line 3 has no reviewer"),
-        ("r2,no,,Ann,today,", "'today' is no time"),
-        ("r2,no,,Ann,,soon", "'soon' is no number of seconds"),
+        ("r2,no,,Ann,today,", "'today' is not a time"),
+        ("r2,no,,Ann,,soon", "'soon' is not a number of seconds"),
     ],
 )
 def test_a_bad_line_is_named_and_nothing_is_recorded(table_audit, session_of, tmp_path, line, problem):
@@ -156,7 +156,7 @@ def test_a_file_that_has_changed_is_not_repaired(table_audit, session_of, tmp_pa
     session.decide("Ann", 0, "none", None, "uid-1")
     text = (tmp_path / "t.csv").read_text().splitlines()
     (tmp_path / "t.csv").write_text("\n".join(text[:-1]) + "\n")
-    with pytest.raises(lp.BadInput, match="239 items now but had 240"):
+    with pytest.raises(lp.BadInput, match="now have 239 items but had 240"):
         repair(session.candidates, session.store, tmp_path / "clean.csv")
     (tmp_path / "t.csv").write_text("\n".join([text[0], *text[1:][::-1]]) + "\n")
     with pytest.raises(lp.BadInput, match="The file has changed"):

@@ -198,7 +198,7 @@ def test_a_spreadsheet_of_an_earlier_audit(made, id):
     assert read_csv(same, made.folder / "r.csv").recorded == 0
     if id is None:
         for name in ("r.csv", "old.csv"):
-            with pytest.raises(lp.BadInput, match="line 2 is about other data"):
+            with pytest.raises(lp.BadInput, match="line 2 belongs to other data"):
                 read_csv(changed, made.folder / name)
         assert said(changed) == {}
     else:

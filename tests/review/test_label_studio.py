@@ -138,14 +138,14 @@ def test_annotations_become_decisions(text_audit, session_of, tmp_path):
     ("content", "problem"),
     [
         ("{", "not readable JSON"),
-        ("{}", "no list of Label Studio tasks"),
-        ('[{"id": 1, "text": "min"}]', "no list of Label Studio tasks"),
+        ("{}", "not a list of Label Studio tasks"),
+        ('[{"id": 1, "text": "min"}]', "not a list of Label Studio tasks"),
         ('[{"id": 1, "data": {"labelproof_id": "q1"}}]', "another audit"),
-        ({0: [annotation("bird")]}, "none of the classes"),
+        ({0: [annotation("bird")]}, "not one of the classes"),
         ({0: [annotation(["cat", "fish; fresh"])]}, "2 labels in one annotation"),
-        ({0: [annotation("cat", at="yesterday")]}, "is no time"),
-        ({0: [annotation("cat", lead_time="long")]}, "no number of seconds"),
-        ({0: ["text"]}, "an annotation that is none"),
+        ({0: [annotation("cat", at="yesterday")]}, "is not a time"),
+        ({0: [annotation("cat", lead_time="long")]}, "not a number of seconds"),
+        ({0: ["text"]}, "an annotation that is not valid"),
     ],
 )
 def test_bad_exports_record_nothing(text_audit, session_of, tmp_path, content, problem):

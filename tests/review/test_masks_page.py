@@ -182,9 +182,9 @@ def test_spreadsheets(folder, session_of, tmp_path):
     read_csv(session, tmp_path / "reviews.csv")
     assert [(d.item, d.label) for d in session.decisions] == [(sheet["id"][0], mine)]
     sheet.with_columns(label=pl.lit('[["tree", "5 5"]]'), reviewer=pl.lit("Ann")).write_csv(tmp_path / "bad.csv")
-    with pytest.raises(lp.BadInput, match="not of a picture with 3,072 pixels"):
+    with pytest.raises(lp.BadInput, match="not fit a picture with 3,072 pixels"):
         read_csv(session, tmp_path / "bad.csv")
-    with pytest.raises(lp.BadInput, match="cannot say what differs from a mask"):
+    with pytest.raises(lp.BadInput, match="cannot express changes to a mask"):
         write_label_studio(session, tmp_path / "studio")
 
 
@@ -206,4 +206,4 @@ def test_masks_without_predictions_are_told_what_to_give(tmp_path):
     written(tmp_path / "data", n=2)
     done = run("audit", tmp_path / "data", "--out", tmp_path / "audit")
     assert done.returncode == 2
-    assert "--predictions with a folder of .npy files" in " ".join(done.stderr.split())
+    assert "a folder with one .npy file per picture" in " ".join(done.stderr.split())

@@ -122,7 +122,7 @@ def test_spreadsheets_and_label_studio(folder, session_of, tmp_path):
     read_csv(session, tmp_path / "reviews.csv")
     assert {d.item: (d.action, d.label) for d in session.decisions} == {first: ("relabel", "12.5"), second: ("none", None)}
     filled.with_columns(label=pl.lit("a dozen")).write_csv(tmp_path / "bad.csv")
-    with pytest.raises(lp.BadInput, match="line 2: label 'a dozen' is no number"):
+    with pytest.raises(lp.BadInput, match="line 2: label 'a dozen' is not a number"):
         read_csv(session, tmp_path / "bad.csv")
 
     write_label_studio(session, tmp_path / "studio")

@@ -133,9 +133,9 @@ def test_choosing_the_given_label_is_keeping_it(audit_of, session_of):
         (300, "keep", None, "does not exist"),
         (-1, "keep", None, "does not exist"),
         (0, "delete", None, "unknown"),
-        (0, "relabel", "cat", "none of the classes"),
-        (0, "relabel", None, "none of the classes"),
-        (0, "relabel", ["1"], "none of the classes"),
+        (0, "relabel", "cat", "not one of the classes"),
+        (0, "relabel", None, "not one of the classes"),
+        (0, "relabel", ["1"], "not one of the classes"),
     ],
 )
 def test_bad_decisions_are_refused_and_not_recorded(audit_of, session_of, rank, action, label, problem):

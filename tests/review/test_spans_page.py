@@ -129,7 +129,7 @@ def test_spreadsheets_and_label_studio(folder, session_of, tmp_path):
     read_csv(session, tmp_path / "reviews.csv")
     assert [(d.item, d.label) for d in session.decisions] == [(sheet["id"][0], '[[0, 2, "PER"]]')]
     sheet.with_columns(label=pl.lit('[[0, 2, "DOG"]]'), reviewer=pl.lit("Ann")).write_csv(tmp_path / "bad.csv")
-    with pytest.raises(lp.BadInput, match="type 'DOG' is none of the classes"):
+    with pytest.raises(lp.BadInput, match="type 'DOG' is not one of the classes"):
         read_csv(session, tmp_path / "bad.csv")
 
     sheet.with_columns(label=pl.lit('[[0, 99, "PER"]]'), reviewer=pl.lit("Ann")).write_csv(tmp_path / "bad.csv")

@@ -187,7 +187,9 @@ def test_migrations_run_once_each_and_whole_or_not_at_all(database, monkeypatch)
         assert standing(opened) == {("i1", "ann"): ("keep", "a")}
         opened.close()
     monkeypatch.setattr(module, "MIGRATIONS", shipped)
-    with pytest.raises(lp.CorruptArtifact, match=f"schema version {len(shipped) + 1}; this labelproof knows {len(shipped)}"):
+    with pytest.raises(
+        lp.CorruptArtifact, match=f"schema version {len(shipped) + 1}, but this labelproof knows only {len(shipped)}"
+    ):
         Store(database)
 
 
@@ -196,7 +198,7 @@ def test_migrations_run_once_each_and_whole_or_not_at_all(database, monkeypatch)
     [
         ("mysql://h/d", "kind 'mysql'"),
         pytest.param("postgresql://u:secret@127.0.0.1:1/d", "cannot be read", marks=pytest.mark.needs("psycopg")),
-        ("://", "no database URL"),
+        ("://", "not a database URL"),
     ],
 )
 def test_bad_addresses_are_told_without_the_password(where, problem):

@@ -140,7 +140,7 @@ def test_a_locked_store_is_unavailable_and_nothing_is_lost(tmp_path, monkeypatch
     other = sqlite3.connect(tmp_path / "s.sqlite", isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")
     for act in (lambda: store.record("A", [Decision("i1", "ann", "none", None, "uid-1")]), lambda: store.current("A")):
-        with pytest.raises(lp.Unavailable, match="locked by another program"):
+        with pytest.raises(lp.Unavailable, match="Another program has locked"):
             act()
     other.execute("COMMIT")
     assert store.record("A", [Decision("i1", "ann", "none", None, "uid-1")]) == 1
@@ -161,7 +161,7 @@ def test_the_page_keeps_a_decision_while_the_store_is_locked(audit_of, open_page
     page.keyboard.press("k")
     shown_item(page, item)
     until(page, "document.getElementById('notice').textContent.includes('1 decision is not saved yet')")
-    assert "locked by another program" in page.locator("#notice").inner_text()
+    assert "Another program has locked" in page.locator("#notice").inner_text()
     assert page.evaluate("outbox.length") == 1
     picture_of(page, f"locked-{width}")
     assert page.evaluate("document.documentElement.scrollWidth") <= width

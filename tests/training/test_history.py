@@ -69,11 +69,11 @@ def test_it_is_saved_loaded_copied_and_refused_when_damaged(tmp_path):
     for other in (History.load(tmp_path / "h"), copy.deepcopy(history), pickle.loads(pickle.dumps(history))):
         assert np.array_equal(other.margin, history.margin)
     (tmp_path / "h" / "loss.npy").write_bytes(b"\x93NUMPY")
-    with pytest.raises(lp.CorruptArtifact, match="no whole training history"):
+    with pytest.raises(lp.CorruptArtifact, match="no complete training history"):
         History.load(tmp_path / "h")
     with pytest.raises(lp.BadInput, match="given has 3 rows but the history has 40 items"):
         dynamics_of(history, np.zeros(3, int))
-    with pytest.raises(lp.BadInput, match="the history is empty"):
+    with pytest.raises(lp.BadInput, match="history is empty"):
         dynamics_of(History(3, 2), np.zeros(3, int))
 
 

@@ -167,13 +167,13 @@ def test_a_damaged_checkpoint_is_refused_whole(tmp_path):
     file = tmp_path / "checkpoint.safetensors"
     whole = file.read_bytes()
     file.write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(lp.CorruptArtifact, match="no whole file of tensors"):
+    with pytest.raises(lp.CorruptArtifact, match="not a complete file of tensors"):
         fit(linear(), blobs(), options(epochs=1), folder=tmp_path)
     file.write_bytes(whole[:-3] + bytes([whole[-3] ^ 1]) + whole[-2:])
     with pytest.raises(lp.CorruptArtifact, match="checksum"):
         fit(linear(), blobs(), options(epochs=1), folder=tmp_path)
     save_file(load_file_safely(whole, tmp_path), file)
-    with pytest.raises(lp.CorruptArtifact, match="has the form None, not 'labelproof 1'"):
+    with pytest.raises(lp.CorruptArtifact, match="has the format None, not 'labelproof 1'"):
         fit(linear(), blobs(), options(epochs=1), folder=tmp_path)
 
 

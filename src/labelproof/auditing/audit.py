@@ -62,7 +62,7 @@ def audit(
     overwrite: bool = False,
     **options: object,
 ) -> Audit:
-    """Find the labels that are wrong.
+    """Find wrong labels.
 
     The noise ``p(z | y)`` and the prior ``p(y)`` are fitted by EM to the given labels and the predicted probabilities
     (`labelproof.noise.expectation_maximization`); a label's error probability is one minus its posterior,
@@ -72,85 +72,89 @@ def audit(
     Parameters
     ----------
     labels : array-like or path, shape (n,), Labels, Dataset, or a frame or data set of another library
-        Given labels, as names or integers: one class an item, or the path of a ``.npy`` file of them. Or where they are: a pandas or polars frame, an Arrow table, a
-        ``datasets.Dataset``, an AnnData, a torch ``Dataset`` of pairs ``(x, y)`` (`labelproof.read_frame`). `labelproof.Tags` and the other kinds of `labelproof.labels` for
+        Given labels, as names or integers: one class per item, or the path of a ``.npy`` file of them. Or their source: a
+        pandas or polars frame, an Arrow table, a ``datasets.Dataset``, an AnnData, a torch ``Dataset`` of pairs ``(x, y)``
+        (`labelproof.read_frame`). `labelproof.Tags` and the other kinds of `labelproof.labels` for
         others. ``None``, NaN and "" mean unlabelled, and so do words such as "NA", with a warning;
-        -1 does where the columns leave no other reading (`labelproof.validation.check_labels`).
+        -1 does too if the columns allow no other reading (`labelproof.validation.check_labels`).
     pred_probs : array-like or path, shape (n, k), optional
         Out-of-sample class probabilities, e.g. from cross-validation: an array, a memory-mapped one, the path of a
         ``.npy`` file, of a Parquet file or of a folder of them (a column for each class, or one of lists), a scipy sparse
         matrix with the most probable classes of each row, or a list of these from several models, which are averaged.
-        Files may be larger than memory. May be left out for a `Dataset`: then `labelproof.out_of_sample_probs` makes them. Of numbers
-        predictions, shape (n,), or a list of them from several models; of spans probabilities of each tag, an array (tokens, k) for each sentence.
+        Files may be larger than memory. Optional for a `Dataset`, where `labelproof.out_of_sample_probs` makes them. For
+        numbers: predictions, shape (n,), or a list of them from several models. For spans: probabilities of each tag, an array
+        (tokens, k) for each sentence.
     label, text, image : str, optional
-        Of a frame given as ``labels``: the column of given labels, and the column (or columns) of text, or the column of pictures,
-        to learn from. Without ``text`` and ``image`` all other columns are learned from.
+        For a frame given as ``labels``: the column of given labels, and the column (or columns) of text, or the column of
+        pictures, to learn from. Without ``text`` and ``image``, all other columns are learned from.
     classes : sequence of length k, optional
-        The class of each column of ``pred_probs``, if not sorted order.
+        The class of each column of ``pred_probs``, if they are not in sorted order.
     ids : array-like, shape (n,), optional
-        Unique names of the items, or the column of a frame that holds them. Where left out, the index of a pandas frame or the names
-        of cells, else row numbers.
+        Unique names of the items, or the column of a frame that holds them. By default the index of a pandas frame or the
+        names of cells, otherwise row numbers.
     missing : sequence, optional
-        The labels that mean unlabelled, instead of those words; ``()`` for none.
+        The labels that mean unlabelled, instead of those above; ``()`` for none.
     estimator : scikit-learn classifier, optional
-        Makes the probabilities of a `Dataset`. Default: models that suit its kind, chosen by their out-of-sample loss.
+        Makes the probabilities of a `Dataset`. By default models that suit its kind, chosen by their out-of-sample loss.
     encoder : str, callable, scikit-learn transformer or None, default="auto"
-        What makes features of texts and pictures for that model: ``auto`` (what is installed), ``none``, ``st:NAME``, ``hf:NAME``,
+        Makes features of texts and pictures for that model: ``auto`` (what is installed), ``none``, ``st:NAME``, ``hf:NAME``,
         ``onnx:FOLDER``, ``minilm``, ``efficientnet-lite2``, or a function or transformer (`labelproof.out_of_sample_probs`).
     group : str, optional
-        Of a frame: a column, such as a document or a patient, whose rows of one value stay in one fold.
+        For a frame: a column, such as a document or a patient. Rows with the same value stay in one fold.
     blocked : bool, default=False
-        Whether folds are made of blocks of rows that follow one another, as in a time series, whose neighbouring rows are alike.
+        Whether each fold is a block of consecutive rows, as suits a time series, in which neighbouring rows are similar.
     kind : {"classes", "numbers", "spans"}, optional
-        Of a frame: what the column of labels holds; classes where left out.
+        For a frame: the kind of labels in the column. By default classes.
     features : array-like, shape (n, d), optional
-        By which items are like one another, e.g. embeddings. Default: those of the encoder, or the items themselves where they
-        are arrays, pictures, cells or tables of numbers.
+        Features that define how similar items are, e.g. embeddings. By default those of the encoder, or the items themselves
+        if they are arrays, pictures, cells or tables of numbers.
     neighbours : bool, optional
-        Whether duplicates, outliers and items whose neighbours disagree are sought (`labelproof.auditing.neighbours`). Default: by the
-        features of ``features`` or an encoder always, by the items themselves up to 20,000.
+        Whether to search for duplicates, outliers and items whose neighbours disagree (`labelproof.auditing.neighbours`). By
+        default always with ``features`` or an encoder, and up to 20,000 items without them.
         Duplicates with different labels share their truth, so the odd one out is more probably wrong.
     n_folds, n_repeats, map_folds
-        Of the cross-validation; see `labelproof.out_of_sample_probs`.
+        Options of the cross-validation; see `labelproof.out_of_sample_probs`.
     n_jobs : int, optional
-        Of the cross-validation, folds that are fitted at a time. Of large arrays and files, threads that score: default as many as the
-        process may use (`labelproof.threads.usable`); small ones are scored by one thread.
+        For the cross-validation, folds to fit at a time. For large arrays and files, threads that score: by default as many as
+        the process may use (`labelproof.threads.usable`). Small ones are scored by one thread.
     random_state : int, RandomState, Generator or None, default=0
-        Of the cross-validation.
+        Seed of the cross-validation.
     out : path, optional
-        Folder to write the audit into, as ``save`` would. Of more than 20 million class labels with ``pred_probs`` the findings are written
-        block by block and never held, and a `labelproof.auditing.larger.LargerAudit` is returned, whose ``issues`` are scanned lazily.
+        Folder to write the audit into, as ``save`` would. For more than 20 million class labels with ``pred_probs``, the
+        findings are written block by block and never held in memory. A `labelproof.auditing.larger.LargerAudit` is returned,
+        whose ``issues`` are scanned lazily.
     overwrite : bool, default=False
-        Whether to replace an audit that is there.
+        Whether to replace an existing audit.
     **options
-        Of the kind of label. Of tags:
+        Options of the kind of label. For tags:
 
         dependence : bool, default=True
-            Whether tags may speak for one another (`labelproof.auditing.kinds.tags`).
+            Whether to model dependence between tags (`labelproof.auditing.kinds.tags`).
 
-        Of votes:
+        For votes:
 
         strength : float, optional
-            Votes that the prior of an annotator's confusions is worth, for each class; chosen by the evidence.
+            Weight of the prior of an annotator's confusions, in votes per class. By default chosen by the evidence.
 
-        Of spans:
+        For spans:
 
         classes : sequence of length k, optional
-            The tags in the order of the columns of ``pred_probs``; those that are given, sorted, where left out.
+            The tags in the order of the columns of ``pred_probs``. By default the given tags, sorted.
 
-        Of numbers there are none; ``features`` tell where predictions are off and how far good numbers stray.
+        None for numbers. There, ``features`` show where predictions are off and how far good numbers scatter.
 
-        Of classes:
+        For classes:
 
         transition : TransitionMatrix or array-like, shape (k, k), optional
-            Known noise, used as it is instead of being fitted.
+            Known noise, used instead of being fitted.
         strength : float, optional
-            Pseudo-items a class that draw its row of the transition to the overall error rate; chosen by the evidence.
+            Pseudo-items per class that shrink its row of the transition to the overall error rate. By default chosen by the
+            evidence.
         ambiguity : float in [0, 1]
-            How far an unsure prediction means that the label was given at random; both kinds of noise are considered where left out, by what the data say
-            (`labelproof.auditing.sharpness`).
+            How strongly an uncertain prediction means that the label was given at random. By default both kinds of noise are
+            considered, weighted by the data (`labelproof.auditing.sharpness`).
         reviews : array-like, shape (n,), or mapping of id to label, optional
-            True labels that a person has verified; unreviewed items are missing as in ``labels``. Their findings are certain
+            True labels that a person has verified; unreviewed items are missing as in ``labels``. Their findings are certain,
             and all others are recalibrated (`labelproof.auditing.calibrate`).
 
     Returns
@@ -164,7 +168,7 @@ def audit(
     Warns
     -----
     DoubtWarning
-        For each of the audit's ``doubts``.
+        For each doubt in the audit's ``doubts``.
 
     Examples
     --------
@@ -190,15 +194,15 @@ def audit(
         )
         ids = missing = None
     elif group is not None:
-        raise BadInput("group names a column of a frame. Give the frame with label=, or groups when the Dataset is made.")
+        raise BadInput("group names a column of a frame. Give the frame and label=, or make the Dataset with groups=.")
     elif kind is not None:
         raise BadInput(
-            "kind says what a column of a frame holds. Give the frame with label=, or lp.Numbers(values), lp.Tags(…)."
+            "kind describes a column of a frame. Give the frame and label=, or labels such as lp.Numbers(values) or lp.Tags(…)."
         )
     if isinstance(labels, Dataset | Labels) and classes is not None:
         options, classes = _columns_named(labels, classes, options), None
     if isinstance(labels, Dataset) and ids is not None:
-        raise BadInput("ids come from the Dataset. Leave them out.")
+        raise BadInput("ids cannot be given here: the Dataset has its own. Omit them.")
     how = CrossValidation(n_folds, n_repeats, n_jobs, random_state, map_folds)
     dataset = dataset_of(labels, pred_probs)
     model, encoded = None, None
@@ -207,7 +211,9 @@ def audit(
     if dataset is not None and pred_probs is None:
         pred_probs, model, encoded = _predicted(dataset, how, blocked, estimator, encoder)
     elif encoder != AUTO or group is not None or blocked:
-        raise BadInput("encoder, group and blocked are of the model that is cross-validated. Leave them out beside pred_probs.")
+        raise BadInput(
+            "encoder, group and blocked are options of the model that audit cross-validates. Omit them when you give pred_probs."
+        )
     checked, pred_probs = _checked(labels, dataset, pred_probs, classes, missing)
     ids = (checked.item_names if dataset is None else dataset.ids) if ids is None else ids
     names = None if ids is None else check_ids(ids, len(checked))
@@ -240,20 +246,20 @@ def audit(
 
 
 def dataset_of(labels: Any, pred_probs: Any) -> Dataset | None:
-    """The items, where they are known: a data set, or labels that hold their items, if these are to be predicted."""
+    """The items, if they are known: a data set, or labels that hold their items, if these are to be predicted."""
     if isinstance(labels, Dataset):
         return labels
     return AUDITORS[labels.kind].dataset_of(labels) if isinstance(labels, Labels) else None
 
 
 def _predicted(dataset: Dataset, how: CrossValidation, blocked: bool, estimator: Any, encoder: Any) -> tuple[Any, Any, Any]:
-    """Predictions out of sample, the model that made them, and the features that it learned from; nothing where there is nothing."""
+    """Out-of-sample predictions, their model and its features; all ``None`` if there is nothing to predict from."""
     auditor = AUDITORS[dataset.labels.kind]
     if not auditor.needs_probs and getattr(dataset.x, "shape", ())[1:] == (0,):
         return None, None, None
     if blocked:
         if dataset.groups is not None:
-            raise BadInput("blocked and group both say which rows stay in one fold. Leave one out.")
+            raise BadInput("blocked and group both decide which rows stay in one fold. Give only one of them.")
         dataset = replace(dataset, groups=blocks_of(len(dataset), how.n_folds))
     return auditor.predict(dataset, how, estimator=estimator, encoder=encoder)
 
@@ -266,12 +272,12 @@ def _checked(
         return dataset.labels, pred_probs
     if pred_probs is None and (not isinstance(labels, Labels) or AUDITORS[labels.kind].needs_probs):
         raise BadInput(
-            "pred_probs is missing. Give out-of-sample probabilities (of numbers predictions); or a Dataset, or a frame and its column label=, to have them made."
+            "pred_probs is missing. Give out-of-sample probabilities (for numbers: predictions). Or give a Dataset, or a frame and label=, to have them made."
         )
     if not isinstance(labels, Labels):
         return matched(labels, pred_probs, classes, missing)
     if missing is not None:
-        raise BadInput(f"missing is said when {type(labels).__name__} are made. Leave it out here.")
+        raise BadInput(f"missing is an option of {type(labels).__name__}(…). Pass it there, and omit it here.")
     return labels, pred_probs
 
 
@@ -281,7 +287,7 @@ def audit_tags(tags: Any, pred_probs: Any, *, names: Sequence[Any] | None = None
 
 
 def _written(out: Path, overwrite: bool, asked: Json) -> Audit:
-    """The audit that was asked for, in a folder; written block by block where it does not fit into memory."""
+    """The requested audit, in a folder; written block by block if it does not fit into memory."""
     options = {name: value for name, value in asked.items() if name not in ("out", "overwrite", "options")}
     with atomic_folder(out, overwrite=overwrite) as partial:
         if not beyond_memory(options["labels"], options["pred_probs"]):
@@ -297,7 +303,7 @@ def _blockwise(options: Json) -> Json:
     known = inspect.signature(audit_into).parameters
     for name, value in options.items():
         if name not in (*known, *OF_CROSS_VALIDATION) and value is not None and value is not False:
-            raise BadInput(f"an audit of so many labels is written block by block, which takes no {name!r}. Leave it out.")
+            raise BadInput(f"{name!r} is no option of an audit this large, which is written block by block. Omit it.")
     return {name: value for name, value in options.items() if name in known}
 
 
@@ -305,15 +311,17 @@ def _columns_named(labels: Dataset | Labels, classes: Sequence[Any], options: Js
     """The options with ``classes``, if the auditor takes these for names of the columns of the predictions."""
     own = labels.labels if isinstance(labels, Dataset) else labels
     if "classes" not in inspect.signature(AUDITORS[own.kind].judge).parameters:
-        raise BadInput("classes are those of the labels, where these have any. Leave classes (--classes) out.")
+        raise BadInput("classes cannot be given here: such labels have their own, if any. Omit classes (--classes).")
     return options | {"classes": classes}
 
 
 def _options(auditor: Auditor[Any], kind: str, options: Json, known: Known) -> Json:
-    """The options, if the auditor takes them, with what it asks to be told."""
+    """The options, if the auditor takes them, and the facts that it has parameters for."""
     parameters = list(inspect.signature(auditor.judge).parameters)[3:]
     own = [name for name in parameters if name not in known]
     for name in options:
         if name not in own:
-            raise BadInput(f"audit of {kind} takes no {name!r}. {did_you_mean(name, own)}It takes {', '.join(own) or 'none'}.")
+            raise BadInput(
+                f"{name!r} is no option of an audit of {kind}. {did_you_mean(name, own)}It takes {', '.join(own) or 'none'}."
+            )
     return options | {name: value for name, value in known.items() if name in parameters}

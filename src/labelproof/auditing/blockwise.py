@@ -2,8 +2,9 @@
 
 1. Labels become codes in a file (`labelproof.auditing.label_codes`).
 2. The two passes of `labelproof.auditing.fold`; the second writes, for every two million rows, a part of the items and a sorted run.
-3. The runs are cut into ranges (`labelproof.auditing.runs`). What is obvious depends on the whole sorted list, so ranges are first looked
-   at for its quantiles, then the worst of them for its head; last, each range is sorted and written as a part of the issues.
+3. The runs are cut into ranges (`labelproof.auditing.runs`). Which labels are obvious depends on the whole sorted list. So the
+ranges are first read for its quantiles, then the worst of them for its head. Last, each range is sorted and written as a part
+of the issues.
 
 Each of these is a map over parts, so that `labelproof.distributed` runs the same functions on a cluster.
 """
@@ -45,7 +46,7 @@ from labelproof.threads import one_thread
 from labelproof.validation import AnyArray, IntArray, check_ids
 
 RUN_ROWS = 2**21
-ROW_BYTES = 55  # on disk, of a label: about half of it only while the audit is made
+ROW_BYTES = 55  # on disk, per label: about half of it only while the audit is made
 SCRATCH = "scratch"  # codes and runs, while the audit is made
 
 
@@ -85,7 +86,7 @@ class Target:
 
 @dataclass(frozen=True)
 class Written:
-    """What is counted of rows that were written: a run, and sums over its labels."""
+    """Counts of the written rows: a run, and sums over its labels."""
 
     run: Run
     likely: int  # with an error probability from which on a label is possibly wrong
@@ -95,14 +96,14 @@ class Written:
 
 
 class Passes(Protocol):
-    """The two passes, and a map over the parts of what is sorted."""
+    """The two passes, and a map over the parts to sort."""
 
     def collect(self, source: Source, target: Target) -> fold.Sample:
         """The rows that the noise model is fitted to."""
         ...
 
     def write(self, source: Source, target: Target, noise: NoiseFit, ids: AnyArray | None) -> list[Written]:
-        """Score all rows and write what is found."""
+        """Score all rows and write the results."""
         ...
 
     def map(self, function: Callable[..., Any], *columns: Iterable[Any]) -> Iterable[Any]:
@@ -149,7 +150,7 @@ def audit_into(
     pred_probs, classes, missing, ids, transition, strength, ambiguity
         As in `labelproof.audit`.
     passes : Passes, optional
-        Where it runs; on this machine where left out.
+        Where to run. By default on this machine.
 
     Returns
     -------
@@ -200,8 +201,8 @@ def _check_room(folder: Path, n: int) -> None:
     free = shutil.disk_usage(folder).free
     if free < n * ROW_BYTES:
         raise BadInput(
-            f"an audit of {n:,} labels needs about {n * ROW_BYTES / 1e9:,.3g} GB on the disk of {str(folder.parent)!r}, which has "
-            f"{free / 1e9:,.3g} GB left. Write to another."
+            f"An audit of {n:,} labels needs about {n * ROW_BYTES / 1e9:,.3g} GB on the disk of {str(folder.parent)!r}, which has "
+            f"{free / 1e9:,.3g} GB left. Write to another disk."
         )
 
 

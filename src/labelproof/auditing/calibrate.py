@@ -40,7 +40,7 @@ class Calibration:
         """Mean error probability under parameters drawn from their uncertainty, shape (draws,)."""
         rng = np.random.default_rng(random_state)
         scores = logit(np.clip(error_probability, CLIP, 1 - CLIP))
-        if len(scores) > 20_000:  # quantiles of a large set stand for it
+        if len(scores) > 20_000:  # a large set is reduced to quantiles
             scores = np.quantile(scores, (np.arange(20_000) + 0.5) / 20_000)
         parameters = rng.multivariate_normal([self.intercept, self.log_slope], self.covariance, draws)
         return np.array([expit(a + np.exp(b) * scores).mean() for a, b in parameters])

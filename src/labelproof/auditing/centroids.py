@@ -19,7 +19,7 @@ class CentroidClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     A class costs one sparse row, where logistic regression costs a dense one and a search: with thousands of classes it
     needs a hundredth of the memory and time. The sharpness ``t`` is the one under which rows are most likely when each is
-    left out of its own class's mean.
+    left out of the mean of its own class.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""`check`: whether labels are good enough for what comes next, by limits that a pipeline sets."""
+"""`check`: whether labels are good enough for a pipeline, by limits that it sets."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from labelproof.validation import Json
 
 @dataclass(frozen=True)
 class Rule:
-    """One limit, and what was found.
+    """One limit, and the value compared with it.
 
     Attributes
     ----------
@@ -25,9 +25,9 @@ class Rule:
     limit : float
         The most that passes.
     value : float
-        What is compared with it: the low end of the interval of the error rate, or a count.
+        The compared value: the low end of the interval of the error rate, or a count.
     text : str
-        For a person: what was found, and how it stands to the limit.
+        The value and the limit in words.
     """
 
     name: str
@@ -43,13 +43,13 @@ class Rule:
 
 @dataclass(frozen=True)
 class Check:
-    """What `labelproof.check` found.
+    """The result of `labelproof.check`.
 
     Attributes
     ----------
     audit : Audit
     rules : tuple of Rule
-        One for each limit that was set.
+        One for each limit.
     """
 
     audit: Audit
@@ -57,16 +57,16 @@ class Check:
 
     @property
     def passed(self) -> bool:
-        """Whether every limit is kept."""
+        """Whether the labels keep every limit."""
         return all(rule.passed for rule in self.rules)
 
     @property
     def reasons(self) -> list[str]:
-        """Why it failed, a sentence for each limit that is not kept."""
+        """Why the check failed, a sentence for each broken limit."""
         return [rule.text for rule in self.rules if not rule.passed]
 
     def to_json(self) -> Json:
-        """What ``labelproof check --json`` writes."""
+        """The content of ``labelproof check --json``."""
         return {
             "passed": self.passed,
             "reasons": self.reasons,
@@ -86,10 +86,10 @@ def check(
     no_doubts: bool = False,
     **options: Any,
 ) -> Check:
-    """Audit labels, and say whether they keep the limits that are set.
+    """Audit labels, and check them against limits.
 
-    The error rate fails where the low end of its 95 % interval is above the limit: where the data show that too many labels are
-    wrong, not where they merely leave it open.
+    The error rate fails if the low end of its 95 % interval is above the limit: the data must show that too many labels are
+    wrong, not merely allow it.
 
     Parameters
     ----------
@@ -97,13 +97,13 @@ def check(
     pred_probs : array-like, optional
         See `labelproof.audit`.
     max_error_rate : float in [0, 1], optional
-        The share of wrong labels that is tolerated.
+        The tolerated share of wrong labels.
     max_obvious : int, optional
-        The number of obvious errors that is tolerated.
+        The tolerated number of obvious errors.
     no_doubts : bool, default=False
-        Whether any doubt about the figures fails.
+        Whether the check fails on any doubt about the figures.
     **options
-        Of `labelproof.audit`.
+        Options of `labelproof.audit`.
 
     Returns
     -------
@@ -170,7 +170,7 @@ def check_limits(max_error_rate: float | None, max_obvious: int | None, no_doubt
     """
     if max_error_rate is None and max_obvious is None and not no_doubts:
         raise BadInput(
-            "no limit is set, so nothing could fail. Give max_error_rate (--max-error-rate), max_obvious (--max-obvious) or "
+            "No limit is set, so the check cannot fail. Give max_error_rate (--max-error-rate), max_obvious (--max-obvious) or "
             "no_doubts (--no-doubts)."
         )
     if max_error_rate is not None and not 0 <= max_error_rate <= 1:
@@ -184,9 +184,11 @@ def _audit(labels: Any, pred_probs: Any, options: Json) -> Audit:
     if not known and not isinstance(labels, str | os.PathLike):
         return audit(labels, pred_probs, **options)
     if pred_probs is not None or options:
-        raise BadInput("pred_probs and options are of an audit that is made. This one exists already: leave them out.")
+        raise BadInput("pred_probs and options are for a new audit, and this one exists already. Omit them.")
     if known:
         return labels  # type: ignore[no-any-return]
     if not is_audit_folder(labels):
-        raise BadInput(f"{str(labels)!r} is no audit folder. Give one, or read a data file first: lp.read_file(path, label=…).")
+        raise BadInput(
+            f"{str(labels)!r} is not an audit folder. Give one, or read a data file first: lp.read_file(path, label=…)."
+        )
     return Audit.load(labels)

@@ -1,4 +1,4 @@
-"""`compare`: what is new, solved and changed from one audit to another."""
+"""`compare`: new, solved and changed findings from one audit to another."""
 
 from __future__ import annotations
 
@@ -18,27 +18,30 @@ STATUSES = ("new", "solved", "changed", "same")
 STATUS = pl.Enum(STATUSES)
 SIDES = ("before", "after")
 COMPARED = ("given", "suggested", "error", "verdict")
-TURN = "turn"  # of a site among those of its item that nothing else tells apart
+TURN = "turn"  # distinguishes a site of an item that has no other key
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two audits beside each other; a *finding* is a label whose verdict is not ``ok``.
+    """Two audits side by side. A *finding* is a label whose verdict is not ``ok``.
 
     Attributes
     ----------
     before, after : Audit
     findings : polars.DataFrame
-        A row for each finding of either audit: ``id``, what else tells the label apart (of tags ``tag``, of votes ``annotator``),
-        ``status``, and ``given``, ``suggested``, ``error``, ``verdict`` of both audits, ``given_before``, ``given_after`` …, null where an
-        audit has no such label. ``status`` is ``new`` (a finding after, not before), ``solved`` (before, not after), ``changed`` (in both, with another
-        given label, suggestion or verdict) or ``same``. In this order, then by error probability.
+        A row for each finding of either audit: ``id``, further keys of the label (for tags ``tag``, for votes ``annotator``),
+        ``status``, and ``given``, ``suggested``, ``error``, ``verdict`` of both audits, ``given_before``, ``given_after`` …,
+        null if an audit has no such label. ``status`` is ``new`` (a finding only after), ``solved`` (only before), ``changed``
+        (in both, with another given label, suggestion or verdict) or ``same``. Rows are in this order, then by error
+        probability.
     difference : Difference
-        Of the true error rates, after less before: estimate and 95 % interval, paired by label (`labelproof.auditing.paired.paired`).
+        Difference of the true error rates, after minus before: estimate and 95 % interval, paired by label
+        (`labelproof.auditing.paired.paired`).
     disagreement : Difference
-        By how much the second audit calls more of the same labels wrong. The truth about these is one, so it is no change of the data.
+        How many more of the same labels the second audit calls wrong. These labels have one truth, so this is no change of the
+        data.
     shared, relabelled, only_before, only_after : int
-        Labels in both audits, those of them that are not the same in both, and labels in one audit only.
+        Labels in both audits, those of them that differ, and labels in one audit only.
     """
 
     before: Audit = field(repr=False)
@@ -58,7 +61,7 @@ class Comparison:
         return {status: int(found.get(status, 0)) for status in STATUSES}
 
     def to_json(self) -> Json:
-        """What ``labelproof compare --json`` writes; findings that are the same in both are counted and not listed."""
+        """The content of ``labelproof compare --json``; findings that are the same in both are counted and not listed."""
         return {
             "kind": self.before.labels.kind,
             **{
@@ -81,7 +84,7 @@ def compare(before: Audit | str | os.PathLike[str], after: Audit | str | os.Path
     Parameters
     ----------
     before, after : Audit, or path of an audit folder
-        Of one kind of label.
+        Both of the same kind of label.
 
     Returns
     -------
@@ -90,9 +93,9 @@ def compare(before: Audit | str | os.PathLike[str], after: Audit | str | os.Path
     Raises
     ------
     BadInput
-        If the kinds differ, or if nothing but row numbers names the items and their numbers differ.
+        If the kinds differ, or if only row numbers name the items and their numbers differ.
     CorruptArtifact
-        If a folder is not a whole audit.
+        If a folder is not a complete audit.
 
     Examples
     --------
@@ -128,14 +131,13 @@ def _check_alike(a: Audit, b: Audit) -> None:
     for audit in (a, b):
         if not isinstance(audit.issues, pl.DataFrame):
             raise BadInput(
-                f"an audit of {audit.sites:,} labels is too large to be compared in memory. Join both lazily by index: audit.issues."
+                f"An audit of {audit.sites:,} labels is too large to compare in memory. Join the issues of both lazily by index (audit.issues)."
             )
     if a.labels.kind != b.labels.kind:
-        raise BadInput(f"the audits are of {a.labels.kind} and of {b.labels.kind}. Compare two of one kind.")
+        raise BadInput(f"The audits are of {a.labels.kind} and of {b.labels.kind}. Compare two audits of the same kind.")
     if (a.ids is None or b.ids is None) and a.n != b.n:
         raise BadInput(
-            f"the audits have {a.n:,} and {b.n:,} items, and row numbers alone name them, which may have moved. Audit both with ids "
-            "(--id COLUMN, ids=)."
+            f"The audits have {a.n:,} and {b.n:,} items that only row numbers identify, and rows may have moved. Audit both with ids (--id COLUMN, ids=)."
         )
 
 

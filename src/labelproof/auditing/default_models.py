@@ -58,7 +58,7 @@ class Candidates:
     Attributes
     ----------
     views : dict of str to rows
-        What models are given: the items themselves, or what was made of them without labels.
+        The inputs of models: the items themselves, or features made of them without labels.
     groups : list of list of Candidate
         Settings of one model, or models of one kind.
     """
@@ -84,7 +84,7 @@ def candidates(
     images    a small convolutional network
     cells     logistic regression on standardised, log-normalised expression
     arrays    logistic regression on standardised features; the network where items are pictures
-    features  of an encoder: logistic regression, and a vote of the 30 nearest neighbours; of text beside the words
+    features  of an encoder: logistic regression, and a vote of the 30 nearest neighbours; for text together with the words
     ========  ==================================================================================================
 
     Parameters
@@ -123,8 +123,7 @@ def _on_features(found: Candidates, features: Any, view: str, k: int, *, neighbo
         strengths = (1e-3,) if neighbours else (1e-2,)
         if n * d * k > 10 * MOST_WORK or k * d > MOST_WEIGHTS:
             warnings.warn(
-                f"{k:,} classes of {n:,} items are too many for logistic regression on {d:,} features; each is told by the mean "
-                "of its items.",
+                f"{k:,} classes of {n:,} items are too many for logistic regression on {d:,} features; each item gets the class with the nearest mean.",
                 LabelproofWarning,
                 stacklevel=4,
             )
@@ -153,7 +152,7 @@ def _on_text(found: Candidates, dataset: Dataset, *, characters: bool) -> None:
 
 @accepts_seed
 def default_model(dataset: Dataset, *, random_state: RandomState = 0) -> Any:
-    """A fresh scikit-learn classifier for the items of a `Dataset` as they are: the first of `candidates`, with no search.
+    """Make a scikit-learn classifier for the items of a `Dataset`: the first of `candidates`, without a search.
 
     Parameters
     ----------
@@ -163,7 +162,7 @@ def default_model(dataset: Dataset, *, random_state: RandomState = 0) -> Any:
     Returns
     -------
     scikit-learn classifier
-        To be fitted to ``dataset.x``.
+        Not fitted; fit it to ``dataset.x``.
     """
     seed = seed_from(random_state)
     if dataset.kind == "table":
@@ -184,7 +183,7 @@ def linear(strength: float) -> Any:
 
 
 class Neighbours(KNeighborsClassifier):  # type: ignore[misc]
-    """All items vote where a training fold has fewer than the neighbours asked for, as next to a large group."""
+    """All items vote if a training fold has fewer than the requested neighbours, as when one group is large."""
 
     n_neighbors: int
 
@@ -201,7 +200,7 @@ def _of_words() -> Any:
 
 def _of_many(dataset: Dataset) -> CentroidClassifier:
     warnings.warn(
-        f"{len(dataset.classes):,} classes are too many for logistic regression on texts; each is told by the mean of its texts.",
+        f"{len(dataset.classes):,} classes are too many for logistic regression on texts. Each text gets the class with the nearest mean.",
         LabelproofWarning,
         stacklevel=4,
     )
@@ -230,7 +229,7 @@ def _of_table(model: Any, seed: int) -> Any:
 
 
 def _network(seed: int) -> Any:
-    with needed_by("the network that tells pictures apart", otherwise=NO_TORCH):  # of which other data have no need
+    with needed_by("the network that tells pictures apart", otherwise=NO_TORCH):  # not needed for other data
         from labelproof.estimators.noisy_label_classifier.noisy_label_classifier import NoisyLabelClassifier
 
     return NoisyLabelClassifier("cross-entropy", epochs=14, random_state=seed)

@@ -14,9 +14,9 @@ from labelproof.validation import IntArray
 
 SIGNS = re.compile(r"[\W_]+")
 NEAR = 0.97  # cosine of centred features from which on two items are copies
-LEAST_FEATURES = 16  # of which unrelated items do not point the same way by chance
+LEAST_FEATURES = 16  # above it, unrelated items hardly point the same way by chance
 MOST_ITEMS = 50_000  # compared with each other by their features
-MOST_COPIES = 20  # what stands more often is a value that recurs, such as "ok", and no copy
+MOST_COPIES = 20  # what occurs more often is a value that recurs, such as "ok", and no copy
 BLOCK = 2_000
 PROJECTED, MARGIN = 256, 0.05  # a cosine of 0.97 is off by 0.004 in the mean after a projection to 256 directions
 
@@ -27,7 +27,7 @@ def copies_of(dataset: Dataset, features: npt.NDArray[np.float32] | None = None)
     Texts are copies if they have the same letters and digits in the same order, whatever their case, spacing and signs; pictures
     and rows of a table if they are equal; and all of these if the cosine of their features is at least 0.97 around their mean (of
     16 features and more, up to 50,000 items).
-    What is there more than 20 times counts as a value that recurs: its items are in groups of their own.
+    A key that occurs more than 20 times counts as a value that recurs: its items are in groups of their own.
 
     Parameters
     ----------
@@ -65,14 +65,14 @@ def equal_rows(rows: npt.NDArray[Any]) -> tuple[IntArray, IntArray]:
 
 
 def _first_of(key: npt.NDArray[Any]) -> tuple[IntArray, IntArray]:
-    """The same of one key an item, shape (n,)."""
+    """The same for one key per item, shape (n,)."""
     _, first, of = np.unique(key, return_index=True, return_inverse=True)
     again = np.flatnonzero(first[of.ravel()] != np.arange(len(key)))
     return again, first[of.ravel()][again]
 
 
 def content_keys(x: Any, kind: str) -> npt.NDArray[Any] | None:
-    """What is equal where two items are, shape (n,); ``None`` where items cannot be compared."""
+    """A key that is equal for equal items, shape (n,); ``None`` if items cannot be compared."""
     if kind == "text":
         words = [SIGNS.sub(" ", str(text).casefold()).strip() for text in x]
         return pl.Series([a or str(b) for a, b in zip(words, x, strict=True)]).hash(0).to_numpy()

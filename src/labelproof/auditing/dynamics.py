@@ -32,31 +32,31 @@ def audit_dynamics(
     ids: object = None,
     reviews: object = None,
 ) -> Audit:
-    """Find wrong labels by the course of training.
+    """Find wrong labels from the course of training.
 
-    Error probabilities are those of `labelproof.training.dynamics.error_probability_of`; with reviews of ten labels of either
-    kind, of a detector learned from them. A wrong label's true class is as probable as the network predicted it among the
+    Error probabilities come from `labelproof.training.dynamics.error_probability_of` or, with reviews of ten right and ten
+    wrong labels, from a detector learned from them. The true class of a wrong label has the network's probabilities among the
     other classes. With ``pred_probs`` the log odds are averaged with those of `labelproof.audit`.
 
     Parameters
     ----------
     history : History
-        Of training on these labels, e.g. ``NoisyLabelClassifier(...).fit(x, given).history_``.
+        Recorded while training on these labels, e.g. ``NoisyLabelClassifier(...).fit(x, given).history_``.
     given : array-like, shape (n,)
         Given labels, as in training.
     pred_probs : array-like, shape (n, k), optional
-        Out-of-sample probabilities, to be heard as well.
+        Out-of-sample probabilities, as further evidence.
     classes : sequence of length k, optional
     missing : sequence, optional
         Labels that mean unlabelled; see `labelproof.validation.check_labels`.
     ids : array-like, shape (n,), optional
     reviews : array-like, shape (n,), or mapping of id to label, optional
-        True labels that a person has verified; missing where not.
+        True labels that a person has verified; missing for unreviewed items.
 
     Returns
     -------
     Audit
-        The interval of its error rate knows of chance alone, not of what the network learned by heart.
+        The interval of its error rate covers chance only, not what the network memorised.
 
     Raises
     ------
@@ -87,7 +87,9 @@ def audit_dynamics(
         error = expit(np.mean(both, axis=0))
     rows = np.flatnonzero((codes >= 0) & ~np.isnan(error))
     if not len(rows):
-        raise BadInput("the history saw no labelled item. Give the labels of the items that were trained on.")
+        raise BadInput(
+            "given has no label of an item in the history. Give the labels of the items that the model was trained on."
+        )
     error = error[rows]
     if true is not None:
         seen = true[rows] >= 0

@@ -38,14 +38,15 @@ def encoded(dataset: Dataset, encoder: Any = AUTO, *, cache: bool = True, map_bl
     ----------
     dataset : Dataset
     encoder : str, callable, scikit-learn transformer or None, default="auto"
-        ``auto``: what the extra ``offline`` installed for text in English and for pictures, nothing for other data. ``none``. A name
-        as of `labelproof.networks.encoders.open_encoder`. A callable, or a transformer, which is given ``dataset.x`` and gives
+        ``auto``: the encoder that the extra ``offline`` installed for text in English and for pictures, nothing for other
+        data. ``none``. A name as for `labelproof.networks.encoders.open_encoder`. A callable, or a transformer, which receives
+        ``dataset.x`` and returns
         (n, d).
     cache : bool, default=True
         Whether features are kept for the next time.
     map_blocks : callable, default=map
-        Like `map`; any other than that, such as `labelproof.distributed.ray_map`, is given blocks of items to encode. A callable, or a
-        transformer that is fitted already, then sees a block at a time.
+        Like `map`. Any other function, such as `labelproof.distributed.ray_map`, receives blocks of items to encode. A
+        callable, or a fitted transformer, then sees one block at a time.
 
     Raises
     ------
@@ -64,7 +65,7 @@ def encoded(dataset: Dataset, encoder: Any = AUTO, *, cache: bool = True, map_bl
             return Encoded(None, None)
         encoder = named
     elif takes == "images" and dataset.pictures is None:
-        raise BadInput(f"encoder {encoder} takes text or pictures, and the data are {dataset.kind}. Leave it out.")
+        raise BadInput(f"encoder {encoder} takes text or pictures, and the data are {dataset.kind}. Omit it.")
     from labelproof.networks.encoders import open_encoder
     from labelproof.networks.encoders.features import Spread, encode_pictures, encode_texts
 
@@ -77,7 +78,7 @@ def encoded(dataset: Dataset, encoder: Any = AUTO, *, cache: bool = True, map_bl
 
 
 def _installed(dataset: Dataset) -> str | None:
-    """The encoder that `auto` stands for, with a word on what is missing."""
+    """The encoder that `auto` chooses, with a hint on what is missing."""
     name = {"text": "minilm", "images": "efficientnet-lite2"}.get(dataset.kind)
     if name is None or (name == "minilm" and not in_english_letters(dataset.x)):
         return None
@@ -112,7 +113,7 @@ def _own(dataset: Dataset, encoder: Any, map_blocks: Any) -> Encoded:
             )
         features = raw.astype(np.float32)
     except Exception as error:  # code of the caller's
-        raise BadInput(f"encoder {name} fails on the items: {type(error).__name__}: {first_line(error)}") from error
+        raise BadInput(f"encoder {name} failed on the items: {type(error).__name__}: {first_line(error)}") from error
     if raw.ndim != 2 or len(raw) != len(dataset) or raw.shape[1] == 0 or raw.dtype.kind not in "fiub":
         raise BadInput(
             f"encoder {name} gave shape {raw.shape} of {raw.dtype} for {len(dataset):,} items. It must give numbers (n, d)."
@@ -125,7 +126,7 @@ def _own(dataset: Dataset, encoder: Any, map_blocks: Any) -> Encoded:
 
 
 def _made(x: Any, encoder: Any) -> npt.NDArray[Any]:
-    """What a callable or a transformer makes of items, as an array."""
+    """The output of a callable or a transformer for the items, as an array."""
     if hasattr(encoder, "fit_transform"):
         from sklearn.base import clone
 

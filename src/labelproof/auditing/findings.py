@@ -52,7 +52,7 @@ class ErrorRate(NamedTuple):
 
 
 class Findings(NamedTuple):
-    """What is found of the sites, in the order of the labels."""
+    """The results of the sites, in the order of the labels."""
 
     error_probability: npt.NDArray[np.float64]  # (s,)
     suggested: npt.NDArray[Any]  # (s,), as Labels.values
@@ -74,20 +74,20 @@ class Noise(Protocol):
 
 @dataclass(frozen=True, repr=False)
 class Audit:
-    """Which labels are wrong, and how labels go wrong in this data set; of any kind of label.
+    """The wrong labels of a data set and the noise model of its labels; for any kind of label.
 
     Attributes
     ----------
     labels : Labels
-        What was given. A *site* is one label decision: the class of an item, one of its tags …
+        The given labels. A *site* is one label decision: the class of an item, one of its tags …
     findings : Findings
         Arrays in the order of the sites.
     noise : TransitionMatrix, TagRates …
-        Of classes ``p(given | true)`` and, as its prior, ``p(true)``; of tags two rates for each. ``to_frame()`` is a table.
+        For classes ``p(given | true)`` and, as its prior, ``p(true)``; for tags two rates for each. ``to_frame()`` is a table.
     error_rate : ErrorRate
-        Of the sites: estimate, low and high end of a 95 % interval.
+        Error rate of the sites: estimate, low and high end of a 95 % interval.
     ids : ndarray, shape (n,), optional
-        Names of the items; row numbers where left out.
+        Names of the items. By default row numbers.
     skipped : list of (id, reason)
         Items that could not be read.
     source : dict
@@ -95,19 +95,19 @@ class Audit:
     dataset : Dataset, optional
         The items, for the report's gallery.
     latent : ndarray of float32, shape (n, d), optional
-        A space in which like items are near, for the report's map.
+        A space in which similar items are near, for the report's map.
     doubts : list of Doubt
-        What makes the figures doubtful, with the evidence; serious ones first.
+        What makes the figures doubtful, with the evidence; serious doubts first.
     split : ndarray of str, shape (n,), optional
-        Of pictures in folders ``train``, ``val`` …: which one.
+        For pictures in folders ``train``, ``val`` …: the folder of each.
     model : ModelUsed, optional
-        What made the probabilities, where labelproof did.
+        The model that made the probabilities, if labelproof did.
     found_of_items : dict of str to Series of length n
-        Of some kinds: what is found of items, by column of ``items``.
+        For some kinds: results of items, by column of ``items``.
     found_of_sites : dict of str to Series of length s
-        Of some kinds: what is found of sites, by column of ``issues``.
+        For some kinds: results of sites, by column of ``issues``.
     near : Near, optional
-        What the neighbours of items say, where features were at hand.
+        The neighbours of items and the results from them, if there were features.
     """
 
     labels: Labels
@@ -128,7 +128,7 @@ class Audit:
 
     @property
     def n(self) -> int:
-        """Number of items, unlabelled ones included."""
+        """Number of items, including unlabelled ones."""
         return self.labels.n
 
     @property
@@ -143,28 +143,28 @@ class Audit:
 
     @property
     def worst(self) -> pl.DataFrame:
-        """The issues; beyond memory the first million of them."""
+        """The issues; for an audit beyond memory the first million of them."""
         return self.issues
 
     @property
     def classes(self) -> tuple[object, ...]:
-        """Names of the classes (of tags: the tags), as the noise has them."""
+        """Names of the classes (for tags: the tags), in the order of the noise model."""
         return self.labels.classes
 
     @property
     def believed(self) -> bool:
-        """Whether no serious doubt stands; otherwise ``error_rate`` holds numbers, and no estimate."""
+        """Whether no serious doubt remains. Otherwise ``error_rate`` is a number but no estimate."""
         return not any(doubt.serious for doubt in self.doubts)
 
     @cached_property
     def issues(self) -> pl.DataFrame:
         """One row per site, worst first; ties stay in the order of the input.
 
-        ``index`` (row number), ``id``, the columns of the kind (of tags ``tag``, and ``kind``: ``missing`` or ``incorrect``),
+        ``index`` (row number), ``id``, the columns of the kind (for tags ``tag``, and ``kind``: ``missing`` or ``incorrect``),
         ``given_label``, ``suggested_label`` (the posterior's argmax, which may be the given label), ``error_probability``,
-        ``verdict`` (``obvious``, ``possible`` or ``ok``), ``confidence`` of the suggestion. Where neighbours were sought, of the item:
-        ``duplicates`` (number of its group), ``exact_duplicate``, ``outlier`` (from 0.5 on it is one), ``neighbours_disagree`` (share
-        of its nearest items with another label), ``neighbours`` (their row numbers).
+        ``verdict`` (``obvious``, ``possible`` or ``ok``), ``confidence`` of the suggestion. If neighbours were searched, for
+        the item: ``duplicates`` (number of its group), ``exact_duplicate``, ``outlier`` (an outlier from 0.5 on),
+        ``neighbours_disagree`` (share of its nearest items with another label), ``neighbours`` (their row numbers).
         """
         order = np.argsort(-self.findings.error_probability, kind="stable")
         error, index = self.findings.error_probability[order], self.labels.owner[order]
@@ -186,10 +186,10 @@ class Audit:
 
     @cached_property
     def items(self) -> pl.DataFrame:
-        """One row per item, in the order of the input, also those without a site.
+        """One row per item, in the order of the input, including items without a site.
 
-        ``index``, ``id``, ``error_probability`` that any of its sites is wrong (NaN without one); of tags also ``tags``, the given
-        ones by name; of votes ``error_probability`` of the ``consensus`` and more (`labelproof.auditing.kinds.votes`).
+        ``index``, ``id``, ``error_probability`` that any of its sites is wrong (NaN without one). For tags also ``tags``, the
+        given ones by name. For votes ``error_probability`` of the ``consensus`` and more (`labelproof.auditing.kinds.votes`).
         """
         index = np.arange(self.n)
         return pl.DataFrame(
@@ -203,25 +203,25 @@ class Audit:
 
     @property
     def duplicates(self) -> pl.DataFrame:
-        """A row for each label of an item that has duplicates, by ``group``: those with ``different_labels`` first; none without evidence."""
+        """A row for each label of an item with duplicates, by ``group``; those with ``different_labels`` first."""
         return duplicates_of(self.issues)
 
     @property
     def outliers(self) -> pl.DataFrame:
-        """A row for each label of an item that is far from all others, farthest first; none without evidence."""
+        """A row for each label of an item that is far from all others, farthest first."""
         return outliers_of(self.issues)
 
     @cached_property
     def error_probability(self) -> npt.NDArray[np.float64]:
-        """Probability that what was given is wrong, in the shape of the labels; NaN where unlabelled.
+        """Probability that each given label is wrong, in the shape of the labels; NaN where unlabelled.
 
-        Of classes shape (n,), of tags (n, k).
+        For classes shape (n,), for tags (n, k).
         """
         return self.labels.as_given(self.findings.error_probability, np.nan)
 
     @cached_property
     def suggested(self) -> AnyArray:
-        """What should stand there, by name, in the shape of the labels, of objects; ``None`` where unlabelled."""
+        """The suggested labels by name, in the shape of the labels, of dtype object; ``None`` where unlabelled."""
         return self.labels.as_given(np.array(self.labels.named(self.findings.suggested).to_list(), dtype=object), None)
 
     @cached_property
@@ -236,34 +236,34 @@ class Audit:
         return np.histogram(self.findings.error_probability, bins=bins, range=(0, 1))[0]
 
     def join(self, frame: Any, *, ids: Any = None, prefix: str = "") -> Any:
-        """The frame that was audited with its findings as further columns, in its own library and its own order.
+        """Join the findings to the frame that was audited, as further columns; its library and order are kept.
 
-        The columns are ``given_label``, ``suggested_label``, ``error_probability``, ``verdict`` and ``confidence``, missing where
-        there is no label or an item could not be read. Where an item has several sites (tags, votes …) there is
-        ``error_probability`` alone, that any of them is wrong, as in ``items``.
+        The columns are ``given_label``, ``suggested_label``, ``error_probability``, ``verdict`` and ``confidence``, missing
+        for items that have no label or could not be read. If items have several sites (tags, votes …), the only column is
+        ``error_probability``, that any of them is wrong, as in ``items``.
 
         Parameters
         ----------
         frame : pandas or polars frame, Arrow table or record batch, datasets.Dataset, or AnnData
-            What was audited, or a part of it, in any order; it is not modified. Other frames that hand over their columns as Arrow
-            come back as Arrow tables. Of an AnnData ``obs`` has the further columns.
+            The audited frame, or a part of it, in any order; it is not modified. Other frames that export their columns as
+            Arrow come back as Arrow tables. For an AnnData, ``obs`` gets the further columns.
         ids : str or array-like, shape (m,), optional
-            Names of its rows, or the column of them. Where left out, the column or the index that named them in the audit; rows
-            without a name are told by their order, and must have the labels that were audited.
+            Names of its rows, or the column of them. By default the column or the index that named them in the audit. Rows
+            without a name are identified by their order, and must have the labels that were audited.
         prefix : str, default=""
-            Of the names of the further columns.
+            Prefix of the names of the further columns.
 
         Raises
         ------
         BadInput
-            If a column of that name is there already, or the frame has other rows.
+            If a column of that name exists, or the frame has other rows.
         """
-        from labelproof.auditing.join import join  # readers, of which nothing else here has need
+        from labelproof.auditing.join import join  # readers, needed only here
 
         return join(self, frame, ids=ids, prefix=prefix)
 
     def cleanlab_table(self) -> pl.DataFrame:
-        """The findings in the order of the input under cleanlab's names.
+        """The findings in the order of the input, with cleanlab's column names.
 
         ``is_label_issue`` (the verdict is not ``ok``), ``label_quality`` (one minus the error probability), ``given_label``,
         ``predicted_label`` (the suggestion).
@@ -277,7 +277,7 @@ class Audit:
 
     @property
     def summary(self) -> Json:
-        """What ``summary.json`` holds."""
+        """The content of ``summary.json``."""
         return {
             "labelproof": VERSION,
             "kind": self.labels.kind,
@@ -297,7 +297,8 @@ class Audit:
         }
 
     def save(self, folder: str | os.PathLike[str], *, overwrite: bool = False) -> None:
-        """Write ``issues.parquet`` and ``summary.json`` into a folder, whole or not at all; of tags also ``items.parquet``.
+        """Write ``issues.parquet`` and ``summary.json`` into a folder, completely or not at all; for tags also
+        ``items.parquet``.
 
         Raises
         ------
@@ -308,7 +309,7 @@ class Audit:
             self.write_into(partial)
 
     def write_into(self, folder: Path) -> None:
-        """Write the files of `save` into a folder that exists."""
+        """Write the files of `save` into an existing folder."""
         self.issues.write_parquet(folder / ISSUES_FILE)
         if self.labels.many_sites:
             self.items.write_parquet(folder / ITEMS_FILE)
@@ -316,12 +317,12 @@ class Audit:
 
     @classmethod
     def load(cls, folder: str | os.PathLike[str]) -> Audit:
-        """Read what `save` wrote, or open a `LargerAudit`, whose issues are scanned.
+        """Read what `save` wrote; a large audit opens as a `LargerAudit`, whose issues are scanned.
 
         Raises
         ------
         CorruptArtifact
-            If a file is missing, damaged or disagrees with the other.
+            If a file is missing, damaged or does not match the others.
         """
         place = Path(folder)
         return LOADED["larger" if (place / ISSUES_FILE).is_dir() else "whole"](place)
@@ -329,7 +330,7 @@ class Audit:
     def to_html(
         self, path: str | os.PathLike[str], *, title: str | None = None, show: Callable[[int], Any] | None = None
     ) -> None:
-        """Write the report as one self-contained HTML file; ``show`` says how a row number is shown, a `Shown`."""
+        """Write the report as one self-contained HTML file; ``show`` (a `Shown`) defines how rows are shown."""
         SHOWN["report"](self, path, title=title, show=show)
 
     def _repr_html_(self) -> str:

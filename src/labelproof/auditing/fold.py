@@ -43,7 +43,7 @@ class Sample:
 
 
 def together(samples: Iterable[Sample]) -> Sample:
-    """The sum of any number of samples: one copy in all, where adding two by two would make one for each block."""
+    """The sum of any number of samples: one copy in all, whereas adding pairs would make one for each block."""
     parts = list(samples)
     if len(parts) == 1:
         return parts[0]
@@ -59,7 +59,7 @@ def together(samples: Iterable[Sample]) -> Sample:
 
 @dataclass(frozen=True)
 class Scores:
-    """What the last pass says of the rows of a block."""
+    """The results of the last pass for the rows of a block."""
 
     error_probability: npt.NDArray[np.float64]  # (m,), NaN where unlabelled
     suggested: npt.NDArray[np.int32]  # (m,) codes, -1 where unlabelled
@@ -82,7 +82,8 @@ def in_sample(index: IntArray, n: int, size: int) -> BoolArray:
 
 
 def sampled_labels(given: IntArray, k: int) -> tuple[npt.NDArray[np.int64], IntArray, npt.NDArray[np.float64]]:
-    """The labelled rows that the noise model is fitted to, by number, ascending; their labels; and how often each is given in all.
+    """The labelled rows that the noise model is fitted to, by number, ascending; their labels; and the total count of each
+    label.
 
     ``given`` need only have a length and slices, as labels in a file have.
     """
@@ -138,7 +139,7 @@ def score(block: FloatArray, given: IntArray, noise: NoiseFit, start: int = 0, *
     start : int, default=0
         Number of the first row.
     cells : int, optional
-        How many probabilities there are in all blocks, by which it is chosen whether compiled loops are used.
+        Number of probabilities in all blocks, which decides whether compiled loops are used.
 
     Raises
     ------
@@ -164,7 +165,7 @@ class Scorer:
 
 
 def _way(cells: int, dtype: np.dtype[Any], params: ScoreParams) -> Callable[[FloatArray, IntArray, ScoreParams], Rows]:
-    """How rows are scored: compiled where that pays and numba is installed (the extra ``fast``)."""
+    """The function that scores rows: compiled if that is faster and numba is installed (the extra ``fast``)."""
     if cells < COMPILED_CELLS or not is_installed("numba"):
         return score_rows
     from labelproof.auditing import scoring_compiled

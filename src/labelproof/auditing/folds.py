@@ -37,12 +37,12 @@ class CrossValidation:
                 raise BadInput(f"{name} is {value!r}. Give a whole number, {least} or more.")
         if self.n_jobs is not None and (not isinstance(self.n_jobs, int | np.integer) or self.n_jobs == 0):
             raise BadInput(
-                f"n_jobs is {self.n_jobs!r}. Give how many folds are fitted at a time (--jobs), or -1 for one a core."
+                f"n_jobs is {self.n_jobs!r}. Give the number of folds to fit at a time (--jobs), or -1 for one per core."
             )
 
     @property
     def mapped(self) -> MapFolds:
-        """Runs the folds: as told, else one after the other, or in processes."""
+        """Runs the folds as requested, otherwise one after the other, or in processes."""
         if self.map_folds is not map or self.n_jobs in (None, 1):
             return self.map_folds
 
@@ -78,7 +78,7 @@ def assign_folds(
     groups : ndarray, shape (n,), optional
         Rows of a group stay in one fold.
     copies : ndarray of int64, shape (n,), optional
-        Rows with the same number are copies of one another and stay in one fold too, where every class can still be learned and
+        Rows with the same number are copies of one another and also stay in one fold, if every class can still be learned and
         there are enough items for the folds.
 
     Returns
@@ -97,8 +97,7 @@ def assign_folds(
         alone = int(np.argmax(counts == 1))
         row = int(labelled[np.argmax(given[labelled] == alone)])
         raise BadInput(
-            f"class {classes[alone]!r} has one example (row {row}): no model can both learn it and be tested on it. "
-            "Add examples, merge the class with another, or remove this label."
+            f"class {classes[alone]!r} has one example (row {row}), so no model can be both trained and tested on it. Add examples, merge the class with another, or remove this label."
             + (f" {AS_NUMBERS}" if are_numbers(classes) else "")
         )
     n_folds, own = min(n_folds, int(counts.max())), given[labelled]
@@ -116,7 +115,7 @@ def assign_folds(
 
 
 def blocks_of(n: int, n_folds: int) -> IntArray:
-    """Number of the block of each row, shape (n,): blocks of rows that follow one another, four for each fold."""
+    """Number of the block of each row, shape (n,): blocks of consecutive rows, four for each fold."""
     return np.arange(n) * min(BLOCKS_A_FOLD * n_folds, n) // max(n, 1)
 
 
@@ -140,13 +139,12 @@ def check_groups(given: IntArray, groups: AnyArray, classes: Sequence[object]) -
     alone = [c for c in labelled if len(np.unique(names[given == c])) == 1]
     if len(alone) == len(labelled) > 1:
         raise BadInput(
-            "each class is in one group alone, so no model has learned the class that it is tested on. Name another column of groups."
+            "Each class is in one group only, so no model has seen the class that it is tested on. Name another column of groups."
         )
     if alone:
         told = ", ".join(str(classes[c]) for c in alone[:5])
         warnings.warn(
-            f"{len(alone)} of the classes are in one group alone ({told}), so no model has learned them when it is tested: what is said of "
-            "their labels means little.",
+            f"{len(alone)} of the classes are in one group only ({told}), so no model has seen them before it is tested on them. Do not rely on findings there.",
             LabelproofWarning,
             stacklevel=4,
         )
@@ -160,7 +158,7 @@ def _of_groups(given: IntArray, n_folds: int, seed: int, groups: AnyArray, copie
     number = np.unique(np.array(names), return_inverse=True)[1].astype(np.int64)
     n_groups = int(number.max()) + 1
     if n_groups < 2:
-        raise BadInput("all labelled rows are of one group, so none is left to test on. Name another column of groups.")
+        raise BadInput("All labelled rows are in one group, so none is left to test on. Name another column of groups.")
     n_folds = min(n_folds, n_groups)
     joined = number if copies is None else _joined(number, copies)
     if joined.max() + 1 < n_folds:

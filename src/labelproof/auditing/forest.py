@@ -24,15 +24,15 @@ class QuantileForest:
     root : ndarray of int32, shape (t,)
         The first node of each tree.
     feature : ndarray of int16, shape (m,)
-        What a node asks for, -1 at a leaf.
+        The feature that a node tests, -1 at a leaf.
     threshold : ndarray of float32, shape (m,)
-        Up to it an input goes left.
+        Inputs up to it go left.
     left, right : ndarray of int32, shape (m,)
         Of a leaf: where its examples begin and end in ``members``.
     members : ndarray of uint16, shape (s,)
         Examples of the leaves, by number.
     targets : ndarray of float32, shape (e, d)
-        What is known of each example.
+        Targets of each example.
 
     References
     ----------
@@ -48,7 +48,7 @@ class QuantileForest:
     targets: npt.NDArray[np.float32]
 
     def weights(self, x: Floats) -> Floats:
-        """How much each example says of one input of shape (f,); shape (e,), they sum to one."""
+        """The weight of each example for one input of shape (f,); shape (e,), sums to one."""
         node = self.root.copy()
         while True:
             asked = self.feature[node]

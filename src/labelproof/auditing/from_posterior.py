@@ -1,4 +1,4 @@
-"""`audit_posterior`: an audit from a posterior of the true label that a model of data and noise has worked out itself."""
+"""`audit_posterior`: an audit from a posterior of the true label that a model of data and noise has computed."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ from labelproof.validation import UNLABELLED, check_features, check_ids, check_l
 def audit_posterior(
     given: object, posterior: object, noise: TransitionMatrix, *, ids: object = None, latent: object = None
 ) -> Audit:
-    """Findings from ``p(y | z, x)`` as it is, e.g. of `labelproof.MislabeledVAE`.
+    """Make an audit from a posterior ``p(y | z, x)``, e.g. of `labelproof.MislabeledVAE`.
 
-    `labelproof.audit` takes the probabilities of a classifier that knows nothing of noise, and estimates the noise; this
-    takes those of a model that has done so.
+    `labelproof.audit` takes the probabilities of a classifier without a noise model, and estimates the noise. This function
+    takes those of a model that has estimated it.
 
     Parameters
     ----------
     given : array-like, shape (n,), or Dataset
-        Given labels; -1, ``None`` or NaN where there is none.
+        Given labels; -1, ``None`` or NaN for unlabelled items.
     posterior : array-like, shape (n, k)
         ``p(y | z, x)``, columns in the order of ``noise.classes``; rows sum to one.
     noise : TransitionMatrix
     ids : array-like, shape (n,), optional
     latent : array-like, shape (n, d), optional
-        A space in which like items are near; the report draws the findings in it.
+        A space in which similar items are near; the report draws the findings in it.
 
     Returns
     -------
     Audit
-        The interval of its error rate knows of chance alone, not of what the model cannot see.
+        The interval of its error rate covers chance only, not the errors of the model.
 
     Raises
     ------
@@ -56,7 +56,7 @@ def audit_posterior(
     if dataset is not None:
         if tuple(dataset.classes) != tuple(noise.classes):
             raise BadInput(
-                f"the data have classes {dataset.classes} but the noise has {noise.classes}. Give those of one model."
+                f"noise has classes {noise.classes} but the data have {dataset.classes}. Give the noise and data of one model."
             )
         codes, ids = dataset.given, dataset.ids
     else:
@@ -74,7 +74,7 @@ def audit_posterior(
     labels = Classes.of_codes(codes, noise.classes)
     rows = labels.owner
     if not len(rows):
-        raise BadInput("given has no label at all: there is nothing to audit.")
+        raise BadInput("given has no label, so there is nothing to audit.")
     error, own = error_probability(probs, codes)[rows], probs[rows]
     findings = Findings(error, own.argmax(axis=1).astype(np.int32), own.max(axis=1).astype(np.float32))
     rate = error_rate_of(error, np.array([error.sum()]))

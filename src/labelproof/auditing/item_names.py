@@ -1,4 +1,4 @@
-"""What items are called, from what is said at each of their sites and back."""
+"""Names of items: expand values by item to sites, and back."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from labelproof.validation import AnyArray
 
 
 def of_items(labels: Labels, of_sites: AnyArray) -> AnyArray | None:
-    """What is said at each site of its item, by item, shape (n,): ``None`` for an item without a site, or if it is the row number."""
+    """The value of each item from its sites, shape (n,): ``None`` for an item without a site, or if it is the row number."""
     if np.array_equal(of_sites, labels.owner):
         return None
     whole = np.full(labels.n, None, dtype=object) if len(of_sites) < labels.n else np.empty(labels.n, of_sites.dtype)

@@ -20,7 +20,7 @@ NOWHERE = -1  # an item that could not be read
 
 
 class Audited(Protocol):
-    """What is asked of a `labelproof.Audit`."""
+    """The part of `labelproof.Audit` that joining needs."""
 
     @property
     def labels(self) -> Labels: ...
@@ -46,14 +46,14 @@ def join(audit: Audited, frame: object, *, ids: object = None, prefix: str = "")
     clash = [name for name in found.columns if name in table.columns]
     if clash:
         raise BadInput(
-            f"the frame has a column {clash[0]!r} already. Drop or rename it, or give a prefix, e.g. prefix='found_'."
+            f"The frame already has a column {clash[0]!r}. Drop or rename it, or give a prefix, e.g. prefix='found_'."
         )
     rows = rows_of(audit, table, ids)
     return table.joined(found[pl.Series([None if row == NOWHERE else row for row in rows.tolist()], dtype=pl.UInt32)])
 
 
 def columns_of(audit: Audited) -> pl.DataFrame:
-    """What is found of each item, in the order of the input, null where there is no label."""
+    """The findings of each item, in the order of the input; null if it has no label."""
     if audit.labels.many_sites:
         return audit.items.select(pl.col("error_probability").fill_nan(None))
     sites = audit.issues.select("index", *COLUMNS)
@@ -61,7 +61,7 @@ def columns_of(audit: Audited) -> pl.DataFrame:
 
 
 def rows_of(audit: Audited, table: Held, ids: object) -> IntArray:
-    """Which item of an audit each row of a frame is, by its name, or where it has none by its place.
+    """The item of an audit for each row of a frame, by its name or, without names, by its position.
 
     Raises
     ------
@@ -71,7 +71,7 @@ def rows_of(audit: Audited, table: Held, ids: object) -> IntArray:
     remembered = audit.source.get("ids") if "kind" not in audit.source else None
     if ids is None and remembered is not None:
         if not _has(table, str(remembered)):
-            raise BadInput(f"the audit's items are named by the column {remembered!r}, which the frame has not. Give ids=.")
+            raise BadInput(f"The audit names its items by the column {remembered!r}, which the frame does not have. Give ids=.")
         ids = remembered
     if ids is not None:
         return _by_name(audit, table.ids(ids))
@@ -83,8 +83,7 @@ def rows_of(audit: Audited, table: Held, ids: object) -> IntArray:
     n = audit.n + len(audit.skipped)
     if len(table) != n:
         raise BadInput(
-            f"the frame has {len(table):,} rows but {n:,} items were audited, and nothing names its rows. Give the frame that was "
-            "audited, or ids=, the names of its rows (row numbers of that frame, where none were given)."
+            f"The frame has {len(table):,} rows but {n:,} items were audited, and nothing names its rows. Give the frame that was audited, or name its rows by ids= (if none were given: row numbers of that frame)."
         )
     if audit.skipped:
         return _by_name(audit, np.arange(n))
@@ -105,8 +104,7 @@ def _by_name(audit: Audited, names: AnyArray) -> IntArray:
     unknown = [name for name in names.tolist() if str(name) not in places]
     if len(unknown) > known.count(None):  # an audit that was saved does not name the items without a label
         raise BadInput(
-            f"the frame has the row {unknown[0]!r}, which is no item of the audit. Give the frame that was audited or a part of it; "
-            "ids= says what its rows are called."
+            f"The frame has the row {unknown[0]!r}, which is no item of the audit. Give the frame that was audited or a part of it, or name its rows by ids=."
         )
     return np.array([places.get(str(name), NOWHERE) for name in check_ids(names, len(names)).tolist()], np.int64)
 
@@ -120,19 +118,18 @@ def _has(table: Held, name: str) -> bool:
 
 
 def _check_labels(audit: Audited, table: Held) -> None:
-    """Refuse a frame whose rows, told by nothing but their order, have other labels than were audited."""
+    """Refuse a frame whose rows, identified only by their order, have other labels than the audited ones."""
     label = audit.source.get("label")
     if label not in table.columns or audit.labels.kind not in LABEL_COLUMNS:
         return
     kind = LABEL_COLUMNS[audit.labels.kind]
     given = kind.texts_of(audit.labels)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", LabelproofWarning)  # said when it was audited
+        warnings.simplefilter("ignore", LabelproofWarning)  # its label in the audit
         now = kind.of_series(table.column(label, "label"), f"label column {label!r}", None).texts
     differs = [row for row, (a, b) in enumerate(zip(given, now, strict=True)) if a is not None and a != b]
     if differs:
         row = differs[0]
         raise BadInput(
-            f"row {row} of the frame is {now[row]!r} but was {given[row]!r} when it was audited: its rows are others, or in another "
-            f"order. Give the frame as it was, or ids=range({audit.n}) if the labels were changed and the rows were not."
+            f"row {row} of the frame is {now[row]!r} but was {given[row]!r} when it was audited: its rows have changed or moved. Give the frame as it was. If only the labels were changed, give ids=range({audit.n})."
         )

@@ -1,6 +1,7 @@
-"""Labels that are not held in memory: a code for each, in a file, one byte where there are few classes.
+"""Labels on disk instead of in memory: a code for each, in a file, one byte if there are few classes.
 
-The labels are read twice, block by block: for their different values, which are checked as labels in memory are, then to be coded.
+The labels are read twice, block by block: first for their different values, which are checked like labels in memory, then to
+encode them.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from labelproof.validation.labels import Repeated
 ROWS = 2**21  # of a block
 KINDS = "biufU"  # of types whose values can be looked at without Python
 SMALL = 2**16
-ODD = 10_000  # different values beyond the number of classes, from which on no more are looked for
+ODD = 10_000  # the search for classes stops at this many different values beyond their number
 
 
 class LabelBlocks:
@@ -57,7 +58,7 @@ class LabelBlocks:
 
     @property
     def plain(self) -> bool:
-        """Whether they can be read by blocks: one label an item, of a type with a fixed size."""
+        """Whether they can be read by blocks: one label per item, of a type with a fixed size."""
         return self.n > 0 and self.dtype.kind in KINDS
 
     def __iter__(self) -> Iterator[AnyArray]:
@@ -71,12 +72,12 @@ class LabelBlocks:
     def _read(self, start: int, rows: int) -> AnyArray:
         block = np.fromfile(self._path, self.dtype, rows, offset=self._start + start * self.dtype.itemsize)
         if len(block) < rows or stamp_of(self._path) != self._stamp:
-            raise BadInput(f"{self._name} {str(self._path)!r} changed while it was read. Run again when it is at rest.")
+            raise BadInput(f"{self._name} {str(self._path)!r} changed while it was read. Run again when it no longer changes.")
         return block.astype(self.dtype.newbyteorder("="), copy=False)
 
 
 class Codes:
-    """The codes in a file, as slices of int64 that are read when they are asked for; -1 is unlabelled."""
+    """The codes in a file, read on demand as slices of int64; -1 is unlabelled."""
 
     def __init__(self, path: str) -> None:
         self._codes: AnyArray = np.load(path, mmap_mode="r", allow_pickle=False)  # of ours, so it is safe to map
@@ -123,7 +124,7 @@ def write_codes(
             if place.max(initial=0) >= len(values) or not np.array_equal(
                 values[place], block, equal_nan=values.dtype.kind == "f"
             ):
-                raise BadInput("labels changed while they were read. Run again when they are at rest.")
+                raise BadInput("labels changed while they were read. Run again when they no longer change.")
             table[place].tofile(file)
     return coded.classes, source if order is None else Ordered(source, order)
 
@@ -142,7 +143,7 @@ def _values(labels: LabelBlocks, k: int) -> tuple[AnyArray, npt.NDArray[np.int64
 
 
 def _unique(block: AnyArray) -> tuple[AnyArray, npt.NDArray[np.int64]]:
-    """The different values of a block and their numbers; without sorting where they are small integers."""
+    """The different values of a block and their numbers; without sorting if they are small integers."""
     if block.dtype.kind in "iu" and (low := int(block.min())) >= 0 and (high := int(block.max())) < SMALL:
         number = np.bincount(block, minlength=high + 1)[low:]
         return np.flatnonzero(number).astype(block.dtype) + block.dtype.type(low), number[number > 0]
@@ -151,7 +152,7 @@ def _unique(block: AnyArray) -> tuple[AnyArray, npt.NDArray[np.int64]]:
 
 
 def _first_row(labels: LabelBlocks, value: object) -> int:
-    """Where a label stands first."""
+    """Where a label occurs first."""
     start = 0
     for block in labels:
         at = np.flatnonzero(block == value)

@@ -1,4 +1,4 @@
-"""`LargerAudit`: an audit whose findings lie in a folder because they do not fit into memory."""
+"""`LargerAudit`: an audit whose findings are in a folder because they do not fit into memory."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ WORST = 1_000_000  # findings that reports and reviews hold
 
 
 class InFiles:
-    """Stands for an array that is not held; its length is known."""
+    """A placeholder for an array that is not in memory; its length is known."""
 
     def __init__(self, n: int) -> None:
         self._n = n
@@ -41,10 +41,9 @@ class InFiles:
         return self._n
 
     def refuse(self, *_: object, **__: object) -> NoReturn:
-        """Say where to read instead."""
+        """Raise an error that names what to read instead."""
         raise BadInput(
-            f"the findings of {self._n:,} labels are in files and not held in memory. Read what you need of audit.issues or "
-            "audit.items, which scan them, e.g. audit.issues.head(1000).collect()."
+            f"The findings of {self._n:,} labels are in files, not in memory. Read what you need from audit.issues or audit.items, which scan the files, e.g. audit.issues.head(1000).collect()."
         )
 
     __array__ = __getitem__ = __iter__ = refuse
@@ -54,7 +53,7 @@ class InFiles:
 class LargerAudit(Audit):
     """An `Audit` of more than 20 million labels, as `labelproof.audit` with ``out=`` and ``labelproof audit`` write it.
 
-    ``issues`` and ``items`` are `polars.LazyFrame`; arrays of all sites are read when they are asked for, or refused.
+    ``issues`` and ``items`` are `polars.LazyFrame`; arrays of all sites are read on demand, or refused.
 
     Attributes
     ----------
@@ -89,7 +88,7 @@ class LargerAudit(Audit):
 
     @property
     def error_probability(self) -> npt.NDArray[np.float64]:
-        """Probability that what was given is wrong, shape (n,), NaN where unlabelled; read anew each time, eight bytes an item."""
+        """Probability that each given label is wrong, shape (n,), NaN where unlabelled; read again each time."""
         return np.concatenate(list(self._errors(ITEMS_FILE)))
 
     @property
@@ -112,7 +111,7 @@ class LargerAudit(Audit):
     def join(self, frame: Any, *, ids: Any = None, prefix: str = "") -> NoReturn:
         """Not in memory: join ``items`` or ``issues`` lazily, by ``index``."""
         raise BadInput(
-            f"the findings of {self.sites:,} labels are not joined in memory. Join lazily: "
+            f"The findings of {self.sites:,} labels are too many to join in memory. Join lazily: "
             'pl.scan_parquet(…).with_row_index("index").join(audit.items, on="index").'
         )
 
@@ -141,19 +140,19 @@ def worst_of(folder: Path, columns: Sequence[str]) -> pl.DataFrame:
 
 
 def rate_of(error: npt.NDArray[np.float64], rate: Json) -> Json:
-    """The error rate among some labels, if that of all is ``rate``: the ends stand to the mean as they do there."""
+    """The error rate among some labels, if that of all is ``rate``: the interval has the same proportions."""
     mean = float(error.mean())
     ratio = mean / max(rate["estimate"], np.finfo(float).tiny)
     return {"estimate": mean, "low": min(mean, rate["low"] * ratio), "high": float(np.clip(rate["high"] * ratio, mean, 1.0))}
 
 
 def labels_in_files(n: int, sites: int, classes: Any) -> Classes:
-    """Labels of which nothing is held but their number and their classes."""
+    """Labels not in memory: only their number and their classes."""
     return Classes.of_sites(cast(AnyArray, InFiles(sites)), cast(AnyArray, InFiles(sites)), n, classes)
 
 
 def findings_in_files(sites: int) -> Findings:
-    """Findings of which nothing is held but their number."""
+    """Findings not in memory: only their number."""
     return Findings(*(cast(Any, InFiles(sites)) for _ in Findings._fields))
 
 
@@ -182,9 +181,9 @@ def load_larger(folder: str | os.PathLike[str]) -> LargerAudit:
             verdicts=summary["verdicts"],
         )
     except (OSError, KeyError, TypeError, ValueError, pl.exceptions.PolarsError) as error:
-        raise CorruptArtifact(f"{str(place)!r} is not a whole audit folder ({error}). Run the audit again.") from error
+        raise CorruptArtifact(f"{str(place)!r} is not a complete audit folder ({error}). Run the audit again.") from error
 
 
 def _rows(folder: Path) -> int:
-    """Rows of a table in parts, by what their ends say."""
+    """Rows of a table in parts, split by the keys at their ends."""
     return int(pl.scan_parquet(parts_of(folder)).select(pl.len()).collect().item())

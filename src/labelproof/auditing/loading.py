@@ -40,7 +40,7 @@ def load_audit(place: Path) -> Audit:
         )
         loaded = None if damaged else _of_files(kind, issues, summary, place)
     except (OSError, KeyError, TypeError, ValueError, pl.exceptions.PolarsError) as error:
-        raise CorruptArtifact(f"{str(place)!r} is not a whole audit folder ({error}). Run the audit again.") from error
+        raise CorruptArtifact(f"{str(place)!r} is not a complete audit folder ({error}). Run the audit again.") from error
     if loaded is None:
         raise CorruptArtifact(f"{str(place)!r}: {ISSUES_FILE} does not belong to {SUMMARY}. Run the audit again.")
     return loaded
@@ -88,5 +88,5 @@ def read_summary(folder: Path) -> Json:
         if not isinstance(summary, dict) or "classes" not in summary:
             raise ValueError(f"{SUMMARY} is not that of an audit")
     except (OSError, ValueError) as error:
-        raise CorruptArtifact(f"{str(folder)!r} is not a whole audit folder ({error}). Run the audit again.") from error
+        raise CorruptArtifact(f"{str(folder)!r} is not a complete audit folder ({error}). Run the audit again.") from error
     return summary

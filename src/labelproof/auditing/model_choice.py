@@ -62,12 +62,12 @@ def _fit_and_predict(estimator: Any, x: Any, given: Any, test: Any, unlabelled: 
         found = [None if some is None else model.predict_proba(some) for some in (test, unlabelled)]
     for probs in found:
         if probs is not None and not (np.isfinite(probs).all() and (probs.sum(axis=1) > 0).all()):
-            raise BadInput(f"estimator {type(estimator).__name__} predicts no finite probabilities. Choose another.")
+            raise BadInput(f"estimator {type(estimator).__name__} predicts probabilities that are not finite. Choose another.")
     return model.classes_.astype(int), found[0], found[1]
 
 
 def is_small(x: Any) -> bool:
-    """Whether so little is learned from that several threads would only wait for one another."""
+    """Whether there is so little to learn from that several threads would only wait for one another."""
     return int(getattr(x, "nnz", np.size(x) if hasattr(x, "shape") else len(x))) <= SMALL_CELLS
 
 
@@ -82,7 +82,7 @@ def choose(
     """The candidates whose mean has the lowest out-of-sample loss, with their probabilities (n, k).
 
     Candidates are compared on the first folds that together test a thousand items: of each group the best is kept, and the best of
-    all is joined by any other that lowers the loss of the mean. What is chosen goes through the other folds.
+    all is joined by any other that lowers the loss of the mean. The chosen models go through the other folds.
     """
     folds = range(int(fold.max()) + 1)
     tested = np.cumsum([np.count_nonzero(fold == number) for number in folds])

@@ -1,4 +1,4 @@
-"""What made the probabilities of an audit, as its summary and report say it."""
+"""The source of the probabilities of an audit, as its summary and report describe it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class ModelUsed:
     Attributes
     ----------
     name : str
-        Models, with what they learned from; the mean of their probabilities where there are several.
+        Models, with what they learned from; several mean the average of their probabilities.
     encoder : str, optional
     accuracy : float
         Share of the given labels that are the most probable class, out of sample. Of numbers the share by which the mean absolute error is

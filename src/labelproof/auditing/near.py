@@ -1,4 +1,4 @@
-"""`Near`: what the neighbours of items say, as an audit keeps, shows and saves it."""
+"""`Near`: the neighbours of items, as an audit keeps, shows and saves them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ OUTLIER = 0.5  # score from which on an item counts as an outlier
 
 @dataclass(frozen=True)
 class Near:
-    """What the neighbours of items say; every array has a row for each of n items.
+    """Results from the neighbours of items; every array has a row for each of n items.
 
     Attributes
     ----------
@@ -31,11 +31,11 @@ class Near:
         How far an item is from its nearest ones, from 0 to 1; 0.5 is three robust standard deviations beyond the median of the logarithm. NaN
         without features.
     disagree : ndarray of float32, shape (n,)
-        Share of the nearest labelled items that were given another label; NaN where this cannot be said.
+        Share of the nearest labelled items that were given another label; NaN if it is unknown.
     nearest : ndarray of int32, shape (n, m)
-        Row numbers of the nearest items, nearest first; without columns where there are no features.
+        Row numbers of the nearest items, nearest first; no columns without features.
     features : str
-        What likeness was told by.
+        Description of the features that define nearness.
     """
 
     group: npt.NDArray[np.int64]
@@ -46,7 +46,7 @@ class Near:
     features: str
 
     def columns(self, items: IntArray) -> dict[str, pl.Series]:
-        """The columns of the issues for the items of some sites, null where there is nothing to say."""
+        """The columns of the issues for the items of some sites; null if unknown."""
         group = pl.Series(self.group[items])
         values = (
             group.set(group == ALONE, None),
@@ -78,7 +78,7 @@ class Near:
 
 
 def summary_of(features: str, issues: pl.DataFrame) -> Json:
-    """What ``summary.json`` says of the evidence in issues: numbers of groups of duplicates, and of outliers among items."""
+    """The summary of neighbours in ``summary.json``: numbers of groups of duplicates, and of outliers among items."""
     groups = duplicates_of(issues).unique("group")
     return {
         "features": features,

@@ -12,7 +12,7 @@ from labelproof.errors import LabelproofWarning
 from labelproof.extras import command, is_installed
 
 MOST_EXACT = 50_000  # items
-MOST_DIMENSIONS = 128  # of which distances are worked out at first; more are projected
+MOST_DIMENSIONS = 128  # whose distances are computed at first; more are projected
 CONNECTIONS, BUILD, SEARCH = 16, 64, 64  # of the graph (HNSW)
 BLOCK = 4_096
 Space = npt.NDArray[np.float32]
@@ -28,14 +28,14 @@ class Nearest(NamedTuple):
 def nearest(space: Space, m: int) -> Nearest | None:
     """The m nearest other items of each, by Euclidean distance.
 
-    Many dimensions are projected at random to 128, in which three times as many candidates are sought; their distances are then worked
-    out in full.
+    Vectors with many dimensions are projected at random to 128. The search there takes three times as many candidates and then
+    computes their full distances.
 
     Parameters
     ----------
     space : ndarray of float32, shape (n, d)
     m : int
-        Fewer where there are not as many items.
+        Fewer if there are fewer items.
 
     Returns
     -------
@@ -46,7 +46,7 @@ def nearest(space: Space, m: int) -> Nearest | None:
     m = min(m, n - 1)
     if n > MOST_EXACT and not is_installed("faiss"):
         warnings.warn(
-            f"no neighbours are sought among {n:,} items: beyond {MOST_EXACT:,} that takes faiss. Run: {command('faiss')}",
+            f"No neighbours are searched among {n:,} items: above {MOST_EXACT:,} items the search needs faiss. Run: {command('faiss')}",
             LabelproofWarning,
             stacklevel=4,
         )

@@ -1,4 +1,4 @@
-"""Duplicates, outliers, and items whose neighbours disagree, from the features at hand."""
+"""Duplicates, outliers, and items whose neighbours disagree, from the available features."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from labelproof.labels.base import Labels
 from labelproof.labels.classes import Classes
 from labelproof.validation import IntArray, check_features
 
-FEWEST = 30  # items among which an outlier can be told
+FEWEST = 30  # items needed to recognise an outlier
 MOST_UNASKED = 20_000  # items that take seconds
 NEIGHBOURS = 10
 SOUGHT = 20  # as many copies as a group may have
@@ -33,17 +33,17 @@ Space = npt.NDArray[np.float32]
 
 
 class Features(NamedTuple):
-    """Rows of numbers by which items are like one another.
+    """Rows of numbers that define how similar items are.
 
     Attributes
     ----------
     values : ndarray of float32, shape (n, d)
     name : str
-        What they are, for people.
+        A description for people.
     embedded : bool
-        Whether directions say more than distances, as in the features of an encoder.
+        Whether directions are more informative than distances, as in the features of an encoder.
     pixels : bool
-        Whether all columns are on one scale, so that directions tell duplicates.
+        Whether all columns are on one scale, so that directions identify duplicates.
     """
 
     values: Space
@@ -61,7 +61,7 @@ def near_of(
     *,
     asked: bool,
 ) -> Near | None:
-    """`neighbours_of` what is at hand: the features that a caller gives, those of an encoder, or the items themselves.
+    """`neighbours_of` the available features: those that a caller gives, those of an encoder, or the items themselves.
 
     The items themselves are compared only for equality beyond 20,000 of them, unless more is ``asked`` for.
 
@@ -90,7 +90,7 @@ def given_features(features: object, n: int) -> Features:
     Raises
     ------
     BadInput
-        If they are no numbers, or not one row an item.
+        If they are not numbers, or not one row per item.
     """
     checked = check_features(features, name="features").astype(np.float32)
     values = checked.reshape(len(checked), -1)
@@ -100,7 +100,7 @@ def given_features(features: object, n: int) -> Features:
 
 
 def features_of(dataset: Dataset) -> Features | None:
-    """What the items themselves say in numbers: arrays, pictures, cells, and tables of numbers alone; ``None`` for others."""
+    """The items themselves as numbers: arrays, pictures, cells, and tables of numbers only; ``None`` for others."""
     x: Any = dataset.x
     if isinstance(x, pl.DataFrame):
         if not x.width or not all(dtype.is_numeric() or dtype == pl.Boolean for dtype in x.dtypes):
@@ -118,11 +118,12 @@ def features_of(dataset: Dataset) -> Features | None:
 
 
 def neighbours_of(features: Features | None, given: IntArray | None, dataset: Dataset | None = None) -> Near | None:
-    """What the neighbours of items say.
+    """Find duplicates and outliers, and compare labels with those of neighbours.
 
     Likeness is the angle of embeddings and pixels, and the distance of other rows, standardised. Items are duplicates if they are equal, as
-    `labelproof.auditing.duplicates.copies_of` has it, or as near as 0.35 times the median distance of an item to its nearest one. What stands
-    more than 20 times is a value that recurs. An outlier is far from its tenth nearest item; pixels are standardised for that.
+    `labelproof.auditing.duplicates.copies_of` defines it, or nearer than 0.35 times the median distance of an item to its
+    nearest one. What occurs more than 20 times is a value that recurs. An outlier is far from its tenth nearest item; pixels
+    are standardised for that.
 
     Parameters
     ----------
@@ -130,12 +131,12 @@ def neighbours_of(features: Features | None, given: IntArray | None, dataset: Da
     given : ndarray of int, shape (n,), optional
         Codes of the given classes, -1 where unlabelled.
     dataset : Dataset, optional
-        The items, which are compared as they are.
+        The items, which are compared directly.
 
     Returns
     -------
     Near or None
-        ``None`` where there is nothing to compare.
+        ``None`` if there is nothing to compare.
     """
     if features is None and dataset is None:
         return None

@@ -13,7 +13,7 @@ from sklearn.preprocessing import FunctionTransformer
 
 from labelproof.validation import FloatArray
 
-MOST = 5.0  # that a value comes near to
+MOST = 5.0  # that a value approaches
 
 
 def all_numbers(x: object) -> bool:

@@ -1,4 +1,4 @@
-"""Out-of-sample probabilities: what a model that never saw an item's label says of the item."""
+"""Out-of-sample probabilities: predictions of each item by a model that was not trained on it."""
 
 from __future__ import annotations
 
@@ -44,40 +44,40 @@ def out_of_sample_probs(
     random_state: RandomState = 0,
     map_folds: Any = map,
 ) -> npt.NDArray[np.float64]:
-    """Class probabilities by stratified K-fold cross-validation.
+    """Make class probabilities by stratified K-fold cross-validation.
 
-    Every labelled item is predicted by a clone of the estimator that was fitted on the other folds; unlabelled items get the mean of
-    all folds' models. Items of a `Dataset` that are copies of one another (`labelproof.auditing.duplicates.copies_of`) are in one
-    fold, since a copy with the wrong label would defend it.
+    A clone of the estimator, fitted on the other folds, predicts every labelled item; unlabelled items get the mean of all
+    folds' models. Items of a `Dataset` that are copies of one another (`labelproof.auditing.duplicates.copies_of`) are in one
+    fold, because a copy with the wrong label would confirm it.
 
     Parameters
     ----------
     x : Dataset, array, frame or sequence of n items
-        Anything the estimator accepts that can be indexed by an array of rows.
+        Any type that the estimator accepts and an array of rows can index.
     labels : array-like, shape (n,), optional
         Given labels; not needed with a `Dataset`.
     estimator : scikit-learn classifier, optional
-        With ``predict_proba``. Default, for a `Dataset`: of the models that suit its kind
-        (`labelproof.auditing.default_models.candidates`) the mean with the lowest out-of-sample loss.
+        With ``predict_proba``. By default, for a `Dataset`, the average of the suitable models
+        (`labelproof.auditing.default_models.candidates`) with the lowest out-of-sample loss.
     encoder : str, callable, scikit-learn transformer or None, default="auto"
-        What makes features of the items of a `Dataset`: ``auto``, ``none``, ``st:NAME``, ``hf:NAME``, ``onnx:FOLDER``, ``minilm``,
+        Makes features of the items of a `Dataset`: ``auto``, ``none``, ``st:NAME``, ``hf:NAME``, ``onnx:FOLDER``, ``minilm``,
         ``efficientnet-lite2``, or a function or transformer of ``x``. With an ``estimator``, ``auto`` is none.
     missing : sequence, optional
         Labels that mean unlabelled; see `labelproof.validation.check_labels`.
     groups : array-like, shape (n,), optional
-        Rows of a group, such as a document, stay in one fold. Default: those of the `Dataset`.
+        Rows of a group, such as a document, stay in one fold. By default those of the `Dataset`.
     n_folds : int, default=5
         Number of folds, at least 2. Classes with fewer items than folds are handled: each model is still fitted on at
         least one item of every class.
     n_repeats : int, default=1
-        Cross-validations with other folds, whose probabilities are averaged.
+        Number of cross-validations with different folds, whose probabilities are averaged.
     n_jobs : int, optional
-        Folds that are fitted at a time, in processes of their own; -1 for one a core. Default: one after the other.
+        Folds to fit at a time, in separate processes; -1 for one per core. By default one after the other.
     random_state : int, RandomState, Generator or None, default=0
-        Decides the folds.
+        Seed of the folds.
     map_folds : callable, default=map
-        Like `map`: runs the folds, one after the other or, with `labelproof.distributed.ray_map`, on a cluster, where blocks of items are
-        encoded as well; an ``encoder`` that is a function then sees a block at a time.
+        Like `map`: runs the folds, one after the other or, with `labelproof.distributed.ray_map`, on a cluster. The cluster
+        also encodes blocks of items; an ``encoder`` that is a function then sees one block at a time.
 
     Returns
     -------
@@ -87,7 +87,7 @@ def out_of_sample_probs(
     Raises
     ------
     BadInput
-        If a class has a single item: no model could both learn it and be tested on it.
+        If a class has a single item, so that no model could be both trained and tested on it.
 
     Examples
     --------
@@ -101,7 +101,7 @@ def out_of_sample_probs(
     if isinstance(x, Dataset):
         return cross_validate(x, how, estimator=estimator, encoder=encoder, groups=groups).probs
     if labels is None or estimator is None:
-        raise BadInput("labels and estimator are needed where x is not a Dataset.")
+        raise BadInput("labels or estimator is missing. Give both, or a Dataset as x.")
     coded = check_labels(labels, missing=missing)
     rows = np.asarray(x) if isinstance(x, list) else x
     found = Candidates({"x": rows}, [[Candidate(type(estimator).__name__, "x", _checked(estimator))]])
@@ -180,5 +180,5 @@ def _groups(groups: Any, n: int) -> npt.NDArray[Any] | None:
         return None
     found = np.asarray(groups, dtype=object)
     if found.shape != (n,):
-        raise BadInput(f"groups have shape {found.shape} for {n:,} items. Give one group an item.")
+        raise BadInput(f"groups have shape {found.shape} for {n:,} items. Give one group per item.")
     return found

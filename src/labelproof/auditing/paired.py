@@ -1,4 +1,4 @@
-"""The difference of two error rates, and its interval, where some of the labels are the same in both."""
+"""The difference of two error rates, and its interval, if some of the labels are the same in both."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Paired(NamedTuple):
     difference : Difference
         Of the true error rates, after less before.
     disagreement : Difference
-        Of what the two audits say of the labels that are the same in both; of those the truth is one, so any difference is the
+        Of the results for the labels that are the same in both audits. These have one truth, so any difference comes from the
         audits' own.
     """
 
@@ -43,9 +43,9 @@ def paired(joined: pl.DataFrame, before: ErrorRate, after: ErrorRate) -> Paired:
     before (probability ``1 - a``), right after (``1 - b``) or never: it adds ``b - a`` with variance
     ``(1 - a) + (1 - b) - (b - a)²``. Labels of one audit only add ``b / n`` or ``-a / m``, with that audit's own interval.
 
-    The interval is 1.96 standard deviations of all these and, in quadrature, two errors that do not average out: how far the audits
-    disagree about the same labels, and what they leave open of the changed ones, ``1 - |b - a|``, so that changes which were all
-    right, or all wrong, lie within it.
+    The interval is 1.96 standard deviations of all these and, in quadrature, two errors that do not average out: the
+    disagreement of the audits on the same labels, and their uncertainty on the changed ones, ``1 - |b - a|``, so that the
+    interval includes changes that were all right, or all wrong.
 
     Parameters
     ----------

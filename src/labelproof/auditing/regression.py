@@ -35,8 +35,8 @@ def cross_validate_numbers(
 ) -> OutOfSample:
     """Predict each item by models that were fitted to the other folds; items without a number get the mean of all folds' models.
 
-    Models and their regularisation are chosen by the mean absolute error out of sample, of which the largest count as no more than ten
-    times the median; the best model of each group is averaged with the others where that lowers it
+    Models and their regularisation are chosen by the mean absolute error out of sample, with large errors capped at ten
+    times the median; the best model of each group is averaged with the others if that lowers it
     (`labelproof.auditing.regression_models.regressors`).
 
     Parameters
@@ -95,11 +95,11 @@ def _judged(predicted: Floats, given: Floats) -> str:
 
 
 def folds_of(given: Floats, n_folds: int, seed: int, groups: AnyArray | None) -> IntArray:
-    """A fold for each item, -1 where it has no number, shape (n,); a group is in one fold."""
+    """A fold for each item, -1 if it has no number, shape (n,); a group is in one fold."""
     rows = np.flatnonzero(np.isfinite(given))
     if len(rows) < 2:
         raise BadInput(
-            f"there {'is one number' if len(rows) else 'are no numbers'}, so no model can learn and be tested. Add items."
+            f"There {'is one number' if len(rows) else 'are no numbers'}, so no model can be both trained and tested. Add items."
         )
     fold, rng = np.full(len(given), NO_FOLD, np.int64), np.random.default_rng(seed)
     if groups is None:
@@ -108,7 +108,7 @@ def folds_of(given: Floats, n_folds: int, seed: int, groups: AnyArray | None) ->
     names = [f"\0row {row}" if is_missing(groups[row]) else str(groups[row]) for row in rows]  # no group: one of its own
     _, number, sizes = np.unique(np.array(names), return_inverse=True, return_counts=True)
     if len(sizes) < 2:
-        raise BadInput("all rows with a number are of one group, so none is left to test on. Name another column of groups.")
+        raise BadInput("All rows with a number are in one group, so none is left to test on. Name another column of groups.")
     order = rng.permutation(len(sizes))
     order = order[np.argsort(-sizes[order], kind="stable")]  # the largest first, each into the fold that has fewest items
     held, of_group = np.zeros(min(n_folds, len(sizes)), np.int64), np.empty(len(sizes), np.int64)
@@ -146,7 +146,7 @@ def _fit_and_predict(estimator: Any, x: Any, given: Floats, test: Any) -> Floats
 
 
 def _loss(predicted: Floats | float, given: Floats) -> float:
-    """Mean absolute error, of which the largest count as no more than ten times the median."""
+    """Mean absolute error, with large errors capped at ten times the median."""
     away = np.abs(given - predicted)
     return float(np.minimum(away, BOUND * np.median(away) or np.inf).mean())
 
@@ -182,5 +182,5 @@ def _best_mean(
 
 def _checked(estimator: Any) -> Any:
     if not hasattr(estimator, "predict") or hasattr(estimator, "predict_proba"):
-        raise BadInput(f"estimator {type(estimator).__name__} is no regressor. Give a scikit-learn regressor for numbers.")
+        raise BadInput(f"estimator {type(estimator).__name__} is not a regressor. Give a scikit-learn regressor for numbers.")
     return estimator

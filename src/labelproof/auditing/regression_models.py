@@ -62,7 +62,9 @@ def regressors(dataset: Dataset, features: npt.NDArray[np.float32] | None, encod
     elif features is None and getattr(dataset.x, "ndim", 0) == 2:
         _on_arrays(found, dataset.x, dataset.kind, seed)
     elif features is None:
-        raise BadInput("numbers of pictures need features. Name an encoder (--encoder), or give features or predictions.")
+        raise BadInput(
+            "encoder is missing: a model of numbers for pictures needs features. Name an encoder (--encoder), or give features or predictions."
+        )
     return found
 
 
@@ -102,7 +104,7 @@ def _table(model: Any, x: Any, seed: int) -> Any:
 
 
 class Clipped(RegressorMixin, BaseEstimator):  # type: ignore[misc]
-    """A model of numbers of which those that are far from a first prediction are moved towards it.
+    """A model of numbers that moves those far from a first prediction towards it.
 
     ``y ← ŷ + clip(y - ŷ, ±6 median |y - ŷ|)``, with ŷ of a robust model, or of the model itself, from the median on: then it is Huber's
     estimate.

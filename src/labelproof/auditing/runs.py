@@ -1,7 +1,8 @@
 """Rows sorted outside of memory: worst first, ties in the order of the input.
 
-*Runs* of a size that fits are sorted and written, in Arrow's format, which is read as it lies on disk. Every run is then cut at the
-same places, so that the slices between two cuts hold together a few million rows, a *range*: ranges follow one another, and each is
+*Runs* of a size that fits are sorted and written, in Arrow's format, which is read directly from disk. Every run is then cut
+at the same places, so that the slices between two cuts together hold a few million rows, a *range*. Ranges are consecutive,
+and each is
 sorted by itself. No two rows are equal in error probability and row number, so there is a cut between any two of them, however many ties
 there are, and memory is needed for one range.
 """
@@ -76,7 +77,8 @@ def write_run(rows: pa.Table, path: Path, size: int) -> Run:
 def cuts_of(runs: Sequence[Run], size: int) -> list[Cut]:
     """Where the whole is cut, so that each range has about ``size`` rows, the size of a full run.
 
-    Between two marks of a run lie ``size / 512`` rows. So a range has at most those of its marks and, of each run, those up to the next.
+    Between two marks of a run are ``size / 512`` rows. So a range has at most those of its marks and, of each run, those up to
+    the next.
     """
     error, index = np.concatenate([run.error for run in runs]), np.concatenate([run.index for run in runs])
     order = np.lexsort((index, -error))
@@ -85,7 +87,7 @@ def cuts_of(runs: Sequence[Run], size: int) -> list[Cut]:
 
 
 def places_of(run: Run, cuts: Sequence[Cut]) -> npt.NDArray[np.int64]:
-    """How many rows of a run lie before each cut, with both ends, shape (cuts + 2,)."""
+    """How many rows of a run come before each cut, with both ends, shape (cuts + 2,)."""
     rows = _opened(run.path)
     rising, index = rows.column(ERROR).to_numpy()[::-1], rows.column(INDEX).to_numpy()
     error = np.array([cut[0] for cut in cuts])
@@ -120,5 +122,5 @@ def rows_of(part: Range) -> pa.Table:
 
 
 def _opened(path: str) -> pa.Table:
-    """A run, of which nothing is read before it is needed."""
+    """A run that is read only as needed."""
     return pa.ipc.open_file(pa.memory_map(path)).read_all()

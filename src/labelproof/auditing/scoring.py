@@ -26,7 +26,8 @@ Array = npt.NDArray[Any]
 class ScoreParams:
     """A noise model as scoring takes it, c components, arrays in the type of the probabilities.
 
-    Class weights are multiplied in. ``lines[c, z, y]`` is ``v_y p(z | y)`` for ``z != y`` and zero for ``z == y``; where all given labels
+    Class weights are multiplied in. ``lines[c, z, y]`` is ``v_y p(z | y)`` for ``z != y`` and zero for ``z == y``; if all
+    given labels
     share a line it has the shape (c, 1, k) and is to be multiplied by ``spread[z]``.
     """
 
@@ -58,7 +59,7 @@ class ScoreParams:
         )
 
     def twice(self) -> ScoreParams:
-        """Two components, of which the second has no share where there was one."""
+        """Two components; the second has no share if there was only one."""
         if len(self.powers) == 2:
             return self
         both = {name: np.repeat(getattr(self, name), 2, axis=0) for name in ("lines", "kept", "weights", "ambiguity")}
@@ -81,7 +82,7 @@ def _lines(params: NoiseParams) -> Array:
 
 
 class Rows(NamedTuple):
-    """What is found of m rows."""
+    """The scores of m rows."""
 
     error: npt.NDArray[np.float64]  # (m,), NaN where unlabelled
     suggested: npt.NDArray[np.int32]  # (m,), -1 where unlabelled
@@ -91,10 +92,10 @@ class Rows(NamedTuple):
 
 
 def score_rows(probs: FloatArray, given: IntArray, params: ScoreParams) -> Rows:
-    """What is found of the rows of ``probs`` (m, k) with labels ``given`` (m,), -1 where there is none; in numpy."""
+    """The scores of the rows of ``probs`` (m, k) with labels ``given`` (m,), -1 for none; in numpy."""
     n = len(probs)
     error, suggested, confidence = np.full(n, np.nan), np.full(n, -1, np.int32), np.full(n, np.nan, np.float32)
-    with np.errstate(invalid="ignore"):  # NaN and infinity are what is looked for
+    with np.errstate(invalid="ignore"):  # the search is for NaN and infinity
         bad = ~((np.abs(probs.sum(axis=1) - 1) <= ROW_SUM_TOLERANCE) & (probs.min(axis=1) >= LOWEST))
     rows = np.flatnonzero((given >= 0) & ~bad)
     of = slice(None) if len(rows) == n else rows

@@ -78,10 +78,10 @@ def _score(
     probs, whole, top_as_whole, top_as_float, given, lines, spread, kept, weights, given_prior,
     first_on, first_off, second_on, second_off, ambiguity, shares, error, suggested, confidence, expected_errors,
 ):  # fmt: skip
-    """Two components; where there is one it stands twice, with a share of zero.
+    """Two components; a single one is repeated with a share of zero.
 
-    A power is a product over the bits of its number of quarters: of a power of the root where the bit is one, of 1 where it is zero. Written
-    without a branch or a call, the loop over the classes is vectorised.
+    A power is a product over the bits of its number of quarters: of a power of the root for a bit of one, of 1 for a bit of
+    zero. Without a branch or a call, the loop over the classes is vectorised.
     """
     a0, a1, a2, a3, a4, a5, a6 = first_on
     b0, b1, b2, b3, b4, b5, b6 = first_off

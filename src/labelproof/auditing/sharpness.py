@@ -2,7 +2,8 @@
 
 A classifier that was trained on the noisy labels explains them without any error, so the likelihood alone cannot say how many are
 wrong. What can be seen (how often labels and predictions differ where the classifier is sure, how well noise models of several kinds
-explain the labels …) does say something, because data sets in which it looks alike have like rates of wrong labels. So thousands of data
+explain the labels …) is informative, because data sets in which it is similar have similar rates of wrong labels. So thousands
+of data
 sets with noise of many kinds were simulated (``benchmarks/worlds.py``), and a quantile forest was fitted to them
 (``benchmarks/sharpness_fit.py``): from a `summary` to the distribution of the rate, as a multiple of the share of labels that differ from the
 most probable class.
@@ -38,10 +39,10 @@ LEVELS = (0.025, 0.975)
 PAIRS = ((0.0, 1.5), (0.0, 2.5), (0.0, 4.0), (0.0, 6.0), (1.0, 1.5), (1.0, 4.0))  # ambiguity, power over the calibrated one
 SINGLES = ((0.0, 1.0), (0.0, 2.5), (0.0, 6.0), (1.0, 1.0), (1.0, 2.5), (1.0, 6.0))
 TENTHS = 10
-POWERS = (1.5, 2.5, 4.0, 6.0)  # over the calibrated one: what a classifier is read as
+POWERS = (1.5, 2.5, 4.0, 6.0)  # relative to the calibrated power: readings of a classifier
 HARD = 1.0  # ambiguity of noise that grows where items are hard
 REGARDED = 0.6  # nats a disagreement: noise by class that explains the labels so much better than none does is all there is
-LEAST_SHARE = 0.1  # of a kind of noise, to be considered
+LEAST_SHARE = 0.1  # a kind of noise needs to be considered
 LEAST_DIFFERENCE = 2e-3
 LEAST_TOLD = 4e-3  # share of labels that differ, from which on a data set was learned from
 Vector = npt.NDArray[np.float64]
@@ -75,7 +76,7 @@ class Summary:
 
 @dataclass(frozen=True)
 class Sharpness:
-    """The noise model, and how many labels are wrong by it and by what is like it.
+    """The noise model, and the number of wrong labels according to it and to similar ones.
 
     Attributes
     ----------
@@ -83,7 +84,7 @@ class Sharpness:
     error_rate : ErrorRate, optional
         With a 95 % interval.
     unlike : float, default=0
-        Share of the summary that lies outside what was simulated.
+        Share of the summary that is outside the simulations.
     """
 
     noise: NoiseFit
@@ -187,7 +188,7 @@ def _concentration(best: IntArray, given: IntArray, k: int) -> float:
 
 @dataclass(frozen=True)
 class Fitted:
-    """What was learned from simulations: the forest, and the range of each part of a summary."""
+    """The result of the simulations: the forest, and the range of each part of a summary."""
 
     forest: QuantileForest
     lowest: Vector
@@ -201,7 +202,7 @@ class Fitted:
         return ErrorRate(float(weights @ ratio), float(low), float(high))
 
     def unlike(self, found: Summary) -> float:
-        """Share of the summary that lies outside what was simulated; none where labels and predictions hardly differ."""
+        """Share of the summary that is outside the simulations; zero if labels and predictions hardly differ."""
         if found.differ < LEAST_TOLD:
             return 0.0
         return float(((found.vector < self.lowest) | (found.vector > self.highest)).mean())
@@ -209,7 +210,7 @@ class Fitted:
 
 @cache
 def fitted() -> Fitted:
-    """What the package brings."""
+    """The fitted one that the package contains."""
     with np.load(FOREST_FILE, allow_pickle=False) as data:
         forest = QuantileForest(**{name: data[name] for name in QuantileForest.__dataclass_fields__})
         return Fitted(forest, data["lowest"].astype(float), data["highest"].astype(float))

@@ -1,4 +1,5 @@
-"""What a summary of labels and probabilities fits: a power, and noise of one rate or of a rate a pair, under several readings at once.
+"""Fits to a summary of labels and probabilities: a power, and noise of one rate or of a rate per pair, under several readings
+at once.
 
 A few thousand rows in one thread: c readings are fitted side by side, so that a call of numpy does the work of all.
 """
@@ -24,7 +25,7 @@ Runs = list[tuple[int, int, int]]
 def calibrated_power(logs: FloatArray, given: IntArray) -> tuple[float, float]:
     """The power at which the labels are most probable, from 1/8 to 24, and their mean log probability there; by Newton's method.
 
-    ``logs`` (n, k) are log probabilities less the highest of the row.
+    ``logs`` (n, k) are log probabilities minus the highest of the row.
     """
     n = len(logs)
     own, power, likelihood = logs[np.arange(n), given], 1.0, 0.0
@@ -54,7 +55,7 @@ def powered(logs: FloatArray, power: float) -> Floats:
 def one_rate(
     sharp: FloatArray, rates: FloatArray, given: IntArray, frequency: FloatArray, iterations: int
 ) -> tuple[Floats, Floats]:
-    """EM of one error rate for all classes, towards the others as often as they are given.
+    """EM of one error rate for all classes, towards the others in proportion to their given frequencies.
 
     Parameters
     ----------
@@ -92,7 +93,7 @@ def one_rate(
 def each_pair(
     sharp: FloatArray, rates: FloatArray, given: IntArray, frequency: FloatArray, iterations: int
 ) -> tuple[Floats, Floats]:
-    """EM of a rate for each pair of classes, drawn to one rate, and of class weights; takes and returns what `one_rate` does.
+    """EM of a rate for each pair of classes, shrunk to one rate, and of class weights; takes and returns what `one_rate` does.
 
     ``given`` is in ascending order. The E step is that of `labelproof.noise.e_step`.
     """

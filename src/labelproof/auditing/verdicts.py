@@ -1,4 +1,4 @@
-"""What is said of each label: obvious, possible or ok."""
+"""The verdict on each label: obvious, possible or ok."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ VERDICTS = ("obvious", "possible", "ok")
 VERDICT = pl.Enum(VERDICTS)
 OBVIOUS_PRECISION = 0.95
 POSSIBLE_PROBABILITY = 0.5
-MOST_POINTS = 20_000  # quantiles that stand for a larger set
+MOST_POINTS = 20_000  # quantiles that represent a larger set
 LEAST_RATE = 1e-9
 HALVINGS, MOST_SHIFT, CLIP = 40, 60.0, 1e-12
 ROUNDING = 1e-6
@@ -24,13 +24,13 @@ def verdicts(sorted_error: Floats, low: float | None = None) -> pl.Series:
     """Verdict of each item of a list sorted worst first.
 
     ``obvious`` is the longest head whose expected precision is at least 0.95, also if no more labels are wrong than the lower end of
-    the error rate says; beyond it ``possible`` is an error probability of at least 0.5; the rest is ``ok``.
+    of the error rate; beyond it ``possible`` is an error probability of at least 0.5; the rest is ``ok``.
 
     Parameters
     ----------
     sorted_error : ndarray, shape (s,), in [0, 1]
     low : float, optional
-        Lower end of the interval of the error rate; the mean of the error probabilities where left out.
+        Lower end of the interval of the error rate. By default the mean of the error probabilities.
     """
     n = len(sorted_error)
     fall = 0.0 if low is None or n == 0 else fall_of(sorted_error[places(n)], float(sorted_error.mean()), low)
@@ -45,9 +45,9 @@ def verdicts_from(sorted_error: Floats, rank: int, head: int) -> pl.Series:
 
 
 def head_of(pieces: Iterable[Floats], fall: float) -> int:
-    """How many items are obvious of a list that comes piece by piece, worst first, if log odds are lower by ``fall``.
+    """The number of obvious items in a list that comes piece by piece, worst first, if log odds are lower by ``fall``.
 
-    The answer is the same to the last item however the list is cut; pieces that cannot change it are not asked for.
+    The answer is the same to the last item for any division of the list. Pieces that cannot change it are not requested.
     """
     head, seen, total = 0, 0, 0.0
     for piece in pieces:
@@ -55,7 +55,7 @@ def head_of(pieces: Iterable[Floats], fall: float) -> int:
             continue
         likely = lower(piece, fall)
         if seen:
-            likely = np.concatenate([[total + likely[0]], likely[1:]])  # the sum goes on in the same order
+            likely = np.concatenate([[total + likely[0]], likely[1:]])  # the sum continues in the same order
         sums, seen = np.cumsum(likely), seen + len(likely)
         precision = sums / np.arange(seen - len(likely) + 1, seen + 1)
         head += int((precision >= OBVIOUS_PRECISION).sum())  # a running mean of a falling series falls
@@ -66,7 +66,7 @@ def head_of(pieces: Iterable[Floats], fall: float) -> int:
 
 
 def places(n: int) -> npt.NDArray[np.int64]:
-    """Ranks of the quantiles that stand for a list of n."""
+    """Ranks of the quantiles that represent a list of n."""
     return np.arange(n) if n <= MOST_POINTS else ((np.arange(MOST_POINTS) + 0.5) * n / MOST_POINTS).astype(np.int64)
 
 
@@ -76,7 +76,7 @@ def fall_of(points: Floats, mean: float, rate: float) -> float:
     Parameters
     ----------
     points : ndarray, shape (p,)
-        Those at `places`, which stand for all.
+        The values at `places`, which represent all.
     mean : float
         Of all.
     rate : float

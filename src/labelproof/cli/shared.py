@@ -6,7 +6,7 @@ import sys
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import typer
 from rich.console import Console
@@ -69,8 +69,8 @@ def print_rows(columns: tuple[str, ...], rows: list[list[object]]) -> None:
     table = Table(box=None, header_style="dim", pad_edge=False)
     for name in columns:
         heading = {"error_probability": "wrong"}.get(name, name.removesuffix("_label"))
-        side = "right" if heading in RIGHT else "left"
-        table.add_column(heading, max_width=40, overflow="ellipsis", no_wrap=True, justify=side)
+        justify: Literal["right", "left"] = "right" if heading in RIGHT else "left"
+        table.add_column(heading, max_width=40, overflow="ellipsis", no_wrap=True, justify=justify)
     for row in rows:
         table.add_row(*(f"{cell:.1%}" if isinstance(cell, float) else escape(str(cell)) for cell in row))
     out.print(table)

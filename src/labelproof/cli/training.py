@@ -47,7 +47,7 @@ def train(
     learning_rate: Annotated[float, typer.Option(help="Highest rate of the schedule.")] = 3e-3,
     augment: Annotated[
         str,
-        typer.Option(help="How pictures vary while they are learned: auto, warp (for a few hundred), its strength, or none."),
+        typer.Option(help="Augmentation of pictures: auto, affine (for a few hundred pictures), its strength, or none."),
     ] = "auto",
     validation: Annotated[float, typer.Option(min=0.0, max=0.9, help="Share of the items kept for validation.")] = 0.1,
     patience: Annotated[int | None, typer.Option(min=1, help="Stop after this many epochs without improvement.")] = None,

@@ -15,7 +15,7 @@ from labelproof.validation import AnyArray, IntArray
 
 
 def from_file(value: object, what: str) -> Any:
-    """The array behind a path, or the value itself where it is none."""
+    """The array behind a path, or the value itself if it is no path."""
     path = path_of(value)
     if path is None:
         return value
@@ -24,7 +24,7 @@ def from_file(value: object, what: str) -> Any:
 
 
 def rows_of_file(path: str, what: str) -> AnyArray | NpyRows:
-    """The array behind a path, whose rows are read from a ``.npy`` file when they are asked for."""
+    """The array behind a path; a ``.npy`` file is read row by row on demand."""
     if path.endswith(".npy"):
         return NpyRows(Path(path), what)
     return np.asarray(from_file(path, what))
@@ -43,7 +43,7 @@ class NpyRows:
         self.path = existing(path, what)
         shape, fortran, self.dtype, self._start = header_of(self.path)
         if fortran or self.dtype.hasobject or len(shape) < 2:
-            raise BadInput(f"{what} {str(path)!r} cannot be read by rows. Save numpy.ascontiguousarray of it.")
+            raise BadInput(f"{what} {str(path)!r} is not stored row by row. Save numpy.ascontiguousarray of it.")
         self.shape: tuple[int, ...] = shape
         self._row = int(np.prod(shape[1:])) * self.dtype.itemsize
 
@@ -58,7 +58,7 @@ class NpyRows:
                 file.seek(self._start + int(row) * self._row)
                 data = file.read(self._row)
                 if len(data) < self._row:
-                    raise BadInput(f"{str(self.path)!r} has fewer rows than it had. Write it again, or audit it anew.")
+                    raise BadInput(f"{str(self.path)!r} has fewer rows than it had. Restore it, or audit it again.")
                 found[place] = np.frombuffer(data, self.dtype).reshape(self.shape[1:])
         return found
 

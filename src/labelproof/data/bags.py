@@ -15,7 +15,7 @@ from labelproof.validation import AnyArray, check_features, check_ids
 
 @dataclass(frozen=True)
 class Bags:
-    """Instances of all bags one after the other, and how many each bag has.
+    """Instances of all bags in one sequence, and the size of each bag.
 
     Attributes
     ----------
@@ -37,7 +37,7 @@ class Bags:
 
     @classmethod
     def of(cls, bags: Sequence[object] | AnyArray, *, ids: object = None) -> Bags:
-        """Bags from one array (n, m, ...), or from a sequence of arrays (m_i, ...).
+        """Make bags of one array (n, m, ...), or of a sequence of arrays (m_i, ...).
 
         Parameters
         ----------
@@ -48,10 +48,10 @@ class Bags:
         Raises
         ------
         BadInput
-            Naming the first bag that has no instance, or instances unlike the others.
+            Naming the first bag that has no instance, or instances of another shape.
         """
         if not len(bags):
-            raise BadInput("there are no bags. Give one or more.")
+            raise BadInput("There are no bags. Give one or more.")
         names = check_ids(ids, len(bags)).tolist()
         parts = [np.asarray(bag) for bag in bags]
         for name, part in zip(names, parts, strict=True):
@@ -59,7 +59,7 @@ class Bags:
                 raise BadInput(f"bag {name!r} has shape {part.shape}: no instances. Give each bag one or more, or drop it.")
             if part.shape[1:] != parts[0].shape[1:]:
                 raise BadInput(
-                    f"an instance of bag {name!r} has shape {part.shape[1:]}, one of the first {parts[0].shape[1:]}."
+                    f"The instances of bag {name!r} have shape {part.shape[1:]}, those of the first bag {parts[0].shape[1:]}. Give all instances the same shape."
                 )
         instances = check_features(np.concatenate(parts), name="instances")
         return cls(instances, np.array([len(part) for part in parts]))
@@ -79,7 +79,7 @@ class Bags:
         Parameters
         ----------
         encode : callable, optional
-            Applied to all instances before.
+            Applied to all instances first.
         """
         encoded = self.instances if encode is None else encode(self.instances)
         whole = np.full((len(self), int(self.sizes.max()), *encoded.shape[1:]), np.nan, np.float32)
@@ -90,7 +90,7 @@ class Bags:
 
 
 def evenly(count: int, wanted: int) -> npt.NDArray[np.int64]:
-    """Numbers of ``wanted`` frames spread evenly over ``count``, all of them where there are fewer.
+    """Numbers of ``wanted`` frames spread evenly over ``count``, or all of them if there are fewer.
 
     The middles of ``wanted`` equal stretches.
     """

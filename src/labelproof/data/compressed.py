@@ -1,4 +1,4 @@
-"""Compressed files: gzip and Zstandard, told by their first bytes, and decompressed within a limit."""
+"""Compressed files: gzip and Zstandard, recognised by their first bytes, and decompressed within a limit."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Plain:
     ----------
     path : Path
     compression : str
-        As `compression_of` tells.
+        As `compression_of` returns it.
 
     Raises
     ------
@@ -63,7 +63,7 @@ class Plain:
         self._read += len(data)
         if self._read > self._most:
             raise BadInput(
-                f"{str(self._path)!r} becomes over {MOST_TIMES} times as large when it is decompressed. If that is right, "
+                f"{str(self._path)!r} grows over {MOST_TIMES} times when it is decompressed. If that is right, "
                 "decompress it yourself and give the file."
             )
         return data

@@ -1,7 +1,7 @@
-"""Copies of a file in which only the cells that were decided differ, and columns are added at the end where asked for.
+"""Copies of a file that differ only in the decided cells, with further columns at the end on request.
 
-Delimited text is copied byte for byte: separator, quotes, line ends, byte order mark, encoding and a missing last line end stay
-as they are. Parquet keeps its schema, metadata, dictionaries, compression and row groups.
+Delimited text is copied byte for byte: separator, quotes, line ends, byte order mark, encoding and a missing last line end are
+kept. Parquet keeps its schema, metadata, dictionaries, compression and row groups.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def copy_table(raw: RawTable, target: Path, change: Edits, *, overwrite: bool = 
     """
     for name in change.added:
         if name in raw.frame.columns:
-            raise BadInput(f"{str(raw.path)!r} already has a column {name!r}, which would be written. Rename it first.")
+            raise BadInput(f"{str(raw.path)!r} already has a column {name!r}, which labelproof would write. Rename it first.")
     kind, goal = table_suffix(raw.path), table_suffix(target)
     if raw.form is not None and raw.form.takes(target):
         raw.form.copy(raw, target, change, overwrite=overwrite)
@@ -98,7 +98,7 @@ def _copy_delimited(raw: RawTable, dialect: Dialect, target: Path, change: Edits
 
 
 def _patch(raw: RawTable, dialect: Dialect, target: Path, field_number: int, cells: Sequence[tuple[int, str | None]]) -> None:
-    """Copy a file, looking at no more of it than the records that change."""
+    """Copy a file; only the records that change are parsed."""
     assert raw.starts is not None
     before = len(dialect.bom)
     with reading(raw.path), raw.path.open("rb") as source, atomic_stream(target) as out:
@@ -113,7 +113,7 @@ def _patch(raw: RawTable, dialect: Dialect, target: Path, field_number: int, cel
             at = stop
         shutil.copyfileobj(source, out, PIECE)
         if stamp_of(raw.path) != raw.stamp:
-            raise BadInput(f"{str(raw.path)!r} changed while it was copied. Run again when it is at rest.")
+            raise BadInput(f"{str(raw.path)!r} changed while it was copied. Run again when it no longer changes.")
 
 
 def _bounds(record: bytes, dialect: Dialect, field_number: int) -> tuple[int, int]:
@@ -126,7 +126,7 @@ def _bounds(record: bytes, dialect: Dialect, field_number: int) -> tuple[int, in
 
 
 def _plain_bounds(record: bytes, separator: bytes, field_number: int) -> tuple[int, int] | None:
-    """The same for a record of one line whose quotes are where they should be, ten times as fast; ``None`` for others."""
+    """The same for a record of one line with regular quotes, ten times as fast; ``None`` for others."""
     limit = len(record.rstrip(b"\r\n"))
     if record.find(b"\n", 0, limit) >= 0 or record.find(b"\r", 0, limit) >= 0:
         return None
@@ -181,7 +181,7 @@ def _edited(
 
 
 def _field(value: str | None, separator: bytes, quoted: bool = False) -> bytes:
-    """A field as it is written, quoted where the old one was or the value needs it."""
+    """A field for writing, quoted if the old one was or the value needs it."""
     text = ("" if value is None else str(value)).encode("utf-8")
     if quoted or any(mark in text for mark in (separator, b'"', b"\n", b"\r")):
         return b'"' + text.replace(b'"', b'""') + b'"'
@@ -195,7 +195,7 @@ def _encoded(text: bytes, dialect: Dialect, path: Path) -> bytes:
         return text.decode("utf-8").encode(dialect.encoding)
     except UnicodeEncodeError as error:
         raise BadInput(
-            f"{error.object[error.start : error.end]!r} cannot be written in {dialect.encoding}, as {str(path)!r} is. Write to .parquet."
+            f"{error.object[error.start : error.end]!r} cannot be written in {dialect.encoding}, the encoding of {str(path)!r}. Write to .parquet."
         ) from error
 
 
@@ -217,7 +217,7 @@ def copy_parquet(path: Path, target: Path, change: Edits) -> None:
 
 
 def edited(groups: Iterable[Any], column: Any, schema: Any, change: Edits, *, everywhere: bool = False) -> Iterator[Any]:
-    """Parts of an Arrow table, with the new column in place of the old one (where it differs, or everywhere) and further ones."""
+    """Parts of an Arrow table with the new column (where it differs, or everywhere) and further columns."""
     place, done = schema.get_field_index(change.column), 0
     for group in groups:
         end = done + group.num_rows
@@ -291,14 +291,12 @@ def _convert(raw: RawTable, target: Path, change: Edits) -> None:
         frame = pl.DataFrame([lossless(series) for series in frame.get_columns()])
     nested = next((s.name for s in frame.get_columns() if s.dtype.is_nested() or s.dtype == pl.Binary), None)
     if nested is not None and table_suffix(target) in CSV_SUFFIXES:
-        raise BadInput(
-            f"the column {nested!r} holds {frame.schema[nested]}, which delimited text cannot hold. Write to .parquet."
-        )
+        raise BadInput(f"Column {nested!r} holds {frame.schema[nested]}, which delimited text cannot hold. Write to .parquet.")
     write_frame(frame, target)
 
 
 def lossless(text: pl.Series) -> pl.Series:
-    """A column of text as whole numbers or floats where turning them into text gives every character back, else as it is."""
+    """A column of text as whole numbers or floats if converting them back gives the same text, otherwise unchanged."""
     if text.dtype != pl.String:
         return text
     for dtype in (pl.Int64, pl.Float64):

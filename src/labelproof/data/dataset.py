@@ -23,7 +23,7 @@ Kind = Literal["table", "text", "images", "arrays", "cells", "sentences"]
 
 @dataclass(frozen=True)
 class Shown:
-    """What a person is shown of one item; exactly one of the three is filled.
+    """The display of one item for a person; exactly one of the three is filled.
 
     Attributes
     ----------
@@ -40,17 +40,17 @@ class Shown:
 
 
 def media_type(image: bytes) -> str:
-    """``image/png`` or ``image/jpeg``, of the bytes of such a file."""
+    """``image/png`` or ``image/jpeg``, by the content of a file."""
     return "image/png" if image.startswith(b"\x89PNG") else "image/jpeg"
 
 
 def data_url(image: bytes) -> str:
-    """The file as a URL that holds it whole; empty where there is none."""
+    """The file as a URL that contains it; empty without a file."""
     return f"data:{media_type(image)};base64,{base64.b64encode(image).decode('ascii')}" if image else ""
 
 
 class Remembered(Protocol):
-    """What a data set was read by: a `labelproof.data.readers.base.Reader`."""
+    """The reader of a data set: a `labelproof.data.readers.base.Reader`."""
 
     def to_json(self) -> Json: ...
 
@@ -59,14 +59,14 @@ class Remembered(Protocol):
 
 @dataclass(frozen=True)
 class Dataset:
-    """Items, their given labels, and how to show an item to a person.
+    """Items, their given labels, and a way to show an item to a person.
 
     Attributes
     ----------
     x : array, frame or sequence with n rows
-        What a model learns from.
+        The input of a model.
     labels : Labels
-        What was given.
+        The given labels.
     ids : ndarray, shape (n,)
         Stable names of the items, from the file.
     show_item : callable
@@ -76,17 +76,17 @@ class Dataset:
     skipped : list of (id, reason)
         Items that could not be read.
     reader : Reader, optional
-        What the data were read by, which can open them again and write them back.
+        The reader of the data, which can open them again and write them back.
     projection : Projection, optional
-        Of cells: how counts become features.
+        For cells: how counts become features.
     split : ndarray of str, shape (n,), optional
-        Of pictures in folders ``train``, ``val`` …: which one.
+        For pictures in folders ``train``, ``val`` …: the folder of each.
     leaks : tuple of Leak
         Columns of a table that give the label away.
     pictures : PictureSource, optional
-        The pictures as they came, for encoders.
+        The original pictures, for encoders.
     groups : ndarray, shape (n,), optional
-        What items belong to, such as a document or a patient: a group is in one fold of a cross-validation.
+        The group of each item, such as a document or a patient: a group stays in one fold of a cross-validation.
     """
 
     x: Any
@@ -107,18 +107,18 @@ class Dataset:
         if self.groups is not None:
             sizes["groups"] = len(self.groups)
         if len(set(sizes.values())) != 1:
-            raise BadInput(f"a Dataset needs one row of each per item, got {sizes}.")
+            raise BadInput(f"A Dataset needs one row of each per item, but got {sizes}.")
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def show(self, i: int) -> Shown:
-        """What a person is shown of item ``i``, by row number."""
+        """What a person sees of item ``i``, by row number."""
         return self.show_item(i)
 
     @property
     def source(self) -> Json:
-        """The reader as JSON, for what is saved; empty where there is none."""
+        """The reader as JSON, for saving; empty without a reader."""
         return {} if self.reader is None else self.reader.to_json()
 
     @property

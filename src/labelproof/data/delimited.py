@@ -71,9 +71,9 @@ def detect(path: Path, separator: str, encoding: str | None = None) -> Dialect:
     ----------
     path : Path
     separator : str
-        What the file's name promises; taken unless another fits the lines and this one does not.
+        The separator that the file name suggests; used unless another fits the lines and this one does not.
     encoding : str, optional
-        As the user declares it; otherwise a byte order mark tells, or zero bytes give UTF-16 away, or it is UTF-8.
+        As the user declares it. By default a byte order mark decides, zero bytes indicate UTF-16, and otherwise it is UTF-8.
 
     Raises
     ------
@@ -88,7 +88,7 @@ def detect(path: Path, separator: str, encoding: str | None = None) -> Dialect:
     dialect = replace(dialect, bom=bom, encoding=_encoding(path, start[len(bom) :], encoding, found))
     text = codecs.getincrementaldecoder(dialect.encoding)(errors="replace").decode(start[len(bom) :])
     if "\0" in text:
-        raise BadInput(f"{str(path)!r} holds zero bytes, so it is no text in {dialect.encoding}. Save it as CSV in UTF-8.")
+        raise BadInput(f"{str(path)!r} holds zero bytes, so it is not text in {dialect.encoding}. Save it as CSV in UTF-8.")
     sample, whole = text.encode("utf-8", "replace"), len(start) < SAMPLE
     chosen = _separator(sample, separator, whole)
     header = scan(sample, chosen, final=True)
@@ -130,7 +130,7 @@ def _separator(sample: bytes, promised: str, whole: bool) -> str:
 
 
 def records(path: Path, dialect: Dialect, block: int = BLOCK) -> Iterator[Records]:
-    """The records of a file, in blocks of about ``block`` bytes (or of one record where that is larger).
+    """The records of a file, in blocks of about ``block`` bytes (or of one record if that is larger).
 
     Raises
     ------
@@ -156,7 +156,7 @@ def records(path: Path, dialect: Dialect, block: int = BLOCK) -> Iterator[Record
                 return
             held = text[found.consumed :]
             lines += whole.count(b"\n")
-            size = max(block, len(held))  # a field larger than a block: twice as much each time
+            size = max(block, len(held))  # a field larger than a block: double the block each time
 
 
 def _decoded(path: Path, decoder: Any, raw: bytes, final: bool, lines: int, dialect: Dialect) -> bytes:
@@ -181,7 +181,7 @@ def _check_utf8(path: Path, text: bytes, lines: int) -> None:
 
 
 class reading:  # a context manager, used like a function
-    """Turns what a damaged or forbidden file raises into `BadInput`."""
+    """Turns the errors of a damaged or forbidden file into `BadInput`."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -190,7 +190,7 @@ class reading:  # a context manager, used like a function
         """Nothing to do."""
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        """Raise `BadInput` in place of what the system, or the decompressor, raised."""
+        """Raise `BadInput` instead of the error of the system or the decompressor."""
         import zlib
 
         if isinstance(error, OSError | EOFError | zlib.error):

@@ -1,4 +1,4 @@
-"""What a detector found, in files: COCO results, tables, text files of YOLO and KITTI, predictions of Label Studio."""
+"""Predictions of a detector in files: COCO results, tables, text files of YOLO and KITTI, predictions of Label Studio."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from labelproof.saving.files import existing
 from labelproof.validation import Json
 
 MOST_COVERED = 0.5  # of a prediction, by a region in which nothing is labelled one by one
-COLUMNS: Mapping[str, Sequence[str]] = {  # what a column of a table may be called, in small letters
+COLUMNS: Mapping[str, Sequence[str]] = {  # possible names of columns of a table, in lower case
     "picture": ("image_id", "image", "file_name", "filename", "path", "picture", "id"),
     "x1": ("x1", "xmin", "left", "xtl"),
     "y1": ("y1", "ymin", "top", "ytl"),
@@ -54,8 +54,8 @@ class Detection(NamedTuple):
 def detections_from(path: str | Path, known: BoxedPictures) -> list[Json]:
     """The predictions of each picture, as `labelproof.audit` takes them.
 
-    Pictures are told by id, by the name of their file, with or without its ending. Predictions in crowds (COCO) and ``DontCare`` regions (KITTI) say nothing and are left out. Classes that no label can have are left out, with a
-    warning.
+    Pictures are identified by id or by the name of their file, with or without its ending. Predictions in crowds (COCO) and
+    ``DontCare`` regions (KITTI) are no evidence and are skipped. Classes that no label has are skipped with a warning.
 
     Parameters
     ----------
@@ -93,7 +93,7 @@ def detections_from(path: str | Path, known: BoxedPictures) -> list[Json]:
                 f"--predictions {str(place)!r} has only classes that no label has: {told}. Name them as the labels do."
             )
         warnings.warn(
-            f"--predictions {str(place)!r} has classes that no label has, which are left out: {told}.",
+            f"--predictions {str(place)!r} has classes that no label has, which are skipped: {told}.",
             LabelproofWarning,
             stacklevel=2,
         )
@@ -108,7 +108,7 @@ def detections_from(path: str | Path, known: BoxedPictures) -> list[Json]:
 
 
 def _covered(box: Box, regions: Sequence[tuple[float, float, float, float]]) -> bool:
-    """Whether half of a box lies in one of some regions."""
+    """Whether half of a box is in one of some regions."""
     area = max((box[2] - box[0]) * (box[3] - box[1]), 1e-9)
     for x1, y1, x2, y2 in regions:
         width, height = min(box[2], x2) - max(box[0], x1), min(box[3], y2) - max(box[1], y1)
@@ -123,7 +123,7 @@ def _row_of(key: object, known: BoxedPictures, where: str) -> int:
     if row is None:
         row = known.keys.get(Path(name).name, known.keys.get(Path(name).stem))
     if row is None:
-        raise BadInput(f"{where} is of picture {name!r}, which the labels do not have. Predict the pictures that are audited.")
+        raise BadInput(f"{where} names picture {name!r}, which has no label. Predict only the pictures that are audited.")
     return row
 
 
@@ -203,7 +203,7 @@ def _of_folder(path: Path, known: BoxedPictures) -> Iterator[Detection | str]:
     for file in files:
         row = known.keys.get(file.stem)
         if row is None:
-            raise BadInput(f"{str(file)!r} is of a picture that the labels do not have. Predict the pictures that are audited.")
+            raise BadInput(f"{str(file)!r} names a picture that has no label. Predict only the pictures that are audited.")
         for number, values in lines_of(file, None):
             where = f"{str(file)!r} line {number + 1}"
             if is_line(values):
@@ -212,7 +212,7 @@ def _of_folder(path: Path, known: BoxedPictures) -> Iterator[Detection | str]:
                 size = _size(known, row)
                 box, score = yolo_box(values, size, classes or [str(name) for name in known.labels.classes], where)
             if score is None:
-                raise BadInput(f"{where} has no score at its end. Save the predictions with their confidence.")
+                raise BadInput(f"{where} has no score at the end. Save the predictions with their confidence.")
             yield Detection(row, box, score) if box[4] in known.categories else box[4]
 
 

@@ -1,4 +1,4 @@
-"""What is different in a copy of a table."""
+"""The changes in a copy of a table."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from labelproof.validation import IntArray
 
 @dataclass(frozen=True)
 class Edits:
-    """What is different in the copy.
+    """The changes in the copy.
 
     Attributes
     ----------
@@ -23,11 +23,11 @@ class Edits:
     sources : ndarray of int64, shape (m,)
         For each, a row of the same column that holds the new value; -1: see ``names``.
     names : mapping of row to str or None
-        New values that stand in no row of the file; ``None`` empties the cell.
+        New values that no row of the file has; ``None`` empties the cell.
     added : mapping of str to sequence of str or None
         Columns of text to add at the end, one entry a row of the file.
     numbers : bool
-        Whether what is in ``names`` are numbers, where a file tells these from text.
+        Whether the values of ``names`` are numbers, for files that distinguish these from text.
     """
 
     column: str
@@ -39,7 +39,7 @@ class Edits:
 
     @property
     def nothing(self) -> bool:
-        """Whether the copy is the file as it is."""
+        """Whether the copy equals the file."""
         return len(self.rows) == 0 and not self.added
 
 

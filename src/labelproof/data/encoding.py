@@ -1,4 +1,4 @@
-"""Inputs as tensors: what was fitted is a few arrays and JSON, so that a model is saved without pickle."""
+"""Inputs as tensors. The fitted state is a few arrays and JSON, so that a model is saved without pickle."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Encoder:
         raise NotImplementedError
 
     def state(self) -> tuple[Json, Arrays]:
-        """What was fitted, as JSON and arrays."""
+        """The fitted state, as JSON and arrays."""
         raise NotImplementedError
 
     def restore(self, plain: Json, arrays: Arrays) -> None:
@@ -55,7 +55,7 @@ class Encoder:
 
 
 class RawEncoder(Encoder):
-    """Numbers of any shape, handed on as they are: for a network of the caller's own."""
+    """Numbers of any shape, passed on unchanged: for a network of the caller's own."""
 
     kind = "raw"
 
@@ -118,7 +118,7 @@ class PicturesEncoder(Encoder):
         return self
 
     def transform(self, x: object) -> npt.NDArray[np.float32]:
-        """Shape (n, channels, height, width), values from -0.5 to 0.5 where they began from 0."""
+        """Shape (n, channels, height, width), values from -0.5 to 0.5 if the original ones started from 0."""
         pictures = _same_shape(_channels_first(check_features(x)), self.shape)
         return np.ascontiguousarray(pictures.astype(np.float32) / np.float32(self.scale) - np.float32(0.5))
 
@@ -132,7 +132,7 @@ class PicturesEncoder(Encoder):
 
 
 class TextEncoder(Encoder):
-    """TF-IDF brought to ``size`` dimensions by singular value decomposition, unit length.
+    """TF-IDF reduced to ``size`` dimensions by singular value decomposition, unit length.
 
     Of words and pairs of words, or of groups of characters where the texts need it (`labelproof.data.words.unit_of`).
     """
@@ -149,7 +149,7 @@ class TextEncoder(Encoder):
         try:
             counts = self.words.fit_transform(texts)
         except ValueError as error:
-            raise BadInput(f"the texts hold no words ({error}). Name the column that holds the text.") from error
+            raise BadInput(f"The texts hold no words ({error}). Name the column that holds the text.") from error
         size = min(self.size, counts.shape[1] - 1, counts.shape[0] - 1)
         if size < 1:
             raise BadInput(f"{len(texts)} texts with {counts.shape[1]} different words are too few to learn from. Add texts.")
@@ -216,7 +216,7 @@ class FrameEncoder(Encoder):
         frame = _frame(x)
         absent = [name for name in self.columns if name not in frame.columns]
         if absent:
-            raise BadInput(f"the column {absent[0]!r} that the model was trained on is missing. It has {frame.columns}.")
+            raise BadInput(f"Column {absent[0]!r}, which the model was trained on, is missing. x has {frame.columns}.")
         numbers = self._numbers(frame)
         bent = (numbers - self.mean) / self.scale
         missing = np.isnan(bent)
@@ -250,7 +250,7 @@ class FrameEncoder(Encoder):
         try:
             parts = [frame[name].cast(pl.Float64) for name in self.numbers]
         except pl.exceptions.PolarsError as error:
-            raise BadInput(f"a column of numbers holds something else: {error}") from error
+            raise BadInput(f"A column of numbers holds something else: {error}") from error
         for name in self.dates:
             date = frame[name]
             if date.dtype in (pl.Date, pl.Datetime):
@@ -338,5 +338,5 @@ def _channels_first(pictures: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 def _same_shape(x: npt.NDArray[Any], shape: tuple[int, ...]) -> npt.NDArray[Any]:
     if x.shape[1:] != shape:
-        raise BadInput(f"an item of x has shape {x.shape[1:]}, but the model was trained on {shape}. Give items alike.")
+        raise BadInput(f"Items of x have shape {x.shape[1:]}, but the model was trained on {shape}. Give items of that shape.")
     return x

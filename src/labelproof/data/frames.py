@@ -1,4 +1,4 @@
-"""Tables from CSV, TSV and Parquet files: first as they stand in the file, then, where asked for, with typed columns."""
+"""Tables from CSV, TSV and Parquet files: first as stored, then, on request, with typed columns."""
 
 from __future__ import annotations
 
@@ -37,17 +37,17 @@ LARGEST_BLOCK = 2**31 - 1
 
 
 def read_raw(path: Path_, *, encoding: str | None = None, part: str | None = None, quiet: bool = False) -> RawTable:
-    """Read a table as it stands in its source.
+    """Read a table as stored in its source.
 
     Parameters
     ----------
     path : path of a .csv or .tsv file, which may be compressed, of a .parquet file, or of a form in `labelproof.data.tables`
     encoding : str, optional
-        Of text; found by its byte order mark or zero bytes otherwise, UTF-8 where there are none.
+        Of text. By default found by its byte order mark or zero bytes, otherwise UTF-8.
     part : str, optional
         A sheet of a workbook, or the query of a database.
     quiet : bool
-        Do not say what was inferred.
+        Do not report inferred properties.
 
     Raises
     ------
@@ -59,7 +59,7 @@ def read_raw(path: Path_, *, encoding: str | None = None, part: str | None = Non
         return form.read(str(path), encoding=encoding, part=part, quiet=quiet)
     file = existing(path, "file")
     if file.is_dir():
-        raise BadInput(f"{str(file)!r} is a folder, not a table. For pictures in class folders leave out --label.")
+        raise BadInput(f"{str(file)!r} is a folder, not a table. For pictures in class folders, omit --label.")
     suffix = table_suffix(file)
     if suffix is None:
         raise BadInput(f"{str(file)!r} ends in {file.suffix!r}. {READ}")
@@ -76,7 +76,7 @@ def read_raw(path: Path_, *, encoding: str | None = None, part: str | None = Non
 
 
 def located(path: Path_) -> str:
-    """The whole path of a file or folder; a URL as it is."""
+    """The absolute path of a file or folder; a URL is unchanged."""
     return str(path) if "://" in str(path) else str(Path(path).resolve())
 
 
@@ -87,7 +87,7 @@ def read_frame(path: Path_, *, text_columns: Sequence[str] = ()) -> pl.DataFrame
     ----------
     path : path
     text_columns : sequence of str
-        Columns of delimited text kept exactly as they stand in the file ("007" stays "007").
+        Columns of delimited text kept exactly as stored ("007" stays "007").
 
     Raises
     ------
@@ -137,14 +137,14 @@ def _read_delimited(file: Path, promised: str, encoding: str | None, quiet: bool
     if frame is None or frame.height != found.n:
         frame = _by_positions(file, dialect, len(names))
     if stamp_of(file) != stamp:
-        raise BadInput(f"{str(file)!r} changed while it was read. Run again when it is at rest.")
+        raise BadInput(f"{str(file)!r} changed while it was read. Run again when it no longer changes.")
     frame.columns = names
     return RawTable(frame, dialect, file, np.concatenate([*found.starts, [found.end]])[1:], stamp)
 
 
 @dataclass
 class _Survey:
-    """What a look at all records found."""
+    """The properties of all records of a file."""
 
     header: list[str] | None = None
     n: int = -1  # records besides the header
@@ -160,7 +160,7 @@ class _Survey:
 def _survey(file: Path, dialect: Dialect) -> _Survey:
     found, lines = _Survey(), 0
     for part in records(file, dialect):
-        if len(part) == 0:  # nothing but empty lines
+        if len(part) == 0:  # only empty lines
             lines += part.text.count(b"\n")
             found.end += len(part.text)
             continue
@@ -193,7 +193,7 @@ def _ragged(part: Records, record: int, wanted: int, lines: int, separator: str)
 
 
 def _say(file: Path, dialect: Dialect, promised: str, literal_line: int | None) -> None:
-    """Tell what was inferred, where it is not what the file's name says."""
+    """Report inferred properties that differ from the file name."""
     if not dialect.is_utf8 or dialect.separator != promised:
         separator = f"{dialect.separator!r} ({SEPARATORS[dialect.separator]})"
         encoding = dialect.encoding.upper().removesuffix("-LE").removesuffix("-BE")
@@ -202,8 +202,7 @@ def _say(file: Path, dialect: Dialect, promised: str, literal_line: int | None) 
         )
     if literal_line is not None:
         warnings.warn(
-            f"{str(file)!r} line {literal_line} has a quote that is never closed; it was taken as a character, so that every "
-            "line stays a row. Double it, or quote the whole field, if that is wrong.",
+            f"{str(file)!r} line {literal_line} has a quote that is never closed. It was read as a character, so that every line stays a row. If that is wrong, double the quote, or quote the whole field.",
             LabelproofWarning,
             stacklevel=2,
         )
@@ -219,7 +218,7 @@ def _names(file: Path, header: list[str]) -> list[str]:
 
 
 def _by_arrow(file: Path, dialect: Dialect, width: int, found: _Survey) -> pl.DataFrame | None:
-    """All columns as text, by a reader in many threads; ``None`` where it reads the file otherwise than we do."""
+    """All columns as text, by a multi-threaded reader; ``None`` if it reads the file differently from us."""
     names = [f"f{i}" for i in range(width)]
     read = pa.csv.ReadOptions(
         autogenerate_column_names=True, block_size=min(LARGEST_BLOCK, max(1 << 20, 2 * found.longest + 1024))

@@ -1,4 +1,4 @@
-"""Pictures: one folder a class, or a manifest of paths and labels."""
+"""Pictures: one folder per class, or a manifest of paths and labels."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ FEWEST = 20  # labels
 SORTED = 0.1  # changes of the label from row to row, as a share of what chance gives
 ON_A_LINE = 0.98  # share of the rows in which a column is the number in another unit
 EXACT = 1e-6  # of the range of the numbers
-VALUES_A_ROW = 0.2  # most different values of a column, as a share of the rows, for it to stand for the label
+VALUES_A_ROW = 0.2  # most different values of a column that may encode the label, as a share of the rows
 
 
 @dataclass(frozen=True)
@@ -40,13 +40,13 @@ class Leak:
 
     @property
     def text(self) -> str:
-        """For a person: what was seen, and what to do."""
+        """The finding and the remedy, in words."""
         name = repr(self.column) if self.column else "without a name"
         if self.kind == "counts rows":
             seen = (
                 f"The column {name} counts the rows, and the file is sorted by label: the label changes "
                 f"{self.evidence['changes']:,} times from row to row, about {self.evidence['changes_by_chance']:,.0f} times if rows "
-                "were mixed. A model learns the place in the file from it"
+                "were mixed. A model learns the position in the file from it"
             )
         elif self.kind == "equals":
             seen = (
@@ -58,8 +58,8 @@ class Leak:
                 "label, a model copies the labels from it, wrong ones included"
             )
         if self.left_out:
-            return f"{seen}, so it was left out. To learn from it all the same: --keep {self.column!r} (keep= in Python)."
-        return f"{seen}, and next to no error is found. Leave it out: --ignore {self.column!r} (ignore= in Python)."
+            return f"{seen}, so it was excluded. To learn from it all the same: --keep {self.column!r} (keep= in Python)."
+        return f"{seen}, which hides errors. Exclude it: --ignore {self.column!r} (ignore= in Python)."
 
 
 def find_leaks(frame: pl.DataFrame, given: IntArray) -> list[Leak]:
@@ -87,7 +87,7 @@ def find_number_leaks(frame: pl.DataFrame, values: FloatArray) -> list[Leak]:
     ----------
     frame : polars.DataFrame, n rows
     values : ndarray of float64, shape (n,)
-        NaN where there is none.
+        NaN for none.
     """
     rows = np.flatnonzero(np.isfinite(values))
     if len(rows) < FEWEST or len(np.unique(values[rows])) < FEWEST:

@@ -1,4 +1,4 @@
-"""Which files of a folder are pictures of which class, before any is opened; and the folder copied with pictures moved."""
+"""Find the pictures of a folder and their classes before any is opened; copy the folder with pictures moved."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class PictureFiles:
     ----------
     files : sequence of n paths, or of what opens pictures in memory
     labels : ndarray, shape (n,)
-        As they stand in the manifest, or the names of the class folders.
+        As stored in the manifest, or the names of the class folders.
     names : ndarray, shape (n,)
         Ids; paths as in the manifest, or relative to the folder.
     splits : ndarray of str, shape (n,), optional
@@ -64,7 +64,7 @@ def list_pictures(
     part: str | None = None,
     quiet: bool = False,
 ) -> PictureFiles:
-    """The pictures of a folder of class folders, or of a manifest, whose paths are relative to ``folder`` or to where it is.
+    """The pictures of a folder of class folders, or of a manifest, with paths relative to ``folder`` or to the manifest.
 
     Raises
     ------
@@ -79,7 +79,7 @@ def list_pictures(
     if label is None and root.is_dir():
         return _walk(root, quiet)
     if label is None or image is None:
-        raise BadInput(f"{str(root)!r} is a file: give --label and --image, its columns of labels and of picture paths.")
+        raise BadInput(f"{str(root)!r} is a file. Name its columns of labels and of picture paths with --label and --image.")
     raw = read_raw(root, encoding=encoding, part=part, quiet=quiet)
     labels = label_values(raw.column(label, "--label"))
     files, names = named_pictures(raw, image, folder)
@@ -106,15 +106,14 @@ def _walk(root: Path, quiet: bool) -> PictureFiles:
     if others and not quiet:
         named = ", ".join(f"{ending} ({count:,})" for ending, count in others.most_common(8))
         warnings.warn(
-            f"{sum(others.values()):,} files in the class folders of {str(root)!r} are no pictures that are read, by their "
-            f"endings: {named}.",
+            f"{sum(others.values()):,} files in the class folders of {str(root)!r} are skipped, because their endings are not those of pictures: {named}.",
             LabelproofWarning,
             stacklevel=4,
         )
     inside = [(file, path) for file, path in inside if file.suffix.lower() in SUFFIXES]
     if not inside:
         raise BadInput(
-            f"no pictures in {str(root)!r}: expected one folder per class, e.g. {root.name}/cat/1.jpg "
+            f"No pictures in {str(root)!r}. Give one folder per class, e.g. {root.name}/cat/1.jpg "
             f"({', '.join(sorted(SUFFIXES))})."
         )
     paths = [path for _, path in inside]
@@ -142,7 +141,7 @@ def named_pictures(raw: RawTable, image: str, folder: str | None = None) -> tupl
     raw : RawTable
     image : str
     folder : str, optional
-        What paths are relative to; where left out, the folder of the table, or one beside it if the form has such.
+        What paths are relative to. By default the folder of the table, or one next to it if the format has such.
 
     Raises
     ------
@@ -156,7 +155,9 @@ def named_pictures(raw: RawTable, image: str, folder: str | None = None) -> tupl
         return raw.pictures[image], np.array(names, dtype=object)
     odd = next((i for i, path in enumerate(names) if not isinstance(path, str)), None)
     if odd is not None:
-        raise BadInput(f"--image {image!r} holds {type(names[odd]).__name__}s, not paths. Name the column of picture paths.")
+        raise BadInput(
+            f"--image {image!r} holds values of type {type(names[odd]).__name__}, not paths. Name the column of picture paths."
+        )
     roots = [raw.path.parent / name for name in raw.beside] if folder is None else [Path(folder)]
     files = [_named(name, roots, row, image, raw.path) for row, name in enumerate(names)]
     short = [f"picture {row}" if name.startswith("data:") else name for row, name in enumerate(names)]
@@ -181,8 +182,7 @@ def _named(name: str, roots: Sequence[Path], row: int, image: str, file: Path) -
         return _DataUrl(name)
     if URL.match(name):
         raise BadInput(
-            f"--image {image!r} row {row} of {str(file)!r} is a URL: {name[:80]!r}. Nothing is downloaded: download the pictures, "
-            "and name the files."
+            f"--image {image!r} row {row} of {str(file)!r} is a URL: {name[:80]!r}. labelproof downloads nothing. Download the pictures, and name the files."
         )
     return next((found for root in roots if len(roots) > 1 and (found := root / name).exists()), roots[0] / name)
 
@@ -190,8 +190,8 @@ def _named(name: str, roots: Sequence[Path], row: int, image: str, file: Path) -
 def copy_pictures(root: Path, target: Path, moved: Mapping[str, str | None], *, overwrite: bool) -> None:
     """Copy a folder of class folders, with some pictures in the folder of another class.
 
-    Every file is copied as it is, those that are no pictures included. A picture that is none of the classes goes into the
-    hidden folder ``.unlabelled``.
+    Every file is copied, including those that are no pictures. A picture of none of the classes goes into the hidden folder
+    ``.unlabelled``.
 
     Parameters
     ----------

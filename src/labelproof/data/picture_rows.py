@@ -37,7 +37,7 @@ class PictureRows:
 
     def __init__(self, files: Sequence[Path] | Sequence[Sequence[Path]], size: int) -> None:
         if not len(files):
-            raise BadInput("there are no files. Give one or more.")
+            raise BadInput("There are no files. Give one or more.")
         self.files, self.size = files, size
         videos = not isinstance(files[0], Path)
         self.frames = max(len(own) for own in files) if videos else 0  # type: ignore[arg-type]

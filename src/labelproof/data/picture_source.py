@@ -1,4 +1,4 @@
-"""Pictures of a data set as they came, for whoever wants them at another size: decoded when asked for."""
+"""Pictures of a data set in their original size, decoded on demand."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class PictureSource(Protocol):
     def __len__(self) -> int: ...
 
     def content(self, i: int) -> bytes:
-        """What tells picture ``i`` from any other: its file's bytes, or its pixels."""
+        """Identifies picture ``i``: its file's bytes, or its pixels."""
         ...
 
     def decoded(self, rows: IntArray, size: int) -> npt.NDArray[np.uint8]:
@@ -60,14 +60,14 @@ class FileSource:
         try:
             return found.read_bytes()
         except OSError as error:
-            raise BadInput(f"picture {str(self.names[i])!r} cannot be read any more ({error.strerror}).") from error
+            raise BadInput(f"picture {str(self.names[i])!r} can no longer be read ({error.strerror}).") from error
 
     def decoded(self, rows: IntArray, size: int) -> npt.NDArray[np.uint8]:
         """Each scaled to ``size`` x ``size``, as everyone sees it."""
         return decode_each([self.files[i] for i in rows], [self.names[i] for i in rows], size, quiet=True, smooth=True)
 
     def part(self, rows: IntArray) -> FileSource:
-        """The same files, which must be readable where they are decoded."""
+        """The same files, which must be readable on the machine that decodes them."""
         return FileSource([self.files[i] for i in rows], [self.names[i] for i in rows])
 
 

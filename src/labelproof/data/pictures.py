@@ -17,8 +17,16 @@ from labelproof.data.pixels import laid, reduced
 from labelproof.errors import BadInput
 
 Opened = Path | bytes | Image.Image
-Picture = Path | Callable[[], Opened]  # a file, or what says where a picture is, or opens it
-FORMATS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP", "PPM")  # decoded in this process; EPS, say, starts another program
+Picture = Path | Callable[[], Opened]  # a file, its path or URL, or a function that opens it
+FORMATS = (
+    "JPEG",
+    "PNG",
+    "GIF",
+    "BMP",
+    "TIFF",
+    "WEBP",
+    "PPM",
+)  # decoded in this process; EPS, for example, starts another program
 MOST_PIXELS = 100_000_000
 MOST_BYTES = 200_000_000  # of memory, for all pictures that are being decoded at a time
 AT_A_TIME = 2
@@ -55,9 +63,9 @@ _turns, _memory = threading.BoundedSemaphore(AT_A_TIME), _Memory(MOST_BYTES)
 def read_picture(file: Picture, size: int, *, square: bool = False, smooth: bool = False) -> Image.Image:
     """Open a picture as everyone sees it: RGB, upright, 8 bits a channel, its first frame.
 
-    16-bit integers are scaled by 65,535; 32-bit integers too where they fit, else by the file's own range; floats by 1 or
-    by 255 where they are within, else by the file's own range. What is transparent is white, or black where nothing of the
-    picture would be seen on white.
+    16-bit integers are scaled by 65,535; 32-bit integers too if they fit, otherwise by the file's own range; floats by 1 or by
+    255 if they fit, otherwise by the file's own range. Transparent pixels become white, or black if nothing of the picture
+    would be visible on white.
 
     Parameters
     ----------
@@ -66,7 +74,7 @@ def read_picture(file: Picture, size: int, *, square: bool = False, smooth: bool
     size : int
         Pixels. The picture is scaled down to be at most so wide and high.
     square : bool, default=False
-        Scale to ``size`` x ``size`` instead, up or down, each pixel the mean of what it covers.
+        Scale to ``size`` x ``size`` instead, up or down; each pixel is the mean of the pixels it covers.
     smooth : bool, default=False
         With ``square``: bicubic instead, as pretrained networks know pictures; a small one is enlarged without steps.
 
@@ -78,7 +86,7 @@ def read_picture(file: Picture, size: int, *, square: bool = False, smooth: bool
     Raises
     ------
     BadInput
-        Whatever is wrong with the file. The message is the reason alone, "cannot be decoded (…)", to stand after its name.
+        For any problem with the file. The message is the reason alone, "cannot be decoded (…)", to follow the file's name.
     """
     with _turns, warnings.catch_warnings(), ExitStack() as held:
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the limit here is another
@@ -93,7 +101,7 @@ def read_picture(file: Picture, size: int, *, square: bool = False, smooth: bool
 
 def _reason(error: Exception) -> str:
     if isinstance(error, FileNotFoundError):
-        return "file not found"
+        return "does not exist"
     if isinstance(error, UnidentifiedImageError):
         return f"cannot be decoded (by its content it is none of {', '.join(FORMATS)})"
     if isinstance(error, Image.DecompressionBombError):
@@ -109,7 +117,7 @@ def _one_line(error: Exception) -> str:
 def _read(file: Picture, size: int, square: bool, smooth: bool, held: ExitStack) -> Image.Image:
     source = file if isinstance(file, Path) else file()
     if isinstance(source, Path) and not source.is_file():
-        raise BadInput("is not a file" if source.exists() else "file not found")
+        raise BadInput("is not a file" if source.exists() else "does not exist")
     with closing(_opened(source)) as picture:
         width, height = _checked_size(picture)
         shrink = 1.0 if square else min(1.0, size / max(width, height))
@@ -157,7 +165,7 @@ def _decoded_bytes(picture: Image.Image) -> int:
     match picture.format:
         case "WEBP":  # two canvases, their copy, and the picture
             return 4 * 4 * pixels
-        case "GIF" if picture.dispose is not None:  # type: ignore[attr-defined]  # what the next frame begins with
+        case "GIF" if picture.dispose is not None:  # type: ignore[attr-defined]  # the start of the next frame
             return 3 * held
         case "BMP":  # rows may be unpacked before they are decoded
             return held + pixels
@@ -178,7 +186,7 @@ def _tiff_bytes(picture: Image.Image, held: int) -> int:
 
 
 def _scans_bytes(picture: Any) -> int:
-    """What a JPEG of several scans takes whatever the size it is decoded at: 2 bytes for each coefficient."""
+    """The memory of a progressive JPEG at any decoded size: 2 bytes for each coefficient."""
     if picture.format not in ("JPEG", "MPO"):
         return 0
     layers = picture.layer

@@ -23,7 +23,7 @@ def reduced(picture: Image.Image, least: tuple[int, int]) -> tuple[Image.Image, 
     ----------
     picture : PIL.Image.Image
     least : (width, height)
-        What is left is no less than this, where the picture is no less.
+        The result is at least this large, if the picture is.
 
     Returns
     -------
@@ -67,7 +67,7 @@ def _blocks(picture: Image.Image, across: int, down: int) -> Iterator[tuple[int,
 
 
 class _Scale:
-    """Numbers of 16 or 32 bits, or floats, as grey; where one of them means transparent, as grey with alpha."""
+    """Numbers of 16 or 32 bits, or floats, as grey; with alpha if one value means transparent."""
 
     def __init__(self, picture: Image.Image) -> None:
         tags: Any = getattr(picture, "tag_v2", {})

@@ -15,7 +15,7 @@ from labelproof.errors import BadInput
 
 
 def predictions_from(value: object, what: str) -> Any:
-    """What a path holds, or the value itself where it is none.
+    """The contents of a path, or the value itself if it is no path.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ def predictions_from(value: object, what: str) -> Any:
     if numbers.width < frame.width or not numbers.width:
         others = [name for name in frame.columns if name not in numbers.columns]
         raise BadInput(
-            f"{what} {path!r} has columns that hold no numbers: {', '.join(others)[:200]}. Keep the predictions alone, in the order of the items."
+            f"{what} {path!r} has columns without numbers: {', '.join(others)[:200]}. Keep the predictions alone, in the order of the items."
         )
     array = numbers.to_numpy()
     return array[:, 0] if array.shape[1] == 1 else array

@@ -45,11 +45,11 @@ class Projection:
         return cls(genes, middle, axes), logs
 
     def apply(self, logs: csr_matrix) -> npt.NDArray[np.float32]:
-        """Features of scaled logarithms, shape (n, c), or (n, g) where there are no components."""
+        """Features of scaled logarithms, shape (n, c), or (n, g) without components."""
         return np.asarray(logs @ self.axes.T if len(self.axes) else logs.todense(), np.float32)
 
     def features(self, counts: csr_matrix, genes: npt.NDArray[np.str_], where: str) -> npt.NDArray[np.float32]:
-        """Features of the cells of another file, whose genes may stand in another order.
+        """Features of the cells of another file, whose genes may have another order.
 
         Raises
         ------
@@ -65,7 +65,7 @@ class Projection:
             )
         if absent:
             warnings.warn(
-                f"{where} lacks {len(absent):,} genes of the training data, e.g. {absent[0]!r}; taken as not expressed.",
+                f"{where} lacks {len(absent):,} genes of the training data, e.g. {absent[0]!r}. They are taken as not expressed.",
                 LabelproofWarning,
                 stacklevel=3,
             )

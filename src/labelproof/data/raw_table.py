@@ -1,4 +1,4 @@
-"""A table as it stands in its source, and what its columns hold."""
+"""A table as stored in its source, and the types of its columns."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Form(Protocol):
 
 @dataclass(frozen=True)
 class RawTable:
-    """A table as it stands in its file.
+    """A table as stored in its file.
 
     Attributes
     ----------
@@ -53,7 +53,7 @@ class RawTable:
     pictures : mapping of column to sequence of n pictures
         Columns that hold pictures themselves.
     beside : tuple of str
-        Folders beside the file where pictures that it names may be.
+        Folders next to the file that may hold the pictures it names.
     """
 
     frame: pl.DataFrame
@@ -87,7 +87,7 @@ def column(frame: pl.DataFrame, name: str, file: Path_, option: str) -> pl.Serie
 
 
 def label_values(series: pl.Series, option: str = "--label") -> AnyArray:
-    """Labels or ids as they should be named: whole numbers as integers where nothing is lost, text otherwise.
+    """Labels or ids by name: whole numbers as integers if nothing is lost, otherwise text.
 
     Raises
     ------
@@ -98,8 +98,8 @@ def label_values(series: pl.Series, option: str = "--label") -> AnyArray:
     if dtype.is_nested() or dtype == pl.Binary or dtype == pl.Object:
         kind = "bytes" if dtype == pl.Binary else "lists" if isinstance(dtype, pl.List | pl.Array) else "structures"
         raise BadInput(
-            f"{option} {series.name!r} holds {kind}, and a label is one name or number. "
-            + ("Tags are audited by --tags with a 0/1 matrix." if kind == "lists" else "Name the column of labels.")
+            f"{option} {series.name!r} holds {kind}, but a label is one name or number. "
+            + ("Audit tags by --tags with a 0/1 matrix." if kind == "lists" else "Name the column of labels.")
         )
     if dtype.is_integer():
         return series.to_numpy() if series.null_count() == 0 else np.array(series.to_list(), dtype=object)

@@ -1,8 +1,8 @@
-"""Where every record and field of delimited text lies in its bytes.
+"""The positions of records and fields in the bytes of delimited text.
 
-Reading and writing back share this map, so that a field is changed where it stands and nothing else moves. Quotes mean what
-RFC 4180 says: a field that begins with one ends at the next, two in a row stand for one. A quote elsewhere is a character like
-any other, and so is one that would swallow whole lines but is never closed as it should be.
+Reading and writing back share this map, so that a field is changed in place and nothing else moves. Quotes follow RFC 4180: a
+field that begins with one ends at the next, and two in a row mean one. A quote elsewhere is an ordinary character, and so is
+one that would swallow whole lines but is never closed properly.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Records:
     opens, closes : ndarray of int64
         Quotes that begin and end a quoted part.
     literal : list of int
-        Quotes at the beginning of a field that were taken as characters.
+        Quotes at the beginning of a field that are ordinary characters.
     consumed : int
         Bytes up to the end of the last whole record.
     regular : bool
@@ -82,7 +82,7 @@ class Records:
         if at == len(self.opens) or self.opens[at] != start:
             return self.text[start:end].decode("utf-8")
         close = int(self.closes[at])
-        while at + 1 < len(self.opens) and self.opens[at + 1] == close + 1:  # two quotes in a row: the part goes on
+        while at + 1 < len(self.opens) and self.opens[at + 1] == close + 1:  # two quotes in a row: the part continues
             at += 1
             close = int(self.closes[at])
         inner = self.text[start + 1 : close].replace(b'""', b'"')
@@ -108,7 +108,7 @@ def scan(text: bytes, separator: str, *, final: bool, quoted_lines: bool = True,
     separator : str
         One ASCII character.
     final : bool
-        Whether the text goes to the end of the file; otherwise what comes after its last line end is left to the next call.
+        Whether the text reaches the end of the file; otherwise the text after its last line end is left to the next call.
     quoted_lines, width : bool, int
         See `Dialect`.
     """
@@ -169,7 +169,7 @@ def _inside(positions: Positions, opens: Positions, closes: Positions) -> npt.ND
 def _pairs(
     data: npt.NDArray[np.uint8], quotes: Positions, border: npt.NDArray[np.bool_], final: bool
 ) -> tuple[Positions, Positions] | None:
-    """Opening and closing quotes by turns, or ``None`` where one is not beside a separator, a line end or another quote."""
+    """Opening and closing quotes by turns, or ``None`` if one is not next to a separator, a line end or another quote."""
     opens, closes = quotes[0::2], quotes[1::2]
     if len(opens) > len(closes):
         if final:
@@ -192,7 +192,7 @@ def _may_swallow(text: bytes, line_starts: Positions, opens: Positions, closes: 
 
 
 def _swallows(text: bytes, start: int, close: int, separator: str, width: int) -> bool:
-    """Whether all lines that a quoted part goes over have as many fields as the header, taken by themselves."""
+    """Whether all lines within a quoted part, taken by themselves, have as many fields as the header."""
     first = max(text.rfind(b"\n", 0, start), text.rfind(b"\r", 0, start)) + 1
     ends = [end for end in (text.find(b"\n", close), text.find(b"\r", close)) if end >= 0]
     lines = text[first : min(ends, default=len(text))].splitlines()
@@ -208,7 +208,7 @@ def _lenient(
     quoted_lines: bool,
     shape: tuple[str, int],
 ) -> tuple[tuple[Positions, Positions], list[int]]:
-    """Quoted parts where not every quote is where it should be, and the quotes taken as characters."""
+    """Quoted parts if quotes are irregular, and the quotes that are ordinary characters."""
     marks, opens, closes, literal = quotes.tolist(), [], [], []
     i, n, end = 0, len(quotes), len(text)
     while i < n:

@@ -32,7 +32,7 @@ class SparseRows:
         return int(self.shape[0])
 
     def take(self, rows: Tensor) -> SparseRows:
-        """Rows by number, sparse as they are."""
+        """Rows by number, sparse rows unchanged."""
         matrix = csr_matrix((self.values, self.columns, self.ends), shape=tuple(self.shape))
         return SparseRows(matrix[rows.numpy()])
 

@@ -1,7 +1,7 @@
 """What type each column has: decided once, kept with the audit or model, and applied to every later file.
 
 A file of delimited text holds text. `Schema.infer` looks at all of a column and decides; `Schema.convert` turns the same
-column of any other file into values of that type, or says which value does not fit.
+column of any other file into values of that type, or reports which value does not fit.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ class Schema:
         frame : polars.DataFrame
             Of delimited text all columns as text; of Parquet or memory as typed there.
         separator : str, optional
-            Of delimited text: where it is not a comma, numbers may have decimal commas. ``None``: text stays text.
+            Of delimited text. If it is not a comma, numbers may have decimal commas. ``None``: text stays text.
         """
         found = [
             _of_text(series, separator) if separator is not None and series.dtype == pl.String else _of_type(series)
@@ -102,11 +102,11 @@ class Schema:
         return [column.name for column in self.columns]
 
     def said(self) -> str:
-        """What was left out and why, and which numbers have decimal commas; empty where there is nothing to say."""
+        """The excluded columns with the reason, and the columns with decimal commas; empty if there are none."""
         why = {"empty": "empty", "constant": "the same everywhere"}
         left = [f"{c.name!r} ({why.get(c.type, c.detail)})" for c in self.left_out]
         commas = [repr(c.name) for c in self.columns if c.detail == ","]
-        parts = [f"Left out, since nothing can be learned from them: {_some(left)}."] if left else []
+        parts = [f"Excluded, because nothing can be learned from them: {_some(left)}."] if left else []
         return " ".join(parts + ([f"Read with decimal commas: {_some(commas)}."] if commas else []))
 
     def convert(self, frame: pl.DataFrame, where: str) -> pl.DataFrame:
@@ -133,8 +133,7 @@ class Schema:
             if column.name not in frame.columns:
                 if not column.gaps:
                     raise BadInput(
-                        f"{column.name!r} is not a column of {where}, and it was never empty in the data that its type was decided "
-                        f"on. {did_you_mean(column.name, frame.columns)}Its columns are: {', '.join(frame.columns[:30])}."
+                        f"{column.name!r} is not a column of {where}, and it was never empty in the original data. {did_you_mean(column.name, frame.columns)}Its columns are: {', '.join(frame.columns[:30])}."
                     )
                 absent.append(column.name)
                 source = pl.Series(column.name, [None] * frame.height, dtype=pl.String)
@@ -145,10 +144,10 @@ class Schema:
             if unfit:
                 filled.append(f"{unfit} in {column.name!r}")
         if absent:
-            warnings.warn(f"{where} has no column {_some(absent)}; taken as missing.", LabelproofWarning, stacklevel=2)
+            warnings.warn(f"{where} has no column {_some(absent)}, which is taken as missing.", LabelproofWarning, stacklevel=2)
         if filled:
             warnings.warn(
-                f"{where}: values of another type were taken as missing: {_some(filled)}.", LabelproofWarning, stacklevel=2
+                f"{where}: values of another type are taken as missing: {_some(filled)}.", LabelproofWarning, stacklevel=2
             )
         return (
             pl.DataFrame({series.name: series for series in made})
@@ -172,7 +171,7 @@ class Schema:
         try:
             return cls(tuple(Column(**column) for column in columns))
         except TypeError as error:
-            raise CorruptArtifact(f"the types of the columns are damaged ({error}). Audit, or train, again.") from error
+            raise CorruptArtifact(f"The saved types of the columns are damaged ({error}). Audit or train again.") from error
 
 
 def _some(names: Sequence[str], most: int = 8) -> str:
@@ -269,7 +268,7 @@ def _datetime(text: pl.Series, form: str) -> pl.Series:
 
 
 def _has_decimal_commas(present: pl.Series, separator: str | None) -> bool:
-    """Whether commas are decimal ones: elsewhere than between commas, or with other than three digits behind them."""
+    """Whether commas are decimal ones: not only between groups of three digits."""
     with_comma = present.filter(present.str.contains(",", literal=True))
     if len(with_comma) == 0:
         return False
@@ -281,7 +280,7 @@ def _converted(column: Column, source: pl.Series, where: str) -> tuple[list[pl.S
     if column.type == "vector":
         return _vector(column, source, where), 0
     if source.dtype == pl.Binary or source.dtype.is_nested():
-        raise BadInput(f"the column {column.name!r} of {where} holds {source.dtype}, not {_wanted(column)}. Give it as before.")
+        raise BadInput(f"Column {column.name!r} of {where} holds {source.dtype}, not {_wanted(column)}. Give it as before.")
     if column.type in ("text", "empty", "constant"):
         return [source.cast(pl.String)], 0
     if source.dtype.is_float():
@@ -295,8 +294,7 @@ def _converted(column: Column, source: pl.Series, where: str) -> tuple[list[pl.S
     if len(unfit) and not column.gaps:
         row = int(unfit[0])
         raise BadInput(
-            f"{where} row {row}, column {column.name!r} is {source[row]!r}, not {_wanted(column)}, as that column was when its type "
-            f"was decided ({len(unfit)} such in all). Correct it, or leave it empty."
+            f"{where} row {row}, column {column.name!r} is {source[row]!r}, not {_wanted(column)}, the type of that column in the original data ({len(unfit)} such values in all). Correct it, or leave it empty."
         )
     return [values], len(unfit)
 
@@ -307,7 +305,7 @@ def _wanted(column: Column) -> str:
 
 
 def _parse(column: Column, source: pl.Series) -> pl.Series:
-    """Values of the column's type, null where they do not fit."""
+    """Values of the column's type, null if they do not fit."""
     text = source.dtype == pl.String
     match column.type:
         case "integer":
@@ -341,11 +339,11 @@ def _parse(column: Column, source: pl.Series) -> pl.Series:
 def _vector(column: Column, source: pl.Series, where: str) -> list[pl.Series]:
     """The entries of lists as columns ``name[0]``, ``name[1]`` …"""
     if not isinstance(source.dtype, pl.List | pl.Array):
-        raise BadInput(f"the column {column.name!r} of {where} holds {source.dtype}, not lists of {column.width} numbers.")
+        raise BadInput(f"Column {column.name!r} of {where} holds {source.dtype}, not lists of {column.width} numbers.")
     lists = source.cast(pl.List(pl.Float64))
     wrong = (lists.list.len().fill_null(0) != column.width).arg_true()
     if len(wrong):
         raise BadInput(
-            f"{where} row {wrong[0]}, column {column.name!r} is no list of {column.width} numbers. Give lists alike."
+            f"{where} row {wrong[0]}, column {column.name!r} is not a list of {column.width} numbers. Give lists of that length."
         )
     return [lists.list.get(i).rename(f"{column.name}[{i}]") for i in range(column.width)]

@@ -13,7 +13,7 @@ PARQUET_SUFFIXES = {".parquet", ".pq"}
 
 
 def table_suffix(path: Path) -> str | None:
-    """The ending that says what kind of table a file is, without ``.gz`` or ``.zst``; ``None`` where it is no table."""
+    """The ending that gives the kind of table, without ``.gz`` or ``.zst``; ``None`` for other files."""
     name = plain_name(path)
     return next((suffix for suffix in (*CSV_SUFFIXES, *PARQUET_SUFFIXES) if name.endswith(suffix)), None)
 

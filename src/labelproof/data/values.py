@@ -24,7 +24,7 @@ def is_picture(value: object) -> bool:
 
 
 def picture_of(value: object) -> Opened:
-    """What a picture is opened from.
+    """The source that a picture is opened from.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ def picture_of(value: object) -> Opened:
     Raises
     ------
     BadInput
-        With the reason alone, "is empty", to stand after the picture's name.
+        With only the reason, "is empty", to follow the picture's name.
     """
     if isinstance(value, Mapping):
         value = value.get("path") if value.get("bytes") is None else value["bytes"]
@@ -54,7 +54,7 @@ def picture_of(value: object) -> Opened:
 
 
 def picture_of_array(array: AnyArray, *, channels_first: bool = False) -> Image.Image:
-    """A picture of numbers: 8 bits as they are, others scaled by 1, 255 or 65,535 where they are within, else by their range.
+    """A picture of numbers: 8 bits unchanged, others scaled by 1, 255 or 65,535 if they fit, otherwise by their range.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ def picture_of_array(array: AnyArray, *, channels_first: bool = False) -> Image.
     if array.ndim == 3 and shape[0] in CHANNELS and (channels_first or shape[2] not in CHANNELS):
         array = array.transpose(1, 2, 0)
     if array.ndim not in (2, 3) or array.size == 0 or (array.ndim == 3 and array.shape[2] not in CHANNELS):
-        raise BadInput(f"is an array of shape {shape}, which is no picture: give (h, w), (h, w, 3) or (3, h, w)")
+        raise BadInput(f"is an array of shape {shape}, which is not a picture: give (h, w), (h, w, 3) or (3, h, w)")
     if array.dtype.kind not in "biuf":
         raise BadInput(f"is an array of {array.dtype}, not of numbers")
     array = array[..., 0] if array.ndim == 3 and array.shape[2] == 1 else array

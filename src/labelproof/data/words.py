@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 WORD = r"(?u)\b\w+\b|\?"
 SAMPLE = 2000  # texts looked at
-RECUR = 0.5  # share of the words that should stand in another text too
+RECUR = 0.5  # share of the words that should occur in another text too
 LONG = 6.0  # characters of a mean word, from which on it may be a sentence without spaces
 WORDLESS = 0.2  # share of the texts without a word
 MOST_CHARACTERS = 50_000  # groups of characters kept
 
 
 def unit_of(texts: Sequence[str]) -> str:
-    """``word``, or ``char`` where texts have no spaces between words, or nothing but signs.
+    """``word``, or ``char`` if texts have no spaces between words, or only signs.
 
     Up to 2,000 texts are looked at. They are read by characters if a fifth of those that are not empty have no word, or if
     words are long (6 characters or more in the mean) and most occur in one text only.
@@ -43,13 +43,12 @@ def vectorizer_for(texts: Sequence[str], **options: object) -> TfidfVectorizer:
     Warns
     -----
     LabelproofWarning
-        Where it is characters.
+        If it uses characters.
     """
     unit = unit_of(texts)
     if unit == "char":
         warnings.warn(
-            "the texts have no words that recur (no spaces between words, or nothing but signs), so groups of one to three "
-            "characters are learned from.",
+            "The texts have no recurring words (no spaces between words, or only signs), so the features are groups of one to three characters.",
             LabelproofWarning,
             stacklevel=3,
         )

@@ -1,8 +1,8 @@
 """The audit's two passes as Ray tasks over shards.
 
 A shard is a range of rows and a function that loads them where the task runs, so probabilities travel only as findings; of an audit
-larger than memory these stay where they are made too (`labelproof.distributed.writing`).
-The passes are those of `labelproof.auditing.fold`; what a lost node had done is done again elsewhere.
+larger than memory, findings also stay where they are made (`labelproof.distributed.writing`).
+The passes are those of `labelproof.auditing.fold`; the work of a lost node is repeated elsewhere.
 """
 
 from __future__ import annotations
@@ -61,13 +61,15 @@ def connect(address: str = "local") -> None:
         socket.create_connection((host, int(port)), timeout=CONNECT_SECONDS).close()
     except OSError as error:
         raise BadInput(
-            f"no Ray cluster answers at {address!r} ({error}). Start one with ray start --head, check the address, or use --ray local."
+            f"No Ray cluster answers at {address!r} ({error}). Start one with ray start --head, check the address, or use --ray local."
         ) from error
     del quiet["include_dashboard"]
     try:
         ray.init(address=address, **quiet)
     except (ConnectionError, RuntimeError, ValueError) as error:
-        raise BadInput(f"what answers at {address!r} is no Ray cluster ({str(error).splitlines()[0][:160]}).") from error
+        raise BadInput(
+            f"The server at {address!r} is not a Ray cluster ({str(error).splitlines()[0][:160]}). Check the address."
+        ) from error
 
 
 def audit_on_ray(
@@ -83,15 +85,15 @@ def audit_on_ray(
     out: str | os.PathLike[str] | None = None,
     overwrite: bool = False,
 ) -> Audit:
-    """`labelproof.audit` on the connected Ray cluster, with the same answer.
+    """Run `labelproof.audit` on the connected Ray cluster, with the same result.
 
     Parameters
     ----------
     labels, pred_probs, classes, ids, missing, strength, ambiguity, out, overwrite
-        As in `labelproof.audit`. Paths of ``.npy`` and Parquet files must be readable on every node, and so must ``out`` be where more than
-        20 million labels are audited: then every node writes there what it finds, and nothing is gathered.
+        As in `labelproof.audit`. All nodes must be able to read the paths of ``.npy`` and Parquet files and, for more than 20
+        million labels, to write to ``out``: every node then writes its findings there, and nothing is gathered.
     shards : sequence of Shard, optional
-        How the rows are cut and loaded; by blocks of the file, or one for each Parquet file, where left out.
+        How the rows are cut and loaded. By default by blocks of the file, or one for each Parquet file.
 
     Returns
     -------

@@ -34,7 +34,7 @@ def ray_itself() -> Any:
 def ray_map(function: Callable[..., Any], *columns: Iterable[Any]) -> Iterator[Any]:
     """Like `map`, each call a Ray task: for ``map_folds=`` of `labelproof.out_of_sample_probs`.
 
-    What a lost worker had begun is done again elsewhere. Results come in order, and are let go of when they have come.
+    The work of a lost worker is repeated elsewhere. Results come in order, and are released once they have come.
     """
     ray = ray_itself()
     task, shared = ray.remote(max_retries=RETRIES)(_call), ray.put(function)
@@ -67,7 +67,7 @@ class Shard:
 
 
 def shards_of(source: Source) -> Iterator[Shard]:
-    """Cut a source where it is natural: Parquet by file, ``.npy`` and arrays by blocks."""
+    """Cut a source at natural boundaries: Parquet by file, ``.npy`` and arrays by blocks."""
     if isinstance(source, Ordered):
         yield from in_order_of(source, shards_of(source.source))
         return
@@ -125,5 +125,5 @@ def loaded(shard: Shard) -> FloatArray:
     """
     block = shard.load()
     if len(block) != shard.stop - shard.start:
-        raise BadInput(f"rows {shard.start} to {shard.stop} were asked for and {len(block)} came. The data changed; run again.")
+        raise BadInput(f"rows {shard.start} to {shard.stop} were requested but {len(block)} came. The data changed; run again.")
     return block

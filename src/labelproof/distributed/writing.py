@@ -1,6 +1,7 @@
-"""An audit larger than memory on Ray: what a task finds it writes itself, and sends back counts.
+"""An audit larger than memory on Ray: each task writes its own findings, and returns counts.
 
-The folder must be one path for all nodes. A task that is lost is run again and writes the same files, each of which is whole or not there.
+The folder must be one path for all nodes. A lost task is run again and writes the same files, each of which is complete or
+absent.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ class OnRay:
         self._shards = shards
 
     def collect(self, source: Source, target: Target) -> fold.Sample:
-        """The samples of all batches together: they are what is sent."""
+        """The samples of all batches together, which are sent."""
         batches = self._batches(source, target)
         found = ray_map(_sample, batches, repeat(source.n, len(batches)), repeat(target.codes, len(batches)))
         return fold.together(track(found, "sampling", len(batches)))
@@ -84,10 +85,9 @@ def _scores(batch: list[Shard], given: Codes, noise: NoiseFit, cells: int) -> It
 
 
 def _given(codes: str) -> Codes:
-    """The codes of the labels, where this node sees them."""
+    """The codes of the labels, if this node can read them."""
     if not Path(codes).exists():
         raise BadInput(
-            f"a node of the cluster ({socket.gethostname()}) does not see {str(Path(codes).parents[2])!r}. So many findings are written by the "
-            "nodes themselves: name a folder on storage that all of them share."
+            f"A node of the cluster ({socket.gethostname()}) does not see {str(Path(codes).parents[2])!r}. For an audit this large, the nodes write the findings. Name a folder on storage that all nodes share."
         )
     return Codes(codes)

@@ -24,10 +24,10 @@ from labelproof.validation.estimator_labels import coded_labels, has_gaps
 
 @accepts_seed
 class BootstrapEnsemble(Saveable, ClassifierMixin, BaseEstimator):  # type: ignore[misc]
-    """Clones of a classifier, each trained on items drawn with replacement.
+    """An ensemble of clones of a classifier, each trained on items drawn with replacement.
 
-    The predictive entropy ``H(mean of p)`` is how unsure the ensemble is; of it, the mutual information
-    ``H(mean of p) - mean of H(p)`` is epistemic, what more data would settle, and ``mean of H(p)`` is in the data.
+    The predictive entropy ``H(mean of p)`` measures the uncertainty of the ensemble. Its part ``H(mean of p) - mean of H(p)``,
+    the mutual information, is epistemic: more data would reduce it. The part ``mean of H(p)`` is in the data.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ class BootstrapEnsemble(Saveable, ClassifierMixin, BaseEstimator):  # type: igno
 
     See Also
     --------
-    NoisyLabelClassifier : A network, one of which an ensemble can be made.
+    NoisyLabelClassifier : One network; an ensemble can be made of several.
     RankPruning : One classifier, fitted to the labels that look right.
 
     References
@@ -81,10 +81,10 @@ class BootstrapEnsemble(Saveable, ClassifierMixin, BaseEstimator):  # type: igno
         ----------
         X : array, frame or sequence of n_items
         y : array-like, shape (n_items,)
-            Given labels; unlabelled items are left out.
+            Given labels; unlabelled items are ignored.
         """
         if self.n < 2:
-            raise BadInput(f"n is {self.n}. An ensemble has 2 members or more.")
+            raise BadInput(f"n is {self.n}. Give 2 members or more.")
         if kind_of(X) == "numbers":
             if has_gaps(y):
                 X = validate_data(self, X, dtype=None, ensure_all_finite=False)
@@ -95,7 +95,7 @@ class BootstrapEnsemble(Saveable, ClassifierMixin, BaseEstimator):  # type: igno
             raise BadInput(f"X has {len(X)} rows but y has {len(codes)}. Give one label per item.")
         labelled, k = np.flatnonzero(codes != UNLABELLED), len(self.classes_)
         if len(np.unique(codes[labelled])) < 2:
-            raise BadInput("the classifier needs 2 classes or more, but y has only one class or no label.")
+            raise BadInput("y has only one class or no label, but the classifier needs 2 classes or more.")
         seed = seed_from(self.random_state)
         rng = np.random.default_rng(seed)
         self.estimators_ = []
@@ -117,14 +117,14 @@ class BootstrapEnsemble(Saveable, ClassifierMixin, BaseEstimator):  # type: igno
         return self
 
     def to_state(self) -> State:
-        """What was fitted, as JSON and arrays."""
+        """The fitted state, as JSON and arrays."""
         own = inner_states(**{f"member{number}": member for number, member in enumerate(self.estimators_)})
         meta = {"params": plain_params(self, estimator=None), "classes": self.classes_.tolist(), **columns_of(self), **own.meta}
         return State(self.kind, meta, {**own.arrays, "error_probability": self.error_probability_})
 
     @classmethod
     def from_state(cls, state: State) -> Self:
-        """The same again."""
+        """The same estimator again."""
         model = cls(**params_of(state))
         model.estimators_ = [inner(state, f"member{number}") for number in range(model.n)]
         model.estimator = clone(model.estimators_[0])

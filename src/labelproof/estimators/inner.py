@@ -33,7 +33,7 @@ def inner_states(**fitted: BaseEstimator) -> State:
     Raises
     ------
     BadInput
-        For one that is neither labelproof's nor a logistic regression, which could not be written without pickle, and for a
+        For one that is neither labelproof's nor a logistic regression, which could not be saved without pickle, and for a
         network of the user's own.
     """
     meta: dict[str, object] = {}
@@ -64,8 +64,7 @@ def _state_of(estimator: BaseEstimator) -> State:
     if isinstance(estimator, Saveable):
         if not isinstance(getattr(estimator, "backbone", ""), str):
             raise BadInput(
-                "a network of your own is inside of another estimator, which could not be given it again when it is loaded. "
-                "Save each model in a folder of its own, and load it with backbone=."
+                "backbone is your own network inside another estimator, which cannot be restored on loading. Save each model in its own folder, and load it with backbone=."
             )
         return estimator.to_state()
     if type(estimator) is LogisticRegression:
@@ -76,6 +75,5 @@ def _state_of(estimator: BaseEstimator) -> State:
             {name: getattr(estimator, name) for name in COEFFICIENTS},
         )
     raise BadInput(
-        f"the estimator inside is a {type(estimator).__name__}, which cannot be written without pickle. Use an estimator of "
-        "labelproof or a LogisticRegression, or keep the data and fit it again."
+        f"estimator is a {type(estimator).__name__}, which cannot be saved without pickle. Use an estimator of labelproof or a LogisticRegression, or keep the data and fit it again."
     )

@@ -24,7 +24,7 @@ from labelproof.validation import AnyArray, ArrayLike, RandomState, accepts_seed
 
 @accepts_seed
 class RankPruning(Saveable, ClassifierMixin, BaseEstimator):  # type: ignore[misc]
-    """Binary classification from labels of which some are wrong, around any scikit-learn classifier.
+    """Binary classification from partly wrong labels, around any scikit-learn classifier.
 
     With ``g(x)`` the out-of-sample probability of the positive class and s the given label, the thresholds
     ``LB = mean of g over s = 1`` and ``UB = mean of g over s = 0`` choose confident examples, and
@@ -32,9 +32,9 @@ class RankPruning(Saveable, ClassifierMixin, BaseEstimator):  # type: ignore[mis
         ``ρ1 = |{s = 0, g ≥ LB}| / |{g ≥ LB}|`` estimates ``p(s = 0 | y = 1)``,
         ``ρ0 = |{s = 1, g ≤ UB}| / |{g ≤ UB}|`` estimates ``p(s = 1 | y = 0)``.
 
-    By Bayes' rule ``π1 = p(y = 0 | s = 1)`` and ``π0 = p(y = 1 | s = 0)`` follow; a share π1 of the examples given 1 with the
-    lowest g and a share π0 of those given 0 with the highest are dropped; the classifier is fitted to the rest with weights
-    ``1 / (1 - ρ1)`` and ``1 / (1 - ρ0)``.
+    By Bayes' rule ``π1 = p(y = 0 | s = 1)`` and ``π0 = p(y = 1 | s = 0)`` follow. The share π1 of the examples given 1 with
+    the lowest g and the share π0 of those given 0 with the highest are pruned. The classifier is fitted to the rest with
+    weights ``1 / (1 - ρ1)`` and ``1 / (1 - ρ0)``.
 
     Parameters
     ----------
@@ -43,9 +43,9 @@ class RankPruning(Saveable, ClassifierMixin, BaseEstimator):  # type: ignore[mis
     n_folds : int, default=5
         Folds of the cross-validation that makes g.
     random_state : int, RandomState instance or None, default=0
-        Decides the folds.
+        Seed of the folds.
     rates : (float, float), default=None
-        ``ρ1`` and ``ρ0`` where they are known; g then only ranks.
+        ``ρ1`` and ``ρ0`` if they are known; g then only ranks.
 
     Attributes
     ----------
@@ -54,13 +54,13 @@ class RankPruning(Saveable, ClassifierMixin, BaseEstimator):  # type: ignore[mis
     transition_ : TransitionMatrix
         ``[[1 - ρ0, ρ0], [ρ1, 1 - ρ1]]`` with the estimated ``p(y)``.
     kept_ : ndarray of bool, shape (n,)
-        The training examples that were not dropped.
+        The training examples that were not pruned.
     estimator_ : the fitted classifier
 
     See Also
     --------
     NoisyLabelClassifier : Networks, for any number of classes; its method ``"rank-pruning"`` prunes for them.
-    labelproof.audit : Which labels are wrong, without a classifier that learns from the others.
+    labelproof.audit : Finds wrong labels, without a classifier that learns from the others.
 
     References
     ----------
@@ -113,7 +113,7 @@ class RankPruning(Saveable, ClassifierMixin, BaseEstimator):  # type: ignore[mis
         Raises
         ------
         BadInput
-            For other than two classes, a class with a single example, or rates that sum to 1 or more.
+            For more or fewer than two classes, a class with a single example, or rates that sum to 1 or more.
         """
         x, y = cast(tuple[AnyArray, AnyArray], validate_data(self, x, y))
         check_classification_targets(y)
@@ -121,8 +121,7 @@ class RankPruning(Saveable, ClassifierMixin, BaseEstimator):  # type: ignore[mis
         if len(self.classes_) != 2:
             hint = "Only binary classification is supported. " if len(self.classes_) > 2 else "The data has only one class. "
             raise BadInput(
-                f"{hint}The labels have {len(self.classes_)} class(es); rank pruning is for two. "
-                "Wrap it in sklearn.multiclass.OneVsRestClassifier for more."
+                f"{hint}y has {len(self.classes_)} class(es), but rank pruning is for two. For more, wrap it in sklearn.multiclass.OneVsRestClassifier."
             )
         base = LogisticRegression(max_iter=1000) if self.estimator is None else self.estimator
         if not has_fit_parameter(base, "sample_weight"):
@@ -144,7 +143,7 @@ class RankPruning(Saveable, ClassifierMixin, BaseEstimator):  # type: ignore[mis
         return self
 
     def to_state(self) -> State:
-        """What was fitted, as JSON and arrays."""
+        """The fitted state, as JSON and arrays."""
         own = inner_states(estimator=self.estimator_)
         noise = {"matrix": self.transition_.matrix.tolist(), "prior": self.transition_.prior.tolist()}
         params = plain_params(self, estimator=None)
@@ -153,7 +152,7 @@ class RankPruning(Saveable, ClassifierMixin, BaseEstimator):  # type: ignore[mis
 
     @classmethod
     def from_state(cls, state: State) -> Self:
-        """The same again."""
+        """The same estimator again."""
         model = cls(**params_of(state))
         model.estimator_ = inner(state, "estimator")
         model.estimator = None if state.get("default", bool) else clone(model.estimator_)
@@ -166,7 +165,7 @@ class RankPruning(Saveable, ClassifierMixin, BaseEstimator):  # type: ignore[mis
         rho1, rho0 = (float(rate) for rate in np.broadcast_to(np.asarray(self.rates, float), 2))
         if not (rho1 >= 0 and rho0 >= 0 and rho1 + rho0 < 1):
             raise BadInput(
-                f"rates is {self.rates!r}. Give p(given 0 | true 1) and p(given 1 | true 0), from 0 on, which sum to less than 1."
+                f"rates is {self.rates!r}. Give p(given 0 | true 1) and p(given 1 | true 0), both 0 or more, that sum to less than 1."
             )
         return rho1, rho0
 
@@ -174,7 +173,7 @@ class RankPruning(Saveable, ClassifierMixin, BaseEstimator):  # type: ignore[mis
         folds = min(self.n_folds, int(np.bincount(given).min()))
         if folds < 2:
             alone = self.classes_[np.bincount(given).argmin()]
-            raise BadInput(f"class {alone!r} has one example: it cannot be both learned and tested on. Add examples.")
+            raise BadInput(f"class {alone!r} has one example, so no model can be both trained and tested on it. Add examples.")
         splits = StratifiedKFold(folds, shuffle=True, random_state=seed_from(self.random_state))
         return np.asarray(cross_val_predict(clone(base), x, given, cv=splits, method="predict_proba")[:, 1])
 

@@ -36,7 +36,7 @@ def run_experiment(
     quick: bool = False,
     **parts: Any,
 ) -> Record:
-    """Run a study, or go on with one, and write ``NAME.json`` and ``NAME.png`` into a folder.
+    """Run or resume a study, and write ``NAME.json`` and ``NAME.png`` into a folder.
 
     Parameters
     ----------
@@ -54,14 +54,14 @@ def run_experiment(
         For an unknown name, or a part that the study does not have.
     """
     if name not in EXPERIMENTS:
-        raise BadInput(f"{name!r} is no study. {did_you_mean(name, list(EXPERIMENTS))}There are {', '.join(EXPERIMENTS)}.")
+        raise BadInput(f"{name!r} is not a study. {did_you_mean(name, list(EXPERIMENTS))}There are {', '.join(EXPERIMENTS)}.")
     record = Record.open(folder, name)
     place = None if data is None else Path(data)
     with needed_by(f"the study {name}"):
         run = import_module(EXPERIMENTS[name]).run
     for part in parts:
         if part not in signature(run).parameters:
-            raise BadInput(f"{name} has no choice of {part}. Leave --{part} out.")
+            raise BadInput(f"{name} has no choice of {part}. Omit --{part}.")
     found: Record = run(record, data=place, seeds=seeds, quick=quick, **parts)
     return found
 

@@ -42,7 +42,7 @@ class Archive:
     def classes(
         self, split: str, names: list[str], each: int | None = None
     ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
-        """The first pictures of some classes, all where not said how many, class after class; and the places in ``names``."""
+        """The first pictures of some classes, by default all, class after class; and the positions in ``names``."""
         each = each or SIZES[split]
         x = np.stack([self.picture(split, name, number) for name in names for number in range(each)])
         return x, np.repeat(np.arange(len(names)), each)

@@ -2,7 +2,7 @@
 
 Published accuracies for "worst" labels, ResNet-34: cross-entropy 77.69 (83.9 with stronger augmentation), ELR 83.58 (87.9), SOP
 (83.7), DivideMix 92.56 (93.1). Here ResNet-18 on JPEGs of the pictures. ``cifar10n-reduced`` is for a CPU: a multilayer perceptron on
-what `efficientnet-lite2` sees in the first 5,000 pictures, which says how methods compare there and nothing about published figures.
+`efficientnet-lite2` features of the first 5,000 pictures, which compares methods there, but not with published figures.
 
 References
 ----------
@@ -45,7 +45,7 @@ class LabelsRecord(Record):
     """Rows averaged over seeds."""
 
     def summary(self) -> list[Row]:
-        """Means with half of their 95 % intervals, and what is gained in accuracy on cross-entropy, paired by seed."""
+        """Means with half of their 95 % intervals, and the gain in accuracy over cross-entropy, paired by seed."""
         shown, found = [], self.groups("labels", "method")
         for (labels, method), rows in found.items():
             base = {row["seed"]: row for row in found.get((labels, "cross-entropy"), [])}
@@ -62,7 +62,7 @@ def run(record: Record, *, data: Path | None, seeds: int, quick: bool) -> Record
         raise BadInput(f"{record.path.stem} needs --data, a folder with cifar10-jpeg.zip and cifar10n.npz.")
     if not quick and not reduced and not torch.cuda.is_available():
         raise BadInput(
-            f"cifar10n needs a GPU: on a CPU it would take weeks. Run {REDUCED}, or add --quick to see that it works."
+            f"cifar10n needs a GPU, because a CPU would take weeks. Run {REDUCED}, or add --quick to see that it works."
         )
     archive, labels = Archive(data), np.load(existing(data / "cifar10n.npz", "the labels of CIFAR-10N"))
     clean = labels["clean_label"][: 600 if quick else REDUCED_PICTURES if reduced else None].astype(int)
@@ -99,12 +99,12 @@ def on_features(method: str, seed: int, *, quick: bool = False) -> NoisyLabelCla
 
 
 def features_of(pictures: npt.NDArray[np.uint8]) -> Features:
-    """What a network trained on ImageNet sees in pictures (n, 32, 32, 3), shape (n, 1280)."""
+    """ImageNet features of pictures (n, 32, 32, 3), shape (n, 1280)."""
     return encode_pictures(open_encoder("efficientnet-lite2", "images"), ArraySource(pictures))
 
 
 def classifier(method: str, seed: int, *, quick: bool = False) -> NoisyLabelClassifier:
-    """A method as it is run here."""
+    """A method with the options used here."""
     return NoisyLabelClassifier(
         method, backbone="convnet" if quick else "resnet18", epochs=2 if quick else EPOCHS, batch_size=BATCH, random_state=seed,
         augment=flipped_and_shifted, optimizer="sgd", learning_rate=0.05, weight_decay=5e-4, schedule="cosine",

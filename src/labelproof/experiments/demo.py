@@ -23,7 +23,7 @@ RATE = 0.15
 
 @dataclass(frozen=True)
 class Demo:
-    """What the demonstration measured."""
+    """The results of the demonstration."""
 
     audit: Audit
     flipped: int

@@ -82,7 +82,7 @@ class CurveRecord(Record):
     def summary(self) -> list[Row]:
         """Means with the half-width of their 95 % intervals; of M1+M2 the α of the best mean at each point.
 
-        ``ahead`` says whether a method is better than each other at its point beyond the interval of their paired differences.
+        ``ahead`` is whether a method beats every other at its point by more than the interval of their paired differences.
         """
         rows: dict[tuple[Any, ...], Row] = {}
         for (problem, labels, p1), found in self.points("balanced_accuracy").items():
@@ -146,7 +146,9 @@ def pairs(data: Path) -> list[Cells]:
         if len(np.unique(codes[codes >= 0])) == 2:
             found.append(Cells(name, counts[codes >= 0], codes[codes >= 0]))
     if not found:
-        raise BadInput(f"{str(data)!r} has neither of {', '.join(PAIRS)} in obs column {column!r}.")
+        raise BadInput(
+            f"{str(data)!r} has none of {', '.join(PAIRS)} in obs column {column!r}. Give a file with these cell types."
+        )
     return found
 
 
@@ -178,7 +180,7 @@ def _measure(record: Record, methods: Json, task: Task, labels: int, p1: float |
 
 
 def _estimated(model: MislabeledVAE, p1: float | None) -> Row:
-    """Of two kinds, how often the model says that labels of each are wrong; nothing where it has no noise model."""
+    """For two kinds, the error rates of their labels in the model; empty without a noise model."""
     if p1 is None or (isinstance(model, M1M2) and model.labels == "clamped"):
         return {}
     matrix = model.transition_.matrix
@@ -186,7 +188,7 @@ def _estimated(model: MislabeledVAE, p1: float | None) -> Row:
 
 
 def methods_of(*, quick: bool = False) -> Json:
-    """Functions of a `Task` to predicted codes, or to those and a model whose pre-training others may take over; by name."""
+    """Functions of a `Task` to predicted codes, or to those and a model whose pre-training others may reuse; by name."""
     found: Json = {
         "M-VAE, true matrix": lambda task: _generative(MislabeledVAE(task.transition, **_options(task)), task),
         "M-VAE, learned matrix": lambda task: _generative(MislabeledVAE(**_options(task)), task),
@@ -231,8 +233,8 @@ def _normalised(cells: Cells) -> npt.NDArray[np.float32]:
 class _ScANVI:
     """scvi-tools' semi-supervised model without label noise, 100 and 50 epochs.
 
-    Its first 100 epochs do not read labels: they are trained once for the same cells and seed, and every later training goes on
-    from there with the same random numbers, which gives what training anew would.
+    Its first 100 epochs use no labels: they are trained once for the same cells and seed. Every later training continues from
+    there with the same random numbers, which gives the same result as training from scratch.
     """
 
     def __init__(self) -> None:

@@ -16,7 +16,7 @@ from labelproof.experiments.record import SPREAD, Row, averaged, half_interval
 
 MAJORITY = {"microglia / endothelial": 357 / 484, "oligodendrocytes / inhibitory": 957 / 1736}  # its share of the cells
 TOGETHER = "mean of all settings"
-KNOWABLE = 0.6  # the largest p1; at 0.8 both kinds are labelled alike where p0 is 0.2
+KNOWABLE = 0.6  # the largest p1; at 0.8 both kinds have the same labels if p0 is 0.2
 Values = Mapping[float, Mapping[int, float]]  # of each p1 and seed
 
 
@@ -112,7 +112,7 @@ def _alpha(method: str) -> float:
 
 
 def estimated_rates(record: CurveRecord) -> list[Row]:
-    """How often models say that labels of each kind are wrong, beside the truth, averaged over seeds.
+    """Error rates of each kind in the models, next to the truth, averaged over seeds.
 
     Returns
     -------
@@ -132,7 +132,7 @@ def estimated_rates(record: CurveRecord) -> list[Row]:
 
 
 def _with_rates(row: Row) -> Row:
-    """A row with its rates, also where these are no estimates: the true matrix, and the ε that an α stands for."""
+    """A row with its rates, also if these are no estimates: the true matrix, and the ε that corresponds to an α."""
     method: str = row["method"]
     if method == OURS[0]:
         return {**row, "estimated_p0": P0, "estimated_p1": row["p1"]}

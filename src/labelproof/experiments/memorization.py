@@ -1,4 +1,4 @@
-"""Networks learn patterns first and noise by heart later: the studies that the survey of the field opens with.
+"""Networks learn patterns first and memorise noise later: the first studies of the survey of the field.
 
 Two questions, by epoch. Can a network fit labels that are pure chance (Zhang et al. 2017)? Of labels partly wrong, in which order
 are right and wrong ones learned, and does a method that resists noise change it (Arpit et al. 2017)?
@@ -38,7 +38,7 @@ STUDIES = (
 
 
 def run(record: Record, *, data: Path | None, seeds: int, quick: bool) -> Record:
-    """Train a multilayer perceptron on 5,000 MNIST digits (scikit-learn's where there is no data), an epoch a row."""
+    """Train a multilayer perceptron on 5,000 MNIST digits (scikit-learn's digits without data), one epoch per row."""
     problem, epochs = (mnist(data, 5000), 60) if data is not None and not quick else (digits(), 30)
     for study, method, rate in STUDIES:
         for seed in range(seeds):
@@ -58,7 +58,7 @@ def _trained(problem: Problem, name: str, rate: float, epochs: int, seed: int) -
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         method = make_method(name)
-        # no dropout: what is asked is what the network does of itself
+        # no dropout: the question is what the network does without regularisation
         method.build(Task(data, problem.k, epochs, lambda: MLP(problem.k, x.shape[1], hidden=(512, 512), dropout=0.0)))
 
     def after_epoch(epoch: int) -> None:

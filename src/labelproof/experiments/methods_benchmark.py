@@ -1,4 +1,4 @@
-"""Every method on every kind of noise: accuracy on clean test items, and how well wrong labels are told."""
+"""Every method on every kind of noise: accuracy on clean test items, and how well wrong labels are detected."""
 
 from __future__ import annotations
 
@@ -24,9 +24,10 @@ class MethodsRecord(Record):
     """Rows averaged over seeds."""
 
     def summary(self) -> list[Row]:
-        """Means by data, noise and method, each with half of its 95 % interval, and what is gained on cross-entropy.
+        """Means by data, noise and method, each with half of its 95 % interval, and the gain over cross-entropy.
 
-        ``gain`` is of the accuracy, paired by seed. ``accuracy_ahead`` and ``auroc_ahead`` say whether no other method comes within
+        ``gain`` is of the accuracy, paired by seed. ``accuracy_ahead`` and ``auroc_ahead`` are whether no other method comes
+        within
         the interval of the paired difference.
         """
         rows = []

@@ -1,7 +1,8 @@
-"""NL-GAN beside rank pruning on few noisy pictures: table 1, figure 1 and figure 3 of the paper.
+"""NL-GAN and rank pruning on few noisy pictures: table 1, figure 1 and figure 3 of the paper.
 
-The classes are made of two digits each, {5; 7} against {2; 4} of MNIST, or car against airplane of CIFAR-10; all training pictures
-are mislabelled, then the first 1000 or 100 taken, as many of each part. They are repeated to 10,000 an epoch.
+The classes are made of two digits each, {5; 7} against {2; 4} of MNIST, or car against airplane of CIFAR-10. All training
+pictures get noisy labels, then the first 1000 or 100 are taken, equally many of each part. They are repeated to 10,000 per
+epoch.
 
 References
 ----------
@@ -39,7 +40,7 @@ from labelproof.validation import AnyArray, ArrayLike, Json
 
 SHARES = (Shares(0.85, 0.85), Shares(0.7, 0.85), Shares(0.6, 0.65))
 SIZES = (1000, 100)
-EPOCH = 10_000  # pictures of an epoch, after repeating
+EPOCH = 10_000  # pictures per epoch, after repeating
 #: The paper's test accuracies: reference, and (NL-GAN, rank pruning) at each of `SHARES`.
 PUBLISHED = {
     "mnist-1000": (0.97, (0.961, 0.965), (0.956, 0.948), (0.926, 0.809)),
@@ -50,7 +51,7 @@ PUBLISHED = {
 EPOCHS = {"mnist": 40, "cifar10": 500}
 #: Methods that generate, and how they differ from `labelproof.NLGAN`: plain has the paper's losses alone and separate generators.
 GENERATIVE: dict[str, Json] = {"NL-GAN plain": {"coverage": 0.0, "shared": False}, "NL-GAN": {}}
-#: Methods, and whether what their networks see is warped at random; the paper warps nothing.
+#: Methods, and whether their training pictures are augmented; the paper augments nothing.
 METHODS = (("PN", False), ("PN", True), ("RP", False), ("RP", True), *((name, True) for name in GENERATIVE))
 Codes = npt.NDArray[np.int64]
 
@@ -80,7 +81,7 @@ class Pictures:
         return np.sort(np.concatenate([np.flatnonzero(self.part == part)[: n // len(parts)] for part in parts]))
 
     def given(self, shares: Shares, seed: int) -> Codes:
-        """Given labels of all training pictures, of which these shares are right."""
+        """Given labels of all training pictures, with these shares of right ones."""
         return binary_purity(self.true, shares.positive, shares.negative, random_state=seed).labels
 
 
@@ -105,9 +106,9 @@ def objects(data: Path, positive: str = "automobile", negative: str = "airplane"
 
 
 class Repeated(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
-    """The second stage's classifier for rows of pixels, each so many times in an epoch: what rank pruning prunes for.
+    """The second stage's classifier for rows of pixels, each repeated in an epoch; rank pruning prunes for it.
 
-    Repeating comes after the folds of rank pruning: a picture that is in two folds is known to both.
+    Pictures are repeated after rank pruning's folds are made, because a picture in two folds would be known to both.
     """
 
     def __init__(
@@ -148,7 +149,7 @@ class Regime:
     filters: tuple[int, ...] | None = None
 
     def key(self, pictures: Pictures) -> Row:
-        """What tells a row of NL-GAN from one of another regime: its epochs, and the filters of the discriminator."""
+        """The key of NL-GAN's regime in a row: its epochs, and the filters of the discriminator."""
         used = self.filters or filters_for(*pictures.x.shape[1:3])
         return {"epochs": self.adversarial, "filters": ", ".join(str(number) for number in used)}
 
@@ -171,14 +172,14 @@ class Asked:
 
 
 class TableRecord(Record):
-    """Rows averaged over trainings, beside the published ones."""
+    """Rows averaged over trainings, next to the published ones."""
 
     def summary(self) -> list[Row]:
         """A row for each line of the table, setting and method, with half of the 95 % interval over trainings."""
-        columns, rows = ("row", "shares", "method", "warped", "filters", "epochs"), []
+        columns, rows = ("row", "shares", "method", "augmented", "filters", "epochs"), []
         for key, runs in self.groups(*columns).items():
             shown = dict(zip(columns, key, strict=True)) | {"runs": len(runs)}
-            shown["warped"] = "yes" if shown["warped"] else "no"
+            shown["augmented"] = "yes" if shown["augmented"] else "no"
             shown |= averaged(runs, "accuracy") | {"agreement": averaged(runs, "agreement")["agreement"]}
             rows.append({**shown, "published": _published(*key[:3])})
         return rows
@@ -210,7 +211,7 @@ def run(
 
     ``rows`` of the table are of ``mnist-1000``, ``mnist-100``, ``cifar10-1000``, ``cifar10-100``, those of figure 3 of
     ``5 against 7``, ``5, 7 against 2, 4``, ``car against airplane``; ``epochs`` are adversarial ones, ``filters`` the
-    discriminator's in place of the paper's.
+    discriminator's instead of the paper's.
     """
     if data is None:
         raise BadInput(f"{record.path.stem} needs --data: the folder of real data, with mnist.npz and cifar10-jpeg.zip.")
@@ -233,13 +234,13 @@ def _table(record: Record, data: Path, asked: Asked) -> Record:
                 loaded[kind] = pictures, _judge(pictures, asked.quick)
             pictures, judge = loaded[kind]
             own = pictures.first(int(size))
-            for method, warps in METHODS:
+            for method, augmented in METHODS:
                 for shares in SHARES[: 1 if method == "PN" or asked.quick else None]:
                     key: Row = {
                         "row": line,
                         "shares": "1/1" if method == "PN" else _name(shares),
                         "method": method,
-                        "warped": warps,
+                        "augmented": augmented,
                         "run": number,
                     }
                     if method in GENERATIVE:
@@ -248,20 +249,20 @@ def _table(record: Record, data: Path, asked: Asked) -> Record:
                         continue
                     with record.measuring(**key) as row:
                         given = pictures.true[own] if method == "PN" else pictures.given(shares, number)[own]
-                        row |= _measured(method, warps, pictures, own, given, shares, number, regime, judge)
+                        row |= _measured(method, augmented, pictures, own, given, shares, number, regime, judge)
     return record
 
 
 def _chosen(rows: Sequence[str], names: list[str], what: str, quick: bool) -> list[str]:
-    """The rows that are asked for: all, or the first for a quick look, where none is."""
+    """The requested rows; by default all, or the first for a quick look."""
     for name in rows:
         if name not in names:
-            raise BadInput(f"{name!r} is no row of {what}. {did_you_mean(name, names)}There are: {'; '.join(names)}.")
+            raise BadInput(f"{name!r} is not a row of {what}. {did_you_mean(name, names)}There are: {'; '.join(names)}.")
     return list(rows) or names[: 1 if quick else None]
 
 
 def _judge(pictures: Pictures, quick: bool) -> NoisyLabelClassifier:
-    """A classifier of all clean training pictures, to say which of the generated ones have the right label."""
+    """A classifier of all clean training pictures, to decide which of the generated ones have the right label."""
     from labelproof.estimators.noisy_label_classifier.noisy_label_classifier import NoisyLabelClassifier
 
     own = pictures.first(500) if quick else slice(None)
@@ -271,7 +272,7 @@ def _judge(pictures: Pictures, quick: bool) -> NoisyLabelClassifier:
 
 def _measured(
     method: str,
-    warps: bool,
+    augmented: bool,
     pictures: Pictures,
     own: npt.NDArray[np.int64],
     given: Codes,
@@ -281,7 +282,7 @@ def _measured(
     judge: NoisyLabelClassifier,
 ) -> Row:
     """What one training of one method reaches on the test pictures."""
-    x, strength = pictures.x[own], strength_for(len(own)) if warps else 0.0
+    x, strength = pictures.x[own], strength_for(len(own)) if augmented else 0.0
     row: Row = {}
     if method in GENERATIVE:
         gan = NLGAN(
@@ -305,7 +306,7 @@ def _measured(
 
 
 def _figure_1(record: Record, data: Path, asked: Asked) -> Record:
-    """What a discriminator says of 5 and 7 with 30 % wrong labels each, after 15 epochs; and the mixture's two means."""
+    """The output of a discriminator for 5 and 7 with 30 % wrong labels each, after 15 epochs; and the mixture's two means."""
     shares, pictures = Shares(0.7, 0.7), digits(data, (5,), (7,))
     shown = None
     for seed in range(asked.seeds):
@@ -330,7 +331,7 @@ def _figure_1(record: Record, data: Path, asked: Asked) -> Record:
 
 
 def _figure_3(record: Record, data: Path, asked: Asked) -> Record:
-    """Noisy pictures beside generated ones."""
+    """Noisy pictures next to generated ones."""
     cases: dict[str, tuple[Callable[[], Pictures], Shares, str]] = {
         "5 against 7": (partial(digits, data, (5,), (7,)), Shares(0.6, 0.65), "mnist"),
         "5, 7 against 2, 4": (partial(digits, data), Shares(0.7, 0.85), "mnist"),

@@ -1,9 +1,10 @@
 """Tables 1 to 3 of the NMN paper, by its protocol on Corel5k, scene, composed and moving scenes; and on COCO and MSR-VTT.
 
 Table 1: missing tags alone. Table 2: captions replaced by those of other items, 20 to 80 %. Table 3: videos, frames with their
-video's tags or the video as a bag. The rows are the paper's: the classifier, the classifier with the epochs of the second stage
-(marked *), the noise network without and with features; without and with multiple instance learning (MIL). Beside them the noise network
-that begins at the true rates, which tells what is lost by estimating them.
+video's tags, or the video as a bag. The rows are the paper's: the classifier, the classifier with the epochs of the second
+stage
+(marked *), the noise network without and with features; without and with multiple instance learning (MIL). Also the noise
+network initialised at the true rates, which shows the cost of estimating them.
 
 Of sets without captions each item's tags are dealt out at random to five captions. Tags of test items are those that are true, or that
 their own captions name.
@@ -75,7 +76,7 @@ class Tagging:
     groups : tuple of length k
         Parts of speech.
     truth : ndarray of 0/1, shape (n, k), optional
-        True tags of the training items, where they are known.
+        True tags of the training items, if they are known.
     """
 
     name: str
@@ -134,7 +135,7 @@ def run(record: Record, *, data: Path | None, seeds: int, quick: bool) -> Record
 
 
 def problems(table: str, data: Path, seed: int, *, quick: bool = False) -> list[Tagging]:
-    """What a table is made of."""
+    """The parts of a table."""
     if table == "nmn-table-3":
         return [_moving(data, seed, 40 if quick else 1500)]
     n = 100 if quick else 5000
@@ -199,7 +200,7 @@ def _published(record: Record, table: str, data: Path) -> list[Tagging]:
 
 
 def published(record: Record, name: str, data: Path) -> Path | None:
-    """VGG16's weights, if the folder of data has them and the set; else the record says what is missing."""
+    """VGG16's weights, if the folder of data has them and the set; otherwise the record notes what is missing."""
     weights = next((file for ending in ("safetensors", "pth") for file in data.glob(f"vgg16*.{ending}")), None)
     if not (data / name).is_dir():
         record.skipped.append(f"{name} is not in {str(data)!r}: {WHERE[name]}")
@@ -304,7 +305,7 @@ def true_rates(problem: Tagging, given: Tags) -> TagRates:
 
 
 def _scores(model: NoisyTagClassifier, problem: Tagging, given: Tags, *, noise: bool) -> Row:
-    """Average precision on test items; of a noise network what it estimates, and how well wrong tags are told."""
+    """Average precision on test items; for a noise network its estimates, and how well wrong tags are detected."""
     wrong, error = given != problem.noisy(0, 0), model.error_probability_
     found_at = tag_precision(problem.true, model.decision_function(problem.test), groups=problem.groups or None)
     found: Row = {"mean_ap": 100 * found_at.mean}

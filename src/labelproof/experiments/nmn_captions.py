@@ -2,7 +2,8 @@
 
 The taggers (the baseline with the epochs of the second stage, NMN-FI, NMN-FD; all with multiple instance learning) are trained on the
 words of noisy captions, on scenes with one of five replaced by another video's. Their concept probabilities of each frame feed
-the same captioner, trained on the same noisy captions. Beside them: the commonest caption, a captioner that is shown no video, and one
+the same captioner, trained on the same noisy captions. For comparison: the commonest caption, a captioner that sees no video,
+and one
 that is shown the words of the clean captions.
 
 References
@@ -89,7 +90,7 @@ class CaptionRecord(Record):
 
 
 def run(record: Record, *, data: Path | None, seeds: int, quick: bool) -> Record:
-    """Captions of three taggers' concepts, and of what they are to be compared with."""
+    """Captions of three taggers' concepts, and their baselines."""
     record = CaptionRecord(record.path, record.rows, record.skipped)
     if data is None:
         raise BadInput("nmn-table-4 needs --data: the folder of real data.")
@@ -122,7 +123,7 @@ def _captions(scenes: Scenes) -> Captions:
 
 
 def _msr_vtt(folder: Path, weights: Path) -> Films:
-    """The paper's own: captions as they are."""
+    """The paper's own setting: unchanged captions."""
     problem, train, test, concepts = msr_vtt_films(folder, weights)
     tagger = {**problem.options, "pooling": "noisy-or"}
     return Films("msr-vtt", problem.x, train, train, problem.test, test, concepts, problem.network, tagger, {"epochs": 20})
@@ -147,7 +148,7 @@ def _measure(record: Record, films: Films, seed: int) -> None:
 
 
 def _compared(record: Record, films: Films, base: Row) -> None:
-    """What captions from concepts are to be compared with."""
+    """The baselines of captions from concepts."""
     n, seed = len(films.references), base["seed"]
     if not record.has(**base, concepts=COMMONEST):
         with record.measuring(**base, concepts=COMMONEST) as row:

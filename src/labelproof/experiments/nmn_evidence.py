@@ -1,12 +1,15 @@
 """Does a noise network that reads features learn noise that depends on them? What people omit because it is small.
 
-Composed scenes, tagged with the digits that one person mentions: of the smallest 15 %, of the largest 85 %. Beside them scenes of whose five
-captions three are another scene's, which depends on no feature: there the two kinds of noise network should tie. The evidence of a tag is
-the size of the digit, whichever it is, that lies where the classifier finds the tag likeliest; so it is known of digits that are absent too.
+Composed scenes, tagged with the digits that one person mentions: of the smallest 15 %, of the largest 85 %. For comparison,
+scenes with three of five captions from another scene, which depends on no feature: there the two kinds of noise network should
+tie. The evidence of a tag is
+the size of the digit, whichever it is, at the place where the classifier finds the tag most likely; so it is known for absent
+digits too.
 
 References
 ----------
-Jiang et al. (2019), Learning from noisy labels with noise modeling network, sections 2.2 and 3.1: feature-dependent noise is said to do best.
+Jiang et al. (2019), Learning from noisy labels with noise modeling network, sections 2.2 and 3.1: they report that
+feature-dependent noise does best.
 """
 
 from __future__ import annotations
@@ -68,7 +71,7 @@ class EvidenceRecord(Record):
 
 
 def run(record: Record, *, data: Path | None, seeds: int, quick: bool) -> Record:
-    """Four second stages on two kinds of noise; ten seeds or more tell them apart."""
+    """Four second stages on two kinds of noise; ten seeds or more distinguish them."""
     if data is None:
         raise BadInput("nmn-evidence needs --data: the folder of real data.")
     record = EvidenceRecord(record.path, record.rows, record.skipped)

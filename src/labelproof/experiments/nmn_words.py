@@ -1,7 +1,8 @@
 """Figure 4 of the NMN paper: which words a tagger gives to pictures, without and with the noise network.
 
-Composed scenes with two of five training captions replaced, as in the paper; pooling by noisy-OR. Shown are the first test scenes of which the two
-taggers say different words, so nothing is picked by hand; counted are the words of all test scenes.
+Composed scenes with two of five training captions replaced, as in the paper; pooling by noisy-OR. The figure shows the first
+test scenes for which the two taggers predict different words, without manual selection, and counts the words of all test
+scenes.
 
 References
 ----------
@@ -77,7 +78,7 @@ def _words(tags: npt.NDArray[Any]) -> list[str]:
 
 
 def _marked(tags: npt.NDArray[Any], true: npt.NDArray[Any]) -> list[tuple[str, str]]:
-    """Words that were said, those that are not true marked; then those that should have been."""
+    """Predicted words, with wrong ones marked; then the missing ones."""
     wrong, omitted = tags * (1 - true), true * (1 - tags)
     told = [("✗" if wrong[i] else "", word) for i, word in enumerate(PICTURED) if tags[i]]
     return told + [("+", word) for word in _words(omitted)]

@@ -18,7 +18,7 @@ from labelproof.noise.simulate import Noisy
 
 @dataclass(frozen=True)
 class Problem:
-    """A classification problem with the truth at hand.
+    """A classification problem with known truth.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""What an experiment measured: a JSON file that grows row by row, so that an interrupted run goes on."""
+"""The results of an experiment: a JSON file that grows row by row, so that an interrupted run can resume."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ class Record:
     Attributes
     ----------
     path : Path
-        ``NAME.json``; a figure lies beside it as ``NAME.png``.
+        ``NAME.json``; a figure is next to it as ``NAME.png``.
     rows : list of dict
         Each with ``seconds`` and ``device``.
     skipped : list of str
-        What was not measured, and why.
+        Parts that were not measured, and why.
     """
 
     path: Path
@@ -54,14 +54,14 @@ class Record:
         try:
             return cls(path, list(json.loads(path.read_text(encoding="utf-8"))["rows"]))
         except (json.JSONDecodeError, KeyError, TypeError) as error:
-            raise CorruptArtifact(f"{str(path)!r} is no record of an experiment ({error}). Delete it.") from error
+            raise CorruptArtifact(f"{str(path)!r} is not a record of an experiment ({error}). Delete it.") from error
 
     def has(self, **key: object) -> bool:
         """Whether a row with these values was measured."""
         return any(all(row.get(name) == value for name, value in key.items()) for row in self.rows)
 
     def groups(self, *names: str) -> dict[tuple[Any, ...], list[Row]]:
-        """Rows that are alike in these columns, in the order of measuring; what a row lacks is ``None``."""
+        """Rows that are equal in these columns, in the order of measuring; a missing value is ``None``."""
         found: dict[tuple[Any, ...], list[Row]] = {}
         for row in self.rows:
             found.setdefault(tuple(row.get(name) for name in names), []).append(row)
@@ -90,11 +90,11 @@ class Record:
         return self.rows
 
     def table(self, rows: list[Row] | None = None) -> Table:
-        """Rows as a table for the terminal, the summary where left out."""
+        """Rows as a table for the terminal; by default the summary."""
         shown = self.summary() if rows is None else rows
         table = Table(box=None, header_style="dim", title=self.path.stem)
         columns = list(dict.fromkeys(name for row in shown for name, value in row.items() if not isinstance(value, list)))
-        columns = [name for name in columns if not name.endswith(SPREAD)]  # beside the mean that it belongs to
+        columns = [name for name in columns if not name.endswith(SPREAD)]  # next to the mean that it belongs to
         for name in columns:
             table.add_column(name, overflow="fold")
         for row in shown:
@@ -118,7 +118,7 @@ def averaged(rows: Iterable[Row], name: str) -> Row:
 
 
 def half_interval(values: npt.NDArray[np.float64]) -> float:
-    """Half of the 95 % interval of a mean by Student's t; 0 of a single value, of which nothing is known."""
+    """Half of the 95 % interval of a mean by Student's t; 0 for a single value, whose interval is unknown."""
     n = len(values)
     return float(stats.t.ppf(0.975, n - 1) * values.std(ddof=1) / np.sqrt(n)) if n > 1 else 0.0
 

@@ -1,8 +1,8 @@
 """Which regularisers keep a network from fitting labels that are pure chance, and which help it on true ones.
 
 A multilayer perceptron on 2,000 digits of MNIST, with true and with random labels, trained plainly and with each of the usual
-regularisers. Early stopping keeps the weights of the epoch that predicts 500 other digits best, whose labels are true or random as
-those of the training are; they cost no run of their own, as they are among the epochs of the plain one.
+regularisers. Early stopping keeps the weights of the epoch that best predicts 500 other digits, whose labels are true or
+random like those of the training. It needs no run of its own, because it is an epoch of the plain run.
 
 References
 ----------
@@ -24,7 +24,7 @@ from labelproof.methods import Task, make_method
 from labelproof.networks.mlp import MLP
 from labelproof.noise import simulate
 from labelproof.report.plots import lines
-from labelproof.training.augmentation import warped
+from labelproof.training.augmentation import affine
 from labelproof.training.loop import fit
 from labelproof.training.options import Options
 from labelproof.training.trainable import TrainingData, predict_logits
@@ -59,7 +59,7 @@ class RegularizationRecord(Record):
     """Rows averaged over seeds."""
 
     def summary(self) -> list[Row]:
-        """Means at the end with half of their 95 % intervals, and what is gained in test accuracy on no regulariser, paired by seed."""
+        """Final means with half of their 95 % intervals, and the gain in test accuracy over no regulariser, paired by seed."""
         shown = []
         found = self.groups("data", "labels", "regularizer")
         for (data, labels, kind), rows in found.items():
@@ -70,7 +70,7 @@ class RegularizationRecord(Record):
 
 
 def run(record: Record, *, data: Path | None, seeds: int, quick: bool) -> Record:
-    """True and random labels, each regulariser, an epoch a number (scikit-learn's digits where there is no data)."""
+    """True and random labels, each regulariser, one value per epoch (scikit-learn's digits without data)."""
     record = RegularizationRecord(record.path, record.rows, record.skipped)
     problem, epochs = (digits(), 20) if data is None or quick else (mnist(data, 2000 + VALIDATION), EPOCHS)
     for labels in LABELS:
@@ -94,7 +94,7 @@ def _known(record: Record, **key: object) -> Json:
 
 
 def _trained(problem: Problem, labels: str, how: Regularized, epochs: int, seed: int) -> Json:
-    """Accuracy after each epoch on the training items, as they are, on the validation items and on the test items."""
+    """Accuracy after each epoch on the original training items, on the validation items and on the test items."""
     x = torch.from_numpy(problem.train).float()[:, None]
     given = problem.train_labels
     if labels == "random labels":
@@ -109,7 +109,7 @@ def _trained(problem: Problem, labels: str, how: Regularized, epochs: int, seed:
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         method = make_method("cross-entropy")
-        size, augment = x[0].numel(), partial(warped, strength=1.0) if how.augmented else None
+        size, augment = x[0].numel(), partial(affine, strength=1.0) if how.augmented else None
         made = partial(MLP, problem.k, size, hidden=(512, 512), dropout=how.dropout)
         method.build(Task(data, problem.k, epochs, made, augment=augment))
 
@@ -128,7 +128,7 @@ def _accuracy(logits: torch.Tensor, truth: IntArray) -> float:
 
 
 def _stopped(curves: Json) -> Json:
-    """Curves that stand still from the epoch that is best on the validation items."""
+    """Curves that are constant from the epoch that is best on the validation items."""
     best = int(np.argmax(curves["validation"]))
     return {name: values[: best + 1] + [values[best]] * (len(values) - best - 1) for name, values in curves.items()}
 

@@ -1,4 +1,4 @@
-"""Scenes of several handwritten digits on a canvas, and what five people would say of each: data whose tags are known."""
+"""Scenes of several handwritten digits on a canvas, and the captions of five people for each: data with known tags."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from labelproof.saving.files import existing
 SIDE, FRAMES, CAPTIONS, MOST = 48, 6, 5, 4  # at most four digits
 SIZES = (10, 20)  # pixels
 MENTIONED = (0.15, 0.85)  # by one person, of the smallest and of the largest digit
-STILL = 2.0  # pixels a frame: who is slower rests
+STILL = 2.0  # pixels per frame: slower digits rest
 TRAIL = ((0.6, 0.3), (0.3, 0.6))  # frames ago, and how bright a digit is still seen there
 NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 MOVES = ("left", "right", "up", "down")
 SMALL, LARGE = 12, 18  # pixels: what people call so
-ADDED = 0.5  # how often who mentions a digit says its size, and who mentions two how they stand
+ADDED = 0.5  # how often a person who mentions a digit gives its size, and one who mentions two their positions
 PICTURED = {
     **dict.fromkeys(NAMES, "NN"), **dict.fromkeys(("small", "large"), "JJ"), **dict.fromkeys(("touches", "stands"), "VB"),
 }  # fmt: skip
 """Words that still pictures are tagged with, and their parts of speech; one digit stands on another where it is above it."""
-CONTENT = (*NAMES, "moves", "rests", *MOVES, "above", "below")  # words of captions that say something
+CONTENT = (*NAMES, "moves", "rests", *MOVES, "above", "below")  # words of captions that carry information
 SPEECH = {
     **dict.fromkeys(NAMES, "NN"), **dict.fromkeys(("moves", "rests"), "VB"),
     **dict.fromkeys(MOVES, "RB"), **dict.fromkeys(("above", "below"), "IN"),
@@ -47,7 +47,7 @@ class Scenes:
         Which of them each of five people mentions: the larger a digit, the likelier, and at least the largest. What all omit is a
         missing tag.
     places : ndarray, shape (n, 4, 3)
-        Row and column of the middle, and size, of each digit, in the middle frame; NaN where there are fewer.
+        Row and column of the middle, and size, of each digit, in the middle frame; NaN for absent digits.
     sentences : tuple of length n
         Of five captions each: the same in words, ``"a three moves left above a seven"``; of videos alone.
     """
@@ -144,7 +144,7 @@ def _described(digits: list[_Digit]) -> npt.NDArray[np.bool_]:
 
 
 def _sentence(digits: list[_Digit]) -> str:
-    """Each second digit by where it is from the one before."""
+    """Each second digit by its position relative to the one before."""
     parts = []
     for i, digit in enumerate(digits):
         named = f"{'an' if digit.label == 8 else 'a'} {NAMES[digit.label]}"
@@ -156,7 +156,7 @@ def _sentence(digits: list[_Digit]) -> str:
 
 
 def scene_network() -> nn.Sequential:
-    """Feature maps (n, 64, side / 8, side / 8) of scenes: strides in place of pooling early on, for half of the time."""
+    """Feature maps (n, 64, side / 8, side / 8) of scenes: strides instead of pooling in early layers, which halves the time."""
     parts: list[nn.Module] = []
     for before, after, size, stride in ((1, 16, 5, 2), (16, 32, 3, 2), (32, 64, 3, 1), (64, 64, 3, 2)):
         convolution = nn.Conv2d(before, after, size, stride=stride, padding=size // 2, bias=False)
@@ -167,14 +167,14 @@ def scene_network() -> nn.Sequential:
 
 
 class _ChannelsLast(nn.Module):
-    """A processor computes maps a third faster when the channels of a place lie side by side."""
+    """A CPU computes maps a third faster if the channels of a position are adjacent in memory."""
 
     def forward(self, x: Tensor) -> Tensor:
         return x.contiguous(memory_format=torch.channels_last)
 
 
 def _paint(canvas: npt.NDArray[np.uint8], picture: npt.NDArray[np.uint8], row: int, column: int) -> None:
-    """Lay a picture on the canvas as far as it is inside."""
+    """Put a picture on the canvas, cropped to it."""
     size = len(picture)
     top, left, bottom, right = max(row, 0), max(column, 0), min(row + size, SIDE), min(column + size, SIDE)
     if top < bottom and left < right:

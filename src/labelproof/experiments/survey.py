@@ -4,7 +4,7 @@
 - *terms*: what do the prior and the entropy term of joint optimisation do, and its learning rate?
 - *oversampling*: does it help joint optimisation where classes are unbalanced?
 - *items*: does a noise layer that sees the item help where the noise depends on the item?
-- *losses*: can a network learn random labels by heart with losses that tolerate noise?
+- *losses*: can a network memorise random labels with losses that tolerate noise?
 """
 
 from __future__ import annotations
@@ -59,10 +59,10 @@ class SurveyRecord(Record):
     """Rows averaged over seeds."""
 
     def summary(self) -> list[Row]:
-        """Means with half of their 95 % intervals, and what is gained on the first variant of a question, paired by seed.
+        """Means with half of their 95 % intervals, and the gain over the first variant of a question, paired by seed.
 
         The score is the accuracy on clean test items, of *oversampling* the mean of both classes' accuracies, and of *losses* the share of
-        random labels that is learned by heart.
+        random labels that is memorised.
         """
         shown: list[Row] = []
         found, first = self.groups("question", "data", "noise", "variant"), dict[tuple[object, ...], dict[object, Row]]()

@@ -1,4 +1,4 @@
-"""Kinds of label: one file a kind, one line here."""
+"""Kinds of label: one file per kind, one line here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was given, of any kind of label: a *site* is one label decision, owned by an item."""
+"""Given labels of any kind: a *site* is one label decision, owned by an item."""
 
 from __future__ import annotations
 
@@ -18,31 +18,31 @@ Probabilities = npt.NDArray[np.float64]
 class Labels(ABC):
     """Given labels of one kind: a subclass is a kind.
 
-    The constructor of a kind checks raw labels. A kind knows no page and no model: what audits it, reports it and has it
-    reviewed is registered under its name in ``auditing/kinds``, ``report/kinds`` and ``review/kinds``.
+    The constructor of a kind checks raw labels. A kind knows no page and no model: its auditor, its report and its review are
+    registered under its name in ``auditing/kinds``, ``report/kinds`` and ``review/kinds``.
 
     Attributes
     ----------
     kind : str
         The name under which the kind is registered in `labelproof.labels.KINDS`.
     own_columns : tuple of str
-        Columns of its issues beside those of every kind.
+        Further columns of its issues.
     found_columns : tuple of str
-        Columns of the table of items that an auditor works out, where they do not follow from the sites.
+        Columns of the table of items that an auditor computes, if they do not follow from the sites.
     found_site_columns : tuple of str
         Those of ``own_columns`` that an auditor works out.
     key_columns : tuple of str
-        Those of ``own_columns`` that tell the sites of an item apart, whatever was given.
+        Those of ``own_columns`` that identify the sites of an item, independent of the given labels.
     many_sites : bool
         Whether an item may have more than one site.
     values : ndarray, shape (s,)
-        What was given at each site: the code of a class, 0 or 1, or a number.
+        The given label of each site: the code of a class, 0 or 1, or a number.
     owner : ndarray of int64, shape (s,), ascending
         The item of each site.
     n : int
         Number of items, those without a site included.
     classes : tuple
-        Names of what a label can be, in sorted order; of tags the tags.
+        Names of the possible labels, in sorted order; for tags the tags.
     item_names : ndarray, shape (n,), optional
         Of the items, where the labels came with them.
     """
@@ -87,7 +87,7 @@ class Labels(ABC):
 
     @property
     def described(self) -> str:
-        """How many of what, for a person."""
+        """The numbers of labels and classes, in words."""
         return f"{len(self.values):,} labels in {len(self.classes)} {self.kind}"
 
     def __repr__(self) -> str:
@@ -103,23 +103,23 @@ class Labels(ABC):
         return np.where(np.bincount(self.owner, minlength=self.n) > 0, -np.expm1(right), np.nan)
 
     def as_given(self, values: AnyArray, empty: object) -> AnyArray:
-        """Values of the sites in the shape in which the labels were given, here (s,); ``empty`` where there is no site."""
+        """Values of the sites in the shape of the given labels, here (s,); ``empty`` where there is no site."""
         return values
 
     @abstractmethod
     def named(self, values: AnyArray) -> pl.Series:
-        """What is given or suggested at sites, as the issues name it, shape (m,)."""
+        """The given or suggested labels of sites, as the issues name them, shape (m,)."""
 
     def own_frame(self, sites: IntArray) -> dict[str, pl.Series]:
         """The columns of ``own_columns`` that no auditor works out, for some sites, each of shape (m,)."""
         return {}
 
     def items_frame(self) -> dict[str, pl.Series]:
-        """Columns of the table of items beside ``index``, ``id`` and ``error_probability``, each of shape (n,)."""
+        """Columns of the table of items in addition to ``index``, ``id`` and ``error_probability``, each of shape (n,)."""
         return {}
 
     def to_json(self) -> Json:
-        """What `from_issues` needs to know beside the issues, ``n`` and ``classes``; ``summary.json`` holds it."""
+        """What `from_issues` needs in addition to the issues, ``n`` and ``classes``; ``summary.json`` holds it."""
         return {}
 
     @classmethod
@@ -145,7 +145,7 @@ class Labels(ABC):
         Parameters
         ----------
         label : str, list or dict
-            Of a decision: what a person says is true of the item.
+            Of a decision: the true label of the item according to a person.
         classes : sequence of str
 
         Raises

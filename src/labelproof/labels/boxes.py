@@ -29,27 +29,28 @@ Boxes4 = npt.NDArray[np.float64]
 
 
 class Boxes(Labels):
-    """Boxes around the objects of pictures, each of one class: every given box is a site.
+    """Boxes around the objects of pictures, each with one class: every given box is a site.
 
-    A picture is an item, also one without a box. An audit adds a site, with the code -1, for each box that it finds to be missing.
-    Boxes that cannot be right (outside the picture, without area, corners exchanged …) are taken as they are: the audit finds them.
+    A picture is an item, even without a box. An audit adds a site, with the code -1, for each box that it finds to be missing.
+    Boxes that cannot be right (outside the picture, without area, swapped corners …) are accepted: the audit finds them.
 
     Parameters
     ----------
     given : sequence of dicts
-        Of each picture ``boxes``, shape (m, 4), ``x1, y1, x2, y2`` in pixels (x to the right, y down), and ``labels``, shape (m,), names
-        or integers; optionally ``size``, its width and height in pixels.
+        For each picture ``boxes``, shape (m, 4), ``x1, y1, x2, y2`` in pixels (x to the right, y down), and ``labels``, shape
+        (m,), names or integers; optionally ``size``, its width and height in pixels.
     classes : sequence, optional
-        Default: the labels that are given, sorted. Integers are positions in it where it holds names.
+        By default the given labels, sorted. If it holds names, integer labels are positions in it.
     sizes : array-like, shape (n, 2), optional
         Width and height of each picture in pixels, NaN where unknown.
 
     Attributes
     ----------
     box : ndarray of float64, shape (s, 4)
-        As given; what is suggested where the box is missing.
+        Given boxes; for missing ones the suggested box.
     number : ndarray of int64, shape (s,)
-        The place of each box in its picture, as given; missing ones are numbered on. Sites are in the order of owner and number.
+        The position of each box in its picture, as given; missing ones are numbered after these. Sites are in the order of
+        owner and number.
     sizes : ndarray of float64, shape (n, 2), or None
 
     Raises
@@ -84,7 +85,7 @@ class Boxes(Labels):
         if len(unknown):
             i = int(unknown[0])
             raise BadInput(
-                f"box {flat.number[i]} of picture {flat.owner[i]} is labelled {values[i]!r}, which is none of the classes "
+                f"box {flat.number[i]} of picture {flat.owner[i]} is labelled {values[i]!r}, which is not one of the classes "
                 f"({', '.join(map(str, self.classes))[:200]})."
             )
         if len({str(name) for name in self.classes}) != len(self.classes):
@@ -104,7 +105,7 @@ class Boxes(Labels):
         number: IntArray | None = None,
         sizes: Boxes4 | None = None,
     ) -> Self:
-        """Boxes that were checked before, in the order of owner and number."""
+        """From boxes that are already checked, in the order of owner and number."""
         made = super().of_sites(values, owner, n, classes)
         made.box = np.zeros((len(values), 4)) if box is None else box
         first = np.searchsorted(owner, owner)
@@ -113,7 +114,7 @@ class Boxes(Labels):
         return made
 
     def with_missing(self, owner: IntArray, box: Boxes4) -> tuple[Self, IntArray]:
-        """With a site for each missing box, and where the old and the new ones went.
+        """Add a site for each missing box, and return where the old and the new ones went.
 
         Parameters
         ----------
@@ -124,7 +125,7 @@ class Boxes(Labels):
         -------
         labels : Boxes
         order : ndarray, shape (s + m,)
-            Place of each site among the old ones and, after these, the missing ones.
+            Position of each site among the old ones followed by the missing ones.
         """
         sequence = np.argsort(owner, kind="stable")
         ranked = np.empty(len(owner), np.int64)
@@ -157,7 +158,7 @@ class Boxes(Labels):
 
     @property
     def described(self) -> str:
-        """How many of what, for a person."""
+        """The numbers of boxes, classes and pictures, in words."""
         given = int((self.values != ABSENT).sum())
         return f"{given:,} boxes of {len(self.classes)} class{'es' * (len(self.classes) != 1)} in {self.n:,} pictures"
 
@@ -170,7 +171,7 @@ class Boxes(Labels):
         return found
 
     def named(self, values: IntArray) -> pl.Series:
-        """The classes; null where there is no box."""
+        """The classes; null without a box."""
         names = pl.Series(list(self.classes)) if self.classes else pl.Series([], dtype=pl.String)
         return names.gather(pl.Series(values, dtype=pl.Int64).replace({ABSENT: None}))
 
@@ -208,7 +209,7 @@ class Boxes(Labels):
         '[[1, 2, 3, 4, "dog"], [10, 5.25, 30, 40, "dog"]]'
         """
         if not isinstance(label, list):
-            raise BadInput("the label of a picture is a list of boxes, each [x1, y1, x2, y2, class].")
+            raise BadInput("The label of a picture must be a list of boxes, each [x1, y1, x2, y2, class].")
         return sorted_json(_checked(box, classes) for box in label)
 
     @classmethod
@@ -246,13 +247,13 @@ def _plain(value: float) -> int | float:
 
 def _checked(box: object, classes: Sequence[str]) -> Box:
     if not isinstance(box, list | tuple) or len(box) != 5:
-        raise BadInput(f"{box!r:.80} is no box. Give [x1, y1, x2, y2, class].")
+        raise BadInput(f"{box!r:.80} is not a box. Give [x1, y1, x2, y2, class].")
     *edges, name = box
     if not all(isinstance(edge, Real) and not isinstance(edge, bool) and math.isfinite(edge) for edge in edges):
-        raise BadInput(f"{box!r:.80} is no box: x1, y1, x2 and y2 are finite numbers, in pixels.")
+        raise BadInput(f"{box!r:.80} is not a box: x1, y1, x2 and y2 must be finite numbers, in pixels.")
     if not isinstance(name, str) or name not in classes:
-        raise BadInput(f"{str(name)[:80]!r} is none of the classes.")
+        raise BadInput(f"{str(name)[:80]!r} is not one of the classes.")
     x1, y1, x2, y2 = (_plain(edge) for edge in edges)
     if x1 >= x2 or y1 >= y2:
-        raise BadInput(f"{box!r:.80} has no area: x1 must be less than x2, and y1 less than y2.")
+        raise BadInput(f"{box!r:.80} has no area. Give x1 less than x2, and y1 less than y2.")
     return x1, y1, x2, y2, name

@@ -1,4 +1,4 @@
-"""One class an item."""
+"""One class per item."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ class Classes(Labels):
     labels : array-like, shape (n,)
         Names or integers; missing as in `labelproof.validation.check_labels`.
     classes : sequence of length k, optional
-        In the order of their codes; sorted where left out.
+        In the order of their codes. By default sorted.
     n_classes : int, optional
     missing : sequence, optional
-        The labels that mean unlabelled.
+        Labels that mean unlabelled.
 
     Raises
     ------
@@ -98,7 +98,7 @@ class Classes(Labels):
     def to_text(cls, label: object, classes: Sequence[str]) -> str:
         """The name of the class."""
         if not isinstance(label, str) or label not in classes:
-            raise BadInput(f"label {str(label)[:80]!r} is none of the classes.")
+            raise BadInput(f"label {str(label)[:80]!r} is not one of the classes.")
         return label
 
 

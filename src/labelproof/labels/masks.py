@@ -29,31 +29,32 @@ BOUNDS = ("x1", "y1", "x2", "y2")
 class Masks(Labels):
     """A class for each pixel of pictures. A site is a *region*: connected pixels of one class.
 
-    Regions are found by an audit; before it there is no site. Pictures are read one at a time, whenever they are needed.
+    An audit finds the regions; before it there is no site. Pictures are read one at a time, as they are needed.
 
     Parameters
     ----------
     masks : array-like of int, shape (n, h, w), or sequence of array-like, each of shape (h, w), or sequence of paths
-        The class of each pixel, in 0..k-1. Of files (PNG with a palette or in grey) the number that is stored for a pixel, not its
-        colour. Of a sequence of another type, items are asked for by number.
+        The class of each pixel, in 0..k-1. In files (PNG with a palette or in grey) the stored number of a pixel, not its
+        colour. A sequence of another type is read item by item, by number.
     classes : sequence of length k, optional
-        Names of the classes; the numbers where left out.
+        Names of the classes. By default the numbers.
     void : int or sequence of int, optional
-        Values that mean "not labelled". None does unless it is named here.
+        Values that mean "not labelled". By default none.
 
     Attributes
     ----------
     sizes : ndarray of int64, shape (n, 2)
         Width and height of each picture.
     region : ndarray of int64, shape (s,)
-        Number of each region within its picture: given ones in the order of their first pixel, row by row, then those that were found inside
-        given ones.
+        Number of each region within its picture: given ones in the order of their first pixel, row by row, then those found
+        inside given ones.
     area : ndarray of int64, shape (s,)
         Number of its pixels.
     bounds : ndarray of int64, shape (s, 4)
         ``x1 y1 x2 y2``, the last ones excluded.
     rle : list of str of length s
-        Of a doubtful region, which pixels of the picture should change, as run lengths (`labelproof.labels.run_length`); of others "".
+        For a doubtful region, the pixels of the picture to change, as run lengths (`labelproof.labels.run_length`); for others
+        "".
 
     Raises
     ------
@@ -107,7 +108,7 @@ class Masks(Labels):
 
     @classmethod
     def of_sites(cls, values: AnyArray, owner: IntArray, n: int, classes: Sequence[object]) -> Self:
-        """Regions whose places are filled in by the caller."""
+        """From regions whose positions the caller fills in."""
         made = super().of_sites(values, owner, n, classes)
         made.sizes = np.zeros((n, 2), np.int64)
         made.region, made.area = np.zeros((2, len(values)), np.int64)
@@ -125,7 +126,7 @@ class Masks(Labels):
         return made
 
     def with_classes(self, k: int) -> Self:
-        """The same with k classes, where these are mere numbers: a model may know some that were never given."""
+        """The same with k classes, if these are only numbers: a model may know classes that were never given."""
         made = type(self).__new__(type(self))
         made.__dict__.update(self.__dict__)
         made.classes = tuple(range(k))
@@ -137,26 +138,26 @@ class Masks(Labels):
         Raises
         ------
         BadInput
-            Of an audit that was loaded: it does not hold the pictures.
+            For a loaded audit: it does not hold the pictures.
         """
         if self._pictures is None:
-            raise BadInput("the pixels of a loaded audit are not known. Make lp.Masks of the pictures that were audited.")
+            raise BadInput("A loaded audit does not hold the pixels. Make lp.Masks of the pictures that were audited.")
         picture = self._picture(i)
         if picture.shape[::-1] != tuple(self.sizes[i]):
-            raise BadInput(f"picture {i} had another size before. Leave the pictures as they are during an audit.")
+            raise BadInput(f"picture {i} changed its size. Do not change the pictures during an audit.")
         codes = picture.astype(np.int64)
         for value in self.void:
             codes[picture == value] = VOID
         if codes.max(initial=VOID) >= len(self.classes) or codes.min(initial=VOID) < VOID:
-            raise BadInput(f"picture {i} has other values than before. Leave the pictures as they are during an audit.")
+            raise BadInput(f"picture {i} changed its values. Do not change the pictures during an audit.")
         return codes
 
     def digest(self, i: int) -> str:
-        """What tells the mask of picture ``i`` from others."""
+        """A digest that identifies the mask of picture ``i``."""
         return digest_of(self.mask(i))
 
     def _picture(self, i: int) -> AnyArray:
-        """The values of a picture as they are given, shape (h, w)."""
+        """The given values of a picture, shape (h, w)."""
         assert self._pictures is not None
         one = self._pictures[i]
         picture = _from_file(one) if isinstance(one, str | os.PathLike) else to_numpy(one, f"mask {i}")
@@ -167,7 +168,7 @@ class Masks(Labels):
         return picture
 
     def __eq__(self, other: object) -> bool:
-        """Whether the same regions were given; where there is none yet and both know their pixels, the same pixels."""
+        """Whether the same regions were given; without regions, if both know their pixels, whether the pixels are the same."""
         if not isinstance(other, Masks) or not super().__eq__(other) or self.rle != other.rle:
             return False
         pairs = [(getattr(self, name), getattr(other, name)) for name in ("sizes", "region", "area", "bounds")]
@@ -186,7 +187,7 @@ class Masks(Labels):
 
     @property
     def described(self) -> str:
-        """How many of what, for a person."""
+        """The numbers of masks, classes and pictures, in words."""
         regions = f"{len(self.values):,} regions of " if len(self.values) else ""
         return f"{regions}{self.n:,} pictures in {len(self.classes)} classes"
 
@@ -195,7 +196,7 @@ class Masks(Labels):
         return pl.Series(list(self.classes)).gather(values)
 
     def own_frame(self, sites: IntArray) -> dict[str, pl.Series]:
-        """Which region of the picture it is, where, and which pixels should change."""
+        """The number of the region in the picture, its position, and the pixels to change."""
         return {
             "region": pl.Series(self.region[sites]),
             **{name: pl.Series(self.bounds[sites, column]) for column, name in enumerate(BOUNDS)},
@@ -204,7 +205,7 @@ class Masks(Labels):
         }
 
     def to_json(self) -> Json:
-        """The sizes of the pictures, one where all are alike."""
+        """The sizes of the pictures; one if all are equal."""
         alike = bool((self.sizes == self.sizes[:1]).all())
         return {"sizes": (self.sizes[:1] if alike else self.sizes).tolist()}
 
@@ -231,17 +232,17 @@ class Masks(Labels):
 
     @classmethod
     def to_text(cls, label: object, classes: Sequence[str]) -> str:
-        """What differs from the given mask, as a JSON list of ``[class, run lengths]``, by class; ``[]`` where nothing does."""
+        """The changes to the given mask, as a JSON list of ``[class, run lengths]``, by class; ``[]`` for none."""
         if not isinstance(label, list):
             raise BadInput(
-                "the label of a picture is a list of patches, each [class, run lengths]; [] where the mask is right."
+                "The label of a picture must be a list of patches, each [class, run lengths], or [] if the mask is right."
             )
         patches = sorted((_patch(one, classes) for one in label), key=lambda patch: patch[0])
         patches = [(code, runs) for code, runs in patches if len(runs.starts)]
         if len({code for code, _ in patches}) < len(patches):
-            raise BadInput("two patches have one class. Give one patch per class.")
+            raise BadInput("Two patches have the same class. Give one patch per class.")
         if len({runs.total for _, runs in patches}) > 1:
-            raise BadInput("the patches are of pictures of different sizes. Give run lengths of the whole picture.")
+            raise BadInput("The patches belong to pictures of different sizes. Give run lengths of the whole picture.")
         _check_apart([runs for _, runs in patches])
         return json.dumps([[classes[code], runs.text] for code, runs in patches], ensure_ascii=False)
 
@@ -252,15 +253,15 @@ class Masks(Labels):
 
 
 def digest_of(codes: IntArray) -> str:
-    """What tells a mask, shape (h, w), from others."""
+    """A digest that identifies a mask, shape (h, w)."""
     return hashlib.sha256(f"{codes.shape} ".encode() + codes.astype(np.int32).tobytes()).hexdigest()[:24]
 
 
 def _patch(patch: object, classes: Sequence[str]) -> tuple[int, Runs]:
     if not isinstance(patch, list | tuple) or len(patch) != 2 or not isinstance(patch[0], str):
-        raise BadInput(f"{str(patch)[:80]!r} is no patch. Give [class, run lengths].")
+        raise BadInput(f"{str(patch)[:80]!r} is not a patch. Give [class, run lengths].")
     if patch[0] not in classes:
-        raise BadInput(f"class {patch[0][:80]!r} is none of the classes.")
+        raise BadInput(f"class {patch[0][:80]!r} is not one of the classes.")
     return list(classes).index(patch[0]), Runs.of_text(patch[1])
 
 
@@ -271,12 +272,12 @@ def _check_apart(patches: Sequence[Runs]) -> None:
     starts, ends = (np.concatenate([getattr(runs, name) for runs in patches]) for name in ("starts", "ends"))
     order = np.argsort(starts)
     if (starts[order][1:] < ends[order][:-1]).any():
-        raise BadInput("two patches have a pixel in common. Give each pixel one class.")
+        raise BadInput("Two patches overlap. Give each pixel one class.")
 
 
 def _sequence(masks: object) -> Sequence[Any]:
     if isinstance(masks, str | os.PathLike):
-        raise BadInput(f"masks is the path {os.fspath(masks)!r}. Give a list of paths of pictures, one each.")
+        raise BadInput(f"masks is the path {os.fspath(masks)!r}. Give a list of paths, one per picture.")
     if not hasattr(masks, "__len__") or not hasattr(masks, "__getitem__"):
         raise BadInput(f"masks is a {type(masks).__name__}. Give an array (n, h, w), or a list with one mask per picture.")
     if isinstance(masks, np.ndarray) and masks.dtype.kind != "O" and masks.ndim != 3:
@@ -308,7 +309,7 @@ def _from_file(path: str | os.PathLike[str]) -> AnyArray:
 
 
 def _highest(picture: AnyArray, i: int, void: tuple[int, ...], k: int | None) -> int:
-    """The highest class in a picture, -1 where all is void.
+    """The highest class in a picture, -1 if all of it is void.
 
     Raises
     ------
@@ -321,8 +322,7 @@ def _highest(picture: AnyArray, i: int, void: tuple[int, ...], k: int | None) ->
         y, x = np.argwhere(np.isin(picture, wrong))[0].tolist()
         allowed = "0 or more" if k is None else f"0 to {k - 1}"
         raise BadInput(
-            f"picture {i} has the value {int(picture[y, x])} at row {y}, column {x}. Classes are {allowed}; if it means that the pixel has no "
-            f"label, say void={int(picture[y, x])}."
+            f"picture {i} has the value {int(picture[y, x])} at row {y}, column {x}. Classes are {allowed}. If it means that the pixel has no label, give void={int(picture[y, x])}."
         )
     return int(values.max(initial=VOID))
 

@@ -1,4 +1,4 @@
-"""One number an item: the target of a regression."""
+"""One number per item: the target of a regression."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ERROR_KINDS = ("factor", "unit", "sign", "swapped digits", "copied", "sentinel",
 
 
 class Numbers(Labels):
-    """One number for each item, none where it is missing.
+    """One number for each item, or none if it is missing.
 
     Parameters
     ----------
@@ -36,9 +36,9 @@ class Numbers(Labels):
     Attributes
     ----------
     values : ndarray of float64, shape (s,)
-        Of the items that have one.
+        Numbers of the items that have one.
     decimals : int or None
-        How many decimals the numbers are written with; ``None`` where there is no such number. Suggestions are rounded to it.
+        Number of decimals that the numbers are written with; ``None`` if there is none. Suggestions are rounded to it.
 
     Raises
     ------
@@ -68,14 +68,14 @@ class Numbers(Labels):
 
     @classmethod
     def of_sites(cls, values: AnyArray, owner: IntArray, n: int, classes: Sequence[object] = ()) -> Self:
-        """Numbers that were checked before."""
+        """From numbers that are already checked."""
         made = super().of_sites(np.asarray(values, np.float64), owner, n, ())
         made.decimals = decimals_of(made.values)
         return made
 
     @property
     def described(self) -> str:
-        """How many of what, for a person."""
+        """The number of values, in words."""
         return f"{len(self.values):,} numbers"
 
     def as_given(self, values: AnyArray, empty: object) -> AnyArray:
@@ -105,13 +105,13 @@ class Numbers(Labels):
 
     @classmethod
     def to_text(cls, label: object, classes: Sequence[str] = ()) -> str:
-        """The number as JSON has it: ``12`` for 12.0."""
+        """The number in the form of JSON: ``12`` for 12.0."""
         try:
             value = float(label.strip() if isinstance(label, str) else label)  # type: ignore[arg-type]
         except (TypeError, ValueError):
             value = math.nan
         if not math.isfinite(value):
-            raise BadInput(f"label {str(label)[:80]!r} is no number. Write it like 12.5.")
+            raise BadInput(f"label {str(label)[:80]!r} is not a number. Write it like 12.5.")
         return str(int(value)) if value == int(value) and abs(value) < 2**63 else json.dumps(value)
 
 
@@ -134,7 +134,7 @@ def _sentinel(word: object) -> float:
         return float(word)  # type: ignore[arg-type]
     except (TypeError, ValueError) as error:
         raise BadInput(
-            f"missing names {word!r}, which is no number. Name the numbers that mean missing, e.g. [-999]."
+            f"missing names {word!r}, which is not a number. Name the numbers that mean missing, e.g. [-999]."
         ) from error
 
 
@@ -145,16 +145,18 @@ def _checked(values: object) -> npt.NDArray[np.float64]:
     if array.dtype.kind == "O":
         wrong = next((i for i, value in enumerate(array) if not _is_number(value)), None)
         if wrong is not None:
-            raise BadInput(f"values row {wrong} is {str(array[wrong])[:80]!r}, which is no number. Mend it, or leave it empty.")
+            raise BadInput(
+                f"values row {wrong} is {str(array[wrong])[:80]!r}, which is not a number. Correct it, or leave it empty."
+            )
         array = np.array([np.nan if value is None or value != value else float(value) for value in array])
     if array.dtype.kind not in "fiu":
-        raise BadInput(f"values are {array.dtype}. Give numbers; classes by name are audited as they are, without lp.Numbers.")
+        raise BadInput(f"values are {array.dtype}. Give numbers, or audit class names without lp.Numbers.")
     found = array.astype(np.float64)
     beyond = np.flatnonzero(np.abs(found) > MOST)
     if len(beyond):
         row = int(beyond[0])
         what = "infinite" if np.isinf(found[row]) else f"{found[row]:g}, beyond the {MOST:g} that numbers may reach"
-        raise BadInput(f"values row {row} is {what}. Mend it, or leave it empty.")
+        raise BadInput(f"values row {row} is {what}. Correct it, or leave it empty.")
     return found
 
 

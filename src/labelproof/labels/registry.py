@@ -1,4 +1,4 @@
-"""What is known under a name: one line a part in its folder's registry, imported when it is first asked for."""
+"""Parts by name: one line per part in its folder's registry, imported on first use."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ class Registry(Mapping[str, T], Generic[T]):
     Parameters
     ----------
     what : str
-        What a part is, for messages.
+        The kind of part, for messages.
     places : mapping of name to "module:attribute"
-        Where each part stands. No module is imported before its part is asked for.
+        The module of each part, which is imported on first use.
 
     Examples
     --------
@@ -51,7 +51,7 @@ class Registry(Mapping[str, T], Generic[T]):
         """
         if name not in self._parts:
             if name not in self._places:
-                raise BadInput(f"there is no {self.what} named {name!r}. Give one of {', '.join(self)}.")
+                raise BadInput(f"There is no {self.what} named {name!r}. Give one of {', '.join(self)}.")
             module, _, attribute = self._places[name].partition(":")
             self._parts[name] = cast(T, getattr(import_module(module), attribute))
         return self._parts[name]

@@ -40,7 +40,7 @@ class Runs(NamedTuple):
             If it is no list of counts.
         """
         if not isinstance(text, str) or not _FORM.fullmatch(text):
-            raise BadInput(f"run lengths {str(text)[:60]!r} are no counts. Write whole numbers with one space between them.")
+            raise BadInput(f"Run lengths {str(text)[:60]!r} are not counts. Write whole numbers with one space between them.")
         counts = np.array(text.split(" "), np.int64)
         ends = np.cumsum(counts)
         filled = np.flatnonzero(counts[1::2]) * 2 + 1
@@ -78,7 +78,7 @@ def encode(mask: BoolArray) -> str:
 
 
 def decode(text: str, height: int, width: int) -> BoolArray:
-    """The mask of which these are the run lengths, shape (height, width).
+    """The mask with these run lengths, shape (height, width).
 
     Raises
     ------
@@ -93,7 +93,7 @@ def decode(text: str, height: int, width: int) -> BoolArray:
     found = Runs.of_text(text)
     if found.total != height * width:
         raise BadInput(
-            f"run lengths of {found.total:,} pixels do not fit a mask of {width} x {height}. Give those of this picture."
+            f"Run lengths of {found.total:,} pixels do not fit a mask of {width} x {height}. Give those of this picture."
         )
     steps = np.zeros(found.total + 1, np.int8)
     steps[found.starts], steps[found.ends] = 1, -1

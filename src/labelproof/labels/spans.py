@@ -26,10 +26,10 @@ _WORD = re.compile(
 
 
 class Spans(Labels):
-    """Spans of the tokens of sentences, each of one type: every given span is a site.
+    """Spans of the tokens of sentences, each with one type: every given span is a site.
 
-    A sentence is an item, also one without a span or without a token. An audit adds a site, with the code -1, for each span that it
-    finds to be missing.
+    A sentence is an item, even without a span or a token. An audit adds a site, with the code -1, for each span that it finds
+    to be missing.
 
     Parameters
     ----------
@@ -38,22 +38,22 @@ class Spans(Labels):
     tags : sequence of sequences of str
         A tag for each token, in IOB2, IOB1, BIOES, BILOU or IO.
     scheme : str, optional
-        How tags are written; detected where left out.
+        The scheme of the tags. By default detected.
     classes : sequence, optional
-        The types of spans; those that are given, sorted, where left out.
+        The types of spans. By default the given ones, sorted.
 
     Attributes
     ----------
     start, end : ndarray of int64, shape (s,)
         The first token of each span, and the one after its last.
     tokens : list of list of str
-        Empty of an audit that was loaded.
+        Empty for a loaded audit.
     offsets : list of ndarray of int64, shape (tokens, 2), or None
-        First character of each token, and the one after its last, where the text is known.
+        First character of each token, and the one after its last, if the text is known.
     texts : list of str or None
     scheme : str
     tag_names : tuple of str
-        The different tags in sorted order: the columns that probabilities have.
+        The different tags in sorted order: the columns of probabilities.
 
     Raises
     ------
@@ -62,8 +62,8 @@ class Spans(Labels):
     Warns
     -----
     LabelproofWarning
-        If a sequence of tags is invalid. A tag that continues nothing then begins a span, and a span ends before the first tag that
-        does not continue it.
+        If a sequence of tags is invalid. A tag that continues nothing then starts a span, and a span ends before the first
+        tag that does not continue it.
 
     Examples
     --------
@@ -125,14 +125,14 @@ class Spans(Labels):
             Of each sentence, in any order.
         classes : sequence, optional
         texts : sequence of str, optional
-            The sentences as they were written.
+            The original sentences.
         offsets : sequence of array, each of shape (tokens, 2), optional
-            Where each token stands in its text.
+            Start and end of each token in its text.
 
         Raises
         ------
         BadInput
-            If spans overlap, or lie outside their sentence.
+            If spans overlap, or reach outside their sentence.
         """
         made = cls.__new__(cls)
         sentences = _lists(tokens, "tokens")
@@ -155,7 +155,7 @@ class Spans(Labels):
     ) -> Self:
         """From ``(start, end, type)`` in characters, ``end`` excluded; texts are cut into words, numbers and signs.
 
-        A word is cut further where a span begins or ends inside it. Spaces at the ends of a span do not count.
+        A word is cut further if a span begins or ends inside it. Spaces at the ends of a span do not count.
 
         Examples
         --------
@@ -168,8 +168,8 @@ class Spans(Labels):
         tokens, offsets, found = [], [], []
         for number, (text, some) in enumerate(zip(texts, spans, strict=True)):
             if not isinstance(text, str):
-                raise BadInput(f"text {number} is {text!r:.60}. Give text.")
-            in_characters = _checked(some, len(text), f"text {number}")
+                raise BadInput(f"Text {number} is {text!r:.60}. Give text.")
+            in_characters = _checked(some, len(text), f"Text {number}")
             own = words_of(text, {edge for start, end, _ in in_characters for edge in (start, end)})
             tokens.append([text[a:b] for a, b in own.tolist()])
             offsets.append(own)
@@ -183,7 +183,7 @@ class Spans(Labels):
         place = {name: code for code, name in enumerate(names)}
         unknown = next(((i, name) for i, *_, name in flat if name not in place), None)
         if unknown is not None:
-            raise BadInput(f"sentence {unknown[0]} has a span of type {unknown[1]!r}, which is none of the classes.")
+            raise BadInput(f"sentence {unknown[0]} has a span of type {unknown[1]!r}, which is not one of the classes.")
         if len(place) != len(names):
             raise BadInput(f"classes has a name twice: {', '.join(names)[:200]}. Give each type once.")
         self.classes = tuple(names)
@@ -191,7 +191,7 @@ class Spans(Labels):
         self.owner, self.start, self.end, self.values = (np.ascontiguousarray(column) for column in table.T)
 
     def with_missing(self, owner: IntArray, start: IntArray, end: IntArray) -> tuple[Spans, IntArray]:
-        """The labels with further sites, where nothing was given; and the place of each site, given ones first, among them all."""
+        """Add sites where nothing was given; also returns the position of each site, given ones first, among them all."""
         made = type(self).__new__(type(self))
         made.__dict__.update(self.__dict__)
         owners, starts, ends = np.r_[self.owner, owner], np.r_[self.start, start], np.r_[self.end, end]
@@ -215,7 +215,7 @@ class Spans(Labels):
 
     @property
     def described(self) -> str:
-        """How many of what, for a person."""
+        """The numbers of spans, types and sentences, in words."""
         return f"{int((self.values >= 0).sum()):,} spans of {len(self.classes)} types in {self.n:,} sentences"
 
     def given_spans(self) -> list[list[Span]]:
@@ -231,18 +231,18 @@ class Spans(Labels):
         return [to_tags(len(tokens), spans, scheme) for tokens, spans in zip(self.tokens, self.given_spans(), strict=True)]
 
     def characters(self, item: int, start: int, end: int) -> tuple[int, int] | None:
-        """Where tokens ``start`` up to ``end`` of a sentence stand in its text; None where that is unknown."""
+        """Start and end, in the text, of tokens ``start`` up to ``end`` of a sentence; None if unknown."""
         if self.offsets is None:
             return None
         return int(self.offsets[item][start, 0]), int(self.offsets[item][end - 1, 1])
 
     def named(self, values: IntArray) -> pl.Series:
-        """The types; null where there is no span."""
+        """The types; null without a span."""
         names = pl.Series(list(self.classes), dtype=pl.String)
         return names.gather(pl.Series(values, dtype=pl.Int64).replace({ABSENT: None}))
 
     def own_frame(self, sites: IntArray) -> dict[str, pl.Series]:
-        """Where the span stands, in tokens and, where the text is known, in characters."""
+        """The position of the span in tokens and, if the text is known, in characters."""
         places = list(zip(self.owner[sites].tolist(), self.start[sites].tolist(), self.end[sites].tolist(), strict=True))
         found = [self.characters(*place) for place in places] if self.offsets is not None else [None] * len(places)
         return {
@@ -275,11 +275,11 @@ class Spans(Labels):
     def to_text(cls, label: object, classes: Sequence[str]) -> str:
         """The spans of a sentence as a JSON list of ``[start, end, type]`` in tokens, in order."""
         if not isinstance(label, list):
-            raise BadInput("the label of a sentence is a list of spans, each [start, end, type].")
+            raise BadInput("The label of a sentence must be a list of spans, each [start, end, type].")
         spans = _checked(label, None, "the sentence")
         unknown = next((name for *_, name in spans if name not in classes), None)
         if unknown is not None:
-            raise BadInput(f"type {unknown[:80]!r} is none of the classes.")
+            raise BadInput(f"type {unknown[:80]!r} is not one of the classes.")
         return json.dumps(spans, ensure_ascii=False)
 
     @classmethod
@@ -289,7 +289,8 @@ class Spans(Labels):
 
 
 def words_of(text: str, edges: Iterable[int] = ()) -> IntArray:
-    """Where the tokens of a text stand, shape (tokens, 2): words and numbers, single signs, and single characters of scripts without spaces.
+    """Start and end of the tokens of a text, shape (tokens, 2): words and numbers, single signs, and single characters of
+    scripts without spaces.
 
     Tokens are cut at ``edges`` as well.
     """
@@ -306,7 +307,7 @@ def _in_tokens(offsets: IntArray, span: Span, number: int) -> Span:
     start, end, name = span
     inside = np.flatnonzero((offsets[:, 0] < end) & (offsets[:, 1] > start))
     if not len(inside):
-        raise BadInput(f"text {number} has a span from {start} to {end} without a word in it. Remove it.")
+        raise BadInput(f"Text {number} has a span from {start} to {end} without a word in it. Remove it.")
     return int(inside[0]), int(inside[-1]) + 1, name
 
 
@@ -338,15 +339,14 @@ def _tell(bad: list[Place], scheme: str) -> None:
     if bad:
         first = bad[0]
         warnings.warn(
-            f"{len(bad):,} tags break the rules of {scheme}, first in sentence {first.sentence} at token {first.token}: {first.what}. They are "
-            "read so: a tag that continues nothing begins a span, and a span ends before the first tag that does not continue it.",
+            f"{len(bad):,} tags break the rules of {scheme}, first in sentence {first.sentence} at token {first.token}: {first.what}. A tag that continues nothing is read as the start of a span, and a span ends before the first tag that does not continue it.",
             LabelproofWarning,
             stacklevel=3,
         )
 
 
 def _place_of(sentences: list[list[str]], scheme: str) -> str:
-    """Where the first tag stands that a scheme does not have."""
+    """The position of the first tag that a scheme does not have."""
     for number, tags in enumerate(sentences):
         for place, tag in enumerate(tags):
             try:
@@ -362,25 +362,27 @@ def _checked(spans: Iterable[Sequence[Any]], length: int | None, where: str) -> 
     Raises
     ------
     BadInput
-        If one is no span, lies outside, or two overlap.
+        If one is not a span, reaches outside, or two overlap.
     """
     found: list[Span] = []
     if not hasattr(spans, "__iter__") or isinstance(spans, str):
-        raise BadInput(f"{where} has {spans!r:.80} for spans. Give a list of (start, end, type), empty where there is none.")
+        raise BadInput(f"{where} has {spans!r:.80} for spans. Give a list of (start, end, type), which may be empty.")
     for span in spans:
         if isinstance(span, str) or not hasattr(span, "__len__") or len(span) != 3:
-            raise BadInput(f"{where} has {span!r:.80}, which is no span. Give (start, end, type); relations cannot be audited.")
+            raise BadInput(
+                f"{where} has {span!r:.80}, which is not a span. Give (start, end, type); relations cannot be audited."
+            )
         start, end, name = span
         whole = all(isinstance(edge, int | np.integer) and not isinstance(edge, bool) for edge in (start, end))
         if not whole or not isinstance(name, str) or not name:
-            raise BadInput(f"{where} has {span!r:.80}, which is no span. Give whole numbers start and end, and a type as text.")
-        if start >= end:
             raise BadInput(
-                f"{where} has a span from {start} to {end}. Its end comes after its start: the last one is not part of it."
+                f"{where} has {span!r:.80}, which is not a span. Give whole numbers start and end, and a type as text."
             )
+        if start >= end:
+            raise BadInput(f"{where} has a span from {start} to {end}. Give an end above the start: the end is exclusive.")
         if start < 0 or (length is not None and end > length):
             raise BadInput(
-                f"{where} has a span from {start} to {end}, outside 0 to {length if length is not None else 'the end'}."
+                f"{where} has a span from {start} to {end}, outside 0 to {length if length is not None else 'the end'}. Correct it."
             )
         found.append((int(start), int(end), name))
     found.sort()

@@ -1,4 +1,4 @@
-"""Any number of tags an item."""
+"""Any number of tags per item."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Tags(Labels):
     ----------
     tags : array-like of 0/1, shape (n, k)
     names : sequence of length k, optional
-        Of the tags; their numbers where left out.
+        Names of the tags. By default their numbers.
 
     Raises
     ------
@@ -46,12 +46,12 @@ class Tags(Labels):
         if len(self.classes) != k:
             raise BadInput(f"names has {len(self.classes)} entries but there are {k} tags. Give one name per column.")
         if len(set(map(str, self.classes))) < k:
-            raise BadInput(f"names has a tag twice: {', '.join(map(str, self.classes))[:200]}. Give each a name of its own.")
+            raise BadInput(f"names has a tag twice: {', '.join(map(str, self.classes))[:200]}. Give each tag its own name.")
         self.values, self.owner, self.n = given.ravel(), np.repeat(np.arange(n), k), n
 
     @property
     def described(self) -> str:
-        """How many of what, for a person."""
+        """The numbers of tags and items, in words."""
         return f"{len(self.classes)} tags of {self.n:,} items"
 
     @property
@@ -68,7 +68,7 @@ class Tags(Labels):
         return pl.Series(values.astype(np.int8))
 
     def own_frame(self, sites: IntArray) -> dict[str, pl.Series]:
-        """The tag, and whether an error would mean that it is missing or that it is incorrect."""
+        """The tag, and whether an error would make it missing or incorrect."""
         names = pl.Series([str(name) for name in self.classes])
         kinds = pl.Series(["missing", "incorrect"], dtype=pl.Enum(["missing", "incorrect"]))
         return {"tag": names.gather(sites % len(self.classes)), "kind": kinds.gather(self.values[sites])}
@@ -100,7 +100,7 @@ class Tags(Labels):
     def to_text(cls, label: object, classes: Sequence[str]) -> str:
         """The tags as a JSON list, in the order of the classes."""
         if not isinstance(label, list) or any(not isinstance(tag, str) or tag not in classes for tag in label):
-            raise BadInput("the label of an item with tags is a list of known tags.")
+            raise BadInput("The label of an item with tags must be a list of known tags.")
         chosen = set(label)
         return json.dumps([tag for tag in classes if tag in chosen], ensure_ascii=False)
 

@@ -1,4 +1,4 @@
-"""What several annotators said of each item."""
+"""Labels of several annotators for each item."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ MOST_CELLS = 200_000_000  # of a table of items and annotators
 
 
 class Votes(Labels):
-    """A class by each annotator who looked at an item: every vote is a site.
+    """Votes: a class from each annotator who labelled an item. Every vote is a site.
 
     Parameters
     ----------
     votes : array-like, shape (n, m)
-        What each of m annotators said of each item; missing as in `labelproof.audit` (``None``, NaN, "" or -1). A long table, a row for
-        each vote, is taken by `from_long`.
+        The label of each item by each of m annotators; missing as in `labelproof.audit` (``None``, NaN, "" or -1). For a long
+        table, a row for each vote, use `from_long`.
     classes : sequence, optional
-        In the order of their codes; sorted where left out.
+        In the order of their codes. By default sorted.
     annotators : sequence of length m, optional
-        Their names; the columns of a frame, or numbers, where left out.
+        Their names. By default the columns of a frame, or numbers.
 
     Attributes
     ----------
     annotator : ndarray of int64, shape (s,)
-        Who gave each vote, as a place in ``annotators``.
+        The annotator of each vote, as a position in ``annotators``.
     item_names : ndarray, shape (n,), or None
-        Of a long table: the items, in the order in which they first appear.
+        For a long table: the items, in order of first appearance.
 
     Raises
     ------
@@ -82,26 +82,26 @@ class Votes(Labels):
         classes: Sequence[object] | None = None,
         missing: Sequence[object] | None = None,
     ) -> Self:
-        """Votes from a long table: a row for each vote.
+        """Make votes from a long table: a row for each vote.
 
         Parameters
         ----------
         item, annotator : array-like, shape (r,)
-            Names of any kind. Items are numbered in the order in which they first appear (``item_names``), annotators in sorted order.
+            Names of any kind. Items are numbered in order of first appearance (``item_names``), annotators in sorted order.
         label : array-like, shape (r,)
-            What the annotator said; a missing one is no vote.
+            The annotator's label; a missing one is no vote.
         classes, missing : sequence, optional
             As in `labelproof.validation.check_labels`.
 
         Raises
         ------
         BadInput
-            If the columns differ in length, a name is missing, or an annotator said two different things of an item.
+            If the columns differ in length, a name is missing, or an annotator gave two different labels to an item.
 
         Warns
         -----
         LabelproofWarning
-            If a vote is there twice: it counts once.
+            If a vote is a duplicate: it counts once.
         """
         coded = check_labels(label, classes=classes, missing=missing, name="label")
         owner, items = _places(item, "item", len(coded.codes), in_order=True)
@@ -113,7 +113,7 @@ class Votes(Labels):
         made.annotator, made.annotators = who[rows], tuple(map(str, names.tolist()))
         made.item_names = items
         if len(set(made.annotators)) != len(made.annotators):
-            raise BadInput("two annotators have names that are written alike. Give names that differ as text.")
+            raise BadInput("Two annotators have names that are the same as text. Give names that differ.")
         return made
 
     def __eq__(self, other: object) -> bool:
@@ -126,7 +126,7 @@ class Votes(Labels):
 
     @property
     def table(self) -> npt.NDArray[np.int64]:
-        """A code for each item and annotator, -1 where there is no vote, shape (n, m)."""
+        """A code for each item and annotator, -1 for no vote, shape (n, m)."""
         return self.as_given(self.values, UNLABELLED)
 
     @property
@@ -141,11 +141,11 @@ class Votes(Labels):
         Raises
         ------
         BadInput
-            If that table is beyond memory.
+            If that table does not fit into memory.
         """
         if self.n * len(self.annotators) > MOST_CELLS:
             raise BadInput(
-                f"a table of {self.n:,} items and {len(self.annotators):,} annotators is too large. Read the votes in audit.issues."
+                f"A table of {self.n:,} items and {len(self.annotators):,} annotators is too large. Read the votes from audit.issues."
             )
         whole = np.full((self.n, len(self.annotators)), empty, values.dtype)
         whole[self.owner, self.annotator] = values
@@ -153,7 +153,7 @@ class Votes(Labels):
 
     @property
     def described(self) -> str:
-        """How many of what, for a person."""
+        """The numbers of votes, annotators and items, in words."""
         return f"{len(self.values):,} votes of {len(self.annotators)} annotators on {self.n:,} items"
 
     def named(self, values: IntArray) -> pl.Series:
@@ -161,7 +161,7 @@ class Votes(Labels):
         return pl.Series(list(self.classes)).gather(values)
 
     def own_frame(self, sites: IntArray) -> dict[str, pl.Series]:
-        """Who gave the vote."""
+        """The annotator of the vote."""
         return {"annotator": pl.Series(list(self.annotators)).gather(self.annotator[sites])}
 
     @classmethod
@@ -185,9 +185,9 @@ class Votes(Labels):
 
     @classmethod
     def to_text(cls, label: object, classes: Sequence[str]) -> str:
-        """The class that is true of the item."""
+        """The true class of the item."""
         if not isinstance(label, str) or label not in classes:
-            raise BadInput(f"label {str(label)[:80]!r} is none of the classes.")
+            raise BadInput(f"label {str(label)[:80]!r} is not one of the classes.")
         return label
 
 
@@ -209,7 +209,7 @@ def _places(values: object, name: str, n: int, *, in_order: bool = False) -> tup
 
 
 def _first_of(pairs: IntArray, codes: IntArray, rows: IntArray) -> npt.NDArray[np.bool_]:
-    """The first vote of each annotator on each item, of pairs that stand side by side."""
+    """The first vote of each annotator on each item, for pairs in adjacent rows."""
     again: npt.NDArray[np.bool_] = np.r_[False, pairs[1:] == pairs[:-1]]
     if not again.any():
         return ~again
@@ -217,8 +217,7 @@ def _first_of(pairs: IntArray, codes: IntArray, rows: IntArray) -> npt.NDArray[n
     if len(differs):
         first, second = rows[differs[0] - 1], rows[differs[0]]
         raise BadInput(
-            f"rows {first} and {second} are two different votes of one annotator on one item. Keep one of them, or give the second "
-            "another annotator's name."
+            f"rows {first} and {second} are different votes of the same annotator on the same item. Keep one of them, or change the annotator of the other."
         )
-    warnings.warn(f"{int(again.sum()):,} votes are there twice and count once.", LabelproofWarning, stacklevel=3)
+    warnings.warn(f"{int(again.sum()):,} votes are duplicates, which count once.", LabelproofWarning, stacklevel=3)
     return ~again

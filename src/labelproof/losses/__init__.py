@@ -1,4 +1,4 @@
-"""Losses for noisy labels: logits (n, k) and given labels (n,) in, one loss per item out, unless a page says otherwise.
+"""Losses for noisy labels: logits (n, k) and given labels (n,) in, one loss per item out, unless documented otherwise.
 
 `LOSSES` names those that need nothing else; a new one is a function in its file, a line here and a row in the tests.
 """

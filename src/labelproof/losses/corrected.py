@@ -9,7 +9,7 @@ from labelproof.errors import BadInput
 
 
 def forward_correction(logits: Tensor, given: Tensor, transition: Tensor) -> Tensor:
-    """``-log (p @ T)_z``: the network predicts the true label, the transition turns that into the given one. Shape (n,).
+    """``-log (p @ T)_z``: the network predicts the true label, and the transition maps it to the given one. Shape (n,).
 
     Its gradient at the logit of class y is ``p(y | x) - p(y | z, x)``: training towards the posterior.
 
@@ -28,7 +28,8 @@ def forward_correction(logits: Tensor, given: Tensor, transition: Tensor) -> Ten
 
 
 def backward_correction(logits: Tensor, given: Tensor, transition: Tensor) -> Tensor:
-    """``sum over j of (T⁻¹)_zj (-log p_j)``: unbiased, its mean over the noise is the loss of the true label; may be negative.
+    """``sum over j of (T⁻¹)_zj (-log p_j)``: unbiased, since its mean over the noise is the loss of the true label; may be
+    negative.
 
     Raises
     ------
@@ -40,7 +41,9 @@ def backward_correction(logits: Tensor, given: Tensor, transition: Tensor) -> Te
     Patrini et al. (2017), theorem 1.
     """
     if torch.linalg.matrix_rank(transition) < len(transition):
-        raise BadInput("transition has no inverse: two classes are given alike. Use forward correction, or merge the classes.")
+        raise BadInput(
+            "transition has no inverse, because two classes have the same row. Use forward correction, or merge the classes."
+        )
     weights: Tensor = torch.linalg.inv(transition)[given]  # (n, k)
     return -(weights * logits.log_softmax(dim=1)).sum(dim=1)
 
@@ -48,7 +51,7 @@ def backward_correction(logits: Tensor, given: Tensor, transition: Tensor) -> Te
 def transition_outside_log(logits: Tensor, given: Tensor, transition: Tensor) -> Tensor:
     """``-sum over j of T_zj log p_j``: the given label's row of the transition as a soft target.
 
-    Another loss than `forward_correction`, in which the matrix stands inside the logarithm. With the identity both are
+    Unlike `forward_correction`, where the matrix is inside the logarithm. With the identity both are
     cross-entropy.
     """
     return -(transition[given] * logits.log_softmax(dim=1)).sum(dim=1)

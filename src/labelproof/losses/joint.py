@@ -23,7 +23,7 @@ def soft_label_divergence(logits: Tensor, soft_labels: Tensor) -> Tensor:
 
 
 def prior_divergence(logits: Tensor, prior: Tensor) -> Tensor:
-    """``L_p = KL(p ‖ mean of s)`` over the batch, a scalar: keeps all items from being called one class.
+    """``L_p = KL(p ‖ mean of s)`` over the batch, a scalar: keeps the network from predicting one class for all.
 
     Parameters
     ----------
@@ -35,6 +35,6 @@ def prior_divergence(logits: Tensor, prior: Tensor) -> Tensor:
 
 
 def entropy(logits: Tensor) -> Tensor:
-    """``L_e = -sum over j of s_j log s_j``, shape (n,): pushes predictions to one class once labels have gone soft."""
+    """``L_e = -sum over j of s_j log s_j``, shape (n,): sharpens predictions once labels are soft."""
     logs = logits.log_softmax(dim=1)
     return -(logs.exp() * logs).sum(dim=1)

@@ -15,7 +15,7 @@ def noise_aware(logits: Tensor, given: Tensor, weight: Tensor) -> Tensor:
     logits : Tensor, shape (n, k)
     given : Tensor of int64, shape (n,)
     weight : Tensor, shape (k, k)
-        ``W[j, i]`` from true class i to given class j, learned; a multiple of the identity to begin with.
+        ``W[j, i]`` from true class i to given class j, learned; initialised to a multiple of the identity.
     """
     return cross_entropy(logits.softmax(dim=1) @ weight.T, given)
 

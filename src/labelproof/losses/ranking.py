@@ -35,7 +35,7 @@ def warp(logits: Tensor, given: Tensor) -> Tensor:
 def warp_sampled(
     logits: Tensor, given: Tensor, *, generator: torch.Generator | None = None, known_rank: bool = False
 ) -> Tensor:
-    """One sampled violator of each item, weighted by a rank that is estimated from how long it took to find. Shape (n,).
+    """One sampled violator for each item, weighted by a rank that is estimated from the number of draws. Shape (n,).
 
     Classes other than z are drawn until one violates the margin, at the N-th draw; then ``rank ≈ ⌊(k - 1) / N⌋`` and the loss
     is ``L(rank) |1 - f_z + f_i|₊``. Without a violator in k - 1 draws it is 0.
@@ -46,7 +46,7 @@ def warp_sampled(
     given : Tensor of int64, shape (n,)
     generator : torch.Generator, optional
     known_rank : bool
-        Weigh by the exact rank, and go on drawing until there is a violator: then the mean over draws is `warp`.
+        Weigh by the exact rank, and keep drawing until there is a violator: then the mean over draws is `warp`.
     """
     n, k = logits.shape
     hinge, violates = _violations(logits, given)
@@ -58,7 +58,7 @@ def warp_sampled(
         drawn = torch.randint(0, k - 1, (n, k - 1), generator=generator, device=logits.device)
         drawn = drawn + (drawn >= given[:, None])  # never the given class
         hit = violates.gather(1, drawn)
-        first = hit.int().argmax(dim=1)  # 0 also where nothing was hit
+        first = hit.int().argmax(dim=1)  # 0 also if no violator was found
         rank = torch.where(hit.any(dim=1), (k - 1) // (first + 1), 0)
         found = drawn.gather(1, first[:, None])[:, 0]
     return rank_weight(rank).to(logits.dtype) * hinge.gather(1, found[:, None])[:, 0]

@@ -29,7 +29,8 @@ def mean_squared_error(logits: Tensor, given: Tensor) -> Tensor:
 
 
 def ramp(logits: Tensor, given: Tensor) -> Tensor:
-    """``clip((1 - m) / 2, 0, 1)`` of the margin ``m = f_z - max over j ≠ z of f_j``: bounded, so an outlier pulls no more.
+    """``clip((1 - m) / 2, 0, 1)`` of the margin ``m = f_z - max over j ≠ z of f_j``: bounded, which limits the pull of
+    outliers.
 
     References
     ----------
@@ -39,7 +40,7 @@ def ramp(logits: Tensor, given: Tensor) -> Tensor:
 
 
 def unhinged(logits: Tensor, given: Tensor) -> Tensor:
-    """``1 - (f_z - mean of f)``: linear, hence the same sum k over all labels whatever the logits; bound them or it runs away.
+    """``1 - (f_z - mean of f)``: linear, so its sum over all labels is k for any logits; bound them, or it diverges.
 
     References
     ----------
@@ -61,7 +62,7 @@ def generalized_cross_entropy(logits: Tensor, given: Tensor, q: float = 0.7) -> 
 def symmetric_cross_entropy(
     logits: Tensor, given: Tensor, alpha: float = 0.1, beta: float = 1.0, log_zero: float = -4.0
 ) -> Tensor:
-    """``α CE + β RCE`` with the reverse cross-entropy ``RCE = -sum over j of p_j log [j = z]``, log 0 taken as ``log_zero``.
+    """``α CE + β RCE`` with the reverse cross-entropy ``RCE = -sum over j of p_j log [j = z]``, where log 0 is ``log_zero``.
 
     References
     ----------
@@ -71,7 +72,7 @@ def symmetric_cross_entropy(
 
 
 def bootstrap_soft(logits: Tensor, given: Tensor, beta: float = 0.95) -> Tensor:
-    """``-sum over j of (β [j = z] + (1 - β) p_j) log p_j``: the target is partly what the network believes.
+    """``-sum over j of (β [j = z] + (1 - β) p_j) log p_j``: the target is partly the network's prediction.
 
     References
     ----------
@@ -82,7 +83,7 @@ def bootstrap_soft(logits: Tensor, given: Tensor, beta: float = 0.95) -> Tensor:
 
 
 def bootstrap_hard(logits: Tensor, given: Tensor, beta: float = 0.8) -> Tensor:
-    """``-β log p_z - (1 - β) max over j of log p_j``: the target is partly the network's own decision.
+    """``-β log p_z - (1 - β) max over j of log p_j``: the target is partly the network's predicted class.
 
     References
     ----------

@@ -51,7 +51,7 @@ METHODS: dict[str, type[Method]] = {
 
 
 def make_method(name: str, options: Mapping[str, object] | None = None) -> Method:
-    """A method by name, with options of its own.
+    """Make a method by name, with its options.
 
     Raises
     ------

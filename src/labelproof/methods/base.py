@@ -18,7 +18,7 @@ from labelproof.training.trainable import Batch, Step, Trainable, TrainingData, 
 
 @dataclass(frozen=True)
 class Task:
-    """What a method is to be trained for.
+    """The task of a method: data, network and epochs.
 
     Attributes
     ----------
@@ -26,13 +26,13 @@ class Task:
         All training items; ``given`` has codes 0..k-1, and -1 only for methods that use unlabelled items.
     n_classes : int
     epochs : int
-        As the user asked; a method may divide them into phases.
+        As the user requested; a method may divide them into phases.
     make_network : callable
         Returns a network with fresh weights, ``(b, ...)`` to logits ``(b, k)``.
     augment : callable, optional
-        A batch (b, ...) to its random variation.
+        Maps a batch (b, ...) to its random augmentation.
     n_codes : int
-        The last so many columns of x are codes of categories, which cannot be mixed.
+        The last columns of x, this many, are codes of categories, which cannot be mixed.
     """
 
     data: TrainingData
@@ -44,14 +44,15 @@ class Task:
 
 
 class Method(Trainable):
-    """Base class. A method is a file with a subclass, a line in the registry, and a row in the common test.
+    """Base class of methods. A method is a file with a subclass, a line in the registry, and a row in the common test.
 
     Constructor arguments are the method's own options, plain JSON values or arrays. `build` makes networks and noise layers,
-    `loss` is one step's loss, one number an item; hooks of `Trainable` run at the start and end of phases and epochs.
+    and `loss` returns the loss of one step, one number per item. Hooks of `Trainable` run at the start and end of phases and
+    epochs.
     """
 
-    purpose: ClassVar[str] = ""  #: what it is for, in the table of methods
-    needs: ClassVar[str] = "nothing"  #: what the user must know or choose
+    purpose: ClassVar[str] = ""  #: its purpose, in the table of methods
+    needs: ClassVar[str] = "nothing"  #: the knowledge or choice that it needs from the user
     cost: ClassVar[str] = "1"  #: times a plain training step
     uses_unlabelled: ClassVar[bool] = False
     suggested: ClassVar[dict[str, str]] = {}  #: options of the loop that suit it better than the usual ones
@@ -70,11 +71,11 @@ class Method(Trainable):
         return out
 
     def transition(self) -> Tensor | None:
-        """``p(given | true)`` as the method has it, shape (k, k), or ``None``."""
+        """The method's ``p(given | true)``, shape (k, k), or ``None``."""
         return None
 
     def forward(self, batch: Batch) -> Step:
-        """The method's loss; an item whose label is verified counts with the cross-entropy of that label."""
+        """The method's loss; an item with a verified label counts with the cross-entropy of that label."""
         step = self.loss(batch)
         if batch.verified is None or not batch.verified.any():
             return step
@@ -82,17 +83,17 @@ class Method(Trainable):
         return Step(torch.where(batch.verified, clean, step.loss), step.logits)
 
     def varied(self, x: Tensor) -> Tensor:
-        """The inputs as training sees them, at random where the task says how."""
+        """The inputs as training sees them, with the random augmentation of the task."""
         return x if self.task.augment is None or not self.training else self.task.augment(x)
 
     def training_probs(self, answer: Callable[[Tensor], Tensor] | nn.Module | None = None) -> npt.NDArray[np.float64]:
-        """Probabilities of all training items as the network stands, shape (n, k)."""
+        """Probabilities of all training items by the current network, shape (n, k)."""
         logits = predict_logits(self if answer is None else answer, self.task.data.x, device=self.device)
         return np.asarray(logits.double().softmax(dim=1).numpy())
 
     @property
     def device(self) -> torch.device:
-        """Where the networks are."""
+        """The device of the networks."""
         return next(self.network.parameters()).device
 
     @property
@@ -102,12 +103,12 @@ class Method(Trainable):
 
 
 def check_share(value: float, name: str) -> float:
-    """A number from 0 to 1."""
+    """Check that a number is from 0 to 1."""
     if not 0 <= value <= 1:
         raise BadInput(f"{name} is {value!r}. Give a number from 0 to 1.")
     return value
 
 
 def scaled(epochs: int, share: float, *, least: int = 1) -> int:
-    """So many of the epochs, at least ``least`` and never all."""
+    """A share of the epochs, at least ``least`` and never all."""
     return max(min(least, epochs - 1), min(round(share * epochs), epochs - 1))

@@ -18,33 +18,35 @@ FIRST_STAGES = 0.7  # of the epochs
 
 
 class Cascade(Method):
-    """Every stage trains fresh networks on the labels that the one before has cleaned; the network itself learns the last ones.
+    """Every stage trains fresh networks on the labels that the one before has cleaned; the final network learns the last ones.
 
-    A stage is one network a fold, each trained without its own fold, so that no label speaks for itself. Its probabilities p
+    A stage is one network per fold, each trained without its own fold, so that no label supports itself. Its probabilities p
     are averaged over the second half of the stage's epochs. With ``c = argmax of p``, the label of an item given z becomes
 
-    ``e_c`` where ``p_c >= t_c``, else ``w s + (1 - w) e_z`` with ``s = p² / sum of p²`` and ``w = (p_c / t_c) ** (1 / (2 d))``.
+    ``e_c`` if ``p_c >= t_c``, otherwise ``w s + (1 - w) e_z`` with ``s = p² / sum of p²`` and ``w = (p_c / t_c) ** (1 / (2
+    d))``.
 
-    ``t_c`` is the mean of ``p_c`` over the items that are given c and called c: labels that networks which never saw them confirm
-    show how sure a right answer looks, and no truth is needed. ``d`` is the share of labels that the stage contradicts. A label is
-    thus kept or replaced where the stage is sure; where it is not, it is softened, the less the fewer labels look wrong. Every
-    stage cleans the given labels, not those of the stage before, so a mistake can be undone.
+    ``t_c`` is the mean of ``p_c`` over the items that are both given and predicted c: labels confirmed out-of-sample show how
+    sure a right prediction is, without any truth. ``d`` is the share of labels that the stage contradicts. A label is
+    thus kept or replaced if the stage is sure. Otherwise it is softened, by less if fewer labels look wrong. Every stage
+    cleans the given labels, not those of the stage before, so a mistake can be undone.
 
     Parameters
     ----------
     stages : int
-        Times that the labels are cleaned.
+        Number of times that the labels are cleaned.
     n_folds : int
 
     See Also
     --------
-    ConfidentLearning : Leaves out the labels that networks contradict, once.
+    ConfidentLearning : Prunes the labels that networks contradict, once.
     ExpectationMaximization : Replaces labels by their posterior under a noise model.
 
     References
     ----------
-    Lee (2013), Pseudo-label: the simple and efficient semi-supervised learning method for deep neural networks, here out of
-    sample and in stages; the threshold is that of Northcutt, Jiang and Chuang (2021), equation 2, over confirmed labels.
+    Lee (2013), Pseudo-label: the simple and efficient semi-supervised learning method for deep neural networks, here
+    out-of-sample and in stages; the threshold is that of Northcutt, Jiang and Chuang (2021), equation 2, over confirmed
+    labels.
     """
 
     purpose = "repairs the labels stage by stage; strong noise, confusions of two classes"
@@ -57,7 +59,7 @@ class Cascade(Method):
         self.stages, self.n_folds = stages, n_folds
 
     def build(self, task: Task) -> None:
-        """The network, those of the folds, the labels (n, k), and sums of out-of-sample probabilities (n, k)."""
+        """Make the network, those of the folds, the labels (n, k), and sums of out-of-sample probabilities (n, k)."""
         super().build(task)
         self.cross_fit = CrossFit(task.make_network, task.data.given, self.n_folds)
         self.register_buffer("labels", functional.one_hot(task.data.given, task.n_classes).float())
@@ -65,20 +67,20 @@ class Cascade(Method):
         self.register_buffer("stage", torch.tensor(0))
 
     def phases(self, epochs: int) -> list[int]:
-        """The stages, then the network itself."""
+        """The stages, then the final network."""
         first = scaled(epochs, FIRST_STAGES)
         stages = min(self.stages, first)
         ends = [0, *(round(first * (i + 1) / stages) for i in range(stages)), epochs]
         return [after - before for before, after in pairwise(ends)]
 
     def phase_start(self, phase: int) -> None:
-        """Clean the labels, and begin with fresh networks."""
+        """Clean the labels, and start fresh networks."""
         self.get_buffer("stage").fill_(phase)
         if phase == 0:
             return
         labels, unseen, data = self.get_buffer("labels"), self.get_buffer("unseen"), self.task.data
         total = unseen.sum(dim=1, keepdim=True)
-        kept = total == 0  # several devices leave out what they cannot share evenly
+        kept = total == 0  # several devices drop the items that they cannot share evenly
         if data.verified is not None:
             kept |= data.verified.to(kept.device)[:, None]
         cleaned = cleaned_labels(unseen / total.clamp_min(1e-12), data.given.to(labels.device))
@@ -87,13 +89,13 @@ class Cascade(Method):
             network.load_state_dict(self.task.make_network().state_dict())
 
     def epoch_start(self, epoch: int) -> None:
-        """Forget what was said in the first half of a stage."""
+        """Forget the predictions of the first half of a stage."""
         stage, lengths = int(self.get_buffer("stage")), self.phases(self.task.epochs)
         if epoch - sum(lengths[:stage]) in (0, lengths[stage] // 2):
             self.get_buffer("unseen").zero_()
 
     def loss(self, batch: Batch) -> Step:
-        """Cross-entropy from the labels as they stand: of every network on the items outside its fold, then of the one network."""
+        """Cross-entropy with the current labels: of every network on the items outside its fold, then of the one network."""
         x, labels = self.varied(batch.x), self.get_buffer("labels")[batch.index]
         if int(self.get_buffer("stage")) == len(self.phases(self.task.epochs)) - 1:
             logits = self.network(x)
@@ -104,12 +106,13 @@ class Cascade(Method):
         return Step(losses, logits)
 
     def forward(self, batch: Batch) -> Step:
-        """Verified labels are learned like any other, as they are never changed."""
+        """Verified labels are trained on like any other, because they are never changed."""
         return self.loss(batch)
 
 
 def cleaned_labels(probs: Tensor, given: Tensor) -> Tensor:
-    """The next stage's labels, shape (n, k): one class where the prediction is sure, prediction and given label mixed elsewhere.
+    """The labels of the next stage, shape (n, k): one class if the prediction is sure, otherwise a mixture of prediction and
+    given label.
 
     Parameters
     ----------

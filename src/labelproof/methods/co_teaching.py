@@ -12,12 +12,12 @@ from labelproof.training.trainable import Batch, Step
 
 
 class TwoNetworks(Method):
-    """What methods with two networks share: they predict by the mean of both."""
+    """The common part of methods with two networks: they predict by the mean of both."""
 
     second: nn.Module
 
     def build(self, task: Task) -> None:
-        """Two networks of different first weights."""
+        """Make two networks with different initial weights."""
         super().build(task)
         self.second = task.make_network()
 
@@ -28,12 +28,12 @@ class TwoNetworks(Method):
 
 
 class CoTeaching(TwoNetworks):
-    """Of each batch a network learns the share ``R(t) = 1 - τ min(t / t_k, 1)`` that the *other* one has the smallest loss on.
+    """Each network learns, in each batch, the share ``R(t) = 1 - τ min(t / t_k, 1)`` with the smallest loss in the *other* one.
 
     Parameters
     ----------
     forget_rate : float in [0, 1), optional
-        τ, the share of wrong labels. Where left out it is estimated once, when the networks have warmed up, by
+        τ, the share of wrong labels. By default it is estimated once, after the warm-up, by
         `labelproof.noise.expectation_maximization`.
     warm_up : float in (0, 1)
         ``t_k`` as a share of the epochs.
@@ -53,7 +53,7 @@ class CoTeaching(TwoNetworks):
         self.warm_up = warm_up
 
     def build(self, task: Task) -> None:
-        """Two networks, and the share to forget."""
+        """Make two networks, and the share to forget."""
         super().build(task)
         self.ramp = scaled(task.epochs, self.warm_up)
         known = self.forget_rate is not None
@@ -61,7 +61,7 @@ class CoTeaching(TwoNetworks):
         self.register_buffer("rate", torch.tensor(self.forget_rate if known else -1.0))
 
     def epoch_start(self, epoch: int) -> None:
-        """The share to forget in this epoch; the rate is estimated when it is first needed."""
+        """Set the share to forget in this epoch; the rate is estimated on first use."""
         rate = self.get_buffer("rate")
         if rate < 0 and epoch == self.ramp:
             found = expectation_maximization(self.given, self.training_probs(), classes=range(self.task.n_classes))

@@ -1,4 +1,4 @@
-"""Out-of-sample predictions while training: a network a fold, each trained without its own fold."""
+"""Out-of-sample predictions while training: one network per fold, each trained without its own fold."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from labelproof.training.trainable import predict_logits
 
 
 class CrossFit(nn.Module):
-    """With two folds an item trains one network and is predicted by the other: that costs what one network costs.
+    """Cross-fitted networks. With two folds, an item trains one network and is predicted by the other, at the cost of one
+    network.
 
     Parameters
     ----------
@@ -35,7 +36,7 @@ class CrossFit(nn.Module):
         self.register_buffer("fold", torch.from_numpy(_folds(given.numpy(), n_folds)))
 
     def loss(self, x: Tensor, labels: Tensor, index: Tensor, n_classes: int) -> tuple[Tensor, Tensor]:
-        """Cross-entropy of each item by the networks that may see it, (b,), and the logits of the one that may not, (b, k).
+        """Cross-entropy of each item by the networks that train on it, (b,), and the logits of the one that does not, (b, k).
 
         Labels are codes (b,) or probabilities (b, k).
         """
@@ -64,7 +65,7 @@ class CrossFit(nn.Module):
 
 
 def _folds(given: npt.NDArray[np.int64], n_folds: int) -> npt.NDArray[np.int64]:
-    """Number of the fold of each item, classes spread alike; drawn from torch's generator."""
+    """Number of the fold of each item, stratified by class; drawn from torch's generator."""
     folds = np.zeros(len(given), np.int64)
     seed = int(torch.randint(2**31 - 1, (1,)))
     few = np.bincount(given).max() < n_folds

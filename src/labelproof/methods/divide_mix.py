@@ -1,4 +1,4 @@
-"""DivideMix: wrong labels are thrown away, their items kept; two networks guess for one another."""
+"""DivideMix: wrong labels are discarded and their items kept; two networks guess labels for each other."""
 
 from __future__ import annotations
 
@@ -15,27 +15,28 @@ from labelproof.training.trainable import Batch, Step, predict_logits
 
 
 class DivideMix(TwoNetworks):
-    """Before each epoch a mixture of two Gaussians on each network's losses says how clean each label is, for the *other* one.
+    """Divide the items before each epoch: a mixture of two Gaussians on each network's losses selects clean labels for the
+    *other* one.
 
-    Labels that are clean with a probability w above the threshold are refined, ``w z + (1 - w) p``; those of the other items,
-    and of unlabelled ones, are guessed by both networks together; both are sharpened, and trained on in pairs mixed by
-    ``λ ~ Beta(α, α)`` (MixMatch): cross-entropy on the first, squared error on the second.
+    Labels that are clean with a probability w above the threshold are refined, ``w z + (1 - w) p``. Both networks together
+    guess those of the other items and of unlabelled ones. Both kinds are sharpened and trained on in pairs mixed by ``λ ~
+    Beta(α, α)`` (MixMatch): cross-entropy on the first, squared error on the second.
 
-    Pictures are guessed from two random variations; items without an augmentation from the item itself. Codes of categories
-    are not mixed: they are those of the item with the greater share.
+    Labels of pictures are guessed from two random augmentations, those of other items from the item itself. Codes of
+    categories are not mixed: they are those of the item with the greater share.
 
     Parameters
     ----------
     warm_up : float in (0, 1)
         Share of the epochs with plain cross-entropy.
     threshold : float in (0, 1)
-        On w.
+        Threshold of w.
     unlabelled_weight : float
-        λ_u of the squared error, reached over a ramp of the epochs after the warm-up.
+        λ_u, the weight of the squared error, reached over a ramp of the epochs after the warm-up.
     temperature : float
-        Of the sharpening.
+        Temperature of the sharpening.
     alpha : float
-        Of the Beta distribution.
+        Parameter of the Beta distribution.
 
     References
     ----------
@@ -59,7 +60,7 @@ class DivideMix(TwoNetworks):
         self.temperature, self.alpha = temperature, alpha
 
     def build(self, task: Task) -> None:
-        """Two networks, and how clean each label is by each of them (2, n)."""
+        """Make two networks, and the probability by each that each label is clean (2, n)."""
         super().build(task)
         self.warm_epochs = scaled(task.epochs, self.warm_up)
         self.register_buffer("clean", torch.ones(2, len(task.data)))
@@ -68,7 +69,7 @@ class DivideMix(TwoNetworks):
         self.register_buffer("prior", torch.bincount(given, minlength=task.n_classes) / len(given))
 
     def epoch_start(self, epoch: int) -> None:
-        """Divide the items anew."""
+        """Divide the items again."""
         if epoch < self.warm_epochs:
             return
         rest = self.task.epochs - self.warm_epochs
@@ -94,7 +95,7 @@ class DivideMix(TwoNetworks):
         return out
 
     def loss(self, batch: Batch) -> Step:
-        """Warm-up: cross-entropy less entropy. Then both networks' MixMatch losses."""
+        """Warm-up: cross-entropy minus entropy. Then the MixMatch losses of both networks."""
         if not self.get_buffer("ramp"):
             return self._warm(batch)
         views = [self.varied(batch.x) for _ in range(1 if self.task.augment is None else 2)]
@@ -104,7 +105,7 @@ class DivideMix(TwoNetworks):
         given = functional.one_hot(batch.given.clamp_min(0), self.task.n_classes).float()
         total = torch.zeros(len(batch.x), device=batch.x.device)
         for number, net in enumerate(self._networks()):
-            clean = self.get_buffer("clean")[1 - number][batch.index][:, None]  # what the other network says
+            clean = self.get_buffer("clean")[1 - number][batch.index][:, None]  # predictions of the other network
             labelled = clean > self.threshold
             target = torch.where(labelled, clean * given + (1 - clean) * own[number], guess)
             target = target ** (1 / self.temperature)
@@ -112,7 +113,7 @@ class DivideMix(TwoNetworks):
         return Step(total, guess.clamp_min(1e-8).log())
 
     def forward(self, batch: Batch) -> Step:
-        """Verified labels are clean in every epoch; nothing else is different for them."""
+        """Verified labels are clean in every epoch; otherwise they are treated like others."""
         return self.loss(batch)
 
     def _networks(self) -> tuple[nn.Module, nn.Module]:

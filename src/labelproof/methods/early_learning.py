@@ -1,4 +1,4 @@
-"""Early-learning regularisation: stay with what was believed before memorising began."""
+"""Early-learning regularisation: keep the predictions from before memorising began."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ class EarlyLearning(Method):
         self.strength, self.memory = strength, memory
 
     def build(self, task: Task) -> None:
-        """The network and the targets (n, k)."""
+        """Make the network and the targets (n, k)."""
         super().build(task)
         self.register_buffer("targets", torch.zeros(len(task.data), task.n_classes))
 
     def loss(self, batch: Batch) -> Step:
-        """Both terms; the targets move first and are constants to the gradient."""
+        """Both terms; the targets are updated first and are constants to the gradient."""
         logits = self.network(self.varied(batch.x))
         probs = logits.float().softmax(dim=1).clamp(1e-4, 1 - 1e-4)
         now = probs.detach()

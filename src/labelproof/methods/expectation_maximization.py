@@ -19,13 +19,13 @@ from labelproof.training.trainable import Batch, Step
 class ExpectationMaximization(Method):
     """E step: ``c = p(y | z, x)`` by the posterior. M step: T is fitted again, and a fresh network learns the labels ``c``.
 
-    The first round learns the given labels. A network that went on from the last round would have learned what its own labels
-    say and find them right; a fresh one learns patterns first, so every round's labels are better than the last one's.
+    The first round learns the given labels. A network that continued from the last round would have memorised its own labels
+    and find them right. A fresh one learns patterns first, so every round's labels are better than the last one's.
 
     Parameters
     ----------
     rounds : int
-        M steps, into which the epochs are divided.
+        Number of M steps, into which the epochs are divided.
 
     References
     ----------
@@ -39,11 +39,11 @@ class ExpectationMaximization(Method):
     def __init__(self, rounds: int = 3) -> None:
         super().__init__()
         if rounds < 2:
-            raise BadInput(f"rounds is {rounds}. Give 2 or more: the first learns the given labels.")
+            raise BadInput(f"rounds is {rounds}. Give 2 or more, because the first round learns the given labels.")
         self.rounds = rounds
 
     def build(self, task: Task) -> None:
-        """Network, soft labels and transition."""
+        """Make network, soft labels and transition."""
         super().build(task)
         self.register_buffer("labels", functional.one_hot(task.data.given, task.n_classes).float())
         self.register_buffer("matrix", torch.eye(task.n_classes))
@@ -54,7 +54,7 @@ class ExpectationMaximization(Method):
         return [after - before for before, after in pairwise(ends)]
 
     def phase_start(self, phase: int) -> None:
-        """E step, the transition's share of the M step, and a fresh network for the other share."""
+        """E step, the transition's part of the M step, and a fresh network for the other part."""
         if phase == 0:
             return
         probs, given = self.training_probs(), self.given

@@ -18,11 +18,11 @@ FIRST_STAGE = 0.6  # of all epochs; 200 of 320 in the paper
 
 
 class JointOptimization(Method):
-    """First stage: ``L = L_c(Y | X) + α L_p + β L_e`` with a high learning rate; labels Y are replaced by what the network says.
+    """First stage: ``L = L_c(Y | X) + α L_p + β L_e`` with a high learning rate; predictions replace the labels Y.
 
-    From epoch 70 on, at the end of every epoch, the label of each item becomes the mean of the network's probabilities of it
-    over the last 10 epochs (soft), or the class where that mean is highest (hard). Second stage: a fresh network learns the
-    labels so found with ``L_c`` alone and a falling rate. Runs shorter than the paper's 200 epochs scale both numbers.
+    From epoch 70 on, at the end of every epoch, the label of each item becomes the mean of the network's probabilities over
+    the last 10 epochs (soft), or the class with the highest mean (hard). Second stage: a fresh network learns these labels
+    with ``L_c`` alone and a falling rate. Runs shorter than the paper's 200 epochs scale both numbers.
 
     Parameters
     ----------
@@ -30,11 +30,12 @@ class JointOptimization(Method):
         Weights of the prior and the entropy term.
     update : {"soft", "hard"}
     start, window : int, optional
-        First epoch with new labels, and how many epochs are averaged.
+        First epoch with new labels, and number of epochs to average.
     prior : sequence of k floats, optional
-        The distribution of the true classes in a batch; where left out that of the given labels, or even with ``oversample``.
+        The distribution of the true classes in a batch. By default that of the given labels, or uniform with ``oversample``.
     oversample : bool
-        Draw classes alike, by their present labels: for unbalanced data, as the prior term needs every class in a batch.
+        Draw all classes equally often, by their current labels: for unbalanced data, because the prior term needs every class
+        in a batch.
 
     References
     ----------
@@ -64,7 +65,7 @@ class JointOptimization(Method):
         self.start, self.window, self.known_prior, self.oversample = start, window, prior, oversample
 
     def build(self, task: Task) -> None:
-        """The network, the labels (n, k), and the probabilities of the last epochs (window, n, k)."""
+        """Make the network, the labels (n, k), and the probabilities of the last epochs (window, n, k)."""
         super().build(task)
         k, given = task.n_classes, task.data.given
         labels = functional.one_hot(given.clamp_min(0), k).float()
@@ -78,7 +79,7 @@ class JointOptimization(Method):
         window = min(PAPER_WINDOW, max(2, self.first_update // 2)) if self.window is None else self.window
         self.register_buffer("recent", labels.expand(window, *labels.shape).clone().to(torch.float16))
         self.register_buffer("stage", torch.tensor(0))
-        self.register_buffer("slot", torch.tensor(0))  # of the window, that the epoch at hand fills
+        self.register_buffer("slot", torch.tensor(0))  # of the window, which the current epoch fills
 
     def phases(self, epochs: int) -> list[int]:
         """The two stages."""
@@ -86,7 +87,7 @@ class JointOptimization(Method):
         return [first, epochs - first]
 
     def phase_start(self, phase: int) -> None:
-        """The second stage begins with a fresh network."""
+        """The second stage starts with a fresh network."""
         if phase == 1:
             self.get_buffer("stage").fill_(1)
             self.network.load_state_dict(self.task.make_network().state_dict())
@@ -107,7 +108,7 @@ class JointOptimization(Method):
         self.get_buffer("slot").fill_(epoch % len(self.get_buffer("recent")))
 
     def epoch_end(self, epoch: int) -> None:
-        """Replace the labels; verified ones stay."""
+        """Replace the labels, except verified ones."""
         if self.get_buffer("stage") or epoch + 1 < self.first_update:
             return
         found = self.get_buffer("recent").float().mean(dim=0)
@@ -120,7 +121,7 @@ class JointOptimization(Method):
         self.get_buffer("labels").copy_(found / found.sum(dim=1, keepdim=True))
 
     def sampling_weights(self) -> Tensor | None:
-        """Every class alike, by present labels."""
+        """Every class equally often, by current labels."""
         if not self.oversample:
             return None
         now = self.get_buffer("labels").argmax(dim=1)

@@ -23,15 +23,15 @@ IDENTITY_LOGIT = 4.0
 
 
 class CorrectedLoss(Method):
-    """The network predicts the true label, a transition turns that into the given one.
+    """The network predicts the true label, and a transition maps it to the given one.
 
     Parameters
     ----------
     transition : "em", "confident-joint", "anchor", "joint", or array (k, k)
-        Estimated from what two networks, trained on a half of the items each, say of the other half; learned by gradient along
-        with the network (forward only), from near the identity; or known.
+        Estimated from the predictions of two networks, each trained on one half of the items, for the other half; learned by
+        gradient together with the network (forward only), initialised near the identity; or known.
     warm_up : float in (0, 1)
-        Share of the epochs for the two networks, where the transition is estimated.
+        Share of the epochs for the two networks, if the transition is estimated.
     """
 
     needs: ClassVar[str] = "a transition, or lets one be estimated"
@@ -43,7 +43,7 @@ class CorrectedLoss(Method):
         self.warm_up = warm_up
 
     def build(self, task: Task) -> None:
-        """The network and, as buffer or parameter, the matrix."""
+        """Make the network and, as buffer or parameter, the matrix."""
         super().build(task)
         k = task.n_classes
         self.estimated = isinstance(self.source, str) and self.source in ESTIMATES
@@ -65,14 +65,14 @@ class CorrectedLoss(Method):
         self.halves = CrossFit(task.make_network, task.data.given, 2) if self.estimated else None
 
     def phases(self, epochs: int) -> list[int]:
-        """A warm-up only where the transition is estimated."""
+        """A warm-up only if the transition is estimated."""
         if not self.estimated:
             return [epochs]
         warm = scaled(epochs, self.warm_up)
         return [warm, epochs - warm]
 
     def phase_start(self, phase: int) -> None:
-        """After the warm-up: estimate."""
+        """Estimate the transition after the warm-up."""
         if phase == 1 and self.halves is not None:
             probs = self.halves.probs(self.task.data.x, self.task.n_classes)
             self.get_buffer("matrix").copy_(self._estimate(probs, self.given))
@@ -92,7 +92,7 @@ class CorrectedLoss(Method):
         return self.get_buffer("matrix") if self.learned is None else self.learned.softmax(dim=1)
 
     def loss(self, batch: Batch) -> Step:
-        """Cross-entropy of the halves in the warm-up, the corrected loss then."""
+        """Cross-entropy of the halves in the warm-up, then the corrected loss."""
         if self.halves is not None and self.get_buffer("warming"):
             return Step(*self.halves.loss(self.varied(batch.x), batch.given, batch.index, self.task.n_classes))
         logits = self.network(self.varied(batch.x))
@@ -105,7 +105,7 @@ class CorrectedLoss(Method):
         raise NotImplementedError
 
     def parameter_groups(self) -> list[Group]:
-        """A learned matrix is not drawn to zero."""
+        """A learned matrix has no weight decay."""
         if self.learned is None:
             return super().parameter_groups()
         return [{"params": list(self.network.parameters())}, {"params": [self.learned], "weight_decay": 0.0}]
@@ -124,14 +124,14 @@ class Forward(CorrectedLoss):
 class Backward(CorrectedLoss):
     """``sum of (T⁻¹)_zj (-log p_j)`` (Patrini et al. 2017, theorem 1).
 
-    The sum is unbiased but unbounded below: a network that can memorise drives it down without end. Two hundredths of the
-    identity in the matrix keep its inverse small.
+    The sum is unbiased but unbounded below: a network that can memorise decreases it without end. Adding 0.02 of the identity
+    to the matrix keeps its inverse small.
     """
 
     purpose = "as forward, unbiased for any model, but of high variance"
     may_learn = False
 
     def corrected(self, logits: Tensor, given: Tensor, transition: Tensor) -> Tensor:
-        """Backward correction of a matrix kept away from singular ones."""
+        """Backward correction with a matrix kept away from singular ones."""
         mixed = 0.98 * transition + 0.02 * torch.eye(len(transition), device=transition.device)
         return backward_correction(logits, given, mixed)

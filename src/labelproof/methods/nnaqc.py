@@ -16,7 +16,7 @@ class NNAQC(Method):
     Parameters
     ----------
     alpha, beta : float in [0, 1]
-        Share of the noise-aware term; share of the network's own belief in the other.
+        Share of the noise-aware term; share of the network's own prediction in the other.
     scale : float
         W starts as this multiple of the identity.
 
@@ -33,12 +33,12 @@ class NNAQC(Method):
         self.alpha, self.beta, self.scale = alpha, beta, scale
 
     def build(self, task: Task) -> None:
-        """The network and the weights W."""
+        """Make the network and the weights W."""
         super().build(task)
         self.weight = nn.Parameter(self.scale * torch.eye(task.n_classes))  # [given, true]
 
     def transition(self) -> Tensor:
-        """What W makes of each pure class."""
+        """The output of W for each pure class."""
         return self.weight.detach().T.softmax(dim=1)
 
     def loss(self, batch: Batch) -> Step:
@@ -48,5 +48,5 @@ class NNAQC(Method):
         return Step(terms, logits)
 
     def parameter_groups(self) -> list[Group]:
-        """W is not drawn to zero."""
+        """W has no weight decay."""
         return [{"params": list(self.network.parameters())}, {"params": [self.weight], "weight_decay": 0.0}]

@@ -15,8 +15,9 @@ from labelproof.training.trainable import Batch, Group, Step
 class NoiseAdaptation(Method):
     r"""``p(z = j | x) = sum over i of p(y = i | x) T_ij(x)`` with ``T_i(x) = softmax(u_i h(x) + b_i)``.
 
-    ``b_ij`` starts as the logarithm of how often items that a warmed-up network calls i are given j; ``u`` starts at 0 and
-    stays there where the noise is not to look at the item. ``h`` is what the network's last layer is given.
+    ``b_ij`` starts as the logarithm of the frequency of given label j among items that a warmed-up network predicts as i.
+    ``u`` starts at 0, and stays there if the noise does not depend on the item. ``h`` is the input of the network's last
+    layer.
 
     Parameters
     ----------
@@ -38,7 +39,7 @@ class NoiseAdaptation(Method):
         self.warm_up = warm_up
 
     def build(self, task: Task) -> None:
-        """Network and layer; the width of h is found by the network's last linear layer."""
+        """Make network and layer; the last linear layer gives the width of h."""
         super().build(task)
         k = task.n_classes
         self.bias = nn.Parameter(torch.eye(k))
@@ -54,7 +55,7 @@ class NoiseAdaptation(Method):
         return [warm, epochs - warm]
 
     def phase_start(self, phase: int) -> None:
-        """After the warm-up the layer starts from the confusions of the network."""
+        """After the warm-up, initialise the layer with the confusions of the network."""
         if phase == 1:
             k, given = self.task.n_classes, self.given
             counts = np.full((k, k), 1e-2)
@@ -83,14 +84,14 @@ class NoiseAdaptation(Method):
         return Step(-torch.logsumexp(logits.float().log_softmax(dim=1) + own, dim=1), logits)
 
     def parameter_groups(self) -> list[Group]:
-        """The layer starts from what was counted and moves slowly."""
+        """The layer starts from the counts and learns slowly."""
         layer = [self.bias, *(self.by_features.parameters() if self.by_features is not None else [])]
         return [{"params": list(self.network.parameters())}, {"params": layer, "weight_decay": 0.0, "lr_scale": 0.3}]
 
 
 def last_linear(network: nn.Module) -> nn.Linear:
-    """The last linear layer of a network, whose input serves as the features of an item."""
+    """The last linear layer of a network, whose input provides the features of an item."""
     found = [module for module in network.modules() if isinstance(module, nn.Linear)]
     if not found:
-        raise BadInput("the network has no linear layer to take features from. Use features=False, or another backbone.")
+        raise BadInput("The network has no linear layer to take features from. Use features=False, or another backbone.")
     return found[-1]

@@ -13,14 +13,15 @@ from labelproof.training.trainable import Batch, Group, Step
 class NoiseLayer(Method):
     """``p(z | x) = p(y | x) @ T`` with T learned, from the identity, its rows projected to the simplex after every step.
 
-    The trace of T is penalised: the noise layer is drawn away from the identity, so that it, not the network, explains the noise.
+    The trace of T is penalised, which moves the noise layer away from the identity, so that it, not the network, explains the
+    noise.
 
     Parameters
     ----------
     trace_penalty : float
         Weight of the mean of T's diagonal in the loss.
     warm_up : float in [0, 1)
-        Share of the epochs in which T is not learned.
+        Share of the epochs in which T is fixed.
 
     References
     ----------
@@ -35,14 +36,14 @@ class NoiseLayer(Method):
         self.warm_up = warm_up
 
     def build(self, task: Task) -> None:
-        """The network and the matrix."""
+        """Make the network and the matrix."""
         super().build(task)
         self.matrix = nn.Parameter(torch.eye(task.n_classes))
         self.fixed_epochs = round(self.warm_up * task.epochs)
         self.register_buffer("free", torch.tensor(False))
 
     def epoch_start(self, epoch: int) -> None:
-        """Let the matrix go after the first epochs."""
+        """Unfreeze the matrix after the first epochs."""
         self.get_buffer("free").fill_(epoch >= self.fixed_epochs)
 
     def transition(self) -> Tensor:
@@ -60,14 +61,14 @@ class NoiseLayer(Method):
         return Step(-own.clamp_min(1e-12).log() + self.trace_penalty * matrix.diagonal().mean(), logits)
 
     def parameter_groups(self) -> list[Group]:
-        """The matrix learns without momentum towards zero."""
+        """The matrix has no momentum and no weight decay."""
         return [{"params": list(self.network.parameters())}, {"params": [self.matrix], "weight_decay": 0.0}]
 
 
 class DropoutNoiseLayer(Method):
     """``p(z | x) = softmax(W dropout(p(y | x)))`` with W learned, from a multiple of the identity.
 
-    Dropout on what the noise layer is given keeps it from becoming the identity, and makes it spread.
+    Dropout on the input of the noise layer keeps it from becoming the identity.
 
     Parameters
     ----------
@@ -88,12 +89,12 @@ class DropoutNoiseLayer(Method):
         self.scale = scale
 
     def build(self, task: Task) -> None:
-        """The network and the layer."""
+        """Make the network and the layer."""
         super().build(task)
         self.weight = nn.Parameter(self.scale * torch.eye(task.n_classes))  # [true, given]
 
     def transition(self) -> Tensor:
-        """What the layer makes of each pure class."""
+        """The output of the layer for each pure class."""
         return self.weight.detach().softmax(dim=1)
 
     def loss(self, batch: Batch) -> Step:
@@ -103,7 +104,7 @@ class DropoutNoiseLayer(Method):
         return Step(cross_entropy(seen @ self.weight, batch.given), logits)
 
     def parameter_groups(self) -> list[Group]:
-        """The layer is not drawn to zero."""
+        """The layer has no weight decay."""
         return [{"params": list(self.network.parameters())}, {"params": [self.weight], "weight_decay": 0.0}]
 
 

@@ -1,4 +1,4 @@
-"""Prune and retrain: out-of-sample predictions first, then the labels that they contradict are left out."""
+"""Prune and retrain: make out-of-sample predictions, remove the labels that they contradict, and train again."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FIRST_STAGE = 0.4  # of the epochs
 
 
 class PruneAndRetrain(Method):
-    """First stage: one network a fold, each trained without its own fold. Then labels are weighed, and a fresh network learns.
+    """First stage: one network per fold, trained without that fold. Then labels are weighted, and a fresh network learns them.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ class PruneAndRetrain(Method):
         self.n_folds = n_folds
 
     def build(self, task: Task) -> None:
-        """The network, those of the folds, the weight of each item, and the transition."""
+        """Make the network, those of the folds, the weight of each item, and the transition."""
         super().build(task)
         self.cross_fit = CrossFit(task.make_network, task.data.given, self.n_folds)
         self.register_buffer("weight", torch.ones(len(task.data)))
@@ -39,12 +39,12 @@ class PruneAndRetrain(Method):
         self.register_buffer("stage", torch.tensor(0))
 
     def phases(self, epochs: int) -> list[int]:
-        """Folds, then the network itself."""
+        """The folds, then the final network."""
         first = scaled(epochs, FIRST_STAGE)
         return [first, epochs - first]
 
     def phase_start(self, phase: int) -> None:
-        """Weigh the labels by what the networks that never saw them say."""
+        """Weigh the labels by the predictions of the networks that never saw them."""
         if phase == 1:
             probs = self.cross_fit.probs(self.task.data.x, self.task.n_classes)
             weight, noise = self.weights(probs, self.given)
@@ -57,7 +57,7 @@ class PruneAndRetrain(Method):
     def weights(
         self, probs: npt.NDArray[np.float64], given: npt.NDArray[np.int64]
     ) -> tuple[npt.NDArray[np.float64], TransitionMatrix]:
-        """Weight of each label, 0 where it is pruned, shape (n,), and the transition."""
+        """Weight of each label, 0 if it is pruned, shape (n,), and the transition."""
         raise NotImplementedError
 
     def transition(self) -> Tensor:
@@ -65,21 +65,22 @@ class PruneAndRetrain(Method):
         return self.get_buffer("matrix")
 
     def loss(self, batch: Batch) -> Step:
-        """Cross-entropy of every network on the items that are not of its fold; then of the one network, weighted."""
+        """Cross-entropy of every network on the items outside its fold; then of the final network, weighted."""
         if self.get_buffer("stage"):
             logits = self.network(self.varied(batch.x))
             return Step(self.get_buffer("weight")[batch.index] * cross_entropy(logits.float(), batch.given), logits)
         return Step(*self.cross_fit.loss(self.varied(batch.x), batch.given, batch.index, self.task.n_classes))
 
     def forward(self, batch: Batch) -> Step:
-        """Verified labels have a weight like any that is kept."""
+        """Verified labels have the weight of kept labels."""
         return self.loss(batch)
 
 
 class ConfidentLearning(PruneAndRetrain):
-    """Prune by noise rate: of the items given j, the ``n Q_ij`` with the largest ``p_i - p_j`` go, for every true class i ≠ j.
+    """Prune by noise rate: of the items given j, the ``n Q_ij`` with the largest ``p_i - p_j`` are pruned, for every true
+    class i ≠ j.
 
-    ``Q`` is the joint of the confident joint; the rest is weighed by ``1 / p(given i | true i)``.
+    ``Q`` is the joint of the confident joint; the rest is weighted by ``1 / p(given i | true i)``.
 
     References
     ----------
@@ -92,7 +93,7 @@ class ConfidentLearning(PruneAndRetrain):
     def weights(
         self, probs: npt.NDArray[np.float64], given: npt.NDArray[np.int64]
     ) -> tuple[npt.NDArray[np.float64], TransitionMatrix]:
-        """Pruned by noise rate, the rest by class."""
+        """Weights after pruning by noise rate, by class."""
         k = self.task.n_classes
         noise = confident_joint(given, probs, classes=range(k))
         weight = 1 / np.maximum(np.diag(noise.matrix)[given], 0.05)
@@ -109,9 +110,9 @@ class ConfidentLearning(PruneAndRetrain):
 
 
 class RankPruningNetwork(PruneAndRetrain):
-    """Rank pruning of each class against the others: a share π1 of its items with the lowest probability goes.
+    """Rank pruning of each class against the others: a share π1 of its items with the lowest probability is pruned.
 
-    The rest is weighed by ``1 / (1 - ρ1)``; ρ and π as in `labelproof.RankPruning`, which is for two classes and any
+    The rest is weighted by ``1 / (1 - ρ1)``; ρ and π as in `labelproof.RankPruning`, which is for two classes and any
     scikit-learn classifier.
 
     References
@@ -125,7 +126,7 @@ class RankPruningNetwork(PruneAndRetrain):
     def weights(
         self, probs: npt.NDArray[np.float64], given: npt.NDArray[np.int64]
     ) -> tuple[npt.NDArray[np.float64], TransitionMatrix]:
-        """Pruned and weighed class by class."""
+        """Weights after pruning, class by class."""
         k, weight, rates = self.task.n_classes, np.ones(len(given)), np.zeros(self.task.n_classes)
         prior = np.bincount(given, minlength=k) / len(given)
         for label in range(k):

@@ -29,7 +29,7 @@ class LossMethod(Method):
 
 
 class CrossEntropy(LossMethod):
-    """``-log p_z``, the floor that every other method must beat."""
+    """``-log p_z``, the baseline of every other method."""
 
     name = "cross-entropy"
     purpose = "the usual loss: good on clean labels, memorises wrong ones in the end"
@@ -57,13 +57,13 @@ class Ramp(LossMethod):
 
 
 class Unhinged(LossMethod):
-    """A linear margin loss (van Rooyen et al. 2015), on logits divided by their length, without which it has no minimum."""
+    """A linear margin loss (van Rooyen et al. 2015), on normalised logits, without which it has no minimum."""
 
     name = "unhinged"
     purpose = "linear, so symmetric noise only scales it; on logits of unit length"
 
     def loss(self, batch: Batch) -> Step:
-        """On directions: ``f / |f|`` times a fixed length."""
+        """The loss of normalised logits: ``f / |f|`` times a fixed length."""
         logits = self.network(self.varied(batch.x))
         unit = logits.float() / logits.float().norm(dim=1, keepdim=True).clamp_min(1.0)
         return Step(self.per_item(unit, batch.given), logits)
@@ -84,7 +84,7 @@ class SCE(LossMethod):
 
 
 class Bootstrap(LossMethod):
-    """Targets mixed with the network's own belief (Reed et al. 2015, soft)."""
+    """Targets mixed with the network's own predictions (Reed et al. 2015, soft)."""
 
     name = "bootstrap"
     purpose = "targets are partly what the network believes; mild noise"

@@ -13,14 +13,15 @@ from labelproof.training.trainable import Batch, Step
 class SampleOverparametrization(Method):
     """``p(z | x_i) ∝ f(x_i) + u_i² e_z - v_i² (1 - e_z)``; the implicit bias of gradient descent keeps u and v sparse.
 
-    The network and u are trained by cross-entropy, v by squared error from the network's decision to the given label.
+    The network and u are trained by cross-entropy, v by the squared error between the network's predicted class and the given
+    label.
 
     Parameters
     ----------
     rate_u, rate_v : float
         Learning rates of u and v, by plain gradient descent.
     first : float
-        Standard deviation of their first values.
+        Standard deviation of their initial values.
 
     References
     ----------
@@ -34,14 +35,14 @@ class SampleOverparametrization(Method):
         self.rate_u, self.rate_v, self.first = rate_u, rate_v, first
 
     def build(self, task: Task) -> None:
-        """The network, u (n, 1) and v (n, k)."""
+        """Make the network, u (n, 1) and v (n, k)."""
         super().build(task)
         n, k = len(task.data), task.n_classes
         self.register_buffer("u", self.first * torch.randn(n, 1))
         self.register_buffer("v", self.first * torch.randn(n, k))
 
     def loss(self, batch: Batch) -> Step:
-        """One step of u and v on the items at hand, and the network's loss."""
+        """One step of u and v on the items of the batch, and the network's loss."""
         logits = self.network(self.varied(batch.x))
         u, v = self.get_buffer("u"), self.get_buffer("v")
         own_u, own_v = u[batch.index].requires_grad_(), v[batch.index].requires_grad_()

@@ -19,14 +19,14 @@ from labelproof.networks.two_stage import TwoStageConvNet
 
 @dataclass(frozen=True)
 class InputShape:
-    """What a network is given: numbers and codes in a row, or pictures.
+    """The input of a network: numbers and codes in a row, or pictures.
 
     Attributes
     ----------
     shape : tuple of int
         Of one item: (d,) or (channels, height, width).
     cardinalities : tuple of int
-        Numbers of codes of the last columns of a row.
+        Numbers of categories of the last columns of a row.
     """
 
     shape: tuple[int, ...]
@@ -67,7 +67,7 @@ def make_backbone(name: str, spec: InputShape, n_classes: int) -> nn.Module:
         known: Sequence[str] = ["auto", *BACKBONES]
         raise BadInput(f"backbone is {name!r}. {did_you_mean(name, known)}Give one of {', '.join(known)}, or a torch module.")
     if name != "mlp" and not pictures:
-        raise BadInput(f"backbone {name!r} is for pictures, but an item has the shape {spec.shape}. Give 'mlp' or 'auto'.")
+        raise BadInput(f"backbone {name!r} takes pictures, but an item has the shape {spec.shape}. Give 'mlp' or 'auto'.")
     return BACKBONES[name](spec, n_classes)
 
 

@@ -72,13 +72,13 @@ class FCNVGG16(nn.Module):
         return self.score(self.encode(x)).mean(dim=(2, 3))
 
     def load_vgg16(self, weights: Mapping[str, Tensor] | str | os.PathLike[str]) -> None:
-        """Take over published VGG16 weights: all but the last layer.
+        """Load published VGG16 weights: all but the last layer.
 
         Parameters
         ----------
         weights : mapping of name to Tensor, or path
-            With the keys ``features.0.weight`` … ``classifier.3.bias``; a path of a .safetensors or .pth file, of which no
-            pickled code is run. The file of torchvision's VGG16 ("IMAGENET1K_V1") can be had from pytorch.org.
+            With the keys ``features.0.weight`` … ``classifier.3.bias``; or the path of a .safetensors or .pth file, from which
+            no pickled code is run. The file of torchvision's VGG16 ("IMAGENET1K_V1") is available from pytorch.org.
 
         Raises
         ------
@@ -99,7 +99,9 @@ class FCNVGG16(nn.Module):
             if layer in FULLY_CONNECTED and name.endswith("weight") and found.ndim == 2:
                 found = found.reshape(FULLY_CONNECTED[layer])
             if found.shape != tensor.shape:
-                raise BadInput(f"weights {name!r} has shape {tuple(found.shape)}, expected {tuple(tensor.shape)}.")
+                raise BadInput(
+                    f"weights {name!r} has shape {tuple(found.shape)}, not {tuple(tensor.shape)}. Give the weights of VGG16."
+                )
             taken[name] = found
         self.load_state_dict(taken, strict=False)
 

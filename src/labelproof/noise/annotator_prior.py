@@ -1,14 +1,14 @@
-"""What is believed of an annotator before their votes are many: a prior mean for their confusions, and how strongly it draws.
+"""The prior of an annotator's confusions: a mean, and the strength of the shrinkage towards it.
 
 The counts ``N_a[y, z]`` of annotator a are multinomial with rows ``M_a[y]``, and each row has the prior Dirichlet(s · mean_a[y]).
 Three forms of the mean, from the least to the most of an annotator's own:
 
-- ``pool``: all annotators confuse alike.
+- ``pool``: all annotators have the same confusions.
 - ``one-coin``: an annotator errs e_a times as often as the pool, with the pool's confusions.
-- ``guessing``: a share θ_a of an annotator's votes is given whatever the item is, from their own distribution ξ_a, and the others
-  are as the pool's (MACE, with the pool's confusions in place of none).
+- ``guessing``: a share θ_a of an annotator's votes does not depend on the item and has a distribution ξ_a; the others are like
+the pool's (MACE, with the pool's confusions instead of none).
 
-The form and the strength s are those of the highest evidence, the Dirichlet-multinomial likelihood of the counts.
+The form and the strength s have the highest evidence, the Dirichlet-multinomial likelihood of the counts.
 
 References
 ----------
@@ -46,20 +46,20 @@ class Prior:
     ----------
     form : {"pool", "one-coin", "guessing"}
     strength : float
-        Votes that the mean is worth, for each annotator and true class.
+        Weight of the mean, in votes, for each annotator and true class.
     """
 
     form: str = "pool"
     strength: float = 10.0
 
     def matrices(self, counts: Matrix) -> Matrix:
-        """``p(said | true)`` of each annotator, the mean of the rows' posterior, shape (m, k, k)."""
+        """``p(given | true)`` of each annotator, the mean of the rows' posterior, shape (m, k, k)."""
         drawn = counts + self.strength * mean_of(self.form, counts)
         return np.asarray(drawn / drawn.sum(axis=2, keepdims=True))
 
 
 def pooled(counts: Matrix) -> Matrix:
-    """The confusions of all annotators taken together, each class's drawn to those of one who is right as often in all classes."""
+    """The pooled confusions of all annotators, shrunk for each class towards those of an annotator with one error rate."""
     total, k = counts.sum(axis=0), counts.shape[1]
     right = (np.trace(total) + START * k) / (total.sum() + k)
     drawn = total + ALIKE * (right * np.eye(k) + (1 - right) * (1 - np.eye(k)) / max(k - 1, 1))
@@ -67,7 +67,7 @@ def pooled(counts: Matrix) -> Matrix:
 
 
 def mean_of(form: str, counts: Matrix) -> Matrix:
-    """The prior mean of each annotator's rows, shape (m, k, k) or, where it is the same for all, (1, k, k)."""
+    """The prior mean of each annotator's rows, shape (m, k, k) or, if it is the same for all, (1, k, k)."""
     pool = pooled(counts)
     if form == "pool":
         return pool[None]
@@ -75,14 +75,14 @@ def mean_of(form: str, counts: Matrix) -> Matrix:
 
 
 def choose(counts: Matrix, strength: float | None = None) -> Prior:
-    """The form and strength of the highest evidence.
+    """Choose the form and strength with the highest evidence.
 
     Parameters
     ----------
     counts : ndarray, shape (m, k, k)
-        Expected number of votes by annotator, true class and class said.
+        Expected number of votes by annotator, true class and given class.
     strength : float, optional
-        Where the caller knows it.
+        Given if the caller knows it.
     """
     every = np.linspace(0, len(counts) - 1, min(len(counts), MOST)).astype(int)
     some = counts[np.argsort(-counts.sum(axis=(1, 2)), kind="stable")[every]]  # of many votes and of few
@@ -104,7 +104,7 @@ def _gain(weight: Matrix) -> float:
 
 
 def evidence(counts: Matrix, mean: Matrix, strength: float) -> float:
-    """Log Dirichlet-multinomial likelihood of all rows, but for what does not depend on the prior."""
+    """Log Dirichlet-multinomial likelihood of all rows, up to terms that do not depend on the prior."""
     drawn = np.maximum(strength * mean, LEAST)
     entries = (gammaln(counts + drawn) - gammaln(drawn)).sum()
     total = drawn.sum(axis=2)
@@ -112,7 +112,7 @@ def evidence(counts: Matrix, mean: Matrix, strength: float) -> float:
 
 
 def _one_coin(counts: Matrix, pool: Matrix) -> Matrix:
-    """The pool's rows with errors e_a times as frequent, e_a drawn to one."""
+    """The pool's rows with errors e_a times as frequent, e_a shrunk towards one."""
     right = np.diagonal(counts, axis1=1, axis2=2)  # (m, k)
     wrong, error = counts.sum(axis=2) - right, 1 - np.diag(pool)
     relative = (wrong.sum(axis=1) + RELATIVE) / (counts.sum(axis=2) @ error + RELATIVE)  # (m,)
@@ -122,7 +122,7 @@ def _one_coin(counts: Matrix, pool: Matrix) -> Matrix:
 
 
 def _guessing(counts: Matrix, pool: Matrix) -> Matrix:
-    """The pool's rows mixed with what an annotator says whatever the item is, by EM over their votes."""
+    """The pool's rows mixed with an annotator's distribution independent of the item, by EM over their votes."""
     said, votes = counts.sum(axis=1), counts.sum(axis=(1, 2))  # (m, k), (m,)
     share = (said.sum(axis=0) + 1) / (said.sum() + said.shape[1])
     own = np.repeat(share[None], len(counts), axis=0)

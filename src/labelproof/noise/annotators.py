@@ -19,7 +19,7 @@ from labelproof.validation import IntArray, Json
 Matrix = npt.NDArray[np.float64]
 
 SKILLS = np.linspace(0, 1, 11)
-RARE = 0.5  # annotators of each skill that are thought to be there beside those who are
+RARE = 0.5  # pseudo-annotators of each skill, in addition to the real ones
 STEPS = 30
 MOST_MISSING = 0.95  # of a vote's information
 DRAWN = 4.0  # votes that the annotators' prior is worth in an interval
@@ -28,21 +28,22 @@ DIGITS = 6  # of rates on disk
 
 @dataclass(frozen=True)
 class AnnotatorNoise:
-    """How each annotator errs.
+    """The noise model of each annotator.
 
     Attributes
     ----------
     matrices : ndarray, shape (m, k, k)
-        ``p(said | true)`` of each annotator; rows sum to one.
+        ``p(given | true)`` of each annotator; rows sum to one.
     prior : ndarray, shape (k,)
         ``p(true)``.
     classes : tuple of length k
     quality : polars.DataFrame
-        A row for each annotator, in the order of ``annotators``: ``annotator``, ``votes`` (number of), ``quality`` (probability of naming
-        the true class, with classes as frequent as ``prior``), ``low`` and ``high`` (95 % interval), ``random`` (probability that the
-        votes do not depend on the item).
+        A row for each annotator, in the order of ``annotators``: ``annotator``, ``votes`` (their number), ``quality``
+        (probability of giving the true class, with class frequencies ``prior``), ``low`` and ``high`` (95 % interval),
+        ``random`` (probability that the votes do not depend on the item).
     fitted : dict
-        What the evidence chose: ``form`` and ``strength`` of the annotators' prior, ``classifier_power``, ``vote_power``
+        The choices made by the evidence: ``form`` and ``strength`` of the annotators' prior, ``classifier_power``,
+        ``vote_power``
         and ``lost`` (`labelproof.noise.crowd`).
     """
 
@@ -54,12 +55,12 @@ class AnnotatorNoise:
 
     @property
     def annotators(self) -> tuple[str, ...]:
-        """Their names."""
+        """Names of the annotators."""
         return tuple(self.quality["annotator"])
 
     @cached_property
     def average(self) -> TransitionMatrix:
-        """Of a vote of unknown origin: the mean of all annotators by their number of votes."""
+        """The transition of a vote by an unknown annotator: the mean of all annotators, weighted by their numbers of votes."""
         weight = self.quality["votes"].to_numpy() + 1e-9
         return TransitionMatrix(np.tensordot(weight / weight.sum(), self.matrices, 1), prior=self.prior, classes=self.classes)
 
@@ -69,10 +70,10 @@ class AnnotatorNoise:
         Raises
         ------
         BadInput
-            If there is none of that name.
+            If there is no annotator of that name.
         """
         if annotator not in self.annotators:
-            raise BadInput(f"there is no annotator {annotator!r}. Give one of {', '.join(self.annotators[:20])}.")
+            raise BadInput(f"There is no annotator {annotator!r}. Give one of {', '.join(self.annotators[:20])}.")
         matrix = self.matrices[self.annotators.index(annotator)]
         return TransitionMatrix(matrix / matrix.sum(axis=1, keepdims=True), prior=self.prior, classes=self.classes)
 
@@ -90,7 +91,7 @@ class AnnotatorNoise:
         )
 
     def to_json(self) -> Json:
-        """What ``summary.json`` holds of it."""
+        """Its content in ``summary.json``."""
         return {
             "annotators": list(self.annotators),
             "quality": self.quality.to_dicts(),
@@ -120,7 +121,7 @@ _QUALITY = {
 def noise_of_crowd(
     fit: CrowdFit, votes: CrowdVotes, classes: tuple[object, ...], annotators: tuple[str, ...]
 ) -> AnnotatorNoise:
-    """The noise that a fit found, with what it says of each annotator."""
+    """The noise that a fit found, with results for each annotator."""
     quality = np.diagonal(fit.matrices, axis1=1, axis2=2) @ fit.prior  # (m,)
     number = np.bincount(votes.annotator, minlength=votes.m)
     low, high = _interval(quality, number, fit, votes)
@@ -137,9 +138,10 @@ def noise_of_crowd(
 
 
 def _interval(quality: Matrix, number: IntArray, fit: CrowdFit, votes: CrowdVotes) -> tuple[Matrix, Matrix]:
-    """95 % of a beta distribution with the variance of so many votes, less the share of their information that is missing.
+    """The 95 % interval of a beta distribution with the variance of the votes, reduced by the share of missing information.
 
-    Where the truth is not known a vote tells less of who gave it (Louis): the share missing is the mean variance of its being right
+    If the truth is not known, a vote carries less information on its annotator (Louis): the share missing is the mean variance
+    of its being right
     over that of all of the annotator's votes.
     """
     right = fit.posterior[votes.owner, votes.values]
@@ -154,8 +156,8 @@ def _interval(quality: Matrix, number: IntArray, fit: CrowdFit, votes: CrowdVote
 def random_probability(fit: CrowdFit, votes: CrowdVotes) -> Matrix:
     """Probability that an annotator's votes do not depend on the items, shape (m,).
 
-    A vote is as the average annotator's, given the others on its item, with probability θ, and else drawn from the annotator's own
-    classes. How common each θ is among all annotators is estimated; θ = 0 is to vote at random.
+    With probability θ a vote is like that of the average annotator, given the others on its item; otherwise it is drawn from
+    the annotator's own class distribution. The distribution of θ among annotators is estimated; θ = 0 means random votes.
     """
     m, k = votes.m, votes.k
     said = np.bincount(votes.annotator * k + votes.values, minlength=m * k).reshape(m, k)

@@ -1,4 +1,4 @@
-"""How boxes go wrong: missing, extra and displaced ones by class and by size, and classes taken for one another."""
+"""How boxes go wrong: missing, extra and displaced ones by class and by size, and confused classes."""
 
 from __future__ import annotations
 
@@ -33,10 +33,11 @@ class BoxNoise:
     Attributes
     ----------
     rates : dict of str to Rate
-        ``displaced``, ``extra`` and ``class`` of the given boxes, ``missing`` of the true ones; without what was not looked for.
+        ``displaced``, ``extra`` and ``class`` of the given boxes, ``missing`` of the true ones; without kinds that were not
+        searched.
     expected : ndarray, shape (k, 3, 5)
-        Expected numbers by class and size (small, medium, large): of given boxes, and of those that are missing, displaced, extra, and of
-        another class.
+        Expected numbers by class and size (small, medium, large): of given boxes, and of missing, displaced, extra and
+        wrong-class ones.
     confusion_counts : ndarray, shape (k, k)
         ``confusion_counts[y, z]``: expected number of boxes of true class y that were given as class z.
     edges : tuple of two floats
@@ -52,18 +53,20 @@ class BoxNoise:
 
     @property
     def confusion(self) -> Matrix:
-        """``p(given class | true class)`` of the boxes that were given, shape (k, k); rows sum to one, or are NaN."""
+        """``p(given class | true class)`` of the given boxes, shape (k, k); rows sum to one, or are NaN."""
         return _share(self.confusion_counts, self.confusion_counts.sum(axis=1, keepdims=True))
 
     def by_size(self, kind: str) -> Matrix:
-        """Rate of a kind by class and size, shape (k, 3); NaN where there is no box."""
+        """Rate of a kind by class and size, shape (k, 3); NaN without boxes."""
         return _rate(self.expected, kind)
 
     def to_frame(self) -> pl.DataFrame:
-        """A row a rate: ``kind``, ``true`` and ``given`` (classes; null for none, and in rows over all), ``size`` (null for all), ``probability``, ``low``, ``high``.
+        """A row per rate: ``kind``, ``true`` and ``given`` (classes; null for none, and in rows over all), ``size`` (null for
+        all), ``probability``, ``low``, ``high``.
 
-        ``extra``, ``displaced`` and ``class`` are shares of the given boxes, ``missing`` of the true ones; of pairs of classes ``p(given | true)``.
-        The rows over all classes and sizes come first; they alone have an interval.
+        ``extra``, ``displaced`` and ``class`` are shares of the given boxes, ``missing`` of the true ones; pairs of classes
+        have ``p(given | true)``.
+        The rows over all classes and sizes come first; only they have an interval.
         """
         rows: list[tuple[object, ...]] = [(kind, None, None, None, *self.rates[kind]) for kind in COLUMNS if kind in self.rates]
         for kind in ("missing", "extra", "displaced"):
@@ -89,7 +92,7 @@ class BoxNoise:
         return found
 
     def to_json(self) -> Json:
-        """What ``summary.json`` holds of it."""
+        """Its content in ``summary.json``."""
         return {
             "rates": {kind: rate._asdict() for kind, rate in self.rates.items()},
             "expected": self.expected.tolist(),

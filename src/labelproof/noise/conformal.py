@@ -1,4 +1,4 @@
-"""Prediction sets that hold the true label, calibrated on labels of which some are wrong."""
+"""Prediction sets that hold the true label, calibrated on partly wrong labels."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ Array = npt.NDArray[np.float64]
 
 
 def true_coverage(scores: FloatArray, given: IntArray, transition: object, at: FloatArray) -> Array:
-    """The share of true labels whose score is at most t, estimated from given ones.
+    """Estimate, from given labels, the share of true labels whose score is at most t.
 
     With ``F_z^k(t)`` the share of the items given class z whose score of class k is at most t, the noise mixes
-    ``p(z) F_z^k = sum over y of p(y) transition[y, z] F_y^k``, which its inverse W undoes; so
+    ``p(z) F_z^k = sum over y of p(y) transition[y, z] F_y^k``. Its inverse W recovers the true ones, so
 
         ``F(t) = sum over k of p(y = k) F_k^k(t) = 1/n  sum over items i, classes k of  W[z_i, k] 1[score_ik <= t]``.
 
     Parameters
     ----------
     scores : ndarray, shape (n, k)
-        Of every class for each item; the less, the better the class fits.
+        Scores of every class for each item; lower means a better fit.
     given : ndarray of int, shape (n,)
     transition : TransitionMatrix or array-like, shape (k, k)
         ``p(given | true)``.
@@ -36,12 +36,12 @@ def true_coverage(scores: FloatArray, given: IntArray, transition: object, at: F
     Returns
     -------
     ndarray of float64, shape (m,)
-        Unbiased at each t; it need not rise with t, and may leave [0, 1].
+        Unbiased at each t; it need not be monotonic, and may leave [0, 1].
 
     Raises
     ------
     BadInput
-        If the noise is so strong that it cannot be undone.
+        If the noise is so strong that the transition has no inverse.
 
     References
     ----------
@@ -55,7 +55,7 @@ def true_coverage(scores: FloatArray, given: IntArray, transition: object, at: F
 
 
 def conformal_threshold(scores: FloatArray, given: IntArray, transition: object, coverage: float) -> float:
-    """The least threshold from which on the estimated coverage of the true label stays at a level.
+    """The least threshold above which the estimated coverage of the true label stays at a level.
 
     The level is ``coverage (n + 1) / n``; without noise this is split conformal prediction. It is never above the threshold that
     covers the given labels: a label that is wrong at random fits worse than the true one.
@@ -63,13 +63,13 @@ def conformal_threshold(scores: FloatArray, given: IntArray, transition: object,
     Parameters
     ----------
     scores, given, transition
-        See `true_coverage`; of items that the model was not trained on.
+        See `true_coverage`; for items that the model was not trained on.
     coverage : float in (0, 1)
 
     Returns
     -------
     float
-        Infinity where there are too few items.
+        Infinity if there are too few items.
     """
     level = coverage * (len(given) + 1) / len(given)
     plain = _first_held(np.sort(scores[np.arange(len(given)), given]), level)
@@ -81,12 +81,12 @@ def conformal_threshold(scores: FloatArray, given: IntArray, transition: object,
 
 @dataclass(frozen=True)
 class ConformalSets:
-    """Sets of classes that hold the true label with a probability that is chosen later.
+    """Sets of classes that hold the true label with a probability that the user chooses later.
 
     Attributes
     ----------
     probs : ndarray of float64, shape (n, k)
-        ``p(y | x)`` of calibration items, which the model was not trained on.
+        ``p(y | x)`` of calibration items, out-of-sample.
     given : ndarray of int64, shape (n,)
         Their given labels.
     transition : ndarray of float64, shape (k, k)
@@ -123,5 +123,5 @@ def _undone(transition: object) -> Array:
     """The inverse of the noise."""
     matrix = matrix_of(transition)
     if np.linalg.cond(matrix) > MOST_CONDITION:
-        raise BadInput("the noise leaves no difference between some classes, so it cannot be undone. Give a milder transition.")
+        raise BadInput("transition makes some classes indistinguishable, so it has no inverse. Give one with less noise.")
     return np.asarray(np.linalg.inv(matrix))

@@ -2,10 +2,10 @@
 
     p(y | z_1 … z_m, x)  ∝  q(y | x) · Π_a p(z_a | y)^β,    q(y | x)  =  (1 - ε) · p(y | x)^γ / Σ_y' p(y' | x)^γ  +  ε · p(y)
 
-γ and ε say how much the classifier knows, ε how often it knows nothing although it is sure; β says how far votes on an item are
-independent: annotators err together where an item is hard, and then m votes are worth less than m. All three are those under which
-each vote is best predicted from the others on its item and from the classifier: so the votes themselves tell what the classifier is
-worth, without a clean label. Without a classifier q is the prior p(y).
+γ and ε measure how much the classifier knows, ε how often it knows nothing although it is sure. β measures how far votes on an
+item are independent: annotators err together on hard items, and then m votes are worth less than m. All three are chosen so
+that each vote is best predicted from the others on its item and from the classifier. So the votes themselves measure the value
+of the classifier, without a clean label. Without a classifier q is the prior p(y).
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ BLOCK = 200_000  # votes at a time
 SAMPLE = 20_000  # votes by which the powers are chosen
 ROUNDS = 3  # of EM, each followed by another choice of form, strength and powers
 STEPS, LAST_STEPS, STILL = 15, 60, 1e-4
-FEWEST_COMPARED = 0.1  # share of the votes below which annotators are not told apart
+FEWEST_COMPARED = 0.1  # annotators with a smaller share of the votes are pooled
 MOST_ENTRIES = 30_000_000  # of all annotators' matrices
 
 
 @dataclass(frozen=True)
 class CrowdVotes:
-    """Who said what of which item.
+    """Votes: item, annotator and class of each.
 
     Attributes
     ----------
@@ -64,28 +64,28 @@ class CrowdVotes:
 
     @property
     def indicator(self) -> csr_matrix:
-        """Shape (n, m k): a one in row i at column ``a k + z`` where annotator a said z of item i; time goes with the votes."""
+        """Shape (n, m k): a one in row i at column ``a k + z`` if annotator a gave z to item i; sparse."""
         column = self.annotator.astype(np.int64) * self.k + self.values
         return csr_matrix((np.ones(len(column)), (self.owner, column)), shape=(self.n, self.m * self.k))
 
 
 @dataclass(frozen=True)
 class CrowdFit:
-    """What `fit_crowd` found.
+    """The result of `fit_crowd`.
 
     Attributes
     ----------
     posterior : ndarray, shape (n, k)
-        ``p(y | z_1 … z_m, x)``; of an item without a vote what the classifier says, or the prior.
+        ``p(y | z_1 … z_m, x)``; for an item without a vote the classifier's probabilities, or the prior.
     matrices : ndarray, shape (m, k, k)
-        ``p(said | true)`` of each annotator.
+        ``p(given | true)`` of each annotator.
     prior : ndarray, shape (k,)
     annotator_prior : Prior
-        The form and strength that the evidence chose.
+        The form and strength with the highest evidence.
     classifier_power, vote_power, lost : float
         γ, β and ε.
     expected : ndarray, shape (s,)
-        Probability of each vote given the others on its item and the classifier, had the average annotator given it.
+        Probability of each vote given the others on its item and the classifier, for the average annotator.
     """
 
     posterior: Matrix
@@ -99,7 +99,7 @@ class CrowdFit:
 
 
 def fit_crowd(votes: CrowdVotes, probs: FloatArray | None = None, *, strength: float | None = None) -> CrowdFit:
-    """Fit all annotators, the form of their prior and both powers.
+    """Fit the noise of all annotators, the form of their prior and both powers.
 
     Parameters
     ----------
@@ -107,7 +107,7 @@ def fit_crowd(votes: CrowdVotes, probs: FloatArray | None = None, *, strength: f
     probs : ndarray, shape (n, k), optional
         ``p(y | x)`` of a model that never saw an item's votes.
     strength : float, optional
-        Votes that the prior mean of an annotator's row is worth; chosen by the evidence where left out.
+        Weight of the prior mean of an annotator's row, in votes. By default chosen by the evidence.
 
     Raises
     ------
@@ -120,8 +120,8 @@ def fit_crowd(votes: CrowdVotes, probs: FloatArray | None = None, *, strength: f
     """
     if votes.m * votes.k**2 > MOST_ENTRIES:
         raise BadInput(
-            f"{votes.m:,} annotators of {votes.k:,} classes need {votes.m * votes.k**2:,} confusion rates; {MOST_ENTRIES:,} are "
-            "possible. Give fewer annotators (those of few votes under one name) or fewer classes."
+            f"{votes.m:,} annotators of {votes.k:,} classes need {votes.m * votes.k**2:,} confusion rates, above the limit of "
+            f"{MOST_ENTRIES:,}. Give fewer classes, or fewer annotators: put those with few votes under one name."
         )
     model = _Crowd(votes, probs)
     form = Prior()
@@ -158,7 +158,7 @@ class _Crowd:
         k, m = self.votes.k, self.votes.m
         belief = self.posterior[self._voted]
         self.prior = (belief.sum(axis=0) + 1 / k) / (len(belief) + 1)
-        self.counts = (self._said.T @ self.posterior).reshape(m, k, k).swapaxes(1, 2)  # [annotator, true, said]
+        self.counts = (self._said.T @ self.posterior).reshape(m, k, k).swapaxes(1, 2)  # [annotator, true, given]
 
     def base(self, sharp: Matrix | None, lost: float) -> Matrix:
         """``log q(y | x)`` from the sharpened classifier, shape (r, k) or (1, k)."""
@@ -207,7 +207,7 @@ class _Crowd:
     def expected(self, matrices: Matrix) -> Matrix:
         """Probability of each vote given the others on its item, had the average annotator given it, shape (s,).
 
-        The posterior without a vote is the posterior over what that vote brought to it.
+        The posterior without a vote is the posterior divided by that vote's likelihood.
         """
         votes, found = self.votes, []
         average = self.counts.sum(axis=0) + 1e-9

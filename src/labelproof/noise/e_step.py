@@ -1,4 +1,4 @@
-"""The E step of EM: how often, by what is believed now, labels of each true class were given as each class.
+"""The E step of EM: how often, under the current parameters, labels of each true class were given as each class.
 
 With ``s_n ∝ pred_probs_n ** sharpness``, class weights v, ``t_n = Σ_y v_y s_ny`` and ``p(z | y, x) = (1 - ρ_n) T[y, z] + ρ_n p(z)``, all that the
 M step needs is a few products of the matrix of the s with vectors, because items with one given label share a column of T:
@@ -31,11 +31,11 @@ _TINY = np.finfo(np.float64).tiny
 
 @dataclass(frozen=True)
 class NoiseParams:
-    """The parameters of ``p(z | y, x) p(y | x)`` that an E step needs, see `labelproof.noise.expectation_maximization`.
+    """The parameters of ``p(z | y, x) p(y | x)`` for an E step; see `labelproof.noise.expectation_maximization`.
 
-    ``systematic`` is ``p(z | y)`` of a label that was given with regard to the class: of shape (k, k), or, for more
-    than `DENSE_CLASSES` classes, (k, 2): the share of a class that keeps its label, and the share that is spread over
-    the other classes as often as these are given.
+    ``systematic`` is ``p(z | y)`` of labels that depend on the class, with shape (k, k). For more than `DENSE_CLASSES` classes
+    it has shape (k, 2): the share of a class that keeps its label, and the share that is spread over the other classes by
+    their given frequencies.
     """
 
     systematic: Matrix  #: (k, k) or (k, 2)
@@ -46,12 +46,12 @@ class NoiseParams:
 
     @property
     def pooled(self) -> bool:
-        """Whether ``systematic`` has the short form."""
+        """Whether ``systematic`` has the short form, (k, 2)."""
         return self.systematic.shape[1] == 2 and len(self.systematic) > 2
 
     @property
     def matrix(self) -> Matrix:
-        """``systematic`` in full, shape (k, k)."""
+        """``systematic`` as a full matrix, shape (k, k)."""
         if not self.pooled:
             return self.systematic
         matrix = self.systematic[:, [1]] * spread(self.given_prior)
@@ -60,13 +60,13 @@ class NoiseParams:
 
     @property
     def to_others(self) -> Matrix:
-        """Of the short form, shape (k,): ``p(z | y) = to_others[y] given_prior[z]`` for another class z."""
+        """For the short form, shape (k,): ``p(z | y) = to_others[y] given_prior[z]`` for another class z."""
         others = 1.0 - self.given_prior
         return np.where(others > 0, self.systematic[:, 1] / np.where(others > 0, others, 1.0), 0.0)
 
 
 def spread(frequency: Matrix) -> Matrix:
-    """Rows that share one out over the other classes by their frequency, shape (k, k) with a zero diagonal."""
+    """Rows that spread a share of one over the other classes by frequency, shape (k, k) with a zero diagonal."""
     shares = np.repeat(frequency[None, :] + 1e-12, len(frequency), axis=0)
     np.fill_diagonal(shares, 0.0)
     return np.asarray(shares / shares.sum(axis=1, keepdims=True))
@@ -74,7 +74,7 @@ def spread(frequency: Matrix) -> Matrix:
 
 @dataclass(frozen=True)
 class Expected:
-    """What an E step returns: responsibilities summed over items. Adding two is the result for both sets of items."""
+    """The result of an E step: responsibilities summed over items. The sum of two is the result for both sets of items."""
 
     systematic: Matrix  #: (k, k) by true and given class, or (k, 2), as in `NoiseParams`
     random: Matrix  #: (k,) by true class, of labels given at random
@@ -95,20 +95,20 @@ class Expected:
 
 
 class EStep:
-    """The E step over rows in memory, of several noise models at once; what depends on the sharpness alone is worked out once for each.
+    """The E step over rows in memory, for several noise models at once; what depends only on the sharpness is computed once.
 
     Parameters
     ----------
     probs : ndarray of float32 or float64, shape (n, k)
-        Out-of-sample ``p(z | x)``. Of many, arithmetic is in this type, and sums over many rows in float64.
+        Out-of-sample ``p(z | x)``. For many rows, arithmetic is in this type, and sums over rows in float64.
     given : ndarray of int, shape (n,)
         Codes of the given labels, in 0..k-1.
     every : int, default=1
-        Of the items in the order of their labels, only each so-manieth is looked at.
+        Use every n-th item only, in the order of their labels.
     """
 
     def __init__(self, probs: FloatArray, given: IntArray, every: int = 1) -> None:
-        self._order = np.argsort(given, kind="stable")[::every]  # items of one label lie together
+        self._order = np.argsort(given, kind="stable")[::every]  # items of one label are adjacent
         self._probs, self._given = probs, np.asarray(given)[self._order]
         single = probs.dtype == np.float32 and probs.size > SINGLE_CELLS
         self._dtype = np.dtype(np.float32 if single else np.float64)
@@ -117,11 +117,11 @@ class EStep:
         self._sharp: list[tuple[Any, Any]] = []
 
     def __call__(self, params: Sequence[NoiseParams]) -> list[Expected]:
-        """What is expected under each of r noise models, which share the prior of the given labels and have one form."""
+        """The expected counts under each of r noise models, which share the prior of the given labels and have one form."""
         sharpness = tuple(one.sharpness for one in params)
         if sharpness != self._sharpness:
             self._sharpness, self._sharp = sharpness, [self._sharpened(rows, sharpness) for rows, _ in self._chunks]
-        with one_thread():  # threads that wait for one another cost more than such products take
+        with one_thread():  # threads that wait for one another cost more than such products
             found = (_Pooled if params[0].pooled else _Dense)(params, self._dtype)
             for (rows, runs), (sharp, unsure) in zip(self._chunks, self._sharp, strict=True):
                 found.add(sharp, unsure, self._given[rows], runs)
@@ -149,7 +149,7 @@ def _chunks(given: IntArray, rows: int) -> list[tuple[slice, list[tuple[int, int
 
 
 class _Sums:
-    """What is summed over rows, of the short and of the full form of the noise; r noise models side by side."""
+    """The sums over rows, for the short and the full form of the noise; r noise models in parallel."""
 
     def __init__(self, params: Sequence[NoiseParams], dtype: np.dtype[Any]) -> None:
         self.exact_weights = np.array([one.class_weights for one in params])  # (r, k)
@@ -182,7 +182,7 @@ class _Sums:
         return regard
 
     def _without_impossible(self, evidence: Any, given: IntArray) -> Any:
-        """Logarithms of the evidence, in which labels that the noise rules out count as kept and say nothing."""
+        """Logarithms of the evidence. Labels that the noise rules out count as kept and carry no information."""
         out = evidence <= 0
         for r, rows in enumerate(out):
             self.impossible[r] += np.bincount(given[rows], minlength=self.impossible.shape[1])

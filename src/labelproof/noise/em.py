@@ -38,7 +38,7 @@ Runs = Sequence[tuple[NoiseParams, Expected]]  # of EM
 
 @dataclass(frozen=True)
 class Reading:
-    """One way to read a classifier that was trained on the labels themselves."""
+    """One reading of a classifier that was trained on the given labels: its sharpness and the kind of noise."""
 
     sharpness: float  #: the power that makes ``p(y | x)`` of its probabilities
     ambiguity: float  #: how far an unsure prediction means a label drawn at random
@@ -52,16 +52,16 @@ class Reading:
 
 @dataclass(frozen=True)
 class NoiseFit:
-    """What `expectation_maximization` found.
+    """The result of `expectation_maximization`.
 
     Attributes
     ----------
     transition : TransitionMatrix
-        ``p(given | true)``, labels given at random included, with ``p(true)`` as its prior.
+        ``p(given | true)``, including labels given at random, with ``p(true)`` as its prior.
     components : tuple of NoiseParams
-        ``p(given | true, x)`` item by item, for each reading of the classifier and of the kind of noise.
+        ``p(given | true, x)`` for each item, one for each reading of the classifier and kind of noise.
     shares : tuple of float, optional
-        How much each of them weighs; alike where left out.
+        Weight of each of them. By default equal.
     """
 
     transition: TransitionMatrix
@@ -70,7 +70,7 @@ class NoiseFit:
 
     @property
     def weights(self) -> Matrix:
-        """Of the components, shape (c,); they sum to one."""
+        """Weights of the components, shape (c,); they sum to one."""
         shares = np.ones(len(self.components)) if self.shares is None else np.array(self.shares)
         return np.asarray(shares / shares.sum())
 
@@ -83,8 +83,8 @@ class NoiseFit:
 def classifier_probs(pred_probs: Any, params: NoiseParams) -> Matrix:
     """``p(y | x) ∝ class_weights[y] pred_probs[y] ** sharpness``, shape (n, k).
 
-    A classifier that saw few items of a class, or many wrong ones, gives the class too little or too much everywhere;
-    the weights bring the mean of ``p(y | x)`` in line with the mean posterior.
+    A classifier that saw few items of a class, or many wrong ones, gives the class too low or too high probabilities
+    everywhere. The weights bring the mean of ``p(y | x)`` in line with the mean posterior.
     """
     weighted = sharpened(pred_probs, params.sharpness) * params.class_weights
     return np.asarray(weighted / weighted.sum(axis=1, keepdims=True))
@@ -110,24 +110,25 @@ def expectation_maximization(
     sharpness: float | None = None,
     ambiguity: float = AMBIGUITY,
 ) -> NoiseFit:
-    """Fit how labels go wrong by EM on the given labels, the classifier held fixed up to its sharpness.
+    """Fit the noise model by EM on the given labels, with the classifier fixed up to its sharpness.
 
     The model of a given label, for an item x of true class y:
 
         ``p(y | x) ∝ v_y pred_probs ** sharpness``
         ``p(z | y, x) = (1 - ρ(x)) T[y, z] + ρ(x) p(z)``,  ``ρ(x) = ambiguity (1 - max of pred_probs)``
 
-    E step: ``r_ni = p(y = i, z given with regard to y | z_n, x_n)``. M step, with ``C_ij = sum of r_ni over items given j``:
+    E step: ``r_ni = p(y = i, z depends on y | z_n, x_n)``. M step, with ``C_ij = sum of r_ni over items given j``:
 
         ``T_ij = (C_ij + strength m_ij) / sum over j``,  ``m_i = (1 - ε) e_i + ε q_i``
 
     where ``ε`` is the overall error rate ``1 - trace(C) / sum(C)`` and ``q_ij`` the frequency of the given label j among
     the others, and the class weights ``v_y`` are multiplied by the mean posterior of class y over the mean of ``p(y | x)``
-    (not with two classes, where they cannot be told from the rates of error). The strength is the one with the highest
-    evidence (a Dirichlet-multinomial with the counts ``C``), so that classes err alike unless the data say otherwise.
+    (not with two classes, where they cannot be distinguished from the error rates). The strength is the one with the highest
+    evidence (a Dirichlet-multinomial with the counts ``C``), so that classes have equal error rates unless the data suggest
+    otherwise.
 
-    A classifier that fits the noisy labels perfectly explains them without any error, so the likelihood cannot tell how
-    sharp ``p(y | x)`` is. It can tell the temperature at which the classifier is calibrated for the *given* labels; from
+    A classifier that fits the noisy labels perfectly explains them without any error, so the likelihood does not determine the
+    sharpness of ``p(y | x)``. It determines the temperature at which the classifier is calibrated for the *given* labels. From
     there a soft and a sharp reading (1.5 and 4 times that power) are both fitted, and their posteriors averaged.
 
     Parameters
@@ -139,11 +140,11 @@ def expectation_maximization(
     classes : sequence, optional
         The class of each column.
     strength : float, >= 0, optional
-        Dirichlet pseudo-items for each row of ``T``; chosen by the evidence where left out.
+        Dirichlet pseudo-items for each row of ``T``. By default chosen by the evidence.
     sharpness : float, optional
-        Power on ``pred_probs``; two readings are averaged where left out.
+        Power on ``pred_probs``. By default two readings are averaged.
     ambiguity : float in [0, 1]
-        How far an unsure prediction means a label drawn at random; 0 for noise that depends on the class alone.
+        How strongly an uncertain prediction means a random label; 0 for noise that depends only on the class.
 
     Returns
     -------
@@ -178,7 +179,7 @@ def expectation_maximization(
 
 
 def two_readings(e_step: Step, given_counts: Matrix, ambiguity: float = AMBIGUITY) -> list[Reading]:
-    """A soft and a sharp reading of the classifier, from the power at which it is calibrated for the given labels."""
+    """Make a soft and a sharp reading of the classifier, from the power at which it is calibrated for the given labels."""
     temperature = calibrating_power(e_step, given_counts)
     return [Reading(quarter(temperature * factor), ambiguity) for factor in SHARPENINGS]
 
@@ -193,14 +194,14 @@ def fit_noise(
     max_iter: int = 60,
     tol: float = 2e-4,
 ) -> NoiseFit:
-    """The EM of `expectation_maximization` over any source of E steps: arrays in memory, blocks of a file, a cluster.
+    """Run the EM of `expectation_maximization` over any source of E steps: arrays in memory, blocks of a file, a cluster.
 
     Parameters
     ----------
     e_step : callable
         `NoiseParams` to `Expected`, over all items.
     given_counts : ndarray, shape (k,)
-        How often each class is given.
+        Number of labels of each class.
     max_iter, tol
         EM stops when no entry of ``T`` changes by more than ``tol``, and no class weight by a share of ten times that.
     """
@@ -211,7 +212,7 @@ def fit_noise(
 def em_of(
     probs: FloatArray, given: IntArray, given_counts: Matrix, readings: Sequence[Reading], strength: float | None = None
 ) -> Runs:
-    """`run_em` over items in memory: of many first over some, from which those of all are a few iterations away."""
+    """`run_em` over items in memory; for many, first over some of them, so that a few iterations over all suffice."""
     every, start = max(1, -(-probs.size // FEW_CELLS)), None
     if every > 1:
         start = run_em(EStep(probs, given, 2 * every), given_counts, readings, strength=strength)
@@ -219,7 +220,7 @@ def em_of(
 
 
 def joined(runs: Runs, shares: Sequence[float], classes: Sequence[Any]) -> NoiseFit:
-    """Several runs of EM as one noise model, of which they have their shares."""
+    """Several runs of EM as one noise model, weighted by their shares."""
     overall = _overall_pooled if runs[0][0].pooled else _overall
     return NoiseFit(overall(runs, shares, classes), tuple(params for params, _ in runs), tuple(shares))
 
@@ -236,7 +237,7 @@ class _Shape:
         return cls(len(frequency), spread(frequency) if len(frequency) <= DENSE_CLASSES else None)
 
     def mean(self, error_rates: Matrix) -> Matrix:
-        """Every class errs at one rate, towards the others as often as they are given; one matrix for each rate (r,)."""
+        """One error rate for all classes, towards the others by their given frequencies; one matrix per rate (r,)."""
         rates = np.clip(error_rates, 1e-9, 1.0)
         if self.spread is None:
             return np.repeat(np.stack([1 - rates, rates], axis=1)[:, None], self.classes, axis=1)
@@ -265,9 +266,9 @@ def run_em(
     tol: float = 2e-4,
     start: Runs | None = None,
 ) -> Runs:
-    """EM under each of r readings of the classifier, side by side; what one finds does not depend on the others.
+    """EM under each of r readings of the classifier, in parallel; the results do not depend on one another.
 
-    It may ``start`` from what was found before, on some of the items.
+    It may ``start`` from earlier results on some of the items.
     """
     if strength is not None and not strength >= 0:
         raise BadInput(f"strength is {strength!r}. Give a number of pseudo-items, 0 or more.")
@@ -310,9 +311,9 @@ def _params(systematic: Matrix, frequency: Matrix, weights: Matrix, readings: Se
 
 
 def calibrating_power(e_step: Step, given_counts: Matrix) -> float:
-    """The power at which the classifier predicts the given labels best, taken as they are.
+    """The power at which the classifier predicts the given labels best.
 
-    The likelihood is concave in the power. The best quarter is found by halving, then a parabola goes through it.
+    The likelihood is concave in the power. Bisection finds the best quarter, and a parabola refines it.
     """
     frequency = given_counts / given_counts.sum()
     as_given, even = _Shape.of(frequency).mean(np.array([1e-4]))[0], np.ones(len(frequency))

@@ -13,10 +13,10 @@ from labelproof.validation import check_labels_and_probs, check_pred_probs, chec
 def confident_joint(
     labels: object, pred_probs: object, *, classes: Sequence[object] | None = None, calibrate: bool = True
 ) -> TransitionMatrix:
-    """The confident joint: count items whose probability of a class passes that class's own average.
+    """Estimate the transition by the confident joint: count items whose probability of a class exceeds that class's average.
 
     ``t_j`` is the mean of ``pred_probs[:, j]`` over the items given j. An item given z counts for the true class
-    ``argmax of pred_probs[n, j] over those j with pred_probs[n, j] >= t_j``; items that pass no threshold count nowhere.
+    ``argmax of pred_probs[n, j] over those j with pred_probs[n, j] >= t_j``. Items that exceed no threshold are not counted.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ def confident_joint(
 
 
 def anchor_points(pred_probs: object, *, quantile: float = 0.97, classes: Sequence[object] | None = None) -> TransitionMatrix:
-    """Row i of the transition is the noisy prediction at the item that is most surely of class i.
+    """Estimate each row i of the transition by the noisy prediction at an anchor point, an item that is surely of class i.
 
     ``transition[i] = p(z | x_i)`` with ``x_i`` the item whose ``p(z = i | x)`` is the given quantile of that column
     (the maximum would be an outlier).

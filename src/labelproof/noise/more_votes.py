@@ -1,4 +1,4 @@
-"""Votes that reviewers add to items of which much is known already."""
+"""Votes that reviewers add to items with much prior evidence."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ import numpy.typing as npt
 from labelproof.noise.posterior import scaled
 from labelproof.validation import FloatArray, IntArray
 
-TRUST, STRENGTH = 0.95, 20.0  # a reviewer is taken to be right 19 times of 20, until so many votes say otherwise
-DOUBT = 0.01  # that the posterior before is worth nothing: two reviewers who agree overturn whatever it says
+TRUST, STRENGTH = 0.95, 20.0  # a reviewer is assumed right 19 times of 20, until this many votes suggest otherwise
+DOUBT = 0.01  # that the prior posterior is worthless: two reviewers who agree override it
 STEPS = 20
 
 
 def with_votes(
     posterior: FloatArray, owner: IntArray, reviewer: IntArray, values: IntArray
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """The posterior after further votes, ``∝ p(y | before) Π_r p(z_r | y)``, and how often each reviewer is right.
+    """Update a posterior by further votes, ``∝ p(y | before) Π_r p(z_r | y)``, and estimate how often each reviewer is right.
 
-    A reviewer errs in all classes alike (one coin), at a rate that is estimated with the posterior by EM.
+    A reviewer errs equally in all classes (one coin), at a rate that is estimated with the posterior by EM.
 
     Parameters
     ----------
     posterior : ndarray, shape (n, k)
-        Before these votes.
+        The posterior before these votes.
     owner, reviewer, values : ndarray of int, shape (r,)
         Item, reviewer and class of each.
 
@@ -42,7 +42,7 @@ def with_votes(
     before = np.log((1 - DOUBT) * np.asarray(posterior, float) + DOUBT / k)
     number, right, after = np.bincount(reviewer, minlength=m), np.full(m, TRUST), np.asarray(posterior, float)
     for _ in range(STEPS):
-        odds = np.zeros_like(before)  # of the class said against any other
+        odds = np.zeros_like(before)  # of the given class against any other
         np.add.at(odds, (owner, values), np.log(right * (k - 1) / (1 - right))[reviewer])
         after = scaled(before + odds)
         agreed = np.bincount(reviewer, after[owner, values], minlength=m)

@@ -27,32 +27,32 @@ def posterior(
     random_rate: FloatArray | None = None,
     given_prior: FloatArray | None = None,
 ) -> Matrix:
-    """Posterior of the true label given the item and its label, by Bayes' rule.
+    """Compute the posterior of the true label given the item and its label, by Bayes' rule.
 
     ``posterior[n, i] ∝ pred_probs[n, i] p(z_n | i, x_n)``, rows scaled to sum to one, with
 
         ``p(z | i, x_n) = (1 - ρ_n) transition[i, z] + ρ_n given_prior[z]``
 
-    where ``ρ_n`` is the probability that the label of item n was drawn without regard to its class.
+    where ``ρ_n`` is the probability that the label of item n does not depend on its class.
 
     Parameters
     ----------
     pred_probs : ndarray of float, shape (n, k)
         ``p(y | x)``; rows sum to one.
     given : ndarray of int, shape (n,)
-        Codes of the given labels; -1 (unlabelled) leaves ``p(y | x)`` as it is.
+        Codes of the given labels; for -1 (unlabelled) the result is ``p(y | x)``.
     transition : TransitionMatrix or array-like, shape (k, k)
         ``p(given | true)``.
     random_rate : ndarray of float, shape (n,), optional
-        ``ρ``; zero where left out.
+        ``ρ``. By default zero.
     given_prior : ndarray of float, shape (k,), optional
         ``p(z)``, needed with ``random_rate``.
 
     Returns
     -------
     ndarray of float64, shape (n, k)
-        Rows sum to one. An entry whose noise probability is zero is zero. Where the label is impossible under every
-        class (its whole column is zero) the row is ``p(y | x)``.
+        Rows sum to one. An entry whose noise probability is zero is zero. If the label is impossible under every class (its
+        whole column is zero), the row is ``p(y | x)``.
 
     References
     ----------
@@ -84,9 +84,9 @@ def scaled(log_joint: FloatArray) -> Matrix:
 
 
 def shared_posterior(pred_probs: FloatArray, own: FloatArray, group: IntArray, same: FloatArray | float = 1.0) -> Matrix:
-    """Posterior of the true label of items that are copies of one another and so share it.
+    """Compute the posterior of the true label of items that are copies of one another and so share it.
 
-    For a group with given labels z_i, each of which tells of the one truth by itself,
+    For a group with given labels z_i, each of which depends only on the one truth,
 
         ``p(y | z, x) ∝ p(y | x) · Π_i p(z_i | y, x)``,
 
@@ -95,18 +95,18 @@ def shared_posterior(pred_probs: FloatArray, own: FloatArray, group: IntArray, s
     Parameters
     ----------
     pred_probs : ndarray of float, shape (n, k)
-        ``p(y | x)`` as it was before the label was known.
+        ``p(y | x)`` before the label was known.
     own : ndarray of float, shape (n, k)
         `posterior` of each item by itself.
     group : ndarray of int, shape (n,)
         Number of the group of each item.
     same : float or ndarray of shape (n,), in [0, 1], default=1.0
-        Probability that the items of a group share their truth; otherwise the posterior is an item's own.
+        Probability that the items of a group share their truth; otherwise each item keeps its own posterior.
 
     Returns
     -------
     ndarray of float64, shape (n, k)
-        Rows sum to one; of a group of one item, ``own``.
+        Rows sum to one; ``own`` for a group of one item.
 
     Examples
     --------
@@ -152,7 +152,7 @@ def noisy_probs(pred_probs: FloatArray, transition: TransitionMatrix | Any) -> M
 
 
 def sharpened(pred_probs: FloatArray, sharpness: float) -> Matrix:
-    """``p(y | x)`` from a classifier that was trained on the noisy labels: ``∝ pred_probs ** sharpness``.
+    """Estimate ``p(y | x)`` from a classifier that was trained on the noisy labels: ``∝ pred_probs ** sharpness``.
 
     Such a classifier predicts ``p(z | x)``, which is flatter than ``p(y | x)``; a power above one undoes that.
 
@@ -171,7 +171,7 @@ def sharpened(pred_probs: FloatArray, sharpness: float) -> Matrix:
 
 
 def random_rate(pred_probs: FloatArray, ambiguity: float) -> Matrix:
-    """``ρ_n = ambiguity (1 - max over y of pred_probs[n, y])``, shape (n,): the harder an item, the less its label says.
+    """``ρ_n = ambiguity (1 - max over y of pred_probs[n, y])``, shape (n,): the harder an item, the less informative its label.
 
     Pictures that belong to no class, or to several, are labelled almost at random, whatever the classes' usual confusions.
     """
@@ -179,5 +179,5 @@ def random_rate(pred_probs: FloatArray, ambiguity: float) -> Matrix:
 
 
 def matrix_of(transition: TransitionMatrix | Any) -> Matrix:
-    """The checked matrix (k, k) of a transition, however it is given."""
+    """The checked matrix (k, k) of a transition, in any of its forms."""
     return transition.matrix if isinstance(transition, TransitionMatrix) else check_transition(transition)

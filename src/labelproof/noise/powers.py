@@ -10,17 +10,17 @@ from labelproof.validation import FloatArray
 
 
 def in_quarters(power: float) -> int | None:
-    """The power as a number of quarters, if it is a multiple of one."""
+    """The power as a number of quarters, if it is a multiple of a quarter."""
     return round(4 * power) if 4 * power == round(4 * power) else None
 
 
 def powered(rows: FloatArray, exponents: Sequence[float]) -> list[FloatArray]:
-    """``(row / top) ** a`` for each exponent a, in the type of the rows; arrays of their own.
+    """``(row / top) ** a`` for each exponent a, in the type of the rows, as new arrays.
 
     Parameters
     ----------
     rows : ndarray of float, shape (n, k)
-        What rounding left below zero counts as zero.
+        Values that rounding made negative count as zero.
     exponents : sequence of float, > 0
     """
     scaled = np.maximum(rows, 0)

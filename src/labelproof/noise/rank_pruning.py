@@ -14,7 +14,7 @@ from labelproof.errors import LabelproofWarning
 
 
 def noise_rates(positive: npt.NDArray[np.float64], given: npt.NDArray[np.int64]) -> tuple[float, float]:
-    """``ρ1 = p(given 0 | true 1)`` and ``ρ0 = p(given 1 | true 0)`` from confident examples.
+    """Estimate ``ρ1 = p(given 0 | true 1)`` and ``ρ0 = p(given 1 | true 0)`` from confident examples.
 
     Parameters
     ----------
@@ -25,15 +25,14 @@ def noise_rates(positive: npt.NDArray[np.float64], given: npt.NDArray[np.int64])
     Returns
     -------
     float, float
-        Where their sum would reach 1, the labels cannot be told from random ones: both are then 0, with a warning.
+        If their sum would reach 1, the labels cannot be distinguished from random ones: both are then 0, with a warning.
     """
     high, low = positive >= positive[given == 1].mean(), positive <= positive[given == 0].mean()
     rho1 = float((given[high] == 0).mean()) if high.any() else 0.0
     rho0 = float((given[low] == 1).mean()) if low.any() else 0.0
     if rho1 + rho0 >= 1:
         warnings.warn(
-            f"the estimated error rates are {rho1:.2f} and {rho0:.2f}, which is what random labels would give: nothing is pruned. "
-            "Are the labels shuffled, or the features of no use?",
+            f"The estimated error rates are {rho1:.2f} and {rho0:.2f}, as for random labels, so nothing is pruned. Check that the labels are not shuffled and that the features carry information.",
             LabelproofWarning,
             stacklevel=3,
         )
@@ -42,7 +41,7 @@ def noise_rates(positive: npt.NDArray[np.float64], given: npt.NDArray[np.int64])
 
 
 def inverse_noise_rates(rho1: float, rho0: float, share: float) -> tuple[float, float]:
-    """``π1 = p(true 0 | given 1)`` and ``π0 = p(true 1 | given 0)`` by Bayes' rule; ``share`` is ``p(given 1)``.
+    """Compute ``π1 = p(true 0 | given 1)`` and ``π0 = p(true 1 | given 0)`` by Bayes' rule; ``share`` is ``p(given 1)``.
 
     ``π1 = ρ0 (1 - share - ρ1) / (share (1 - ρ1 - ρ0))``, ``π0 = ρ1 (share - ρ0) / ((1 - share) (1 - ρ1 - ρ0))``.
     """
@@ -55,7 +54,7 @@ def inverse_noise_rates(rho1: float, rho0: float, share: float) -> tuple[float, 
 def rank_pruned(
     positive: npt.NDArray[np.float64], given: npt.NDArray[np.int64], pi1: float, pi0: float
 ) -> npt.NDArray[np.bool_]:
-    """All but the share π1 of the given positives with the lowest and π0 of the negatives with the highest probability."""
+    """Keep all but the share π1 of the given positives with the lowest and π0 of the negatives with the highest probability."""
     kept = np.ones(len(given), bool)
     for label, share, sign in ((1, pi1, 1.0), (0, pi0, -1.0)):
         rows = np.flatnonzero(given == label)

@@ -1,4 +1,4 @@
-"""How spans go wrong: missing and extra ones by type, types taken for one another, and boundaries."""
+"""How spans go wrong: missing and extra ones by type, confused types, and boundaries."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class SpanNoise:
     Attributes
     ----------
     counts : ndarray, shape (c + 1, c + 1)
-        ``counts[y, z]``: expected number of spans of true type y that were given as type z; last row: extra ones, which are true of
-        no type; last column: missing ones.
+        ``counts[y, z]``: expected number of spans of true type y that were given as type z. Last row: extra ones, without a
+        true type; last column: missing ones.
     boundary_rate : float
         Share of the given spans whose boundary is wrong.
     wrong_sentences : tuple of three floats
@@ -43,19 +43,19 @@ class SpanNoise:
 
     @property
     def extra_rates(self) -> Matrix:
-        """Share of the given spans of each type that should not be there, shape (c,); NaN without one."""
+        """Share of the given spans of each type that are extra, shape (c,); NaN without one."""
         return _share(self.counts[-1, :-1], self.counts[:, :-1].sum(axis=0))
 
     @property
     def confusion(self) -> Matrix:
-        """``p(given type | true type)`` of the spans that were given, shape (c, c); rows sum to one, or are NaN."""
+        """``p(given type | true type)`` of the given spans, shape (c, c); rows sum to one, or are NaN."""
         given = self.counts[:-1, :-1]
         return _share(given, given.sum(axis=1, keepdims=True))
 
     def to_frame(self) -> pl.DataFrame:
         """A row for each pair of types, ``true`` and ``given``, null for no span, with ``probability``, ``p(given | true)``.
 
-        Of ``true`` null it is the share of the given spans of the type that are extra.
+        With a null ``true`` it is the share of the given spans of the type that are extra.
         """
         names = [*map(str, self.classes), None]
         c = len(self.classes)
@@ -70,7 +70,7 @@ class SpanNoise:
         )
 
     def to_json(self) -> Json:
-        """What ``summary.json`` holds of it."""
+        """Its content in ``summary.json``."""
         return {
             "counts": self.counts.tolist(),
             "boundary_rate": self.boundary_rate,

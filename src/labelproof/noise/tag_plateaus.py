@@ -1,6 +1,6 @@
 r"""How often each tag is missing and how often it is wrong, from out-of-sample scores of the *given* tags.
 
-Where a classifier is surest that an item has a tag, all items have it, and the share of them that was given the tag stops rising: it is
+Where a classifier is surest that an item has a tag, all items have it, and the share with the given tag stops rising: it is
 ``1 - missing``. Where the classifier is surest of the opposite, the share that was given the tag is ``incorrect``. Both ends are read from
 the isotonic regression of the given tag on the score:
 
@@ -8,8 +8,8 @@ the isotonic regression of the given tag on the score:
 
 The scores must be of a classifier that was not trained on the item's own tags, or it repeats them. They need not be calibrated: only
 their order counts. Items at the upper end that do not have the tag raise the estimate of ``missing``; so tags that are hard to predict
-borrow from those that are predicted best. A fit that may only rise ends a little high, by 0.07 where all those items have the tag, and
-makes up for some that do not: the plain shares are nearer where scores are perfect, and further off on real data (0.09 too high).
+borrow from those that are predicted best. A monotonic fit ends slightly too high, by 0.07 if all those items have the tag, and
+compensates for some that do not: the plain shares are closer for perfect scores, and worse on real data (0.09 too high).
 
 References
 ----------
@@ -35,7 +35,7 @@ LOWEST = 0.25  # share of the items at the lower end
 LEADING = 10  # tags that are predicted best
 ENOUGH = 20  # given tags, for a tag to lead
 STRATA, OF_STRATUM = 8, 20  # of the evidence; and the items of each that score highest
-INSIDE = (0.002, 0.98)  # where a rate to begin with may lie
+INSIDE = (0.002, 0.98)  # range of initial rates
 STRENGTHS = np.logspace(-3, 2, 6)
 Values = npt.NDArray[np.float64]
 GivenTags = npt.NDArray[np.int64]
@@ -43,15 +43,15 @@ GivenTags = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Plateaus:
-    """Rates of k tags.
+    """Missing and incorrect rates of k tags.
 
     Attributes
     ----------
     missing, incorrect : ndarray, shape (k,)
         ``p(z = 0 | y = 1)`` and ``p(z = 1 | y = 0)``.
     slopes : ndarray, shape (f,)
-        How much the log-odds of *not* giving a tag that is true rise with each unit of its evidence; empty without evidence, else
-        ``missing`` is where the evidence is ``centre``.
+        Increase of the log-odds of omitting a true tag with each unit of its evidence; empty without evidence. With evidence,
+        ``missing`` applies where the evidence equals ``centre``.
     centre : ndarray, shape (f,)
     """
 
@@ -62,20 +62,20 @@ class Plateaus:
 
 
 def plateau_rates(scores: Values, given: GivenTags, evidence: Values | None = None) -> Plateaus:
-    """Rates of each tag from the two ends of its out-of-sample scores.
+    """Estimate the rates of each tag from the two ends of its out-of-sample scores.
 
-    A tag's own rate of missing is drawn to the mean of the ten tags that are predicted best, the more, the less these differ beyond chance
-    (Stein's estimator); tags that are predicted worse say less than that and get the mean. Of more than ten tags the ten are chosen on
-    one half of the items and read on the other, and the reverse.
+    A tag's missing rate is shrunk towards the mean of the ten best-predicted tags; the less these differ beyond chance, the
+    more (Stein's estimator). Tags that are predicted worse are less informative and get the mean. If there are more than ten
+    tags, the ten are chosen on one half of the items and their rates estimated on the other, and vice versa.
 
     Parameters
     ----------
     scores : ndarray, shape (n, k)
-        Of the given tags, out of sample; probabilities or logits.
+        Out-of-sample scores of the given tags: probabilities or logits.
     given : ndarray of int, shape (n, k)
         0, 1, or -1 where unknown.
     evidence : ndarray, shape (n, k, f), optional
-        What a tag's mention may depend on, such as the size of the thing.
+        What a tag's mention may depend on, such as the size of the object.
 
     Returns
     -------
@@ -134,7 +134,7 @@ def _common(scores: Values, given: GivenTags, leading: npt.NDArray[np.int64]) ->
 
 
 def _by_evidence(scores: Values, given: GivenTags, evidence: Values, plain: Plateaus) -> Plateaus:
-    """Logistic regression of what was not given, among items that surely have the tag, on the tag and its evidence.
+    """Logistic regression of omitted tags, among items that surely have the tag, on the tag and its evidence.
 
     Items with little evidence score low whether they have the tag or not, so the highest scores are taken within each stratum of the
     evidence. The ridge's strength is chosen by the likelihood of held-out items. Strata hold more items without the tag than the upper end of

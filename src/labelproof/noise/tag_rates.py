@@ -16,7 +16,7 @@ Rates = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class TagRates:
-    """How often each tag is missing, and how often it is given wrongly.
+    """How often each tag is missing, and how often it is incorrect.
 
     Attributes
     ----------
@@ -44,7 +44,7 @@ class TagRates:
         )
 
     def to_json(self) -> Json:
-        """What ``summary.json`` holds of it."""
+        """Its content in ``summary.json``."""
         rates = {"missing_rates": self.missing_rates, "incorrect_rates": self.incorrect_rates}
         return {name: [None if np.isnan(v) else float(v) for v in values] for name, values in rates.items()}
 

@@ -27,7 +27,7 @@ Matrix = npt.NDArray[np.float64]
 
 
 class TransitionMatrix:
-    r"""How true labels turn into given ones.
+    r"""The transition matrix: how true labels turn into given ones.
 
     ``matrix[i, j] = p(given = j | true = i)``; rows sum to one, so a noisy prediction is ``p_true @ matrix``.
 
@@ -36,14 +36,14 @@ class TransitionMatrix:
     matrix : array-like, shape (k, k)
         Rows are true classes, columns given ones.
     prior : array-like, shape (k,), optional
-        ``p(true = i)``; uniform if left out.
+        ``p(true = i)``. By default uniform.
     classes : sequence of length k, optional
-        Class names in sorted order; ``0..k-1`` if left out.
+        Class names in sorted order. By default ``0..k-1``.
 
     Raises
     ------
     BadInput
-        If a row does not sum to one, with the hint to transpose where the columns do.
+        If a row does not sum to one, with a hint to transpose if the columns do.
 
     Examples
     --------
@@ -73,9 +73,10 @@ class TransitionMatrix:
 
     @classmethod
     def pooled(cls, error_rates: Any, given_prior: Any, **kwargs: Any) -> TransitionMatrix:
-        """Class ``i`` is wrong with probability ``error_rates[i]``, then any other class as often as it is given.
+        """Class ``i`` is wrong with probability ``error_rates[i]``, and then any other class in proportion to its given
+        frequency.
 
-        Meant for thousands of classes: the matrix in full is made only when ``matrix`` is asked for.
+        Meant for thousands of classes: the full matrix is made only when ``matrix`` is read.
 
         Parameters
         ----------
@@ -89,7 +90,7 @@ class TransitionMatrix:
 
     @property
     def factors(self) -> tuple[Matrix, Matrix] | None:
-        """``(error_rates, given_prior)``, each (k,), of a pooled matrix; ``None`` of another."""
+        """``(error_rates, given_prior)``, each (k,), of a pooled matrix; ``None`` for others."""
         return self._factors
 
     @cached_property
@@ -116,7 +117,7 @@ class TransitionMatrix:
         )
 
     def to_json(self) -> Json:
-        """What ``summary.json`` holds of it. Noise of very many classes is kept in factors: ``error_rates`` and ``given_prior``."""
+        """Its content in ``summary.json``; for very many classes ``error_rates`` and ``given_prior``."""
         prior = {"prior": self.prior.tolist()}
         if self._factors is None:
             return {"transition": self.matrix.tolist(), **prior}
@@ -133,7 +134,7 @@ class TransitionMatrix:
 
     @classmethod
     def symmetric(cls, k: int, rate: float, **kwargs: Any) -> TransitionMatrix:
-        """A label is wrong with probability ``rate`` and then any of the other k - 1 classes alike."""
+        """A label is wrong with probability ``rate``, and then any of the other k - 1 classes with equal probability."""
         rate = check_rate(rate)
         k = _check_k(k)
         matrix = np.full((k, k), rate / (k - 1))
@@ -142,9 +143,10 @@ class TransitionMatrix:
 
     @classmethod
     def pair(cls, k: int, rate: float, class_map: Mapping[int, int] | None = None, **kwargs: Any) -> TransitionMatrix:
-        """Class ``i`` becomes ``class_map[i]`` with probability ``rate``; by default the next class, the last the first.
+        """Class ``i`` becomes ``class_map[i]`` with probability ``rate``. By default that is the next class, for the last the
+        first.
 
-        Classes that ``class_map`` leaves out keep their labels.
+        Classes that are not in ``class_map`` keep their labels.
         """
         rate = check_rate(rate)
         k = _check_k(k)
@@ -159,7 +161,7 @@ class TransitionMatrix:
 
     @classmethod
     def from_rates(cls, rates: Any, **kwargs: Any) -> TransitionMatrix:
-        """Class ``i`` is wrong with probability ``rates[i]``, shape (k,), spread alike over the other classes."""
+        """Class ``i`` is wrong with probability ``rates[i]``, shape (k,), spread equally over the other classes."""
         values = to_numpy(rates, "rates").astype(float)
         k = _check_k(len(values))
         for i, value in enumerate(values):
@@ -195,7 +197,7 @@ class TransitionMatrix:
 
     @cached_property
     def inverse(self) -> Matrix:
-        """``inverse[j, i] = p(true = i | given = j)``, shape (k, k). A class never given keeps itself."""
+        """``inverse[j, i] = p(true = i | given = j)``, shape (k, k). A class that is never given keeps itself."""
         marginal = self.given_prior
         safe = np.where(marginal > 0, marginal, 1.0)
         return np.where(marginal[:, None] > 0, self.joint.T / safe[:, None], np.eye(self.k))
@@ -209,7 +211,7 @@ class TransitionMatrix:
     def compose(self, after: TransitionMatrix) -> TransitionMatrix:
         """The noise of this matrix followed by that of ``after``: ``p(z2 | y) = sum over z1 of p(z1 | y) p(z2 | z1)``."""
         if after.k != self.k:
-            raise BadInput(f"cannot compose {self.k} classes with {after.k}. Give matrices of the same size.")
+            raise BadInput(f"Matrices of {self.k} and of {after.k} classes cannot be composed. Give matrices of the same size.")
         return TransitionMatrix(self.matrix @ after.matrix, prior=self.prior, classes=self.classes)
 
     def __matmul__(self, after: TransitionMatrix) -> TransitionMatrix:

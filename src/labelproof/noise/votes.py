@@ -1,4 +1,4 @@
-"""Several reviewers: what is true, who is right how often, and how far they agree."""
+"""Several reviewers: the true labels, the accuracy of each, and their agreement."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ Matrix = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Consensus:
-    """What `dawid_skene` found.
+    """The result of `dawid_skene`.
 
     Attributes
     ----------
     posterior : ndarray, shape (n, k)
-        ``p(true | what the reviewers said)`` of each item.
+        ``p(true | given by all reviewers)`` of each item.
     reviewers : tuple of TransitionMatrix
-        ``p(said | true)`` of each reviewer.
+        ``p(given | true)`` of each reviewer.
     prior : ndarray, shape (k,)
     classes : tuple of length k, sorted
     """
@@ -43,7 +43,7 @@ class Consensus:
 
     @property
     def accuracies(self) -> Matrix:
-        """Probability that a reviewer names the true class, with classes as frequent as the prior, shape (m,)."""
+        """Probability that a reviewer gives the true class, with class frequencies as in the prior, shape (m,)."""
         return np.array([float(self.prior @ np.diag(noise.matrix)) for noise in self.reviewers])
 
 
@@ -56,20 +56,20 @@ def dawid_skene(
     max_iter: int = 200,
     tol: float = 1e-6,
 ) -> Consensus:
-    """The true labels and each reviewer's own noise, by EM.
+    """Estimate the true labels and each reviewer's noise by EM.
 
     ``p(y | z_1 … z_m) ∝ p(y) Π_r p(z_r | y)``, reviewers independent given the truth; the matrices ``p(z_r | y)`` are
-    re-estimated from these posteriors until they stand still. Starts from the majority vote.
+    re-estimated from these posteriors until they converge. Starts from the majority vote.
 
     Parameters
     ----------
     annotations : array-like, shape (n, m)
-        What each of m reviewers said of each item; missing as in `labelproof.audit` (``None``, NaN, "" or -1).
+        The label of each item by each of m reviewers; missing as in `labelproof.audit` (``None``, NaN, "" or -1).
     pred_probs : array-like, shape (n, k), optional
-        What a model that never saw an item's votes says of it; takes the place of ``p(y)``.
+        Out-of-sample probabilities of a model for each item; they replace ``p(y)``.
     classes : sequence, optional
     strength : float, > 0
-        Pseudo-items that draw each reviewer's row to a reviewer who is right 80 times of 100.
+        Pseudo-items that shrink each reviewer's row towards a reviewer who is right 80 % of the time.
     max_iter, tol
         EM stops when no posterior changes by more than ``tol``.
 
@@ -97,15 +97,15 @@ def dawid_skene(
         raise BadInput(f"strength is {strength!r}. Give a number of pseudo-items above 0.")
     if (codes == UNLABELLED).all(axis=1).any():
         row = int(np.argmax((codes == UNLABELLED).all(axis=1)))
-        raise BadInput(f"annotations row {row} has no label at all. Leave such items out.")
+        raise BadInput(f"annotations row {row} has no label. Remove such items.")
     probs = None if pred_probs is None else np.maximum(_probs(pred_probs, n, k), TINY)
     votes = _votes(codes, k)
-    belief = votes @ np.tile(np.eye(k), (m, 1))  # (n, k), how many said each class
+    belief = votes @ np.tile(np.eye(k), (m, 1))  # (n, k), number of votes for each class
     belief /= belief.sum(axis=1, keepdims=True)
     pull = strength * (0.8 * np.eye(k) + 0.2 * (1 - np.eye(k)) / (k - 1))
     for _ in range(max_iter):
         prior = (belief.sum(axis=0) + 1 / k) / (n + 1)
-        counts = (votes.T @ belief).reshape(m, k, k).swapaxes(1, 2) + pull  # [reviewer, true, said]
+        counts = (votes.T @ belief).reshape(m, k, k).swapaxes(1, 2) + pull  # [reviewer, true, given]
         reviewers = counts / counts.sum(axis=2, keepdims=True)
         before, belief = belief, _posterior(prior if probs is None else probs, reviewers, votes)
         if np.abs(belief - before).max() < tol:
@@ -115,7 +115,7 @@ def dawid_skene(
 
 
 def _votes(codes: npt.NDArray[np.int64], k: int) -> csr_matrix:
-    """Shape (n, m k): a one in row i at column ``r k + z`` where reviewer r said z of item i, so that time goes with the votes."""
+    """Shape (n, m k): a one in row i at column ``r k + z`` if reviewer r gave z to item i; sparse."""
     item, reviewer = np.nonzero(codes != UNLABELLED)
     column = reviewer * k + codes[item, reviewer]
     return csr_matrix((np.ones(len(item)), (item, column)), shape=(len(codes), codes.shape[1] * k))
@@ -124,18 +124,20 @@ def _votes(codes: npt.NDArray[np.int64], k: int) -> csr_matrix:
 def _probs(pred_probs: object, n: int, k: int) -> Matrix:
     probs = check_pred_probs(pred_probs)
     if probs.shape != (n, k):
-        raise BadInput(f"pred_probs is {probs.shape[0]} x {probs.shape[1]} but there are {n} items of {k} classes.")
+        raise BadInput(
+            f"pred_probs is {probs.shape[0]} x {probs.shape[1]} but there are {n} items of {k} classes. Give one row per item and one column per class."
+        )
     return probs.astype(float)
 
 
 def _posterior(prior: Matrix, reviewers: Matrix, votes: csr_matrix) -> Matrix:
     """Bayes' rule over all reviewers at once, in log space: ``log p(y) + Σ_r log p(z_r | y)``, rows scaled to sum to one."""
-    said = reviewers.swapaxes(1, 2).reshape(votes.shape[1], -1)  # one row for each reviewer and class said
+    said = reviewers.swapaxes(1, 2).reshape(votes.shape[1], -1)  # one row for each reviewer and given class
     return scaled(np.log(prior) + votes @ np.log(np.maximum(said, TINY)))
 
 
 def cohen_kappa(first: object, second: object) -> float:
-    """Agreement of two reviewers beyond chance, over the items that both labelled: 1 is perfect, 0 is chance.
+    """Measure the agreement of two reviewers beyond chance, over the items that both labelled: 1 is perfect, 0 is chance.
 
     Parameters
     ----------
@@ -158,7 +160,7 @@ def cohen_kappa(first: object, second: object) -> float:
 
 
 def fleiss_kappa(annotations: object) -> float:
-    """Agreement of any number of reviewers beyond chance; items may have different numbers of labels, two at least.
+    """Measure the agreement of any number of reviewers beyond chance; items may have different numbers of labels, at least two.
 
     ``κ = (P̄ - P̄_e) / (1 - P̄_e)``, with ``P_i`` the share of agreeing pairs of item i, weighted by its number of pairs, and
     ``P̄_e`` the sum of the squared class frequencies.
@@ -175,7 +177,7 @@ def fleiss_kappa(annotations: object) -> float:
     votes = np.stack([(codes == y).sum(axis=1) for y in range(len(names))], axis=1).astype(float)
     votes = votes[votes.sum(axis=1) >= 2]
     if not len(votes):
-        raise BadInput("no item has two labels. Agreement needs items that two reviewers labelled.")
+        raise BadInput("No item has two labels. Give items that two reviewers labelled.")
     total = votes.sum(axis=1)
     observed = (votes * (votes - 1)).sum() / (total * (total - 1)).sum()
     frequency = votes.sum(axis=0) / votes.sum()

@@ -101,7 +101,7 @@ class Candidates:
         return digest.hexdigest()[:16]
 
     def ranks_of(self, ids: Sequence[str]) -> dict[str, int]:
-        """Ranks of items by id; ids that the audit has not are left out."""
+        """Ranks of items by id; ids that the audit does not have are skipped."""
         if not ids:
             return {}
         numbered = self.table.select("id").with_row_index("rank")
@@ -125,9 +125,9 @@ def open_candidates(folder: str | os.PathLike[str]) -> Candidates:
         part = REVIEWS[kind_of(summary)]
         table = part.read(place, classes)
     except (OSError, KeyError, TypeError, pl.exceptions.PolarsError) as error:
-        raise CorruptArtifact(f"{str(place)!r} is not a whole audit folder ({error}). Run the audit again.") from error
+        raise CorruptArtifact(f"{str(place)!r} is not a complete audit folder ({error}). Run the audit again.") from error
     if table.height == 0:
-        raise BadInput(f"{str(place)!r} holds no label to review.")
+        raise BadInput(f"{str(place)!r} has no labels to review.")
     if (place / ISSUES_FILE).is_dir():
         summary = {**summary, "error_rate": rate_of(table["error_probability"].to_numpy(), summary["error_rate"])}
     return Candidates(place, summary, table, classes, _fingerprint(table, classes, part.codes(table)))

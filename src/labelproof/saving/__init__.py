@@ -1,1 +1,1 @@
-"""What is written to disk: whole files and folders or none, marked as labelproof's own, and read again with care."""
+"""Reading and writing on disk: complete files and folders or none, marked as labelproof's own, and checked when read."""

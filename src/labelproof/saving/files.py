@@ -16,7 +16,7 @@ from labelproof.errors import BadInput, LabelproofError, did_you_mean
 
 
 def existing(path: str | os.PathLike[str], what: str) -> Path:
-    """The path, or `BadInput` with the nearest name beside it."""
+    """The path, or `BadInput` with the nearest existing name."""
     found = Path(path)
     if not found.exists():
         beside = [p.name for p in found.parent.iterdir()] if found.parent.is_dir() else []
@@ -32,7 +32,7 @@ def damaged(path: Path, what: str = "file", error: type[LabelproofError] = BadIn
     ----------
     path : Path
     what : str
-        What the file should be.
+        The expected kind of file.
     error : type
         `BadInput`, or `labelproof.CorruptArtifact` for a file that labelproof wrote.
     """
@@ -55,7 +55,8 @@ def load_array(path: str | os.PathLike[str], what: str, *, key: str | None = Non
     Raises
     ------
     BadInput
-        For a missing, truncated or pickled file, one that changes while it is read, or an ``.npz`` whose array cannot be told.
+        For a missing, truncated or pickled file, one that changes while it is read, or an ``.npz`` with several arrays and no
+        name.
     """
     file = existing(path, what)
     before = stamp_of(file)
@@ -71,7 +72,7 @@ def load_array(path: str | os.PathLike[str], what: str, *, key: str | None = Non
             "It may be truncated or hold Python objects; save it again with numpy.save and a numeric or string dtype."
         ) from error
     if stamp_of(file) != before:
-        raise BadInput(f"{what} {str(file)!r} changed while it was read. Run again when it is at rest.")
+        raise BadInput(f"{what} {str(file)!r} changed while it was read. Run again when it no longer changes.")
     return array
 
 
@@ -86,13 +87,13 @@ def _member(loaded: np.lib.npyio.NpzFile, file: Path, what: str, key: str | None
 
 
 def stamp_of(file: Path) -> tuple[int, int]:
-    """Size and time of a file, by which a change is noticed."""
+    """Size and time of a file, which reveal a change."""
     state = file.stat()
     return state.st_size, state.st_mtime_ns
 
 
 def first_line(error: BaseException) -> str:
-    """The first line of what an error says, or its kind."""
+    """The first line of an error, or its kind."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
 
 
@@ -100,7 +101,7 @@ def first_line(error: BaseException) -> str:
 def atomic_stream(path: Path) -> Iterator[IO[bytes]]:
     """A file to write into under a temporary name, renamed into place when the block ends well, removed when it does not.
 
-    What is no file, such as ``/dev/null`` or a pipe, is written into as it is: nothing may take its place.
+    A special file, such as ``/dev/null`` or a pipe, is written into directly: nothing may replace it.
     """
     if path.exists() and not path.is_file() and not path.is_dir():
         with path.open("wb") as special:
@@ -110,7 +111,7 @@ def atomic_stream(path: Path) -> Iterator[IO[bytes]]:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     except OSError as error:
-        raise BadInput(f"output {str(path)!r} cannot be written ({error.strerror}). Choose another path.") from error
+        raise BadInput(f"Output {str(path)!r} cannot be written ({error.strerror}). Choose another path.") from error
     try:
         with os.fdopen(handle, "wb") as file:
             yield file
@@ -128,7 +129,7 @@ def atomic_write(path: Path, data: bytes) -> None:
 
 
 def permissions(most: int) -> int:
-    """``most``, less what the user's umask takes away."""
+    """``most``, minus the bits of the user's umask."""
     mask = os.umask(0)
     os.umask(mask)
     return most & ~mask

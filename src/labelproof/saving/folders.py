@@ -1,4 +1,4 @@
-"""Folders that labelproof writes: whole or not at all, marked as its own, and never in place of anything else.
+"""Folders that labelproof writes: complete or not at all, marked as its own, and never replacing anything else.
 
 Each holds a file ``.labelproof``, which lists the files that were written. Only a folder with this mark, and with no file
 beyond those that it lists, is ever replaced or removed.
@@ -43,7 +43,7 @@ def check_output_folder(path: str | os.PathLike[str], *, overwrite: bool) -> Pat
             pass
     except OSError as error:
         raise BadInput(
-            f"output folder {str(folder)!r} cannot be written ({error.strerror}). Choose another with --out."
+            f"Output folder {str(folder)!r} cannot be written ({error.strerror}). Choose another with --out."
         ) from error
     return folder
 
@@ -56,21 +56,21 @@ def check_replaceable(folder: Path, *, overwrite: bool) -> None:
     BadInput
     """
     if folder.exists() and not folder.is_dir():
-        raise BadInput(f"output {str(folder)!r} is a file. Choose a folder.")
+        raise BadInput(f"Output {str(folder)!r} is a file. Choose a folder.")
     if not folder.exists() or not any(folder.iterdir()):
         return
     foreign = foreign_file(folder)
     if foreign is not None:
         what = "has no mark of labelproof" if foreign == MARK else f"holds {foreign!r}, which labelproof did not write there"
         raise BadInput(
-            f"output folder {str(folder)!r} exists and {what}, so it is never replaced. Choose another folder, or move it away."
+            f"Output folder {str(folder)!r} exists and {what}, so it is never replaced. Choose another folder, or move it away."
         )
     if not overwrite:
-        raise BadInput(f"output folder {str(folder)!r} exists. Add --overwrite to replace it, or choose another.")
+        raise BadInput(f"Output folder {str(folder)!r} exists. Add --overwrite to replace it, or choose another.")
 
 
 def foreign_file(folder: Path) -> str | None:
-    """A file of a folder that labelproof did not write; the mark itself where it is missing; ``None`` if all is ours."""
+    """A file of a folder that labelproof did not write; the mark itself if it is missing; ``None`` if all is ours."""
     try:
         ours = set(json.loads((folder / MARK).read_text(encoding="utf-8"))["files"]) | LATER | {MARK}
     except (OSError, ValueError, KeyError, TypeError):
@@ -123,10 +123,10 @@ def remove_running(folder: Path) -> None:
 
 @contextmanager
 def atomic_folder(path: str | os.PathLike[str], *, overwrite: bool = False) -> Iterator[Path]:
-    """A temporary folder beside ``path`` that takes its name when the block ends well, and vanishes when it does not.
+    """A temporary folder next to ``path`` that is renamed to it when the block succeeds, and removed when it fails.
 
-    A kill at any time leaves the old folder or the new one. What a killed run left beside it is removed by the next. A folder
-    that appeared in the meantime, or that somebody put files into, survives: the result then stands beside it.
+    A kill at any time leaves the old folder or the new one. The next run removes what a killed run left. A folder that
+    appeared in the meantime, or that somebody put files into, survives: the result is then next to it.
 
     Raises
     ------
@@ -154,12 +154,12 @@ def _take_place(partial: Path, folder: Path, overwrite: bool) -> None:
         if folder.exists() and any(folder.iterdir()):
             _exchange(partial, folder)
         else:
-            partial.rename(folder)  # takes the place of an empty folder, and fails where there is more
+            partial.rename(folder)  # replaces an empty folder, and fails if it has entries
     except (BadInput, OSError) as error:
         beside = _free_name(folder)
         partial.rename(beside)
         raise BadInput(
-            f"output folder {str(folder)!r} changed while this ran ({error}) and was left as it is. "
+            f"Output folder {str(folder)!r} changed while this ran ({error}) and was left as it is. "
             f"The result is in {str(beside)!r}."
         ) from error
 

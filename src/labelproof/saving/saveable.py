@@ -1,4 +1,4 @@
-"""`Saveable`: `save` and `load` of everything that says its state."""
+"""`Saveable`: `save` and `load` of everything that has a state."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from labelproof.saving.state import State, read_state, write_state
 
 
 class Saveable:
-    """A thing with `to_state` and `from_state` goes into a folder of its own, and comes back."""
+    """A thing with `to_state` and `from_state` that is saved in a folder and loaded from it."""
 
     kind: ClassVar[str]  #: of its state
     made_by: ClassVar[str] = ""  #: the command that writes such a folder, if there is one
 
     def to_state(self) -> State:
-        """What was fitted, as JSON and arrays."""
+        """The fitted state, as JSON and arrays."""
         raise NotImplementedError
 
     @classmethod
     def from_state(cls, state: State) -> Self:
-        """The same again, of what `to_state` said."""
+        """The same object again, from what `to_state` returned."""
         raise NotImplementedError
 
     def save(self, folder: str | os.PathLike[str], *, overwrite: bool = False) -> None:
@@ -110,7 +110,7 @@ def params_of(state: State, *, backbone: object = None) -> dict[str, Any]:
     if backbone is not None:
         params["backbone"] = backbone
     elif params.get("backbone", "") is None:
-        raise BadInput("this model was trained with a network of its own kind. Pass backbone= to load it.")
+        raise BadInput("backbone is missing: this model was trained with your own network. Pass backbone= to load it.")
     return {name: tuple(value) if isinstance(value, list) else value for name, value in params.items()}
 
 
@@ -130,7 +130,7 @@ def plain(value: object, name: str = "a value") -> object:
         value = value.matrix
     if hasattr(value, "tolist"):  # arrays, scalars of numpy, series, tensors
         return plain(value.tolist(), name)
-    raise BadInput(f"{name} is a {type(value).__name__}, which cannot be written without pickle. Give numbers, text or arrays.")
+    raise BadInput(f"{name} is a {type(value).__name__}, which cannot be saved without pickle. Give numbers, text or arrays.")
 
 
 def columns_of(estimator: BaseEstimator) -> dict[str, object]:
@@ -140,7 +140,7 @@ def columns_of(estimator: BaseEstimator) -> dict[str, object]:
 
 
 def restore_columns(estimator: BaseEstimator, state: State) -> None:
-    """Give an estimator what `columns_of` found; version 0.1 did not say it of every one."""
+    """Give an estimator what `columns_of` found; version 0.1 did not save it for every one."""
     if state.meta.get("n_features_in") is not None:
         estimator.n_features_in_ = state.get("n_features_in", int)
     if state.meta.get("feature_names_in"):

@@ -1,4 +1,4 @@
-"""`State`: what a fitted thing is, as JSON and arrays, and the one writer and reader of folders that hold one. No pickle."""
+"""`State`: fitted state as JSON and arrays, and the one writer and reader of folders that hold one. No pickle."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class State:
-    """What a fitted thing is.
+    """Fitted state.
 
     Attributes
     ----------
     kind : str
-        What it is the state of, e.g. ``"classifier"``.
+        The kind of object, e.g. ``"classifier"``.
     meta : mapping of str
         What JSON holds.
     arrays : mapping of str to ndarray
-        Of numbers, by name; ``owner/name`` where they are of several things.
+        Of numbers, by name; ``owner/name`` if they belong to several objects.
     """
 
     kind: str
@@ -45,10 +45,10 @@ class State:
     arrays: Mapping[str, Array] = field(default_factory=dict)
 
     def get(self, name: str, kind: type[T]) -> T:
-        """An entry of ``meta``, or `CorruptArtifact` where it is absent or of another kind."""
+        """An entry of ``meta``, or `CorruptArtifact` if it is absent or of another type."""
         found = self.meta.get(name)
         if not isinstance(found, kind):
-            raise CorruptArtifact(f"{name} of a {self.kind} is {found!r}, not of kind {kind.__name__}. Save it again.")
+            raise CorruptArtifact(f"{name} of a {self.kind} is {found!r}, not a {kind.__name__}. Save it again.")
         return found
 
     def of(self, owner: str) -> dict[str, Array]:
@@ -82,7 +82,7 @@ def read_state(folder: str | os.PathLike[str], kind: str, anew: str = "Save it a
     kind : str
         The kind that the folder must hold.
     anew : str
-        A sentence that says how it is made again.
+        A sentence that explains how to make it again.
 
     Raises
     ------
@@ -96,7 +96,7 @@ def read_state(folder: str | os.PathLike[str], kind: str, anew: str = "Save it a
     if "sha256" not in summary:  # by version 0.1, which kept each entry in one place only
         meta = {**meta, **summary}
     elif json.dumps({**meta, "sha256": digest}, sort_keys=True) != json.dumps(summary, sort_keys=True):
-        raise CorruptArtifact(f"{SUMMARY} and {WEIGHTS} in {str(folder)!r} are not of the same {kind}. {anew}")
+        raise CorruptArtifact(f"{SUMMARY} and {WEIGHTS} in {str(folder)!r} do not belong to the same {kind}. {anew}")
     return State(kind, {name: value for name, value in meta.items() if name not in ("labelproof", "kind")}, arrays)
 
 
@@ -113,7 +113,7 @@ def read_summary(folder: str | os.PathLike[str], kind: str, anew: str = "Save it
         version = str(summary.get("labelproof", "0.1.0"))
         later = _numbers(version)[:2] > _numbers(VERSION)[:2]
     except (OSError, ValueError, AttributeError) as error:
-        raise CorruptArtifact(f"{str(folder)!r} is no whole {kind} ({error}). {anew}") from error
+        raise CorruptArtifact(f"{str(folder)!r} is not a complete {kind} ({error}). {anew}") from error
     if summary.get("kind") != kind:
         raise BadInput(f"{str(folder)!r} is {found}, not a {kind}. Name the folder of a {kind}. Or: {anew}")
     if later:
@@ -130,7 +130,7 @@ def write_tensors(path: Path, arrays: Mapping[str, Array], meta: Mapping[str, ob
         text = json.dumps(meta)
     except TypeError as error:
         raise BadInput(f"{path.name} cannot be written: {error}. Give numbers, text, lists and arrays.") from error
-    # memory is written as it lies
+    # memory is written directly
     whole = {name: np.asarray(array, array.dtype.newbyteorder("="), order="C") for name, array in arrays.items()}
     digest = _digest(whole, text)
     atomic_write(path, save(whole, metadata={"format": FORMAT, "meta": text, "sha256": digest}))
@@ -155,12 +155,12 @@ def _read(path: str | os.PathLike[str], anew: str) -> tuple[dict[str, Array], di
             header = file.metadata() or {}
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # it is no mapping
         if header.get("format") != FORMAT:
-            raise CorruptArtifact(f"{str(path)!r} has the form {header.get('format')!r}, not {FORMAT!r}. {anew}")
+            raise CorruptArtifact(f"{str(path)!r} has the format {header.get('format')!r}, not {FORMAT!r}. {anew}")
         if header["sha256"] != _digest(arrays, header["meta"]):
             raise CorruptArtifact(f"{str(path)!r} is damaged: its checksum differs. Delete it. {anew}")
         meta: dict[str, object] = json.loads(header["meta"])
     except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
-        raise CorruptArtifact(f"{str(path)!r} is no whole file of tensors ({error}). Delete it. {anew}") from error
+        raise CorruptArtifact(f"{str(path)!r} is not a complete file of tensors ({error}). Delete it. {anew}") from error
     return arrays, meta, header["sha256"]
 
 

@@ -1,3 +1,3 @@
 """The version of labelproof, which everything that is saved names."""
 
-VERSION = "0.1.0"
+VERSION = "0.2.0"

@@ -1,6 +1,6 @@
 """Training torch modules, over Lightning Fabric.
 
-Names are loaded on first use: a `History` is read, and temperatures are worked out, without torch.
+Names are loaded on first use: reading a `History` and computing temperatures do not need torch.
 """
 
 from __future__ import annotations

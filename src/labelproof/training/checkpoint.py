@@ -48,7 +48,7 @@ def restore_optimizer(optimizer: Optimizer, tensors: Mapping[str, Tensor], meta:
 
 
 def fingerprint(parts: Mapping[str, Tensor | None], rows: int = 1000) -> str:
-    """A digest of tensors by shape, dtype and up to a thousand evenly spaced rows: two data sets are hardly ever alike."""
+    """A digest of tensors by shape, dtype and up to a thousand evenly spaced rows: different data sets hardly ever share it."""
     found = hashlib.sha256()
     for name, tensor in sorted(parts.items()):
         if tensor is not None:

@@ -1,4 +1,4 @@
-"""Training dynamics: what the course of training says of each label. Networks learn patterns first, and noise by heart later."""
+"""Training dynamics: evidence on labels from the course of training. Networks learn patterns first and memorise noise later."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Dynamics:
 
     Attributes
     ----------
-    area_under_margin : mean over epochs of the logit of the given label less the highest other one
+    area_under_margin : mean over epochs of the logit of the given label minus the highest other one
     mean_probability : mean over epochs of the probability of the given label
     variability : standard deviation of that probability over epochs
     early_probability : its mean over the first half of the epochs
@@ -72,7 +72,7 @@ def dynamics_of(history: History, given: IntArray) -> Dynamics:
         raise BadInput(f"given has {len(given)} rows but the history has {history.n} items. Give the labels of its items.")
     epochs = np.flatnonzero(history.seen())
     if not len(epochs):
-        raise BadInput("the history is empty: no epoch was recorded. Train with it first.")
+        raise BadInput("history is empty: no epoch was recorded. Train with it first.")
     parts = [_block(history, epochs, given[rows], rows) for rows in _blocks(history.n)]
     return Dynamics(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
 
@@ -156,7 +156,7 @@ def wrong_by_reviews(found: Dynamics, reviewed: BoolArray, is_error: BoolArray, 
     is_error : ndarray of bool, shape (n,)
         Of reviewed items, whether the label is wrong.
     start : ndarray, shape (n,)
-        The unsupervised probability, one more feature; returned as it is where the reviews are too few of either kind.
+        The unsupervised probability, as a further feature; returned unchanged if the reviews are too few of either kind.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Parameters side by side in one tensor, so that an optimizer and a limit on gradients take one step where they would take one for each.
+"""Parameters in one tensor, so that an optimizer and a limit on gradients take one step instead of one for each.
 
 With small networks on a CPU, calls for each of some dozens of tensors cost more than their arithmetic.
 """
@@ -17,7 +17,7 @@ Group = dict[str, Any]
 class FlatParameters:
     """The parameters of an optimizer's groups, which become views of one tensor a group, as do their gradients.
 
-    A parameter that a loss does not reach has a gradient of zero, and is drawn to zero by weight decay like all others.
+    A parameter that a loss does not reach has a gradient of zero, and weight decay shrinks it to zero like all others.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""What training said of each item in each epoch, in memory-mapped arrays."""
+"""A record of each item in each epoch of training, in memory-mapped arrays."""
 
 from __future__ import annotations
 
@@ -27,24 +27,24 @@ COLUMNS: dict[str, type[np.float16 | np.uint16]] = {
 
 
 class History:
-    """Per item and epoch: probability of the given label, loss, margin and predicted class, as training saw them.
+    """Probability of the given label, loss, margin and predicted class, for each item and epoch of training.
 
-    Eight bytes an item and epoch. Beyond 64 MB, or where a folder is named, the arrays lie on disk and are mapped, an epoch
-    after the other, so that only the epoch at work is in memory.
+    It takes eight bytes per item and epoch. Beyond 64 MB, or with a folder, the arrays are on disk and mapped, one epoch after
+    the other, so that only the current epoch is in memory.
 
     Parameters
     ----------
     n, epochs : int
     folder : path, optional
-        Where the arrays are kept as ``.npy``; a temporary folder where they are large and none is named.
+        Where the arrays are kept as ``.npy``. By default memory, or a temporary folder if they are large.
 
     Attributes
     ----------
     own_probability : ndarray of float16, shape (epochs, n)
-        ``p(y = z | x)``; NaN where an item was not seen.
+        ``p(y = z | x)``; NaN if an item was not seen.
     loss : ndarray of float16, shape (epochs, n)
     margin : ndarray of float16, shape (epochs, n)
-        Logit of the given label less the highest other one (the margin of Pleiss et al. 2020).
+        Logit of the given label minus the highest other one (the margin of Pleiss et al. 2020).
     predicted : ndarray of uint16, shape (epochs, n)
         The most probable class.
     """
@@ -64,7 +64,7 @@ class History:
         self.folder = None if folder is None else Path(folder)
 
     def __getattr__(self, name: str) -> AnyArray:
-        """Arrays are made or opened when they are first asked for: a run that is refused leaves another one's alone."""
+        """Arrays are made or opened on first use: a run that is refused does not touch another one's."""
         if name not in COLUMNS:
             raise AttributeError(name)
         made = self.__dict__[name] = self._made(name, COLUMNS[name])
@@ -87,12 +87,12 @@ class History:
 
     def record(self, epoch: int, index: Tensor, given: Tensor, logits: Tensor, loss: Tensor) -> None:
         """Write one batch: row numbers (b,), labels (b,), logits (b, k) and losses (b,). Unlabelled items keep NaN."""
-        import torch  # of which those who read a history have no need
+        import torch  # not needed to read a history
 
         logits = logits.detach().float()
         own = given.clamp_min(0)[:, None]
         probability = logits.softmax(dim=1).gather(1, own)[:, 0]
-        # the two highest logits are enough for the highest one beside the own
+        # the two highest logits are enough to find the highest other one
         top = logits.topk(min(2, logits.shape[1]), dim=1)
         rival = torch.where(top.indices[:, 0] == own[:, 0], top.values[:, -1], top.values[:, 0])
         margin = logits.gather(1, own)[:, 0] - rival
@@ -104,7 +104,7 @@ class History:
         self.predicted[epoch, rows] = top.indices[:, 0].cpu().numpy().astype(np.uint16)
 
     def flush(self) -> None:
-        """Bring what was written to the disk."""
+        """Write pending changes to disk."""
         for name in COLUMNS:
             array = self.__dict__.get(name)
             if isinstance(array, np.memmap):
@@ -135,10 +135,10 @@ class History:
         try:
             arrays = {name: load_array(history.folder / f"{name}.npy", "history", mmap=True) for name in COLUMNS}
         except BadInput as error:
-            raise CorruptArtifact(f"{str(folder)!r} holds no whole training history: {error}") from error
+            raise CorruptArtifact(f"{str(folder)!r} holds no complete training history: {error}") from error
         shapes = {array.shape for array in arrays.values()}
         if len(shapes) != 1 or len(next(iter(shapes))) != 2:
-            raise CorruptArtifact(f"{str(folder)!r} holds no whole training history: its arrays have shapes {shapes}.")
+            raise CorruptArtifact(f"{str(folder)!r} holds no complete training history: its arrays have shapes {shapes}.")
         history.epochs, history.n = next(iter(shapes))
         for name, array in arrays.items():
             setattr(history, name, array)

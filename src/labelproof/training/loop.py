@@ -39,7 +39,7 @@ SMALL_BATCH = 50_000  # numbers
 
 @dataclass
 class _State:
-    """Where a run stands: everything but the method and its optimizer that a checkpoint holds."""
+    """The state of a run: everything in a checkpoint except the method and its optimizer."""
 
     epoch: int = 0
     position: int = 0  # batches of the epoch that are done
@@ -73,11 +73,11 @@ def fit(
     validation : TrainingData, optional
         Items with noisy labels on which accuracy is measured after each epoch, for ``patience``.
     history : History, optional
-        Filled with what training says of each item.
+        Records the logits and losses of each item.
     folder : path, optional
-        Where checkpoints and logs go. A run that was killed goes on from there, on a CPU bit for bit as if it had not been.
+        Folder for checkpoints and logs. A killed run resumes from it, on a CPU bit for bit as if it had not been interrupted.
     identity : mapping, optional
-        JSON that a checkpoint must have been written with for the run to go on from it.
+        JSON that must match that of the checkpoint for the run to resume.
 
     Returns
     -------
@@ -87,7 +87,7 @@ def fit(
     Raises
     ------
     BadInput
-        If the loss is no number (the message says where, and the last checkpoint stays), or the folder holds another run.
+        If the loss is not finite (the message names the batch, and the last checkpoint stays), or the folder holds another run.
     CorruptArtifact
         If the checkpoint is damaged.
     """
@@ -123,9 +123,9 @@ class _Run:
         self.identity = {**identity, "options": options.decisive, "data": fingerprint(parts)}
         self.state = _State()
         self.history_folder: Path | None = None  # of the first of several processes
-        self.result: Path | None = None  # where it leaves the weights
+        self.result: Path | None = None  # where it writes the weights
         self.saved_at = time.monotonic()
-        self.flat: FlatParameters | None = None  # where one process computes on a CPU
+        self.flat: FlatParameters | None = None  # if one process computes on a CPU
 
     @property
     def epochs(self) -> int:
@@ -158,7 +158,7 @@ class _Run:
         self.model.cpu()
 
     def _small(self) -> bool:
-        """Whether a CPU has so little to do in a batch that several threads would wait for one another longer than they compute."""
+        """Whether a batch is so small that several threads of a CPU would wait for one another longer than they compute."""
         numbers = math.prod(self.data.x.shape[1:]) * len(self.data) / self.batches
         return bool(self.fabric.device.type == "cpu" and numbers <= SMALL_BATCH)
 
@@ -194,7 +194,7 @@ class _Run:
         self.optimizer = made if self.flat is not None else cast(torch.optim.Optimizer, self.fabric.setup_optimizers(made))
 
     def _epoch(self) -> bool:
-        """One epoch, or what is left of it; whether to go on."""
+        """One epoch, or the rest of it; returns whether to continue."""
         state, model = self.state, self.model
         phase, first = self._phase_of(state.epoch)
         if state.order is None:
@@ -260,7 +260,7 @@ class _Run:
                 self._record(batch.index, batch.given, logits, step.loss.detach())
 
     def _descend(self, value: Tensor) -> None:
-        """One step of the optimizer; where one process computes on a CPU, without the detours that Fabric takes for others."""
+        """One step of the optimizer; with one process on a CPU, without Fabric's detours for other cases."""
         most = self.options.clip_norm
         if self.flat is None:
             self.optimizer.zero_grad()
@@ -286,12 +286,12 @@ class _Run:
         state = self.state
         kept = "" if self.folder is None else f" The last good checkpoint is in {str(self.folder)!r}."
         return (
-            f"the loss is {value} in epoch {state.epoch + 1}, batch {state.position + 1} of {self.batches}. "
+            f"The loss is {value} in epoch {state.epoch + 1}, batch {state.position + 1} of {self.batches}. "
             f"Lower learning_rate, now {self.options.learning_rate:g}, or set clip_norm.{kept}"
         )
 
     def _measured(self, first: int, phase: int) -> bool:
-        """Log the epoch; whether the validation items say to go on."""
+        """Log the epoch; returns whether the validation items suggest to continue."""
         state, options = self.state, self.options
         numbers = {"epoch": state.epoch + 1, "loss": state.total_loss / state.seen, "accuracy_given": state.right / state.seen}
         going_on = True
@@ -347,7 +347,7 @@ class _Run:
             self.model.load_state_dict(tensors_of(kept.of("model")))
             restore_optimizer(self.optimizer, tensors_of(kept.of("optimizer")), kept.get("optimizer", dict))
         except (RuntimeError, ValueError) as error:
-            raise CorruptArtifact(f"the checkpoint in {str(self.folder)!r} does not fit: {error}") from error
+            raise CorruptArtifact(f"The checkpoint in {str(self.folder)!r} does not fit: {error}") from error
         scalars = kept.get("state", dict)
         scalars["best"] = -math.inf if scalars["best"] is None else scalars["best"]
         self._log_again(int(scalars["epoch"]))
@@ -376,4 +376,6 @@ def _check_same(written: Mapping[str, object], now: Mapping[str, object], folder
     if differing:
         name = differing[0]
         what = "of other data" if name == "data" else f"with {name} {flat[0].get(name)!r}, now {flat[1].get(name)!r}"
-        raise BadInput(f"{str(folder)!r} holds an unfinished run {what}. Repeat that command to go on, or delete the folder.")
+        raise BadInput(
+            f"{str(folder)!r} holds an unfinished run {what}. Repeat that command to resume it, or delete the folder."
+        )

@@ -1,4 +1,4 @@
-"""How to train: what the loop is told, and no method's business."""
+"""How to train: options of the loop, independent of the method."""
 
 from __future__ import annotations
 
@@ -25,13 +25,14 @@ PRECISIONS = [
 
 @dataclass(frozen=True)
 class Options:
-    """How to train; what it does to a method is none of the method's business.
+    """How to train, independent of the method.
 
     Attributes
     ----------
     epochs : int
     batch_size : int, optional
-        128 where left out, less for fewer than 2,560 items (a twentieth of them, at least 16): an epoch of few steps learns little.
+        By default 128, or less for fewer than 2,560 items (a twentieth of them, at least 16): an epoch of few steps learns
+        little.
     learning_rate : float
         Highest rate of the schedule.
     optimizer : {"adamw", "sgd"}
@@ -49,7 +50,7 @@ class Options:
     checkpoint_epochs, checkpoint_minutes : int, float
         A checkpoint is written after so many epochs, and within an epoch after so many minutes.
     logger : {"csv", "tensorboard"}, optional
-        What the loop writes to the checkpoint's folder, an epoch a row.
+        The loop's log in the checkpoint's folder, one row per epoch.
     """
 
     epochs: int = 30
@@ -87,7 +88,7 @@ class Options:
                 raise BadInput(f"{name} is {value!r}. {did_you_mean(value, known)}Give one of {', '.join(map(str, known))}.")
 
         if self.accelerator != "auto" and not ACCELERATORS[self.accelerator]():
-            raise BadInput(f"accelerator is {self.accelerator!r}, but there is none that torch can use. Give auto or cpu.")
+            raise BadInput(f"accelerator is {self.accelerator!r}, but torch finds none. Give auto or cpu.")
 
     def batches(self, n: int) -> int:
         """Batches of an epoch over n items; the rest is spread over them, so that none has a single item."""
@@ -96,6 +97,6 @@ class Options:
 
     @property
     def decisive(self) -> dict[str, object]:
-        """The options that a run cannot change when it goes on."""
+        """The options that a run cannot change when it resumes."""
         free = ("accelerator", "devices", "checkpoint_epochs", "checkpoint_minutes", "logger")
         return {name: value for name, value in asdict(self).items() if name not in free}

@@ -29,16 +29,16 @@ if TYPE_CHECKING:
 
 
 class Run(Protocol):
-    """What the loop hands over.
+    """The loop's arguments.
 
     Attributes
     ----------
     history : History or None
-        Filled as the run goes.
+        Filled during the run.
     history_folder : Path or None
         Where the first of several processes keeps it.
     result : Path or None
-        Where that process leaves the weights.
+        Where that process writes the weights.
     wrapped, optimizer
         Fabric's, which must be gone before a process ends.
     """
@@ -62,7 +62,7 @@ class Run(Protocol):
 
 
 def launch(run: Run, history: History | None) -> None:
-    """Train in several processes. What they found comes back through files: Fabric's queue holds next to nothing."""
+    """Train in several processes. Their results come back through files, because Fabric's queue holds next to nothing."""
     with needed_by("training"):
         from lightning_fabric.strategies.ddp import DDPStrategy
 
@@ -118,7 +118,7 @@ def fabric_for(options: Options, folder: Path | None, strategy: Strategy | str =
 
         try:
             loggers = [TensorBoardLogger(folder / LOG_FOLDER, name="", version="")]
-        except ModuleNotFoundError as error:  # Lightning's own, which does not say the name of the package apart
+        except ModuleNotFoundError as error:  # Lightning's own error, which does not give the name of the package separately
             raise missing("tensorboard", "logger 'tensorboard'") from error
     return Fabric(
         accelerator=options.accelerator,

@@ -1,4 +1,4 @@
-"""What the loop and the things that it trains say to each other."""
+"""The interface between the loop and the things that it trains."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class TrainingData:
     given : Tensor, shape (n,) of int64 codes, -1 where unlabelled; or (n, k) of tags
     weight : Tensor of float, shape (n,), optional
     verified : Tensor of bool, shape (n,), optional
-        Labels that a person has re-checked: they are taken as true.
+        Labels that a person has re-checked: they are treated as true.
     """
 
     x: Tensor
@@ -32,7 +32,7 @@ class TrainingData:
         return len(self.x)
 
     def batch(self, rows: Tensor, move: Callable[[Tensor], Tensor]) -> Batch:
-        """The rows, moved to where they are computed."""
+        """The rows, moved to the device that computes them."""
         given = move(self.given[rows])
         weight = None if self.weight is None else move(self.weight[rows])
         verified = None if self.verified is None else move(self.verified[rows])
@@ -51,7 +51,7 @@ class Batch:
 
 
 class Step(NamedTuple):
-    """What a batch costs, and what the network says of it."""
+    """The loss of a batch, and the logits."""
 
     loss: Tensor  # (b,), or a scalar
     logits: Tensor  # (b, k), of the true label
@@ -67,18 +67,18 @@ class Group(TypedDict, total=False):
 
 
 def as_is(values: Tensor) -> Tensor:
-    """What stands in for a gather or a move where there is none."""
+    """A placeholder for a gather or a move if there is none."""
     return values
 
 
 class Trainable(nn.Module):
     """Networks, and how a batch becomes a loss. The loop owns devices, order, seeds, progress, checkpoints and history.
 
-    Whatever must survive a checkpoint is a parameter, a submodule or a buffer of its final shape. Randomness comes from
+    State that must survive a checkpoint is a parameter, a submodule or a buffer of its final shape. Randomness comes from
     torch's default generator, which the loop seeds and saves.
     """
 
-    #: Joins rows over processes, (b, ...) to (world b, ...); the loop sets it where there are several.
+    #: Joins rows over processes, (b, ...) to (world b, ...); the loop sets it if there are several.
     gather: Callable[[Tensor], Tensor] = staticmethod(as_is)
 
     def loss(self, batch: Batch) -> Step:
@@ -94,7 +94,7 @@ class Trainable(nn.Module):
         return self.loss(batch)
 
     def phases(self, epochs: int) -> list[int]:
-        """Epochs of each phase; the learning rate runs its whole course and the optimizer starts anew in each."""
+        """Epochs of each phase; the learning rate runs its whole course and the optimizer restarts in each."""
         return [epochs]
 
     def phase_start(self, phase: int) -> None:
@@ -159,7 +159,7 @@ def predict_logits(
     x : Tensor, shape (n, ...)
     batch_size : int
     device : torch.device, optional
-        That of the module's parameters where left out.
+        By default that of the module's parameters.
     """
     owner = module if isinstance(module, nn.Module) else getattr(module, "__self__", None)
     answer = module.logits if isinstance(module, Trainable) else module

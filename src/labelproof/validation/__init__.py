@@ -1,7 +1,7 @@
 """The one place that checks arrays. Everything past it may trust shapes, ranges and the order of classes.
 
-Lists, numpy arrays, pandas and polars frames and series, and torch tensors are all accepted. A message names the
-argument, what was got with the first offending row, what is allowed, and the mend.
+Lists, numpy arrays, pandas and polars frames and series, and torch tensors are all accepted. A message names the argument, the
+wrong value with the first offending row, what is allowed, and the remedy.
 """
 
 from labelproof.validation.arrays import (

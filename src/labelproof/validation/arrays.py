@@ -45,7 +45,9 @@ def to_numpy(values: object, name: str) -> AnyArray:
     except ValueError as error:
         raise BadInput(f"{name} is ragged: its rows have different lengths. Give one row of equal length per item.") from error
     except TypeError as error:
-        raise BadInput(f"{name} is {type(values).__name__!r}, which is no array ({error}). Give one entry per item.") from error
+        raise BadInput(
+            f"{name} is {type(values).__name__!r}, which is not an array ({error}). Give one entry per item."
+        ) from error
     if array.ndim == 0:
         raise BadInput(f"{name} is {type(values).__name__!r}, not an array. Give one entry per item.")
     return array
@@ -102,9 +104,7 @@ def check_ids(ids: object | None, n: int) -> AnyArray:
     if (counts > 1).any():
         twice = str(values[np.argmax(counts > 1)])
         rows = np.flatnonzero(array.astype(str) == twice)[:2]
-        raise BadInput(
-            f"ids has {twice!r} in rows {rows[0]} and {rows[1]}. Ids must be unique; leave them out to use row numbers."
-        )
+        raise BadInput(f"ids has {twice!r} in rows {rows[0]} and {rows[1]}. Give unique ids, or omit them to use row numbers.")
     return array
 
 

@@ -43,11 +43,11 @@ def flat_boxes(pictures: Sequence[Mapping[str, Any]], name: str) -> FlatBoxes:
         if not isinstance(one, Mapping) or "boxes" not in one:
             what = f"a dict with {', '.join(map(str, one)) or 'nothing'}" if isinstance(one, Mapping) else f"{one!r:.60}"
             raise BadInput(f"{name} of picture {i} is {what}. Give a dict with 'boxes' for each picture.")
-        own = to_numpy(one["boxes"], f"boxes of picture {i} in {name}")
+        own = to_numpy(one["boxes"], f"Boxes of picture {i} in {name}")
         if own.size == 0 and own.ndim <= 2:
             own = np.empty((0, 4))
         if own.ndim != 2 or own.shape[1] != 4 or own.dtype.kind not in "fiu":
-            raise BadInput(f"boxes of picture {i} in {name} have shape {own.shape} and dtype {own.dtype}. {SHAPE}")
+            raise BadInput(f"Boxes of picture {i} in {name} have shape {own.shape} and dtype {own.dtype}. {SHAPE}")
         each.append(own)
     sizes = np.array([len(own) for own in each], np.int64)
     box = np.concatenate(each).astype(np.float64) if each else np.empty((0, 4))
@@ -74,11 +74,11 @@ def flat_values(pictures: Sequence[Mapping[str, Any]], key: str, flat: FlatBoxes
     each = []
     for i, (one, m) in enumerate(zip(pictures, counts, strict=True)):
         if key not in one:
-            raise BadInput(f"picture {i} in {name} has no {key!r}. Give it for each picture, one for each box.")
+            raise BadInput(f"picture {i} in {name} has no {key!r}. Give one for each box of each picture.")
         own = to_numpy(one[key], f"{key} of picture {i} in {name}")
         if len(own) != m:
             raise BadInput(
-                f"boxes and {key} of picture {i} in {name} differ in number: {m} and {len(own)}. Give one for each box."
+                f"Boxes and {key} of picture {i} in {name} differ in number: {m} and {len(own)}. Give one for each box."
             )
         if m:
             each.append(own)
@@ -92,7 +92,7 @@ def flat_values(pictures: Sequence[Mapping[str, Any]], key: str, flat: FlatBoxes
 def label_codes(
     values: AnyArray, flat: FlatBoxes, classes: Sequence[object] | None, name: str
 ) -> tuple[IntArray, tuple[object, ...]]:
-    """Codes of the labels of boxes, and the classes: those that are there in sorted order where none are named.
+    """Codes of the labels of boxes, and the classes; by default the existing labels in sorted order.
 
     Integers are positions where ``classes`` are text. A label that is none of the classes has the code -1.
 
@@ -110,8 +110,7 @@ def label_codes(
         wrong = text.index(not text[0])
     if wrong is not None:
         raise BadInput(
-            f"the label of box {flat.number[wrong]} of picture {flat.owner[wrong]} in {name} is {values.tolist()[wrong]!r}. Give names or whole numbers, "
-            "one kind of them throughout."
+            f"The label of box {flat.number[wrong]} of picture {flat.owner[wrong]} in {name} is {values.tolist()[wrong]!r}. Give only names or only whole numbers."
         )
     found, codes = np.unique(values, return_inverse=True)
     if classes is None:
@@ -124,7 +123,7 @@ def label_codes(
 
 
 def picture_sizes(sizes: object, pictures: Sequence[Mapping[str, Any]], name: str) -> npt.NDArray[np.float64] | None:
-    """Width and height of each picture, shape (n, 2), NaN where unknown; ``None`` where none is known.
+    """Width and height of each picture, shape (n, 2), NaN for unknown; ``None`` if all are unknown.
 
     Raises
     ------
@@ -139,12 +138,12 @@ def picture_sizes(sizes: object, pictures: Sequence[Mapping[str, Any]], name: st
     found = to_numpy(sizes, "sizes")
     if found.shape != (len(pictures), 2) or found.dtype.kind not in "fiu":
         raise BadInput(
-            f"sizes of {name} have shape {found.shape}. Give width and height of each of the {len(pictures)} pictures."
+            f"Sizes of {name} have shape {found.shape}. Give width and height of each of the {len(pictures)} pictures."
         )
     table = found.astype(np.float64)
     bad = np.flatnonzero((table <= 0).any(axis=1) | np.isinf(table).any(axis=1))
     if len(bad):
         raise BadInput(
-            f"the size of picture {bad[0]} in {name} is {table[bad[0]].tolist()}. Give width and height in pixels, or NaN."
+            f"The size of picture {bad[0]} in {name} is {table[bad[0]].tolist()}. Give width and height in pixels, or NaN."
         )
     return table

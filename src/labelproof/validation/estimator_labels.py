@@ -1,4 +1,4 @@
-"""Labels as scikit-learn's estimators are given them, with what scikit-learn does not know: items without a label."""
+"""Labels as scikit-learn's estimators receive them, with items without a label, which scikit-learn does not know."""
 
 from __future__ import annotations
 
@@ -37,6 +37,6 @@ def has_gaps(y: object) -> bool:
     """Whether labels are missing as ``None`` or NaN, which scikit-learn's own checks refuse."""
     try:
         array = to_numpy(y, "y")
-    except BadInput:  # told by scikit-learn in its own words
+    except BadInput:  # scikit-learn raises it in its own words
         return False
     return array.dtype.kind in "fO" and any(is_missing(value) for value in array.reshape(-1).tolist())

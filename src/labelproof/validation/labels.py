@@ -1,4 +1,4 @@
-"""What a class label is, for arrays, frames and files alike: integer codes into sorted classes."""
+"""The definition of a class label, for arrays, frames and files: integer codes into sorted classes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from labelproof.errors import BadInput, LabelproofWarning, did_you_mean
 from labelproof.validation.arrays import AnyArray, BoolArray, to_numpy
 
 UNLABELLED = -1
-MISSING_WORDS = ("nan", "na", "n/a", "null", "none")  # of text, in any case, where nothing else is named
+MISSING_WORDS = ("nan", "na", "n/a", "null", "none")  # of text, in any case, unless others are named
 MANY = 20  # labels from which on it is odd that nearly all differ
 NEARLY_ALL = 0.8
 Classes = tuple[Any, ...]  # their names, of whatever kind the labels are
@@ -32,7 +32,8 @@ class CodedLabels:
 class Repeated:
     """Many labels by their different values, which spares looking at each: ``values[index]`` are the labels.
 
-    With ``counts``, how often each value stands there, the labels themselves may be elsewhere, and ``index`` is that of the values.
+    With ``counts``, the number of occurrences of each value, the labels themselves may be elsewhere, and ``index`` is that of
+    the values.
     """
 
     values: AnyArray  # (u,)
@@ -62,7 +63,7 @@ def check_labels(
     classes : sequence, optional
         The allowed classes in any order. Without it they are the distinct labels.
     n_classes : int, optional
-        How many classes there must be, e.g. the number of probability columns. Integer labels that all lie in
+        How many classes there must be, e.g. the number of probability columns. Integer labels that are all in
         ``0..n_classes-1`` are then read as column numbers, so a class may be absent from the labels.
     missing : sequence, optional
         The labels that mean unlabelled, instead of the words above; ``()`` for none.
@@ -82,7 +83,7 @@ def check_labels(
     Warns
     -----
     LabelproofWarning
-        If words were taken as missing.
+        If words were read as missing.
     """
     if isinstance(labels, Repeated):
         return _check_repeated(labels, classes=classes, n_classes=n_classes, missing=missing, name=name, needed=needed)
@@ -111,7 +112,7 @@ def _check(
     name: str,
     needed: int,
 ) -> CodedLabels:
-    """What `check_labels` does, where each label stands ``counts`` times, or once."""
+    """`check_labels` for labels that occur ``counts`` times each, by default once."""
     if len(array) == 0:
         raise BadInput(f"{name} is empty. Give at least one label for each of two classes.")
     array, absent = without_missing(array, name)
@@ -137,8 +138,7 @@ def _check(
     if len(occurring) < needed:
         only = f"only {allowed[occurring[0]]!r}" if len(occurring) else "no label at all"
         raise BadInput(
-            f"{name} has {only} in {len(codes) if counts is None else counts.sum()} items: with one class there is nothing to compare. "
-            "Give labels of two classes or more."
+            f"{name} has {only} in {len(codes) if counts is None else counts.sum()} items, so there is nothing to compare. Give labels of two classes or more."
         )
     return CodedLabels(codes, allowed)
 
@@ -175,14 +175,14 @@ def flat_labels(labels: object, name: str) -> AnyArray:
 
 
 def is_missing(value: object) -> bool:
-    """Whether a value stands for no value: ``None``, NaN, NaT, ``pandas.NA``, the empty string."""
+    """Whether a value means no value: ``None``, NaN, NaT, ``pandas.NA``, the empty string."""
     if value is None or (isinstance(value, str) and value == ""):
         return True
     if isinstance(value, str | bytes | int):
         return False
     try:
         return bool(value != value)
-    except (TypeError, ValueError):  # pandas.NA is neither equal nor unequal; of an array it cannot be told
+    except (TypeError, ValueError):  # pandas.NA is neither equal nor unequal; this cannot be tested for an array
         return type(value).__name__ == "NAType"
 
 
@@ -220,8 +220,7 @@ def _plain_objects(array: AnyArray, name: str) -> tuple[AnyArray, BoolArray]:
     odd = next((i for i, v in enumerate(array.tolist()) if isinstance(v, bytes | list | tuple | dict | set | np.ndarray)), None)
     if odd is not None:
         raise BadInput(
-            f"{name} row {odd} is a {type(array[odd]).__name__}: {str(array[odd])[:60]}. A label is one name or number. "
-            "Decode bytes to text; tags (several names an item) are audited by labelproof.audit_tags."
+            f"{name} row {odd} is a {type(array[odd]).__name__}: {str(array[odd])[:60]}. Give one name or number per label. Decode bytes to text, and audit tags (several names per item) by labelproof.audit_tags."
         )
     if len(present) and all(isinstance(v, bool | np.bool_) for v in present):
         return np.array([not m and bool(v) for v, m in zip(array, missing, strict=True)], bool), missing
@@ -241,8 +240,8 @@ def _whole_numbers(array: AnyArray, name: str) -> tuple[AnyArray, BoolArray]:
     if len(bad):
         _check_repeats(sorted_classes(array[~missing]), int((~missing).sum()), name)
         raise BadInput(
-            f"{name} row {bad[0]} is {array[bad[0]]}: a class must be a whole number or a name. "
-            'If they are a quantity, audit them as such: --kind numbers (kind="numbers", lp.Numbers). Else round them, or convert them to strings if these really are class names.'
+            f"{name} row {bad[0]} is {array[bad[0]]}, but a class must be a whole number or a name. "
+            'If they are a quantity, audit them as such: --kind numbers (kind="numbers", lp.Numbers). Otherwise round them, or convert them to strings if they really are class names.'
         )
     return whole.astype(np.int64), missing
 
@@ -271,8 +270,7 @@ def _named_missing(
         return np.zeros(len(array), bool)
     found = np.isin(array, words)
     warnings.warn(
-        f"{name}: {', '.join(map(repr, words))} means no label here ({_total(found, counts):,} items). To keep it as a class, name "
-        "what means no label yourself: --missing '' (missing=() in Python), or give the class another name.",
+        f"{name}: {', '.join(map(repr, words))} means no label here ({_total(found, counts):,} items). To keep it as a class, list the values that mean no label yourself: --missing '' (missing=() in Python), or rename the class.",
         LabelproofWarning,
         stacklevel=5,
     )
@@ -284,7 +282,7 @@ def _total(chosen: BoolArray, counts: npt.NDArray[np.int64] | None) -> int:
 
 
 def _minus_one_is_unlabelled(found: Classes, classes: Classes | None, n_classes: int | None) -> bool:
-    """Whether -1 among integer labels can be nothing but the mark of an unlabelled item."""
+    """Whether -1 among integer labels can only mean an unlabelled item."""
     if UNLABELLED not in found or isinstance(found[0], str):
         return False
     if classes is not None:
@@ -293,23 +291,22 @@ def _minus_one_is_unlabelled(found: Classes, classes: Classes | None, n_classes:
 
 
 def _tell_minus_one(found: Classes, name: str) -> None:
-    """Warn where -1 was taken as a class although it does not look like one end of a scale such as -1, 0, 1."""
+    """Warn if -1 was read as a class although it does not look like one end of a scale such as -1, 0, 1."""
     if UNLABELLED in found and not isinstance(found[0], str) and {-c for c in found} != set(found):
         warnings.warn(
-            f"{name} holds -1, which is taken as a class like any other. If it means no label, say so: --missing -1 "
-            "(missing=[-1], or None in its place, in Python).",
+            f"{name} holds -1, which is taken as a class. If it means no label, give --missing -1 (in Python missing=[-1], or None in place of -1).",
             LabelproofWarning,
             stacklevel=5,
         )
 
 
 def _check_repeats(found: Classes, n: int, name: str) -> None:
-    """Refuse labels of which nearly every one is different."""
+    """Refuse labels that are nearly all different."""
     if n >= MANY and len(found) > NEARLY_ALL * n:
         raise BadInput(
-            f"{name} has {len(found):,} different values in {n:,} items, e.g. {found[0]!r} and {found[-1]!r}: these are no classes, "
-            'of which each has many items. Audit a quantity with --kind numbers (kind="numbers", lp.Numbers). Otherwise name the column '
-            "that holds the classes, or make classes of the numbers first (low, medium, high)."
+            f"{name} has {len(found):,} different values in {n:,} items, e.g. {found[0]!r} and {found[-1]!r}, too many for classes. "
+            'Audit a quantity with --kind numbers (kind="numbers", lp.Numbers). Otherwise name the column '
+            "that holds the classes, or group the numbers into classes first (low, medium, high)."
         )
 
 
@@ -363,7 +360,7 @@ def _encode(array: AnyArray, missing: BoolArray, classes: Classes, name: str) ->
 def check_vote_table(
     votes: Any, classes: Sequence[Any] | None = None, *, needed: int = 2, name: str = "annotations"
 ) -> tuple[npt.NDArray[np.int64], tuple[Any, ...]]:
-    """Check a table of what annotators said.
+    """Check a table of annotators' labels.
 
     Parameters
     ----------
@@ -376,7 +373,7 @@ def check_vote_table(
     Returns
     -------
     ndarray of int64, shape (n, m), and the classes
-        Codes, -1 where there is no vote.
+        Codes, -1 for no vote.
 
     Raises
     ------

@@ -20,7 +20,7 @@ from labelproof.validation.labels import (
 )
 
 ROW_SUM_TOLERANCE = 1e-3
-ROUNDING = 1e-12  # what rows may be off by and still be taken as they are
+ROUNDING = 1e-12  # tolerated error of the sum of a row
 _BLOCK = 65_536  # rows looked at together, so that a memory-mapped matrix is never copied whole
 
 
@@ -57,7 +57,7 @@ def check_pred_probs_shape(pred_probs: object, *, name: str = "pred_probs") -> F
     if probs.shape[0] == 0:
         raise BadInput(f"{name} is empty. Give one row per item.")
     if probs.shape[1] < 2:
-        raise BadInput(f"{name} has {probs.shape[1]} column: at least two classes are needed, one column each.")
+        raise BadInput(f"{name} has {probs.shape[1]} column. Give one column per class, for two classes or more.")
     if probs.dtype.kind not in "fiub":
         raise BadInput(f"{name} has dtype {probs.dtype}. Give floats between 0 and 1.")
     if probs.dtype.newbyteorder("=") not in (np.float32, np.float64):
@@ -85,8 +85,7 @@ def _check_prob_rows(block: FloatArray, start: int, name: str) -> None:
     bad = np.flatnonzero((block < -1e-6).any(axis=1) | (block > 1 + ROW_SUM_TOLERANCE).any(axis=1))
     if len(bad):
         raise BadInput(
-            f"{name} row {start + bad[0]} has values from {block[bad[0]].min():.4g} to {block[bad[0]].max():.4g}; probabilities lie "
-            "between 0 and 1. If these are logits, apply softmax first."
+            f"{name} row {start + bad[0]} has values from {block[bad[0]].min():.4g} to {block[bad[0]].max():.4g}, but probabilities are between 0 and 1. If these are logits, apply softmax first."
         )
     bad = np.flatnonzero(np.abs(total - 1) > ROW_SUM_TOLERANCE)
     if len(bad):
@@ -101,7 +100,7 @@ def check_labels_and_probs(
 ) -> tuple[CodedLabels, FloatArray]:
     """Check labels and probabilities together; columns are put in sorted class order.
 
-    The class of each column is, in this order: ``classes``; the column names of a frame; the sorted labels.
+    The class of each column is, in order of precedence: ``classes``; the column names of a frame; the sorted labels.
 
     Parameters
     ----------

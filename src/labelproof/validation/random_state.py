@@ -1,4 +1,4 @@
-"""Randomness as scikit-learn has it: ``random_state`` is a whole number, a generator or ``None``; ``seed`` is its old name."""
+"""Randomness as in scikit-learn: ``random_state`` is a whole number, a generator or ``None``; ``seed`` is its old name."""
 
 from __future__ import annotations
 
@@ -74,9 +74,9 @@ def _renaming(function: F, name: str) -> F:
     def renamed(*args: object, **kwargs: object) -> object:
         if "seed" in kwargs:
             if "random_state" in kwargs:
-                raise BadInput(f"{name} got both seed and random_state, which are one. Give random_state.")
+                raise BadInput(f"{name} got both seed and random_state, which are the same. Give only random_state.")
             warnings.warn(
-                f"seed of {name} is called random_state now, and seed= ends with version 0.3. Give random_state=.",
+                f"seed of {name} is now called random_state, and version 0.3 will drop seed=. Give random_state=.",
                 LabelproofWarning,
                 stacklevel=2,
             )

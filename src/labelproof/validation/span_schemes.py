@@ -27,7 +27,7 @@ class Place(NamedTuple):
 
 
 def split_tag(tag: str) -> tuple[str, str]:
-    """The letter and the type of a tag, as BIOES has them; a bare type counts as inside.
+    """The letter and the type of a tag, in BIOES; a bare type counts as inside.
 
     >>> split_tag("B-PER"), split_tag("U-PER"), split_tag("O"), split_tag("PER")
     (('B', 'PER'), ('S', 'PER'), ('O', ''), ('I', 'PER'))
@@ -41,7 +41,7 @@ def split_tag(tag: str) -> tuple[str, str]:
 
 
 def scheme_of(sentences: Sequence[Sequence[str]]) -> str:
-    """The scheme in which tags are written: the one of which they break the fewest rules.
+    """The scheme of the tags: the one with the fewest violations.
 
     >>> scheme_of([["B-PER", "I-PER", "O"]]), scheme_of([["I-PER", "B-PER", "O"]]), scheme_of([["PER", "O"]])
     ('IOB2', 'IOB1', 'IO')
@@ -51,7 +51,7 @@ def scheme_of(sentences: Sequence[Sequence[str]]) -> str:
         return "BIOES"
     if letters & {"L", "U"}:
         return "BILOU"
-    if "B" not in letters:  # without neighbours of one type IOB1 is written so too, and can tell such apart if they come
+    if "B" not in letters:  # without neighbours of one type the tags are IOB1 as well, which would distinguish them
         bare = any(tag != OUTSIDE for tags in sentences for tag in tags)
         return "IOB1" if letters else "IO" if bare else "IOB2"
     begun_by_i = begun_by_b = 0
@@ -73,19 +73,18 @@ def check_letters(tags: Iterable[str], scheme: str) -> None:
     BadInput
     """
     if scheme not in SCHEMES:
-        raise BadInput(f"scheme is {scheme!r}. Give one of {', '.join(SCHEMES)}, or leave it out to have it detected.")
+        raise BadInput(f"scheme is {scheme!r}. Give one of {', '.join(SCHEMES)}, or omit it to have it detected.")
     for tag in tags:
         letter, dash, name = tag.partition("-")
         written = tag == OUTSIDE or (dash and name and letter in set(_LETTERS[scheme])) or (scheme == "IO" and "-" not in tag)
         if not written:
             raise BadInput(
-                f"tag {tag!r} is not written in {scheme}. Give O or one of {', '.join(f'{a}-TYPE' for a in _LETTERS[scheme])}; each "
-                "token has one tag, so nested or overlapping spans cannot be given."
+                f"tag {tag!r} is not written in {scheme}. Give O or one of {', '.join(f'{a}-TYPE' for a in _LETTERS[scheme])}. Each token has one tag, so spans cannot be nested or overlap."
             )
 
 
 def to_spans(tags: Sequence[str], scheme: str, sentence: int = 0) -> tuple[list[Span], list[Place]]:
-    """The spans of a sentence, and where its tags are invalid.
+    """The spans of a sentence, and the positions of its invalid tags.
 
     Invalid sequences are read by one rule: a tag that continues nothing begins a span, and a span ends before the first tag that does
     not continue it.
@@ -120,7 +119,7 @@ def to_spans(tags: Sequence[str], scheme: str, sentence: int = 0) -> tuple[list[
 
 
 def to_tags(length: int, spans: Iterable[Span], scheme: str = "IOB2") -> list[str]:
-    """The tags of a sentence of that length; neighbours of one type cannot be told apart in IO.
+    """The tags of a sentence of that length; IO cannot distinguish neighbours of one type.
 
     >>> to_tags(4, [(0, 1, "PER"), (1, 3, "PER")], "IOB1")
     ['I-PER', 'B-PER', 'I-PER', 'O']

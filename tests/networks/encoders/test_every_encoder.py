@@ -273,7 +273,7 @@ def test_features_that_are_not_finite_are_told_with_the_row_and_never_kept(tmp_p
             found[found[:, 1] == 3] = np.nan
             return found
 
-    with pytest.raises(lp.BadInput, match="encoder broken gives no finite features for row 4"):
+    with pytest.raises(lp.BadInput, match="encoder broken gives features that are not finite for row 4"):
         encode_texts(Broken(), ["b", "ba", "bb", "bc", "aaa", "bd"])
     assert np.isfinite(encode_texts(Lengths(), ["b", "ba", "aaa"])).all()
     assert not [file for file in (tmp_path / "cache").rglob("*.safetensors") if "broken" in str(file)]

@@ -1,1 +1,1 @@
-"""What the audit of boxes is made of."""
+"""The parts of the audit of boxes."""

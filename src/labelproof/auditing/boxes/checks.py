@@ -23,12 +23,12 @@ Floats = npt.NDArray[np.float64]
 
 
 class Checked(NamedTuple):
-    """What is wrong with given boxes."""
+    """The errors of given boxes that need no predictions."""
 
-    probability: Floats  #: (s,), 0 where nothing is
-    kind: IntArray  #: (s,), a number of KINDS_OF_ERROR, -1 where nothing is
-    reason: AnyArray  #: (s,) of str, empty where nothing is
-    box: Floats  #: (s, 4), mended; NaN where no box should be
+    probability: Floats  #: (s,), 0 for no error
+    kind: IntArray  #: (s,), a number of KINDS_OF_ERROR, -1 for no error
+    reason: AnyArray  #: (s,) of str, empty for no error
+    box: Floats  #: (s, 4), corrected; NaN where no box should be
 
     @property
     def found(self) -> BoolArray:
@@ -37,7 +37,8 @@ class Checked(NamedTuple):
 
 
 def check(labels: Boxes) -> Checked:
-    """Exchanged corners, empty boxes, shares of the picture in place of pixels, boxes outside, and those drawn twice; the first that holds.
+    """Swapped corners, empty boxes, shares of the picture instead of pixels, boxes outside the picture, and duplicates; the
+    first that holds.
 
     Examples
     --------
@@ -58,7 +59,7 @@ def check(labels: Boxes) -> Checked:
 
 
 def _tell(found: Checked, rows: BoolArray, reason: str, kind: str, probability: float, box: Floats | None = None) -> None:
-    """Note what is wrong with boxes of which nothing was noted."""
+    """Note what is wrong with boxes that have no note yet."""
     rows = rows & (found.reason == NONE)
     found.probability[rows], found.reason[rows], found.kind[rows] = probability, reason, KINDS_OF_ERROR.index(kind)
     found.box[rows] = np.nan if box is None else box[rows]
@@ -76,7 +77,7 @@ def _exchanged(found: Checked, size: Floats) -> None:
     x1, y1, x2, y2 = found.box.T
     sorted_box = np.c_[np.minimum(x1, x2), np.minimum(y1, y2), np.maximum(x1, x2), np.maximum(y1, y2)]
     wrong = (x1 > x2) | (y1 > y2)
-    # both too small in a data set where that is usual: width and height stand for the second corner
+    # both too small in a data set where this is common: the box is written with width and height
     usual = wrong.sum() >= SEVERAL and wrong.mean() > USUAL
     widths = np.c_[x1, y1, x1 + x2, y1 + y2]
     fits = (x2 > 0) & (y2 > 0) & ~(widths[:, 2:] > size).any(axis=1)
@@ -99,7 +100,7 @@ def _outside(found: Checked, size: Floats) -> None:
 
 
 def _apart(box: Floats, size: Floats) -> BoolArray:
-    """Whether nothing of a box lies in its picture."""
+    """Whether no part of a box is in its picture."""
     with np.errstate(invalid="ignore"):
         found: BoolArray = np.any(box[:, 2:] <= 0, axis=1) | np.any(box[:, :2] >= size, axis=1)
     return found

@@ -26,11 +26,7 @@ NOT_PREDICTED = "pictures without predictions"
 LEAST_ALIKE = 0.5  # share of the boxes that predictions meet
 MOST_UNPREDICTED, MOST_UNPREDICTED_AT_ALL = 0.05, 0.3  # share of the pictures with boxes
 
-TEXT = (
-    "No predictions were given, so only boxes that cannot be right by themselves were looked for: drawn twice, outside the picture, without area, "
-    "or with coordinates in another order or unit. Give predictions of a detector, made out of sample (e.g. by cross-validation): for each "
-    "picture a dict with boxes, labels and scores, low scores included."
-)
+TEXT = "No predictions were given, so the audit found only boxes that cannot be right: duplicates, boxes outside the picture or without area, and coordinates in the wrong order or unit. Give out-of-sample predictions of a detector, e.g. by cross-validation: for each picture a dict with boxes, labels and scores, low scores included."
 
 
 def without_predictions() -> Doubt:
@@ -60,35 +56,26 @@ def of_predictions(scene: Scene, evidence: Evidence) -> list[Doubt]:
             "Check that predictions and labels are of the same pictures in the same order, and both in pixels of the same size"
         )
         if _met(scene, np.hstack([made.box[:, :2], made.box[:, :2] + made.box[:, 2:]])) > max(2 * met, FEW_FOUND):
-            hint = "Read as x, y, width and height they would meet far more. Give corners x1, y1, x2, y2"
-        text = f"Only {met:.0%} of the given boxes are met by a prediction (intersection over union of 0.5 or more). {hint}."
+            hint = "Read as x, y, width and height, they would match far more boxes. Give corners x1, y1, x2, y2"
+        text = f"Only {met:.0%} of the given boxes match a prediction (intersection over union of 0.5 or more). {hint}."
         doubts.append(Doubt(ELSEWHERE, text, {"met": met}, serious=True))
     equal = float((evidence.iou >= EQUAL).mean()) if len(scene.box) else 0.0
     if equal > LEAST_EQUAL:
-        text = (
-            f"{equal:.0%} of the given boxes are predicted to the pixel: the detector has learned these very boxes. Predict each picture by a "
-            "detector that has not seen it, e.g. by cross-validation."
-        )
+        text = f"{equal:.0%} of the given boxes are predicted to the pixel: the detector was trained on these boxes. Predict each picture by a detector that has not seen it, e.g. by cross-validation."
         doubts.append(Doubt(IN_SAMPLE, text, {"equal": equal}, serious=True))
     if scene.k > 1 and len(scene.box):
         rows = np.flatnonzero(evidence.iou >= FOUND)
         agree = float((made.code[evidence.match[rows]] == scene.code[rows]).mean()) if len(rows) else 1.0
         if agree < LEAST_ALIKE:
-            text = (
-                f"Where predictions meet given boxes, only {agree:.0%} have the given class. Check that classes are named or numbered alike in both, "
-                "e.g. from 0 in one and from 1 in the other."
-            )
+            text = f"Where predictions match given boxes, only {agree:.0%} have the given class. Check that both name or number the classes alike; one may count from 0 and the other from 1."
             doubts.append(Doubt(CLASSES_APART, text, {"agree": agree}, serious=True))
     doubts += _of_pictures(scene)
     if len(scene.box) < FEW:
-        text = (
-            f"There are only {len(scene.box):,} boxes. What errors look like is learned from planted ones, for which some hundreds are needed: rates "
-            "and probabilities say little."
-        )
+        text = f"There are only {len(scene.box):,} boxes. The audit learns from planted errors and needs a few hundred boxes. Do not rely on its rates and probabilities."
         doubts.append(Doubt(FEW_BOXES, text, {"boxes": len(scene.box)}, serious=True))
     if made.unknown:
         names = ", ".join(f"{name} ({count:,})" for name, count in sorted(made.unknown.items(), key=lambda one: -one[1])[:8])
-        text = f"Predictions of classes that the labels do not have are left out: {names}. Rename them where they mean one of the labels' classes."
+        text = f"Predictions of classes that the labels do not have are skipped: {names}. Rename those that mean a class of the labels."
         doubts.append(Doubt(OTHER_CLASSES, text, {"predictions": made.unknown}))
     return doubts
 
@@ -101,7 +88,7 @@ def _of_pictures(scene: Scene) -> list[Doubt]:
         return []
     text = (
         f"{without:,} of {len(drawn):,} pictures with boxes have no prediction at all, not even one with a low score. If they were not predicted, "
-        "predict them or audit the others alone: their boxes look as if nothing were there."
+        "predict them, or audit only the others. Without predictions, every given box looks wrong."
     )
     return [Doubt(NOT_PREDICTED, text, {"pictures": without}, serious=without > MOST_UNPREDICTED_AT_ALL * len(drawn))]
 

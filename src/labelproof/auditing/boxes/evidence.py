@@ -1,4 +1,4 @@
-"""What predictions say of each given box, and of each prediction that no given box accounts for."""
+"""Evidence from predictions about each given box, and about each prediction that no given box explains."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from labelproof.auditing.boxes.scene import Predictions, Scene
 from labelproof.validation import BoolArray, IntArray
 
 TOUCH = 0.05  # intersection over union of boxes that may be of one object
-SAME = 0.4  # that speaks for one object
-TWICE = 0.5  # of predictions of which the better one counts
-NOTHING = 1e-4  # the score of what was not predicted
-SCORE, CLASS = 0.3, 0.3  # what score and class count for beside the overlap, in the assignment
+SAME = 0.4  # that is evidence for one object
+TWICE = 0.5  # of overlapping predictions, of which only the better one counts
+NOTHING = 1e-4  # the score of objects that were not predicted
+SCORE, CLASS = 0.3, 0.3  # weight of score and class, next to the overlap, in the assignment
 
 Floats = npt.NDArray[np.float64]
 
@@ -35,7 +35,7 @@ class Evidence:
     candidate : ndarray of int64, shape (c,)
         Predictions of no given box, the best one of each object.
     free : ndarray, shape (c, e)
-        What is known of candidates.
+        Evidence on candidates.
     """
 
     given: Floats
@@ -46,7 +46,7 @@ class Evidence:
 
 
 def evidence_of(scene: Scene) -> Evidence:
-    """What predictions say.
+    """The evidence.
 
     Predictions are assigned to given boxes, one each at most, so that the sum of ``IoU + 0.3 score + 0.3 p(given class)`` is largest.
     """
@@ -65,7 +65,7 @@ def evidence_of(scene: Scene) -> Evidence:
 def shape_of(box: Floats) -> Floats:
     """Logarithms of width, height and their ratio, and the lower edge, shape (m, 4).
 
-    Not how far to the right: boxes that are all left out on one side of the pictures would be learned as what is usual there.
+    Position across the picture is not included: if all omitted boxes are on one side, a model would learn that as normal there.
     """
     width, height = (np.maximum(box[:, i + 2] - box[:, i], 1e-6) for i in (0, 1))
     found: Floats = np.c_[np.log(width), np.log(height), np.log(width / height), box[:, 3]]
@@ -125,7 +125,7 @@ def _of_given(scene: Scene, edges: Pairs, same: Floats, match: IntArray, iou: Fl
 
 
 def _offsets(box: Floats, made: Predictions, match: IntArray) -> Floats:
-    """How far the middle of a given box lies from that of its prediction, in sizes of this, and the logarithm of the ratio of sizes."""
+    """Distance of the centre of a given box from that of its prediction, in sizes of the latter, and the log ratio of sizes."""
     away = np.full((len(box), 4), np.nan)
     rows = np.flatnonzero(match >= 0)
     given, other = box[rows], made.box[match[rows]]
@@ -136,7 +136,7 @@ def _offsets(box: Floats, made: Predictions, match: IntArray) -> Floats:
 
 
 def _typical(values: Floats, code: IntArray, k: int) -> Floats:
-    """Values less the mean of their class, in standard deviations."""
+    """Values minus the mean of their class, in standard deviations."""
     count = np.maximum(np.bincount(code, minlength=k), 1)
     mean = np.bincount(code, values, minlength=k) / count
     spread = np.sqrt(np.bincount(code, (values - mean[code]) ** 2, minlength=k) / count)

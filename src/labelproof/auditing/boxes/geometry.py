@@ -79,7 +79,7 @@ def _pairs(owner: IntArray, owner_of_others: IntArray) -> Iterator[tuple[IntArra
 
 def _iou(box: Floats, others: Floats, first: IntArray, second: IntArray, least: float) -> Pairs:
     a, b = box[first], others[second]
-    # most pairs of a picture lie apart: two comparisons spare the rest
+    # most pairs of a picture do not overlap: two comparisons exclude them
     near = (a[:, 0] < b[:, 2]) & (b[:, 0] < a[:, 2]) & (a[:, 1] < b[:, 3]) & (b[:, 1] < a[:, 3])
     first, second = first[near], second[near]
     iou = iou_of(a[near], b[near])

@@ -1,4 +1,4 @@
-"""Which prediction is of which given box: an optimal assignment in each picture."""
+"""Match predictions to given boxes: an optimal assignment in each picture."""
 
 from __future__ import annotations
 

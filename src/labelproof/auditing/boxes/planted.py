@@ -13,19 +13,19 @@ from labelproof.auditing.boxes.geometry import iou_of
 from labelproof.auditing.boxes.scene import Scene
 from labelproof.validation import IntArray
 
-GIVEN = ("good", "displaced", "extra", "class")  # kinds of given boxes; good is as it was given
-FREE = ("nothing", "missing", "displaced")  # what a free prediction is of; the last of a box that was moved away
+GIVEN = ("good", "displaced", "extra", "class")  # kinds of given boxes; good means as given
+FREE = ("nothing", "missing", "displaced")  # origins of a free prediction; the last is a box that was moved away
 RATE = 0.12  # of each kind of planted error
 MOST_BOXES, MOST_ROUNDS = 30_000, 8  # that errors are planted in, and how many times
-FEWEST = 40  # of what is right, from which on anything is learned
+FEWEST = 40  # right boxes needed to learn from
 FOLDS = 5
 FAR, SIDE = (0.2, 0.5), 0.5  # of its size: how far a box is moved, and how far a side of it
-SIDES = 0.2  # share of displaced boxes of which single sides are moved
-STILL_GOOD = 0.75  # intersection over union with what it was, of a box that is not displaced
+SIDES = 0.2  # share of displaced boxes that have single sides moved
+STILL_GOOD = 0.75  # intersection over union, with its original, of a box that is not displaced
 FOUND = 0.5  # with its prediction, of a box that the detector surely found
-# shares of extra boxes that stand where a box of another picture does, beside one and above another one, and anywhere
+# shares of extra boxes at the position of a box of another picture, next to and on top of another box, and anywhere
 PLACES = (0.4, 0.2, 0.4)
-MOST_CLASSES = 200  # that the trees tell apart
+MOST_CLASSES = 200  # that the trees distinguish
 
 Floats = npt.NDArray[np.float64]
 
@@ -35,15 +35,15 @@ class Planted(NamedTuple):
 
     scene: Scene
     kind: IntArray  #: of each given box, a number of GIVEN
-    missing: IntArray  #: which boxes of the clean scene are left out
+    missing: IntArray  #: which boxes of the clean scene are removed
     moved: IntArray  #: which are displaced
 
 
 class Ratios(NamedTuple):
-    """How much more frequent evidence is with an error of each kind than as observed, ``f_kind(x) / f_observed(x)``.
+    """Likelihood ratio of evidence under an error of each kind and as observed, ``f_kind(x) / f_observed(x)``.
 
-    ``planted``, ``kind``, ``code`` and ``box`` are of the planted errors, by models that did not see them, in which rows of kind 0 are
-    as observed.
+    ``planted``, ``kind``, ``code`` and ``box`` belong to the planted errors. Their ratios come from models that did not see
+    them. Kind 0 is the row as observed.
     """
 
     at: Floats  #: (s, kinds)
@@ -61,7 +61,7 @@ class Learned(NamedTuple):
 
 
 def plant(scene: Scene, rng: np.random.Generator) -> Planted:
-    """Errors of each kind at the same rate: boxes left out, moved, of another class, and added."""
+    """Plant errors of each kind at the same rate: boxes removed, moved, given another class, and added."""
     m = len(scene.box)
     edges = np.cumsum([RATE, RATE, RATE if scene.k > 1 else 0.0])
     what = np.searchsorted(edges, rng.random(m), side="right")  # 0 missing, 1 displaced, 2 class, 3 good
@@ -87,7 +87,7 @@ def plant(scene: Scene, rng: np.random.Generator) -> Planted:
 
 
 def learn(scene: Scene, evidence: Evidence, seed: int = 0) -> Learned:
-    """Trees that tell planted errors from what was given, cross-fitted by picture."""
+    """Trees that distinguish planted errors from given boxes, cross-fitted by picture."""
     rng = np.random.default_rng(seed)
     fold = rng.permutation(scene.n) % FOLDS
     kept = _sampled(scene, rng)
@@ -143,14 +143,14 @@ def _sampled(scene: Scene, rng: np.random.Generator) -> npt.NDArray[np.bool_]:
 def _ratios(some: _Examples, x: Floats, fold: IntArray, n_kinds: int, k: int) -> Ratios:
     """Of x, and of the examples, by models that saw neither."""
     at, own = np.zeros((len(x), n_kinds - 1)), np.zeros((len(some.x), n_kinds - 1))
-    if (some.kind == 0).sum() < FEWEST or not len(x):  # nothing to tell errors from: all look alike
+    if (some.kind == 0).sum() < FEWEST or not len(x):  # no errors to distinguish: all look the same
         return Ratios(at, own, some.kind, some.code, some.box)
     for number in range(FOLDS):
         train = some.fold != number
         counts = np.bincount(some.kind[train], minlength=n_kinds)
         if not counts[0] or not counts[1:].any():
             continue
-        unknown = np.isnan(some.x[train]).all(axis=0)  # e.g. how far predictions are off, where none meets a box
+        unknown = np.isnan(some.x[train]).all(axis=0)  # e.g. the displacement of predictions, if none meets a box
         model = _trees(x.shape[1], k).fit(np.where(unknown, 0.0, some.x[train]), some.kind[train])
         for target, rows, values in ((at, fold == number, x), (own, ~train, some.x)):
             if not rows.any():

@@ -15,14 +15,14 @@ from labelproof.noise.boxes import SIZES, Rate
 from labelproof.validation import IntArray
 
 SHARES = np.array([0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.6])  # of planted errors that are surest
-HALF = 0.5  # the share whose rate says how many are to be expected at the others
+HALF = 0.5  # the share whose rate sets how many errors to expect in the others
 THIRD = 0.35  # the share whose rate is an upper bound
-FEWEST = 20  # planted errors of a kind, from which on its rate is estimated
-PRIOR = 0.1  # of each kind, when kinds are told from one another
+FEWEST = 20  # planted errors of a kind that are needed to estimate its rate
+PRIOR = 0.1  # of each kind, to distinguish the kinds
 WORTH = 20.0  # sites that the rate over all cells is worth in each
 ROUNDS = 10  # of EM within cells
 BEND = 1.5  # how softly probabilities end at 1
-SURE = 0.8  # error probability, from which on errors are alike: which of them are surer still is chance
+SURE = 0.8  # error probability above which errors rank equally: differences there are chance
 MOST_DISPLACED = 0.9
 MOST = 30.0  # logarithm of a ratio
 
@@ -39,7 +39,7 @@ class Rates(NamedTuple):
 
 
 class Cells(NamedTuple):
-    """Where planted errors, and what is observed, belong: a class and a size each; and how many may be wrong there."""
+    """The cell (a class and a size) of each planted error and each observation, and its number of labels."""
 
     planted: IntArray  #: (t,)
     observed: IntArray  #: (s,)
@@ -85,7 +85,7 @@ def rates_of(scene: Scene, evidence: Evidence, learned: Learned, edges: Floats) 
 
 
 def _of_right(rates: dict[str, Rate]) -> dict[str, Rate]:
-    """Rates of errors that were planted in given boxes, of which some were wrong before: ``R / (1 + sum of R)``.
+    """Rates of planted errors among given boxes, some of which were wrong before: ``R / (1 + sum of R)``.
 
     A planted error in a box that is wrong already does not look like one, and so a share s of the planted errors is s / (1 - sum of rates)
     of those in boxes that are right.
@@ -100,16 +100,17 @@ def cell_of(code: IntArray, box: Floats, edges: Floats) -> IntArray:
 
 
 def lowest(counts: Floats, n: float) -> Rate:
-    """The rate of an error, by the share of planted ones of which it can be told best.
+    """The rate of an error, from the share of planted ones that are recognised best.
 
-    ``R(s) = observed with a ratio ≥ c(s) / (s n)``, where a share s of the planted errors has a ratio of at least c(s). What is good and
-    looks wrong makes R too high, the more the larger s is; few errors make it unsure where s is small. So s is where R(s) and its
+    ``R(s) = observed with a ratio ≥ c(s) / (s n)``, where a share s of the planted errors has a ratio of at least c(s). Good
+    boxes that look wrong make R too high, more so for larger s; few errors make it uncertain for small s. So s is where R(s)
+    and its
     standard error sum to the least.
 
     Parameters
     ----------
     counts : ndarray, shape (7,)
-        Observed above each threshold c(s), for s of ``SHARES``.
+        Observations above each threshold c(s), for s in ``SHARES``.
     n : float
         Number of those that may be wrong.
 
@@ -153,11 +154,12 @@ def within_cells(p: Floats, share: Floats, cell: IntArray, n_cells: int) -> Floa
 
 
 def _rate(ratios: Ratios, kind: int, cells: Cells, *, alike: bool, by_cell: bool = False) -> Rate:
-    """The rate over all, or that of the cells summed up where it is surely higher.
+    """The rate over all sites, or the sum over the cells if that is surely higher.
 
-    Where all missing boxes are of one class or size, the surest planted ones are of the others, and over all there seem to be none. Not so of
-    given boxes: how far off a detector is, and what it confuses, differs by class and size, and looks like errors in some cells. ``alike`` says
-    that sure errors count as equally sure; not where much that the detector does not tell of is right.
+    All missing boxes may be of one class or size. The surest planted ones are then of the others, so the overall rate seems to
+    be zero. This does not hold for given boxes: a detector's displacement and confusion differ by class and size, and look
+    like errors in some cells. ``alike`` means that sure errors count as equally sure; not where many objects that the detector
+    misses are right.
     """
     own = ratios.kind == kind
     if own.sum() < FEWEST:
@@ -188,7 +190,7 @@ def _read(planted: Floats, observed: Floats, n: int, *, alike: bool) -> Rate:
 
 
 def _against(log_ratio: Floats) -> Floats:
-    """Log odds of each kind against what is good and all other kinds."""
+    """Log odds of each kind against good boxes and all other kinds."""
     weight = PRIOR * np.exp(np.clip(log_ratio, -MOST, MOST))
     odds: Floats = np.log(weight) - np.log1p(np.maximum(weight.sum(axis=1, keepdims=True) - weight, 0))
     return odds

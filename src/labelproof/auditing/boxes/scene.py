@@ -18,7 +18,7 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Predictions:
-    """What a detector says of all pictures.
+    """The predictions of a detector for all pictures.
 
     Attributes
     ----------
@@ -29,9 +29,9 @@ class Predictions:
     score : ndarray, shape (m,)
         In [0, 1].
     probs : ndarray, shape (m, k), or None
-        Of each class, where the detector tells.
+        Probability of each class, if the detector gives them.
     unknown : dict of str to int
-        Predictions of classes that the labels do not have, which are left out, by class.
+        Skipped predictions of classes that the labels do not have, by class.
     """
 
     box: Floats
@@ -66,7 +66,7 @@ class Predictions:
         return found
 
     def of_pictures(self, kept: BoolArray, number: IntArray) -> Predictions:
-        """Those of some pictures, which are numbered anew."""
+        """Those of some pictures, renumbered."""
         rows = kept[self.owner]
         probs = None if self.probs is None else self.probs[rows]
         return Predictions(self.box[rows], number[self.owner[rows]], self.code[rows], self.score[rows], probs, self.unknown)
@@ -94,7 +94,7 @@ class Scene:
     k: int
 
     def of_pictures(self, kept: BoolArray) -> Scene:
-        """Some pictures, numbered anew."""
+        """Some pictures, renumbered."""
         number = np.cumsum(kept) - 1
         rows = kept[self.owner]
         predictions = self.predictions.of_pictures(kept, number)
@@ -104,7 +104,7 @@ class Scene:
 def predictions_of(
     given: Sequence[Mapping[str, Any]], n: int, own: Sequence[object], classes: Sequence[object] | None
 ) -> Predictions:
-    """Predictions as they are given to an audit, checked.
+    """The predictions that an audit receives, checked.
 
     Parameters
     ----------
@@ -114,7 +114,7 @@ def predictions_of(
     own : sequence of length k
         The classes of the labels.
     classes : sequence, optional
-        The class of each column of ``probs``, and of each label that is an integer; those of the labels where left out.
+        The class of each column of ``probs``, and of each integer label. By default the classes of the labels.
 
     Raises
     ------
@@ -124,7 +124,7 @@ def predictions_of(
     flat = flat_boxes(given, name)
     if len(given) != n:
         raise BadInput(
-            f"predictions are of {len(given):,} pictures but labels of {n:,}. Give one dict for each picture, in the same order."
+            f"predictions cover {len(given):,} pictures but labels cover {n:,}. Give one dict for each picture, in the same order."
         )
     columns = tuple(own if classes is None else classes)
     place = {str(one): code for code, one in enumerate(own)}
@@ -152,7 +152,7 @@ def predictions_of(
     rows = code >= 0
     if len(rows) and not rows.any():
         raise BadInput(
-            f"no prediction is of a class of the labels ({', '.join(place)[:100]}); the first is of {names[0]!r}. Give classes=, the names "
+            f"predictions have no class of the labels ({', '.join(place)[:100]}); the first has {names[0]!r}. Give classes=, the names "
             "that the labels have, in the order of the predictions' integers."
         )
     lost, counts = np.unique([one for one, known in zip(names, rows.tolist(), strict=True) if not known], return_counts=True)

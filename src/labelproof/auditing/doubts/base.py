@@ -12,18 +12,18 @@ from labelproof.validation import Json
 
 @dataclass(frozen=True)
 class Doubt:
-    """One reason not to believe the figures as they are.
+    """A reason not to believe the figures of an audit.
 
     Attributes
     ----------
     kind : str
         One of those in ``docs/believe.md``, such as ``columns in another order`` or ``a column equals the label``.
     text : str
-        For a person: what was seen, and what to do.
+        What was seen, and what to do, in words.
     evidence : dict
-        The numbers behind it, as JSON holds them.
+        The numbers behind it, in the form of JSON.
     serious : bool, default=False
-        Whether the error rate means nothing while it stands; otherwise some findings, or the width of the interval, are concerned.
+        Whether the error rate is meaningless because of it. Otherwise it concerns some findings, or the width of the interval.
     """
 
     kind: str
@@ -33,7 +33,7 @@ class Doubt:
 
 
 class DoubtWarning(LabelproofWarning):
-    """The figures of an audit are doubtful; its ``doubts`` say why."""
+    """The figures of an audit are doubtful; its ``doubts`` give the reasons."""
 
 
 def say(doubts: Iterable[Doubt]) -> list[Doubt]:

@@ -34,7 +34,7 @@ def of_data(dataset: Dataset, *, probs_given: bool) -> list[Doubt]:
     ----------
     dataset : Dataset
     probs_given : bool
-        Whether the probabilities came with it, so that nobody knows what the folds were.
+        Whether the caller gave the probabilities, so that the folds are unknown.
     """
     found = of_leaks(dataset.leaks)
     if len(dataset) >= FEWEST and not dataset.labels.many_sites:
@@ -46,20 +46,14 @@ def of_data(dataset: Dataset, *, probs_given: bool) -> list[Doubt]:
 def of_numbers(classes: Sequence[object]) -> Iterator[Doubt]:
     """So many classes that are numbers: rather a quantity than names."""
     if are_numbers(classes):
-        text = (
-            f"The labels are {len(classes):,} different numbers, {some(classes, 6)}, audited as names of classes, of which none is nearer to one than "
-            f"to another. {AS_NUMBERS}"
-        )
+        text = f"The labels are {len(classes):,} different numbers, {some(classes, 6)}, audited as names of classes, so their order and distances do not count. {AS_NUMBERS}"
         yield Doubt(NUMBERS, text, {"classes": len(classes)})
 
 
 def of_unlabelled(n: int, labelled: int) -> Iterator[Doubt]:
     """More items without a label than with one."""
     if n >= FEWEST and labelled < n / 2:
-        text = (
-            f"{n - labelled:,} of {n:,} items have no label and were not audited. If these are others than the labelled ones, what is said "
-            "of the labels does not hold for them."
-        )
+        text = f"{n - labelled:,} of {n:,} items have no label and were not audited. If they differ from the labelled ones, the results do not hold for them."
         yield Doubt(UNLABELLED_SHARE, text, {"items": n, "labelled": labelled})
 
 
@@ -74,13 +68,10 @@ def of_leaks(leaks: Iterable[Leak]) -> list[Doubt]:
 
 
 def of_emptiness(dataset: Dataset) -> Iterator[Doubt]:
-    """Texts of nothing but spaces and punctuation, rows without a value, pictures of one and the same colour."""
+    """Texts of only spaces and punctuation, rows without a value, pictures of one and the same colour."""
     share = _empty(dataset)
     if share > MOST_EMPTY:
-        text = (
-            f"{share:.0%} of the items are empty: there is nothing that a model could tell their labels from. Leave them out, or name the "
-            "column (or files) that hold what the labels are about."
-        )
+        text = f"{share:.0%} of the items are empty, so no model can predict their labels. Remove them, or name the column (or files) with the content that was labelled."
         yield Doubt(EMPTY, text, {"share": share}, serious=share > 0.9)
 
 
@@ -95,15 +86,15 @@ def _empty(dataset: Dataset) -> float:
         plain = flat[(flat == flat[:, :1]).all(axis=1), 0] if flat.shape[1] > 1 else flat.ravel()[:0]
         return float(
             np.unique(plain, return_counts=True)[1].max(initial=0) / len(x)
-        )  # of one colour alike: else the colour tells them apart
+        )  # all of one colour; otherwise the colour distinguishes them
     return 0.0
 
 
 def of_copies(dataset: Dataset, *, probs_given: bool) -> Iterator[Doubt]:
-    """Items that stand there several times: so few different ones, with different labels, or in several folds.
+    """Duplicate items: too few distinct ones, copies with different labels, or copies in several folds.
 
-    Rows of a table with few columns may well be equal without being copies, so these are let be; and what is there more than 20 times is
-    a value that recurs.
+    Rows of a table with few columns are often equal without being copies, so these are skipped. What occurs more than 20 times
+    is a value that recurs.
     """
     if (
         not dataset.classes
@@ -124,20 +115,11 @@ def of_copies(dataset: Dataset, *, probs_given: bool) -> Iterator[Doubt]:
     np.maximum.at(most, pair // n_classes, together)
     odd = float((sizes - most)[sizes <= MOST_COPIES].sum()) / n
     if odd > MOST_CONTRADICTED:
-        text = (
-            f"{odd:.0%} of the labels are not the one that most copies of the same item have: nothing in the items can tell which is right. "
-            "Find out why the same item is there with several labels; the error rate cannot be estimated before."
-        )
+        text = f"{odd:.0%} of the labels differ from the label of most copies of the same item, and nothing in the items tells which is right. Find out why the same item has several labels. Until then the error rate cannot be estimated."
         yield Doubt(CONTRADICTION, text, {"odd": odd, "different_items": different}, serious=True)
     if different < LEAST_DIFFERENT:
-        text = (
-            f"Only {len(sizes):,} of {n:,} labelled items are different ones. Copies of an item are never both learned from and tested on, so "
-            "there is little to learn. Audit the different items, or name the columns that tell them apart."
-        )
+        text = f"Only {len(sizes):,} of {n:,} labelled items are distinct. All copies of an item stay in one fold, so there is little to learn from. Audit the distinct items, or name the columns in which they differ."
         yield Doubt(FEW_ITEMS, text, {"different_items": different})
     elif probs_given and 1 - different > MOST_COPIED:
-        text = (
-            f"{1 - different:.0%} of the items are copies of others. If copies were in different folds when the probabilities were made, the "
-            "model knew their labels, and errors hide. Keep copies in one fold, e.g. with GroupKFold, or let labelproof make the probabilities."
-        )
+        text = f"{1 - different:.0%} of the items are copies of others. If copies were in different folds when the probabilities were made, the model had seen their labels, which hides errors. Keep copies in one fold, e.g. with GroupKFold, or let labelproof make the probabilities."
         yield Doubt(ACROSS_FOLDS, text, {"copies": 1 - different})

@@ -22,13 +22,13 @@ FEW_LABELS = "a class of few labels"
 ALIKE = "two classes that the model cannot tell apart"
 UNLIKE = "unlike anything simulated"
 WIDE = "a wide interval"
-NOT_OF_OWN_MODELS = (OTHER_ORDER, IN_SAMPLE)  # what is made here is in order, and out of sample
+NOT_OF_OWN_MODELS = (OTHER_ORDER, IN_SAMPLE)  # probabilities made here are in order, and out-of-sample
 
 FEWEST = 20  # labels
 MOST_CLASSES = 1000
 BETTER = 0.25  # share of the labels by which another order of the columns must fit better
 PAIRS = 20_000  # of items of different labels, that are compared
-CHANCE_SD = 0.58  # of the share of pairs told apart by chance, times the root of the number of labels
+CHANCE_SD = 0.58  # of the share of pairs that are distinguished by chance, times the root of the number of labels
 TOLD_APART, UPSIDE_DOWN = 0.53, 0.45  # shares of pairs, before chance is allowed for
 DIFFERS, ENOUGH = 0.005, 400  # share of labels that differ from the most probable class, of how many labels
 GAP, ABOVE_GAP, GAP_SHARE = (
@@ -37,7 +37,7 @@ GAP, ABOVE_GAP, GAP_SHARE = (
     0.05,
 )  # ranges of the probability of the given label that a forest fills so
 FEW, COMMON, COMMON_SHARE = 10, 30, 0.02  # labels of a class
-MOST_UNLIKE = 0.2  # share of what is seen that lies outside the simulations
+MOST_UNLIKE = 0.2  # share of the statistics outside the simulations
 WIDEST, LABELS_OF_WIDTH = 0.45, 1000
 ALIKE_SHARE, ALIKE_PAIRS, FEWER_PAIRS = 0.6, 4, 2_000
 
@@ -90,15 +90,12 @@ def of_columns(rows: Sample, classes: Sequence[object], best: IntArray) -> list[
     ):
         order = list(range(1, k + 1))
         mend = f"the labels count from 1: pass classes=[{some(order)}] (--classes)"
-    text = (
-        f"The columns of the probabilities match the labels far better in another order: {then:.0%} of the labels are then the "
-        f"most probable class, now {now:.0%}. If the columns stand for {some(order)}, {mend}."
-    )
+    text = f"The columns of the probabilities match the labels far better in another order: then {then:.0%} of the labels are the most probable class, now {now:.0%}. If the columns stand for {some(order)}, {mend}."
     return [Doubt(OTHER_ORDER, text, {"agree_now": now, "agree_best": then, "order": [str(c) for c in order]}, serious=True)]
 
 
 def of_chance(rows: Sample) -> Iterator[Doubt]:
-    """Whether the model tells items of different labels apart at all.
+    """Whether the model distinguishes items with different labels.
 
     Of pairs of items with labels a and b, drawn at random: how often ``p_i(a) p_j(b) > p_i(b) p_j(a)``. Chance is one half, whatever the
     class frequencies and however the probabilities are calibrated.
@@ -108,23 +105,15 @@ def of_chance(rows: Sample) -> Iterator[Doubt]:
         return
     slack, evidence = CHANCE_SD / np.sqrt(len(rows.given)), {"pairs_told_apart": share}
     if share < UPSIDE_DOWN - 2 * slack:
-        text = (
-            f"The probabilities are worse than chance: of two items with different labels the model takes each for the other's class in "
-            f"{1 - share:.0%} of pairs. The error rate cannot be estimated. Check the order of rows and columns; in a cross-validation by "
-            "groups, whether each class is in several groups."
-        )
+        text = f"The probabilities are worse than chance: in {1 - share:.0%} of the pairs of items with different labels, the model swaps the two. The error rate cannot be estimated. Check the order of rows and columns. In a cross-validation by groups, also check that each class is in several groups."
         yield Doubt(WORSE, text, evidence, serious=True)
     elif share < TOLD_APART + 2 * slack:
-        text = (
-            f"The probabilities say no more about the labels than the class frequencies do: of two items with different labels the "
-            f"model tells which is which in {share:.0%} of pairs, and chance in 50%. The error rate cannot be estimated. Check that the rows of "
-            "labels and probabilities are in the same order; otherwise use a better model or features, or review a random sample."
-        )
+        text = f"The probabilities are no better than the class frequencies: in pairs of items with different labels, the model gets {share:.0%} the right way round, and chance 50%. The error rate cannot be estimated. Check that the rows of labels and probabilities are in the same order. If they are, use a better model or features, or review a random sample."
         yield Doubt(NO_BETTER, text, evidence, serious=True)
 
 
 def told_apart(probs: FloatArray, given: IntArray, pairs: int = PAIRS) -> float | None:
-    """The share of pairs of items with different labels that are told apart the right way round; ties count half."""
+    """The share of pairs of items with different labels that are ordered the right way round; ties count half."""
     rng = np.random.default_rng(0)
     a, b = rng.integers(0, len(given), (2, pairs))
     differ = given[a] != given[b]
@@ -140,8 +129,8 @@ def told_apart(probs: FloatArray, given: IntArray, pairs: int = PAIRS) -> float 
 def of_memory(rows: Sample, best: IntArray) -> Iterator[Doubt]:
     """Whether the model seems to have been trained on the labels that it predicts.
 
-    A model that saw them agrees with nearly all of them. In a forest that saw a label, most trees repeat it, so no given label has a
-    probability just below one half though many have one just above.
+    A model that saw them agrees with nearly all of them. In a forest that saw a label, most trees repeat it. So no given label
+    has a probability just below one half, although many have one just above.
     """
     n = len(rows.given)
     share = float((best != rows.given).mean())
@@ -152,15 +141,11 @@ def of_memory(rows: Sample, best: IntArray) -> Iterator[Doubt]:
     evidence = {"differ": share, "just_below_half": below, "just_above_half": above}
     start = f"Only {share:.2%} of the labels differ from the most probable class. "
     if above >= FEWEST and below <= GAP_SHARE * above:
-        text = (
-            f"{start}{above:,} labels have a probability just above one half and {below:,} just below, which is the mark of a forest that was "
-            "trained on these very labels. Pass out-of-sample probabilities, e.g. of cross_val_predict; labelproof makes them itself when "
-            "it is given the data."
-        )
+        text = f"{start}{above:,} labels have a probability just above one half and {below:,} just below, as in a forest that was trained on these very labels. Pass out-of-sample probabilities, e.g. of cross_val_predict, or give the data and labelproof makes them."
         yield Doubt(IN_SAMPLE, text, evidence, serious=True)
         return
     text = (
-        f"{start}Either nearly all labels are right, or the model was trained on these very labels, and then no error can be found. Check "
+        f"{start}Either nearly all labels are right, or the model was trained on these very labels, which hides every error. Check "
         "that the probabilities are out-of-sample, e.g. of cross_val_predict."
     )
     yield Doubt(IN_SAMPLE, text, evidence)
@@ -172,10 +157,7 @@ def of_few_labels(rows: Sample, classes: Sequence[object]) -> Iterator[Doubt]:
     few = [classes[y] for y in np.flatnonzero((counts > 0) & (counts < FEW)).tolist()]
     if few:
         one = len(few) == 1
-        text = (
-            f"{'The class' if one else f'{len(few)} classes'} {some(few, 6)} {'has' if one else 'have'} fewer than {FEW} labels: a model hardly "
-            f"learns {'it' if one else 'them'}, so findings there mean little. Look at these labels by hand, or merge classes."
-        )
+        text = f"{'The class' if one else f'{len(few)} classes'} {some(few, 6)} {'has' if one else 'have'} fewer than {FEW} labels. A model hardly learns {'it' if one else 'them'}, so do not rely on findings there. Check these labels by hand, or merge classes."
         yield Doubt(FEW_LABELS, text, {"classes": [str(c) for c in few]})
 
 
@@ -191,14 +173,14 @@ def of_never_predicted(rows: Sample, classes: Sequence[object], best: IntArray) 
         one = len(never) == 1
         text = (
             f"The model never predicts {'the class' if one else f'{len(never)} of the classes,'} {some(never, 6)}, so "
-            f"{'its' if one else 'their'} labels look wrong more often than they are, and none is suggested. Use a model that learns "
-            f"{'it' if one else 'them'}, e.g. with class weights, or leave {'it' if one else 'them'} out."
+            f"{'its' if one else 'their'} labels look wrong more often than they are, and {'it is' if one else 'they are'} never suggested. Use a model that learns "
+            f"{'it' if one else 'them'}, e.g. with class weights, or remove {'it' if one else 'them'}."
         )
         yield Doubt(NEVER_PREDICTED, text, {"classes": [str(c) for c in never]})
 
 
 def of_likeness(rows: Sample, classes: Sequence[object], best: IntArray) -> Iterator[Doubt]:
-    """Pairs of classes between which the model chooses as a coin does; of those that are most often taken for each other."""
+    """Pairs of classes between which the model chooses at random, among those that it confuses most often."""
     k = len(classes)
     if not 2 < k <= MOST_CLASSES:
         return
@@ -218,10 +200,7 @@ def of_likeness(rows: Sample, classes: Sequence[object], best: IntArray) -> Iter
     if found:
         a_name, b_name, share = min(found, key=lambda pair: pair[2])
         others = "" if len(found) == 1 else f" ({len(found)} such pairs in all)"
-        text = (
-            f"The model cannot tell “{a_name[:60]}” from “{b_name[:60]}”{others}: it tells two items of these classes apart in {share:.0%} of pairs, "
-            "and chance in 50%. Labels of one that should be the other are not found. Merge the classes, or use a model that tells them apart."
-        )
+        text = f"The model cannot distinguish “{a_name[:60]}” from “{b_name[:60]}”{others}: it gets {share:.0%} of the pairs right, and chance 50%. Labels of one that should be the other are not found. Merge the classes, or use a model that distinguishes them."
         yield Doubt(ALIKE, text, {"pairs": [list(pair) for pair in found]})
 
 
@@ -233,19 +212,13 @@ def of_reading(low: float, high: float, unlike: float, n: int) -> Iterator[Doubt
     low, high : float
         The interval of the error rate.
     unlike : float
-        Share of what is seen that lies outside the simulations.
+        Share of the statistics outside the simulations.
     n : int
-        Number of labels: few of them widen the interval, and are no doubt.
+        Number of labels: few of them widen the interval, which is no doubt.
     """
     if n >= FEWEST and unlike > MOST_UNLIKE:
-        text = (
-            f"{unlike:.0%} of what can be seen of these labels and probabilities lies outside the data sets from which the error rate is read, so "
-            "its interval was doubled. Review a random sample to know it (labelproof review)."
-        )
+        text = f"{unlike:.0%} of the statistics of these labels and probabilities are outside the simulations that the error rate is estimated from, so its interval was doubled. Review a random sample to measure it (labelproof review)."
         yield Doubt(UNLIKE, text, {"share": unlike})
     if n >= LABELS_OF_WIDTH and high - low > WIDEST:
-        text = (
-            f"The error rate may be anything between {low:.0%} and {high:.0%}: a weak model on right labels would look the same as a good one on wrong "
-            "ones. Use a better model or features, or review a random sample (labelproof review)."
-        )
+        text = f"The error rate may be anything between {low:.0%} and {high:.0%}: a weak model on right labels looks the same as a good one on wrong labels. Use a better model or features, or review a random sample (labelproof review)."
         yield Doubt(WIDE, text, {"low": low, "high": high})

@@ -25,7 +25,7 @@ L = TypeVar("L", bound=Labels)
 
 @dataclass(frozen=True)
 class Judged:
-    """What is found of the sites of labels, and of how they go wrong.
+    """The results of the sites of labels, and the noise model.
 
     Attributes
     ----------
@@ -34,11 +34,11 @@ class Judged:
     error_rate : ErrorRate
     doubts : list of Doubt
     items : dict of str to Series of length n
-        Of some kinds: columns of the table of items, in place of ``error_probability`` as it follows from the sites.
+        For some kinds: columns of the table of items, instead of ``error_probability`` computed from the sites.
     sites : dict of str to Series of length s
         Of some kinds: columns of the issues, ``Labels.found_site_columns``.
     labels : Labels, optional
-        The labels with further sites that were found, such as what was not given and should have been. The findings are of these.
+        The labels with further sites, such as missing ones that should have been given. The findings belong to these.
     """
 
     findings: Findings
@@ -51,16 +51,16 @@ class Judged:
 
 
 class Known(TypedDict):
-    """What `labelproof.audit` knows of the items, for auditors whose ``judge`` has a parameter of that name.
+    """The facts about the items that `labelproof.audit` passes to auditors whose ``judge`` has a parameter of that name.
 
     Attributes
     ----------
     x : rows
-        What a model learns from: the features that the caller gives, else those of the data set.
+        The input of a model: the features that the caller gives, otherwise those of the data set.
     groups : ndarray, shape (n,)
         What items belong to.
     near : Near
-        What the neighbours of items say.
+        The neighbours of the items.
     """
 
     x: Any
@@ -89,7 +89,7 @@ class Auditor(ABC, Generic[L]):
         ----------
         labels : Labels
         pred_probs : array-like, path …
-            What the kind takes for predictions.
+            The predictions that the kind takes.
         ids : ndarray, shape (n,), optional
             Names of the items.
 
@@ -103,7 +103,7 @@ class Auditor(ABC, Generic[L]):
         return None
 
     def learned_from(self, labels: L) -> Labels:
-        """What a classifier of the items is trained on."""
+        """The training data of a classifier of the items."""
         return labels
 
     def predict(self, dataset: Dataset, how: CrossValidation, *, estimator: object, encoder: object) -> OutOfSample:
@@ -123,7 +123,7 @@ def error_rate_of(error_probability: FloatArray, expected_errors: FloatArray) ->
 
     If the probabilities of one reading are right, the number of wrong labels has variance ``sum e (1 - e)``. The interval
     reaches from the lowest reading less 1.96 standard deviations to the highest plus as much. What no reading can see,
-    a model that has learned the annotators' own mistakes, is not in it; only reviews can tell.
+    a model that has learned the annotators' own mistakes, is not in it; only reviews show that.
 
     Parameters
     ----------

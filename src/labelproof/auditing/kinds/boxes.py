@@ -24,7 +24,7 @@ from labelproof.labels.boxes import ABSENT, EDGES, KINDS_OF_ERROR, REASONS, Boxe
 from labelproof.noise.boxes import BoxNoise, Rate, expected_of
 from labelproof.validation import AnyArray, IntArray, Json
 
-LEAST_SHOWN = 0.1  # error probability, from which on a site says what is wrong
+LEAST_SHOWN = 0.1  # error probability above which a site gets a description of the error
 PROBABLE = 0.5  # from which on the suggested boxes of a picture have it
 MISSING, EXTRA, DISPLACED, CLASS = range(len(KINDS_OF_ERROR))
 AS_KIND = np.array([KINDS_OF_ERROR.index(kind) for kind in GIVEN[1:]])
@@ -33,10 +33,10 @@ Floats = npt.NDArray[np.float64]
 
 
 class Seen(NamedTuple):
-    """What predictions say of given boxes, and where they show boxes that nobody gave."""
+    """Evidence from predictions about given boxes, and predicted boxes that nobody gave."""
 
     given: Floats  #: (s, 3): displaced, extra, class
-    box: Floats  #: (s, 4), where the prediction of each stands; NaN without one
+    box: Floats  #: (s, 4), the predicted box of each; NaN without one
     code: IntArray  #: (s,), the most probable other class; ABSENT without a prediction
     missing: Floats  #: (c,), of candidates
     owner: IntArray  #: (c,)
@@ -48,7 +48,7 @@ class Seen(NamedTuple):
 
 
 class Sites(NamedTuple):
-    """What is found of each site, in the order of the labels with what is missing."""
+    """The results of each site, in the order of the labels with the missing ones."""
 
     labels: Boxes
     error: Floats
@@ -62,15 +62,17 @@ class AuditorOfBoxes(Auditor[Boxes]):
     """The error probability of each given box, and boxes that are missing, by the predictions of a detector.
 
     - Predictions are assigned to given boxes, one each at most, so that the sum of ``IoU + 0.3 score + 0.3 p(given class)`` is largest.
-    - What an error looks like is learned from planted ones: boxes are left out, moved, given another class and added, and trees tell
+    - The audit learns what errors look like from planted ones. It removes, moves, relabels and adds boxes, and trees
+    distinguish
       these from what was given (overlap, offsets, score, other predictions, shape and place), cross-fitted by picture. Scores need not be
       probabilities.
-    - Rates by kind follow from how often what was given looks like the surest of the planted errors (`labelproof.auditing.boxes.rates`), by class
-      and size from EM; ``p(kind | x) = rate · f_kind(x) / f_observed(x)``.
+    - Rates by kind follow from how often given boxes look like the surest planted errors (`labelproof.auditing.boxes.rates`),
+    by class and size from EM; ``p(kind | x) = rate · f_kind(x) / f_observed(x)``.
     - Boxes that cannot be right are found without predictions (`labelproof.auditing.boxes.checks`); ``reason`` names why.
 
     The error probability of a picture is that of any error in it, ``1 - Π (1 - error probability)``. ``audit.items`` has ``given_boxes`` and
-    ``suggested_boxes``, JSON lists of ``[x1, y1, x2, y2, class]``; in the latter what is more probably wrong than not is changed.
+    ``suggested_boxes``, JSON lists of ``[x1, y1, x2, y2, class]``; the latter changes boxes that are more likely wrong than
+    right.
 
     Examples
     --------
@@ -98,13 +100,13 @@ class AuditorOfBoxes(Auditor[Boxes]):
         labels : Boxes
         pred_probs : sequence of n dicts, optional
             Out-of-sample predictions of each picture: ``boxes`` (m, 4) with ``labels`` (m,) and ``scores`` (m,), or with ``probs`` (m, k). Low
-            scores tell as well: give them down to 0.01 or so. Where left out, only boxes that cannot be right are found.
+            scores help too: give them down to about 0.01. By default only boxes that cannot be right are found.
         ids : ndarray, shape (n,), optional
         classes : sequence of length k, optional
             The classes in the order of the columns of ``probs``, or of the integers that label predictions.
         """
         if not len(labels.values):
-            raise BadInput("there is no box at all: nothing to audit. Check which file or field holds the boxes.")
+            raise BadInput("There are no boxes, so there is nothing to audit. Check which file or field holds the boxes.")
         checked = check(labels)
         edges = np.quantile(area(labels.box), [1 / 3, 2 / 3])
         doubts = of_checks(checked)
@@ -139,7 +141,7 @@ AUDITOR = AuditorOfBoxes()
 def _pictures(predictions: object) -> Sequence[Mapping[str, Any]]:
     if not isinstance(predictions, Sequence | np.ndarray) or isinstance(predictions, str):
         raise BadInput(
-            f"predictions of boxes are a {type(predictions).__name__}. Give a list with one dict for each picture: boxes, labels and scores."
+            f"predictions is a {type(predictions).__name__}. Give a list with one dict for each picture: boxes, labels and scores."
         )
     return predictions  # type: ignore[return-value]
 
@@ -154,7 +156,7 @@ def nothing_seen(labels: Boxes) -> Seen:
 
 
 def seen_in(labels: Boxes, checked: Checked, made: Predictions, edges: Floats) -> Seen:
-    """What predictions say; boxes that cannot be right count as mended, or not at all."""
+    """Evidence from predictions. Boxes that cannot be right count as corrected, or not at all."""
     nothing = nothing_seen(labels)
     box = np.where((checked.reason == "duplicate")[:, None], labels.box, checked.box)
     rows = np.flatnonzero(~np.isnan(box).any(axis=1) & (area(box) > 0))
@@ -181,22 +183,22 @@ def seen_in(labels: Boxes, checked: Checked, made: Predictions, edges: Floats) -
 
 
 def _same_unit(given: Floats, predicted: Floats) -> None:
-    """BadInput where one of both is in shares of the picture, and the other in pixels."""
+    """BadInput if one of the two is in shares of the picture, and the other in pixels."""
     most = [float(np.nanmax(np.abs(box))) for box in (given, predicted)]
     for small, large, what in ((most[1], most[0], "predictions"), (most[0], most[1], "given boxes")):
         if small <= UNIT < PIXELS < large:
             raise BadInput(
-                f"the {what} go up to {small:.3g} and the {'given boxes' if what == 'predictions' else 'predictions'} up to {large:,.0f}: one is in "
+                f"The {what} go up to {small:.3g} and the {'given boxes' if what == 'predictions' else 'predictions'} up to {large:,.0f}: one is in "
                 "shares of the picture, the other in pixels. Multiply the shares by its width and height."
             )
 
 
 def sites_of(labels: Boxes, checked: Checked, seen: Seen) -> Sites:
-    """Given boxes and what is missing, with what is suggested of each."""
+    """Given and missing boxes, with the suggestion for each."""
     error = seen.given.sum(axis=1)
     kind = AS_KIND[seen.given.argmax(axis=1)]
     moved, other = np.isfinite(seen.box[:, 0]), (seen.code != ABSENT) & (seen.code != labels.values)
-    # what cannot be suggested is taken for the next: a box that nothing was predicted for may only be extra
+    # without a suggestion the next kind counts: a box without a prediction may only be extra
     kind = np.where(((kind == DISPLACED) & ~moved) | ((kind == CLASS) & ~other), EXTRA, kind)
     surer = checked.probability > error
     kind = np.where(surer, checked.kind, kind)
@@ -219,7 +221,7 @@ def sites_of(labels: Boxes, checked: Checked, seen: Seen) -> Sites:
 
 
 def site_columns(found: Sites, kinds: IntArray) -> dict[str, pl.Series]:
-    """Columns of the issues: the box that should stand there, the kind of error, and the reason."""
+    """Columns of the issues: the suggested box, the kind of error, and the reason."""
     edges = {f"suggested_{edge}": pl.Series(found.box[:, i]).fill_nan(None) for i, edge in enumerate(EDGES)}
     names = pl.Series(KINDS_OF_ERROR, dtype=pl.Enum(KINDS_OF_ERROR))
     reason = pl.Series(found.reason.tolist(), dtype=pl.String).replace("", None).cast(pl.Enum(REASONS))
@@ -227,7 +229,7 @@ def site_columns(found: Sites, kinds: IntArray) -> dict[str, pl.Series]:
 
 
 def items_of(found: Sites, seen: Seen) -> dict[str, pl.Series]:
-    """What is found of each picture."""
+    """The results of each picture."""
     labels = found.labels
     with np.errstate(divide="ignore"):
         right = np.bincount(labels.owner, np.log1p(-found.error), minlength=labels.n)

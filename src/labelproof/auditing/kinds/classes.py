@@ -131,7 +131,7 @@ def score_all(source: Source, given: IntArray, noise: NoiseFit) -> Iterator[fold
 
 
 def _each(source: Source, doing: str, function: Callable[[FloatArray, int], T]) -> Iterator[T]:
-    """The function of each piece of the rows and its first row: of few cells at once and in one thread, of many in all there are."""
+    """The function of each piece of the rows and its first row: one thread for few cells, several threads for many."""
     small = source.n * source.k <= SMALL_CELLS
     pieces = in_order(source) if small else source.pieces()
     rows = 0
@@ -145,12 +145,12 @@ def _each(source: Source, doing: str, function: Callable[[FloatArray, int], T]) 
         yield found
     if rows != source.n:
         raise BadInput(
-            f"pred_probs had {source.n:,} rows at first and {rows:,} when read. It changed; run again when it is at rest."
+            f"pred_probs had {source.n:,} rows at first and {rows:,} when read. It changed; run again when it no longer changes."
         )
 
 
 def known_noise(transition: object, counts: FloatArray, names: Sequence[object]) -> NoiseFit:
-    """A noise model with a transition that the caller knows, and predictions taken as they are; ``counts``: labels of each class."""
+    """A noise model with a transition from the caller, and predictions used unchanged; ``counts``: labels of each class."""
     matrix = matrix_of(transition)
     if len(matrix) != len(names):
         raise BadInput(
@@ -164,7 +164,7 @@ def known_noise(transition: object, counts: FloatArray, names: Sequence[object])
 
 
 def judged_from(scores: Iterable[fold.Scores], labels: Classes, fitted: Sharpness, rows: fold.Sample) -> Judged:
-    """Findings of all blocks in the order of the input, the error rate, and what is doubtful about the sample."""
+    """Findings of all blocks in the order of the input, the error rate, and the doubts about the sample."""
     parts = list(scores)
     labelled = slice(None) if len(labels.values) == labels.n else labels.owner
     error, suggested, confidence = (
@@ -178,9 +178,9 @@ def judged_from(scores: Iterable[fold.Scores], labels: Classes, fitted: Sharpnes
 
 
 def doubts_of(rows: fold.Sample, classes: Sequence[object], rate: ErrorRate, unlike: float, n: int) -> list[Doubt]:
-    """What is doubtful about a sample, and about a rate of n labels that was read from it."""
+    """The doubts about a sample, and about a rate of n labels that was estimated from it."""
     found = of_probabilities(rows, classes)
-    if not any(doubt.serious for doubt in found):  # which says enough
+    if not any(doubt.serious for doubt in found):  # which is informative enough
         found += of_reading(rate.low, rate.high, unlike, n)
     return found
 
@@ -195,7 +195,7 @@ def reviewed(judged: Judged, labels: Classes, reviews: object, ids: object) -> J
     true = true_codes(reviews, labels.classes, ids, labels.n)[labels.owner]
     seen = true >= 0
     if not seen.any():
-        raise BadInput("reviews has no verified label. Leave it out, or give the true label of at least one item.")
+        raise BadInput("reviews has no verified label. Omit it, or give the true label of at least one item.")
     wrong = true[seen] != labels.values[seen]
     calibration = fit_calibration(found.error_probability[seen], wrong)
     error = calibration(found.error_probability)
@@ -211,7 +211,7 @@ def reviewed(judged: Judged, labels: Classes, reviews: object, ids: object) -> J
 
 
 def true_codes(reviews: object, names: Sequence[object], ids: object | None, n: int) -> IntArray:
-    """Codes of the verified labels by row, -1 where there is none."""
+    """Codes of the verified labels by row; -1 for rows without one."""
     if not isinstance(reviews, Mapping):
         coded = check_labels(reviews, classes=names, name="reviews", needed=1)
         if len(coded.codes) != n:

@@ -1,4 +1,4 @@
-"""Classes of items that are copies of one another: different labels of one truth cannot all be right."""
+"""Classes of duplicate items: different labels of one truth cannot all be right."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PRIOR_PAIRS = 5  # of duplicates with one label, before any is seen
 
 
 class Noise(Protocol):
-    """What is asked of a `labelproof.noise.NoiseFit`."""
+    """The part of `labelproof.noise.NoiseFit` that is needed."""
 
     def posterior(self, pred_probs: FloatArray, given: IntArray) -> FloatArray: ...
 
@@ -26,7 +26,7 @@ class Noise(Protocol):
 def with_copies(judged: Judged, labels: Classes, source: Source, noise: Noise, near: Near) -> Judged:
     """Findings in which duplicates with different labels share their truth, as far as duplicates here do.
 
-    Duplicates with one label are left as they are: a label that was copied along with its item is no second opinion.
+    Duplicates with one label are not changed: a label that was copied along with its item is no second opinion.
     """
     given = labels.codes
     rows = np.flatnonzero(conflicting(near.group, given))

@@ -34,20 +34,20 @@ from labelproof.validation import AnyArray, Json
 
 FITTED_PICTURES = 72  # to which the response of the model is fitted
 DOUBTED_PICTURES = 20  # from which doubts are raised
-PIXELS_SEEN = 4_000  # of a picture, for the doubts
+PIXELS_SEEN = 4_000  # regions of a picture, for the doubts
 
 Matrix = npt.NDArray[np.float64]
 
 
 class Looked(NamedTuple):
-    """What is kept of a picture."""
+    """The results kept for a picture."""
 
     outline: Outline
     seen: Seen
 
 
 class Pictures(Sequence[Pair]):
-    """Some masks with their predictions, read whenever they are asked for."""
+    """Some masks with their predictions, which are read on demand."""
 
     def __init__(self, labels: Masks, predictions: Predictions, order: Sequence[int]) -> None:
         self._labels, self._predictions, self._order = labels, predictions, order
@@ -68,17 +68,18 @@ class Pictures(Sequence[Pair]):
 
 
 class AuditorOfMasks(Auditor[Masks]):
-    """The error probability of each region, from what its pixels say of it and of other classes.
+    """The error probability of each region, from the predictions of its pixels.
 
-    - What a model says of a picture whose true mask is known is fitted to the given masks (`labelproof.noise.masks.response`): predictions are
-      blurred at borders, confused inside, and what is left goes together over many pixels.
-    - A change of the mask (a given region of another class; connected pixels that look like another class) speaks for itself by the
+    - A response model, fitted to the given masks, predicts the network's output for a known mask
+    (`labelproof.noise.masks.response`): predictions are
+      blurred at borders, confused inside, and the residuals are correlated over many pixels.
+    - A change of the mask (a given region of another class; connected pixels that look like another class) is scored by the
       log likelihood ratio of the predictions under the two.
-    - What such a ratio is worth is told by how far those of given regions spread: pixels are no independent witnesses.
+    - The spread of this ratio over given regions calibrates it, because pixels are not independent.
     - Bayes' rule makes an error probability of it, with the share of wrong regions by EM.
 
     ``audit.items`` has for each picture ``error_probability`` that anything in it is wrong (changes that are too improbable to be shown as
-    regions included), ``width``, ``height``, the number of ``regions`` that are given, and a ``digest`` that tells the mask from others.
+    regions included), ``width``, ``height``, the number of given ``regions``, and a ``digest`` that identifies the mask.
 
     Examples
     --------
@@ -111,7 +112,8 @@ class AuditorOfMasks(Auditor[Masks]):
         labels : Masks
         pred_probs : array (n, k, h, w), list of arrays (k, h, w), callable, path of a ``.npy`` file or of a folder
             Out-of-sample probabilities of each pixel. A folder holds a ``.npy`` file for each picture, or an ``.npz`` file with the most
-            probable ``classes`` and their ``probs``, (t, h, w) each. Arrays of uint8 are 255ths. A callable is asked for a picture by its
+            probable ``classes`` and their ``probs``, (t, h, w) each. Arrays of uint8 are 255ths. A callable receives the
+            number of a picture and returns its
             number.
         ids : ndarray, shape (n,), optional
             By which the files of a folder are found.
@@ -123,7 +125,7 @@ class AuditorOfMasks(Auditor[Masks]):
         keys = [_key(labels, i) for i in range(labels.n)]
         order = [i for i in np.argsort(keys, kind="stable").tolist() if keys[i]]
         if not order:
-            raise BadInput("every pixel of every mask is void: nothing to audit.")
+            raise BadInput("Every pixel of every mask is void, so there is nothing to audit.")
         with one_thread():
             pictures = Pictures(labels, predictions, order[:FITTED_PICTURES])
             response = fit_response(pictures, predictions.k)
@@ -153,8 +155,7 @@ class AuditorOfMasks(Auditor[Masks]):
     def predict(self, dataset: Dataset, how: CrossValidation, *, estimator: object, encoder: object) -> OutOfSample:
         """None are made: no segmentation network is trained."""
         raise BadInput(
-            "masks are audited with predictions, and no network is trained. Give probabilities of each pixel by a network that did not see the "
-            "picture: pred_probs (n, k, h, w), or --predictions with a folder of .npy files, one for each picture."
+            "pred_probs is missing: an audit of masks needs predictions and trains no network. Give the class probabilities of each pixel, from a network that did not see the picture. They are an array (n, k, h, w), or a folder with one .npy file per picture (--predictions)."
         )
 
     def noise_of(self, summary: Json) -> MaskNoise:
@@ -194,14 +195,14 @@ def _seen(pictures: Sequence[Pair], k: int) -> fold.Sample:
 
 
 def _errors(pictures: Sequence[Seen], k: int) -> Expected:
-    """Error probabilities of what was found."""
+    """Error probabilities of the candidates."""
     contrast, apart = (np.array([value for one in pictures for value in getattr(one, name)]) for name in ("contrast", "apart"))
     worth = Worth.fit(contrast, apart)
     evidence = []
     for one in pictures:
         ratio, far = (np.array([getattr(change.gain, name) for change in one.found]) for name in ("contrast", "apart"))
         chosen = np.array([not change.whole for change in one.found], float)
-        evidence.append(worth.evidence(ratio, far) - CLEAR**2 / 2 * chosen)  # a part was chosen for what its pixels say
+        evidence.append(worth.evidence(ratio, far) - CLEAR**2 / 2 * chosen)  # a part was chosen because of its pixels
     return expected(evidence, len(contrast) + sum(one.parts for one in pictures), k)
 
 
@@ -212,7 +213,7 @@ def rate_of(error: Matrix, errors: Expected) -> ErrorRate:
 
 
 def noise_from(sites: Sites, items: Matrix, errors: Expected, response: Response) -> MaskNoise:
-    """Expected numbers of each kind of error, among regions of which something can be said."""
+    """Expected numbers of each kind of error, among regions that can be judged."""
     labels, k = sites.labels, len(sites.labels.classes)
     counts, right = np.zeros((len(KINDS_OF_ERROR), k, k)), np.zeros(k)
     kinds = np.array([-1 if kind is None else KINDS_OF_ERROR.index(kind) for kind in sites.kind], np.int64)

@@ -1,4 +1,4 @@
-"""Auditing numbers: each against what is expected of it, as a good one or as one of the errors that people make."""
+"""Auditing numbers: each compared with its expected value, as a good one or as one of the usual errors."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from labelproof.validation import AnyArray, IntArray, Json, to_numpy
 
 Floats = npt.NDArray[np.float64]
 MOST_FEATURES = 300
-FEWEST = 20  # numbers of which anything is doubted
+FEWEST = 20  # numbers with any doubt
 NO_BETTER = "no better than the median"
 BARELY = 0.95  # of the mean distance from the median
 EQUAL = 0.3  # share of the predictions that equal the number given
@@ -35,11 +35,13 @@ BOUND = 10  # typical distances that a large one counts as
 
 
 class AuditorOfNumbers(Auditor[Numbers]):
-    """Each number against what is expected of it (`labelproof.noise.numbers.fit.find_wrong`).
+    """Compare each number with its expected value (`labelproof.noise.numbers.fit.find_wrong`).
 
     The issues have ``kind`` (of error: ``factor``, ``sign``, ``unit``, ``swapped digits``, ``copied``, ``sentinel`` or ``other``; null where
-    the number is more probably right), ``prediction`` (what is expected) and ``suggested_low`` and ``suggested_high``, between which 95 % of
-    good numbers lie. The suggestion is the number as it was before the error, where the kind tells, else the prediction.
+    the number is more probably right), ``prediction`` (the expected value) and ``suggested_low`` and ``suggested_high``,
+    between which 95 % of
+    good numbers lie. The suggestion is the number before the error, if the kind of error determines it; otherwise the
+    prediction.
 
     Examples
     --------
@@ -65,12 +67,12 @@ class AuditorOfNumbers(Auditor[Numbers]):
             Out-of-sample predictions of a regression; of several models the median, of two the mean.
         ids : ndarray, shape (n,), optional
         x : array or frame, shape (n, d), optional
-            Features, which tell where predictions are off and how far good numbers stray.
+            Features, which show where predictions are off and how far good numbers scatter.
         groups : ndarray, shape (n,), optional
-            Rows of other groups are not beside one another.
+            Rows of different groups are not neighbours.
         """
         if not len(labels.values):
-            raise BadInput("there is no number at all: nothing to audit.")
+            raise BadInput("There are no numbers, so there is nothing to audit.")
         predicted = predictions_of(pred_probs, labels)
         rows = None if groups is None and len(labels.values) == labels.n else _places(labels, groups)
         features = features_of(x, labels)
@@ -106,7 +108,7 @@ AUDITOR = AuditorOfNumbers()
 
 
 def rate_of(found: NumbersFound) -> ErrorRate:
-    """As of other kinds, but no lower than the numbers that are surely wrong, such as ten times what is expected, make it."""
+    """As for other kinds, but at least the share of numbers that are surely wrong, such as ten times the expected value."""
     rate = error_rate_of(found.error_probability, found.expected_errors)
     sure = found.error_probability[found.error_probability > SURE]
     least = (float(sure.sum()) - 1.96 * float(np.sqrt(np.dot(sure, 1 - sure)))) / len(found.error_probability)
@@ -146,7 +148,7 @@ def _one(predictions: object, name: str, labels: Numbers) -> Floats:
 
 
 def features_of(x: Any, labels: Numbers) -> npt.NDArray[np.float32] | None:
-    """The columns of numbers among features, of the numbers that were given; none where there are too many."""
+    """The numeric columns of the features, for items with a number; none if there are too many."""
     if isinstance(x, pl.DataFrame):
         x = x.select(pl.selectors.numeric(), pl.selectors.boolean().cast(pl.Float32))
         x = x.cast(pl.Float32).to_numpy() if x.width else None
@@ -167,7 +169,7 @@ def _places(labels: Numbers, groups: AnyArray | None) -> IntArray:
 
 
 def doubts_of(given: Floats, predicted: Floats, found: NumbersFound) -> list[Doubt]:
-    """Whether predictions tell anything, and whether they were made for numbers that the model had not seen."""
+    """Whether predictions are informative, and were made for numbers that the model had not seen."""
     if len(given) < FEWEST:
         return []
     doubts, around = [], np.abs(given - np.median(given))
@@ -175,16 +177,10 @@ def doubts_of(given: Floats, predicted: Floats, found: NumbersFound) -> list[Dou
     least = min(float(np.minimum(np.abs(given - one), bound).mean()) for one in (predicted, found.centre))
     from_median = float(np.minimum(around, bound).mean())
     if least >= BARELY * from_median:
-        text = (
-            "The predictions are no nearer to the given numbers than their median is: nothing tells which numbers are wrong but the errors "
-            "that stand out by themselves. Check that predictions and labels are in the same order, or train a better model."
-        )
+        text = "The predictions are no nearer to the given numbers than their median is, so only extreme errors can be found. Check that predictions and labels are in the same order, or train a better model."
         doubts.append(Doubt(NO_BETTER, text, {"distance": least, "from_median": from_median}, serious=True))
     equal = float(np.mean(given == predicted))
     if equal > EQUAL and len(np.unique(given)) > FEW_VALUES:
-        text = (
-            f"{equal:.0%} of the predictions equal the number given to the last digit: the model has learned these very labels. Predict each "
-            "item by a model that has not seen it, e.g. by cross-validation."
-        )
+        text = f"{equal:.0%} of the predictions equal the given number to the last digit: the model was trained on these very labels. Predict each item by a model that has not seen it, e.g. by cross-validation."
         doubts.append(Doubt(IN_SAMPLE, text, {"equal": equal}, serious=True))
     return doubts

@@ -37,7 +37,7 @@ Matrix = npt.NDArray[np.float64]
 
 
 class Sites(NamedTuple):
-    """What is found of each site, in the order of the labels with what is missing."""
+    """The results of each site, in the order of the labels with the missing ones."""
 
     labels: Spans
     error: Matrix
@@ -50,15 +50,15 @@ class Sites(NamedTuple):
 class AuditorOfSpans(Auditor[Spans]):
     """The error probability of each token's tag, and the most probable valid reading of each sentence.
 
-    - Where there are enough spans, what an error looks like is learned from planted ones (`labelproof.auditing.spans.planted`); otherwise
+    - If there are enough spans, the audit learns from planted errors (`labelproof.auditing.spans.planted`). Otherwise
       the error probability of a token is one minus the posterior of its tag, as of classes.
     - Where the probability is 0.1 or more, the tag may be another: the most probable valid sequence of tags is the suggestion, and each
-      span in which it differs from what was given is one finding: ``missing``, ``extra``, ``boundary`` or ``type``.
-    - The error probability of a span is that of the worst token of what was given and what is suggested; of a sentence, that of its worst
-      token.
+      span in which it differs from the given ones is one finding: ``missing``, ``extra``, ``boundary`` or ``type``.
+    - The error probability of a span is that of the worst token of the given and the suggested span; that of a sentence is the
+    one of its worst token.
 
     ``audit.items`` has for each sentence ``error_probability``, ``tokens``, ``given_spans`` and ``suggested_spans`` (JSON
-    lists of ``[start, end, type]``) and ``elsewhere`` (how the same words are given in other places, where that speaks for an error).
+    lists of ``[start, end, type]``) and ``elsewhere`` (labels of the same words elsewhere, if they suggest an error).
 
     Examples
     --------
@@ -97,11 +97,11 @@ class AuditorOfSpans(Auditor[Spans]):
         """
         if not len(labels.classes):
             raise BadInput(
-                "there is no span at all, so no type is known. Check which column or field holds the tags, or name the types: lp.Spans(…, classes=[…])."
+                "There are no spans, so no type is known. Check which column or field holds the tags, or name the types: lp.Spans(…, classes=[…])."
             )
         tokens = tokens_of(labels, pred_probs, classes, groups)
         if not len(tokens.given):
-            raise BadInput("no sentence has a token: nothing to audit.")
+            raise BadInput("No sentence has a token, so there is nothing to audit.")
         evidence = Evidence(tokens)
         with one_thread():
             rows = fold.sample(evidence.mean, tokens.given, 0, len(tokens.given))
@@ -139,7 +139,7 @@ class AuditorOfSpans(Auditor[Spans]):
         """By the default tagger (`labelproof.auditing.tagging.tagger`)."""
         if estimator is not None or encoder not in (AUTO, NONE, None):
             raise BadInput(
-                "the tagger of spans takes no estimator and no encoder. Leave them out, or give pred_probs of another tagger."
+                "estimator and encoder are no options of an audit of spans, which has its own tagger. Omit them, or give pred_probs of another tagger."
             )
         return cross_validated_tags(dataset, how)
 
@@ -163,7 +163,7 @@ def from_posterior(rows: fold.Sample, tokens: Tokens, names: Sequence[str]) -> T
 
 
 def sites_of(labels: Spans, tokens: Tokens, mean: Matrix, error: Matrix) -> Sites:
-    """Given spans and what is missing, with what is suggested of each."""
+    """Given and missing spans, with the suggestion for each."""
     c, may = len(labels.classes), allowed(len(labels.classes))
     doubtful = np.flatnonzero(tokens.worst(error) >= LEAST_SHOWN)
     given_at = {
@@ -204,7 +204,7 @@ def sites_of(labels: Spans, tokens: Tokens, mean: Matrix, error: Matrix) -> Site
 
 
 def reading(given: IntArray, mean: Matrix, error: Matrix, may: npt.NDArray[np.bool_]) -> list[Coded]:
-    """The most probable valid spans of a sentence: as given, but where the tag may be wrong as the models say."""
+    """The most probable valid spans of a sentence: as given, except where the models suggest that a tag is wrong."""
     row, open_ = np.arange(len(given)), error >= LEAST_SHOWN
     scores = np.log(mean)
     kept = np.log(np.maximum(error, 1e-12))[:, None] + scores
@@ -239,7 +239,7 @@ def noise_from(found: Sites, sentences: ErrorRate) -> SpanNoise:
 
 
 def items_of(found: Sites, tokens: Tokens, error: Matrix) -> dict[str, pl.Series]:
-    """What is found of each sentence."""
+    """The results of each sentence."""
     labels = found.labels
     given = labels.given_spans()
     suggested: list[list[tuple[int, int, str]]] = [[] for _ in range(labels.n)]
@@ -269,7 +269,7 @@ def _text(labels: Spans, i: int, start: int, end: int) -> str:
 
 
 def _elsewhere(labels: Spans, seen: Counter[tuple[str, str]], i: int, span: tuple[int, int, str | None]) -> list[str]:
-    """How the words of a span are given in other places, where it is otherwise."""
+    """Labels of the words of a span elsewhere, if they differ."""
     start, end, here = span
     key = _text(labels, i, start, end)
     others = {str(name): seen[key, str(name)] for name in labels.classes if str(name) != here and seen[key, str(name)]}

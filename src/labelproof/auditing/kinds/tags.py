@@ -1,4 +1,4 @@
-"""Auditing tags: a noise model for each tag, and tags that speak for one another."""
+"""Auditing tags: a noise model for each tag, and dependence between tags."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from labelproof.noise.tag_rates import TagRates
 from labelproof.progress import track
 from labelproof.validation import AnyArray, FloatArray, Json, check_tag_probs
 
-NEIGHBOURS = 20  # tags that may say something about another
+NEIGHBOURS = 20  # tags that may be informative about another
 LEAST_PROBABILITY = 1e-3
 
 
@@ -74,7 +74,7 @@ class AuditorOfTags(Auditor[Tags]):
             expected.append(scores.expected_errors)
             missing[j], incorrect[j] = noise.transition.matrix[1, 0], noise.transition.matrix[0, 1]
         if not expected:
-            raise BadInput("every tag is always or never given: there is nothing to compare. Give tags that vary.")
+            raise BadInput("Every tag is always or never given, so there is nothing to compare. Give tags that vary.")
         suggested = np.where(error > 0.5, 1 - given, given).astype(np.int8)
         findings = Findings(error.ravel(), suggested.ravel(), np.maximum(error, 1 - error).ravel())
         rate = error_rate_of(findings.error_probability, np.sum(expected, axis=0))

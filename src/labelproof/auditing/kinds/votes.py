@@ -1,4 +1,4 @@
-"""Auditing votes: the consensus of each item, each annotator's own noise, and a model's prediction where there is one."""
+"""Auditing votes: the consensus of each item, the noise of each annotator, and the prediction of a model if there is one."""
 
 from __future__ import annotations
 
@@ -20,16 +20,17 @@ from labelproof.validation import UNLABELLED, AnyArray, Json, check_prob_rows
 
 Matrix = npt.NDArray[np.float64]
 ROUNDING = 1e-12
-LEAST_GAIN = 0.02  # nats a vote, by which the others on its item tell more of it than the frequencies of the classes
+LEAST_GAIN = 0.02  # nats per vote that the other votes on its item add to the class frequencies
 
 
 class AuditorOfVotes(Auditor[Votes]):
     """The true class of each item and the transition of each annotator by EM, from votes and predictions (`labelproof.noise.crowd`).
 
-    A vote's error probability is one minus the posterior of what it says, ``p(y | z_1 … z_m, x) ∝ p(y | x)^γ Π_a p(z_a | y)^β``; all
+    A vote's error probability is one minus the posterior of its class, ``p(y | z_1 … z_m, x) ∝ p(y | x)^γ Π_a p(z_a | y)^β``.
+    All
     votes on an item have the same suggestion, the *consensus*. ``audit.items`` has for each item:
 
-    - ``consensus``: the most probable class, null for an item of which nothing is known;
+    - ``consensus``: the most probable class, null for an item without any evidence;
     - ``error_probability``: that the consensus is wrong;
     - ``votes``: their number, and ``agreement``, the share of them that name the consensus;
     - ``value_of_vote``: by how much one more vote of the average annotator raises the probability that the consensus is right, if the
@@ -41,8 +42,8 @@ class AuditorOfVotes(Auditor[Votes]):
     Examples
     --------
     >>> import labelproof as lp
-    >>> said = [["a", "a", "b"], ["b", "b", "b"], ["a", "a", "a"], ["b", None, "b"], ["a", "a", "b"]]
-    >>> found = lp.audit(lp.Votes(said, annotators=["Ann", "Bo", "Cem"]))
+    >>> votes = [["a", "a", "b"], ["b", "b", "b"], ["a", "a", "a"], ["b", None, "b"], ["a", "a", "b"]]
+    >>> found = lp.audit(lp.Votes(votes, annotators=["Ann", "Bo", "Cem"]))
     >>> found.issues["annotator"].head(2).to_list(), found.issues["suggested_label"].head(2).to_list()
     (['Cem', 'Cem'], ['a', 'a'])
     >>> found.items["consensus"].to_list()
@@ -60,15 +61,15 @@ class AuditorOfVotes(Auditor[Votes]):
         ----------
         labels : Votes
         pred_probs : array-like or path, shape (n, k), optional
-            Out-of-sample class probabilities of a model, a row for each item; the class frequencies where left out.
+            Out-of-sample class probabilities of a model, a row for each item. By default the class frequencies.
         ids : ndarray, shape (n,), optional
         strength : float, > 0, optional
-            Votes that the prior of an annotator's confusions is worth, for each class; chosen by the evidence where left out.
+            Weight of the prior of an annotator's confusions, in votes per class. By default chosen by the evidence.
         """
         if strength is not None and not strength > 0:
-            raise BadInput(f"strength is {strength!r}. Give a number of votes above 0, or leave it out.")
+            raise BadInput(f"strength is {strength!r}. Give a number of votes above 0, or omit it.")
         if not len(labels.values):
-            raise BadInput("there is no vote at all: nothing to audit.")
+            raise BadInput("There are no votes, so there is nothing to audit.")
         votes = crowd_of(labels)
         fit = fit_crowd(votes, None if pred_probs is None else _probs(pred_probs, labels), strength=strength)
         noise = noise_of_crowd(fit, votes, labels.classes, labels.annotators)
@@ -99,7 +100,7 @@ def crowd_of(labels: Votes) -> CrowdVotes:
 
 
 def items_of(labels: Votes, fit: CrowdFit, noise: AnnotatorNoise, *, known: bool) -> dict[str, pl.Series]:
-    """What is found of each item; ``known`` says whether a model speaks of those without a vote."""
+    """The results of each item; ``known`` is whether a model predicts items without a vote."""
     best, number = fit.posterior.argmax(axis=1), np.bincount(labels.owner, minlength=labels.n)
     silent = (number == 0) & (not known)
     agreeing = np.bincount(labels.owner, labels.values == best[labels.owner], minlength=labels.n)
@@ -116,22 +117,16 @@ def items_of(labels: Votes, fit: CrowdFit, noise: AnnotatorNoise, *, known: bool
 
 
 def doubts_of(labels: Votes, fit: CrowdFit, *, known: bool) -> list[Doubt]:
-    """Whether votes can be compared at all, and whether they say anything of one another."""
+    """Whether votes can be compared at all, and whether they are informative about one another."""
     found = []
     compared = crowd_of(labels).compared
     if compared < FEWEST_COMPARED and not known:
-        text = (
-            f"Only {compared:.0%} of the votes are on items with a second vote, and no model speaks of the items: nothing tells which "
-            "votes are wrong. Have some items voted on by several annotators, or give pred_probs or what describes the items."
-        )
+        text = f"Only {compared:.0%} of the votes are on items with a second vote, and there is no model of the items, so nothing shows which votes are wrong. Have several annotators vote on some items, or give pred_probs or features."
         found.append(Doubt("votes that nothing can be compared with", text, {"compared": compared}))
     said = np.bincount(labels.values, minlength=len(labels.classes)) / len(labels.values)
     gain = float(np.mean(np.log(fit.expected / said[labels.values])))
     if gain < LEAST_GAIN and compared >= FEWEST_COMPARED:
-        text = (
-            "The votes on an item say next to nothing of one another: annotators voted at random, or the columns of items and labels do "
-            "not belong together. No consensus can be believed."
-        )
+        text = "Votes on the same item hardly agree more than by chance: annotators voted at random, or the columns of items and labels do not belong together. Do not rely on any consensus."
         found.append(Doubt("votes at random", text, {"gain": gain}))
     return found
 
@@ -145,7 +140,7 @@ def value_of_vote(posterior: Matrix, transition: Matrix) -> Matrix:
     ----------
     posterior : ndarray, shape (n, k)
     transition : ndarray, shape (k, k)
-        Of whoever votes; rows are scaled to sum to one.
+        Of the annotators; rows are scaled to sum to one.
     """
     said = transition / transition.sum(axis=1, keepdims=True)
     after = sum((posterior * said[:, z]).max(axis=1) for z in range(said.shape[1]))
@@ -158,8 +153,7 @@ def _probs(pred_probs: object, labels: Votes) -> Matrix:
     k = len(labels.classes)
     if (source.n, source.k) != (labels.n, k):
         raise BadInput(
-            f"pred_probs is {source.n:,} x {source.k} but there are {labels.n:,} items of {k} classes. Give a row for each item, in the "
-            "order in which the items first appear, and a column for each class, sorted."
+            f"pred_probs is {source.n:,} x {source.k} but there are {labels.n:,} items of {k} classes. Give a row for each item, in order of first appearance, and a column for each class, sorted."
         )
     blocks = [np.array(block, float) for block in source.blocks()]
     probs = np.concatenate(blocks)

@@ -1,1 +1,1 @@
-"""Auditing masks: predictions picture by picture, and what a changed region would explain."""
+"""Auditing masks: predictions picture by picture, and the evidence for changed regions."""

@@ -13,10 +13,10 @@ from labelproof.labels.run_length import Runs
 from labelproof.noise.masks.regions import Regions, Slices, grown, regions_of, ring
 from labelproof.validation import BoolArray, IntArray
 
-FEWEST = 12  # pixels of a region about which anything can be said
-UNUSUAL = 2.0  # standard deviations, from which on the class of which pixels seem to have a share is tried too
+FEWEST = 12  # pixels that a region needs to be judged
+UNUSUAL = 2.0  # standard deviations above which the class that pixels seem to share in is tried too
 BIG = 4_000  # pixels from which on borders hardly matter
-NEAR = 2  # pixels around a region that say what surrounds it
+NEAR = 2  # pixels around a region that define its surroundings
 COVERED = 0.8  # of a given region: a part is then the region itself
 
 Matrix = npt.NDArray[np.float64]
@@ -25,7 +25,7 @@ Matrix = npt.NDArray[np.float64]
 class Candidate(NamedTuple):
     """A change of a mask that would explain the predictions better."""
 
-    region: int  #: the given region that it is, or in which most of it lies
+    region: int  #: the given region that it is, or that contains most of it
     whole: bool  #: whether it is that region
     given: int
     suggested: int
@@ -50,7 +50,7 @@ class Candidate(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """What was seen in a picture: changes that the predictions speak for, and all that were looked at."""
+    """Candidate changes in a picture: those that the predictions support, and all that were tried."""
 
     found: list[Candidate]
     contrast: list[float]  #: of each given region of some size
@@ -83,7 +83,7 @@ def candidates(scene: Scene, regions: Regions) -> Seen:
 
 
 def _look_at(scene: Scene, regions: Regions, number: int, inside: BoolArray, looks: Looks, seen: Seen) -> None:
-    """A given region, as the class that its pixels speak for most."""
+    """A given region, with the class that its pixels support most."""
     box, given, area = regions.boxes[number], int(regions.value[number]), int(regions.area[number])
     of_class, of_share = (_means(scene, box, inside, values) for values in (looks.gains, looks.shares))
     of_class[given] = of_share[given] = -np.inf
@@ -103,7 +103,7 @@ def _look_at(scene: Scene, regions: Regions, number: int, inside: BoolArray, loo
 
 
 def _part(scene: Scene, regions: Regions, box: Slices, inside: BoolArray, code: int) -> Iterator[Candidate]:
-    """Connected pixels that look like another class; nothing where they are a given region as a whole."""
+    """Connected pixels that look like another class; empty if they are a given region as a whole."""
     own = np.bincount(regions.number[box][inside])
     region = int(own.argmax())
     if own[region] >= COVERED * regions.area[region] and own[region] >= COVERED * inside.sum():

@@ -20,9 +20,5 @@ def of_predictions(pixels: fold.Sample) -> list[Doubt]:
     unlike = float((pixels.probs.argmax(axis=1) != pixels.given).mean()) if len(pixels.given) else 0.0
     if unlike <= MOST_UNLIKE:
         return []
-    text = (
-        f"The network finds another class in {unlike:.0%} of the pixels. So many are not given wrong: it is the network that is wrong in whole "
-        "regions, and what it is sure of is often not an error. Train it longer or on more pictures, or take a pretrained one, and audit again; "
-        "until then look at findings as places to compare, not as errors."
-    )
+    text = f"The network finds another class in {unlike:.0%} of the pixels. That is more than wrong labels explain: the network is wrong in whole regions, and often where it is sure. Train it longer or on more pictures, or use a pretrained one, and audit again. Until then treat findings as places to check, not as errors."
     return [Doubt(OFTEN_WRONG, text, {"unlike": unlike}, serious=True)]

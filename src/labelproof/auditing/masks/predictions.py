@@ -1,4 +1,4 @@
-"""Predictions of pixels, picture by picture: only what is looked at is in memory."""
+"""Predictions of pixels, picture by picture: only the current picture is in memory."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ Floats = npt.NDArray[np.float32]
 
 
 class Predictions:
-    """What a model says of each picture: ``predictions(i)`` is of shape (k, h, w).
+    """The predictions of a model for each picture: ``predictions(i)`` has shape (k, h, w).
 
     Parameters
     ----------
     source : array (n, k, h, w), list of arrays (k, h, w), callable, path of a ``.npy`` file, or path of a folder
     labels : Masks
     ids : ndarray, shape (n,), optional
-        Names of the pictures, by which files in a folder are found; where they are no names of files, these are taken in sorted order.
+        Names of the pictures, which name the files in a folder. If no file has such a name, files are taken in sorted order.
     classes : sequence of length k, optional
-        The classes in the order of the channels; that of the labels where left out.
+        The classes in the order of the channels. By default those of the labels.
 
     Raises
     ------
@@ -151,7 +151,7 @@ def _as_counted(path: Path) -> list[tuple[int, str]]:
 
 
 def _of_files(files: Sequence[Path], k: int) -> Callable[[int], AnyArray]:
-    """``.npy`` files as they are; ``.npz`` with ``classes`` and ``probs``, each (t, h, w), in full."""
+    """``.npy`` files unchanged; ``.npz`` with ``classes`` and ``probs``, each (t, h, w), in full."""
 
     def read(i: int) -> AnyArray:
         file = files[i]

@@ -1,4 +1,4 @@
-"""What a log likelihood ratio of a region is worth, and error probabilities from it."""
+"""Calibrate the log likelihood ratio of a region, and turn it into error probabilities."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import expit
 
-LEAST_BIN, MOST_BINS = 20, 8  # regions that are compared with one another
-UPPER = 0.9  # quantile by which the spread of right regions is told: there are errors above
+LEAST_BIN, MOST_BINS = 20, 8  # regions that are compared
+UPPER = 0.9  # quantile that estimates the spread of right regions: errors are above
 NORMAL_UPPER = 1.2816  # of a standard normal distribution
 LEAST_WORTH = 0.1
 FIRST_RATE, STEPS = 0.01, 200
@@ -28,7 +28,7 @@ Matrix = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Worth:
-    """How many pixels are one witness, by how far apart two masks are in what is expected.
+    """Number of pixels per independent observation, by the distance between the expectations under two masks.
 
     Of right regions ``r = (ratio + apart / 2) / √apart`` has mean m and standard deviation τ^(1/2); it would be 0 and 1 if each pixel were a
     witness of its own and the response exact. Of wrong ones all is mirrored, so that the log likelihood ratio is worth
@@ -48,7 +48,7 @@ class Worth:
 
     @classmethod
     def fit(cls, ratio: Matrix, apart: Matrix) -> Worth:
-        """From given regions, nearly all of which are right.
+        """Fit from given regions, nearly all of which are right.
 
         Parameters
         ----------
@@ -67,7 +67,7 @@ class Worth:
         return cls(at, centre, np.maximum((upper - centre) / NORMAL_UPPER, 1.0))
 
     def evidence(self, ratio: Matrix, apart: Matrix) -> Matrix:
-        """Log likelihood ratios of regions, pixels that say the same counted once."""
+        """Log likelihood ratios of regions; pixels with the same information count once."""
         apart = np.maximum(apart, 1e-3)
         centre, spread = (np.interp(np.log(apart), self.at, values) for values in (self.centre, self.spread))
         worth = np.clip(1 - 2 * centre / np.sqrt(apart), LEAST_WORTH, 1.0)
@@ -112,7 +112,7 @@ def expected(evidence: Sequence[Matrix], tried: int, k: int) -> Expected:
 def of_pictures(probability: Sequence[Matrix], highest: Matrix) -> Matrix:
     """That anything is wrong in each picture, shape (n,): any of its candidates, or what no candidate explains.
 
-    The last is at most 0.1, and orders pictures by how far the highest score of a share of another class stands out.
+    The last is at most 0.1, and orders pictures by their highest score for a share of another class.
     """
     regions = np.array([-np.expm1(np.log1p(-np.minimum(one, MOST_CERTAIN)).sum()) for one in probability])
     middle = np.median(highest)

@@ -14,29 +14,29 @@ from labelproof.validation import BoolArray, FloatArray, IntArray
 
 Floats = npt.NDArray[np.float32]
 CLEAR = 4.0  # standard deviations
-NEVER = np.float32(-1e6)  # the score of a class of which nothing is known, as no mask has it
-CORE = 0.8  # of the highest score near by: what is thinner than the blur looks wider than it is
+NEVER = np.float32(-1e6)  # the score of an unknown class, which no mask has
+CORE = 0.8  # of the highest score nearby: an object thinner than the blur looks wider than it is
 
 
 class Gain(NamedTuple):
-    """What the predictions say for a changed mask against the given one."""
+    """Evidence of the predictions for a changed mask against the given one."""
 
-    ratio: float  #: log likelihood ratio, each pixel a witness of its own
-    contrast: float  #: the same, whatever all pixels around have in common left out
-    apart: float  #: squared distance of what is expected under the two, likewise, on the scale of the noise
+    ratio: float  #: log likelihood ratio with independent pixels
+    contrast: float  #: the same without the part that all pixels in the surroundings share
+    apart: float  #: squared distance between the expectations under the two, without that part, on the scale of the noise
 
 
 class Looks(NamedTuple):
     """What pixels look like."""
 
-    gains: Floats  #: (k, h, w), log likelihood ratio of the inside of each class against what is given
+    gains: Floats  #: (k, h, w), log likelihood ratio of the inside of each class against the given one
     shares: Floats  #: (k, h, w), `Scene.share_scores`
-    solid: IntArray  #: (h, w), the class that a pixel looks like inside of; -1 where it looks as given
-    thin: IntArray  #: (h, w), the class of which a pixel seems to have a share, at the cores of such; -1 elsewhere
+    solid: IntArray  #: (h, w), the class that a pixel looks like from inside; -1 where it looks as given
+    thin: IntArray  #: (h, w), the class that a pixel seems to share in, at the cores of such areas; -1 elsewhere
 
 
 class Scene:
-    """A picture's predictions beside what is expected of its given mask.
+    """The predictions of a picture and their expectation under its given mask.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ class Scene:
         self.margin = int(np.ceil(REACH * response.blur / step)) + 1
 
     def _ways(self) -> tuple[Floats, Floats]:
-        """From what is expected as given to what is expected inside of each class: what is left along that way, and its squared length."""
+        """The direction from the given expectation to that inside each class: the residual along it, and its squared length."""
         along = np.tensordot(self.inner, self.left, axes=1) - (self.white * self.left).sum(axis=0)
         far = (self.inner**2).sum(axis=1)[:, None, None] - 2 * np.tensordot(self.inner, self.white, axes=1)
         far += (self.white**2).sum(axis=0)
@@ -102,7 +102,7 @@ class Scene:
         return self._pooled_box(box), self._within(self._pooled_box(box), box, inside[None])[0]
 
     def gain(self, box: Slices, inside: BoolArray, code: int) -> Gain:
-        """What is won if the pixels ``inside`` a box were of another class."""
+        """The gain if the pixels ``inside`` a box were of another class."""
         part = self.mask[box]
         codes = np.flatnonzero(np.bincount(part[inside], minlength=1))
         place = grown(self._pooled_box(box), self.margin, self.seen.shape)

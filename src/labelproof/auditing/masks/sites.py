@@ -1,4 +1,4 @@
-"""Regions of all pictures with what is found of each, the suggested changes apart from one another."""
+"""Regions of all pictures with the results of each; suggested changes do not overlap."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from labelproof.noise.masks.regions import Regions
 from labelproof.validation import IntArray
 
 LEAST_SHOWN = 0.1  # error probability, from which on another class is suggested
-LEAST_ERROR = 1e-6  # of a region that nothing speaks against
+LEAST_ERROR = 1e-6  # of a region without evidence against it
 WHOLE_FIRST = 0.5  # by which the change of a whole region may be less probable than one that overlaps it
 LEAST_FREE = 0.5  # of the pixels of a part that are in no other change; the others are left to that
 
@@ -35,7 +35,7 @@ class Outline(NamedTuple):
 
 
 class Sites(NamedTuple):
-    """What is found of each region, in the order of the labels with regions."""
+    """The results of each region, in the order of the labels with regions."""
 
     labels: Masks
     error: Matrix
@@ -56,7 +56,7 @@ class _Site(NamedTuple):
 def sites_of(
     labels: Masks, outlines: Sequence[Outline], found: Sequence[Sequence[Candidate]], probability: Sequence[Matrix]
 ) -> Sites:
-    """Given regions, then what was found inside of them, picture by picture."""
+    """Given regions, then those found inside them, picture by picture."""
     heights = labels.sizes[:, 1].tolist()
     each = [_of_picture(*one) for one in zip(outlines, found, probability, heights, strict=True)]
     rows = [site for some in each for site in some]

@@ -13,7 +13,7 @@ from labelproof.validation import AnyArray, FloatArray, IntArray, check_pred_pro
 
 
 class ArraySource:
-    """An array in memory (one block), or a memory-mapped one (many, each let go after use)."""
+    """An array in memory (one block), or a memory-mapped one (many blocks, each released after use)."""
 
     def __init__(self, array: object, name: str = "pred_probs") -> None:
         self.columns = [str(c) for c in array.columns] if hasattr(array, "columns") else None
@@ -51,7 +51,7 @@ def _mapping(array: AnyArray) -> mmap.mmap | None:
 
 
 def _let_go(mapping: mmap.mmap, block: AnyArray) -> None:
-    """Tell the system that the pages of a block are not needed again, so that a large file does not fill the memory."""
+    """Tell the system that it may drop the pages of a block, so that a large file does not fill the memory."""
     origin = np.frombuffer(mapping, np.uint8).ctypes.data
     first, last = block.ctypes.data - origin, block.ctypes.data - origin + block.nbytes
     start = -(-first // mmap.PAGESIZE) * mmap.PAGESIZE

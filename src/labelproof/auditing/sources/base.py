@@ -1,4 +1,4 @@
-"""What a source of probabilities is: rows in order, in blocks, or in pieces that several threads load."""
+"""The interface of sources of probabilities: rows in order, in blocks, or in pieces that several threads load."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Source(Protocol):
         ...
 
     def pieces(self) -> Iterator[Piece]:
-        """Blocks to be loaded in any thread, in order; what is loaded holds until the same thread loads again."""
+        """Blocks to be loaded in any thread, in order; a loaded block is valid until the same thread loads again."""
         ...
 
 
@@ -47,7 +47,7 @@ def taken(source: Source, rows: IntArray) -> FloatArray:
         parts.append(block[rows[a:b] - start])
     if stop != source.n:
         raise BadInput(
-            f"pred_probs had {source.n:,} rows at first and {stop:,} when read. It changed; run again when it is at rest."
+            f"pred_probs had {source.n:,} rows at first and {stop:,} when read. It changed; run again when it no longer changes."
         )
     return np.concatenate(parts)
 

@@ -34,7 +34,7 @@ class NpyFile:
                 shape, fortran, self.dtype = reader(file)
                 self._start = file.tell()
         except Exception as error:  # a damaged header is parsed as Python
-            raise BadInput(f"{name} {str(path)!r} is no .npy file ({error}). Save it with numpy.save.") from error
+            raise BadInput(f"{name} {str(path)!r} is not a .npy file ({error}). Save it with numpy.save.") from error
         if len(shape) != 2 or self.dtype.kind not in "fiub":
             check_pred_probs_shape(np.empty((min(1, *shape), *shape[1:]) if shape else (), self.dtype), name=name)
             raise BadInput(f"{name} {str(path)!r} has shape {shape} and dtype {self.dtype}. Give floats, shape (n, k).")
@@ -84,7 +84,7 @@ class NpyFile:
 
     def _check_whole(self, whole: bool) -> None:
         if not whole or self._look() != self._stamp:
-            raise BadInput(f"{self.name} {str(self.path)!r} changed while it was read. Run again when it is at rest.")
+            raise BadInput(f"{self.name} {str(self.path)!r} changed while it was read. Run again when it no longer changes.")
 
 
 class _Opened:

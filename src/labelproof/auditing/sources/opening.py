@@ -30,10 +30,10 @@ class Ensemble:
         for i, member in enumerate(self.members):
             if (member.n, member.k) != (self.n, self.k):
                 raise BadInput(
-                    f"pred_probs[{i}] has shape {(member.n, member.k)} but pred_probs[0] {(self.n, self.k)}. Give equal shapes."
+                    f"pred_probs[{i}] has shape {(member.n, member.k)} but pred_probs[0] has {(self.n, self.k)}. Give equal shapes."
                 )
             if self.columns is not None and member.columns not in (None, self.columns):
-                raise BadInput(f"pred_probs[{i}] names its columns unlike those before it. Put them in one order.")
+                raise BadInput(f"pred_probs[{i}] has other column names than those before it. Put all columns in one order.")
             self.columns = self.columns or member.columns
 
     def blocks(self, rows: int | None = None) -> Iterator[FloatArray]:

@@ -47,7 +47,7 @@ class ParquetFiles:
         self.columns = None if self._list is not None else numbers
         if self._list is None and len(numbers) < 2:
             raise BadInput(
-                f"{name} {str(path)!r} has no column of lists and fewer than two columns of floats. Give one per class."
+                f"{name} {str(path)!r} has no column of lists and fewer than two columns of floats. Write one column per class."
             )
         self.k = self._width() if self._list is not None else len(numbers)
 

@@ -1,4 +1,4 @@
-"""Rows of which only the most probable classes are known."""
+"""Probabilities with only the most probable classes of each row."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class TopK:
             bad = np.flatnonzero((rest < -1e-3) | ~np.isfinite(known) | ((listed == self.k) & (rest > 1e-3)))
             if len(bad):
                 raise BadInput(
-                    f"{self.name} row {start + bad[0]} sums to {known[bad[0]]:.4f}. The known part of a row is at most 1."
+                    f"{self.name} row {start + bad[0]} sums to {known[bad[0]]:.4f}. Probabilities in a row sum to at most 1."
                 )
             each = np.where(listed < self.k, np.maximum(rest, 0) / np.maximum(self.k - listed, 1), 0.0)
             block = np.repeat(each[:, None], self.k, axis=1)

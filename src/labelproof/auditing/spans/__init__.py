@@ -1,1 +1,1 @@
-"""What says that a span is wrong: probabilities of tags, errors that were planted to learn from, and readings that are valid."""
+"""Evidence that a span is wrong: probabilities of tags, planted errors to learn from, and valid readings."""

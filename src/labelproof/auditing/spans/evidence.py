@@ -17,7 +17,7 @@ Matrix = npt.NDArray[np.float64]
 class Evidence:
     """Evidence on the tags of tokens, whichever are given.
 
-    It must not tell planted errors from others: no count of given tags is in it, to which planted ones do not add.
+    It must not reveal planted errors: it contains no count of given tags, because these exclude planted ones.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ class Evidence:
         return np.hstack([self._fixed, np.stack(columns, axis=1)], dtype=np.float32)
 
     def _of_any(self) -> Matrix:
-        """What is the same whatever is given: how sure models are, and how token and sentence are written."""
+        """The features that do not depend on the given tags: how sure models are, and the spelling of token and sentence."""
         doubts = [np.log(1 - probs.max(axis=1) + SMOOTHED) for probs in self.tokens.probs]
         doubt = np.log(1 - self.mean.max(axis=1) + SMOOTHED)
         size = np.diff(self.tokens.offsets)[self.tokens.owner]

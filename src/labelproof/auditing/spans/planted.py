@@ -1,7 +1,8 @@
 """What an error looks like, learned from errors that are planted in the given spans.
 
-Nobody says which of the given spans are wrong. But what is planted is known: a copy of the given spans, of which some are dropped, moved,
-given another type or added (`labelproof.simulate.spans`), and a model that tells planted tags from given ones by the `Evidence`. Its odds are
+Nobody knows which of the given spans are wrong. But planted errors are known: in a copy of the given spans, some are dropped,
+moved, given another type or added (`labelproof.simulate.spans`), and a model distinguishes planted from given tags by the
+`Evidence`. Its odds are
 
     p(planted | e) / p(given | e) = r / (1 - r) · f_wrong(e) / f_given(e)
 
@@ -26,8 +27,8 @@ RATE = 0.15  # planted errors a span
 KINDS = ("drop", "drop", "type", "type", "boundary", "extra")  # people forget and confuse more than they add
 DRAWS = 4
 FOLDS = 5
-SURE = 0.002  # where models doubt their best tag less, and it is the given one, there is nothing to be told
-EVERY = 10  # of such tokens, one in so many is learned from all the same
+SURE = 0.002  # a tag is not judged if it is the models' best one and they doubt it less than this
+EVERY = 10  # of such tokens, the model learns from one in this many
 LEAST_LOG_ODDS = -12.0
 FEWEST_SPANS, FEWEST_SENTENCES, FEWEST_TOKENS = 300, 200, 500
 
@@ -36,7 +37,7 @@ Matrix = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Learned:
-    """What the planted errors taught.
+    """The results from the planted errors.
 
     Attributes
     ----------
@@ -65,7 +66,7 @@ def can_learn(labels: Spans, tokens: Tokens) -> bool:
 
 
 def learn(labels: Spans, tokens: Tokens, evidence: Evidence) -> Learned:
-    """Plant errors, learn to tell them, and judge the given tags; several times, and the mean."""
+    """Plant errors, learn to recognise them, and judge the given tags; repeated and averaged."""
     given, doubt = tokens.given, 1 - evidence.mean.max(axis=1)
     fold = np.random.default_rng(0).permutation(int(tokens.document.max()) + 1)[tokens.document][tokens.owner] % FOLDS
     x_given = evidence.of(given)
@@ -91,7 +92,7 @@ def learn(labels: Spans, tokens: Tokens, evidence: Evidence) -> Learned:
 
 
 def plant(labels: Spans, tokens: Tokens, draw: int) -> tuple[IntArray, IntArray]:
-    """States with planted errors, and the number of the error of each token, -1 where there is none."""
+    """States with planted errors, and the number of the error of each token; -1 for none."""
     clean, sizes = labels.given_spans(), np.diff(tokens.offsets)
     outside = tokens.given == tokens.probs.shape[2] - 1
     at = outside & tokens.capital if (outside & tokens.capital).any() else outside

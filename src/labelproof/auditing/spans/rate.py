@@ -14,7 +14,7 @@ from labelproof.auditing.spans.tokens import Tokens
 
 SHARES = (0.7, 0.85, 0.92)  # of planted errors: at the lower end of the interval, at the estimate, at the higher end
 SUREST = 0.5  # of planted errors
-SLOPES = (0.4, 1.0)  # of the log odds: where errors are nothing like planted ones, and where they are like these
+SLOPES = (0.4, 1.0)  # of the log odds: where errors are unlike planted ones, and where they are like them
 HALVINGS, MOST_SHIFT = 60, 40.0
 
 Matrix = npt.NDArray[np.float64]
@@ -30,10 +30,10 @@ class TokenErrors(NamedTuple):
 def from_planted(learned: Learned, tokens: Tokens) -> TokenErrors:
     """The rate at which planted errors would have to be there for as many sentences to look wrong as do.
 
-    ``R(s) = share of sentences with log odds ≥ c(s) / s``, where a share s of the planted errors has log odds of at least c(s). If errors of
-    people looked like planted ones and nothing else did, R would be the rate at every s. Where s is near one, what is merely unusual is
-    counted too; where it is lower, errors of people, which are made where it is hard, are found more seldom than planted ones. Between
-    them lie the estimate and, on either side, the ends of the interval.
+    ``R(s) = share of sentences with log odds ≥ c(s) / s``, where a share s of the planted errors has log odds of at least
+    c(s). If people's errors looked like planted ones and nothing else did, R would be the rate at every s. For s near one,
+    merely unusual labels are counted too. For lower s, people's errors are found less often than planted ones, because people
+    err where it is hard. The estimate and the ends of the interval are between these.
 
     The log odds are then multiplied by a slope, the higher the less R falls from the estimate to the surest half of the planted errors
     (by which errors of people are as sure as these), and moved by what makes the mean error probability of sentences the estimate.
@@ -51,7 +51,7 @@ def from_planted(learned: Learned, tokens: Tokens) -> TokenErrors:
 
 
 def _shift(scores: Matrix, rate: float) -> float:
-    """What is added to log odds so that their mean probability is the rate."""
+    """The shift of log odds that makes their mean probability equal the rate."""
     least, most = -MOST_SHIFT, MOST_SHIFT
     for _ in range(HALVINGS):
         middle = (least + most) / 2

@@ -1,4 +1,4 @@
-"""The most probable valid reading of a sentence, and how it differs from the one that was given."""
+"""The most probable valid reading of a sentence, and its differences from the given one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Coded = tuple[int, int, int]  # start, end, code of the type
 
 
 class Change(NamedTuple):
-    """A span that should be another: ``given`` is None where it is missing, ``suggested`` where it is extra."""
+    """A span that should be another: ``given`` is None if it is missing, ``suggested`` if it is extra."""
 
     given: Coded | None
     suggested: Coded | None
@@ -58,7 +58,7 @@ def best_reading(scores: Matrix, may: npt.NDArray[np.bool_]) -> IntArray:
     c = (states - 1) // 2
     steps = np.where(may, 0.0, -np.inf)
     best = scores[0].copy()
-    best[c : 2 * c] = -np.inf  # nothing is there to be continued
+    best[c : 2 * c] = -np.inf  # there is nothing to continue
     came = np.zeros((t, states), np.int64)
     for i in range(1, t):
         through = best[:, None] + steps

@@ -1,4 +1,4 @@
-"""Tokens of all sentences side by side, with the tag that was given and what models say of it.
+"""Tokens of all sentences in one sequence, with the given tag and the predictions of models.
 
 A tag is a *state*: of c types ``0 … c - 1`` begin a span, ``c … 2c - 1`` continue one, and ``2c`` is outside (IOB2).
 """
@@ -60,14 +60,14 @@ class Tokens:
         return np.asarray(self.probs.mean(axis=0))
 
     def worst(self, of_tokens: Matrix, empty: float = 0.0) -> Matrix:
-        """The highest of each sentence, shape (n,); ``empty`` of one without a token."""
+        """The highest of each sentence, shape (n,); ``empty`` for one without a token."""
         found = np.full(self.n, -np.inf)
         np.maximum.at(found, self.owner, of_tokens)
         return np.where(np.diff(self.offsets) > 0, found, empty)
 
 
 def tokens_of(labels: Spans, probs: object, classes: Sequence[str] | None, groups: AnyArray | None) -> Tokens:
-    """The tokens of labels and what ``probs`` says of them.
+    """The tokens of labels, with their ``probs``.
 
     Raises
     ------
@@ -136,8 +136,7 @@ def _joined(probs: object, sizes: IntArray, k: int, *, named: bool) -> Matrix:
     array = _concatenated(probs, sizes, k) if several else to_numpy(probs, "pred_probs")  # type: ignore[arg-type]
     if array.ndim != 2 or len(array) != total:
         raise BadInput(
-            f"pred_probs has shape {array.shape} but there are {total:,} tokens in {len(sizes):,} sentences. Give one (tokens, tags) "
-            "array per sentence, or all of them one after the other."
+            f"pred_probs has shape {array.shape} but there are {total:,} tokens in {len(sizes):,} sentences. Give one (tokens, tags) array per sentence, or their concatenation."
         )
     if array.shape[1] != k:
         told = "classes names" if named else "the given tags are"
@@ -157,7 +156,7 @@ def _concatenated(probs: Sequence[object] | AnyArray, sizes: IntArray, k: int) -
     for number, (part, size) in enumerate(zip(parts, sizes.tolist(), strict=True)):
         if len(part) != size or (size and part.ndim != 2):
             raise BadInput(
-                f"pred_probs of sentence {number} has shape {part.shape} but the sentence has {size} tokens. Give a row per token."
+                f"pred_probs of sentence {number} has shape {part.shape} but the sentence has {size} tokens. Give one row per token."
             )
     filled = [part for part in parts if part.ndim == 2 and len(part)]
     widths = {part.shape[1] for part in filled}
@@ -169,7 +168,7 @@ def _concatenated(probs: Sequence[object] | AnyArray, sizes: IntArray, k: int) -
 def _states(probs: Matrix, columns: list[str], labels: Spans, first: BoolArray) -> Matrix:
     """Probabilities of tags in any scheme as those of states, shape (t, 2 c + 1).
 
-    Where a tag says "inside" without saying whether a span begins (IOB1, IO), it begins one as far as the token before is in none.
+    A tag that says "inside" without marking the start of a span (IOB1, IO) begins one if the token before is in none.
     """
     place = {str(name): code for code, name in enumerate(labels.classes)}
     c = len(place)

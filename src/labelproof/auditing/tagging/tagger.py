@@ -32,7 +32,7 @@ Matrix = npt.NDArray[np.float64]
 
 
 def cross_validated_tags(dataset: Dataset, how: CrossValidation) -> OutOfSample:
-    """Two models of the tags of each token, neither of which saw the sentence, nor others of its group.
+    """Predict the tags of each token by two models that saw neither the sentence nor others of its group.
 
     A conditional random field (where python-crfsuite is installed) and multinomial logistic regression, over words, shapes, affixes,
     neighbours, the place in the sentence, and how the word is written elsewhere in the document.
@@ -75,8 +75,7 @@ def cross_validated_tags(dataset: Dataset, how: CrossValidation) -> OutOfSample:
         )
     else:
         warnings.warn(
-            f"python-crfsuite is not installed, so logistic regression alone tags the sentences. With a conditional random field "
-            f"more errors are found. Run: {command(CRF)}",
+            f"python-crfsuite is not installed, so logistic regression tags the sentences. A conditional random field would find more errors. Run: {command(CRF)}",
             LabelproofWarning,
             stacklevel=2,
         )
@@ -103,7 +102,7 @@ def cross_validated_tags(dataset: Dataset, how: CrossValidation) -> OutOfSample:
 
 
 def _mapped(how: CrossValidation, tokens: int) -> Any:
-    """As told; where nothing is told, of many tokens in as many processes as there are cores."""
+    """As requested; by default, many tokens are processed in as many processes as there are cores."""
     told = how.n_jobs is not None or how.map_folds is not map or tokens < MANY_TOKENS
     return how.mapped if told else CrossValidation(n_jobs=usable()).mapped
 
@@ -133,11 +132,11 @@ def sentence_folds(labels: Spans, groups: AnyArray | None, how: CrossValidation)
     number = np.unique(np.array(names, dtype=object).astype(str), return_inverse=True)[1]
     count = int(number.max()) + 1 if len(number) else 0
     if count < 2:
-        raise BadInput("all sentences are of one group or are the same, so none is left to test on. Give pred_probs.")
+        raise BadInput("All sentences are in one group or are copies of one, so none is left to test on. Give pred_probs.")
     n_folds = min(how.n_folds, count)
     size = np.bincount(number, [len(tokens) for tokens in labels.tokens])
     order = np.random.default_rng(seed_from(how.random_state)).permutation(count)
     order = order[np.argsort(-size[order], kind="stable")]
-    of_group = np.zeros(count, np.int64)  # dealt out by size there and back, so that folds are alike in size
+    of_group = np.zeros(count, np.int64)  # dealt out by size back and forth, so that folds have similar sizes
     of_group[order] = np.r_[np.arange(n_folds), np.arange(n_folds)[::-1]][np.arange(count) % (2 * n_folds)]
     return of_group[number]

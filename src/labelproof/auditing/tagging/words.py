@@ -1,4 +1,4 @@
-"""What a tagger learns from: each token as a list of names of features."""
+"""The features of a tagger: each token as a list of names of features."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _DIGIT = re.compile(r"\d")
 
 
 class Word(NamedTuple):
-    """What does not depend on where a token stands."""
+    """Features that do not depend on the position of a token."""
 
     form: str  # lower case, digits as zeros
     shape: str  # such as Xx or d-x
@@ -24,7 +24,7 @@ class Word(NamedTuple):
 
 
 class Document(NamedTuple):
-    """How the words of a document are written, and what stands beside those with a capital."""
+    """The spellings of the words of a document, and the neighbours of those with a capital."""
 
     inside: Counter[str]  # with a capital within a sentence
     lower: Counter[str]
@@ -53,7 +53,7 @@ def style_of(tokens: Sequence[str]) -> str:
 
 
 def document_of(sentences: Sequence[Sequence[str]]) -> Document:
-    """What the other sentences of a document say of a word."""
+    """Features of a word from the other sentences of its document."""
     inside: Counter[str] = Counter()
     lower: Counter[str] = Counter()
     before: dict[str, Counter[str]] = defaultdict(Counter)
@@ -104,7 +104,7 @@ def features_of(tokens: Sequence[str], document: Document) -> list[list[str]]:
 
 
 def _elsewhere(tokens: Sequence[str], i: int, style: str, document: Document) -> list[str]:
-    """What the same word, elsewhere in the document, says of a token with a capital."""
+    """Features of a token with a capital from the same word elsewhere in the document."""
     low = tokens[i].lower()
     found = [
         "mid" if document.inside[low] > (i > 0 and style == "text") else "nomid",

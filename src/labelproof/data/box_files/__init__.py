@@ -1,4 +1,4 @@
-"""Files and folders of pictures with boxes: one form a file, one line here. The most particular come last and are asked first."""
+"""Files and folders of pictures with boxes: one format per file, one line here. The last ones are tried first."""
 
 from __future__ import annotations
 
@@ -36,6 +36,6 @@ def box_form(path: Path, images: str | None = None, encoding: str | None = None)
         if BOX_FILES[name].holds(path):
             return BOX_FILES[name](path, images, encoding)
     raise BadInput(
-        f"{str(path)!r} is in no form that holds boxes. Give COCO instances (.json), YOLO's data.yaml or its folder, a folder of Pascal VOC "
+        f"{str(path)!r} is in no known format of boxes. Give COCO instances (.json), YOLO's data.yaml or its folder, a folder of Pascal VOC "
         "(.xml) or KITTI (.txt) annotations, CVAT for images (.xml), or an export of Label Studio (.json)."
     )

@@ -1,4 +1,4 @@
-"""What a file or folder of pictures with boxes is asked for."""
+"""The interface of a format of pictures with boxes."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from labelproof.errors import BadInput
 from labelproof.labels.boxes import Box, Boxes
 from labelproof.validation import FloatArray, Json
 
-SAME_OBJECT = 0.1  # least overlap of a box and what it was changed into
-TURNED = range(5, 9)  # of EXIF orientations: a picture that lies on its side
+SAME_OBJECT = 0.1  # least overlap of a box with its changed version
+TURNED = range(5, 9)  # EXIF orientations of a picture that is rotated by 90 degrees
 
 
 class BoxedPictures(NamedTuple):
-    """What a file holds.
+    """The contents of a file.
 
     Attributes
     ----------
@@ -35,11 +35,11 @@ class BoxedPictures(NamedTuple):
     files : list of n paths
         Where each picture should be.
     keys : dict of str to int
-        What a file of predictions may call a picture, and its row.
+        Names of a picture in a file of predictions, and its row.
     categories : dict of str to str
-        What a file of predictions may call a class, and its name.
+        Names of a class in a file of predictions, and its name.
     ignored : dict of int to list of boxes
-        Regions of a picture, by its row, in which nothing is labelled one by one, such as crowds: predictions there say nothing.
+        Regions of a picture, by its row, without single labels, such as crowds: predictions there are no evidence.
     """
 
     labels: Boxes
@@ -78,7 +78,7 @@ class BoxForm(ABC):
 
     @classmethod
     def is_surely(cls, path: Path) -> bool:
-        """Whether nothing but boxes can be meant, so that the kind of label need not be named."""
+        """Whether the source can only mean boxes, so that the kind of label need not be named."""
         return cls.holds(path)
 
     @abstractmethod
@@ -92,7 +92,7 @@ class BoxForm(ABC):
 
     @abstractmethod
     def write(self, target: Path, changes: Mapping[int, Sequence[Box]], *, overwrite: bool) -> None:
-        """Write a copy in which some pictures have other boxes; of what was read last.
+        """Write a copy in which some pictures have other boxes; requires that the file was just read.
 
         Parameters
         ----------
@@ -103,7 +103,7 @@ class BoxForm(ABC):
         """
 
     def picture_of(self, name: str, *folders: str) -> Path:
-        """Where a picture is: in the folder that was named, else beside the file or in one of some folders beside it."""
+        """Where a picture is: in the named folder, otherwise next to the file or in one of some folders next to it."""
         return self._found_in.find(self.path if self.path.is_dir() else self.path.parent, name, folders)
 
     @cached_property
@@ -125,7 +125,7 @@ class PicturePlaces:
         self._listed: dict[Path, dict[str, str]] = {}
 
     def find(self, root: Path, name: str, folders: Sequence[str]) -> Path:
-        """The picture of that name, with its own ending or, where it has none, any; the first place to look where there is none.
+        """The picture of that name, with its own ending or, if it has none, any; the first candidate if none exists.
 
         Parameters
         ----------
@@ -160,12 +160,12 @@ def _ending(name: str) -> str:
 
 
 def size_of(file: Path) -> tuple[float, float]:
-    """Width and height of a picture as everyone sees it, upright; NaN where it cannot be read."""
+    """Width and height of a picture after rotation by EXIF; NaN if it cannot be read."""
     try:
         with Image.open(file, formats=FORMATS) as picture:
             width, height = picture.size
             lying = picture.getexif().get(ORIENTATION) in TURNED
-    except Exception:  # decoders raise anything; what is wrong is said where the picture is shown
+    except Exception:  # decoders raise anything; the error is shown in place of the picture
         return float("nan"), float("nan")
     return (height, width) if lying else (width, height)
 
@@ -181,7 +181,7 @@ def boxed(
     categories: Mapping[str, str] | None = None,
     ignored: Mapping[int, list[tuple[float, float, float, float]]] | None = None,
 ) -> BoxedPictures:
-    """What a form has read; pictures may be called by name, by the name of their file with or without its ending, or by number."""
+    """The result of a format; pictures are named by name, by file name with or without ending, or by number."""
     given = [
         {"boxes": np.array([box[:4] for box in own], float).reshape(-1, 4), "labels": [box[4] for box in own]} for own in boxes
     ]
@@ -198,7 +198,7 @@ def boxed(
 
 @dataclass(frozen=True)
 class Difference:
-    """What is different in the boxes of a picture.
+    """The changes to the boxes of a picture.
 
     Attributes
     ----------
@@ -263,7 +263,7 @@ def rounded(box: Box) -> Box:
 
 
 def number_text(value: float) -> str:
-    """A coordinate as text: at most three decimals, none where it is whole.
+    """A coordinate as text: at most three decimals, none for a whole number.
 
     >>> number_text(12.0), number_text(0.12345)
     ('12', '0.123')
@@ -282,11 +282,11 @@ def numbers_in(values: Sequence[object], where: str) -> list[float]:
     try:
         return [float(value) for value in values]  # type: ignore[arg-type]
     except (TypeError, ValueError) as error:
-        raise BadInput(f"{where} has {values!r:.80} where numbers should be.") from error
+        raise BadInput(f"{where} has {values!r:.80} where numbers should be. Correct it.") from error
 
 
 def result_of(boxes: Sequence[Box], scores: Sequence[float]) -> Json:
-    """The predictions of a picture, as `labelproof.audit` takes them."""
+    """The predictions of a picture, in the form for `labelproof.audit`."""
     return {
         "boxes": np.array([box[:4] for box in boxes], float).reshape(-1, 4),
         "labels": [box[4] for box in boxes],

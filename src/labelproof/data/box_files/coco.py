@@ -19,9 +19,9 @@ from labelproof.validation import Json
 
 
 class CocoBoxes(BoxForm):
-    """An annotation is a box; those with ``iscrowd`` are left as they are, and are no labels.
+    """An annotation is a box; those with ``iscrowd`` are no labels, and are not changed.
 
-    In a copy nothing but the boxes that change differs, byte for byte: a changed annotation keeps its ``id`` and all it says
+    A copy differs only in the boxes that change, byte for byte: a changed annotation keeps its ``id`` and all fields
     besides ``bbox``, ``category_id`` and ``area``.
     """
 
@@ -43,11 +43,11 @@ class CocoBoxes(BoxForm):
         try:
             lists = members(text, past_space(text, 0))
         except (ValueError, RecursionError):
-            self._source.parsed()  # says what is wrong
+            self._source.parsed()  # raises the error
             raise
         for name in PARTS:
             if text[lists[name][0]] != "[":
-                raise BadInput(f"{str(self.path)!r}: its {name} are no list. Give the file as published.")
+                raise BadInput(f"{str(self.path)!r}: its {name} are not a list. Give the file as published.")
         (images, _), (self._annotations, self._spans), (categories, _) = (
             list_rows(self._source, lists[name][0]) for name in PARTS
         )
@@ -58,7 +58,7 @@ class CocoBoxes(BoxForm):
         self._images = [_of(image, "id", self.path, "image", i) for i, image in enumerate(images)]
         row_of = {key: i for i, key in enumerate(self._images)}
         if len(row_of) < len(images):
-            raise BadInput(f"{str(self.path)!r} has two images of one id. Give each image its own.")
+            raise BadInput(f"{str(self.path)!r} has two images with the same id. Give each image its own id.")
         boxes: list[list[Box]] = [[] for _ in images]
         self._numbers: list[list[int]] = [[] for _ in images]  # of annotations, by picture
         crowds: dict[int, list[tuple[float, float, float, float]]] = {}
@@ -71,7 +71,9 @@ class CocoBoxes(BoxForm):
                 continue
             key = _of(annotation, "image_id", self.path, "annotation", number)
             if key not in row_of:
-                raise BadInput(f"annotation {number} of {str(self.path)!r} is of image {key!r}, which is not listed.")
+                raise BadInput(
+                    f"annotation {number} of {str(self.path)!r} is of image {key!r}, which the file does not list. Correct the annotation or list the image."
+                )
             boxes[row_of[key]].append(self._box(annotation, number))
             self._numbers[row_of[key]].append(number)
         names = [str(image.get("file_name", key)) for image, key in zip(images, self._images, strict=True)]
@@ -114,7 +116,7 @@ class CocoBoxes(BoxForm):
             words.append(((at, at), lead + ", ".join(added)))
         if stale:
             warnings.warn(
-                f"{stale:,} boxes were moved whose segmentation stays as it was. Draw it again where it matters.",
+                f"{stale:,} moved boxes keep their old segmentation. Draw it again where it matters.",
                 LabelproofWarning,
                 stacklevel=2,
             )
@@ -123,7 +125,9 @@ class CocoBoxes(BoxForm):
     def _box(self, annotation: Json, number: int) -> Box:
         key = _of(annotation, "category_id", self.path, "annotation", number)
         if key not in self._names:
-            raise BadInput(f"annotation {number} of {str(self.path)!r} is of category {key!r}, which the file does not list.")
+            raise BadInput(
+                f"annotation {number} of {str(self.path)!r} is of category {key!r}, which the file does not list. Correct the annotation or list the category."
+            )
         where = f"annotation {number} of {str(self.path)!r}"
         edges = annotation.get("bbox")
         if isinstance(edges, list) and len(edges) == 4:
@@ -136,7 +140,7 @@ class CocoBoxes(BoxForm):
         return min(points[::2]), min(points[1::2]), max(points[::2]), max(points[1::2]), self._names[key]
 
     def _changed(self, number: int, box: Box, moved: bool) -> Iterator[tuple[Span, str]]:
-        """What comes in the place of what of an annotation."""
+        """The replacements in the text of an annotation."""
         annotation = self._annotations[number]
         places = members(self._source.text, self._spans[number][0])
         if self._names[annotation["category_id"]] != box[4]:

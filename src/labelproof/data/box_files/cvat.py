@@ -19,7 +19,7 @@ EDGES = ("xtl", "ytl", "xbr", "ybr")
 
 
 class CvatBoxes(BoxForm):
-    """In a copy nothing but the boxes that change differs, byte for byte. Turned boxes and other shapes are no labels."""
+    """A copy differs only in the boxes that change, byte for byte. Rotated boxes and other shapes are no labels."""
 
     endings = (".xml",)
 
@@ -36,7 +36,7 @@ class CvatBoxes(BoxForm):
         if not cls.holds(path):
             return False
         data = path.read_bytes()
-        return b"<box" in data and b"<tag" not in data  # a file of tags is one of classes, whatever is drawn beside them
+        return b"<box" in data and b"<tag" not in data  # a file of tags holds classes, whatever shapes it also has
 
     def read(self) -> BoxedPictures:
         path = existing(self.path, "file")
@@ -54,7 +54,7 @@ class CvatBoxes(BoxForm):
         if +others:
             told = ", ".join(f"{count:,} of {name!r}" for name, count in (+others).most_common(4))
             warnings.warn(
-                f"{str(path)!r} holds shapes that are no upright boxes, and are not audited: {told}.",
+                f"{str(path)!r} holds shapes that are not upright boxes, which are not audited: {told}.",
                 LabelproofWarning,
                 stacklevel=2,
             )

@@ -1,4 +1,4 @@
-"""Folders of annotations, one file a picture: copied whole, with other text in some files."""
+"""Folders of annotations, one file per picture: copied whole, with other text in some files."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from labelproof.saving.folders import atomic_folder
 
 
 def copy_folder(root: Path, target: Path, changed: Mapping[Path, bytes], *, overwrite: bool) -> None:
-    """Copy a folder as it is, pictures included, with other content in some files.
+    """Copy a folder, pictures included, with other content in some files.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def copy_folder(root: Path, target: Path, changed: Mapping[Path, bytes], *, over
 
 
 def decoded(file: Path, encoding: str | None) -> str:
-    """The text of a file, with its line ends as they are.
+    """The text of a file, with its original line ends.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""KITTI: a folder of text files, one a picture, with a line a box: class, truncation, occlusion, angle, box, and in 3-D what it is."""
+"""KITTI: a folder of text files, one per picture. A line per box: class, truncation, occlusion, angle, box, 3-D fields."""
 
 from __future__ import annotations
 
@@ -12,15 +12,18 @@ from labelproof.errors import BadInput
 from labelproof.labels.boxes import Box
 
 FOLDERS = ("label_2", "training/label_2", "labels", "label_02")
-COLUMNS = 15  # and a score at the end, where it is of a detector
-UNKNOWN = ("-1", "-1", "-10"), ("-1", "-1", "-1", "-1000", "-1000", "-1000", "-10")  # as KITTI writes what was not measured
+COLUMNS = 15  # and a score at the end, in predictions of a detector
+UNKNOWN = (
+    ("-1", "-1", "-10"),
+    ("-1", "-1", "-1", "-1000", "-1000", "-1000", "-10"),
+)  # KITTI's code for values that were not measured
 NO_LABEL = "DontCare"
-LOOKED_AT = 100  # files of which one should hold a box
+LOOKED_AT = 100  # files, one of which should hold a box
 EDGES = slice(4, 8)
 
 
 class Kitti(BoxForm):
-    """The folder is copied with other lines where boxes change. ``DontCare`` regions are no labels, and stay as they are."""
+    """The folder is copied with other lines for changed boxes. ``DontCare`` regions are no labels, and are not changed."""
 
     @classmethod
     def holds(cls, path: Path) -> bool:
@@ -96,9 +99,9 @@ def is_line(values: Sequence[str]) -> bool:
 
 
 def kitti_box(values: Sequence[str], where: str) -> tuple[Box, float | None]:
-    """The box of a line, and its score, where it has one."""
+    """The box of a line, and its score, if it has one."""
     if not is_line(values):
-        raise BadInput(f"{where} is no line of KITTI: {' '.join(values)[:60]!r}. It has a class and 14 numbers.")
+        raise BadInput(f"{where} is not a line of KITTI: {' '.join(values)[:60]!r}. Write a class and 14 numbers.")
     x1, y1, x2, y2 = numbers_in(values[EDGES], where)
     score = numbers_in(values[COLUMNS:], where)
     return (x1, y1, x2, y2, values[0]), score[0] if score else None

@@ -26,9 +26,9 @@ DIGITS = 6
 
 
 class LabelStudioBoxes(BoxForm):
-    """A task is a picture; of several annotations the latest that was not cancelled counts. A task without one has no boxes.
+    """A task is a picture; the latest annotation that was not cancelled counts. A task without one has no boxes.
 
-    In a copy nothing but the results that change differs, byte for byte. Turned rectangles are no labels, and stay as they are.
+    A copy differs only in the results that change, byte for byte. Rotated rectangles are no labels, and are not changed.
     """
 
     endings = (".json",)
@@ -47,10 +47,10 @@ class LabelStudioBoxes(BoxForm):
         self._chosen = [latest(task) for task in self._tasks]
         waiting = self._chosen.count(None)
         if waiting == len(self._tasks):
-            raise BadInput(f"{str(self.path)!r}: no task is annotated. There is nothing to audit.")
+            raise BadInput(f"{str(self.path)!r} has no annotated task, so there is nothing to audit.")
         if waiting:
             warnings.warn(
-                f"{waiting:,} tasks of {str(self.path)!r} have no annotation and are left out.", LabelproofWarning, stacklevel=2
+                f"{waiting:,} tasks of {str(self.path)!r} have no annotation and are skipped.", LabelproofWarning, stacklevel=2
             )
         kept = [number for number, chosen in enumerate(self._chosen) if chosen is not None]
         self._tasks, self._places = [self._tasks[i] for i in kept], [self._places[i] for i in kept]
@@ -103,7 +103,7 @@ class LabelStudioBoxes(BoxForm):
         return found
 
     def _result(self, row: int, box: Box, before: Json | None) -> Json:
-        """A result; one that it takes the place of gives it its id and what else it says."""
+        """A result. If it replaces one, it keeps the id and the other fields of that one."""
         example: Json = before or next(
             (
                 r
@@ -139,13 +139,13 @@ class LabelStudioBoxes(BoxForm):
         width, height = self._read.labels.sizes[row].tolist()
         if math.isnan(width):
             raise BadInput(
-                f"the size of picture {self._read.names[row]!r} is unknown, so no box can be added. Name its folder with --images."
+                f"The size of picture {self._read.names[row]!r} is unknown, so no box can be added. Name the folder of pictures with --images."
             )
         return width, height
 
 
 def rectangle(result: Any, where: str) -> tuple[Box, tuple[float, float]] | None:
-    """The box of a result and the size of its picture; ``None`` for what is no upright rectangle with a label."""
+    """The box of a result and the size of its picture; ``None`` unless it is an upright rectangle with a label."""
     value = result.get("value") if isinstance(result, dict) else None
     if not isinstance(value, dict) or result.get("type") != LABELS or value.get("rotation"):
         return None

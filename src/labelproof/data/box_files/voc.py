@@ -1,4 +1,4 @@
-"""Pascal VOC: a folder of XML files, one a picture, with an ``object`` a box."""
+"""Pascal VOC: a folder of XML files, one per picture, with one ``object`` per box."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ HEAD = 1 << 12
 class PascalVoc(BoxForm):
     """The folder is copied with other numbers, names or objects where boxes change; all else stays, byte for byte.
 
-    Coordinates are read as they stand: some tools count pixels from 1, as the challenge did, others from 0.
+    Coordinates are read unchanged: some tools count pixels from 1, as the challenge did, others from 0.
     """
 
     @classmethod

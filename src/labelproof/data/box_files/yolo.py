@@ -1,4 +1,4 @@
-"""YOLO: a folder with ``data.yaml`` (or ``classes.txt``), pictures, and a text file for each picture with a line a box."""
+"""YOLO: a folder with ``data.yaml`` (or ``classes.txt``), pictures, and a text file per picture with one line per box."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ DIGITS = 6
 
 
 class Yolo(BoxForm):
-    """The folder is copied with other lines where boxes change; all other lines stay as they are.
+    """The folder is copied with other lines for changed boxes; all other lines are unchanged.
 
     Coordinates are shares of the picture's width and height, so the pictures must be there. Lines with more than five numbers are
     polygons, and are refused.
@@ -48,7 +48,7 @@ class Yolo(BoxForm):
         pictures = list(self._pictures(folders))
         if not pictures:
             raise BadInput(
-                f"{str(self.path)!r} leads to no pictures, whose sizes are needed: boxes are written as shares of them. Name their folder with --images."
+                f"{str(self.path)!r} leads to no pictures. Their sizes are needed, because YOLO writes boxes as shares of the picture. Name their folder with --images."
             )
         self._labels = [label_file(picture) for picture in pictures]
         self._sizes = [size_of(picture) for picture in pictures]
@@ -78,7 +78,7 @@ class Yolo(BoxForm):
             file = self._labels[row]
             if not file.resolve().is_relative_to(self._root.resolve()):
                 raise BadInput(
-                    f"{str(file)!r} is outside {str(self._root)!r}, which is what is copied. Name a folder that holds both."
+                    f"{str(file)!r} is outside {str(self._root)!r}, the folder that would be copied. Name a folder that holds both."
                 )
             text = decoded(file, self.encoding) if file.is_file() else ""
             found, lines, end = difference(given[row], boxes), text.splitlines(), line_end(text)
@@ -150,13 +150,13 @@ class Yolo(BoxForm):
 
 
 def yolo_box(values: Sequence[str], size: tuple[float, float], classes: Sequence[str], where: str) -> tuple[Box, float | None]:
-    """The box of a line, and the confidence at its end, where it is of a prediction."""
+    """The box of a line, and the confidence at its end if it is a prediction."""
     if len(values) not in (COLUMNS, COLUMNS + 1):
         what = "a polygon" if len(values) > COLUMNS + 1 and len(values) % 2 else "no box"
-        raise BadInput(f"{where} is {what}: {' '.join(values)[:60]!r}. A box is a class and four numbers.")
+        raise BadInput(f"{where} is {what}: {' '.join(values)[:60]!r}. Write a class and four numbers.")
     code, x, y, width, height, *score = numbers_in(values, where)
     if code != int(code) or not 0 <= code < len(classes):
-        raise BadInput(f"{where} is of class {values[0]}, and there are {len(classes)} classes, from 0.")
+        raise BadInput(f"{where} has class {values[0]}, but there are {len(classes)} classes, counted from 0. Correct it.")
     w, h = size
     box = ((x - width / 2) * w, (y - height / 2) * h, (x + width / 2) * w, (y + height / 2) * h)
     return (*(round(edge, DIGITS) for edge in box), classes[int(code)]), score[0] if score else None  # type: ignore[return-value]
@@ -170,7 +170,7 @@ def lines_of(file: Path, encoding: str | None) -> Iterator[tuple[int, list[str]]
 
 
 def label_file(picture: Path) -> Path:
-    """Where YOLO keeps the boxes of a picture: in ``labels`` in the place of ``images``, else beside it."""
+    """Where YOLO keeps the boxes of a picture: in ``labels`` instead of ``images``, otherwise next to the picture."""
     parts = list(picture.parts)
     for i in range(len(parts) - 2, -1, -1):
         if parts[i] == "images":

@@ -1,4 +1,4 @@
-"""What a column or an array of labels becomes: one file a kind of label that a column can hold, one line here."""
+"""Labels from a column or an array: one file per kind of label that a column can hold, one line here."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from labelproof.validation import AnyArray
 
 
 class LabelColumn(ABC):
-    """Labels with one value an item, as a column of a table or an array holds them.
+    """Labels with one value per item, in a column of a table or in an array.
 
     Attributes
     ----------
@@ -51,7 +51,7 @@ class LabelColumn(ABC):
         as_text : bool, default=False
             Whether labels such as ``1`` stay text.
         separator : str, optional
-            Of delimited text: where it is a comma, no number has a decimal comma.
+            Of delimited text. If it is a comma, no number has a decimal comma.
 
         Raises
         ------
@@ -77,7 +77,7 @@ class LabelColumn(ABC):
 
     @property
     def texts(self) -> AnyArray:
-        """What each row was given as a decision's label holds it, ``None`` where there is none, shape (n,)."""
+        """The given label of each row in the form of a decision, ``None`` for none, shape (n,)."""
         return self.texts_of(self.labels)
 
     @classmethod
@@ -91,7 +91,7 @@ class LabelColumn(ABC):
 
     @abstractmethod
     def edits(self, name: str, new: Mapping[int, str | None], added: Mapping[str, Sequence[str | None]]) -> Edits:
-        """What is different in a copy of the table.
+        """The changes in a copy of the table.
 
         Parameters
         ----------

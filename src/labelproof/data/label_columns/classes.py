@@ -85,7 +85,7 @@ class ClassColumn(LabelColumn):
         if change.names:
             row, name = next(iter(change.names.items()))
             raise BadInput(
-                f"row {row} {'has no label any more' if name is None else f'is {name!r} now'}, which stands nowhere in the array. "
+                f"row {row} {'no longer has a label' if name is None else f'is now {name!r}'}, which the array does not contain. "
                 "Write to .csv or .parquet."
             )
         changed = array.copy()
@@ -94,7 +94,7 @@ class ClassColumn(LabelColumn):
 
 
 def _different(column: pl.Series) -> tuple[pl.Series, npt.NDArray[np.int64] | None]:
-    """The different values of a column and which one each row has, where that spares work."""
+    """The different values of a column and the number of each row's value, if that is faster."""
     values = column.unique(maintain_order=True)
     if len(values) > column.len() // 2:
         return column, None

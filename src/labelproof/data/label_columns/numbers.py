@@ -27,7 +27,7 @@ class NumberColumn(LabelColumn):
     Parameters
     ----------
     values : ndarray of float64, shape (n,)
-        NaN where there is none.
+        NaN for none.
     missing : sequence, optional
         Numbers that mean none.
     comma : bool
@@ -83,8 +83,7 @@ class NumberColumn(LabelColumn):
         if len(wrong):
             row = int(wrong[0])
             raise BadInput(
-                f"{name} row {row} is {str(column[row])[:60]!r}, which is no number. Write numbers without separators of thousands, say that "
-                "it means none (--missing), or audit the column as classes."
+                f"{name} row {row} is {str(column[row])[:60]!r}, which is not a number. Write numbers without thousands separators, declare it missing (--missing), or audit the column as classes."
             )
         return cls(parsed.fill_null(np.nan).to_numpy(), _numbers_of(missing), comma=comma, decimals=_decimals(text))
 
@@ -99,12 +98,12 @@ class NumberColumn(LabelColumn):
         n_classes: int | None = None,
     ) -> Self:
         if classes is not None or n_classes is not None:
-            raise BadInput("numbers have no classes. Leave out classes (--classes).")
+            raise BadInput("Numbers have no classes. Omit classes (--classes).")
         return cls(to_numpy(values, name), _numbers_of(missing))
 
     @property
     def values(self) -> AnyArray:
-        """NaN where there is none, shape (n,)."""
+        """Numbers of the column, NaN for none, shape (n,)."""
         return self.labels.as_given(self.labels.values, np.nan)
 
     def leaks(self, frame: pl.DataFrame) -> list[Leak]:
@@ -127,7 +126,7 @@ class NumberColumn(LabelColumn):
         )
         if part is not None:
             raise BadInput(
-                f"row {part} is {new[part]} now, and the column {name!r} holds whole numbers alone. Decide for a whole number."
+                f"row {part} is {new[part]} now, but the column {name!r} holds only whole numbers. Decide on a whole number."
             )
         names = {row: None if (text := new[row]) is None else self._written(text) for row in rows}
         return Edits(name, np.array(rows, np.int64), np.full(len(rows), -1), names, added, numbers=True)
@@ -149,7 +148,7 @@ class NumberColumn(LabelColumn):
             held: Any = np.array(value).astype(array.dtype) if np.isfinite(value) or array.dtype.kind == "f" else None
             if held is None or (array.dtype.kind in "iu" and held != value):
                 raise BadInput(
-                    f"row {row} {'has no number any more' if text is None else f'is {text} now'}, which an array of {array.dtype} "
+                    f"row {row} {'no longer has a number' if text is None else f'is now {text}'}, which an array of {array.dtype} "
                     "cannot hold. Write to .csv or .parquet."
                 )
             changed[row] = held
@@ -166,6 +165,6 @@ def _numbers_of(missing: Sequence[object] | None) -> list[object] | None:
 
 
 def _decimals(text: pl.Series) -> int:
-    """The one number of decimals that all numbers of a column have; 0 where they differ."""
+    """The one number of decimals that all numbers of a column have; 0 if they differ."""
     found = text.drop_nulls().str.extract(r"[.,](\d+)$").str.len_chars().fill_null(0).unique()
     return int(found[0]) if len(found) == 1 else 0

@@ -1,4 +1,4 @@
-"""Libraries whose frames and data sets are audited as they are in memory: one file a library, one line here."""
+"""Libraries whose frames and data sets are audited in memory: one file per library, one line here."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ LIBRARIES: Registry[type[Held]] = Registry(
 
 
 def library_of(given: object) -> type[Held] | None:
-    """What holds such an object, told by its type alone: no library is imported."""
+    """The class that holds such an object, chosen by its type only: no library is imported."""
     return next((LIBRARIES[name] for name in LIBRARIES if LIBRARIES[name].holds(given)), None)
 
 
 def is_source(given: object) -> bool:
-    """Whether an object of which no column is named holds items with labels, and is no array of labels itself."""
+    """Whether an object, given without a column, holds items with labels and is no array of labels itself."""
     return not hasattr(given, "__array__") and library_of(given) is not None
 
 

@@ -45,7 +45,7 @@ class ArrowTable(Table):
 
 
 class ForeignTable(ArrowTable):
-    """A frame of another library; an Arrow table comes back."""
+    """A frame of another library; the result is an Arrow table."""
 
     def __init__(self, given: Any) -> None:
         super().__init__(_table(given))
@@ -61,7 +61,7 @@ def _table(given: Any) -> pa.Table:
             return pa.table(given)
         except (pa.ArrowInvalid, TypeError, ValueError) as error:
             raise BadInput(
-                f"{NAME} is a {type(given).__name__}, which is no table ({error}). Give one with named columns."
+                f"{NAME} is a {type(given).__name__}, which is not a table ({error}). Give one with named columns."
             ) from error
     from pyarrow.interchange import from_dataframe
 

@@ -1,4 +1,4 @@
-"""What is said of a frame or a data set in memory."""
+"""The options for a frame or a data set in memory."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ NAME = "the frame"
 
 @dataclass(frozen=True)
 class Asked:
-    """What is said of a frame; see `read_frame`."""
+    """The options of `read_frame`."""
 
     label: str | None = None
     text: str | Sequence[str] | None = None
@@ -27,7 +27,7 @@ class Asked:
     label_kind: str | None = None
 
     def only(self, what: str, *, label: bool = False) -> None:
-        """Refuse what is said of columns where there are none to choose.
+        """Refuse options that name columns if there are none to choose.
 
         Raises
         ------
@@ -37,4 +37,4 @@ class Asked:
                  "group": self.group}  # fmt: skip
         told = [name for name, value in (named | {"ignore": self.ignore, "keep": self.keep}).items() if value]
         if told:
-            raise BadInput(f"{NAME} is {what}: there are no columns to name. Leave out {', '.join(told)}.")
+            raise BadInput(f"{NAME} is {what}, and there are no columns to name. Omit {', '.join(told)}.")

@@ -1,4 +1,4 @@
-"""What is asked of a library that holds items with labels in memory."""
+"""The interface of a library that holds items with labels in memory."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Held(ABC):
 
     @property
     def names(self) -> AnyArray | None:
-        """The library's own names of the items, e.g. of an index, which need not be unique; ``None`` where it has none."""
+        """The library's own names of the items, e.g. of an index, which need not be unique; ``None`` if it has none."""
         return None
 
     def ids(self, ids: object | None) -> AnyArray:
@@ -82,8 +82,7 @@ class Held(ABC):
                 ids = self.names
             else:
                 warnings.warn(
-                    f"the index of {NAME} has {twice!r} twice or more, so items go by their row number. Name them by ids=, or "
-                    "reset the index.",
+                    f"The index of {NAME} has {twice!r} twice or more, so items are named by row number. Name them by ids=, or reset the index.",
                     LabelproofWarning,
                     stacklevel=4,
                 )
@@ -136,11 +135,11 @@ class Table(Held):
 
 
 def is_of(given: object, module: str, name: str) -> bool:
-    """Whether an object's class, or one that it inherits from, has that name and comes from a module, or one inside of it."""
+    """Whether an object's class or a base class has that name and comes from a module or one of its submodules."""
     return any(made.__name__ == name and f"{made.__module__}.".startswith(f"{module}.") for made in type(given).__mro__)
 
 
 def repeated(names: Sequence[object] | AnyArray) -> str | None:
-    """A name that stands twice, as text."""
+    """A name that occurs twice, as text."""
     values, counts = np.unique(np.asarray(names, dtype=object).astype(str), return_counts=True)
     return str(values[np.argmax(counts > 1)]) if (counts > 1).any() else None

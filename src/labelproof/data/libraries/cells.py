@@ -39,7 +39,9 @@ class Cells(Whole):
 
     def read(self, asked: Asked) -> Dataset:
         if asked.label is None:
-            raise BadInput(f"label is missing: which column of obs holds the labels? It has: {', '.join(self.columns[:30])}.")
+            raise BadInput(
+                f"label is missing. Name the column of obs that holds the labels. It has: {', '.join(self.columns[:30])}."
+            )
         replace(asked, group=None).only("an AnnData, whose genes are learned from")
         return CellsReader("AnnData", asked.label, missing=asked.missing, group=asked.group).read_from(
             self.given, self.ids(asked.ids)

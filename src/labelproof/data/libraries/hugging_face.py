@@ -39,7 +39,7 @@ class HuggingFaceTable(Table):
         return list(self.given.column_names)
 
     def frame(self, names: Sequence[str]) -> pl.DataFrame:
-        """Columns with the names of classes in place of their numbers (-1 is none); pictures and sounds are left out."""
+        """Columns with the names of classes instead of their numbers (-1 is none), without pictures and sounds."""
         features = self.given.features
         wanted = [name for name in names if type(features[name]).__name__ not in MEDIA or len(names) == 1]
         frame = pl.from_arrow(self._arrow.select_columns(wanted)[:])
@@ -49,7 +49,7 @@ class HuggingFaceTable(Table):
         )
 
     def cell(self, name: str, row: int) -> object:
-        """As it is stored: a picture by its bytes or its path."""
+        """The stored form: a picture as its bytes or its path."""
         return self._arrow.select_columns([name])[row : row + 1][name][0].as_py()
 
     def joined(self, found: pl.DataFrame) -> Any:

@@ -25,7 +25,7 @@ PAIR = "Its items must be pairs (x, y) of a picture, a text or a row of numbers,
 
 
 class Pairs(Whole):
-    """Items that are asked for one at a time."""
+    """Items that are read one at a time."""
 
     def __init__(self, given: Any) -> None:
         if not hasattr(given, "__len__") or not hasattr(given, "__getitem__"):
@@ -72,7 +72,7 @@ class Pairs(Whole):
 
     def joined(self, found: pl.DataFrame) -> object:
         raise BadInput(
-            f"a {type(self.given).__name__} has no columns to join. Join a frame of the items: audit.join(pl.DataFrame({{'row': range(n)}}))."
+            f"A {type(self.given).__name__} has no columns to join. Join a frame of the items: audit.join(pl.DataFrame({{'row': range(n)}}))."
         )
 
     def _pair(self, row: int) -> tuple[Any, Any]:
@@ -86,7 +86,7 @@ class Pairs(Whole):
             yield self._pair(row)
 
     def _labels(self, given: Sequence[object], asked: Asked) -> Classes:
-        """What was given, by the names of the classes where the data set has them."""
+        """The given labels, by name if the data set has names of classes."""
         values: list[Any] = [_plain(value, row) for row, value in enumerate(given)]
         names = _class_names(self.given)
         if names and all(isinstance(value, int) and -1 <= value < len(names) for value in values if value is not None):
@@ -105,14 +105,16 @@ class Pairs(Whole):
         for number, (x, y) in enumerate(self._all()):
             row = _row(x)
             if rows and row.shape != rows[0].shape:
-                raise BadInput(f"x of item {number} has shape {row.shape}, that of item 0 {rows[0].shape}. Give all alike.")
+                raise BadInput(
+                    f"x of item {number} has shape {row.shape}, but that of item 0 {rows[0].shape}. Give all items the same shape."
+                )
             rows.append(row)
             given.append(y)
         features = check_features(np.stack(rows), name="x")
         return Dataset(features, self._labels(given, asked), ids, lambda i: show_array(features[i]), "arrays")
 
     def _pictures(self, ids: AnyArray, asked: Asked) -> Dataset:
-        """Each item is asked for once, for its picture and its label; a person is shown what it gives when asked again."""
+        """Each item is read once, for its picture and its label; to show it to a person, it is read again."""
         given: list[object] = [None] * len(self)
 
         def opened(row: int) -> Opened:
@@ -122,7 +124,7 @@ class Pairs(Whole):
         files: list[Callable[[], Opened]] = [partial(opened, row) for row in range(len(self))]
         pixels, kept, skipped = decode_all(files, ids, SIZE)
         if not kept:
-            raise BadInput(f"none of the {len(self)} pictures of {NAME} can be read; the first: {skipped[0][1]}.")
+            raise BadInput(f"None of the {len(self)} pictures of {NAME} can be read. The first {skipped[0][1]}.")
         labels = self._labels([given[row] for row in kept], asked)
         shown = [files[row] for row in kept]
         return Dataset(
@@ -159,7 +161,7 @@ def _plain(value: Any, row: int) -> object:
 
 
 def _class_names(given: Any) -> list[str]:
-    """Names of the classes that a data set, or the one that it is a part of, says."""
+    """Names of the classes, from the data set or the one that it is a part of."""
     while given is not None:
         names = getattr(given, "classes", None)
         if isinstance(names, list | tuple):

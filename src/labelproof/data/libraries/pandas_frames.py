@@ -12,7 +12,7 @@ import polars as pl
 from labelproof.data.libraries.base import Table, is_of
 from labelproof.validation import AnyArray, is_missing
 
-WORDED = ("period", "interval")  # types of column that are read as they are printed
+WORDED = ("period", "interval")  # types of column that are read by their printed values
 
 
 class PandasTable(Table):
@@ -55,7 +55,7 @@ class PandasTable(Table):
 
 
 def names_of(index: Any) -> AnyArray:
-    """Names of the rows of a frame, shape (n,): integers as they are, everything else as text, levels joined by a comma."""
+    """Names of the rows of a frame, shape (n,): integers unchanged, everything else as text, levels joined by a comma."""
     if index.nlevels > 1:
         return np.array([", ".join(map(str, name)) for name in index], dtype=object)
     values = index.to_numpy()

@@ -11,7 +11,7 @@ from labelproof.data.libraries.base import Table
 
 
 class PolarsTable(Table):
-    """A frame as it is."""
+    """A polars frame."""
 
     def __init__(self, given: Any) -> None:
         self.lazy = isinstance(given, pl.LazyFrame)

@@ -1,4 +1,4 @@
-"""Files and folders of pictures whose pixels have classes: one form a file, one line here. The most particular come last and are asked first."""
+"""Files and folders of masks: one format per file, one line here. The last ones are tried first."""
 
 from __future__ import annotations
 
@@ -34,6 +34,6 @@ def mask_form(path: Path, asked: MasksAsked) -> MaskForm:
         if MASK_FILES[name].holds(path):
             return MASK_FILES[name](path, asked)
     raise BadInput(
-        f"{str(path)!r} is in no form that holds masks. Give a folder of PNGs, an array (n, h, w) as .npy, COCO instances (.json) or an export "
+        f"{str(path)!r} is in no known format of masks. Give a folder of PNGs, an array (n, h, w) as .npy, COCO instances (.json) or an export "
         "of Label Studio (.json)."
     )

@@ -19,7 +19,7 @@ DIMENSIONS = 3
 
 
 class MaskArray(MaskForm):
-    """Pictures, where there are any, are those of the folder that is named, in order of their paths."""
+    """Pictures, if any, are those of the named folder, in order of their paths."""
 
     endings = (".npy",)
 
@@ -35,7 +35,7 @@ class MaskArray(MaskForm):
         found = [] if self.asked.images is None else pictures_below(Path(self.asked.images))
         if found and len(found) != labels.n:
             raise BadInput(
-                f"--images {self.asked.images!r} holds {len(found):,} pictures, and there are {labels.n:,} masks. Give one each."
+                f"--images {self.asked.images!r} holds {len(found):,} pictures, but there are {labels.n:,} masks. Give one picture per mask."
             )
         return MaskedPictures(labels, [str(i) for i in range(labels.n)], [*found] or [None] * labels.n)
 

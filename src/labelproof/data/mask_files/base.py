@@ -1,4 +1,4 @@
-"""What a file or folder of pictures whose pixels have classes is asked for."""
+"""The interface of a format of pictures whose pixels have classes."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from typing import ClassVar, NamedTuple
 from labelproof.labels.masks import Masks
 from labelproof.validation import AnyArray, BoolArray
 
-Patches = Sequence[tuple[int, BoolArray]]  # the code of a class, and which pixels become it, shape (h, w)
+Patches = Sequence[tuple[int, BoolArray]]  # the code of a class, and the pixels that get it, shape (h, w)
 
 
 @dataclass(frozen=True)
 class MasksAsked:
-    """What a user says of masks.
+    """The user's options for masks.
 
     Attributes
     ----------
@@ -36,7 +36,7 @@ class MasksAsked:
 
 
 class MaskedPictures(NamedTuple):
-    """What a file holds.
+    """The contents of a file.
 
     Attributes
     ----------
@@ -44,7 +44,7 @@ class MaskedPictures(NamedTuple):
     names : list of n str
         Unique names of the pictures.
     files : list of n paths, or None
-        Where each picture should be; ``None`` where there are none.
+        Where each picture should be; ``None`` without pictures.
     """
 
     labels: Masks
@@ -74,16 +74,16 @@ class MaskForm(ABC):
     @classmethod
     @abstractmethod
     def holds(cls, path: Path) -> bool:
-        """Whether a path is in this form, where masks are asked for."""
+        """Whether a path has this format, if masks are requested."""
 
     @classmethod
     def is_surely(cls, path: Path) -> bool:
-        """Whether nothing but masks can be meant, so that the kind of label need not be named."""
+        """Whether the source can only mean masks, so that the kind of label need not be named."""
         return False
 
     @abstractmethod
     def read(self) -> MaskedPictures:
-        """The masks, which are opened one by one when they are asked for.
+        """The masks, opened one by one on demand.
 
         Raises
         ------
@@ -92,7 +92,7 @@ class MaskForm(ABC):
 
     @abstractmethod
     def write(self, target: Path, changes: Mapping[int, Patches], *, overwrite: bool) -> None:
-        """Write a copy in which some pixels have other classes; of what was read last.
+        """Write a copy in which some pixels have other classes; requires that the file was just read.
 
         Parameters
         ----------

@@ -41,7 +41,7 @@ class CocoMasks(MaskForm):
 
     def read(self) -> MaskedPictures:
         self._source = JsonText.of(self.path, self.asked.encoding)
-        self._source.parsed()  # says what is wrong
+        self._source.parsed()  # raises the error
         text = self._source.text
         lists = members(text, past_space(text, 0))
         (images, _), (self._annotations, self._spans), (categories, _) = (
@@ -57,16 +57,14 @@ class CocoMasks(MaskForm):
         for number, one in enumerate(self._annotations):
             if one.get("image_id") not in row_of or one.get("category_id") not in self._codes:
                 raise BadInput(
-                    f"annotation {number} of {str(self.path)!r} is of an image or a category that the file does not list."
+                    f"annotation {number} of {str(self.path)!r} names an image or a category that the file does not list. Correct it."
                 )
             if not one.get("segmentation"):
-                raise BadInput(
-                    f"annotation {number} of {str(self.path)!r} has no segmentation. For boxes leave out --kind masks."
-                )
+                raise BadInput(f"annotation {number} of {str(self.path)!r} has no segmentation. For boxes, omit --kind masks.")
             self._own[row_of[one["image_id"]]].append(number)
         wrong = next((image for image in images if not image.get("width") or not image.get("height")), None)
         if wrong is not None:
-            raise BadInput(f"image {wrong.get('id')!r} of {str(self.path)!r} has no width and height.")
+            raise BadInput(f"image {wrong.get('id')!r} of {str(self.path)!r} has no width and height. Add them.")
         names = [str(image.get("file_name", image["id"])) for image in images]
         places = PicturePlaces(self.asked.images)
         files = [places.find(self.path.parent, name, (".", "images", "../images")) for name in names]
@@ -126,18 +124,18 @@ class CocoMasks(MaskForm):
                 else one["segmentation"]
             )
             found = coco.decode(coco.merge(runs) if isinstance(runs, list) else runs)
-        except Exception as error:  # it raises anything, of what it was not made for
+        except Exception as error:  # it raises anything for unexpected input
             raise BadInput(
-                f"annotation {number} of {str(self.path)!r} has a segmentation that cannot be read ({error})."
+                f"annotation {number} of {str(self.path)!r} has a segmentation that cannot be read ({error}). Correct it."
             ) from error
         if found.shape != (height, width):
             raise BadInput(
-                f"annotation {number} of {str(self.path)!r} is {found.shape[1]} x {found.shape[0]}, its image {width} x {height}."
+                f"annotation {number} of {str(self.path)!r} is {found.shape[1]} x {found.shape[0]}, but its image is {width} x {height}. Correct the size."
             )
         return np.asarray(found, bool)
 
     def _segmented(self, number: int, pixels: BoolArray) -> list[tuple[Span, str]]:
-        """What comes in the place of what of an annotation that covers other pixels."""
+        """The replacements in the text of an annotation that covers other pixels."""
         places = members(self._source.text, self._spans[number][0])
         new = _measures(pixels)
         return [(places[name], words) for name, words in new.items() if name in places]

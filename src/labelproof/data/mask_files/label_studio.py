@@ -27,7 +27,7 @@ LABELS = "brushlabels"
 
 
 class LabelStudioMasks(MaskForm):
-    """Where brushes overlap, the later one counts. In a copy nothing but the results that change differs, byte for byte."""
+    """If brushes overlap, the later one counts. A copy differs only in the results that change, byte for byte."""
 
     endings = (".json",)
 
@@ -46,7 +46,7 @@ class LabelStudioMasks(MaskForm):
             (task, place, chosen) for task, place in zip(tasks, places, strict=True) if (chosen := latest(task)) is not None
         ]
         if not kept:
-            raise BadInput(f"{str(self.path)!r}: no task is annotated. There is nothing to audit.")
+            raise BadInput(f"{str(self.path)!r} has no annotated task, so there is nothing to audit.")
         self._tasks, self._places, self._chosen = [list(own) for own in zip(*kept, strict=True)]
         found = sorted({name for row in range(len(self._tasks)) for _, name in self._brushes(row)})
         self._classes = [BACKGROUND, *(name for name in found if name != BACKGROUND)]
@@ -91,7 +91,7 @@ class LabelStudioMasks(MaskForm):
         return codes
 
     def pixels(self, row: int, number: int) -> BoolArray:
-        """What a brush covers, shape (h, w)."""
+        """The pixels of a brush, shape (h, w)."""
         width, height = self._size(row)
         try:
             return unpack(self._results(row)[number]["value"]["rle"], height, width)
@@ -111,7 +111,7 @@ class LabelStudioMasks(MaskForm):
             names = value.get(LABELS) or []
             if len(names) != 1:
                 raise BadInput(
-                    f"{str(self.path)!r} task {self._tasks[row].get('id', row)}: a brush has {len(names)} labels. Give each one."
+                    f"{str(self.path)!r} task {self._tasks[row].get('id', row)}: a brush has {len(names)} labels. Give each brush one label."
                 )
             found.append((number, str(names[0])))
         return found
@@ -122,7 +122,7 @@ class LabelStudioMasks(MaskForm):
         )
         if sized is None:
             raise BadInput(
-                f"{str(self.path)!r} task {self._tasks[row].get('id', row)} does not tell the size of its picture. Annotate it first."
+                f"{str(self.path)!r} task {self._tasks[row].get('id', row)} does not state the size of its picture. Annotate it first."
             )
         width, height = numbers_in([sized["original_width"], sized.get("original_height")], f"{str(self.path)!r}")
         return int(width), int(height)

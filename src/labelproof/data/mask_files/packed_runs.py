@@ -30,7 +30,7 @@ class Bits:
             kept = self._window & ((1 << self._left) - 1)
             self._window, self._left = (kept << (8 * len(more))) | int.from_bytes(more, "big"), self._left + 8 * len(more)
         if bits > self._left:
-            raise BadInput("the run lengths of a brush end too early. Export again.")
+            raise BadInput("The run lengths of a brush end too early. Export again.")
         self._left -= bits
         return (self._window >> self._left) & ((1 << bits) - 1)
 
@@ -41,15 +41,15 @@ def unpack(data: Sequence[int], height: int, width: int) -> BoolArray:
     Raises
     ------
     BadInput
-        If the bytes are no run lengths of such a picture.
+        If the bytes are not run lengths of such a picture.
     """
     if not isinstance(data, list) or not all(isinstance(byte, int) and 0 <= byte < 256 for byte in data):
-        raise BadInput("the run lengths of a brush are no list of bytes. Export again.")
+        raise BadInput("The run lengths of a brush are not a list of bytes. Export again.")
     bits = Bits(data)
     total, word = bits.read(32), bits.read(5) + 1
     if total != height * width * CHANNELS:
         raise BadInput(
-            f"the run lengths of a brush are of {total // CHANNELS:,} pixels, and the picture has {height * width:,}."
+            f"The run lengths of a brush cover {total // CHANNELS:,} pixels, but the picture has {height * width:,}. Export again."
         )
     sizes = [bits.read(4) + 1 for _ in range(4)]
     out = np.empty(total, np.uint8)
@@ -66,7 +66,7 @@ def unpack(data: Sequence[int], height: int, width: int) -> BoolArray:
 
 
 def pack(pixels: BoolArray) -> list[int]:
-    """What `unpack` reads: 255 in all channels of the pixels that are covered.
+    """The input of `unpack`: 255 in all channels of the covered pixels.
 
     >>> import numpy as np
     >>> covered = np.array([[False, True, True]])

@@ -1,4 +1,4 @@
-"""Colours that stand for classes in pictures of masks."""
+"""Colours of classes in pictures of masks."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ class Palette(NamedTuple):
     names : list of k str
     colours : list of k colours
     void : sequence of colours
-        Those of pixels without a label.
+        Colours of pixels without a label.
     """
 
     names: list[str]
@@ -109,7 +109,7 @@ def palette_in(folder: Path, encoding: str | None) -> Palette | None:
         if len(numbers) < 3 and (number == 0 or not line.strip() or line.startswith("#")):
             continue
         if len(numbers) < 3 or not name:
-            raise BadInput(f"{str(file)!r} line {number + 1} is no class with a colour: {line[:60]!r}. Write name,r,g,b.")
+            raise BadInput(f"{str(file)!r} line {number + 1} is not a class with a colour: {line[:60]!r}. Write name,r,g,b.")
         names.append(name)
         colours.append((numbers[0], numbers[1], numbers[2]))
     if not names:
@@ -118,7 +118,7 @@ def palette_in(folder: Path, encoding: str | None) -> Palette | None:
 
 
 def _entry(line: str) -> tuple[str, list[int]]:
-    """The name and the numbers of a line, whatever their order."""
+    """The name and the numbers of a line, in any order."""
     separators = "," if "," in line and ":" not in line else None
     parts = next(csv.reader(io.StringIO(line)), []) if separators else line.replace(":", " ").replace(",", " ").split()
     words = [part.strip() for part in parts]
@@ -139,7 +139,7 @@ def packed(pixels: AnyArray) -> IntArray:
 
 
 def codes_of_colours(pixels: AnyArray, palette: Palette, void: int, where: str) -> IntArray:
-    """The code of each pixel's class, ``void`` where it has none, shape (h, w).
+    """The code of each pixel's class, ``void`` for none, shape (h, w).
 
     Raises
     ------
@@ -155,7 +155,7 @@ def codes_of_colours(pixels: AnyArray, palette: Palette, void: int, where: str) 
     if wrong.any():
         y, x = np.argwhere(wrong)[0].tolist()
         raise BadInput(
-            f"{where} has the colour {tuple(pixels[y, x, :3].tolist())} at row {y}, column {x}, which is none of a class."
+            f"{where} has the colour {tuple(pixels[y, x, :3].tolist())} at row {y}, column {x}, which belongs to no class."
         )
     found: IntArray = codes[order][place]
     return found

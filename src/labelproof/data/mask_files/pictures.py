@@ -24,7 +24,7 @@ IMAGES = ("images", "JPEGImages", "leftImg8bit", "../images", "../JPEGImages", "
 CITYSCAPES = ("_labelTrainIds", "_labelIds", "_gtFine")  # of several files a picture the first counts
 ENDINGS = (".png", ".tif", ".tiff", ".bmp")
 NAMES_FILE = "classes.txt"
-LOOKED_AT = 20  # masks that tell which colours there are
+LOOKED_AT = 20  # masks that show which colours there are
 
 
 class MaskPictures(MaskForm):
@@ -119,8 +119,7 @@ class Stored(Sequence[AnyArray]):
         found = known_palette(colours)
         if found is None:
             raise BadInput(
-                f"the masks in {str(self.files[0].parent)!r} hold colours, and no file says which is which class. Add class_dict.csv beside them, "
-                "a line for each class: name,r,g,b."
+                f"The masks in {str(self.files[0].parent)!r} hold colours, and no file names their classes. Add class_dict.csv next to them, with a line for each class: name,r,g,b."
             )
         return found
 
@@ -152,7 +151,7 @@ class Stored(Sequence[AnyArray]):
         void = next(iter(self.asked.void), VOID)
         codes = codes_of_colours(values, self.palette, void, f"mask {str(file)!r}")
         if void == VOID and (codes == VOID).any():
-            raise BadInput(f"mask {str(file)!r} has pixels in the colour of no class. Say --void 255, if they have no label.")
+            raise BadInput(f"mask {str(file)!r} has pixels in the colour of no class. If they have no label, give --void 255.")
         return codes
 
 

@@ -35,12 +35,12 @@ READERS: Registry[type[Reader]] = Registry(
 
 
 def open_reader(path: str | os.PathLike[str], options: ReadOptions) -> Reader:
-    """The reader that a path and what is said of it call for.
+    """The reader for a path and its options.
 
     Raises
     ------
     BadInput
-        If a needed option is missing, or an option is of another reader.
+        If a needed option is missing, or an option belongs to another reader.
     """
     source = os.fspath(path)
     readers = [READERS[name] for name in reversed(list(READERS))]
@@ -54,36 +54,36 @@ def open_reader(path: str | os.PathLike[str], options: ReadOptions) -> Reader:
     found = own or next((reader for reader in readers if reader.fits(place, options)), READERS["table"])
     known = {part.name for part in fields(found)}
     if (options.ignore or options.keep) and "ignore" not in known:
-        raise BadInput("--ignore and --keep name columns of a table to learn from or not. Leave them out here.")
+        raise BadInput("--ignore and --keep apply to the columns of a table. Omit them here.")
     if options.images is not None and "folder" not in known:
-        raise BadInput("--images is the folder of pictures that a table or an export names. Leave it out here.")
+        raise BadInput("--images is the folder of the pictures that a table or an export names. Omit it here.")
     if options.group is not None and "group" not in known:
-        raise BadInput(f"--group names a column, and {source!r} is read without columns to name. Leave it out.")
+        raise BadInput(f"--group names a column, and {source!r} has none. Omit it.")
     if options.void and "void" not in known:
-        raise BadInput("--void is of masks. Leave it out here.")
+        raise BadInput("--void applies only to masks. Omit it here.")
     if options.label_kind is not None and options.label_kind not in found.label_kinds:
         raise BadInput(
             f"--kind is {options.label_kind!r}, and {source!r} is read as {found.kind}, which holds {' or '.join(found.label_kinds)}. "
-            "Leave out --kind, or name another source."
+            "Omit --kind, or name another source."
         )
     reader = found.of(place, options)
     return _of_url(reader, source) if "://" in source else reader
 
 
 def for_new(reader: Reader, path: str | os.PathLike[str], options: ReadOptions) -> tuple[Reader, str | os.PathLike[str]]:
-    """A reader for new items in a path, which may be another sheet or what another query finds; and what the path is known as."""
+    """A reader for new items in a path, which may be another sheet or the result of another query; and the name of the path."""
     form = form_of(path)
     _check_part(form, options)
     if form is None:
         return reader, path
     place = form.known_as(os.fspath(path))
     if options.query is None and form.part == "--query":
-        raise BadInput("--sql needs --query, the SELECT whose rows are the new items.")
+        raise BadInput("--query is missing. Give the SELECT whose rows are the new items.")
     return reader if options.part is None else reader.of_part(options.part), place
 
 
 def _of_url(reader: Reader, url: str) -> Reader:
-    """The reader with a URL as it is: a path would make one stroke of two."""
+    """The reader with an unchanged URL: a path would merge its two slashes."""
     from labelproof.data.readers.table import ColumnReader
 
     assert isinstance(reader, ColumnReader)
@@ -92,15 +92,15 @@ def _of_url(reader: Reader, url: str) -> Reader:
 
 def _check_part(form: TableForm | None, options: ReadOptions) -> None:
     for option, value, what in (
-        ("--sheet", options.sheet, "workbook (.xlsx, .ods)"),
-        ("--query", options.query, "database (--sql)"),
+        ("--sheet", options.sheet, "workbooks (.xlsx, .ods)"),
+        ("--query", options.query, "databases (--sql)"),
     ):
         if value is not None and (form is None or form.part != option):
-            raise BadInput(f"{option} belongs to a {what}. Leave it out here.")
+            raise BadInput(f"{option} applies only to {what}. Omit it here.")
 
 
 def reader_of(source: Json | None) -> Reader | None:
-    """The reader that an audit or a model remembers, by its JSON; ``None`` where it was made of what no file holds."""
+    """The reader in the JSON of an audit or a model; ``None`` if its data came from no file."""
     if not source or source.get("kind") is None:
         return None
     kind = str(source["kind"])

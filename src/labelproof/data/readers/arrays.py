@@ -1,4 +1,4 @@
-"""Features, pictures or nothing but labels, as arrays in memory or in ``.npy`` and ``.npz`` files."""
+"""Features, pictures or only labels, as arrays in memory or in ``.npy`` and ``.npz`` files."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ SHOWN_FEATURES = 12
 
 @dataclass(frozen=True)
 class ArraysReader(Reader):
-    """Arrays by their paths; what was in memory is not remembered. See `read_arrays` for its fields."""
+    """Arrays by their paths; arrays in memory are not saved. See `read_arrays` for its fields."""
 
     kind = "arrays"
 
@@ -39,7 +39,7 @@ class ArraysReader(Reader):
     features: str | None = None
     ids: str | None = None
     missing: Sequence[object] | None = None
-    label_kind: str | None = None  # classes where left out
+    label_kind: str | None = None  # classes by default
 
     @classmethod
     def of_files(cls, *, missing: Sequence[object] | None = None, kind: str | None = None, **values: object) -> Self:
@@ -67,7 +67,7 @@ class ArraysReader(Reader):
     def write_back(self, target: Path, audited: Audited, *, overwrite: bool) -> None:
         """A table of id and label; an array of the same type where the target ends in .npy."""
         if self.labels is None:
-            raise BadInput("the audit does not say which file its labels came from. Audit the file with labelproof audit.")
+            raise BadInput("The audit does not record which file its labels came from. Audit the file with labelproof audit.")
         check = check_target if target.suffix == ".npy" else check_table_target
         check(target, overwrite=overwrite, source=self.labels)
         array = to_numpy(from_file(self.labels, "labels"), "labels").reshape(-1)
@@ -93,12 +93,12 @@ def read_arrays(
     missing: Sequence[object] | None = None,
     kind: str | None = None,
 ) -> Dataset:
-    """Make a `Dataset` of arrays or of paths of ``.npy`` files (``FILE.npz:NAME`` for one array of several).
+    """Make a `Dataset` from arrays or from paths of ``.npy`` files (``FILE.npz:NAME`` for one of several arrays).
 
     Parameters
     ----------
     features : array-like or path, shape (n, d), (n, height, width) or (n, height, width, 3), optional
-        Left out where probabilities are ready-made; then only ids and labels can be shown.
+        Optional if probabilities are ready-made; then only ids and labels can be shown.
     labels : array-like or path, shape (n,)
     classes : sequence, optional
     ids : array-like or path, shape (n,), optional
@@ -106,7 +106,7 @@ def read_arrays(
     missing : sequence, optional
         Labels that mean unlabelled; see `labelproof.validation.check_labels`.
     kind : {"classes", "numbers"}, optional
-        What the labels are; classes where left out.
+        The kind of labels. By default classes.
 
     Raises
     ------
@@ -125,7 +125,7 @@ def read_arrays(
 
 
 def show_array(item: AnyArray) -> Shown:
-    """What a person is shown of an item: a picture of shape (h, w) or (h, w, 1 or 3), else its first numbers."""
+    """The display of an item: a picture of shape (h, w) or (h, w, 1 or 3), otherwise its first numbers."""
     if item.ndim == 2 or (item.ndim == 3 and item.shape[-1] in (1, 3)):
         pixels = np.asarray(item, float).reshape(*item.shape[:2], *(item.shape[2:] if item.shape[2:] != (1,) else ()))
         if item.dtype != np.uint8:

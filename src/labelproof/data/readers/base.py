@@ -1,4 +1,4 @@
-"""What a reader does: it owns a source of items and labels."""
+"""The interface of readers: a reader owns a source of items and labels."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from labelproof.saving.files import existing
 from labelproof.validation import AnyArray, IntArray, Json
 
 VERSION = 1
-Inputs = pl.DataFrame | AnyArray | Sequence[str]  # what a model learns from, one row an item
+Inputs = pl.DataFrame | AnyArray | Sequence[str]  # the input of a model, one row per item
 
 
 @dataclass(frozen=True)
 class ReadOptions:
-    """What a user says of a source; a reader takes what it knows."""
+    """The user's options for a source; a reader takes those that it has."""
 
     label: str | None = None
     text: str | None = None
@@ -52,11 +52,11 @@ class ReadOptions:
 
     @property
     def part(self) -> str | None:
-        """Which part of the source is the table: a sheet of a workbook, or what a query finds in a database."""
+        """The part of the source that is the table: a sheet of a workbook, or a query of a database."""
         return self.query if self.sheet is None else self.sheet
 
     def label_of(self, path: Path) -> str:
-        """The column that holds the labels, which must be named.
+        """The column of labels, which must be named.
 
         Raises
         ------
@@ -64,12 +64,12 @@ class ReadOptions:
         """
         if self.label is None:
             existing(path, "file")
-            raise BadInput(f"--label is missing: which column of {str(path)!r} holds the labels?")
+            raise BadInput(f"--label is missing. Name the column of {str(path)!r} that holds the labels.")
         return self.label
 
 
 class Items(NamedTuple):
-    """Items that can be looked at.
+    """Items that can be shown.
 
     Attributes
     ----------
@@ -79,9 +79,9 @@ class Items(NamedTuple):
     show : callable
         Row number to `Shown`; pictures are at most 1,024 pixels wide or high.
     take : callable
-        Row numbers to what a model would learn from: a frame, texts, or an array, with one row for each.
+        Row numbers to the input of a model: a frame, texts, or an array, with one row for each.
     mask : callable, optional
-        Row number to the codes of a picture's pixels as they were given, shape (h, w), of masks.
+        For masks: row number to the given codes of a picture's pixels, shape (h, w).
     """
 
     kind: str
@@ -92,7 +92,7 @@ class Items(NamedTuple):
 
 
 class Change(NamedTuple):
-    """A new label, as a decision's label holds it (``None``: none), and why."""
+    """A new label in the form of a decision (``None``: none), and its reason."""
 
     label: str | None
     why: str
@@ -100,20 +100,20 @@ class Change(NamedTuple):
 
 @dataclass(frozen=True)
 class Audited:
-    """What an audit knows of a source, and what is to be changed in it.
+    """What an audit records of a source, and the changes to make in it.
 
     Attributes
     ----------
     given : ndarray of str, shape (n,)
-        What each item was given, as a decision's label holds it; ``None`` where unlabelled. Of masks `labelproof.Masks.digest`.
+        The given label of each item in the form of a decision; ``None`` where unlabelled. For masks `labelproof.Masks.digest`.
     classes : sequence
     skipped : set of str
         Names of the items that could not be read.
     changes : mapping of item to Change
     explain : bool
-        Whether to say what each label was, and why it changed.
+        Whether to add the old label and the reason of each change.
     ids : ndarray of str, shape (n,), optional
-        Names of the items; ``None`` for those that the audit does not name.
+        Names of the items; ``None`` for those without a name in the audit.
     """
 
     given: AnyArray
@@ -126,9 +126,10 @@ class Audited:
 
 @dataclass(frozen=True)
 class Reader(ABC):
-    """A source of items and labels: reads it, opens it again, reads new items like it, and writes it with other labels.
+    """A source of items and labels. It reads the source, opens it again, reads new items like it, and writes it with other
+    labels.
 
-    Its fields are what must be remembered; `to_json` keeps them with audits and models.
+    Its fields are saved with audits and models by `to_json`.
 
     Attributes
     ----------
@@ -137,9 +138,9 @@ class Reader(ABC):
     label_kinds : tuple of str
         The kinds of label that it reads.
     reads_itself : bool
-        Whether it reads files in forms of its own, which are no tables.
+        Whether it reads files in formats of its own, which are not tables.
     takes_classes : bool
-        Whether the names of the classes are said when it reads; otherwise they are those of the columns of predictions.
+        Whether the user names the classes when it reads; otherwise the columns of the predictions do.
     """
 
     kind: ClassVar[str]
@@ -183,7 +184,7 @@ class Reader(ABC):
         """
 
     def reopen(self, skipped: Sequence[str] = ()) -> Items | None:
-        """The items of an audit again, one by one, without decoding what nobody looks at; ``None`` where there are only labels.
+        """The items of an audit again, read one by one as they are shown; ``None`` if there are only labels.
 
         Parameters
         ----------
@@ -193,7 +194,7 @@ class Reader(ABC):
         Raises
         ------
         BadInput
-            If a file is missing, or is not what it was.
+            If a file is missing, or has changed.
         """
         dataset = self.read()
         return Items(dataset.kind, len(dataset), dataset.show, lambda rows: dataset.x[rows])
@@ -201,31 +202,31 @@ class Reader(ABC):
     def read_new(
         self, path: Path_, *, encoding: str | None = None, projection: Projection | None = None
     ) -> tuple[Inputs, AnyArray]:
-        """New items without labels, and their ids, read as those of the source were.
+        """Read new items without labels, and their ids, in the way of the source.
 
         Parameters
         ----------
-        path : path, or of a database its URL
+        path : path, or URL of a database
         encoding : str, optional
-            Of a text file; that of the source where left out.
+            Of a text file. By default that of the source.
         projection : Projection, optional
-            ``Dataset.projection`` of training data that were cells.
+            ``Dataset.projection`` of training data that are cells.
 
         Raises
         ------
         BadInput
             If a column is missing, a value does not fit its type, or a picture cannot be read.
         """
-        raise BadInput(f"items like those of {self.kind} are not read from a file. Use the model from Python.")
+        raise BadInput(f"Items of this kind ({self.kind}) cannot be read from a file. Use the model from Python.")
 
     def predictions(self, path: Path_, dataset: Dataset) -> object:
-        """Predictions of the items in a file; here the path, for those who audit their kind of label to open.
+        """Predictions of the items in a file; by default the path, which the auditor opens.
 
         Parameters
         ----------
         path : path
         dataset : Dataset
-            What `read` gave.
+            The result of `read`.
 
         Raises
         ------
@@ -234,8 +235,10 @@ class Reader(ABC):
         return path
 
     def of_part(self, part: str) -> Self:
-        """The same, for another sheet, or for what another query finds."""
-        raise BadInput(f"items like those of {self.kind} are not read from a sheet or by a query.")
+        """The same for another sheet, or another query."""
+        raise BadInput(
+            f"Items of this kind ({self.kind}) cannot be read from a sheet or by a query. Omit --sheet, --sql and --query."
+        )
 
     @abstractmethod
     def write_back(self, target: Path, audited: Audited, *, overwrite: bool) -> None:
@@ -248,13 +251,13 @@ class Reader(ABC):
         """
 
     def to_json(self) -> Json:
-        """What must be remembered, as JSON holds it."""
+        """Its fields, in the form of JSON."""
         told = {name: value for name, value in asdict(self).items() if value is not None and value is not False}
         return {"kind": self.kind, "version": VERSION, **told}
 
     @classmethod
     def from_json(cls, source: Json) -> Self:
-        """What `to_json` remembered.
+        """A reader from the result of `to_json`.
 
         Raises
         ------
@@ -262,23 +265,23 @@ class Reader(ABC):
             If a later version of labelproof wrote it.
         """
         if source.get("version", VERSION) > VERSION:
-            raise BadInput("the audit or model was made by a later version of labelproof. Update it, or make it anew.")
+            raise BadInput("The audit or model was made by a later version of labelproof. Update labelproof, or make it again.")
         known = {f.name for f in fields(cls)}
         return cls(**{name: value for name, value in source.items() if name in known})
 
 
 def words(missing: Sequence[object] | None) -> list[str] | None:
-    """Labels that mean unlabelled, as JSON holds them."""
+    """Labels that mean unlabelled, in the form of JSON."""
     return None if missing is None else [str(word) for word in missing]
 
 
 def check_same(now: AnyArray, rows: IntArray, audited: Audited) -> None:
-    """Refuse a source whose labels are not those that were audited.
+    """Refuse a source whose labels are not the audited ones.
 
     Parameters
     ----------
     now : ndarray of str, shape (m,)
-        Labels by row of the source, as a decision's label holds them; ``None`` where there is none.
+        Labels by row of the source, in the form of a decision; ``None`` for none.
     rows : ndarray, shape (n,)
         The row of each item.
     audited : Audited
@@ -290,20 +293,20 @@ def check_same(now: AnyArray, rows: IntArray, audited: Audited) -> None:
     """
     if len(rows) != len(audited.given):
         raise BadInput(
-            f"the data have {len(rows):,} items now but had {len(audited.given):,} when they were audited. Audit them again."
+            f"The data now have {len(rows):,} items but had {len(audited.given):,} when they were audited. Audit them again."
         )
     found = now[rows]
     differs = np.flatnonzero(found != audited.given)
     if len(differs):
         item = int(differs[0])
         raise BadInput(
-            f"row {rows[item]} of the data is {found[item]!r} now but was {audited.given[item]!r} when it was audited. "
+            f"row {rows[item]} of the data is now {found[item]!r} but was {audited.given[item]!r} when it was audited. "
             "The file has changed; audit it again."
         )
 
 
 def check_same_ids(now: AnyArray, rows: IntArray, audited: Audited) -> None:
-    """Refuse a source whose items have other names than those that were audited.
+    """Refuse a source whose items do not have the audited names.
 
     Parameters
     ----------
@@ -323,7 +326,7 @@ def check_same_ids(now: AnyArray, rows: IntArray, audited: Audited) -> None:
     for row, name in zip(rows.tolist(), audited.ids.tolist(), strict=True):
         if name is not None and str(now[row]) != name:
             raise BadInput(
-                f"row {row} of the data is the item {str(now[row])!r} now but was {name!r} when it was audited. The file has changed; audit "
+                f"row {row} of the data is now the item {str(now[row])!r} but was {name!r} when it was audited. The file has changed; audit "
                 "it again."
             )
 

@@ -36,11 +36,11 @@ class BoxesReader(Reader):
     path: str
     folder: str | None = None
     encoding: str | None = None
-    held: BoxedPictures | None = field(default=None, compare=False, repr=False)  # what was read, while it is in memory
+    held: BoxedPictures | None = field(default=None, compare=False, repr=False)  # the result of reading, while it is in memory
 
     @classmethod
     def fits(cls, path: Path, options: ReadOptions) -> bool:
-        """Boxes are asked for, or the file can hold nothing else."""
+        """Boxes are requested, or the file can hold nothing else."""
         if options.label_kind is not None or options.label is not None or options.annotator is not None:
             return options.label_kind == "boxes"
         return path.exists() and any(form.is_surely(path) for form in BOX_FILES.values())
@@ -50,7 +50,7 @@ class BoxesReader(Reader):
         named = {"--missing": options.missing, "--text": options.text, "--id": options.id, "--image": options.image}
         wrong = next((name for name, value in named.items() if value is not None), None)
         if wrong is not None:
-            raise BadInput(f"{wrong} is of tables, and {str(path)!r} holds boxes. Leave it out.")
+            raise BadInput(f"{wrong} applies only to tables, and {str(path)!r} holds boxes. Omit it.")
         existing(path, "file or folder of boxes")
         return cls(str(path), None if options.images is None else located(options.images), options.encoding)
 
@@ -75,26 +75,26 @@ class BoxesReader(Reader):
         return Items("images", found.labels.n, lambda i: show(found, i), lambda rows: np.empty((len(rows), 0)))
 
     def predictions(self, path: Path_, dataset: Dataset) -> object:
-        """What a detector found, by picture (`labelproof.data.detections`)."""
+        """Predictions of a detector, by picture (`labelproof.data.detections`)."""
         return detections_from(Path(path), self.form().read() if self.held is None else self.held)
 
     def to_json(self) -> Json:
-        """What must be remembered: all but what was read."""
+        """All fields except the result of reading."""
         told = {"path": self.path, "folder": self.folder, "encoding": self.encoding}
         return {"kind": self.kind, "version": VERSION, **{name: value for name, value in told.items() if value is not None}}
 
     def write_back(self, target: Path, audited: Audited, *, overwrite: bool) -> None:
-        """A copy in the same form, in which nothing but the boxes that change differs."""
+        """A copy in the same format that differs only in the boxes that change."""
         form = self.form()
         if not form.endings and table_suffix(target) is not None:
             raise BadInput(
-                f"--out {str(target)!r} is the name of a table, and a copy of the folder is written. Name a folder with --out."
+                f"--out {str(target)!r} is the name of a table, but the result is a copy of the folder. Name a folder with --out."
             )
         if form.endings:
             check_target(target, overwrite=overwrite, source=self.path)
             if not plain_name(target).endswith(form.endings):
                 raise BadInput(
-                    f"--out {str(target)!r}: boxes are written in the form that they came in. Name a file that ends in {form.endings[0]}."
+                    f"--out {str(target)!r}: boxes are written in the format of the input. Name a file that ends in {form.endings[0]}."
                 )
         found = form.read()
         classes = [str(name) for name in found.labels.classes]
@@ -110,7 +110,7 @@ class BoxesReader(Reader):
 
 
 def show(found: BoxedPictures, i: int) -> Shown:
-    """A picture, as everyone sees it."""
+    """A picture, rotated by EXIF as people see it."""
     try:
         return Shown(image=thumbnail(found.files[i], PICTURE_PIXELS))
     except BadInput as reason:
@@ -126,15 +126,15 @@ def read_boxes(path: Path_, *, images: Path_ | None = None, encoding: str | None
         COCO instances (``.json``), YOLO's ``data.yaml`` or its folder, a folder of Pascal VOC (``.xml``) or KITTI (``.txt``)
         annotations, CVAT for images 1.1 (``.xml``), or an export of Label Studio (``.json``).
     images : path, optional
-        Folder of the pictures; beside the annotations where left out. They are shown to a person, and needed for sizes where the
-        annotations do not tell them.
+        Folder of the pictures. By default next to the annotations. They are shown to a person, and give the sizes if the
+        annotations do not.
     encoding : str, optional
         Of a text file that is not UTF-8.
 
     Returns
     -------
     Dataset
-        ``labels`` are `labelproof.Boxes`; ``x`` is empty, since no detector is trained.
+        ``labels`` are `labelproof.Boxes`; ``x`` is empty, because no detector is trained.
 
     Raises
     ------

@@ -16,18 +16,18 @@ from labelproof.validation import Json, RandomState, accepts_seed, check_rate, r
 
 @dataclass(frozen=True)
 class Captions:
-    """Items and what people wrote of them.
+    """Items and their captions by people.
 
     Attributes
     ----------
     ids : tuple of length n
         Image numbers of COCO, names of MSR-VTT's videos.
     captions : tuple of length n
-        Of tuples of str, one or more each.
+        Tuples of str, one or more each.
     files : tuple of length n
-        File names; empty strings where the file does not name any.
+        File names; empty strings if the file does not name any.
     splits : tuple of length n
-        ``"train"``, ``"validate"`` …; empty strings where the file does not say.
+        ``"train"``, ``"validate"`` …; empty strings if the file has no splits.
     skipped : list of (id, reason)
         Items without a caption, or without their picture.
     """
@@ -52,7 +52,7 @@ class Captions:
         rows = [i for i, own in enumerate(self.splits) if own == name]
         if not rows:
             known = sorted({own for own in self.splits if own})
-            raise BadInput(f"there is no split {name!r}. The file has {', '.join(known) or 'none'}.")
+            raise BadInput(f"There is no split {name!r}. The file has {', '.join(known) or 'none'}.")
         return self.take(rows)
 
     def take(self, rows: Sequence[int]) -> Captions:
@@ -63,7 +63,7 @@ class Captions:
 
     @accepts_seed
     def with_replaced(self, rate: float, *, random_state: RandomState = None) -> Captions:
-        """Some captions of each item replaced by captions of other items: the paper's incorrect labels.
+        """Replace some captions of each item by captions of other items: the paper's incorrect labels.
 
         Parameters
         ----------
@@ -78,7 +78,7 @@ class Captions:
         rng, n = rng_from(random_state), len(self)
         check_rate(rate)
         if n < 2:
-            raise BadInput(f"there are {n} items. Give two or more: captions are replaced by those of others.")
+            raise BadInput(f"There are {n} items. Give two or more, because captions are replaced by those of other items.")
         mixed = []
         for i, own in enumerate(self.captions):
             now = list(own)
@@ -96,7 +96,7 @@ def read_captions(path: Path_, *, folder: Path_ | None = None) -> Captions:
     ----------
     path : path of a .json file
     folder : path, optional
-        Where the pictures are; those that are absent are skipped. Of videos: a folder of frames, or a file, for each.
+        Folder of the pictures; absent ones are skipped. For videos: a folder of frames, or a file, for each.
 
     Returns
     -------
@@ -106,7 +106,7 @@ def read_captions(path: Path_, *, folder: Path_ | None = None) -> Captions:
     Raises
     ------
     BadInput
-        For a file that is no JSON (naming line and column), of another form, or a caption of an item that is not listed.
+        For a file that is no JSON (naming line and column), of another format, or with a caption of an item that is not listed.
     """
     file = existing(path, "caption file")
     content = _json(file)
@@ -128,7 +128,7 @@ def _captions_of(content: object, file: Path, folder: Path_ | None) -> Captions:
     for i, sentence in enumerate(sentences):
         owner, text = _of(sentence, of, file, "caption", i), _of(sentence, "caption", file, "caption", i)
         if owner not in said:
-            raise BadInput(f"caption {i} of {str(file)!r} is of {owner!r}, which the file does not list. Remove it.")
+            raise BadInput(f"caption {i} of {str(file)!r} belongs to {owner!r}, which the file does not list. Remove it.")
         if not isinstance(text, str):
             raise BadInput(f"caption {i} of {str(file)!r} is {text!r}. Give text.")
         if text.strip():
@@ -149,7 +149,7 @@ def _whole(items: list[Json], said: dict[Any, list[str]], id_: str, folder: Path
         else:
             rows.append((item[id_], tuple(said[item[id_]]), name, str(item.get("split", ""))))
     if not rows:
-        raise BadInput(f"no item is left of {len(items)}; the first: {skipped[0] if skipped else 'none'}.")
+        raise BadInput(f"None of the {len(items)} items can be used. The first: {skipped[0] if skipped else 'none'}.")
     ids, captions, files, splits = zip(*rows, strict=True)
     return Captions(ids, captions, files, splits, skipped)
 
@@ -159,10 +159,12 @@ def _json(file: Path) -> Any:
         return json.loads(file.read_text(encoding="utf-8"))
     except json.JSONDecodeError as error:
         raise BadInput(
-            f"{str(file)!r} is not JSON: {error.msg} in line {error.lineno}, column {error.colno}. Is the download whole?"
+            f"{str(file)!r} is not JSON: {error.msg} in line {error.lineno}, column {error.colno}. Check that the download is complete."
         ) from error
     except UnicodeDecodeError as error:
-        raise BadInput(f"{str(file)!r} is not JSON: byte {error.start} is not UTF-8. Is the download whole?") from error
+        raise BadInput(
+            f"{str(file)!r} is not JSON: byte {error.start} is not UTF-8. Check that the download is complete."
+        ) from error
     except (OSError, RecursionError) as error:
         raise BadInput(f"{str(file)!r} cannot be read ({first_line(error)}).") from error
 

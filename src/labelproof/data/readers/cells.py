@@ -54,7 +54,7 @@ class CellsReader(Reader):
         return self.read_from(None)
 
     def read_from(self, adata: Any, ids: AnyArray | None = None) -> Dataset:
-        """`read`, of an AnnData that was read of the file before; ``ids`` in place of its names of the cells."""
+        """`read`, for an AnnData that was already read from the file; ``ids`` replace its names of the cells."""
         adata = read_adata(self.path) if adata is None else adata
         counts = counts_of(adata, self.layer)
         given = annotation_of(adata, self.label, self.unlabeled_category)
@@ -89,7 +89,7 @@ class CellsReader(Reader):
         """Features and names of cells of another file, which needs no annotation."""
         if projection is None:
             raise BadInput(
-                "the model was trained by a version of labelproof that did not keep how cells become features. Train again."
+                "The model was saved by a version of labelproof that did not record how cells become features. Train again."
             )
         adata = read_adata(path)
         genes = np.asarray(adata.var_names, dtype=str)
@@ -118,9 +118,9 @@ def read_cells(
 ) -> Dataset:
     """Read cells and their annotation from an ``.h5ad`` file (extra ``cells``).
 
-    Counts are divided by the cell's total, scaled to the median total, and ``log(1 + ·)`` taken; with more than 50 genes a
-    truncated singular value decomposition keeps 50 components, so that sparse counts are never made dense. A person is shown the
-    cell's marker genes: those that it expresses most above the average cell, in standard deviations.
+    Counts are divided by the cell's total, scaled to the median total, and transformed by ``log(1 + ·)``. With more than 50
+    genes, a truncated singular value decomposition keeps 50 components, so that sparse counts are never made dense. A person
+    sees the cell's marker genes: those with the highest expression above the average cell, in standard deviations.
 
     Parameters
     ----------
@@ -128,13 +128,13 @@ def read_cells(
     label : str
         Column of ``obs`` with the annotation; a missing value is unlabelled.
     layer : str, optional
-        Layer that holds the counts; ``X`` where left out.
+        Layer that holds the counts. By default ``X``.
     unlabeled_category : str, optional
         Annotation that means unlabelled.
     missing : sequence, optional
         Annotations that mean unlabelled; see `labelproof.validation.check_labels`.
     adata : AnnData, optional
-        What `read_adata` read of the file, if that was done before.
+        The result of `read_adata` for the file, if it is already read.
 
     Returns
     -------
@@ -144,7 +144,7 @@ def read_cells(
     Raises
     ------
     BadInput
-        For a file that is no AnnData, an unknown column or layer, or counts that are negative or no numbers.
+        For a file that is no AnnData, an unknown column or layer, or counts that are negative or not numbers.
     MissingDependency
         If anndata is not installed.
     """
@@ -159,7 +159,7 @@ def counts_of(adata: Any, layer: str | None = None, *, whole: bool = False) -> c
     adata : AnnData
         In memory or backed by its file.
     layer : str, optional
-        ``X`` where left out.
+        By default ``X``.
     whole : bool
         Whether counts must be whole numbers.
 
@@ -174,7 +174,7 @@ def counts_of(adata: Any, layer: str | None = None, *, whole: bool = False) -> c
     values = adata.X if layer is None else adata.layers[layer]
     if values is None:
         raise BadInput(
-            f"the AnnData has no X. Name the layer that holds the counts: {', '.join(adata.layers) or 'it has none'}."
+            f"The AnnData has no X. Name the layer that holds the counts: {', '.join(adata.layers) or 'it has none'}."
         )
     parts = []
     for start in range(0, adata.n_obs, BLOCK):

@@ -23,21 +23,21 @@ def read_file(
     missing: Sequence[object] | None = None,
     encoding: str | None = None,
 ) -> Dataset:
-    """Read what ``labelproof audit`` reads: a table of any form, pictures, cells, an export of a tool, or a query's rows.
+    """Read any source that ``labelproof audit`` reads: a table, pictures, cells, an export of a tool, or the rows of a query.
 
     Parameters
     ----------
     path : path, or URL of a database
     label, text, image : str, optional
-        Columns of labels, of text to learn from, of pictures. Exports, saved data sets and tars name them by themselves.
+        Columns of labels, of text to learn from, of pictures. Exports, saved data sets and tars have fixed ones.
     id : str, optional
-        A column of unique names; row numbers, or the paths of pictures, where left out.
+        A column of unique names. By default row numbers, or the paths of pictures.
     images : str, optional
-        The folder of the pictures that a table or an export names, if they are not beside it.
+        The folder of the pictures that a table or an export names, if they are not next to it.
     sheet : str, optional
-        Of a workbook.
+        Sheet of a workbook.
     query : str, optional
-        Of a database: a SELECT with ORDER BY.
+        For a database: a SELECT with ORDER BY.
     missing : sequence, optional
         Labels that mean unlabelled; see `labelproof.validation.check_labels`.
     encoding : str, optional
@@ -50,7 +50,7 @@ def read_file(
     Raises
     ------
     BadInput
-        If a needed option is missing, belongs to another form, or the source cannot be read.
+        If a needed option is missing, an option belongs to another format, or the source cannot be read.
     MissingDependency
         For a workbook without fastexcel, cells without anndata, a database without its driver.
 

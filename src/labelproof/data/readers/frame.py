@@ -33,7 +33,7 @@ JOINED = "\n\n"  # between several columns of text
 
 @dataclass(frozen=True)
 class Remembered:
-    """What an audit remembers of a frame, which it cannot open again."""
+    """The options of a frame, saved with an audit, which cannot open the frame again."""
 
     label: str | None
     ids: str | None
@@ -48,7 +48,7 @@ class Remembered:
 
 @dataclass(frozen=True)
 class FrameReader(ColumnReader):
-    """What is read of a frame is read as it would be of a Parquet file."""
+    """A frame is read like a Parquet file."""
 
     frame: pl.DataFrame = field(default_factory=pl.DataFrame, compare=False)
     names: AnyArray = field(default_factory=lambda: np.arange(0), compare=False)
@@ -80,7 +80,7 @@ class FramePictureReader(PictureReader):
         return self.found
 
     def write_back(self, *_: object, **__: object) -> None:
-        raise BadInput(f"{NAME} was in memory. Join the findings to it: audit.join(frame).")
+        raise BadInput(f"{NAME} was in memory, so there is no file to write to. Join the findings to it: audit.join(frame).")
 
 
 def read_frame(
@@ -98,35 +98,36 @@ def read_frame(
     group: str | None = None,
     kind: str | None = None,
 ) -> Dataset:
-    """Read a frame or a data set in memory; see `read_table`, `read_text` and `read_images`, which read files.
+    """Read a frame or a data set in memory. For files, see `read_table`, `read_text` and `read_images`.
 
     Parameters
     ----------
     frame : frame or data set
-        A polars DataFrame or LazyFrame, a pandas DataFrame, an Arrow table or record batch, another frame that hands over its
+        A polars DataFrame or LazyFrame, a pandas DataFrame, an Arrow table or record batch, another frame that exports its
         columns as Arrow; a ``datasets.Dataset``; an AnnData; a torch ``Dataset``, or a sequence, of pairs ``(x, y)``, where x is
         a picture, a text, or a row of numbers.
     label : str, optional
-        The column of given labels (of an AnnData: of ``obs``); a missing value is unlabelled, and so is -1 among class labels
-        that have names. Needed wherever there are columns.
+        The column of given labels (for an AnnData: of ``obs``); a missing value is unlabelled, and so is -1 among class labels
+        that have names. Required if there are columns.
     text : str or sequence of str, optional
-        The column of text to learn from, or several, which are put one after the other.
+        The column of text to learn from, or several, which are concatenated.
     image : str, optional
         The column of pictures to learn from: paths, bytes, opened pictures or arrays. URLs are refused: nothing is downloaded.
         Without ``text`` and ``image`` all other columns are learned from.
     ids : str or array-like, shape (n,), optional
-        Unique names of the items, or the column of them. Where left out, the index of a pandas frame or the names of cells,
-        else row numbers (from 0).
+        Unique names of the items, or the column of them. By default the index of a pandas frame or the names of cells,
+        otherwise row numbers (from 0).
     features, ignore, keep : sequence of str, optional
         As in `read_table`; not with ``text`` or ``image``.
     missing : sequence, optional
         Labels that mean unlabelled; see `labelproof.validation.check_labels`.
     learn : bool, default=True
-        Whether something to learn from is needed; not where probabilities are ready-made.
+        Whether features are required; not if probabilities are ready-made.
     group : str, optional
-        A column, such as a document or a patient: rows with one value of it are in one fold of a cross-validation.
+        A column, such as a document or a patient: rows with the same value are in one fold of a cross-validation.
     kind : {"classes", "numbers", "spans"}, optional
-        What the column of labels holds; classes where left out. Of spans ``label`` holds lists of tags and ``text`` lists of tokens.
+        The kind of labels in the column. By default classes. For spans, ``label`` holds lists of tags and ``text`` lists of
+        tokens.
 
     Returns
     -------
@@ -140,7 +141,7 @@ def read_frame(
     Warns
     -----
     LabelproofWarning
-        If the index has a name twice; items then go by row number.
+        If the index has a name twice; items are then named by row number.
 
     Examples
     --------
@@ -170,13 +171,17 @@ def read_columns(table: Table, asked: Asked) -> Dataset:
     if asked.label_kind is not None and asked.label_kind not in LABEL_COLUMNS:
         return _of_kind(asked.label_kind).of_frame(table, asked)
     if asked.label is None:
-        raise BadInput(f"label is missing: which column of {NAME} holds the labels? It has: {', '.join(table.columns[:30])}.")
+        raise BadInput(
+            f"label is missing. Name the column of {NAME} that holds the labels. It has: {', '.join(table.columns[:30])}."
+        )
     if len(table) == 0:
         raise BadInput(f"{NAME} has no rows. Give one row per item.")
     if asked.text is not None and asked.image is not None:
-        raise BadInput("text and image are both given. Name the one to learn from.")
+        raise BadInput("text and image are both given. Give only the one to learn from.")
     if (asked.text or asked.image) and (asked.features is not None or asked.ignore or asked.keep):
-        raise BadInput("features, ignore and keep name columns of a table to learn from. Leave them out beside text or image.")
+        raise BadInput(
+            "features, ignore and keep choose the columns of a table to learn from. Omit them when you give text or image."
+        )
     names = table.ids(asked.ids)
     if asked.image is not None:
         return _pictures(table, names, asked)
@@ -196,7 +201,7 @@ def read_columns(table: Table, asked: Asked) -> Dataset:
 
 
 def _of_kind(kind: str) -> type[Reader]:
-    """The reader of labels that are more than one value an item."""
+    """The reader of labels with more than one value per item."""
     readers = (READERS[name] for name in READERS if READERS[name].reads_itself)
     found = next((reader for reader in readers if kind in reader.label_kinds), None)
     if found is None:

@@ -16,15 +16,15 @@ from labelproof.validation import IntArray
 def write_list(
     target: Path, labels: LabelColumn, key: str, ids: Sequence[object], label: str, rows: IntArray, audited: Audited
 ) -> None:
-    """Write ids and labels, with what each label was and why it changed.
+    """Write ids and labels, with the old label and the reason of each change.
 
     Parameters
     ----------
     target : path of a .csv, .tsv or .parquet file
     labels : LabelColumn
-        By row of the source.
+        Labels by row of the source.
     key, ids : str and sequence
-        The column of ids and what it holds.
+        The column of ids and its values.
     label : str
         The column of labels.
     rows : ndarray, shape (n,)

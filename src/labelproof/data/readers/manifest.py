@@ -21,12 +21,12 @@ from labelproof.validation import IntArray
 
 @dataclass(frozen=True)
 class ManifestReader(PictureReader, ColumnReader):
-    """Pictures wherever a table says they are; written back as a table."""
+    """Pictures at the paths in a table; written back as a table."""
 
     kind = "manifest"
 
     image: str = "path"
-    folder: str | None = None  # what the paths are relative to, if not the folder of the table
+    folder: str | None = None  # the base of the paths, if not the folder of the table
 
     @classmethod
     def fits(cls, path: Path, options: ReadOptions) -> bool:
@@ -36,7 +36,9 @@ class ManifestReader(PictureReader, ColumnReader):
     @classmethod
     def of(cls, path: Path, options: ReadOptions) -> Self:
         if options.label is None or options.image is None:
-            raise BadInput(f"{str(path)!r} is a file: give --label and --image, its columns of labels and of picture paths.")
+            raise BadInput(
+                f"{str(path)!r} is a file. Name its columns of labels and of picture paths with --label and --image."
+            )
         return cls(
             path=str(path), label=options.label, image=options.image, id=options.id, embeddings=options.embeddings,
             missing=options.missing, encoding=options.encoding, group=options.group, part=options.part,

@@ -43,7 +43,7 @@ class MasksReader(Reader):
 
     @classmethod
     def fits(cls, path: Path, options: ReadOptions) -> bool:
-        """Masks are asked for, or the path can hold nothing else."""
+        """Masks are requested, or the path can hold nothing else."""
         if options.label_kind is not None or options.label is not None or options.annotator is not None:
             return options.label_kind == "masks"
         return path.exists() and any(form.is_surely(path) for form in MASK_FILES.values())
@@ -51,11 +51,13 @@ class MasksReader(Reader):
     @classmethod
     def of(cls, path: Path, options: ReadOptions) -> Self:
         if options.missing is not None:
-            raise BadInput("the value of pixels without a label is named by --void. Leave out --missing.")
+            raise BadInput(
+                "--missing does not apply to masks. Omit it, and name the value of pixels without a label by --void."
+            )
         named = {"--text": options.text, "--id": options.id, "--image": options.image}
         wrong = next((name for name, value in named.items() if value is not None), None)
         if wrong is not None:
-            raise BadInput(f"{wrong} is of tables, and {str(path)!r} holds masks. Leave it out.")
+            raise BadInput(f"{wrong} applies only to tables, and {str(path)!r} holds masks. Omit it.")
         existing(path, "file or folder of masks")
         folder = None if options.images is None else located(options.images)
         return cls(str(path), folder, options.classes, tuple(options.void), options.encoding)
@@ -83,28 +85,28 @@ class MasksReader(Reader):
         )
 
     def write_back(self, target: Path, audited: Audited, *, overwrite: bool) -> None:
-        """A copy in the same form, in which nothing but the pixels that change differs."""
+        """A copy in the same format that differs only in the pixels that change."""
         form = self.form()
         if not form.endings and table_suffix(target) is not None:
             raise BadInput(
-                f"--out {str(target)!r} is the name of a table, and a copy of the folder is written. Name a folder with --out."
+                f"--out {str(target)!r} is the name of a table, but the result is a copy of the folder. Name a folder with --out."
             )
         if form.endings:
             check_target(target, overwrite=overwrite, source=self.path)
             if not plain_name(target).endswith(form.endings):
                 raise BadInput(
-                    f"--out {str(target)!r}: masks are written in the form that they came in. Name a file that ends in {form.endings[0]}."
+                    f"--out {str(target)!r}: masks are written in the format of the input. Name a file that ends in {form.endings[0]}."
                 )
         found = form.read()
         if found.labels.n != len(audited.given):
             raise BadInput(
-                f"the data have {found.labels.n:,} masks now but had {len(audited.given):,} when they were audited. Audit them again."
+                f"The data now have {found.labels.n:,} masks but had {len(audited.given):,} when they were audited. Audit them again."
             )
         check_same_ids(np.array(found.names, dtype=object), np.arange(found.labels.n), audited)
         changed = next((i for i in range(found.labels.n) if found.labels.digest(i) != audited.given[i]), None)
         if changed is not None:
             raise BadInput(
-                f"mask {found.names[changed]!r} is not the one that was audited. The data has changed; audit it again."
+                f"mask {found.names[changed]!r} is not the one that was audited. The data have changed; audit them again."
             )
         classes = [str(name) for name in audited.classes]
         changes = {}
@@ -116,7 +118,7 @@ class MasksReader(Reader):
 
 
 def show(found: MaskedPictures, i: int) -> Shown:
-    """A picture, as everyone sees it; nothing where there is none."""
+    """A picture as people see it; ``None`` without pictures."""
     file = found.files[i]
     if file is None:
         return Shown()
@@ -134,19 +136,19 @@ def read_masks(
     void: Sequence[int] = (),
     encoding: str | None = None,
 ) -> Dataset:
-    """Read pictures whose pixels have classes, which are opened one by one when they are needed.
+    """Read pictures whose pixels have classes; they are opened one by one as needed.
 
     Parameters
     ----------
     path : path
         A folder of masks as PNGs (with ``masks``, ``SegmentationClass`` … inside, or Cityscapes' ``gtFine``), an array (n, h, w) as
-        ``.npy``, COCO instances with polygons or run lengths, or an export of Label Studio with brushes. The number that is stored for a
-        pixel is its class; of pictures in colours the palette says which colour is which: that of Pascal VOC or Cityscapes, or a
-        ``class_dict.csv`` (name, r, g, b) beside the masks.
+        ``.npy``, COCO instances with polygons or run lengths, or an export of Label Studio with brushes. The stored number of
+        a pixel is its class. In masks with colours, a palette maps colours to classes: that of Pascal VOC or Cityscapes, or a
+        ``class_dict.csv`` (name, r, g, b) next to the masks.
     images : path, optional
-        Folder of the pictures; beside the masks where left out. They are shown to a person.
+        Folder of the pictures. By default next to the masks. They are shown to a person.
     classes : sequence of str, optional
-        Names of the classes by number. Where left out those of ``classes.txt`` or of the palette, else the numbers.
+        Names of the classes by number. By default those of ``classes.txt`` or of the palette, otherwise the numbers.
     void : sequence of int, optional
         Values of pixels without a label.
     encoding : str, optional
@@ -155,7 +157,7 @@ def read_masks(
     Returns
     -------
     Dataset
-        ``labels`` are `labelproof.Masks`; ``x`` is empty, since no network is trained.
+        ``labels`` are `labelproof.Masks`; ``x`` is empty, because no network is trained.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""A folder of pictures with one folder a class."""
+"""A folder of pictures with one folder per class."""
 
 from __future__ import annotations
 
@@ -68,22 +68,22 @@ def read_images(
 ) -> Dataset:
     """Read pictures from ``root/class/file.jpg``, or from a manifest with a column of paths and a column of labels.
 
-    Pictures are decoded one by one straight into the array, as `labelproof.data.pictures.read_picture` opens them; one that
-    cannot be decoded is skipped and listed in ``skipped``.
+    Pictures are decoded one by one straight into the array, by `labelproof.data.pictures.read_picture`. One that cannot be
+    decoded is skipped and listed in ``skipped``.
 
     Parameters
     ----------
     path : path
-        A folder with one folder per class, or with folders ``train``, ``val`` … that hold those; or a .csv, .tsv or
-        .parquet manifest. Hidden folders and ``__MACOSX`` are no classes.
+        A folder with one folder per class, or with folders ``train``, ``val`` … that hold those; or a .csv, .tsv or .parquet
+        manifest. Hidden folders and ``__MACOSX`` are ignored.
     label, image : str, optional
         Columns of the manifest; paths are relative to the manifest's folder.
     id : str, optional
-        Column of unique names; the path where left out.
+        Column of unique names. By default the path.
     embeddings : array-like or path of .npy, shape (n, d), optional
-        One row per picture, in the order of the manifest or of the sorted paths; learned from instead of pixels.
+        One row per picture, in the order of the manifest or of the sorted paths; used instead of pixels.
     size : int
-        Pictures are scaled to ``size`` x ``size`` for the model; a person is shown the original.
+        Pictures are scaled to ``size`` x ``size`` for the model; a person sees the original.
     missing : sequence, optional
         Labels that mean unlabelled; see `labelproof.validation.check_labels`.
     encoding : str, optional

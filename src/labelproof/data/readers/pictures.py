@@ -31,11 +31,11 @@ PICTURE_PIXELS = 1024
 
 @dataclass(frozen=True)
 class PictureReader(Reader):
-    """What readers of picture files share: see `read_images` for its fields."""
+    """The common part of readers of picture files; see `read_images` for its fields."""
 
     path: str
     size: int = SIZE
-    embeddings: object = None  # whether features were given beside the pictures, once it was read
+    embeddings: object = None  # whether features were given with the pictures, once it was read
     missing: Sequence[object] | None = None
 
     @abstractmethod
@@ -53,7 +53,7 @@ class PictureReader(Reader):
         vectors = None if self.embeddings is None else _vectors(self.embeddings, len(files))
         pixels, kept, skipped = decode_all(files, names, self.size)
         if not kept:
-            raise BadInput(f"none of the {len(files)} pictures in {str(root)!r} can be read; the first: {skipped[0][1]}.")
+            raise BadInput(f"None of the {len(files)} pictures in {str(root)!r} can be read. The first {skipped[0][1]}.")
         coded = check_labels(found.labels[kept], name=self.what, missing=self.missing)
         shown = [files[i] for i in kept]
         return Dataset(
@@ -70,7 +70,7 @@ class PictureReader(Reader):
         )
 
     def reopen(self, skipped: Sequence[str] = ()) -> Items:
-        """Pictures wherever they are, as the audit read them."""
+        """The pictures, as the audit read them."""
         found, left_out = self.files(quiet=True), set(skipped)
         files = [file for file, name in zip(found.files, found.names, strict=True) if str(name) not in left_out]
 
@@ -83,7 +83,7 @@ class PictureReader(Reader):
         def take(rows: IntArray) -> Decoded:
             pixels, kept, _ = decode_all([files[i] for i in rows], [str(i) for i in rows], self.size)
             if len(kept) < len(rows):
-                raise BadInput("some pictures cannot be read any more.")
+                raise BadInput("Some pictures can no longer be read. Restore them, or audit the folder again.")
             return pixels
 
         return Items("images", len(files), show, take)
@@ -91,7 +91,7 @@ class PictureReader(Reader):
     def read_new(
         self, path: Path_, *, encoding: str | None = None, projection: Projection | None = None
     ) -> tuple[Inputs, AnyArray]:
-        """A folder of pictures, one picture, or a manifest; an array where embeddings were learned from."""
+        """A folder of pictures, one picture, or a manifest; an array if the model was trained on embeddings."""
         if self.embeddings:
             return new_rows(path)
         files: Sequence[Picture]
@@ -106,12 +106,12 @@ class PictureReader(Reader):
         else:
             files, names = self.listed(path, encoding)
         if not files:
-            raise BadInput(f"no pictures in {str(path)!r} ({', '.join(sorted(SUFFIXES))}).")
+            raise BadInput(f"No pictures in {str(path)!r} ({', '.join(sorted(SUFFIXES))}).")
         return decode_each(files, names, self.size), np.array(names, dtype=object)
 
     def listed(self, path: Path_, encoding: str | None) -> tuple[Sequence[Picture], list[str]]:
-        """The pictures that a manifest names, and their names."""
-        raise BadInput(f"{str(path)!r} is no folder of pictures. Give one.")
+        """The pictures of a manifest, and their names."""
+        raise BadInput(f"{str(path)!r} is not a folder of pictures. Give one.")
 
 
 def new_rows(path: Path_) -> tuple[FloatArray, AnyArray]:

@@ -44,7 +44,7 @@ class SpansReader(Reader):
 
     @classmethod
     def fits(cls, path: Path, options: ReadOptions) -> bool:
-        """Spans are asked for, or the file can hold nothing else."""
+        """Spans are requested, or the file can hold nothing else."""
         if options.label_kind is not None or options.annotator is not None:
             return options.label_kind == "spans"
         return path.is_file() and any(form.is_surely(path) for form in SPAN_FILES.values())
@@ -52,7 +52,7 @@ class SpansReader(Reader):
     @classmethod
     def of(cls, path: Path, options: ReadOptions) -> Self:
         if options.missing is not None:
-            raise BadInput("spans have no label that means none. Leave out --missing.")
+            raise BadInput("--missing does not apply to spans. Omit it.")
         return cls(str(existing(path, "file")), options.label, options.text, options.id, options.group, options.encoding)
 
     @classmethod
@@ -65,7 +65,7 @@ class SpansReader(Reader):
             or asked.keep
             or not isinstance(asked.text, str | None)
         ):
-            raise BadInput("of spans the column of tokens is named by text, that of tags by label. Leave out the others.")
+            raise BadInput("For spans, text names the column of tokens and label that of tags. Omit the other column options.")
         columns = SpanColumns(asked.label, asked.text, asked.ids if isinstance(asked.ids, str) else None, asked.group)
         found = sentences_of(table.frame(table.columns), columns, NAME)
         return dataset_of(replace(found, ids=table.ids(asked.ids).tolist()), None)
@@ -84,15 +84,15 @@ class SpansReader(Reader):
         return Items(dataset.kind, len(dataset), dataset.show, lambda rows: [dataset.x[row] for row in rows])
 
     def write_back(self, target: Path, audited: Audited, *, overwrite: bool) -> None:
-        """A copy in the same form, in which nothing but the spans that change differs."""
+        """A copy in the same format that differs only in the spans that change."""
         check_target(target, overwrite=overwrite, source=self.path)
         form = self.form()
         if not plain_name(target).endswith((*form.endings, Path(plain_name(Path(self.path))).suffix)):
-            raise BadInput(f"--out {str(target)!r}: sentences are written in the form that they came in. Name a file that ends in "
+            raise BadInput(f"--out {str(target)!r}: sentences are written in the format of the input. Name a file that ends in "
                            f"{' or '.join(form.endings[:4])}.")  # fmt: skip
         labels = form.read().labels
         if self.checksum is not None and checksum_of(labels) != self.checksum:
-            raise BadInput("the sentences are not those that were audited. The file has changed; audit it again.")
+            raise BadInput("The sentences are not those that were audited. The file has changed; audit it again.")
         classes = [str(name) for name in labels.classes]
         now = np.full(labels.n, None, dtype=object)
         now[:] = [Spans.to_text(list(own), classes) for own in labels.given_spans()]
@@ -102,7 +102,7 @@ class SpansReader(Reader):
 
 
 def checksum_of(labels: Spans) -> str:
-    """Tells other sentences from these."""
+    """Identifies these sentences."""
     digest = hashlib.sha256()
     for tokens in labels.tokens:
         digest.update(("\x1f".join(tokens) + "\x1e").encode("utf-8", "surrogatepass"))
@@ -138,12 +138,13 @@ def read_spans(
         CoNLL columns (``.conll``, ``.iob``, ``.bio`` …, ``.txt``), JSON lines or a list (tokens with tags; text with spans in characters, as
         Prodigy and doccano write them), an export of Label Studio, a spaCy DocBin (``.spacy``), or Parquet with lists of tokens and tags.
     label, text : str, optional
-        The field or column of tags or spans, and that of tokens or text; of CoNLL columns their numbers, from 1. Where left out, what is
-        usual: the first and the last column; ``tokens``, ``text``, ``ner_tags``, ``tags``, ``entities``, ``spans`` ….
+        The field or column of tags or spans, and that of tokens or text; for CoNLL columns their numbers, from 1. By default
+        the usual ones: the first and the last column; ``tokens``, ``text``, ``ner_tags``, ``tags``, ``entities``, ``spans`` ….
     id : str, optional
-        The field of unique names; row numbers where left out.
+        The field of unique names. By default row numbers.
     group : str, optional
-        The field of what sentences belong to, which stays in one fold. Where left out ``document``, or what ``-DOCSTART-`` begins.
+        The field of documents or other groups of sentences, which stay in one fold. By default ``document``, or the parts
+        between ``-DOCSTART-``.
     encoding : str, optional
         Of a text file that is not UTF-8.
 

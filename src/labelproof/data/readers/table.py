@@ -38,11 +38,11 @@ class ColumnReader(Reader):
     encoding: str | None = None
     group: str | None = None
     part: str | None = None  # a sheet of a workbook, or the query of a database
-    label_kind: str | None = None  # what the column holds; classes where left out
+    label_kind: str | None = None  # the kind of labels; classes by default
     label_kinds = tuple(LABEL_COLUMNS)
 
     def raw(self, *, quiet: bool) -> RawTable:
-        """The table as it stands."""
+        """The table as stored."""
         return read_raw(self.path, encoding=self.encoding, part=self.part, quiet=quiet)
 
     def labels(self, raw: RawTable) -> LabelColumn:
@@ -60,7 +60,7 @@ class ColumnReader(Reader):
         return check_ids(None if self.id is None else label_values(raw.column(self.id, "--id"), "--id"), raw.frame.height)
 
     def groups(self, raw: RawTable) -> AnyArray | None:
-        """What each row belongs to, where a column says it."""
+        """The group of each row, if a column names it."""
         return None if self.group is None else label_values(raw.column(self.group, "--group"), "--group")
 
     def new_rows(self, path: Path_, encoding: str | None) -> tuple[RawTable, AnyArray]:
@@ -77,7 +77,7 @@ class ColumnReader(Reader):
         return np.arange(raw.frame.height)
 
     def write_back(self, target: Path, audited: Audited, *, overwrite: bool) -> None:
-        """A copy in which nothing but these labels differs: delimited text byte for byte, Parquet with schema and row groups."""
+        """A copy that differs only in these labels: delimited text byte for byte, Parquet with schema and row groups."""
         check_copy_target(target, overwrite=overwrite, source=self.path)
         raw = self.raw(quiet=True)
         given = self.labels(raw)
@@ -134,7 +134,7 @@ class TableReader(ColumnReader):
                 types, x = Schema(tuple(c for c in types.columns if c.name not in apart), types.left_out), x.drop(apart)
         others = [name for name in raw.frame.columns if name not in types.names and name not in aside]
         learned = [name for name in types.names if name in raw.frame.columns]
-        shown = raw.frame.select([*learned, *others])  # what is learned from first, as it stands in the file
+        shown = raw.frame.select([*learned, *others])  # the first column to learn from, as stored
         reader = replace(
             self, path=located(self.path), features=types.names, schema=types.to_json(), ignore=None, keep=None,
             missing=words(self.missing),
@@ -158,9 +158,11 @@ class TableReader(ColumnReader):
                 raw.column(name, option) if self.schema is None else None
         chosen = [c for c in raw.frame.columns if c not in aside and c not in ignore] if features is None else list(features)
         if self.label in chosen:
-            raise BadInput(f"the label column {self.label!r} is among the features. Leave it out of --features.")
+            raise BadInput(f"The label column {self.label!r} is among the features. Remove it from --features.")
         if not chosen:
-            raise BadInput(f"{self.path!r} has no column besides the label and the id: there is nothing to learn from.")
+            raise BadInput(
+                f"{self.path!r} has no column except the label and the id, so there is nothing to learn from. Add columns, or give pred_probs."
+            )
         return chosen
 
     def read_new(
@@ -169,7 +171,7 @@ class TableReader(ColumnReader):
         """Rows of another table with the same columns, converted to the types that were learned."""
         if self.schema is None:
             raise BadInput(
-                "the model was trained by a version of labelproof that did not keep the types of its columns. Train again."
+                "The model was saved by a version of labelproof that did not record the types of its columns. Train again."
             )
         raw, ids = self.new_rows(path, encoding)
         return Schema.from_json(self.schema).convert(raw.frame, repr(str(path))), ids
@@ -195,13 +197,13 @@ def read_table(
     label : str
         The column of given labels; an empty field is unlabelled.
     id : str, optional
-        A column of unique names; the row number (from 0) where left out.
+        A column of unique names. By default the row number (from 0).
     features : sequence of str, optional
-        The columns to learn from. Where left out, all but the label, the id, and ``<label>_clean``, in which
+        The columns to learn from. By default all but the label, the id, and ``<label>_clean``, in which
         ``labelproof simulate`` keeps the truth, a copy of the label, and the row number of a file that is sorted by label.
-        Columns that are empty, constant, or of bytes or uneven lists are left out in any case.
+        Columns that are empty, constant, or of bytes or uneven lists are always excluded.
     ignore : sequence of str
-        Columns not to learn from.
+        Columns to exclude from learning.
     keep : sequence of str
         Columns to learn from although they give the label away.
     label_as_text : bool
@@ -226,11 +228,11 @@ def read_table(
 
 
 def _types(raw: RawTable, chosen: list[str]) -> Schema:
-    """The types of the columns to learn from; says what is left out."""
+    """The types of the columns to learn from; warns of excluded ones."""
     frame = raw.frame.select(chosen)
     types = Schema.infer(frame, raw.separator).for_learning(frame)
     if not types.columns:
-        raise BadInput(f"{str(raw.path)!r} has nothing to learn from. {types.said()} Name other columns, or mend these.")
+        raise BadInput(f"{str(raw.path)!r} has nothing to learn from. {types.said()} Name other columns, or correct these.")
     if types.said():
         warnings.warn(f"{str(raw.path)!r}: {types.said()}", LabelproofWarning, stacklevel=4)
     return types

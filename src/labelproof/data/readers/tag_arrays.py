@@ -1,4 +1,4 @@
-"""Tags as an array of 0 and 1, beside what a person is shown of each item."""
+"""Tags as an array of 0 and 1, with what a person sees of each item."""
 
 from __future__ import annotations
 
@@ -29,12 +29,14 @@ class TagArraysReader(ArraysReader):
     tags: str | None = None
 
     def read(self) -> NoReturn:
-        raise BadInput("tags in an array are audited with the probability of each: --tags and --pred-probs.")
+        raise BadInput(
+            "--pred-probs is missing: an audit of a tag array needs the probability of each tag. Give --tags and --pred-probs."
+        )
 
     def write_back(self, target: Path, audited: Audited, *, overwrite: bool) -> None:
-        """An array of the same type where the target ends in .npy; else a table: ``id``, a column for each tag, ``tags_change``."""
+        """An array of the same type for a target in .npy; otherwise a table: ``id``, a column for each tag, ``tags_change``."""
         if self.tags is None:
-            raise BadInput("the audit does not say which file its labels came from. Audit the file with labelproof audit.")
+            raise BadInput("The audit does not record which file its labels came from. Audit the file with labelproof audit.")
         check = check_target if target.suffix == ".npy" else check_table_target
         check(target, overwrite=overwrite, source=self.tags)
         array = np.asarray(from_file(self.tags, "tags"))
@@ -42,7 +44,7 @@ class TagArraysReader(ArraysReader):
         now = check_tags(array).copy()
         given = [json.dumps([name for name, own in zip(names, row, strict=True) if own], ensure_ascii=False) for row in now]
         if given != audited.given.tolist():
-            raise BadInput("the tags are not those that were audited. The file has changed; audit it again.")
+            raise BadInput("The tags are not those that were audited. The file has changed; audit it again.")
         why = [""] * len(now)
         for item, change in audited.changes.items():
             held = set(json.loads(str(change.label)))

@@ -42,13 +42,13 @@ class Tagged:
 def read_tagged(
     manifest: Path_, *, path: str = "path", tags: str = "tags", separator: str = ";", size: int = 32, frames: int = 26
 ) -> Tagged:
-    """Read what a manifest names: picture files, or videos as folders of frames in the order of their names.
+    """Read the files that a manifest names: pictures, or videos as folders of frames in the order of their names.
 
     Parameters
     ----------
     manifest : path of a .csv, .tsv or .parquet file
     path, tags : str
-        Its columns: paths relative to the manifest's folder; tags joined by ``separator``, nothing for none.
+        Its columns: paths relative to the manifest's folder; tags joined by ``separator``, an empty field for none.
     size : int
         Pictures are scaled to ``size`` x ``size``.
     frames : int
@@ -57,7 +57,7 @@ def read_tagged(
     Returns
     -------
     Tagged
-        What cannot be read is in ``skipped``.
+        Items that cannot be read are in ``skipped``.
 
     Raises
     ------
@@ -76,13 +76,15 @@ def read_tagged(
     places = [file.parent / name for name in ids]
     videos = [place.is_dir() for place in places]
     if any(videos) and not all(videos):
-        raise BadInput(f"{ids[videos.index(True)]!r} is a folder, {ids[videos.index(False)]!r} is not. Give one kind.")
+        raise BadInput(
+            f"{ids[videos.index(True)]!r} is a folder, but {ids[videos.index(False)]!r} is not. Give only pictures or only folders of frames."
+        )
     x, kept, skipped = _videos(places, ids, size, frames) if any(videos) else _pictures(places, ids, size)
     if not kept:
-        raise BadInput(f"none of the {len(ids)} items of {str(file)!r} can be read; the first: {skipped[0][1]}.")
+        raise BadInput(f"None of the {len(ids)} items of {str(file)!r} can be read. The first {skipped[0][1]}.")
     names = tuple(sorted({tag for own in given for tag in own}))
     if not names:
-        raise BadInput(f"{tags!r} of {str(file)!r} has no tag at all. Name the column that holds them.")
+        raise BadInput(f"{tags!r} of {str(file)!r} has no tags. Name the column that holds them.")
     matrix = np.array([[name in given[row] for name in names] for row in kept], np.int8)
     return Tagged(x, matrix, names, tuple(ids[row] for row in kept), skipped)
 
@@ -95,7 +97,7 @@ def list_items(folder: Path_) -> tuple[list[str], list[list[Path]]]:
     names : list of n str
         Paths relative to the folder, sorted.
     files : list of n lists of Path
-        One file of a picture; of a video its frames, in the order of their names.
+        The file of a picture, or the frames of a video in the order of their names.
 
     Raises
     ------
@@ -110,7 +112,7 @@ def list_items(folder: Path_) -> tuple[list[str], list[list[Path]]]:
     videos = [(entry, own) for entry in entries if entry.is_dir() and (own := frames_of(entry))]
     if pictures and videos:
         raise BadInput(
-            f"{str(root)!r} has pictures ({pictures[0].name}) and folders of frames ({videos[0][0].name}). Give one kind."
+            f"{str(root)!r} has pictures ({pictures[0].name}) and folders of frames ({videos[0][0].name}). Give only one of the two."
         )
     if not pictures and not videos:
         raise BadInput(f"{str(root)!r} has no pictures and no folders of frames ({', '.join(sorted(SUFFIXES))}).")

@@ -52,7 +52,7 @@ class TextReader(ColumnReader):
         return self._read(quiet=False)
 
     def reopen(self, skipped: Sequence[str] = ()) -> Items:
-        """The texts again, with nothing said of the file's form."""
+        """The texts again, with the default format of the file."""
         dataset = self._read(quiet=True)
         return Items(dataset.kind, len(dataset), dataset.show, lambda rows: dataset.x[rows])
 
@@ -101,7 +101,7 @@ def read_text(
     text : str
         The column of text; an empty field is the empty text.
     id : str, optional
-        A column of unique names; the row number (from 0) where left out.
+        A column of unique names. By default the row number (from 0).
     missing : sequence, optional
         Labels that mean unlabelled; see `labelproof.validation.check_labels`.
     encoding : str, optional
@@ -120,7 +120,7 @@ def read_text(
 
 
 def texts_of(column: pl.Series) -> AnyArray:
-    """A column as an array of strings, the empty one where it is empty.
+    """A column as an array of strings; an empty cell is the empty string.
 
     Raises
     ------
@@ -129,6 +129,6 @@ def texts_of(column: pl.Series) -> AnyArray:
     """
     if column.dtype == pl.Binary or column.dtype.is_nested() or column.dtype == pl.Object:
         raise BadInput(
-            f'--text {column.name!r} holds {column.dtype}, not text. Name the column that holds the text; of tokens with tags say --kind spans (kind="spans").'
+            f'--text {column.name!r} holds {column.dtype}, not text. Name the column that holds the text. For tokens with tags, give --kind spans (kind="spans").'
         )
     return np.array(column.cast(pl.String).fill_null("").to_list(), dtype=object)

@@ -1,4 +1,4 @@
-"""Votes in a long table: a row says what one annotator said of one item; further columns describe the item."""
+"""Votes in a long table: each row is one annotator's label of one item; further columns describe the item."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from labelproof.validation.labels import CodedLabels
 
 @dataclass(frozen=True)
 class ItemReader(ColumnReader):
-    """What is read of the items of votes is read as it would be of a table with a row for each."""
+    """The items of votes are read like a table with a row for each."""
 
     items: RawTable | None = field(default=None, compare=False)
     given: ClassColumn | None = field(default=None, compare=False)
@@ -84,7 +84,7 @@ class VotesReader(ColumnReader):
     annotator: str = "annotator"
     text: str | None = None
     image: str | None = None
-    folder: str | None = None  # what the paths of pictures are relative to, if not the folder of the table
+    folder: str | None = None  # the base of the paths of pictures, if not the folder of the table
     ignore: Sequence[str] | None = None
     keep: Sequence[str] | None = None
     checksum: str | None = None  # of all votes
@@ -98,9 +98,9 @@ class VotesReader(ColumnReader):
     def of(cls, path: Path, options: ReadOptions) -> Self:
         item = options.item or options.id
         if item is None or options.annotator is None:
-            raise BadInput("votes need --item, --annotator and --label: the columns of items, of who voted, and of the votes.")
+            raise BadInput("--item, --annotator or --label is missing. Name the columns of items, of annotators and of votes.")
         if options.item is not None and options.id not in (None, options.item):
-            raise BadInput("--item names the items of votes. Leave out --id.")
+            raise BadInput("--item names the items of votes. Omit --id.")
         return cls(
             str(path), options.label_of(path), item, options.missing, options.encoding, options.group, options.part,
             annotator=options.annotator, text=options.text, image=options.image, ignore=options.ignore, keep=options.keep,
@@ -111,7 +111,7 @@ class VotesReader(ColumnReader):
         return self.read_from(self.raw(quiet=False), quiet=False)
 
     def reopen(self, skipped: Sequence[str] = ()) -> Items:
-        """The items again, with nothing said of the file's form."""
+        """The items again, with the default format of the file."""
         dataset = self.read_from(self.raw(quiet=True), quiet=True)
         return Items(dataset.kind, len(dataset), dataset.show, lambda rows: dataset.x[rows])
 
@@ -119,7 +119,7 @@ class VotesReader(ColumnReader):
         """The votes, checked."""
         columns = ((str(self.id), "--item"), (self.annotator, "--annotator"), (self.label, "--label"))
         if len({name for name, _ in columns}) < len(columns):
-            raise BadInput("--item, --annotator and --label are three different columns.")
+            raise BadInput("--item, --annotator and --label must name three different columns.")
         item, who, label = (label_values(raw.column(*column), column[1]) for column in columns)
         return Votes.from_long(item, who, label, missing=self.missing)
 
@@ -138,7 +138,7 @@ class VotesReader(ColumnReader):
         return replace(inner, labels=kept, reader=reader)
 
     def _items(self, raw: RawTable, quiet: bool) -> RawTable:
-        """A row for each item: the columns that are the same in all rows of an item, and those that were named."""
+        """A row for each item: the columns that are constant within each item, and the named ones."""
         apart = [str(self.id), self.annotator, self.label]
         others = [name for name in raw.frame.columns if name not in apart]
         groups = raw.frame.group_by(str(self.id), maintain_order=True)
@@ -158,7 +158,7 @@ class VotesReader(ColumnReader):
         return replace(raw, frame=frame.drop([name for name in varying if name not in named]), starts=None)
 
     def _described(self, items: RawTable, votes: Votes, names: AnyArray) -> Dataset:
-        """The items with what describes them; the most frequent vote stands for the label."""
+        """The items with their description; the most frequent vote serves as the label."""
         most = np.where(votes.counts.sum(axis=1) > 0, votes.counts.argmax(axis=1), UNLABELLED)
         given = ClassColumn(CodedLabels(most, votes.classes))
         what = (self.path, self.label, self.id, self.missing, self.encoding, self.group, self.part)
@@ -185,7 +185,7 @@ class VotesReader(ColumnReader):
         raw = self.raw(quiet=True)
         votes = self.votes(raw)
         if checksum_of(votes) != self.checksum:
-            raise BadInput("the votes are not those that were audited. The file has changed; audit it again.")
+            raise BadInput("The votes are not those that were audited. The file has changed; audit it again.")
         frame = self._items(raw, quiet=True).frame
         assert votes.item_names is not None
         rows = [i for i, name in enumerate(votes.item_names.tolist()) if str(name) not in audited.skipped]
@@ -226,20 +226,20 @@ def read_votes(
     ----------
     source : path, URL of a database, or frame of another library
     item, annotator, label : str
-        Columns: which item, who voted, and what they said; a vote that is missing is none.
+        Columns of items, of annotators, and of votes; a missing vote is skipped.
     text, image : str, optional
-        A column of text, or of pictures, that describes the item and is learned from. Without them all columns are that are the same
-        in all rows of an item; where there are none, the votes alone are audited.
+        A column of text, or of pictures, that describes the item and is learned from. By default all columns that are constant
+        within each item; if there are none, the audit uses only the votes.
     group : str, optional
         A column, such as a document, whose items stay in one fold.
     images : str, optional
-        The folder of the pictures, if not beside the table.
+        The folder of the pictures, if not next to the table.
     sheet, query : str, optional
-        Of a workbook, of a database.
+        Sheet of a workbook, query of a database.
     ignore, keep : sequence of str
         As in `read_table`.
     missing : sequence, optional
-        Labels that mean none; see `labelproof.validation.check_labels`.
+        Labels that mean missing; see `labelproof.validation.check_labels`.
     encoding : str, optional
         Of a text file that is not UTF-8.
 
@@ -255,8 +255,9 @@ def read_votes(
     Examples
     --------
     >>> import polars as pl
-    >>> said = pl.DataFrame({"id": ["x", "x", "y"], "worker": ["Ann", "Bo", "Bo"], "y": ["a", "b", "b"], "body": ["ant", "ant", "bee"]})
-    >>> data = read_votes(said, item="id", annotator="worker", label="y", text="body")
+    >>> columns = {"id": ["x", "x", "y"], "worker": ["Ann", "Bo", "Bo"], "y": ["a", "b", "b"], "body": ["ant", "ant", "bee"]}
+    >>> votes = pl.DataFrame(columns)
+    >>> data = read_votes(votes, item="id", annotator="worker", label="y", text="body")
     >>> data.ids.tolist(), list(data.x), data.labels
     (['x', 'y'], ['ant', 'bee'], Votes: 3 votes of 2 annotators on 2 items)
     """
@@ -292,7 +293,7 @@ def taken(votes: Votes, ids: AnyArray) -> Votes:
 
 
 def checksum_of(votes: Votes) -> str:
-    """Tells other votes from these, whatever their order in the file."""
+    """Identifies these votes, whatever their order in the file."""
     digest = hashlib.sha256(repr((votes.annotators, [str(name) for name in votes.classes], votes.n)).encode())
     assert votes.item_names is not None
     digest.update("\x1e".join(map(str, votes.item_names.tolist())).encode())

@@ -1,4 +1,4 @@
-"""Files of sentences with spans: one form a file, one line here. The most particular come last and are asked first."""
+"""Files of sentences with spans: one format per file, one line here. The last ones are tried first."""
 
 from __future__ import annotations
 
@@ -35,6 +35,6 @@ def span_form(path: Path, asked: SpanColumns) -> SpanForm:
         if SPAN_FILES[name].holds(path):
             return SPAN_FILES[name](path, asked)
     raise BadInput(
-        f"{str(path)!r} is in no form that holds spans. Give CoNLL columns (.conll, .iob, .bio …), JSON lines, an export of Label Studio or "
+        f"{str(path)!r} is in no known format of spans. Give CoNLL columns (.conll, .iob, .bio …), JSON lines, an export of Label Studio or "
         "Prodigy, a spaCy DocBin (.spacy), or Parquet with lists of tokens and tags."
     )

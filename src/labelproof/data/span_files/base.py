@@ -1,4 +1,4 @@
-"""What a file of sentences with spans is asked for."""
+"""The interface of a format of sentences with spans."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from typing import ClassVar
 from labelproof.labels.spans import Spans
 from labelproof.validation.span_schemes import Span
 
-DOCUMENT = ("document", "doc_id", "doc")  # fields that say which document a sentence is of, where none is named
+DOCUMENT = ("document", "doc_id", "doc")  # fields that may name the document of a sentence
 
 
 @dataclass(frozen=True)
 class SpanColumns:
-    """Which fields or columns of a file hold what; what is left out is found where it is plain.
+    """The fields or columns of a file; those not given are guessed by their usual names.
 
     Attributes
     ----------
@@ -39,7 +39,7 @@ class SpanColumns:
 
 @dataclass(frozen=True)
 class Sentences:
-    """What a file holds.
+    """The contents of a file.
 
     Attributes
     ----------
@@ -83,7 +83,7 @@ class SpanForm(ABC):
 
     @classmethod
     def is_surely(cls, path: Path) -> bool:
-        """Whether nothing but spans can be meant, so that the kind of label need not be named."""
+        """Whether the source can only mean spans, so that the kind of label need not be named."""
         return False
 
     @abstractmethod
@@ -97,7 +97,7 @@ class SpanForm(ABC):
 
     @abstractmethod
     def write(self, target: Path, changes: Mapping[int, Sequence[Span]]) -> None:
-        """Write a copy in which some sentences have other spans, in tokens; of what was read last.
+        """Write a copy in which some sentences have other spans, in tokens; requires that the file was just read.
 
         Parameters
         ----------

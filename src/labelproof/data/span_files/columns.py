@@ -21,7 +21,7 @@ from labelproof.validation.span_schemes import Span, to_tags
 
 
 class SpanTable(SpanForm):
-    """A Parquet file; tags that are numbers are named by what ``datasets`` wrote beside them. A copy keeps schema and row groups."""
+    """A Parquet file; tag numbers get their names from the metadata of ``datasets``. A copy keeps schema and row groups."""
 
     endings = tuple(PARQUET_SUFFIXES)
 
@@ -65,7 +65,7 @@ class SpanTable(SpanForm):
             return list(tags)
         unknown = next((tag for tag in tags if tag not in self._codes), None)
         if unknown is not None:
-            raise BadInput(f"{unknown!r} is none of the tags that {str(self.path)!r} numbers: {', '.join(self._codes)}.")
+            raise BadInput(f"{unknown!r} is not one of the tags of {str(self.path)!r}: {', '.join(self._codes)}.")
         return [self._codes[tag] for tag in tags]
 
 
@@ -82,7 +82,7 @@ def sentences_of(
     where : str
         For messages.
     names : mapping of column to sequence of str, optional
-        What the numbers of a column of tags mean.
+        Names of the numbers in a column of tags.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""CoNLL columns: a token a line, an empty line between sentences, ``-DOCSTART-`` before documents."""
+"""CoNLL columns: one token per line, an empty line between sentences, ``-DOCSTART-`` before documents."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ NEW_DOCUMENT = re.compile(r"#\s*newdoc\b")
 class Conll(SpanForm):
     """Columns apart by spaces or tabs: the first is the token, the last the tag, unless others are named by number, from 1.
 
-    Lines that begin with ``# `` and have no tag are comments; ``# sent_id = …`` names the sentence. In a copy nothing but the tags that
-    change differs, byte for byte.
+    Lines that begin with ``# `` and have no tag are comments; ``# sent_id = …`` names the sentence. A copy differs only in the
+    tags that change, byte for byte.
     """
 
     endings = (".conll", ".conll2003", ".iob", ".iob2", ".iob1", ".bio", ".bioes", ".conllu", ".conllup")
@@ -41,7 +41,7 @@ class Conll(SpanForm):
     def read(self) -> Sentences:
         if self.asked.id is not None or self.asked.group is not None:
             raise BadInput(
-                "CoNLL columns name no items: leave out --id and --group. Sentences are named by # sent_id, documents by -DOCSTART-."
+                "--id and --group do not apply to CoNLL columns. Omit them: # sent_id names sentences, and -DOCSTART- separates documents."
             )
         self._source = JsonText.of(self.path, self.asked.encoding)
         self._places: list[list[Place]] = []
@@ -61,7 +61,7 @@ class Conll(SpanForm):
             groups.append(document)
         if not tokens:
             raise BadInput(
-                f"{str(self.path)!r} has no sentence. Give a token and its tag a line, and an empty line between sentences."
+                f"{str(self.path)!r} has no sentence. Write one token and its tag per line, and an empty line between sentences."
             )
         self._labels = Spans(tokens, tags)
         named = None if any(name is None for name in ids) or len(set(ids)) < len(ids) else ids
@@ -77,7 +77,7 @@ class Conll(SpanForm):
         self._source.write(target, words)
 
     def _sentences(self) -> Iterator[tuple[str | None, bool, list[tuple[str, str, Place]]]]:
-        """The name of each sentence, whether a document begins with it, and its tokens, tags and where these stand."""
+        """The name of each sentence, whether a document begins with it, and its tokens and tags with their positions."""
         rows: list[tuple[str, str, Place]] = []
         name: str | None = None
         starts = False
@@ -104,7 +104,7 @@ class Conll(SpanForm):
             if len(fields) != columns or columns < 2:
                 raise BadInput(
                     f"{str(self.path)!r} line {number} has {len(fields)} columns{f', and the lines before have {columns}' if columns > 1 else ''}. "
-                    "Give a token and its tag a line, and an empty line between sentences."
+                    "Write one token and its tag per line, and an empty line between sentences."
                 )
             token, tag = fields[self._column(self.asked.text, 0, columns)], fields[self._column(self.asked.label, -1, columns)]
             rows.append((self._source.text[slice(*token)], self._source.text[slice(*tag)], tag))
@@ -116,7 +116,7 @@ class Conll(SpanForm):
             return otherwise
         if not asked.isdigit() or not 1 <= int(asked) <= columns:
             raise BadInput(
-                f"column {asked!r} of {str(self.path)!r}: its columns have numbers, 1 to {columns}. Give one of these."
+                f"column {asked!r} of {str(self.path)!r} is not known. Give the number of a column, from 1 to {columns}."
             )
         return int(asked) - 1
 

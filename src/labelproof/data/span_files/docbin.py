@@ -37,7 +37,7 @@ class DocBin(SpanForm):
             self._bin: Any = Bin(store_user_data=True).from_disk(self.path)
             self._docs: list[Any] = list(self._bin.get_docs(spacy.blank("xx").vocab))
         if not self._docs:
-            raise BadInput(f"{str(self.path)!r} holds no document. There is nothing to audit.")
+            raise BadInput(f"{str(self.path)!r} holds no document, so there is nothing to audit.")
         tokens = [[token.text for token in doc] for doc in self._docs]
         spans = [[(ent.start, ent.end, ent.label_) for ent in doc.ents] for doc in self._docs]
         offsets = [np.array([(t.idx, t.idx + len(t.text)) for t in doc], np.int64).reshape(-1, 2) for doc in self._docs]

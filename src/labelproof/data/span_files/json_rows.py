@@ -1,4 +1,4 @@
-"""JSON objects, one a sentence, as lines or in a list: tokens with tags, or text with spans in characters, as Prodigy and doccano have them."""
+"""JSON objects, one per sentence, as lines or in a list: tokens with tags, or text with spans in characters."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ from labelproof.validation.span_schemes import Span, to_tags
 TOKENS, TEXTS = ("tokens", "words"), ("text", "sentence", "content")
 TAGS = ("ner_tags", "tags", "iob_tags", "labels", "given", "ner")
 SPANS = ("entities", "spans", "labels", "label", "annotations", "ents")
-REFUSED = {"reject": "it was rejected", "ignore": "it was ignored"}  # answers of Prodigy that say nothing of the spans
+REFUSED = {"reject": "it was rejected", "ignore": "it was ignored"}  # answers of Prodigy without information on spans
 LINES = (".jsonl", ".ndjson")
 
 
 class JsonSpans(SpanForm):
     """Objects with ``tokens`` and a list of tags; or with ``text`` and a list of spans, ``{start, end, label}`` or ``[start, end, label]``.
 
-    Lines that Prodigy's reviewers rejected or ignored are skipped. In a copy nothing but these lists differs, byte for byte, and in a list
-    of spans nothing but those that change; members that are not known stay.
+    Lines that Prodigy's reviewers rejected or ignored are skipped. A copy differs only in these lists, byte for byte, and in a
+    list of spans only in those that change; unknown members stay.
     """
 
     endings = (*LINES, ".json")
@@ -56,7 +56,7 @@ class JsonSpans(SpanForm):
         kept = [i for i, reason in enumerate(why) if reason is None]
         skipped = [(self._name(rows[i], i), reason) for i, reason in enumerate(why) if reason is not None]
         if not kept:
-            raise BadInput(f"{str(self.path)!r}: none of the {len(rows)} lines has an answer. There is nothing to audit.")
+            raise BadInput(f"{str(self.path)!r} has {len(rows)} lines but no answer, so there is nothing to audit.")
         self._rows = [rows[i] for i in kept]
         self._spans = [self._spans[i] for i in kept]
         tokens, text = self._field(self.asked.text, TOKENS, list), self._field(self.asked.text, TEXTS, str)
@@ -76,7 +76,7 @@ class JsonSpans(SpanForm):
         return Sentences(labels, names, self._groups(), skipped)
 
     def _refused(self, row: Json, rows: Sequence[Json]) -> str | None:
-        """Why a line says nothing of spans."""
+        """Why a line has no information on spans."""
         if row.get("answer") in REFUSED:
             return REFUSED[row["answer"]]
         tags = self.asked.label or next((name for name in TAGS if name in rows[0]), None)
@@ -131,7 +131,7 @@ class JsonSpans(SpanForm):
         return self._labels
 
     def _list_of(self, sentence: int, spans: Sequence[Span], place: Place) -> str:
-        """The list of spans: those that stay as they stand there, the others after the example of the first one in the file."""
+        """The list of spans: unchanged ones as stored, the others in the form of the first one in the file."""
         there = self._source.text[slice(*place)]
         old = (
             [] if there.strip() == "null" else [self._source.text[slice(*at)] for at, _ in entries(self._source.text, place[0])]
@@ -169,7 +169,7 @@ class JsonSpans(SpanForm):
         )
 
     def _holds_spans(self, tokens: str) -> bool:
-        """Whether what is found for tags are spans, or tokens are objects with their places."""
+        """Whether the tags are in fact spans, or the tokens objects with positions."""
         label = str(self._field(self.asked.label, TAGS, list))
         inside = next((row[label][0] for row in self._rows if row.get(label)), "O")
         words = next((row[tokens][0] for row in self._rows if row.get(tokens)), "")
@@ -220,7 +220,7 @@ def _is_span(one: Any) -> bool:
 def _span(one: Any, label: str, path: Path, number: int) -> Span:
     if not _is_span(one):
         raise BadInput(
-            f"{str(path)!r} entry {number}: {label!r} has {json.dumps(one)[:80]}, which is no span. Give start, end and label in characters."
+            f"{str(path)!r} entry {number}: {label!r} has {json.dumps(one)[:80]}, which is not a span. Give start, end and label in characters."
         )
     if isinstance(one, list):
         return one[0], one[1], one[2]
@@ -233,5 +233,5 @@ def _in(offsets: Any, span: Span, number: int) -> Span:
     start, end, name = span
     inside = np.flatnonzero((offsets[:, 0] < end) & (offsets[:, 1] > start))
     if not len(inside):
-        raise BadInput(f"text {number} has a span from {start} to {end} without a token in it. Remove it.")
+        raise BadInput(f"Text {number} has a span from {start} to {end} without a token in it. Remove it.")
     return int(inside[0]), int(inside[-1]) + 1, name

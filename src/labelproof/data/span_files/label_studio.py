@@ -22,9 +22,9 @@ LABELS = "labels"
 
 
 class LabelStudioSpans(SpanForm):
-    """A task is a sentence; of several annotations the latest that was not cancelled counts. A task without one is skipped.
+    """A task is a sentence; the latest annotation that was not cancelled counts. A task without one is skipped.
 
-    In a copy nothing but the results that change differs, byte for byte.
+    A copy differs only in the results that change, byte for byte.
     """
 
     endings = (".json",)
@@ -56,7 +56,7 @@ class LabelStudioSpans(SpanForm):
             self._chosen.append(annotation)
             ids.append(name)
         if not self._tasks:
-            raise BadInput(f"{str(self.path)!r}: no task is annotated. There is nothing to audit.")
+            raise BadInput(f"{str(self.path)!r} has no annotated task, so there is nothing to audit.")
         self._field = self.asked.text or _shown(self._tasks, self.path)
         texts = [str((task.get("data") or {}).get(self._field, "")) for task in self._tasks]
         self._labels = Spans.of_texts(texts, [[span for span, _ in self._spans(i)] for i in range(len(texts))])
@@ -89,7 +89,7 @@ class LabelStudioSpans(SpanForm):
         return found
 
     def _results(self, sentence: int, spans: Sequence[Span], there: Sequence[str]) -> str:
-        """The list of results: those of other questions and those that stay as they are, then what is new."""
+        """The list of results: those of other questions and unchanged ones, then new ones."""
         held = dict(self._spans(sentence))
         wanted = []
         for start, end, name in spans:
@@ -102,7 +102,7 @@ class LabelStudioSpans(SpanForm):
         return f"[{', '.join([*kept, *new])}]"
 
     def _new(self, sentence: int, span: Span, held: Mapping[Span, int], gone: set[int]) -> str:
-        """A result; one that it takes the place of gives it its id and what else it says."""
+        """A result. If it replaces one, it keeps the id and the other fields of that one."""
         start, end, name = span
         results = self._annotation(sentence).get("result") or []
         before = next((results[i] for one, i in held.items() if i in gone and one[0] < end and start < one[1]), None)

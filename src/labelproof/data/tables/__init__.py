@@ -32,6 +32,6 @@ TABLES: Registry[type[TableForm]] = Registry(
 
 
 def form_of(path: str | os.PathLike[str]) -> TableForm | None:
-    """The form in which a path holds a table; ``None`` for delimited text, a Parquet file, and what is no table."""
+    """The format of a table in a path; ``None`` for delimited text, a Parquet file, and paths that hold no table."""
     place = os.fspath(path)
     return next((TABLES[name]() for name in reversed(list(TABLES)) if TABLES[name].fits(place)), None)

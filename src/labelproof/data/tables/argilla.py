@@ -13,7 +13,7 @@ from labelproof.validation import Json
 
 
 class Argilla(ExportForm, JsonList):
-    """A record is an item; its label is the last response, or the suggestion where nobody responded."""
+    """A record is an item; its label is the last response, or the suggestion if nobody responded."""
 
     suffixes = (".json",)
     tool = "Argilla"
@@ -38,7 +38,7 @@ class Argilla(ExportForm, JsonList):
         if not single:
             what = next(iter(lists.values()), "no record has a response or a suggestion")
             raise BadInput(
-                f"{str(path)!r} is of Argilla, without a question of one label an item: {what}. Tags, spans and rankings are not read."
+                f"{str(path)!r} is an Argilla export without a question that has one label per item: {what}. Tags, spans and rankings are not read."
             )
         return Export([_fields(row) for row in rows], single, differ=differ)
 

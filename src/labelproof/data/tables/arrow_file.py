@@ -25,7 +25,7 @@ FILE, FEATHER_1 = b"ARROW1", b"FEA1"  # what such files begin with; a stream beg
 
 
 class ArrowFile(TableForm):
-    """A table as it lies in memory; a copy keeps its schema, its metadata and its batches."""
+    """An Arrow table; a copy keeps its schema, its metadata and its batches."""
 
     suffixes = (".arrow", ".feather", ".ipc")
 
@@ -43,7 +43,7 @@ class ArrowFile(TableForm):
 
 @contextmanager
 def opened(path: Path) -> Iterator[tuple[Any, Any]]:
-    """A reader of Arrow's files or streams, and what it reads from: a copy in memory, for a memory map ends the process if the file shrinks.
+    """A reader of Arrow's files or streams, and its source: a copy in memory, because a memory map crashes if the file shrinks.
 
     Raises
     ------
@@ -54,13 +54,13 @@ def opened(path: Path) -> Iterator[tuple[Any, Any]]:
         start = source.read(6)
         source.seek(0)
         if start.startswith(FEATHER_1):
-            raise BadInput(f"{str(path)!r} is of Feather's version 1. Write it again as version 2, or as .parquet.")
+            raise BadInput(f"{str(path)!r} is in version 1 of Feather. Write it again as version 2, or as .parquet.")
         with pa.ipc.open_file(source) if start == FILE else pa.ipc.open_stream(source) as reader:
             yield reader, source
 
 
 def batches(path: Path) -> Iterator[tuple[int, Any]]:
-    """The batches of a file, each with the place at which `batch_at` finds it again."""
+    """The batches of a file, each with the position at which `batch_at` finds it again."""
     with opened(path) as (reader, source):
         if isinstance(reader, pa.ipc.RecordBatchFileReader):
             yield from ((number, _sound(reader.get_batch(number))) for number in range(reader.num_record_batches))
@@ -101,7 +101,7 @@ def frame_of(table: Any, path: Path) -> pl.DataFrame:
 
 
 def copy_arrow(path: Path, target: Path, change: Edits, *, metadata: Any = None) -> None:
-    """Write a copy of a file, with new values of a column and further columns, and with other metadata of the schema if given."""
+    """Write a copy of a file, with new values of a column, further columns, and other metadata of the schema if given."""
     if change.nothing and metadata is None:
         with damaged(path), atomic_stream(target) as out, path.open("rb") as source:
             shutil.copyfileobj(source, out)

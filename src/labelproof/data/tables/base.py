@@ -1,4 +1,4 @@
-"""What a form of table does: it reads a frame, and writes it back in its own form with other labels."""
+"""The interface of formats of tables: read a frame, and write it back in the same format with other labels."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class TableForm(ABC):
     part : str
         The option that names a part of the source, if there is one.
     also : str
-        What a copy may be written to besides .csv and the like, for messages.
+        Further formats for a copy, besides .csv and the like, for messages.
     """
 
     suffixes: ClassVar[tuple[str, ...]] = ()
@@ -41,16 +41,16 @@ class TableForm(ABC):
         return ends_in(Path(place), cls.suffixes)
 
     def known_as(self, place: str) -> str:
-        """What is remembered of a path or URL, and shown."""
+        """The saved and displayed form of a path or URL."""
         return place
 
     def completed(self, place: str, options: ReadOptions) -> ReadOptions:
-        """What a user said of the source, and what its form says of itself: where labels, text and pictures stand.
+        """The user's options for a source and the facts of its format: the columns of labels, text and pictures.
 
         Raises
         ------
         BadInput
-            If the source is of this form, but of another task than one label an item.
+            If the source has this format, but is for another task than one label per item.
         """
         return options
 
@@ -67,7 +67,7 @@ class TableForm(ABC):
         part : str, optional
             A sheet of a workbook, or the query of a database.
         quiet : bool
-            Do not say what was inferred.
+            Do not report inferred properties.
 
         Raises
         ------
@@ -93,7 +93,7 @@ class TableForm(ABC):
 
 
 def names_folder(target: Path) -> bool:
-    """Whether a path is a folder, or the name of one to come: not that of a table in a file."""
+    """Whether a path is a folder, or a new name without the ending of a table."""
     table = table_suffix(target) is not None or any(ends_in(target, form.suffixes) for form in TABLES.values())
     return target.is_dir() or not table
 

@@ -1,4 +1,4 @@
-"""COCO's JSON with one category an image: images, annotations and categories."""
+"""COCO's JSON with one category per image: images, annotations and categories."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Coco(TableForm):
         return super().fits(place) and sketch(place, lambda outer: isinstance(outer, dict) and outer.keys() >= set(PARTS))
 
     def completed(self, place: str, options: ReadOptions) -> ReadOptions:
-        """Pictures are beside the file, or in ``images`` beside it."""
+        """Pictures are next to the file, or in ``images`` next to it."""
         return replace(options, label=options.label or LABEL, image=options.image or IMAGE)
 
     def read(self, place: str, *, encoding: str | None = None, part: str | None = None, quiet: bool = False) -> RawTable:
@@ -46,7 +46,7 @@ class Coco(TableForm):
         lists = members(source.text, past_space(source.text, 0))
         wrong = next((name for name in PARTS if source.text[lists[name][0]] != "["), None)
         if wrong is not None:
-            raise BadInput(f"{place!r}: its {wrong} are no list. Give the file as published.")
+            raise BadInput(f"{place!r}: its {wrong} are not a list. Give the file as published.")
         (images, spans), (annotations, own), (categories, _) = (list_rows(source, lists[name][0]) for name in PARTS)
         names = {_of(c, "id", path, "category", i): str(c.get("name")) for i, c in enumerate(categories)}
         place_of = {_of(image, "id", path, "image", i): i for i, image in enumerate(images)}
@@ -55,7 +55,9 @@ class Coco(TableForm):
         for i, (annotation, span) in enumerate(zip(annotations, own, strict=True)):
             row = place_of.get(_of(annotation, "image_id", path, "annotation", i), -1)
             if row < 0:
-                raise BadInput(f"annotation {i} of {place!r} is of image {annotation['image_id']!r}, which is not listed.")
+                raise BadInput(
+                    f"annotation {i} of {place!r} is of image {annotation['image_id']!r}, which the file does not list. Correct the annotation or list the image."
+                )
             _check_one(annotation, images[row], path, taken=starts[row] >= 0)
             labels[row], starts[row] = _category(annotation, names, path, i), span[0]
         if not images:
@@ -71,7 +73,7 @@ class Coco(TableForm):
 
 @dataclass(frozen=True)
 class CocoRows(JsonRows):
-    """Labels stand in annotations; an image that loses its label loses its annotation.
+    """Labels are in annotations; an image that loses its label loses its annotation.
 
     Attributes
     ----------
@@ -100,25 +102,26 @@ def _of(entry: Json, name: str, path: Path, what: str, number: int) -> Any:
 
 
 def _check_one(annotation: Json, image: Json, path: Path, *, taken: bool) -> None:
-    """One category an image, and nothing else."""
+    """Check that there is one category per image, and nothing else."""
     whole = ([0, 0, image.get("width"), image.get("height")], [0, 0, 0, 0])
     if "caption" in annotation:
         raise BadInput(
-            f"{str(path)!r} holds captions. One category an image is read here; captions by labelproof.read_captions."
+            f"{str(path)!r} holds captions. Read them by labelproof.read_captions; here each image has one category."
         )
     if "keypoints" in annotation or annotation.get("segmentation") or annotation.get("bbox") not in (None, [], *whole):
         raise BadInput(
-            f"{str(path)!r} holds boxes, masks or key points. One category an image is read: annotations without bbox."
+            f"{str(path)!r} holds boxes, masks or key points. Give annotations without bbox, one category per image."
         )
     if taken:
         raise BadInput(
-            f"image {image['id']!r} of {str(path)!r} has several annotations. One category an image is read; several are tags, which "
-            "are audited by --tags, and of boxes each has its bbox."
+            f"image {image['id']!r} of {str(path)!r} has several annotations. Give one category per image. Audit several as tags by --tags, and boxes by annotations with bbox."
         )
 
 
 def _category(annotation: Json, names: Mapping[Any, str], path: Path, number: int) -> str:
     key = _of(annotation, "category_id", path, "annotation", number)
     if key not in names:
-        raise BadInput(f"annotation {number} of {str(path)!r} is of category {key!r}, which the file does not list.")
+        raise BadInput(
+            f"annotation {number} of {str(path)!r} is of category {key!r}, which the file does not list. Correct the annotation or list the category."
+        )
     return names[key]

@@ -35,7 +35,7 @@ class Held:
 
 
 class Cvat(TableForm):
-    """An image is an item, and its tag the label; shapes beside the tags stay where they are."""
+    """An image is an item, and its tag the label; shapes stay unchanged."""
 
     suffixes = (".xml",)
 
@@ -44,11 +44,11 @@ class Cvat(TableForm):
         try:
             with Path(place).open("rb") as file:
                 return super().fits(place) and b"<annotations" in file.read(HEAD)
-        except OSError:  # what is wrong with it is said when it is read
+        except OSError:  # reading it raises the error
             return False
 
     def completed(self, place: str, options: ReadOptions) -> ReadOptions:
-        """Pictures are beside the file, or in ``images`` beside it, as CVAT packs them."""
+        """Pictures are next to the file, or in ``images`` next to it, as CVAT packs them."""
         return replace(options, label=options.label or LABEL, image=options.image or IMAGE)
 
     def read(self, place: str, *, encoding: str | None = None, part: str | None = None, quiet: bool = False) -> RawTable:
@@ -58,14 +58,14 @@ class Cvat(TableForm):
         outer = parse(data, path, WHAT)
         images = outer.all("image")
         if outer.all("track"):
-            raise BadInput(f"{place!r} is CVAT for video. Tags of images are read: export as CVAT for images 1.1.")
+            raise BadInput(f"{place!r} is CVAT for video. Export as CVAT for images 1.1.")
         if not images:
             raise BadInput(f"{place!r} lists no images. Export as CVAT for images 1.1.")
         tags = [_tag(image, place) for image in images]
         if not any(tags):
             shapes = Counter(part.name for image in images for part in image.parts)
             what = ", ".join(f"{count:,} of {name!r}" for name, count in shapes.most_common(4)) or "nothing"
-            raise BadInput(f"{place!r} holds no tags of images but {what}. One tag an image is read.")
+            raise BadInput(f"{place!r} holds {what} but no tags of images. Give one tag per image.")
         columns = {
             ID: [image.attributes.get("id") for image in images],
             IMAGE: [image.attributes.get("name") for image in images],
@@ -76,7 +76,7 @@ class Cvat(TableForm):
 
     def copy(self, raw: RawTable, target: Path, change: Edits, *, overwrite: bool) -> None:
         if change.added:
-            raise BadInput("CVAT's form has no place for what --explain adds. Leave it out, or write to .csv or .parquet.")
+            raise BadInput("--explain adds columns that CVAT's format cannot hold. Omit it, or write to .csv or .parquet.")
         if change.nothing:
             atomic_write(target, raw.held.data)
             return
@@ -94,14 +94,13 @@ def _tag(image: Element, place: str) -> Element | None:
     if len(tags) > 1:
         names = ", ".join(str(tag.attributes.get("label")) for tag in tags[:4])
         raise BadInput(
-            f"image {image.attributes.get('name')!r} of {place!r} has several tags: {names}. One an image is read; several are "
-            "audited by --tags."
+            f"image {image.attributes.get('name')!r} of {place!r} has several tags: {names}. Give one tag per image, or audit several by --tags."
         )
     return tags[0] if tags else None
 
 
 def _changed(data: bytes, image: Element, tag: Element | None, name: str | None) -> dict[tuple[int, int], bytes]:
-    """The label of a tag in another's place; a tag where there was none; no tag where there is no label any more."""
+    """Replace the label of a tag, add a tag if there was none, or remove it if there is no label any more."""
     label = b"" if name is None else escape(name, {'"': "&quot;", "'": "&apos;", "\n": "&#10;"}).encode()
     if tag is not None:
         span = attribute_span(data, tag, "label")

@@ -1,4 +1,4 @@
-"""What exports of annotation tools in JSON share: items, answers to questions, and where each answer stands."""
+"""The common part of JSON exports of annotation tools: items, answers to questions, and the positions of answers."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ PICTURE = re.compile(r"(?i)data:image/|.*\.(jpe?g|jfif|png|bmp|gif|tiff?|webp|p[
 
 @dataclass(frozen=True)
 class Answer:
-    """What was answered about one item.
+    """The answers about one item.
 
     Attributes
     ----------
@@ -51,9 +51,9 @@ class Export:
     fields : sequence of n objects
         What each item is.
     answers : mapping of question to n answers
-        ``None`` where there is no place for one.
+        ``None`` if there is no place for one.
     listed : bool
-        Whether an answer stands alone in a list.
+        Whether an answer is the only entry of a list.
     differ : int
         Items that have several answers, which differ.
     """
@@ -65,7 +65,7 @@ class Export:
 
 
 class ExportForm(JsonForm):
-    """An export of a tool; in a copy nothing but the answers differs, byte for byte.
+    """An export of a tool; a copy differs only in the answers, byte for byte.
 
     Attributes
     ----------
@@ -76,12 +76,12 @@ class ExportForm(JsonForm):
 
     @abstractmethod
     def export(self, rows: Sequence[Json], path: Path) -> Export:
-        """What the objects of a file say.
+        """The contents of the objects of a file.
 
         Raises
         ------
         BadInput
-            If it is another task than one label an item.
+            If it is for another task than one label per item.
         """
 
     def read(self, place: str, *, encoding: str | None = None, part: str | None = None, quiet: bool = False) -> RawTable:
@@ -92,8 +92,7 @@ class ExportForm(JsonForm):
             found = self.export(rows, path)
         if found.differ and not quiet:
             warnings.warn(
-                f"{place!r}: {found.differ:,} items have several answers that differ; the latest counts. What each annotator said "
-                "is audited by lp.Votes.",
+                f"{place!r}: {found.differ:,} items have several answers that differ, and the latest counts. Audit the answer of each annotator by lp.Votes.",
                 LabelproofWarning,
                 stacklevel=2,
             )

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
 SPLITS, STATE, INFO = "dataset_dict.json", "state.json", "dataset_info.json"
 ITEM = "split/row"  # the column that names the items of several splits
-ROW = "\0row"  # of a file, while it is read
-UNLABELLED = -1  # among the numbers of classes, as the library itself writes it
+ROW = "\0row"  # of a file while it is read
+UNLABELLED = -1  # unlabelled among the numbers of classes, as the library writes it
 STRING = {"dtype": "string", "_type": "Value"}
 
 
@@ -43,7 +43,7 @@ class Shard:
     ----------
     path : Path
     split : str
-        Empty where there is only one.
+        Empty if there is only one.
     rows : int
     """
 
@@ -53,7 +53,7 @@ class Shard:
 
 
 class SavedDataset(TableForm):
-    """Rows with class labels by name and pictures as pictures; in a copy, files in which nothing changes are copied as they are."""
+    """Rows with class labels by name and pictures as pictures; in a copy, unchanged files are copied as files."""
 
     also = ", or to a folder like the input"
 
@@ -213,7 +213,7 @@ def _copy_shard(path: Path, target: Path, change: Edits) -> None:
         number = {str(name): code for code, name in enumerate(kind.get("names") or [])}
         unknown = next((name for name in change.names.values() if name is not None and name not in number), None)
         if unknown is not None:
-            raise BadInput(f"{unknown!r} is none of the class names of {change.column!r}. Write to .csv or .parquet.")
+            raise BadInput(f"{unknown!r} is not one of the class names of {change.column!r}. Write to .csv or .parquet.")
         coded = {row: str(UNLABELLED if name is None else number[name]) for row, name in change.names.items()}
         change = replace(change, names=coded)
     if change.added and b"huggingface" in metadata:
@@ -225,7 +225,7 @@ def _copy_shard(path: Path, target: Path, change: Edits) -> None:
 
 
 def _describe(folder: Path, change: Edits) -> None:
-    """Say what is new: the columns, and a fingerprint, by which the library keeps what it computed."""
+    """Record what is new: the columns, and a fingerprint, which the library uses as the key of its cache."""
     info, state = _json(folder / INFO), _json(folder / STATE)
     info["features"] |= dict.fromkeys(change.added, STRING)
     digest = hashlib.sha256(str(state.get("_fingerprint")).encode())

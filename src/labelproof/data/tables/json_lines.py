@@ -1,4 +1,4 @@
-"""JSON lines (`.jsonl`, `.ndjson`): one object a line."""
+"""JSON lines (`.jsonl`, `.ndjson`): one object per line."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class JsonForm(TableForm):
-    """Objects as rows; in a copy the bytes of everything but the changed values stay as they are."""
+    """Objects as rows; a copy differs only in the bytes of changed values."""
 
     def read(self, place: str, *, encoding: str | None = None, part: str | None = None, quiet: bool = False) -> RawTable:
         path = Path(place)
@@ -30,7 +30,7 @@ class JsonForm(TableForm):
         return RawTable(frame, None, path, form=self, held=JsonRows(source, spans, ways))
 
     def rows(self, source: JsonText) -> tuple[list[Json], list[Span]]:
-        """The objects, and where they stand."""
+        """The objects, and their positions."""
         return line_rows(source)
 
     def copy(self, raw: RawTable, target: Path, change: Edits, *, overwrite: bool) -> None:
@@ -38,13 +38,13 @@ class JsonForm(TableForm):
 
 
 class JsonLines(JsonForm):
-    """One object a line; members of an object inside are columns ``outer.inner``."""
+    """One object per line; members of a nested object are columns ``outer.inner``."""
 
     suffixes = (".jsonl", ".ndjson")
 
 
 def line_rows(source: JsonText) -> tuple[list[Json], list[Span]]:
-    """The objects of the lines, and where they stand; empty lines are none.
+    """The objects of the lines, and their positions; empty lines are skipped.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""JSON (`.json`): a list of objects, or an object of which one member is such a list."""
+"""JSON (`.json`): a list of objects, or an object with one such list as a member."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ class JsonList(JsonForm):
     suffixes = (".json",)
 
     def rows(self, source: JsonText) -> tuple[list[Json], list[Span]]:
-        """The objects, and where they stand; those of lines where there is one object a line."""
+        """The objects, and their positions; those of lines if there is one object per line."""
         start = past_space(source.text, 0)
         try:
             end = past_space(source.text, value_end(source.text, start))
         except (ValueError, RecursionError):
-            source.parsed()  # says what is wrong
+            source.parsed()  # raises the error
             raise
         if source.text[start] == "{" and source.text[end : end + 1] == "{":
             return line_rows(source)

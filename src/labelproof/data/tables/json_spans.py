@@ -1,4 +1,4 @@
-"""Where the values of a JSON text stand in it, so that one is changed and nothing else moves."""
+"""The positions of values in a JSON text, so that one is changed and nothing else moves."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def past_space(text: str, at: int) -> int:
 
 
 def entries(text: str, start: int) -> Iterator[tuple[Span, Any]]:
-    """The values of the list that begins at a place, and where they stand.
+    """The values of the list that begins at a position, and their positions.
 
     Raises
     ------
@@ -45,7 +45,7 @@ def entries(text: str, start: int) -> Iterator[tuple[Span, Any]]:
 
 
 def members(text: str, start: int) -> dict[str, Span]:
-    """The values of the object that begins at a place, by name; of a name that stands twice the last one, as everywhere.
+    """The values of the object that begins at a position, by name; of duplicate names the last one counts, as everywhere.
 
     Raises
     ------
@@ -70,7 +70,7 @@ def members(text: str, start: int) -> dict[str, Span]:
 
 
 def locate(text: str, start: int, way: Sequence[str | int]) -> Span | None:
-    """Where the value stands that a way leads to from the value at a place; ``None`` where there is none."""
+    """The position of the value at the end of a path from another value; ``None`` if there is none."""
     span = (start, -1)
     for step in way:
         mark = text[span[0]]

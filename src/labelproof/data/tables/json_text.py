@@ -1,4 +1,4 @@
-"""What the forms in JSON share: text that is decoded once, rows with typed columns, and copies with other values."""
+"""The common part of formats in JSON: text that is decoded once, rows with typed columns, and copies with other values."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class JsonText:
             with Plain(file, compression) as opened:
                 data = opened.read()
         if stamp_of(file) != before:
-            raise BadInput(f"{str(file)!r} changed while it was read. Run again when it is at rest.")
+            raise BadInput(f"{str(file)!r} changed while it was read. Run again when it no longer changes.")
         bom, name = next(((mark, name) for mark, name in BOMS if data.startswith(mark)), (b"", _codec(encoding or "utf-8")))
         try:
             text = data[len(bom) :].decode(name)
@@ -75,7 +75,7 @@ class JsonText:
                 "--encoding cp1252, or save it as UTF-8."
             ) from error
         if not text.strip():
-            raise BadInput(f"{str(path)!r} is empty: it holds no item.")
+            raise BadInput(f"{str(path)!r} is empty. Give a file with items.")
         return cls(file, text, name, bom, compression)
 
     def line(self, at: int) -> int:
@@ -95,7 +95,7 @@ class JsonText:
         except json.JSONDecodeError as error:
             line = self.line(start) + error.lineno - 1
             raise BadInput(
-                f"{str(self.path)!r} line {line}, column {error.colno} is not JSON: {error.msg}. Is the file whole?"
+                f"{str(self.path)!r} line {line}, column {error.colno} is not JSON: {error.msg}. Check that the file is complete."
             ) from error
         except (ValueError, RecursionError) as error:
             raise BadInput(f"{str(self.path)!r} line {self.line(start)} cannot be read ({first_line(error)}).") from error
@@ -111,14 +111,14 @@ class JsonText:
             data = self.bom + text.encode(self.encoding)
         except UnicodeEncodeError as error:
             raise BadInput(
-                f"{error.object[error.start : error.end]!r} cannot be written in {self.encoding}, as {str(self.path)!r} is. "
+                f"{error.object[error.start : error.end]!r} cannot be written in {self.encoding}, the encoding of {str(self.path)!r}. "
                 "Write to .parquet."
             ) from error
         with atomic_stream(target) as out, compressing(out, promised(target)) as sink:
             sink.write(data)
 
 
-DEEPEST = 20  # objects inside of one another whose members become columns
+DEEPEST = 20  # depth of nested objects whose members become columns
 LONE = re.compile("[\ud800-\udfff]")  # halves of characters, which JSON can hold and text cannot
 
 
@@ -131,7 +131,7 @@ def _codec(encoding: str) -> str:
 
 @dataclass(frozen=True)
 class JsonRows:
-    """The rows of a text and where their values stand.
+    """The rows of a text and the positions of their values.
 
     Attributes
     ----------
@@ -141,7 +141,7 @@ class JsonRows:
     ways : mapping of column to way, or to n ways
         To the value of a column inside of each row; ``None`` where a row has none.
     listed : set of str
-        Columns whose value stands alone in a list.
+        Columns whose value is the only entry of a list.
     starts : mapping of column to sequence of n places
         Where the way of a column begins, if not at its row.
     """
@@ -153,12 +153,12 @@ class JsonRows:
     starts: Mapping[str, Sequence[int]] = field(default_factory=dict)
 
     def way(self, column: str, row: int) -> Way | None:
-        """To the value of a column in a row."""
+        """The path to the value of a column in a row."""
         found = self.ways[column]
         return found if isinstance(found, tuple) else found[row]
 
     def span(self, column: str, row: int) -> Span | None:
-        """Where the value of a column in a row stands; ``None`` where it does not."""
+        """The position of the value of a column in a row; ``None`` if it has none."""
         way = self.way(column, row)
         start = self.starts[column][row] if column in self.starts else self.spans[row][0]
         return None if way is None or start < 0 else locate(self.source.text, start, way)
@@ -174,11 +174,13 @@ class JsonRows:
             if change.added:
                 changes |= self._added(change.added, changes)
         except RecursionError as error:
-            raise BadInput(f"{str(self.source.path)!r} is nested too deep to be changed. Write to .csv or .parquet.") from error
+            raise BadInput(
+                f"{str(self.source.path)!r} is nested too deeply to be changed. Write to .csv or .parquet."
+            ) from error
         self.source.write(target, changes.items())
 
     def changes(self, raw: RawTable, change: Edits) -> dict[Span, str]:
-        """What comes in the place of what."""
+        """The replacements in a text."""
         source, column = self.source, change.column
         changes: dict[Span, str] = {}
         known: dict[int, str] = {}
@@ -199,7 +201,7 @@ class JsonRows:
         return words if column not in self.listed else "[]" if name is None else f"[{words}]"
 
     def _put(self, column: str, row: int, words: str) -> tuple[Span, str]:
-        """The place of a value and what comes there; where there is none yet, it is made."""
+        """The position of a value and its new text; a missing value gets a new position."""
         found = self.span(column, row)
         if found is not None:
             return found, words
@@ -218,13 +220,13 @@ class JsonRows:
         return self._end_of(inner, f"{json.dumps(way[at], ensure_ascii=False)}: {words}")
 
     def _end_of(self, span: Span, words: str) -> tuple[Span, str]:
-        """The end of an object, and a member that comes there."""
+        """Add a member at the end of an object."""
         held = members(self.source.text, span[0])
         last = max((end for _, end in held.values()), default=past_space(self.source.text, span[0]) + 1)
         return (last, last), f", {words}" if held else words
 
     def _added(self, added: Mapping[str, Sequence[str | None]], before: Mapping[Span, str]) -> dict[Span, str]:
-        """Members of text at the end of each row; after what is put there for another reason."""
+        """Add members of text at the end of each row, after other additions."""
         found = {}
         for row, span in enumerate(self.spans):
             words = ", ".join(f"{json.dumps(n)}: {json.dumps(own[row], ensure_ascii=False)}" for n, own in added.items())
@@ -234,7 +236,7 @@ class JsonRows:
 
 
 def flattened(rows: Sequence[Json], path: Path) -> tuple[pl.DataFrame, dict[str, Way]]:
-    """Objects as a frame: members of an object inside are columns ``outer.inner``; and the way to each column.
+    """Objects as a frame: members of a nested object are columns ``outer.inner``; and the path to each column.
 
     Raises
     ------
@@ -248,7 +250,7 @@ def flattened(rows: Sequence[Json], path: Path) -> tuple[pl.DataFrame, dict[str,
             if way not in columns:
                 name = LONE.sub("\ufffd", SEPARATOR.join(map(str, way)))
                 if name in ways:
-                    raise BadInput(f"{str(path)!r} has two members named {name!r}, one of them inside of another. Rename one.")
+                    raise BadInput(f"{str(path)!r} has two members named {name!r}, one inside the other. Rename one.")
                 ways[name] = way
                 columns[way] = []
             held = columns[way]
@@ -295,14 +297,14 @@ def _text(value: Any) -> str | None:
     try:
         text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     except RecursionError as error:
-        raise BadInput("the file holds values that are nested too deep. Save it without them.") from error
+        raise BadInput("The file holds values that are nested too deeply. Save it without them.") from error
     return text if text.isascii() else LONE.sub("\ufffd", text)
 
 
 def sketch(place: str, look: Callable[[Any], bool], *, lines: bool = False) -> bool:
-    """Whether a file is JSON of which something holds, of its first object in a list or line, or of its outer members.
+    """Whether a file is JSON with some property of its first object in a list or line, or of its outer members.
 
-    A file that cannot be read, or is no JSON, is not: what is wrong with it is said when it is read.
+    ``False`` for a file that cannot be read, or is no JSON: reading it raises the error.
     """
     path = Path(place)
     try:

@@ -18,7 +18,7 @@ UPLOADED = re.compile(r"^/data/upload/(?:\d+/)?(.*)$")
 
 
 class LabelStudio(ExportForm, JsonList):
-    """A task is an item, a ``Choices`` tag a question; of several annotations the latest that was not cancelled counts."""
+    """A task is an item, a ``Choices`` tag a question; the latest annotation that was not cancelled counts."""
 
     suffixes = (".json",)
     tool = "Label Studio"
@@ -44,7 +44,7 @@ class LabelStudio(ExportForm, JsonList):
                 differ += len({str(answer.value) for _, answer in given}) > 1
         if not answers:
             what = f"its annotations are {', '.join(sorted(others))}" if others else "no task is annotated"
-            raise BadInput(f"{str(path)!r} is a Label Studio export without choices: {what}. Choices, one an item, are read.")
+            raise BadInput(f"{str(path)!r} is a Label Studio export without choices: {what}. Export one choice per item.")
         return Export([_fields(task) for task in rows], answers, listed=True, differ=differ)
 
 
@@ -87,8 +87,7 @@ def _results(task: Json, number: int, path: Path) -> Iterator[tuple[str, str, st
                 continue
             if len(choices) > 1:
                 raise BadInput(
-                    f"{where} has several choices for {question!r}: {', '.join(map(str, choices[:4]))}. One an item is read; "
-                    "several are tags, which are audited by --tags."
+                    f"{where} has several choices for {question!r}: {', '.join(map(str, choices[:4]))}. Give one choice per item, or audit several as tags by --tags."
                 )
             yield (
                 when,

@@ -45,7 +45,7 @@ class Row:
 
 
 class Ods(Workbook):
-    """Rows and cells that the file holds once for many are taken apart where one of them changes."""
+    """Rows and cells that the file stores once for many are split if one of them changes."""
 
     suffixes = (".ods",)
 
@@ -56,7 +56,7 @@ class Ods(Workbook):
         filled = [(row.first, at) for row in found.rows for at, _, cell in row.cells if cell.filled]
         top, left = min(row for row, _ in filled), min(at for _, at in filled)
         if change.added:
-            raise BadInput(".ods has no place for what --explain adds. Leave it out, or write to .xlsx, .csv or .parquet.")
+            raise BadInput("--explain adds columns that .ods cannot hold. Omit it, or write to .xlsx, .csv or .parquet.")
         column = left + raw.frame.columns.index(change.column)
         rows = {row.first + n: row for row in found.rows if row.times <= MOST_REPEATED for n in range(row.times)}
         cells = [_at(rows.get(top + 1 + i), column) for i in range(raw.frame.height)]
@@ -167,7 +167,7 @@ def _changed(data: bytes, rows: dict[int, Row], new: dict[int, bytes], column: i
 
 
 def _rows(data: bytes, row: Row, times: int) -> bytes:
-    """A row as it is, so many times."""
+    """A row, repeated."""
     return _repeated(data, row.start, row.inside, ROWS, times) + data[row.inside : row.end] if times else b""
 
 

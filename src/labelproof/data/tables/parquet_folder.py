@@ -20,7 +20,7 @@ from labelproof.saving.folders import MARK, atomic_folder
 
 
 class ParquetFolder(TableForm):
-    """The rows of the files, in the order of their names; in a copy, files in which nothing changes are copied as they are."""
+    """The rows of the files, in the order of their names; in a copy, unchanged files are copied as files."""
 
     also = ", or to a folder like the input"
 
@@ -41,7 +41,7 @@ class ParquetFolder(TableForm):
         nested = next((path.name for path in sorted(root.iterdir()) if path.is_dir() and "=" in path.name), None)
         if nested is not None:
             raise BadInput(
-                f"{place!r} is split into partitions ({nested!r} …), whose columns are no part of the files. Write it as one table."
+                f"{place!r} is split into partitions ({nested!r} …), whose columns are not in the files. Write it as one table."
             )
         files = [path for path in sorted(root.iterdir()) if _is_parquet(path)]
         frames = [read_parquet(path) for path in files]
@@ -81,7 +81,7 @@ def stacked(frames: Sequence[pl.DataFrame], names: Sequence[str], root: Path) ->
         odd = next((c for c in {**frames[0].schema, **frame.schema} if not _alike(frames[0].schema, frame.schema, c)), None)
         if odd is not None:
             raise BadInput(
-                f"{names[0]!r} and {name!r} in {str(root)!r} differ in the column {odd!r} or its type. Write all files alike."
+                f"{names[0]!r} and {name!r} in {str(root)!r} differ in the column {odd!r} or its type. Write all files with the same columns."
             )
     whole = pl.concat([frame.select(frames[0].columns) for frame in frames], how="vertical_relaxed")
     if whole.height == 0:
@@ -90,7 +90,7 @@ def stacked(frames: Sequence[pl.DataFrame], names: Sequence[str], root: Path) ->
 
 
 def _alike(one: pl.Schema, other: pl.Schema, column: str) -> bool:
-    """Whether a column is in both, of types that go together: numbers of any size, and nothing but gaps with anything."""
+    """Whether a column is in both, with compatible types: numbers of any size, and a column of only nulls with anything."""
     if column not in one or column not in other:
         return False
     types = {one[column], other[column]}

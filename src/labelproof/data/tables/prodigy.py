@@ -32,7 +32,7 @@ class Prodigy(ExportForm):
         labels = {str(row["label"]) for row in rows if row.get("label") is not None}
         if not labels:
             raise BadInput(
-                f"{str(path)!r} is of Prodigy, with neither labels nor options. Choices and labels, one an item, are read; spans with --kind spans."
+                f"{str(path)!r} is a Prodigy export with neither labels nor options. Export one label or choice per item; read spans with --kind spans."
             )
         if len(labels) == 1:
             return Export(fields, {"answer": [_value(row.get("answer"), ("answer",), row) for row in rows]})
@@ -54,7 +54,6 @@ def _choice(row: Json, number: int, path: Path) -> Answer | None:
         return None
     if len(chosen) > 1:
         raise BadInput(
-            f"{str(path)!r} line {number + 1} accepts several options: {', '.join(map(str, chosen[:4]))}. One an item is read; "
-            "several are tags, which are audited by --tags."
+            f"{str(path)!r} line {number + 1} accepts several options: {', '.join(map(str, chosen[:4]))}. Give one option per item, or audit several as tags by --tags."
         )
     return Answer(chosen[0] if chosen and row.get("answer") == "accept" else None, ("accept",))

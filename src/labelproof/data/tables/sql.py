@@ -32,7 +32,7 @@ WHOLE_URL = "LABELPROOF_SQL_URL"  # the environment variable that holds the URL 
 SECRET = re.compile(r"(?i)pass|pwd|secret|token|key|credential")
 ORDERED = re.compile(r"(?i)\border\s+by\b")
 TEMPORAL = (date, datetime, time, timedelta)
-_whole: dict[str, str] = {}  # URLs with their passwords, as given to this process, by what is remembered of them
+_whole: dict[str, str] = {}  # URLs with passwords, as given to this process, by their saved form
 
 
 class SqlQuery(TableForm):
@@ -60,11 +60,10 @@ class SqlQuery(TableForm):
 
     def completed(self, place: str, options: ReadOptions) -> ReadOptions:
         if options.query is None:
-            raise BadInput('--sql needs --query, e.g. --query "select id, body, label from reviews order by id".')
+            raise BadInput('--query is missing. Give e.g. --query "select id, body, label from reviews order by id".')
         if not ORDERED.search(options.query):
             raise BadInput(
-                "--query has no ORDER BY, so its rows may come in another order next time, and an audit knows them by their order. "
-                "Add ORDER BY with the columns that name a row."
+                "--query has no ORDER BY, so its rows may come in another order next time, but an audit identifies rows by their order. Add ORDER BY with the columns that identify a row."
             )
         return options
 
@@ -99,7 +98,7 @@ def _parsed(place: str) -> sa.URL:
     try:
         return sa.make_url(place)
     except (sa.exc.ArgumentError, ValueError):
-        raise BadInput("--sql is no URL of a database. Write it as sqlite:///FILE or postgresql://user@host/name.") from None
+        raise BadInput("--sql is not a database URL. Write it as sqlite:///FILE or postgresql://user@host/name.") from None
 
 
 @contextmanager
@@ -143,11 +142,15 @@ def _engine(url: sa.URL) -> sa.Engine:
         with needed_by("a database of PostgreSQL"):
             engine = sa.create_engine(url, poolclass=sa.pool.NullPool)
     except sa.exc.NoSuchModuleError:
-        raise BadInput(f"--sql is of kind {url.drivername!r}, which SQLAlchemy does not know.") from None
+        raise BadInput(
+            f"--sql is of kind {url.drivername!r}, which SQLAlchemy does not know. Write sqlite:///FILE or postgresql://user@host/name."
+        ) from None
     except MissingDependency:
         raise
     except ImportError as error:
-        raise MissingDependency(f"{url.drivername!r} needs a driver that cannot be imported ({first_line(error)}).") from None
+        raise MissingDependency(
+            f"{url.drivername!r} needs a driver that cannot be imported ({first_line(error)}). Install it."
+        ) from None
     return engine.execution_options(postgresql_readonly=True) if url.get_backend_name() == "postgresql" else engine
 
 

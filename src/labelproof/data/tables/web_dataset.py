@@ -1,4 +1,4 @@
-"""WebDataset: a tar of pictures, each with its label in a file of the same name beside it."""
+"""WebDataset: a tar of pictures, each with its label in a file of the same name."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ class Sample:
 
 
 class WebDataset(TableForm):
-    """A key is an item; its label is what ``KEY.cls`` holds, or the member ``label`` of ``KEY.json``, or of another name."""
+    """A key is an item; its label is the content of ``KEY.cls``, or the member ``label`` of ``KEY.json``, or another name."""
 
     suffixes = (".tar",)
 
     def completed(self, place: str, options: ReadOptions) -> ReadOptions:
-        """The label is ``cls`` where there are such files, or ``json.label``."""
+        """The label is in ``cls`` files if there are any, otherwise in ``json.label``."""
         if options.text is not None:
-            raise BadInput(f"{place!r} is a tar of pictures: leave out --text.")
+            raise BadInput(f"{place!r} is a tar of pictures. Omit --text.")
         label = options.label
         if label is None:
             samples, _ = _samples(existing(place, "file"))
@@ -68,12 +68,12 @@ class WebDataset(TableForm):
         keys = pl.Series(KEY, [sample.key for sample in samples])
         frame = pl.DataFrame([keys, keys.rename(IMAGE), *(typed(name, own) for name, own in columns.items())])
         if stamp_of(path) != stamp:
-            raise BadInput(f"{place!r} changed while it was read. Run again when it is at rest.")
+            raise BadInput(f"{place!r} changed while it was read. Run again when it no longer changes.")
         return RawTable(frame, None, path, stamp=stamp, form=self, held=samples, pictures={IMAGE: pictures})
 
     def copy(self, raw: RawTable, target: Path, change: Edits, *, overwrite: bool) -> None:
         if change.added:
-            raise BadInput("a tar has no place for what --explain adds. Leave it out, or write to .csv or .parquet.")
+            raise BadInput("--explain adds columns that a tar cannot hold. Omit it, or write to .csv or .parquet.")
         with damaged(raw.path, "tar"), raw.path.open("rb") as source, atomic_stream(target) as out:
             new = dict(_changed(raw, change, source))
             at = 0
@@ -87,14 +87,16 @@ class WebDataset(TableForm):
             source.seek(at)
             shutil.copyfileobj(source, out)
             if stamp_of(raw.path) != raw.stamp:
-                raise BadInput(f"{str(raw.path)!r} changed while it was copied. Run again when it is at rest.")
+                raise BadInput(f"{str(raw.path)!r} changed while it was copied. Run again when it no longer changes.")
 
 
 def _samples(path: Path) -> tuple[list[Sample], tuple[int, int]]:
     stamp = stamp_of(path)
     with damaged(path, "tar"):
         if compression_of(path):
-            raise BadInput(f"{str(path)!r} is compressed. Decompress it: pictures are read out of its middle.")
+            raise BadInput(
+                f"{str(path)!r} is compressed. Decompress it, because pictures are read from any position in the tar."
+            )
         found: dict[str, Sample] = {}
         end = 0
         with tarfile.open(path, "r:") as tar:
@@ -105,7 +107,7 @@ def _samples(path: Path) -> tuple[list[Sample], tuple[int, int]]:
                 name = PurePosixPath(member.name)
                 if not member.isreg() or member.issparse() or name.is_absolute() or ".." in name.parts:
                     raise BadInput(
-                        f"{str(path)!r} holds {member.name!r}, which is a link or leads out of the tar. Pack it again."
+                        f"{str(path)!r} holds {member.name!r}, which is a link or points outside the tar. Pack it again."
                     )
                 stem, _, ending = name.name.partition(".")
                 key = str(name.with_name(stem)) if stem else ""
@@ -115,11 +117,11 @@ def _samples(path: Path) -> tuple[list[Sample], tuple[int, int]]:
                 if ending.lower() in sample.members:
                     raise BadInput(f"{str(path)!r} holds {member.name!r} twice. Give each item its own key.")
                 if member.offset_data + member.size > stamp[0]:
-                    raise BadInput(f"{str(path)!r} ends within {member.name!r}. Is the file whole?")
+                    raise BadInput(f"{str(path)!r} ends within {member.name!r}. Check that the file is complete.")
                 sample.members[ending.lower()] = member
         with path.open("rb") as file:
             if _bytes(file, end, BLOCK) != bytes(BLOCK):
-                raise BadInput(f"{str(path)!r} ends without an end mark. Is the file whole?")
+                raise BadInput(f"{str(path)!r} ends without an end mark. Check that the file is complete.")
     samples = [sample for sample in found.values() if any(f".{ending}" in SUFFIXES for ending in sample.members)]
     if not samples:
         raise BadInput(f"{str(path)!r} holds no pictures ({', '.join(sorted(SUFFIXES))}).")
@@ -157,15 +159,17 @@ def _bytes(file: IO[bytes], start: int, size: int) -> bytes:
 
 def _text(member: tarfile.TarInfo, file: IO[bytes], path: Path) -> str:
     if member.size > MOST_LABEL:
-        raise BadInput(f"{member.name!r} in {str(path)!r} has {member.size:,} bytes, which is no label.")
+        raise BadInput(
+            f"{member.name!r} in {str(path)!r} has {member.size:,} bytes, which is too large for a label. Store one label per file."
+        )
     try:
         return _bytes(file, member.offset_data, member.size).decode("utf-8")
     except UnicodeDecodeError as error:
-        raise BadInput(f"{member.name!r} in {str(path)!r} is not UTF-8 text (byte {error.start}).") from error
+        raise BadInput(f"{member.name!r} in {str(path)!r} is not UTF-8 text (byte {error.start}). Save it as UTF-8.") from error
 
 
 def _values(sample: Sample, ending: str, file: IO[bytes], path: Path) -> Iterator[tuple[str, Any]]:
-    """Columns and values of a file beside a picture: its text, or the members of its JSON object."""
+    """Columns and values of a file next to a picture: its text, or the members of its JSON object."""
     member = sample.members.get(ending)
     if member is None or ending not in (CLASS, JSON, "txt"):
         return
@@ -176,13 +180,13 @@ def _values(sample: Sample, ending: str, file: IO[bytes], path: Path) -> Iterato
     try:
         value = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise BadInput(f"{member.name!r} in {str(path)!r} is not JSON ({error}).") from error
+        raise BadInput(f"{member.name!r} in {str(path)!r} is not JSON ({error}). Save it again.") from error
     if isinstance(value, dict):
         yield from ((f"{JSON}.{name}", own) for name, own in value.items())
 
 
 def _changed(raw: RawTable, change: Edits, file: IO[bytes]) -> Iterator[tuple[str, tuple[tarfile.TarInfo, bytes]]]:
-    """The files that differ, and what they hold now."""
+    """The files that change, and their new contents."""
     ending, _, name = change.column.partition(".")
     column = raw.frame[change.column]
     for row, source in zip(change.rows.tolist(), change.sources.tolist(), strict=True):
@@ -211,6 +215,6 @@ def _pass_on(source: IO[bytes], out: IO[bytes], start: int, end: int) -> None:
     while left > 0:
         data = source.read(min(left, 1 << 22))
         if not data:
-            raise BadInput("the tar ends too early.")
+            raise BadInput("The tar ends too early. Pack it again.")
         out.write(data)
         left -= len(data)

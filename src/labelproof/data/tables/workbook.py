@@ -40,7 +40,7 @@ class Cell:
         First byte; the first after the start tag; the first of the end tag; the first after it.
     attributes : dict of str
     text : str or None
-        What a person reads there, where the XML says; ``None`` for numbers and the like.
+        The text that a person reads there, if the XML has it; ``None`` for numbers and the like.
     formula : bool
     """
 
@@ -55,7 +55,7 @@ class Cell:
 
 
 class Workbook(TableForm):
-    """Reads a sheet; what stands where in the XML is a matter of the kind of workbook."""
+    """Reads a sheet; subclasses know the XML of each kind of workbook."""
 
     part = "--sheet"
 
@@ -68,9 +68,9 @@ class Workbook(TableForm):
             sheet = _chosen(reader, part, place)
             frame = reader.load_sheet(sheet, schema_sample_rows=None).to_polars()
         if stamp_of(path) != stamp:
-            raise BadInput(f"{place!r} changed while it was read. Run again when it is at rest.")
+            raise BadInput(f"{place!r} changed while it was read. Run again when it no longer changes.")
         if frame.height == 0:
-            raise BadInput(f"the sheet {sheet!r} of {place!r} has no rows below its header. Give one row per item.")
+            raise BadInput(f"Sheet {sheet!r} of {place!r} has no rows below its header. Give one row per item.")
         columns = [_whole(column) for column in frame.iter_columns()]
         return RawTable(pl.DataFrame(columns), None, path, stamp=stamp, form=self, held=sheet)
 
@@ -91,13 +91,13 @@ class Workbook(TableForm):
                 for info in book.infolist():
                     written.writestr(info, new.get(info.filename, book.read(info)))
                 if stamp_of(raw.path) != raw.stamp:
-                    raise BadInput(f"{str(raw.path)!r} changed while it was copied. Run again when it is at rest.")
+                    raise BadInput(f"{str(raw.path)!r} changed while it was copied. Run again when it no longer changes.")
 
 
 def _fastexcel() -> Any:
     with needed_by("a workbook"):
         import fastexcel
-    logging.getLogger("fastexcel").setLevel(logging.ERROR)  # that an empty column is taken as text is no news
+    logging.getLogger("fastexcel").setLevel(logging.ERROR)  # do not warn of empty columns that are read as text
     return fastexcel
 
 
@@ -106,9 +106,7 @@ def _check_size(path: Path) -> None:
     with damaged(path, "workbook"), zipfile.ZipFile(path) as book:
         size = sum(info.file_size for info in book.infolist())
     if size > max(ALWAYS * 4, MOST_TIMES * path.stat().st_size):
-        raise BadInput(
-            f"{str(path)!r} becomes over {MOST_TIMES} times as large when it is decompressed. Save the sheet as .csv."
-        )
+        raise BadInput(f"{str(path)!r} grows over {MOST_TIMES} times when it is decompressed. Save the sheet as .csv.")
 
 
 def _chosen(reader: Any, wanted: str | None, place: str) -> str:
@@ -132,7 +130,7 @@ def _whole(column: pl.Series) -> pl.Series:
 
 
 def checked(cells: list[Cell | None], raw: RawTable, column: str) -> list[Cell | None]:
-    """The cells of a column by row, if they hold what was read.
+    """The cells of a column by row, if they hold the values that were read.
 
     Raises
     ------
@@ -144,18 +142,18 @@ def checked(cells: list[Cell | None], raw: RawTable, column: str) -> list[Cell |
         here = cell is not None and cell.filled
         if here != (value is not None) or (text is not None and isinstance(value, str) and text.strip() != value.strip()):
             raise BadInput(
-                f"row {row} of the sheet {raw.held!r} of {str(raw.path)!r} is {value!r}, but its cell says otherwise. "
+                f"row {row} of sheet {raw.held!r} of {str(raw.path)!r} is {value!r}, but its cell differs. "
                 "Write to .csv or .parquet."
             )
     return cells
 
 
 def place_for(cells: list[Cell | None], row: int, raw: RawTable) -> Cell:
-    """The cell of a row, which must be there and no formula."""
+    """The cell of a row, which must exist and not be a formula."""
     cell = cells[row]
     if cell is None or cell.formula:
         what = "no cell for a label" if cell is None else "a formula where its label is"
-        raise BadInput(f"row {row} of the sheet {raw.held!r} of {str(raw.path)!r} has {what}. Write to .csv or .parquet.")
+        raise BadInput(f"row {row} of sheet {raw.held!r} of {str(raw.path)!r} has {what}. Write to .csv or .parquet.")
     return cell
 
 
@@ -184,7 +182,7 @@ def scan(
     def start(name: str, attributes: dict[str, str]) -> None:
         found = START.match(data, parser.CurrentByteIndex)
         if found is None:
-            raise BadInput(f"{str(raw.path)!r} cannot be changed in its own form. Write to .csv or .parquet.")
+            raise BadInput(f"{str(raw.path)!r} cannot be changed in its own format. Write to .csv or .parquet.")
         tags.append(found.end())
         begin(name, attributes, found.start(), found.end())
 
@@ -198,5 +196,5 @@ def scan(
 
 
 def escaped(text: str) -> bytes:
-    """Text as it stands in XML."""
+    """Text as XML stores it."""
     return escape(text, QUOTES).encode()

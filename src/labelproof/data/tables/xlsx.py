@@ -19,7 +19,7 @@ BOOK, RELATIONS, STRINGS = "xl/workbook.xml", "xl/_rels/workbook.xml.rels", "xl/
 
 
 class Xlsx(Workbook):
-    """A sheet is a part of its own; formats, formulas and other sheets stay as they are, and formulas are worked out anew."""
+    """A sheet is a separate part; formats, formulas and other sheets are unchanged, and formulas are recalculated."""
 
     suffixes = (".xlsx",)
 
@@ -49,7 +49,7 @@ class Xlsx(Workbook):
 
 @dataclass
 class _Bounds:
-    """What a sheet holds: where its filled cells are, and the cells of one column."""
+    """The contents of a sheet: the position of its filled cells, and the cells of one column."""
 
     shared: list[str]
     column: int | None = None
@@ -57,7 +57,7 @@ class _Bounds:
     left: int = 2**31
     right: int = -1
     cells: dict[int, Cell] = field(default_factory=dict)
-    row_ends: dict[int, tuple[int, int]] = field(default_factory=dict)  # of each row its end tag, or where it would be
+    row_ends: dict[int, tuple[int, int]] = field(default_factory=dict)  # the end tag of each row, or its position
     row: int = -1
     at: int = -1
     cell: Cell | None = None
@@ -144,7 +144,7 @@ def _add(changes: Changes, bounds: _Bounds, column: int, top: int, values: list[
         if value and row in bounds.row_ends:
             close, end = bounds.row_ends[row]
             if close == end:
-                raise BadInput("the sheet has empty rows, where --explain has no place. Leave it out, or write to .csv.")
+                raise BadInput("--explain cannot add columns to a sheet with empty rows. Omit it, or write to .csv.")
             cell = f'<c r="{_letters(column)}{row + 1}" t="inlineStr"><is><t xml:space="preserve">'.encode()
             changes[close, close] = changes.get((close, close), b"") + cell + escaped(value) + b"</t></is></c>"
 
@@ -161,7 +161,7 @@ def _sheet(book: zipfile.ZipFile, raw: RawTable) -> str:
         if relation is not None and one.attributes.get("Id") == relation:
             target = one.attributes["Target"]
             return target[1:] if target.startswith("/") else posixpath.normpath(posixpath.join(posixpath.dirname(BOOK), target))
-    raise BadInput(f"the sheet {raw.held!r} of {str(raw.path)!r} is not found. Write to .csv or .parquet.")
+    raise BadInput(f"Sheet {raw.held!r} of {str(raw.path)!r} was not found. Write to .csv or .parquet.")
 
 
 def _strings(book: zipfile.ZipFile, raw: RawTable) -> list[str]:
@@ -188,7 +188,7 @@ def _strings(book: zipfile.ZipFile, raw: RawTable) -> list[str]:
 
 
 def _worked_out_anew(data: bytes, raw: RawTable) -> bytes | None:
-    """The list of sheets, which says that formulas are worked out when the file is opened; ``None`` where it says so already."""
+    """The list of sheets, set to recalculate formulas when the file is opened; ``None`` if it already is."""
     for element in parse(data, raw.path, "the list of sheets of").all("calcPr"):
         span = attribute_span(data, element, "fullCalcOnLoad")
         if span is not None:

@@ -1,4 +1,4 @@
-"""Where the elements of an XML file stand in its bytes."""
+"""The positions of elements in the bytes of an XML file."""
 
 from __future__ import annotations
 
@@ -54,7 +54,8 @@ def parse(data: bytes, path: Path, what: str) -> Element:
     Raises
     ------
     BadInput
-        For what is no XML, naming the line; for another encoding than UTF-8; and for a document type, which may hold anything.
+        For text that is not XML, naming the line; for an encoding other than UTF-8; and for a document type, which may hold
+        anything.
     """
     parser = expat.ParserCreate()
     held: list[Element] = []
@@ -95,7 +96,7 @@ def parse(data: bytes, path: Path, what: str) -> Element:
 
 
 def attribute_span(data: bytes, element: Element, name: str) -> tuple[int, int] | None:
-    """Where the value of an attribute stands, without its quotes."""
+    """The position of the value of an attribute, without its quotes."""
     for found in ATTRIBUTE.finditer(data, element.start, element.inside):
         if found[1].decode() == name:
             return found.start(2) + 1, found.end(2) - 1

@@ -1,4 +1,4 @@
-"""`ConceptCaptioner`: captions of videos and pictures, from what a tag classifier sees in each frame."""
+"""`ConceptCaptioner`: captions of videos and pictures, from the output of a tag classifier for each frame."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ BLOCK = 128  # videos that are captioned at a time
 
 @accepts_seed
 class ConceptCaptioner(Saveable, BaseEstimator):  # type: ignore[misc]
-    """Writes what is to be seen: concept probabilities of each frame in, a sentence out, by S2VT.
+    """A captioner: S2VT turns the concept probabilities of each frame into a sentence.
 
     Parameters
     ----------
     hidden, concept_size, word_size : int, default=700, 700, 300
         Units of both LSTMs, and sizes of the embeddings.
     min_count : int, default=2
-        Words of fewer captions are unknown.
+        Words in fewer captions are unknown.
     max_words : int, default=20
         Longer captions are cut.
     dropout : float, default=0.5
@@ -53,14 +53,14 @@ class ConceptCaptioner(Saveable, BaseEstimator):  # type: ignore[misc]
     accelerator, precision : default="auto", "32-true"
         As Lightning Fabric names them.
     checkpoints : path, default=None
-        A folder: a killed `fit` with the same data and options goes on from there.
+        A folder. A killed `fit` with the same data and options resumes from it.
 
     Attributes
     ----------
     vocabulary_ : Vocabulary
     n_concepts_ : int
     concepts_ : tuple of str
-        Names of the concepts; empty where `fit` was not told.
+        Names of the concepts; empty if `fit` was not given any.
     network_ : S2VT
 
     See Also
@@ -77,10 +77,10 @@ class ConceptCaptioner(Saveable, BaseEstimator):  # type: ignore[misc]
     --------
     >>> import numpy as np, labelproof as lp
     >>> concepts = np.eye(3)[[[0, 1], [1, 2], [2, 0]]]               # three videos of two frames, three concepts
-    >>> said = [["a dog then a cat"], ["a cat then a bird"], ["a bird then a dog"]]
+    >>> captions = [["a dog then a cat"], ["a cat then a bird"], ["a bird then a dog"]]
     >>> sizes = {"hidden": 32, "concept_size": 16, "word_size": 16}
     >>> captioner = lp.ConceptCaptioner(**sizes, min_count=1, dropout=0, learning_rate=0.02, epochs=150)
-    >>> captioner.fit(concepts, said).caption(concepts)
+    >>> captioner.fit(concepts, captions).caption(concepts)
     ['a dog then a cat', 'a cat then a bird', 'a bird then a dog']
     """
 
@@ -129,7 +129,7 @@ class ConceptCaptioner(Saveable, BaseEstimator):  # type: ignore[misc]
         captions : Captions, or sequence of length n of sequences of str
             One or more for each video.
         names : sequence of length k, optional
-            Of the concepts: kept, so that those who have other concepts can be told.
+            Of the concepts; kept, so that inputs with other concepts are recognised.
 
         Returns
         -------
@@ -138,19 +138,19 @@ class ConceptCaptioner(Saveable, BaseEstimator):  # type: ignore[misc]
         Raises
         ------
         BadInput
-            For a video without frames or without a caption, or of whose captions no word is known, naming it.
+            For a video without frames or without a caption, or with unknown words only; the message names it.
         """
         frames, (videos, said) = self._frames(concepts), _named(captions)
         if len(frames) != len(said):
-            raise BadInput(f"there are {len(frames)} videos but captions of {len(said)}. Give each video its captions.")
+            raise BadInput(f"There are {len(frames)} videos but captions of {len(said)}. Give each video its captions.")
         for name, own in zip(videos, said, strict=True):
             if isinstance(own, str) or not any(text.strip() for text in own):
-                raise BadInput(f"video {name!r} has no caption: {own!r}. Give a list of one or more, or leave the video out.")
+                raise BadInput(f"video {name!r} has no caption: {own!r}. Give a list of one or more, or remove the video.")
         self.n_concepts_ = int(frames.shape[2])
         self.concepts_ = tuple(map(str, names or ()))
         if self.concepts_ and len(self.concepts_) != self.n_concepts_:
             raise BadInput(
-                f"there are {len(self.concepts_)} names but a frame has {self.n_concepts_} concepts. Give one name each."
+                f"There are {len(self.concepts_)} names but a frame has {self.n_concepts_} concepts. Give one name per concept."
             )
         self.vocabulary_ = Vocabulary.of((text for own in said for text in own), min_count=self.min_count)
         video = np.repeat(np.arange(len(said)), [len(own) for own in said])
@@ -159,8 +159,8 @@ class ConceptCaptioner(Saveable, BaseEstimator):  # type: ignore[misc]
         unknown = np.setdiff1d(np.arange(len(said)), video[known])
         if len(unknown):
             raise BadInput(
-                f"the captions of video {videos[unknown[0]]!r} have unknown words only ({len(unknown)} such videos): {said[unknown[0]]!r}. "
-                f"Lower min_count, now {self.min_count}, or leave them out."
+                f"The captions of video {videos[unknown[0]]!r} have only unknown words ({len(unknown)} such videos): {said[unknown[0]]!r}. "
+                f"Lower min_count, now {self.min_count}, or remove these videos."
             )
         seed = seed_from(self.random_state)
         with torch.random.fork_rng(devices=[]):
@@ -190,7 +190,7 @@ class ConceptCaptioner(Saveable, BaseEstimator):  # type: ignore[misc]
         """Padded with NaN, shape (n, frames, k)."""
         bags = concepts if isinstance(concepts, Bags) else Bags.of(cast(Sequence[AnyArray], concepts))
         if bags.instances.ndim != 2:
-            raise BadInput(f"a frame has shape {bags.instances.shape[1:]}. Give one vector of concept probabilities a frame.")
+            raise BadInput(f"A frame has shape {bags.instances.shape[1:]}. Give one vector of concept probabilities per frame.")
         return bags.padded()
 
     def caption(self, concepts: ArrayLike, *, beam: int = 5, length_penalty: float = 1.0) -> list[str]:
@@ -200,7 +200,7 @@ class ConceptCaptioner(Saveable, BaseEstimator):  # type: ignore[misc]
         ----------
         concepts : array (n, frames, k), sequence of arrays (frames_i, k), or Bags
         beam : int
-            Captions pursued at once; 1 takes the best word each time.
+            Number of captions pursued at once; 1 takes the best word each time.
         length_penalty : float
             Captions are ranked by ``log p / words ** length_penalty``.
 
@@ -213,7 +213,9 @@ class ConceptCaptioner(Saveable, BaseEstimator):  # type: ignore[misc]
             raise BadInput(f"beam is {beam!r}. Give 1 or more.")
         frames = self._frames(concepts)
         if frames.shape[2] != self.n_concepts_:
-            raise BadInput(f"a frame has {frames.shape[2]} concepts, but the captioner was trained with {self.n_concepts_}.")
+            raise BadInput(
+                f"A frame has {frames.shape[2]} concepts, but the captioner was trained with {self.n_concepts_}. Give the same concepts."
+            )
         network, found = self.network_.eval(), []
         for start in range(0, len(frames), BLOCK):
             part = torch.from_numpy(frames[start : start + BLOCK])
@@ -224,7 +226,7 @@ class ConceptCaptioner(Saveable, BaseEstimator):  # type: ignore[misc]
         return found
 
     def to_state(self) -> State:
-        """What was fitted, as JSON and arrays."""
+        """The fitted state, as JSON and arrays."""
         meta = {
             "params": plain_params(self, checkpoints=None),
             "words": list(self.vocabulary_.words),
@@ -235,7 +237,7 @@ class ConceptCaptioner(Saveable, BaseEstimator):  # type: ignore[misc]
 
     @classmethod
     def from_state(cls, state: State) -> Self:
-        """The same again."""
+        """The same estimator again."""
         model = cls(**params_of(state))
         model.vocabulary_, model.n_concepts_ = Vocabulary(tuple(state.get("words", list))), state.get("n_concepts", int)
         model.concepts_ = tuple(state.get("concepts", list))

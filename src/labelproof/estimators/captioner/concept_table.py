@@ -1,4 +1,4 @@
-"""Concept probabilities of frames as a file: what a tagger writes and a captioner reads."""
+"""Concept probabilities of frames as a file: a tagger writes it and a captioner reads it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class ConceptTable:
     ----------
     ids : tuple of n str
     frames : Bags
-        Of vectors (k,), one a frame; a picture has one.
+        Of vectors (k,), one per frame; a picture has one.
     numbers : ndarray of int64, shape (sum of frames,)
         Which frame of its item each is, counted from 0.
     names : tuple of k str
@@ -42,7 +42,7 @@ class ConceptTable:
     names: tuple[str, ...]
 
     def write(self, path: str | os.PathLike[str]) -> None:
-        """Write a row a frame: ``item_id``, ``frame_number``, then a column a concept (.parquet, .csv, .tsv).
+        """Write one row per frame: ``item_id``, ``frame_number``, then one column per concept (.parquet, .csv, .tsv).
 
         Raises
         ------
@@ -51,7 +51,7 @@ class ConceptTable:
         """
         taken = next((name for name in self.names if name in (ITEM, FRAME)), None)
         if taken is not None:
-            raise BadInput(f"a concept has the name {taken!r}, which is that of another column. Rename it.")
+            raise BadInput(f"A concept has the name {taken!r}, the name of another column. Rename it.")
         columns: dict[str, Any] = {
             ITEM: np.repeat(np.array(self.ids, object), self.frames.sizes).astype(str),
             FRAME: self.numbers,
@@ -62,7 +62,7 @@ class ConceptTable:
 
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> ConceptTable:
-        """Read what `write` wrote; rows of an item must stand together.
+        """Read what `write` wrote; the rows of an item must be consecutive.
 
         Raises
         ------
@@ -75,22 +75,24 @@ class ConceptTable:
         names = [name for name in table.columns if name not in (ITEM, FRAME)]
         if not names or not table.height:
             raise BadInput(
-                f"{str(path)!r} has {table.height} rows and {len(names)} concepts. Write it with labelproof concepts."
+                f"{str(path)!r} has {table.height} rows and {len(names)} concepts. Make it with labelproof concepts."
             )
         for name in names:
             if not table[name].dtype.is_numeric() or table[name].null_count():
-                raise BadInput(f"concept {name!r} of {str(path)!r} has values that are no numbers. Give a probability a frame.")
+                raise BadInput(
+                    f"concept {name!r} of {str(path)!r} has values that are not numbers. Give one probability per frame."
+                )
         first = np.flatnonzero(np.concatenate([[True], (ids[1:] != ids[:-1]).to_numpy()]))
         own = tuple(ids.gather(first).to_list())
         twice = next((name for name, count in Counter(own).items() if count > 1), None)
         if twice is not None or None in own:
-            raise BadInput(f"item {twice!r} of {str(path)!r} stands in two places, or has no name. Sort the rows by {ITEM}.")
+            raise BadInput(f"item {twice!r} of {str(path)!r} occurs twice, or has no name. Sort the rows by {ITEM}.")
         sizes = np.diff(np.append(first, table.height))
         values = table.select(names).to_numpy().astype(np.float32)
         return cls(own, Bags(values, sizes), numbers.to_numpy().astype(np.int64), tuple(names))
 
     def with_captions(self, captions: Captions) -> tuple[Bags, Captions, int]:
-        """The items that have captions, in the order of this table, their captions, and how many are left out.
+        """The items that have captions, in the order of this table, their captions, and the number of items without.
 
         An item's name is the name of a picture's file or of a video (`named`).
 
@@ -102,7 +104,9 @@ class ConceptTable:
         place = {name: row for row, name in enumerate(named(captions))}
         kept = [row for row, name in enumerate(self.ids) if name in place]
         if not kept:
-            raise BadInput(f"no item has a caption: the items are {_few(self.ids)}, the captions are of {_few(list(place))}.")
+            raise BadInput(
+                f"No item has a caption. The items are {_few(self.ids)}, and the captions are of {_few(list(place))}."
+            )
         return self.frames.take(np.array(kept)), captions.take([place[self.ids[row]] for row in kept]), len(self) - len(kept)
 
     def __len__(self) -> int:
@@ -110,7 +114,7 @@ class ConceptTable:
 
 
 def named(captions: Captions) -> list[str]:
-    """What an item of captions is called: the name of its file, where the captions tell it, else its id."""
+    """The name of an item of captions: its file name, if the captions have it, otherwise its id."""
     return [file or str(id_) for file, id_ in zip(captions.files, captions.ids, strict=True)]
 
 

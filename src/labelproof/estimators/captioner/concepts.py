@@ -1,4 +1,4 @@
-"""Concepts: the words that captions use, as tags of what they describe."""
+"""Concepts: the words of captions, as tags of the items."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ OTHERS = "Others"
 
 @dataclass(frozen=True)
 class Concepts:
-    """A vocabulary of words, each of a part of speech.
+    """A vocabulary of words, each with its part of speech.
 
     Attributes
     ----------
     words : tuple of length k
     groups : tuple of length k
-        Part of speech, e.g. NN, VB, JJ; ``"Others"`` where it is not known.
+        Part of speech, e.g. NN, VB, JJ; ``"Others"`` if it is not known.
     """
 
     words: tuple[str, ...]
@@ -41,16 +41,16 @@ class Concepts:
         words: Sequence[str] | None = None,
         groups: Mapping[str, str] | Callable[[Sequence[str]], Iterable[str]] | None = None,
     ) -> Concepts:
-        """The commonest words of captions, or a given list.
+        """Take the most common words of captions, or a given list.
 
         Parameters
         ----------
         captions : Captions
-            Of the training items.
+            Captions of the training items.
         k : int
-            Words to take, by the number of captions that use them; of equally common ones the alphabetically first.
+            Number of words, chosen by the number of captions that use them; ties are broken alphabetically.
         words : sequence of str, optional
-            The vocabulary, in place of the commonest words.
+            The vocabulary. By default the most common words.
         groups : mapping or callable, optional
             Part of speech of a word, or a tagger: from the words to their parts of speech.
 
@@ -62,11 +62,11 @@ class Concepts:
         Examples
         --------
         >>> from labelproof.data.readers.captions import Captions
-        >>> said = Captions((1, 2), (("A dog runs", "a dog"), ("A cat",)), ("", ""), ("", ""))
-        >>> concepts = Concepts.of(said, 3, groups={"dog": "NN", "cat": "NN"})
+        >>> captions = Captions((1, 2), (("A dog runs", "a dog"), ("A cat",)), ("", ""), ("", ""))
+        >>> concepts = Concepts.of(captions, 3, groups={"dog": "NN", "cat": "NN"})
         >>> concepts.words, concepts.groups
         (('a', 'dog', 'cat'), ('Others', 'NN', 'NN'))
-        >>> concepts.tags(said).tolist()
+        >>> concepts.tags(captions).tolist()
         [[1, 1, 0], [1, 0, 1]]
         """
         if words is None:
@@ -78,11 +78,13 @@ class Concepts:
             chosen = [word.lower() for word in words]
             twice = next((word for word, count in Counter(chosen).items() if count > 1), None)
             if twice is not None or not chosen:
-                raise BadInput(f"words has {twice!r} twice. Give each once." if chosen else "words is empty. Give one or more.")
+                raise BadInput(
+                    f"words has {twice!r} twice. Give each word once." if chosen else "words is empty. Give one or more."
+                )
         return cls(tuple(chosen), _grouped(chosen, groups))
 
     def tags(self, captions: Captions) -> npt.NDArray[np.int8]:
-        """A concept is a tag of an item if any of its captions has the word; 0/1 of shape (n, k)."""
+        """The tags of items, 0/1 of shape (n, k): a concept is a tag if any caption of the item has its word."""
         place = {word: i for i, word in enumerate(self.words)}
         found = np.zeros((len(captions), len(self.words)), np.int8)
         for row, own in zip(found, captions.captions, strict=True):
@@ -102,6 +104,6 @@ def _grouped(words: list[str], groups: Any) -> tuple[str, ...]:
     if callable(groups):
         found = tuple(str(group) for group in groups(words))
         if len(found) != len(words):
-            raise BadInput(f"the tagger gave {len(found)} parts of speech for {len(words)} words. Give one for each.")
+            raise BadInput(f"The tagger gave {len(found)} parts of speech for {len(words)} words. Give one for each.")
         return found
     return tuple(groups.get(word, OTHERS) for word in words)

@@ -29,8 +29,8 @@ class Memory(NamedTuple):
 class S2VT(nn.Module):
     """Frames first, then words, through the same two LSTMs.
 
-    The first reads embedded concepts, then nothing; the second reads what the first says beside nothing, then beside the word
-    before. Videos of different length do not disturb each other: what a video's caption is does not depend on the batch.
+    The first reads embedded concepts, then zeros; the second reads the output of the first, first with zeros, then with the
+    word before. Videos of different length do not affect each other: the caption of a video does not depend on the batch.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ class S2VT(nn.Module):
     concept_size, word_size : int
         Of the embeddings, learned with the rest.
     dropout : float
-        Of embeddings and of what is said, in training.
+        Of embeddings and of the output, in training.
 
     References
     ----------
@@ -70,7 +70,7 @@ class S2VT(nn.Module):
         self.second = nn.LSTM(hidden + word_size, hidden, batch_first=True)
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(hidden, n_words)
-        for lstm in (self.first, self.second):  # remember at first: what is said late depends on what was seen early
+        for lstm in (self.first, self.second):  # remember at first: late words depend on early frames
             nn.init.ones_(lstm.get_parameter("bias_ih_l0").data[hidden : 2 * hidden])
 
     @torch.no_grad()
@@ -80,7 +80,7 @@ class S2VT(nn.Module):
         self.spread.copy_(frames.std(dim=0, correction=0) + FLOOR)
 
     def read(self, frames: Tensor) -> Memory:
-        """What is remembered of videos (b, m, k), whose missing frames are NaN and come last."""
+        """The state after reading videos (b, m, k), whose missing frames are NaN and come last."""
         there = frames.isfinite().all(dim=2)  # (b, m)
         lengths = there.sum(dim=1).cpu()
         standard = (frames - self.mean) / self.spread
@@ -92,7 +92,7 @@ class S2VT(nn.Module):
         return Memory(first, second)
 
     def say(self, memory: Memory, words: Tensor) -> tuple[Tensor, Memory]:
-        """Logits (b, l, n_words) of the word after each of ``words`` (b, l), and what is remembered then."""
+        """Logits (b, l, n_words) of the word after each of ``words`` (b, l), and the state afterwards."""
         nothing = memory.first[0].new_zeros(*words.shape, self.concepts.out_features)
         thought, first = self.first(nothing, memory.first)
         heard = torch.cat([thought, self.dropout(self.words(words))], dim=2)
@@ -123,7 +123,7 @@ class S2VT(nn.Module):
         memory = self.read(frames).rows(torch.arange(b, device=frames.device).repeat_interleave(beam))
         words = torch.full((b * beam, 1), BEGIN, device=frames.device)
         score = torch.full((b, beam), -torch.inf, device=frames.device)
-        score[:, 0] = 0.0  # all beams are alike at first
+        score[:, 0] = 0.0  # all beams are equal at first
         done = torch.zeros(b, beam, dtype=torch.bool, device=frames.device)
         for _ in range(most):
             logits, memory = self.say(memory, words[:, -1:])

@@ -37,7 +37,7 @@ class CaptionScores:
 def caption_scores(
     captions: Sequence[str], references: Captions | Sequence[Sequence[str]], *, tokenizer: str = "words", meteor: bool = True
 ) -> CaptionScores:
-    """Compare captions with what people wrote.
+    """Score captions against reference captions by people.
 
     Parameters
     ----------
@@ -45,17 +45,17 @@ def caption_scores(
     references : Captions, or sequence of length n of sequences of str
         One or more for each item.
     tokenizer : {"words", "ptb"}
-        Words in lower case without punctuation, or the Penn Treebank's tokens, which published figures are made with and which
-        need Java.
+        Words in lower case without punctuation, or the tokens of the Penn Treebank, which published figures use and which need
+        Java.
     meteor : bool
-        Whether METEOR is wanted; it needs Java.
+        Whether to compute METEOR, which needs Java.
 
     Raises
     ------
     MissingDependency
-        Without pycocoevalcap, or without Java where ``tokenizer="ptb"``.
+        Without pycocoevalcap, or without Java for ``tokenizer="ptb"`` or METEOR.
     BadInput
-        For another number of captions than of references, or an item without a reference.
+        If the numbers of captions and of references differ, or an item has no reference.
 
     References
     ----------
@@ -64,14 +64,14 @@ def caption_scores(
     Examples
     --------
     >>> import labelproof as lp
-    >>> said = ["a dog runs on grass", "a red car"]
-    >>> found = lp.caption_scores(said, [["a dog is running on grass"], ["a red car", "the car is red"]], meteor=False)
+    >>> captions = ["a dog runs on grass", "a red car"]
+    >>> found = lp.caption_scores(captions, [["a dog is running on grass"], ["a red car", "the car is red"]], meteor=False)
     >>> sorted(found.values)
     ['BLEU-1', 'BLEU-2', 'BLEU-3', 'BLEU-4', 'CIDEr', 'ROUGE-L']
     """
     others = list(references.captions if isinstance(references, Captions) else references)
     if len(captions) != len(others) or not others:
-        raise BadInput(f"there are {len(captions)} captions but references of {len(others)} items. Give one caption an item.")
+        raise BadInput(f"There are {len(captions)} captions but references of {len(others)} items. Give one caption per item.")
     for row, own in enumerate(others):
         if isinstance(own, str) or not len(own):
             raise BadInput(f"item {row} has the references {own!r}. Give a list of one or more.")
@@ -130,5 +130,5 @@ def _meteor(wanted: Said, written: Said) -> float:
 def _need_java(what: str) -> None:
     if shutil.which("java") is None:
         raise MissingDependency(
-            f"{what} needs Java, which is not on the path: install a Java runtime, e.g. default-jre-headless"
+            f"{what} needs Java, which is not on the path. Install a Java runtime, e.g. default-jre-headless."
         )

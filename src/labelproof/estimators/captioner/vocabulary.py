@@ -23,7 +23,7 @@ class Vocabulary:
     Attributes
     ----------
     words : tuple of str
-        Word i has the number ``i + 4``; 0 to 3 pad, begin, end, and stand for any other word.
+        Word i has the number ``i + 4``; 0 to 3 are padding, begin, end, and any other word.
     """
 
     words: tuple[str, ...]
@@ -45,7 +45,7 @@ class Vocabulary:
         counts = Counter(word for text in captions for word in set(words_of(text)))
         words = sorted((word for word, count in counts.items() if count >= min_count), key=lambda word: (-counts[word], word))
         if not words:
-            raise BadInput(f"no word is in {min_count} captions or more. Lower min_count, or give more captions.")
+            raise BadInput(f"No word is in {min_count} captions or more. Lower min_count, or give more captions.")
         return cls(tuple(words))
 
     def __len__(self) -> int:

@@ -4,5 +4,5 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:  # what the other files of this folder say of the estimator, which imports them
+if TYPE_CHECKING:  # the estimator imports the other files of this folder
     from labelproof.estimators.mislabeled_vae.mislabeled_vae import MislabeledVAE as MislabeledVAE

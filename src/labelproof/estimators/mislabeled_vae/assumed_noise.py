@@ -1,4 +1,4 @@
-"""What `MislabeledVAE` is told of the noise, or that it is to learn it; what it then says of it."""
+"""The noise model of `MislabeledVAE`: given or learned, and its estimate after the fit."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ SMALLEST = 1e-6  # of a noise probability: the logarithm of zero has no gradient
 def assumed_noise(
     transition: TransitionMatrix | npt.ArrayLike | None, concentration: float, classes: AnyArray
 ) -> tuple[Tensor, bool]:
-    """``log p(given | true)``, shape (k, k), and whether it is to be learned.
+    """``log p(given | true)``, shape (k, k), and whether to learn it.
 
     Parameters
     ----------
     transition : array-like (k, k), TransitionMatrix, float, or None
         See `labelproof.MislabeledVAE`.
     concentration : float
-        Pseudo-counts of the right label where the matrix is to be learned, which then begins at the mean of its prior.
+        Pseudo-counts of the right label if the matrix is learned; it then starts at the mean of its prior.
     classes : ndarray, shape (k,)
     """
     k = len(classes)
@@ -41,7 +41,9 @@ def assumed_noise(
         matrix = check_transition(transition.matrix if isinstance(transition, TransitionMatrix) else transition)
     if len(matrix) != k:
         names = ", ".join(str(c) for c in classes[:8])
-        raise BadInput(f"transition is {len(matrix)} x {len(matrix)} but there are {k} classes: {names}.")
+        raise BadInput(
+            f"transition is {len(matrix)} x {len(matrix)} but there are {k} classes: {names}. Give one row and one column per class."
+        )
     return torch.from_numpy(np.log(np.maximum(matrix, SMALLEST))), False
 
 
@@ -67,7 +69,7 @@ def assumed_prior(prior: str | npt.ArrayLike, k: int) -> tuple[Tensor, str]:
 
 
 def pseudo_counts(concentration: float, k: int) -> npt.NDArray[np.float64]:
-    """Of the Dirichlet prior of each row, shape (k, k): ``concentration`` for the right label, one for all others together."""
+    """The Dirichlet prior of each row, shape (k, k): ``concentration`` for the right label, one for all others together."""
     if not concentration > 0:
         raise BadInput(f"concentration is {concentration!r}. Give a number above 0.")
     matrix = np.full((k, k), 1 / (k - 1))

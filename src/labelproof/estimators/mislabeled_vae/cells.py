@@ -37,7 +37,7 @@ class Cells(NamedTuple):
         """Counts, labels and batches."""
         if self.labels_key is None:
             raise BadInput(
-                f"labels_key is missing: which column of obs holds the labels? It has: {', '.join(adata.obs.columns)}."
+                f"labels_key is missing. Name the column of obs that holds the labels. It has: {', '.join(adata.obs.columns)}."
             )
         given = annotation_of(adata, self.labels_key, self.unlabeled_category)
         return SparseRows(counts_of(adata, self.layer, whole=whole)), given, self._batches(adata)
@@ -46,7 +46,7 @@ class Cells(NamedTuple):
         """Counts and batches of cells to predict."""
         if adata.n_vars != features:
             raise BadInput(
-                f"the AnnData has {adata.n_vars} genes but the model was trained on {features}. Give the same genes."
+                f"The AnnData has {adata.n_vars} genes but the model was trained on {features}. Give the same genes."
             )
         return SparseRows(counts_of(adata, self.layer, whole=whole)), self._batches(adata)
 
@@ -64,10 +64,12 @@ def told_cells(X: object, y: object, batch: object, where: Cells) -> Cells | Non
     """
     if is_anndata(X):
         if y is not None or batch is not None:
-            raise BadInput("labels and batches of an AnnData are columns of obs. Give labels_key and batch_key.")
+            raise BadInput(
+                "y and batch do not apply to an AnnData, where labels and batches are columns of obs. Give labels_key and batch_key."
+            )
         return where
     if any(name is not None for name in where):
-        raise BadInput("labels_key, unlabeled_category, layer and batch_key belong to an AnnData. Give y and batch.")
+        raise BadInput("labels_key, unlabeled_category, layer and batch_key apply only to an AnnData. Give y and batch.")
     return None
 
 
@@ -102,7 +104,9 @@ def normalized_expression(model: MislabeledVAE, adata: AnnData, library_size: fl
     """See `labelproof.MislabeledVAE.get_normalized_expression`."""
     rows, codes = model._new(adata, None)
     if not LIKELIHOODS[model.likelihood_].counts:
-        raise BadInput(f"the likelihood is {model.likelihood_!r}: only counts have a normalised expression.")
+        raise BadInput(
+            f"likelihood is {model.likelihood_!r}, but only models of counts have normalised expression. Fit a likelihood of counts."
+        )
     none, found = np.full(len(rows), UNLABELLED), []
     for x, z, b in model._parts(rows, none, codes):
         scale = torch.full((len(x), 1), math.log(library_size))

@@ -1,4 +1,4 @@
-"""M2 as it was published: on draws of M1's z1, with given labels taken for the truth."""
+"""M2 as published: on draws of M1's z1, with given labels treated as the truth."""
 
 from __future__ import annotations
 
@@ -49,8 +49,7 @@ class Clamped(Trainable):
 def m2_objective(bounds: Tensor, logits: Tensor, given: Tensor, alpha: float) -> Tensor:
     """What M2 maximises, of each item, shape (n,).
 
-    ``L(z1, y) + α log q(y | z1)`` where y is given, and ``U(z1) = sum over y of q(y | z1) (L(z1, y) - log q(y | z1))`` where it
-    is not.
+    ``L(z1, y) + α log q(y | z1)`` if y is given, otherwise ``U(z1) = sum over y of q(y | z1) (L(z1, y) - log q(y | z1))``.
 
     Parameters
     ----------

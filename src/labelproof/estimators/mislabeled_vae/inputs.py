@@ -28,7 +28,7 @@ def blocks(rows: Rows) -> Iterator[tuple[int, Tensor]]:
 
 
 def check_values(block: Tensor, start: int, likelihood: str) -> None:
-    """Refuse what the likelihood cannot have said."""
+    """Refuse values that the likelihood cannot produce."""
     if LIKELIHOODS[likelihood].counts:
         bad, allowed = (block < 0) | (block != block.floor()), "whole numbers, 0 or more"
     elif likelihood == "bernoulli":
@@ -39,30 +39,32 @@ def check_values(block: Tensor, start: int, likelihood: str) -> None:
         row, column = (int(i) for i in bad.nonzero()[0])
         raise BadInput(
             f"X has {float(block[row, column]):g} in row {start + row}, column {column}, but likelihood {likelihood!r} "
-            f"is of {allowed}. Give counts, or likelihood='gaussian'."
+            f"takes only {allowed}. Give counts, or likelihood='gaussian'."
         )
 
 
 def few_labels(y: ArrayLike | None, n: int) -> tuple[Codes, AnyArray]:
-    """Codes of the labels of n items, -1 where there is none, and the classes."""
+    """Codes of the labels of n items, -1 for unlabelled, and the classes."""
     numbers = np.asarray(y)
     # a class to others, but not to models of few labels, as in scikit-learn's semi-supervised estimators
     if numbers.dtype.kind in "if" and (numbers == UNLABELLED).any():
         y = [None if value == UNLABELLED else value for value in numbers.tolist()]
     codes, classes = coded_labels(y)
     if len(codes) != n:
-        raise BadInput(f"X has {n} rows but y has {len(codes)}. Give one label per item, -1 where there is none.")
+        raise BadInput(f"X has {n} rows but y has {len(codes)}. Give one label per item, or -1 for an unlabelled item.")
     k = len(classes)
     if k < 2:
         found = f"one class only, {classes[0]!r}" if k else "no label at all"
-        raise BadInput(f"y has {found}: 2 classes or more are needed.")
+        raise BadInput(f"y has {found}. Give labels of 2 classes or more.")
     if k > max(2, n // 2):
-        raise BadInput(f"there are {k} classes but only {n} items: is this a column of labels? Each class needs several items.")
+        raise BadInput(
+            f"y has {k} classes but only {n} items, and each class needs several. Check that it is a column of labels."
+        )
     return codes, classes
 
 
 def coded_batches(batch: ArrayLike | None, n: int) -> tuple[Codes, AnyArray]:
-    """Codes of the batches and their names, one name where there are none."""
+    """Codes of the batches and their names; one name without batches."""
     if batch is None:
         return np.zeros(n, np.int64), np.array(["all"])
     names, codes = np.unique(np.asarray(batch).astype(str), return_inverse=True)
@@ -76,11 +78,15 @@ def known_batches(batch: ArrayLike | None, n: int, names: AnyArray) -> Codes:
     if len(names) < 2:
         return np.zeros(n, np.int64)
     if batch is None:
-        raise BadInput(f"the model was trained with batches {', '.join(names[:8])}. Give batch, one of them per item.")
+        raise BadInput(
+            f"batch is missing, and the model was trained with batches {', '.join(names[:8])}. Give one of these per item."
+        )
     own = np.asarray(batch).astype(str)
     unknown = np.flatnonzero(~np.isin(own, names))
     if len(unknown):
-        raise BadInput(f"batch is {str(own[unknown[0]])!r} in row {unknown[0]}; the model knows {', '.join(names[:8])}.")
+        raise BadInput(
+            f"batch is {str(own[unknown[0]])!r} in row {unknown[0]}, which the model does not know. Give one of {', '.join(names[:8])}."
+        )
     return np.searchsorted(names, own).astype(np.int64)
 
 

@@ -1,4 +1,4 @@
-"""How much M-VAE's classifier is to listen to the labels, by labels that it has not heard."""
+"""Choose the weight of labels in M-VAE's classifier by means of held-out labels."""
 
 from __future__ import annotations
 
@@ -19,34 +19,34 @@ from labelproof.estimators.mislabeled_vae.mislabeled_module import MislabeledMod
 from labelproof.estimators.mislabeled_vae.regime import BLOCK, LabelTraining
 from labelproof.training.trainable import TrainingData
 
-ENOUGH = 1000  # labels, of which a fifth is held out; fewer say too little
+ENOUGH = 1000  # labels, a fifth of which is held out; fewer are too few
 HELD_OUT = 0.2
-MOST = 5000  # labels that training hears in a trial
+MOST = 5000  # labels used for training in a trial
 WEIGHTS = (0.0, 10.0, 30.0, 100.0)
 MOST_OPTIMISM = 5.0
 Errors = npt.NDArray[np.float64]
 
 
 class Chosen(NamedTuple):
-    """The weight of labels, and how much surer a model is of a label for having heard it."""
+    """The weight of labels, and how much surer a model is of a label that it was trained on."""
 
     weight: float
-    optimism: float = 0.0  # in log-odds; 0 where nothing was held out
+    optimism: float = 0.0  # in log-odds; 0 if nothing was held out
 
 
 class Trial(NamedTuple):
-    """What networks that heard four fifths of the labels say of all of them."""
+    """Predictions for all labels by networks trained on four fifths of them."""
 
     weight: float
     likely: Tensor  # log p(y' | x) of each held-out label
-    heard: Errors  # error probability of each label that was heard
+    heard: Errors  # error probability of each training label
     held: Errors  # and of each that was not
 
 
 def label_weight(
     asked: float | str, training: LabelTraining, module: MislabeledModule, data: TrainingData, batch: Tensor
 ) -> Chosen:
-    """The weight that was asked for, or where that is ``"auto"``, the one that `chosen_label_weight` finds.
+    """The requested weight or, for ``"auto"``, the one that `chosen_label_weight` finds.
 
     Raises
     ------
@@ -64,20 +64,20 @@ def chosen_label_weight(training: LabelTraining, module: MislabeledModule, data:
     """The smallest weight whose ``log p(y' | x)`` of held-out labels is within one standard error of the best.
 
     The standard error is that of the paired differences. No true label is needed: ``p(y' | x) = sum over y of
-    q(y | x) p(y' | y)`` is of what was observed.
+    q(y | x) p(y' | y)`` is the probability of what was observed.
 
     Parameters
     ----------
     training : LabelTraining
     module : MislabeledModule
-        After its pre-training; is left as it is.
+        After its pre-training; it is not changed.
     data : TrainingData
     batch : Tensor of int64, shape (n,)
 
     Returns
     -------
     Chosen
-        0 and 0 where there are fewer than 1,000 labels.
+        0 and 0 for fewer than 1,000 labels.
     """
     labelled = int((data.given >= 0).sum())
     if labelled < ENOUGH:
@@ -115,10 +115,10 @@ def _trial(
 
 
 def optimism(heard: Errors, held: Errors) -> float:
-    """How many log-odds of being wrong heard labels lack for their mean to be that of labels that were not heard, 0 to 5.
+    """How many log-odds to add to the error probabilities of training labels to reach the mean of held-out ones, 0 to 5.
 
-    Both are random parts of the same labels, so that as many are wrong in the one as in the other; but a network that has heard
-    a label has learned some of it by heart.
+    Both are random parts of the same labels, so the same share of each is wrong. But a network memorises part of its training
+    labels.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""p(x | z1): what a decoder's hidden layer says of the data, for counts, real numbers and bits."""
+"""p(x | z1): the likelihood of the data given the decoder's hidden layer, for counts, real numbers and bits."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Likelihood(nn.Module):
     counts: ClassVar[bool] = False
 
     def inputs(self, x: Tensor) -> Tensor:
-        """What the encoder sees of the data, shape (n, d)."""
+        """The encoder's input for the data, shape (n, d)."""
         return x
 
     def log_prob(self, x: Tensor, hidden: Tensor, log_library: Tensor) -> Tensor:
@@ -133,7 +133,7 @@ class Gaussian(Likelihood):
 
 
 class Bernoulli(Likelihood):
-    """Bits, or grey values in [0, 1] taken as probabilities of bits."""
+    """Bits, or grey values in [0, 1] as probabilities of bits."""
 
     def __init__(self, hidden: int, features: int) -> None:
         super().__init__()
@@ -164,7 +164,7 @@ LIKELIHOODS: dict[str, type[Likelihood]] = {
 def nb_log_prob(x: Tensor, log_mean: Tensor, log_theta: Tensor) -> Tensor:
     """Logarithm of the negative binomial's probability of each count, in terms of logarithms so that no mean underflows.
 
-    Gamma functions are worked out where a count is not zero alone: most counts of most genes are.
+    Gamma functions are computed only for counts other than zero, because most counts of most genes are zero.
     """
     together: Any = torch.broadcast_tensors
     apply: Any = _NegativeBinomialLog.apply  # both without types in torch
@@ -172,7 +172,7 @@ def nb_log_prob(x: Tensor, log_mean: Tensor, log_theta: Tensor) -> Tensor:
 
 
 class _NegativeBinomialLog(torch.autograd.Function):
-    """One node of the graph in place of fifteen."""
+    """One node of the graph instead of fifteen."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, log_mean: Tensor, log_theta: Tensor) -> Tensor:

@@ -21,14 +21,15 @@ from labelproof.validation import RandomState, accepts_seed
 
 @accepts_seed
 class M1M2(MislabeledVAE):
-    r"""M1+M2 with a classification penalty of weight α: as the special case of `MislabeledVAE` that it is, or as published.
+    r"""M1+M2 with a classification penalty of weight α: as a special case of `MislabeledVAE`, or as published.
 
     ``labels="penalty"``: the penalty ``α q(y' | z1)`` is, up to a constant, the label term of an M-VAE whose labels are wrong
     with one probability ε for all classes, ``α = f(ε) = log(1 - ε) - log(ε / (k - 1))`` (Langevin et al., section 4). It is
-    trained as M-VAE is, whose classes begin with what a classifier says that knows of ε.
+    trained like M-VAE, whose classes are initialised by a classifier that knows ε.
 
-    ``labels="clamped"``: M1 is an autoencoder of x that hears no label. M2 is then trained on draws of ``q(z1 | x)``, with
-    M1 held, and knows no noise (Kingma et al., equations 6 to 9). A given label y *is* the class, others are summed over:
+    ``labels="clamped"``: M1 is an autoencoder of x without labels. M2 is then trained on draws of ``q(z1 | x)``, with
+    M1 fixed, and without a noise model (Kingma et al., equations 6 to 9). A given label y *is* the class, others are summed
+    over:
 
         ``L(z1, y) = E log p(z1 | z2, y) + log p(y) - KL(q(z2 | z1, y) || p(z2))``,
         ``U(z1) = sum over y of q(y | z1) (L(z1, y) - log q(y | z1))``,
@@ -41,11 +42,11 @@ class M1M2(MislabeledVAE):
         Weight of the penalty of one labelled item. With ``labels="penalty"``, 0 does not use the labels at all. Kingma et al. give
         the mean penalty of the labelled items the weight ``0.1 n``; that is an ``alpha`` of ``0.1 n / number of labels`` here.
     labels : {"penalty", "clamped"}, default="penalty"
-        Whether a label is an observation of the class, or the class. If clamped, ``error_probability_`` is about 0 for every
-        item; ``predict_proba``, from x alone, is what the model believes.
+        Whether a label is an observation of the class, or the class itself. If clamped, ``error_probability_`` is about 0 for
+        every item; ``predict_proba`` uses x only.
     **options
-        As `MislabeledVAE`, but for ``transition``, ``concentration`` and ``label_weight``. With ``labels="clamped"`` the prior
-        ``"auto"`` is uniform, and M2 is trained for the epochs of the beginning and the whole bound together.
+        As in `MislabeledVAE`, except ``transition``, ``concentration`` and ``label_weight``. With ``labels="clamped"`` the
+        prior ``"auto"`` is uniform, and M2 is trained for as many epochs as phases two and three have together.
 
     See Also
     --------
@@ -93,7 +94,7 @@ class M1M2(MislabeledVAE):
             raise BadInput(f"labels is {self.labels!r}. Give 'penalty' or 'clamped'.")
         if self.label_in_encoder or (isinstance(self.prior, str) and self.prior == "learned"):
             name = "label_in_encoder" if self.label_in_encoder else "prior='learned'"
-            raise BadInput(f"{name} is no part of labels='clamped'. Leave it out, or give labels='penalty'.")
+            raise BadInput(f"{name} does not apply with labels='clamped'. Omit it, or give labels='penalty'.")
         return assumed_noise(np.eye(len(self.classes_)), self.concentration, self.classes_)
 
     def _shape(self, features: int) -> Shape:

@@ -42,9 +42,9 @@ class Shape:
     likelihood : str
         Of `labelproof.estimators.mislabeled_vae.likelihoods.LIKELIHOODS`.
     latent_library : bool
-        Whether the library size is inferred, with a log-normal prior for each batch, or the observed total.
+        Whether to infer the library size, with a log-normal prior for each batch, instead of using the observed total.
     label_in_encoder : bool
-        ``q(z1 | x, y')`` in place of ``q(z1 | x)``.
+        ``q(z1 | x, y')`` instead of ``q(z1 | x)``.
     clamped : bool
         Whether a given label is the class (M2), not an observation of it.
     """
@@ -71,7 +71,7 @@ class Elbo(NamedTuple):
     reconstruction: Tensor  # E log p(x | z1)
     y_kl: Tensor  # E KL(q(y | z1) || p(y))
     label: Tensor  # Ψ: E sum over y of q(y | z1) log p(y' | y); 0 where unlabelled
-    library_kl: Tensor  # KL(q(l | x) || p(l)); 0 where the library is observed
+    library_kl: Tensor  # KL(q(l | x) || p(l)); 0 if the library is observed
 
     @property
     def total(self) -> Tensor:
@@ -84,11 +84,11 @@ class Elbo(NamedTuple):
 
 
 class Inferred(NamedTuple):
-    """What the encoder says of some items."""
+    """The output of the encoder for some items."""
 
     mean: Tensor  # (n, latent), of z1
     log_variance: Tensor  # (n, latent)
-    log_library: Tensor  # (n, 1), drawn where it is latent
+    log_library: Tensor  # (n, 1), drawn if it is latent
     library_kl: Tensor  # (n,)
 
     def draw(self) -> Tensor:
@@ -111,7 +111,7 @@ class MislabeledModule(nn.Module):
     ----------
     Langevin, Mehlman, Regier, Lopez, Jordan, Yosef, A Deep Generative Model for Semi-Supervised Classification with Noisy
     Labels, sections 2 to 4. Equation 1 has a second ``q(y_k | z1)`` inside the last term, which the graph does not give and
-    which is left out here; ``q(y | z1)`` is categorical.
+    and which is omitted here; ``q(y | z1)`` is categorical.
     """
 
     log_transition: Tensor
@@ -145,7 +145,7 @@ class MislabeledModule(nn.Module):
         own = self.shape
         if not weights:
             raise BadInput(
-                "pretrained kept nothing of its pre-training, which had no epoch. Fit it anew, with epochs[0] above 0."
+                "pretrained has no pre-training to reuse, because it had no epoch. Fit it again, with epochs[0] above 0."
             )
         of_class = {name: getattr(theirs, name) for name in ("classes", "class_latent", "class_hidden", "clamped")}
         if replace(own, **of_class) != theirs:
@@ -156,7 +156,7 @@ class MislabeledModule(nn.Module):
 
     @torch.no_grad()
     def sample(self, classes: Tensor, log_library: float) -> Tensor:
-        """Items of given true classes, drawn as the model says that data come about (section 2), shape (n, d).
+        """Items of given true classes, drawn from the generative model (section 2), shape (n, d).
 
         Parameters
         ----------
@@ -214,7 +214,7 @@ class MislabeledModule(nn.Module):
         observed = x.sum(dim=1, keepdim=True).clamp_min(1.0).log() if self.likelihood.counts else x.new_zeros(len(x), 1)
         if self.library_of_x is None:
             return Inferred(mean, log_variance, observed, x.new_zeros(len(x)))
-        # around the observed size, from which the posterior is never far
+        # around the observed size; the posterior is never far from it
         shift, spread = _moments(self.library_of_x(hidden))
         centre = observed + shift
         prior = self.library_prior[batch if batch is not None else torch.zeros(len(x), dtype=torch.int64, device=x.device)]
@@ -231,7 +231,7 @@ class MislabeledModule(nn.Module):
         x, given, batch
             As for `infer`.
         classes : Tensor, shape (n, k), optional
-            Probabilities in place of ``q(y | z1)``; rows sum to one.
+            Probabilities that replace ``q(y | z1)``; rows sum to one.
         """
         return self.terms_and_logits(x, given, batch, classes)[0]
 
@@ -241,7 +241,7 @@ class MislabeledModule(nn.Module):
         """`terms`, and the logits of ``q(y | z1)``, shape (n, k)."""
         q = self.infer(x, given, batch)
         noise = torch.randn_like(q.mean)
-        z1 = q.mean + noise * (0.5 * q.log_variance).exp()  # z1 ~ q(z1 | x), the expectation that stands before everything
+        z1 = q.mean + noise * (0.5 * q.log_variance).exp()  # z1 ~ q(z1 | x), the outer expectation
         logits = self.classifier(z1)  # of q(y | z1)
         log_q_y = functional.log_softmax(logits, dim=1) if classes is None else classes.clamp_min(1e-12).log()
         q_y = log_q_y.exp() if classes is None else classes  # (n, k)
@@ -309,7 +309,7 @@ class ByClass(nn.Module):
         self.centre = nn.Parameter(torch.zeros(classes, outputs))
 
     def forward(self, vector: Tensor) -> tuple[Tensor, Tensor]:
-        """From (n, k, inputs), or (n, 1, inputs) for the same vector beside every class, to two of (n, k, outputs)."""
+        """From (n, k, inputs), or (n, 1, inputs) for the same vector with every class, to two of (n, k, outputs)."""
         hidden = functional.relu(self.first(vector) + self.of_class)
         mean, log_variance = _moments(self.second(hidden))
         return mean + self.centre, log_variance
@@ -323,7 +323,7 @@ def log_uniform_noise(alpha: float, classes: int) -> Tensor:
 
 
 def alpha_of_epsilon(epsilon: float, classes: int) -> float:
-    """``f(ε) = log(1 - ε) - log(ε / (k - 1))``: the weight of M1+M2's penalty that ε stands for (section 4)."""
+    """``f(ε) = log(1 - ε) - log(ε / (k - 1))``: the weight of M1+M2's penalty that corresponds to ε (section 4)."""
     return math.log1p(-epsilon) - math.log(epsilon / (classes - 1))
 
 

@@ -54,13 +54,13 @@ Probs = npt.NDArray[np.float64]
 
 @accepts_seed
 class MislabeledVAE(Saveable, ClassifierMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
-    r"""M-VAE: classes, latent space and label noise learned together, from data of which few labels are known and some are wrong.
+    r"""M-VAE: classes, latent space and label noise learned together, from data with few labels, some of them wrong.
 
     ``y, z2 ~ Cat(prior) N(0, 1);  z1 ~ p(z1 | z2, y);  x ~ p(x | z1);  y' ~ transition[y]``
 
     The given label y' is an observation of the true class y. Training maximises a lower bound of ``log p(x, y')``
-    (equation 1) with ``q(z1 | x) q(y | z1) q(z2 | z1, y)``, in which y is summed over exactly: where a label contradicts the
-    cluster that its item lies in, the bound weighs the two by the transition matrix.
+    (equation 1) with ``q(z1 | x) q(y | z1) q(z2 | z1, y)``, in which y is summed over exactly. If a label contradicts the
+    cluster of its item, the bound weighs the two by the transition matrix.
 
     Parameters
     ----------
@@ -68,10 +68,10 @@ class MislabeledVAE(Saveable, ClassifierMixin, TransformerMixin, BaseEstimator):
         ``p(given | true)`` in sorted class order. A number ε is ``1 - ε`` on the diagonal and ``ε / (k - 1)`` elsewhere;
         ``None`` learns the matrix under a Dirichlet prior.
     concentration : float, default=4.0
-        Pseudo-counts of the right label in that prior; each wrong one has ``1 / (k - 1)``.
+        Pseudo-counts of the right label in that prior; each wrong label has ``1 / (k - 1)``.
     prior : "auto", "uniform", "learned" or array-like (k,), default="auto"
-        ``p(y)``. ``"auto"``: uniform for few labels; the more there are, the nearer to the mean of what the noise-aware
-        classifier says with which the classes begin. ``"learned"`` goes on learning it.
+        ``p(y)``. ``"auto"`` is uniform for few labels and approaches, with more labels, the mean prediction of the noise-aware
+        classifier that initialises the classes. ``"learned"`` keeps learning it.
     likelihood : {"auto", "nb", "zinb", "gaussian", "bernoulli"}, default="auto"
         ``"auto"``: ``"nb"`` for AnnData, ``"gaussian"`` for arrays, which are standardised.
     n_latent, n_class_latent : int, default=10, 5
@@ -79,18 +79,19 @@ class MislabeledVAE(Saveable, ClassifierMixin, TransformerMixin, BaseEstimator):
     n_hidden, n_layers : int, default=64, 1
         Of encoder and decoder.
     latent_library : bool, default=False
-        For counts: infer the library size in place of the observed total.
+        For counts: infer the library size instead of using the observed total.
     label_in_encoder : bool, default=False
-        ``q(z1 | x, y')`` in place of ``q(z1 | x)``.
+        ``q(z1 | x, y')`` instead of ``q(z1 | x)``.
     beta : float, default=0.3
-        Weight of all terms but the reconstruction in training; 1 is the bound itself. See `labelproof.estimators.mislabeled_vae.regime`.
+        Weight in training of all terms except the reconstruction; 1 is the bound itself. See
+        `labelproof.estimators.mislabeled_vae.regime`.
     label_weight : float or "auto", default="auto"
         Weight of ``log p(y' | z1) = log sum over y of q(y | z1) p(y' | y)``, which training adds to the bound for labelled items.
-        ``"auto"``: 0, the bound alone, where fewer than 1,000 items are labelled; else the smallest of 0, 10, 30 and 100 whose
-        ``log p(y' | x)`` of held-out labels is within one standard error of the best.
+        ``"auto"`` is 0, the bound alone, for fewer than 1,000 labelled items. Otherwise it is the smallest of 0, 10, 30 and
+        100 whose ``log p(y' | x)`` of held-out labels is within one standard error of the best.
     epochs : tuple of three int, default=None
-        Of pre-training without labels, of the beginning, and of the whole bound; at least 20, 10 and 10, and 400,
-        150 and 150 steps, by default.
+        Epochs of pre-training without labels, of the start of the classes, and of the whole bound. By default at least 20, 10
+        and 10 epochs, and 400, 150 and 150 steps.
     batch_size : int, default=128
     learning_rate : float, default=0.003
     random_state : int, RandomState instance or None, default=0
@@ -106,15 +107,16 @@ class MislabeledVAE(Saveable, ClassifierMixin, TransformerMixin, BaseEstimator):
     error_probability_ : ndarray, shape (n,)
         ``1 - p(y = y' | x, y')`` of each training label; NaN where unlabelled.
     label_weight_, optimism_ : float
-        The weight that training had; log-odds by which labels that were held out are the likelier wrong, given to all of them.
+        The weight used in training; and the log-odds by which held-out labels are more likely wrong, which are added to all
+        labels.
     elbo_ : float
-        Bound of ``log p(x, y')`` of the training items, an item's average in nats.
+        Bound of ``log p(x, y')`` of the training items, average per item in nats.
     module_ : MislabeledModule
 
     See Also
     --------
-    M1M2 : Its special case, in which all labels are wrong with one probability.
-    NoisyLabelClassifier : Where most labels are known.
+    M1M2 : Its special case with one error probability for all labels.
+    NoisyLabelClassifier : For data with most labels known.
 
     References
     ----------
@@ -201,14 +203,14 @@ class MislabeledVAE(Saveable, ClassifierMixin, TransformerMixin, BaseEstimator):
             An AnnData gets ``obs["labelproof_prediction"]``, ``obs["labelproof_confidence"]``,
             ``obs["labelproof_error_probability"]``, ``obsm["X_labelproof"]`` and ``uns["labelproof"]``.
         y : array-like, shape (n,)
-            Given labels; -1, ``None`` or NaN where there is none. Not with an AnnData.
+            Given labels; -1, ``None`` or NaN for unlabelled items. Not with an AnnData.
         batch : array-like, shape (n,), optional
-            Covariate of which classes and latent space are to be free. Not with an AnnData.
+            Covariate that classes and latent space should not depend on. Not with an AnnData.
         labels_key, unlabeled_category, layer, batch_key : str
-            Of an AnnData: column of ``obs`` with the labels, the label that means none, the layer of counts (``X`` where left
-            out), and the column of the batch covariate.
+            For an AnnData: column of ``obs`` with the labels, the label that means none, the layer of counts (by default
+            ``X``), and the column of the batch covariate.
         pretrained : MislabeledVAE, optional
-            A model fitted to the same items whose pre-training, which hears no label, is taken over.
+            A model fitted to the same items. Its pre-training, which uses no labels, is reused.
 
         Returns
         -------
@@ -218,7 +220,7 @@ class MislabeledVAE(Saveable, ClassifierMixin, TransformerMixin, BaseEstimator):
         ------
         BadInput
             For values that the likelihood cannot have (naming the first cell or row), no label, one class, more classes than
-            items, a column that is not there.
+            items, or a missing column.
         """
         self._seed = seed_from(self.random_state)
         self.cells_ = cells = told_cells(X, y, batch, Cells(labels_key, unlabeled_category, layer, batch_key))
@@ -238,7 +240,7 @@ class MislabeledVAE(Saveable, ClassifierMixin, TransformerMixin, BaseEstimator):
         return self
 
     def _array(self, X: ArrayLike, *, fitting: bool = False) -> Rows:
-        """The rows of an array, checked: float32, or sparse as they are."""
+        """The rows of an array, checked: float32, or still sparse."""
         X = validate_data(self, X, accept_sparse="csr", dtype=np.float32, reset=fitting)
         return SparseRows(X) if issparse(X) else torch.from_numpy(np.ascontiguousarray(X))
 
@@ -346,19 +348,19 @@ class MislabeledVAE(Saveable, ClassifierMixin, TransformerMixin, BaseEstimator):
         return self._latent(rows, codes)
 
     def get_latent_representation(self, adata: AnnData) -> npt.NDArray[np.float32]:
-        """`transform`, by the name that single-cell users know."""
+        """`transform`, under the name that single-cell users know."""
         return self.transform(adata)
 
     def get_normalized_expression(self, adata: AnnData, *, library_size: float = 1.0) -> DataFrame:
         """Expected counts of each gene in a cell of a given library size, DataFrame of float32 (cells x genes).
 
-        The table is dense: ask for some cells at a time, ``adata[:1000]``.
+        The table is dense: request some cells at a time, ``adata[:1000]``.
         """
         return normalized_expression(self, adata, library_size)
 
     @accepts_seed
     def sample(self, y: ArrayLike, *, random_state: RandomState = 0) -> npt.NDArray[np.float32]:
-        """Items of given true classes, drawn from the model.
+        """Draw items of given true classes from the model.
 
         Parameters
         ----------
@@ -381,12 +383,12 @@ class MislabeledVAE(Saveable, ClassifierMixin, TransformerMixin, BaseEstimator):
         return cast(npt.NDArray[np.float32], drawn.numpy() * self.spread_ + self.mean_)
 
     def to_state(self) -> State:
-        """What was fitted, as JSON and arrays."""
+        """The fitted state, as JSON and arrays."""
         return state_of(self)
 
     @classmethod
     def from_state(cls, state: State) -> Self:
-        """The same again."""
+        """The same estimator again."""
         model = cls(**params_of(state))
         restore(model, state)
         return model

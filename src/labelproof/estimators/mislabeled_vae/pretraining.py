@@ -1,4 +1,4 @@
-"""The first part of M-VAE's training: an autoencoder of x alone (M1), before any label is heard."""
+"""The first part of M-VAE's training: an autoencoder of x alone (M1), without labels."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Pretraining(Trainable):
 def pretrained_weights(
     module: MislabeledModule, data: TrainingData, batch: Tensor, beta: float, options: Options
 ) -> dict[str, Tensor]:
-    """Train the networks of x and z1 in place; their weights, which another model of the same items can take over."""
+    """Train the networks of x and z1 in place; another model of the same items can reuse their weights."""
     fit(Pretraining(module, batch, beta), data, options)
     weights = module.state_dict().items()
     return {name: tensor.detach().cpu().clone() for name, tensor in weights if not name.startswith(OF_CLASSES)}

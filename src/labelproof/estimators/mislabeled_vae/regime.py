@@ -1,4 +1,4 @@
-"""How M-VAE hears labels: from classes that a noise-aware classifier begins, then by its whole bound."""
+"""How M-VAE uses labels: first from classes initialised by a noise-aware classifier, then by its whole bound."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from labelproof.training.trainable import Batch, Step, Trainable, TrainingData
 
 BLOCK = 4096
 STEPS, EPOCHS = (400, 150, 150), (20, 10, 10)  # of a phase, at least
-PRIOR_COUNTS = 50  # of each class; a few labels, drawn for each class alike, say little of how common the classes are
+PRIOR_COUNTS = 50  # of each class; a few labels, equally many per class, are not informative about class frequencies
 FOLLOW = 5.0  # weight of the classifier's cross-entropy to the classes that it begins with
 
 
 def phase_lengths(n: int, batch_size: int, asked: tuple[int, int, int] | None) -> list[int]:
-    """Epochs of each phase for n items: those that were asked for, or enough of them to learn something.
+    """Epochs of each phase for n items: the requested numbers, or enough to learn something.
 
     Raises
     ------
     BadInput
-        For other than three numbers, 0 or more.
+        Unless there are three numbers, 0 or more.
     """
     if asked is None:
         steps = max(1, n // batch_size)
@@ -44,7 +44,7 @@ def phase_lengths(n: int, batch_size: int, asked: tuple[int, int, int] | None) -
 
 @dataclass(frozen=True)
 class LabelTraining:
-    """How labels are heard.
+    """How labels are used.
 
     Attributes
     ----------
@@ -57,8 +57,8 @@ class LabelTraining:
         By expectation-maximisation: the expected counts of an epoch are the next one's posterior mean.
     concentration : ndarray, shape (k, k)
     prior : {"auto", "held", "learned"}
-        ``p(y)`` is the mean of the classes that begin, with 50 pseudo-counts for each class beside the labelled items, and
-        held from there; or held from the first; or learned like the transition, with one pseudo-count for each class.
+        ``p(y)`` is the mean of the initial classes, with 50 pseudo-counts for each class in addition to the labelled items,
+        and fixed from there; or fixed from the start; or learned like the transition, with one pseudo-count for each class.
     options : Options
     """
 
@@ -91,7 +91,7 @@ class Regime(Trainable):
         Codes of the batch covariate.
     training : LabelTraining
     label_weight : float
-        Of ``log p(y' | z1)``, beside the bound.
+        Of ``log p(y' | z1)``, in addition to the bound.
     """
 
     batch_codes: Tensor
@@ -116,7 +116,7 @@ class Regime(Trainable):
         return self.how.lengths
 
     def epoch_start(self, epoch: int) -> None:
-        """Which phase it is, also where a run goes on; before the first, the classes begin."""
+        """Which phase it is, also when a run resumes; before the first, the classes are initialised."""
         self.phase = int(epoch >= self.how.lengths[0])
         self.counts.zero_()
         self.classes.zero_()
@@ -124,7 +124,7 @@ class Regime(Trainable):
             self._begin()
 
     def epoch_end(self, epoch: int) -> None:
-        """What is learned by counting."""
+        """The parameters that are learned by counting."""
         if self.phase == 0:
             return
         module = self.module

@@ -22,9 +22,9 @@ def noise_aware_classes(
 
         ``sum over labelled n of log sum over y of softmax(W z_n)_y transition[y, z'_n]  -  |W|² / 2 v``,
 
-    with ``v`` such that a logit varies by 2 over the items. Where a label says nothing, because the rows of the transition
-    are alike, the prior is what is left: the classifier is as unsure as it must be. A transition that is not known is found
-    by expectation-maximisation under a Dirichlet prior.
+    with ``v`` such that a logit varies by 2 over the items. If a label is uninformative, because the rows of the transition
+    are equal, only the prior is left, and the classifier is appropriately unsure. An unknown transition is estimated by
+    expectation-maximisation under a Dirichlet prior.
 
     Parameters
     ----------

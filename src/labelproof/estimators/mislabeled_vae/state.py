@@ -1,4 +1,4 @@
-"""What a fitted `MislabeledVAE` is, as JSON and arrays, and the same again."""
+"""A fitted `MislabeledVAE` as JSON and arrays, and back."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from labelproof.training.checkpoint import arrays_of, tensors_of
 if TYPE_CHECKING:
     from labelproof.estimators.mislabeled_vae import MislabeledVAE
 
-ITEMS = ("mean_", "spread_", "error_probability_", "posterior_")  # arrays beside the networks
+ITEMS = ("mean_", "spread_", "error_probability_", "posterior_")  # arrays other than the networks
 
 
 def state_of(model: MislabeledVAE) -> State:

@@ -1,4 +1,4 @@
-"""`Contest`: what a training of NL-GAN leaves."""
+"""`Contest`: the result of a training of NL-GAN."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ class Contest:
     generators : Generators
         In evaluation mode.
     soft_labels : SoftLabels
-        δ_P and δ_N, what they were trained towards.
+        δ_P and δ_N, the targets of the training.
     shares : Shares
-        π_P and π_N, shares of right labels: as given, or as the estimated δ say.
+        π_P and π_N, shares of right labels: as given, or from the estimated δ.
     diversity : ndarray of float, shape (epochs, 2)
         How different the pictures of each generator are, 1 as different as the given ones.
     outputs : ndarray of float, shape (m,)
@@ -48,7 +48,7 @@ class Contest:
         return made
 
     def arrays(self, number: int) -> dict[str, AnyArray]:
-        """What `read` needs, named after the contest's number; beside `meta`."""
+        """What `read` needs in addition to `meta`, named after the contest's number."""
         figures = {f"figures{number}/diversity": self.diversity, f"figures{number}/outputs": self.outputs}
         return arrays_of(self.generators, f"generators{number}") | figures
 

@@ -1,4 +1,4 @@
-"""`GenerativeCleaner`: a classifier that learns from generated pictures in place of mislabelled ones."""
+"""`GenerativeCleaner`: a classifier that learns from generated pictures instead of mislabelled ones."""
 
 from __future__ import annotations
 
@@ -19,12 +19,13 @@ from labelproof.saving.saveable import Saveable, params_of, plain_params
 from labelproof.saving.state import State
 from labelproof.validation import AnyArray, ArrayLike, RandomState, accepts_seed, seed_from
 
-MOST_WARPED = 1.0  # the strength at which a classifier sees generated pictures
+MOST_AUGMENTED = 1.0  # the strength at which a classifier sees generated pictures
 
 
 @accepts_seed
 class GenerativeCleaner(Saveable, ClassifierMixin, BaseEstimator):  # type: ignore[misc]
-    """Two stages: a generator of cleanly labelled pictures is fitted to the noisy ones, then a classifier to what it makes.
+    """Two stages: a generator of cleanly labelled pictures is fitted to noisy ones, then a classifier to the generated
+    pictures.
 
     Parameters
     ----------
@@ -32,16 +33,16 @@ class GenerativeCleaner(Saveable, ClassifierMixin, BaseEstimator):  # type: igno
         With ``fit(images, labels)`` and ``generate(n, random_state=)``; by default `labelproof.NLGAN`.
     classifier : scikit-learn classifier of pictures, default=None
         By default `labelproof.NoisyLabelClassifier` with the paper's network, 25 epochs of cross-entropy at 1e-4, on pictures
-        that are warped as the discriminator's were, at most once.
+        with the augmentation of the discriminator, at a strength of at most 1.
     n_generated : int, default=10000
-        Pictures that the classifier learns from, classes alike.
+        Number of generated pictures that the classifier learns from, equally many per class.
     random_state : int, RandomState instance or None, default=0
         The same number gives the same model on the same kind of machine.
 
     Attributes
     ----------
     classes_ : ndarray, shape (k,)
-    generator_, classifier_ : the fitted ones
+    generator_, classifier_ : fitted estimators
 
     See Also
     --------
@@ -76,7 +77,7 @@ class GenerativeCleaner(Saveable, ClassifierMixin, BaseEstimator):  # type: igno
         self.random_state = random_state
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> GenerativeCleaner:
-        """Fit the generator to pictures and noisy labels, and the classifier to what it generates.
+        """Fit the generator to pictures and noisy labels, and the classifier to the generated pictures.
 
         Parameters
         ----------
@@ -99,7 +100,7 @@ class GenerativeCleaner(Saveable, ClassifierMixin, BaseEstimator):  # type: igno
         return self
 
     def to_state(self) -> State:
-        """What was fitted, as JSON and arrays."""
+        """The fitted state, as JSON and arrays."""
         own = inner_states(generator=self.generator_, classifier=self.classifier_)
         default = {"default_generator": self.generator is None, "default_classifier": self.classifier is None}
         params = plain_params(self, generator=None, classifier=None)
@@ -107,7 +108,7 @@ class GenerativeCleaner(Saveable, ClassifierMixin, BaseEstimator):  # type: igno
 
     @classmethod
     def from_state(cls, state: State) -> Self:
-        """The same again."""
+        """The same estimator again."""
         model = cls(**params_of(state))
         for name in ("generator", "classifier"):
             fitted = inner(state, name)
@@ -135,11 +136,11 @@ def classifier_of_generated(
 ) -> NoisyLabelClassifier:
     """`second_stage` for pictures that a fitted generator made.
 
-    They are right up to the warps that its discriminator saw (``augment_``), and where they are all alike, a classifier that sees them
-    unwarped learns what they are alike in, and not the class. More than `MOST_WARPED` is too much: a discriminator is warped
-    more to forget wrong labels, of which there are few here.
+    They vary only as far as the augmentation of its discriminator (``augment_``). If they all share some property, a
+    classifier without augmentation learns that property instead of the class. A strength above `MOST_AUGMENTED` is too much: a
+    discriminator needs it to resist wrong labels, but few generated labels are wrong.
     """
-    return second_stage(images, random_state, epochs, min(MOST_WARPED, getattr(generator, "augment_", 0.0)))
+    return second_stage(images, random_state, epochs, min(MOST_AUGMENTED, getattr(generator, "augment_", 0.0)))
 
 
 def second_stage(
@@ -150,7 +151,7 @@ def second_stage(
     Parameters
     ----------
     augment : float
-        How strongly it warps what it learns from.
+        Strength of the affine augmentation of its training pictures.
     """
     square = images.shape[1] == images.shape[2]
     return NoisyLabelClassifier(

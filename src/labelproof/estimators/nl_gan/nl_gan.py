@@ -40,9 +40,9 @@ Share = float | Mapping[Any, float] | None
 
 @accepts_seed
 class NLGAN(Saveable, BaseEstimator):  # type: ignore[misc]
-    r"""NL-GAN: two generators that hallucinate cleanly labelled pictures from a small data set with noisy labels.
+    r"""NL-GAN: two generators that make cleanly labelled pictures from a small data set with noisy labels.
 
-    A discriminator D learns to tell given positives (0) from given negatives (1). With cross-entropy H that is the same as
+    A discriminator D learns to distinguish given positives (0) from given negatives (1). With cross-entropy H that equals
     learning clean labels softened to δ_P and δ_N,
 
         ``L_noisy(D) = E_P̂ H(D, 0) + E_N̂ H(D, 1)``  (equation 2)
@@ -53,58 +53,59 @@ class NLGAN(Saveable, BaseEstimator):  # type: ignore[misc]
         ``L_GP = E H(D(G_P(z)), δ_P)``, ``L_GN = E H(D(G_N(z)), δ_N)``  (equation 4)
         ``L_D = α L_noisy(D) + β [E H(D(G_P(z)), 1) + E H(D(G_N(z)), 0)]``  (equation 5)
 
-    A second output U of the discriminator tells given (1) from generated pictures (0) whatever their labels. By equation 3 as many
-    given positives as negatives hold both classes in known parts, which the generators together must look like:
+    A second output U of the discriminator distinguishes given (1) from generated pictures (0) whatever their labels. By
+    equation 3, as many given positives as negatives hold both classes in known parts, which the generated pictures together
+    must match:
 
         ``L_U = E_P̂ H(U, 1) + E_N̂ H(U, 1) + (π_P + 1 - π_N) E H(U(G_P(z)), 0) + (1 - π_P + π_N) E H(U(G_N(z)), 0)``
 
-    This, and that more than two classes are trained one against the rest, each on its own, goes beyond the paper.
+    This output goes beyond the paper, and so does training more than two classes one against the rest.
 
     Parameters
     ----------
     pi_p, pi_n : float or mapping of class to float, default=None
-        Shares π_P and π_N of right labels among the items given the positive class, and among the others. Left out, δ is
+        Shares π_P and π_N of right labels among the items given the positive class, and among the others. By default δ is
         estimated: a discriminator is trained on the noisy labels alone, and a mixture of two Gaussians fitted to its outputs.
-        Of two classes the second in sorted order is the positive one.
+        The second of two classes in sorted order is the positive one.
     epochs : int, default=40
-        Of adversarial training; the paper takes 40 for MNIST, 500 for CIFAR-10. With 0 only δ is estimated.
+        Epochs of adversarial training; the paper uses 40 for MNIST, 500 for CIFAR-10. With 0, only δ is estimated.
     pretraining_epochs : int, default=15
-        Of the noisy training that estimates δ.
+        Epochs of the noisy training that estimates δ.
     alpha, beta : float, default=5.0, 0.5
         Weights of equation 5.
     loss : {"cross-entropy", "squared"}, default="cross-entropy"
         H; squared error has the same optimum.
     augment : float, default=None
-        How much each picture that a discriminator sees is moved, turned, sheared and scaled at random, so that it does not learn
-        few pictures and their wrong labels by heart; 0 as the paper has it. Left out, 1 for a thousand pictures and 2 for a hundred.
-        See `labelproof.training.augmentation.warped`.
+        Strength of the random affine augmentation (shift, rotation, shear, scale) of each picture that a discriminator sees,
+        so that it does not memorise few pictures and their wrong labels; 0 as in the paper. By default 1 for a thousand
+        pictures and 2 for a hundred. See `labelproof.training.augmentation.affine`.
     coverage : float, default=0.4
-        Weight of a second output of the discriminator, which tells given from generated pictures whatever their labels, in what
-        generators learn: so that they make all kinds of pictures there are of a class. 0 as the paper has it.
+        Weight of a second output of the discriminator in the training of the generators. It distinguishes given from generated
+        pictures whatever their labels, so that generators make all kinds of pictures of a class. 0 as in the paper.
     shared : bool, default=True
-        Whether the two generators share all layers but the first, so that their pictures do not differ in things that have
-        nothing to do with the class; false as the paper has it.
+        Whether the two generators share all layers except the first, so that their pictures differ only in what depends on the
+        class; false as in the paper.
     upsample : int, default=10000
-        Items of an epoch: smaller data sets are repeated, larger ones are taken whole, classes alike.
+        Items of an epoch: smaller data sets are repeated, larger ones are used whole, with equal classes.
     filters : tuple of int, default=None
-        Of the discriminator's convolutions, those of the generators mirrored; by default as the size of the pictures asks.
+        Filters of the discriminator's convolutions; the generators mirror them. By default chosen by the size of the pictures.
     batch_size : int, default=64
-        Real pictures of a step; as many are generated.
+        Number of real pictures per step; as many are generated.
     learning_rate : float, default=0.0002
     random_state : int, RandomState instance or None, default=0
         The same number gives the same model on the same kind of machine.
     accelerator, precision : default="auto", "32-true"
         As Lightning Fabric names them.
     checkpoints : path, default=None
-        A folder: a killed `fit` with the same data and options goes on from there.
+        A folder. A killed `fit` with the same data and options resumes from it.
 
     Attributes
     ----------
     classes_ : ndarray, shape (k,)
     augment_ : float
-        Of this number of pictures.
+        The strength that was used.
     contests_ : dict of class to Contest
-        One for two classes, named after the positive class; one for each of several.
+        One for two classes, named after the positive class; one per class for more.
 
     See Also
     --------
@@ -181,7 +182,7 @@ class NLGAN(Saveable, BaseEstimator):  # type: ignore[misc]
         images : array-like, shape (n, height, width) or (n, height, width, channels)
             Whole numbers from 0 to 255, or real numbers from 0 to 1.
         y : array-like, shape (n,)
-            Given labels of two classes or more; unlabelled items (-1, ``None``, NaN) are left out.
+            Given labels of two classes or more; unlabelled items (-1, ``None``, NaN) are ignored.
 
         Returns
         -------
@@ -190,17 +191,18 @@ class NLGAN(Saveable, BaseEstimator):  # type: ignore[misc]
         Raises
         ------
         BadInput
-            For shares that sum to 1 or less, a class with fewer than two items, pictures of several sizes, values out of range.
+            For shares that sum to 1 or less, a class with fewer than two items, pictures of several sizes, or values out of
+            range.
 
         Warns
         -----
         LabelproofWarning
-            If a generator's pictures are too much alike (mode collapse).
+            If a generator's pictures are too similar (mode collapse).
         """
         array, self.format_ = PictureFormat.of(images)
         codes, self.classes_ = coded_labels(y)
         if len(codes) != len(array):
-            raise BadInput(f"there are {len(array)} images but {len(codes)} labels. Give one label per image.")
+            raise BadInput(f"There are {len(array)} images but {len(codes)} labels. Give one label per image.")
         self._check_options(codes)
         self._seed = seed_from(self.random_state)
         pictures = self.format_.tensor(array[codes != UNLABELLED])
@@ -217,7 +219,7 @@ class NLGAN(Saveable, BaseEstimator):  # type: ignore[misc]
     def _check_options(self, codes: Codes) -> None:
         counts = np.bincount(codes[codes >= 0], minlength=len(self.classes_))
         if len(counts) < 2:
-            raise BadInput(f"y has one class only, {self.classes_.tolist()}: positives and negatives are both needed.")
+            raise BadInput(f"y has only one class, {self.classes_.tolist()}. Give both positives and negatives.")
         if counts.min() < 2:
             name = self.classes_[counts.argmin()].item()
             raise BadInput(f"class {name!r} has {counts.min()} image. Give two or more images of each class.")
@@ -232,21 +234,21 @@ class NLGAN(Saveable, BaseEstimator):  # type: ignore[misc]
             if not getattr(self, name) > 0:
                 raise BadInput(f"{name} is {getattr(self, name)!r}. Give a number above 0.")
         if not 0 <= self.coverage < math.inf:
-            raise BadInput(f"coverage is {self.coverage!r}. Give a number from 0.")
+            raise BadInput(f"coverage is {self.coverage!r}. Give a number, 0 or more.")
 
     def _shares(self, code: int) -> Shares | None:
-        """π of a class and the rest, or nothing if they are to be estimated."""
+        """π of a class and the rest, or nothing if they have to be estimated."""
         name = self.classes_[code].item()
         found: list[float | None] = []
         for share in (self.pi_p, self.pi_n):
             if isinstance(share, Mapping):
                 if name not in share:
-                    raise BadInput(f"pi_p or pi_n has no entry for class {name!r}. It has: {list(share)}.")
+                    raise BadInput(f"pi_p or pi_n has no entry for class {name!r}. It has {list(share)}.")
                 share = share[name]
             found.append(share)
         positive, negative = found
         if (positive is None) != (negative is None):
-            raise BadInput("give both pi_p and pi_n, or neither.")
+            raise BadInput("pi_p or pi_n is missing. Give both, or neither.")
         return None if positive is None or negative is None else check_shares(Shares(float(positive), float(negative)))
 
     def _contest(self, pictures: Tensor, given: Codes, code: int, shares: Shares | None) -> Contest:
@@ -254,7 +256,7 @@ class NLGAN(Saveable, BaseEstimator):  # type: ignore[misc]
         data = TrainingData(pictures[rows], torch.from_numpy(given)[rows])
         lengths = (self.pretraining_epochs if shares is None else 0), self.epochs
         if not sum(lengths):
-            raise BadInput("epochs is 0 and the shares are given: there is nothing to train.")
+            raise BadInput("epochs is 0 and the shares are given, so there is nothing to train. Give epochs above 0.")
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self._seed)
             regime = AdversarialRegime(
@@ -281,7 +283,7 @@ class NLGAN(Saveable, BaseEstimator):  # type: ignore[misc]
         return contest
 
     def _upsampled(self, given: Codes) -> tuple[Tensor, Tensor]:
-        """Rows of an epoch, as many of each label, each item as often as the others of its label; and a half for each item."""
+        """Rows of an epoch, equally many of each label and equally often each of its items; and a half for each item."""
         rng = np.random.default_rng(self._seed)
         each = max(self.upsample // 2, int(np.bincount(given).max()))
         rows, halves = [], np.zeros(len(given), np.int64)
@@ -300,8 +302,7 @@ class NLGAN(Saveable, BaseEstimator):  # type: ignore[misc]
         for name, ratio in zip(names, contest.diversity[-1], strict=True):
             if ratio < LEAST_DIVERSITY:
                 warnings.warn(
-                    f"the generator of class {name} makes images that differ from each other only {ratio:.0%} as much as the given "
-                    "ones do (mode collapse). Train with another random_state, fewer epochs, or more data.",
+                    f"The generator of class {name} collapsed: its images differ from each other only {ratio:.0%} as much as the given ones do. Train with another random_state, fewer epochs, or more data.",
                     LabelproofWarning,
                     stacklevel=4,
                 )
@@ -309,30 +310,30 @@ class NLGAN(Saveable, BaseEstimator):  # type: ignore[misc]
     @accepts_seed
     @torch.inference_mode()
     def generate(self, n: int, *, label: object = None, random_state: RandomState = None) -> tuple[AnyArray, AnyArray]:
-        """Generated pictures and their labels.
+        """Generate pictures and their labels.
 
         Parameters
         ----------
         n : int
         label : class, optional
-            Of all pictures; by default classes take turns.
+            Label of all pictures. By default classes take turns.
         random_state : int, RandomState instance or None, default=None
-            ``None``: that of the model.
+            By default that of the model.
 
         Returns
         -------
         images : ndarray, shape (n, ...)
-            Bytes, or float32 from 0 to 1, as the training images were.
+            uint8, or float32 from 0 to 1, like the training images.
         labels : ndarray, shape (n,)
         """
         check_is_fitted(self, "contests_")
         if n < 1:
             raise BadInput(f"n is {n}. Give 1 or more.")
         if not self.epochs:
-            raise BadInput("epochs is 0: δ was estimated, but no generator trained. Fit with more.")
+            raise BadInput("epochs is 0, so no generator was trained. Fit with epochs above 0.")
         known = self.classes_.tolist()
         if label is not None and label not in known:
-            raise BadInput(f"label is {label!r}. The classes are {known}.")
+            raise BadInput(f"label is {label!r}. Give one of {known}.")
         codes = np.arange(n) % len(known) if label is None else np.full(n, known.index(label))
         made = np.empty((n, *self.format_.shape), np.uint8 if self.format_.whole else np.float32)
         with torch.random.fork_rng(devices=[]):
@@ -345,14 +346,14 @@ class NLGAN(Saveable, BaseEstimator):  # type: ignore[misc]
         return made, self.classes_[codes]
 
     def _made(self, code: int, z: Tensor) -> Tensor:
-        """Pictures of a class, of numbers (n, 100)."""
+        """Pictures of a class, from numbers (n, 100)."""
         if len(self.classes_) > 2:
             return self.contests_[self.classes_[code].item()].made(z, positive=True)
         (contest,) = self.contests_.values()
         return contest.made(z, positive=code == 1)
 
     def to_state(self) -> State:
-        """What was fitted, as JSON and arrays."""
+        """The fitted state, as JSON and arrays."""
         contests = [{"name": name, **contest.meta} for name, contest in self.contests_.items()]
         meta = {
             "params": plain_params(self, checkpoints=None),
@@ -369,7 +370,7 @@ class NLGAN(Saveable, BaseEstimator):  # type: ignore[misc]
 
     @classmethod
     def from_state(cls, state: State) -> Self:
-        """The same again."""
+        """The same estimator again."""
         model = cls(**params_of(state))
         model.classes_, model.augment_ = np.array(state.get("classes", list)), state.get("augment", float)
         model.format_ = PictureFormat(tuple(state.get("shape", list)), state.get("whole", bool))

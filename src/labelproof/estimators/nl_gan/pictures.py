@@ -84,7 +84,7 @@ class PictureFormat:
 
 
 def tags_of_pictures(tags: Tags) -> Tags:
-    """What scikit-learn is told of estimators of pictures: that rows of numbers are not what they learn from."""
+    """scikit-learn's tags for estimators of pictures: they do not take rows of numbers."""
     tags.input_tags.two_d_array, tags.input_tags.three_d_array = False, True
     tags.target_tags.required = True
     return tags

@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from labelproof.estimators.nl_gan.adversaries import Discriminator, Generators, noise
 from labelproof.estimators.nl_gan.soft_labels import Shares, SoftLabels, mixture_labels, shares_of, soft_labels
-from labelproof.training.augmentation import warped
+from labelproof.training.augmentation import affine
 from labelproof.training.trainable import Batch, Group, Step, Trainable, TrainingData, predict_logits
 
 BETAS = (0.5, 0.999)  # of Adam, as DCGAN has them
@@ -43,19 +43,20 @@ class AdversarialRegime(Trainable):
     data : TrainingData
         Pictures (n, channels, height, width) in [-1, 1]; ``given`` is 1 for given positives, 0 for negatives, as many of each.
     fold : Tensor of int64, shape (n,)
-        0 or 1, the same for every copy of a picture: which of the two probes is trained on it.
+        0 or 1, the same for every copy of a picture: the probe that is trained on it.
     shares : Shares, optional
-        π_P and π_N. Left out, they are estimated, with δ_P and δ_N.
+        π_P and π_N. By default they are estimated, with δ_P and δ_N.
     lengths : (int, int)
         Epochs of the noisy pre-training, 0 where the aims are given, and of the adversarial training.
     alpha, beta : float
         Weights of equation 5.
     loss : {"cross-entropy", "squared"}
     augment : float
-        How much every picture that a discriminator sees, real or generated, is warped at random: without it, what few pictures
-        there are is soon known by heart with its wrong labels, and generators learn these (Zhao et al. 2020).
+        Strength of the affine augmentation of every picture that a discriminator sees, real or generated. Without it, the
+        discriminator memorises few pictures and their wrong labels, and generators learn these (Zhao et al. 2020).
     coverage : float
-        Weight, reached after half of the epochs, of the cost of generated pictures that can be told from given ones whatever their
+        Weight, reached after half of the epochs, of the cost of generated pictures that are distinguishable from given ones
+        whatever their
         label. By equation 3 as many given positives as negatives are ``π_P + 1 - π_N`` parts true positives and ``1 - π_P + π_N`` parts
         true negatives: together, in these parts, generated pictures must be distributed as given ones are, all kinds of them.
     shared : bool
@@ -127,7 +128,7 @@ class AdversarialRegime(Trainable):
         return [{"params": list(self.parameters()), "betas": BETAS}]
 
     def epoch_start(self, epoch: int) -> None:
-        """Remember which it is, also where a run goes on in its midst."""
+        """Remember which it is, also when a run resumes within it."""
         self.epoch.fill_(epoch)
 
     @property
@@ -147,7 +148,7 @@ class AdversarialRegime(Trainable):
                 self._aim(found, shares_of(found))
 
     def loss(self, batch: Batch) -> Step:
-        """What a batch costs in the noisy pre-training (section 2.1) or in the adversarial training (section 2.2)."""
+        """The loss of a batch in the noisy pre-training (section 2.1) or in the adversarial training (section 2.2)."""
         return self._noisy_training(batch) if self.epoch < self.lengths[0] else self._adversarial_training(batch)
 
     def _noisy_training(self, batch: Batch) -> Step:
@@ -162,7 +163,7 @@ class AdversarialRegime(Trainable):
         return Step(cost, _as_classes(logits))
 
     def _noisy(self, logits: Tensor, given: Tensor, targets: tuple[float, float] = (0.0, 1.0)) -> Tensor:
-        """Equation 2, for other targets of given positives and negatives too; an expectation over no item is left out."""
+        """Equation 2, also for other targets of given positives and negatives; an expectation over no item is omitted."""
         total = logits.new_zeros(())
         for label, target in zip((1, 0), targets, strict=True):
             own = given == label
@@ -189,7 +190,7 @@ class AdversarialRegime(Trainable):
     def _adversarial_training(self, batch: Batch) -> Step:
         """Equation 5 for the discriminator and 4 for the generators, each with its own gradients.
 
-        What the discriminator says of given or generated, L_U, and what generators are to do about it, is added to both.
+        The discriminator's loss on given or generated pictures, L_U, and the generators' counterpart, are added to both.
         """
         half, device = max(2, len(batch.x) // 2), batch.x.device
         positives, negatives = self.generators(noise(half, device), noise(half, device))  # G_P(z), G_N(z)
@@ -205,11 +206,11 @@ class AdversarialRegime(Trainable):
         return Step(cost, _as_classes(real[:, 0]))
 
     def _taken(self, positives: Tensor, negatives: Tensor, target: float) -> Tensor:
-        """What it costs that generated pictures are taken for given ones, each class by its part."""
+        """The loss for generated pictures that are taken for given ones, each class by its part."""
         return self.parts[0] * self._h(positives[:, 1], target) + self.parts[1] * self._h(negatives[:, 1], target)
 
     def _seen(self, pictures: Tensor) -> Tensor:
-        return warped(pictures, self.augment)
+        return affine(pictures, self.augment)
 
     def _h(self, logits: Tensor, target: Tensor | float) -> Tensor:
         return soft_label_cost(logits, target, self.kind)
@@ -223,5 +224,5 @@ class AdversarialRegime(Trainable):
 
 
 def _as_classes(logits: Tensor) -> Tensor:
-    """Logits of (negative, positive), of which the output is the probability of negative, shape (b, 2)."""
+    """Logits of (negative, positive) whose probability of negative is the output, shape (b, 2)."""
     return torch.stack([logits, -logits], dim=1).detach() / 2

@@ -1,4 +1,4 @@
-"""What a discriminator trained on noisy labels says of clean items: the labels that generators aim at in NL-GAN."""
+"""The output of a discriminator trained on noisy labels for clean items: the target labels of generators in NL-GAN."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def soft_labels(shares: Shares) -> SoftLabels:
 
 
 def check_shares(shares: Shares) -> Shares:
-    """The shares, if labels that are right so often say anything.
+    """The shares, if labels that are right this often are informative.
 
     Raises
     ------
@@ -67,14 +67,13 @@ def check_shares(shares: Shares) -> Shares:
     positive, negative = shares
     if positive + negative <= 1:
         raise BadInput(
-            f"pi_p + pi_n is {positive:g} + {negative:g} = {positive + negative:g}. It must be above 1: otherwise the "
-            "labels say nothing, or the opposite of what they mean, and positives cannot be told from negatives."
+            f"pi_p + pi_n is {positive:g} + {negative:g} = {positive + negative:g}. Give shares that sum to more than 1. Otherwise the labels carry no information, or are mostly reversed."
         )
     return shares
 
 
 def shares_of(labels: SoftLabels) -> Shares:
-    """The shares of right labels that lead to these soft labels, the inverse of `soft_labels`, brought into [0.5, 1]."""
+    """The shares of right labels that lead to these soft labels: the inverse of `soft_labels`, clipped to [0.5, 1]."""
     odds_positive = labels.positive / (1 - labels.positive)  # (1 - π_N) / π_P
     odds_negative = (1 - labels.negative) / labels.negative  # (1 - π_P) / π_N
     determinant = 1 - odds_positive * odds_negative

@@ -16,11 +16,11 @@ Codes = npt.NDArray[np.int64]
 
 
 def check_two_classes(given: Codes, classes: AnyArray) -> None:
-    """Refuse labels of which one class only could be learned."""
+    """Refuse labels with only one class to learn."""
     occurring = np.unique(given[given >= 0])
     if len(occurring) < 2:
         name = f"only {classes[occurring[0]]!r}" if len(occurring) else "no label"
-        raise BadInput(f"the classifier needs 2 classes or more, but y has {name}: only one class can be learned of that.")
+        raise BadInput(f"y has {name}, so there is only one class. The classifier needs 2 classes or more.")
 
 
 def split_off(
@@ -37,13 +37,15 @@ def split_off(
         if not 0 <= share < 1:
             raise BadInput(f"{name} is {share!r}. Give a number from 0 to below 1.")
     if sum(shares) >= 1:
-        raise BadInput("validation_fraction and calibration_fraction leave nothing to train on. Give less than 1 together.")
+        raise BadInput(
+            "validation_fraction and calibration_fraction leave nothing to train on. Give fractions that sum to less than 1."
+        )
     held = held_out(given, used, verified, shares[0], seed)
     return held, held_out(given, used & ~held, verified, shares[1] / (1 - shares[0]), seed + 1)
 
 
 def held_out(given: Codes, used: BoolArray, verified: BoolArray | None, share: float, seed: int) -> BoolArray:
-    """Items for validation: labelled ones, classes alike, never the last of a class; verified ones are trained on."""
+    """Items for validation: labelled ones, stratified, never the last of a class; verified ones stay in training."""
     held = np.zeros(len(given), bool)
     if share:
         rng = np.random.default_rng(seed)
@@ -54,7 +56,7 @@ def held_out(given: Codes, used: BoolArray, verified: BoolArray | None, share: f
 
 
 def learned_noise(method: Method, classes: AnyArray) -> TransitionMatrix | None:
-    """``p(given | true)`` as a trained method has it, its rows scaled to sum to one exactly; ``None`` if it has none."""
+    """A trained method's ``p(given | true)``, its rows scaled to sum to one exactly; ``None`` if it has none."""
     matrix = method.transition()
     if matrix is None:
         return None

@@ -47,11 +47,11 @@ LOOP_OPTIONS = (
 
 @accepts_seed
 class NoisyLabelClassifier(Uncertainty, Saveable, ClassifierMixin, BaseEstimator):  # type: ignore[misc]
-    r"""A neural network trained on labels of which some are wrong, by any method of `labelproof.methods.METHODS`.
+    r"""A neural network trained on labels some of which are wrong, by any method of `labelproof.methods.METHODS`.
 
     Most methods model the given label z by a noise model on top of a classifier, ``p(z | x) = sum of p(z | y) p(y | x)``, or
-    weigh the items; all predict the true label ``p(y | x)``, and record what training said of each item, from which
-    ``error_probability_`` is read.
+    weigh the items. All predict the true label ``p(y | x)``, and record the training dynamics of each item, which give
+    ``error_probability_``.
 
     Parameters
     ----------
@@ -62,33 +62,33 @@ class NoisyLabelClassifier(Uncertainty, Saveable, ClassifierMixin, BaseEstimator
         Options of the method, e.g. ``{"transition": matrix}``.
     backbone : str, torch Module or callable, default="auto"
         ``"auto"``: a multilayer perceptron for rows, frames and text, a small convolutional network for pictures. A module of
-        your own is copied, and given arrays of numbers as they are, as float32. A callable ``(InputShape, k) -> Module``
+        your own is copied, and receives arrays of numbers unchanged, as float32. A callable ``(InputShape, k) -> Module``
         makes fresh networks, which methods with several networks prefer.
     epochs : int, default=30
     batch_size : int, default=None
-        By default 128, less for fewer than 2,560 items.
+        By default 128, or less for fewer than 2,560 items.
     learning_rate : float, default=0.003
     optimizer : {"adamw", "sgd"}, default="adamw"
     weight_decay : float, default=0.005
     schedule : {"one-cycle", "cosine", "constant", "step"}, default=None
-        By default what suits the method.
+        By default the one that suits the method.
     clip_norm : float, default=None
-    augment : "auto", "warp", float, callable or None, default="auto"
-        What networks see of the items while they train. ``"auto"`` moves pictures by up to two pixels. ``"warp"`` moves, turns,
-        shears and scales each on its own, which keeps a few hundred pictures and their wrong labels from being learned by heart;
-        a number says how strongly, 1 for a thousand pictures and 2 for a hundred. A callable takes and returns a batch (b, ...).
+    augment : "auto", "affine", float, callable or None, default="auto"
+        Augmentation of the training items. ``"auto"`` shifts pictures by up to two pixels. ``"affine"`` shifts, rotates,
+        shears and scales each on its own, so that networks do not memorise a few hundred pictures and their wrong labels. A
+        number sets the strength, 1 for a thousand pictures and 2 for a hundred. A callable takes and returns a batch (b, ...).
     validation_fraction : float in [0, 1), default=0.0
-        Share of the labelled items that is not trained on, for ``patience`` and for the temperature.
+        Share of the labelled items that is held out of training, for ``patience`` and for the temperature.
     calibration_fraction : float in [0, 1), default=0.0
-        Share of the labelled items that is kept for `predict_set`, and neither trained on nor used for anything else.
+        Share of the labelled items that is held out for `predict_set`, and used for nothing else.
     patience : int, default=None
-        Epochs without a better accuracy on these before training stops.
+        Epochs without a better validation accuracy before training stops.
     random_state : int, RandomState instance or None, default=0
         The same number gives the same model on the same kind of machine.
     accelerator, devices, precision : default="auto", 1, "32-true"
         As Lightning Fabric names them.
     checkpoints : path, default=None
-        A folder: a killed `fit` with the same data and options goes on from there, and checkpoints and logs stay in it.
+        A folder. A killed `fit` with the same data and options resumes from it, and checkpoints and logs stay in it.
     logger : {"csv", "tensorboard"}, default=None
         Needs ``checkpoints``.
 
@@ -98,29 +98,29 @@ class NoisyLabelClassifier(Uncertainty, Saveable, ClassifierMixin, BaseEstimator
     error_probability_ : ndarray, shape (n,)
         Probability that the label of each training item is wrong; NaN where unlabelled.
     transition_ : TransitionMatrix or None
-        ``p(given | true)`` as the method has it.
+        ``p(given | true)``, if the method has it.
     history_ : History
         Per item and epoch, in the order of the training items.
     calibration_ : ConformalSets or None
-        Of the items that were kept for `predict_set`.
+        Of the items held out for `predict_set`.
     temperature_ : float
-        By which logits are divided; 1 without validation items.
+        Divisor of the logits; 1 without validation items.
     module_ : Method
         The trained networks.
     source_ : dict
-        Where the data of a Dataset came from.
+        Source of the data of a Dataset.
 
     See Also
     --------
-    NoisyTagClassifier : Where an item has any number of tags.
-    MislabeledVAE : Where few items have a label.
-    RankPruning : Around any scikit-learn classifier of two classes.
-    audit_dynamics : Which labels are wrong, by the history of training.
+    NoisyTagClassifier : For items with any number of tags.
+    MislabeledVAE : For data with few labelled items.
+    RankPruning : For any scikit-learn classifier of two classes.
+    audit_dynamics : Finds wrong labels from the history of training.
 
     Notes
     -----
-    ``None``, NaN and "" mean unlabelled in ``y``; -1 is a class like any other. Methods
-    that cannot use unlabelled items leave them out.
+    ``None``, NaN and "" mean unlabelled in ``y``; -1 is an ordinary class. Methods
+    that cannot use unlabelled items ignore them.
 
     Examples
     --------
@@ -193,7 +193,7 @@ class NoisyLabelClassifier(Uncertainty, Saveable, ClassifierMixin, BaseEstimator
         sample_weight: ArrayLike | None = None,
         verified: ArrayLike | None = None,
     ) -> NoisyLabelClassifier:
-        """Train.
+        """Train the networks.
 
         Parameters
         ----------
@@ -201,9 +201,9 @@ class NoisyLabelClassifier(Uncertainty, Saveable, ClassifierMixin, BaseEstimator
         y : array-like, shape (n,)
             Given labels; not with a Dataset.
         sample_weight : array-like, shape (n,), optional
-            Items of weight 0 are left out.
+            Items of weight 0 are ignored.
         verified : array-like of bool, shape (n,), optional
-            Labels that a person has re-checked; they are taken as true.
+            Labels that a person has re-checked; they are treated as true.
 
         Returns
         -------
@@ -212,8 +212,8 @@ class NoisyLabelClassifier(Uncertainty, Saveable, ClassifierMixin, BaseEstimator
         Raises
         ------
         BadInput
-            For NaN or infinite features, labels that are no classes, an unknown method (with the nearest names), a loss that
-            is no number.
+            For NaN or infinite features, labels that are no classes, an unknown method (with the nearest names), or a loss
+            that is not finite.
         """
         method = make_method(self.method, self.method_options)
         self._seed = seed_from(self.random_state)
@@ -264,7 +264,7 @@ class NoisyLabelClassifier(Uncertainty, Saveable, ClassifierMixin, BaseEstimator
         if self.schedule is None:
             chosen["schedule"] = method.suggested.get("schedule", "one-cycle")
         if self.patience is not None and not self.validation_fraction:
-            raise BadInput("patience needs items that are not trained on. Give validation_fraction, e.g. 0.1.")
+            raise BadInput("patience needs items that the model is not trained on. Give validation_fraction, e.g. 0.1.")
         return Options(**chosen, seed=self._seed, logger=cast(Any, self.logger))
 
     def _checked(self, X: ArrayLike, y: ArrayLike | None) -> tuple[ArrayLike, Codes, str]:
@@ -272,7 +272,7 @@ class NoisyLabelClassifier(Uncertainty, Saveable, ClassifierMixin, BaseEstimator
         self.__dict__.pop("n_features_in_", None)  # of an earlier fit
         if isinstance(X, Dataset):
             if y is not None:
-                raise BadInput("y comes from the Dataset. Leave it out.")
+                raise BadInput("y cannot be given here: the Dataset has its own labels. Omit it.")
             self.classes_, self.source_, self.projection_ = np.asarray(X.classes), X.source, X.projection
             return X.x, X.given, "frame" if X.kind == "table" else self._kind(X.x)
         kind, self.source_, self.projection_ = self._kind(X), {}, None
@@ -304,7 +304,7 @@ class NoisyLabelClassifier(Uncertainty, Saveable, ClassifierMixin, BaseEstimator
     def _finish(
         self, method: Method, given: Codes, rows: Codes, verified: BoolArray | None, validation: TrainingData | None
     ) -> None:
-        """Read noise, error probabilities and temperature off what was trained."""
+        """Set noise, error probabilities and temperature from the trained method."""
         self.transition_ = learned_noise(method, self.classes_)
         own = given[rows]
         self.error_probability_ = np.full(len(given), np.nan)
@@ -320,7 +320,7 @@ class NoisyLabelClassifier(Uncertainty, Saveable, ClassifierMixin, BaseEstimator
         self._settle(method)
 
     def _settle(self, method: Method) -> None:
-        """Rows are predicted in double precision, in which a prediction does not depend on the items beside it."""
+        """Rows are predicted in double precision, so that a prediction does not depend on the other items of its batch."""
         if isinstance(self.backbone, str) and len(self.encoder_.shape) == 1:
             method.network.double()
             if hasattr(method, "second"):
@@ -328,7 +328,7 @@ class NoisyLabelClassifier(Uncertainty, Saveable, ClassifierMixin, BaseEstimator
         self.module_ = method
 
     def decision_function(self, X: ArrayLike) -> npt.NDArray[np.float64]:
-        """Logits divided by the temperature, shape (n, k); of two classes their difference, shape (n,)."""
+        """Logits divided by the temperature, shape (n, k); for two classes their difference, shape (n,)."""
         logits = self._logits(X)
         return np.asarray(logits[:, 1] - logits[:, 0] if logits.shape[1] == 2 else logits)
 
@@ -354,18 +354,18 @@ class NoisyLabelClassifier(Uncertainty, Saveable, ClassifierMixin, BaseEstimator
         return np.asarray(predict_logits(self.module_, encoded).double().numpy() / self.temperature_)
 
     def to_state(self) -> State:
-        """What was fitted, as JSON and arrays; a network and an augmentation of the user's own are left out."""
+        """The fitted state, as JSON and arrays, without the user's own network and augmentation."""
         return state_of(self)
 
     @classmethod
     def from_state(cls, state: State, *, backbone: Backbone | None = None) -> Self:
-        """The same again; see `load`."""
+        """The same estimator again; see `load`."""
         model = cls(**params_of(state, backbone=backbone))
         restore(model, state)
         return model
 
     def write_into(self, folder: Path) -> None:
-        """Write the files of `save` into a folder that exists: also ``history/``."""
+        """Write the files of `save`, including ``history/``, into an existing folder."""
         super().write_into(folder)
         self.history_.save(folder / HISTORY_FOLDER)
 
@@ -377,7 +377,7 @@ class NoisyLabelClassifier(Uncertainty, Saveable, ClassifierMixin, BaseEstimator
         ----------
         folder : path
         backbone : Module or callable, default=None
-            Needed where the model was trained with one: only its weights are in the folder.
+            Required if the model was trained with one: the folder holds only its weights.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""Predictions as a table: what the model says, how sure it is, and where it does not know."""
+"""Predictions as a table: the predicted class, its probability, and whether the model abstains."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MOST_COLUMNS = 200  # classes with a column of probabilities each
 
 
 def prediction_table(model: NoisyLabelClassifier, x: ArrayLike, ids: AnyArray, *, sure: float = 0.5) -> pl.DataFrame:
-    """One row an item, in the order of the input.
+    """One row per item, in the order of the input.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ def prediction_table(model: NoisyLabelClassifier, x: ArrayLike, ids: AnyArray, *
     -------
     polars.DataFrame
         ``id``, ``prediction``, ``probability`` (of it), ``entropy`` (in nats, of all classes), ``dont_know``, and the
-        probability of each class, ``p_<class>``, where there are at most 200.
+        probability of each class, ``p_<class>``, for at most 200 classes.
     """
     probs = model.predict_proba(x)
     names = pl.Series(model.classes_.tolist())

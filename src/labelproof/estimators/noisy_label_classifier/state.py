@@ -1,4 +1,4 @@
-"""What a fitted `NoisyLabelClassifier` is, as JSON and arrays, and the same again."""
+"""A fitted `NoisyLabelClassifier` as JSON and arrays, and back."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ KIND = "classifier"
 
 
 def state_of(model: NoisyLabelClassifier) -> State:
-    """All of it but the history of training, which lies beside it in a folder of its own."""
+    """All of it except the history of training, which has its own folder next to it."""
     scales, arrays = model.encoder_.state()
     own_network, own_augment = not isinstance(model.backbone, str), callable(model.augment)
     changed = {"checkpoints": None, "logger": None} | ({"backbone": None} if own_network else {})
@@ -50,7 +50,7 @@ def state_of(model: NoisyLabelClassifier) -> State:
 
 
 def identity_of(model: NoisyLabelClassifier) -> dict[str, object]:
-    """What a training in progress must have been begun with to be gone on with, as JSON, beside data and options of the loop."""
+    """What must match for a training in progress to resume, as JSON, in addition to data and options of the loop."""
     return {
         "method": model.method,
         "validation_fraction": model.validation_fraction,

@@ -15,7 +15,7 @@ from labelproof.validation import ArrayLike, BoolArray, FloatArray, IntArray
 
 
 class Uncertainty:
-    """What `NoisyLabelClassifier` says beside its probabilities."""
+    """The outputs of `NoisyLabelClassifier` in addition to its probabilities."""
 
     calibration_: ConformalSets | None
 
@@ -31,8 +31,8 @@ class Uncertainty:
         """Sets of classes that hold the true label with a probability of at least ``coverage``, over items like the training ones.
 
         Conformal prediction on items that were kept from training (``calibration_fraction``). Their labels are noisy, so the coverage of
-        the true label is worked out from that of the given ones and the noise (`labelproof.noise.conformal`): the method's
-        ``transition_`` where it has one, else what EM finds in the calibration items.
+        the true label is computed from that of the given ones and the noise (`labelproof.noise.conformal`): the method's
+        ``transition_`` if it has one, otherwise the result of EM on the calibration items.
 
         Parameters
         ----------
@@ -56,7 +56,9 @@ class Uncertainty:
         """
         check_is_fitted(self)
         if self.calibration_ is None:
-            raise BadInput("the model kept no items to calibrate sets on. Fit it with calibration_fraction, e.g. 0.2.")
+            raise BadInput(
+                "The model has no items to calibrate prediction sets on. Fit it with calibration_fraction, e.g. 0.2."
+            )
         return self.calibration_(self.predict_proba(X), coverage)
 
 

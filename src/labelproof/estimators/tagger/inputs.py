@@ -1,4 +1,4 @@
-"""What a tagger is given: items and bags of them, and tags, 0, 1, or -1 where nobody knows."""
+"""The inputs of a tagger: items and bags of them, and tags, 0, 1, or -1 for unknown."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def check_options(noise: str | None, loss: str, stages: tuple[int, int], noise_l
         if value not in known and not (name == "noise" and value is None):
             raise BadInput(f"{name} is {value!r}. {did_you_mean(value, list(known))}Give one of {', '.join(known)}.")
     if loss == "warp" and noise is not None:
-        raise BadInput("loss 'warp' ranks tags and has no probabilities that noise could change. Give noise=None.")
+        raise BadInput("loss 'warp' ranks tags and has no probabilities that a noise model could change. Give noise=None.")
     if len(stages) != 2 or min(stages) < 0 or not sum(stages):
         raise BadInput(f"stages is {stages!r}. Give two numbers of epochs, 0 or more.")
     if not noise_lr > 0:
@@ -57,7 +57,7 @@ def given_tags(y: ArrayLike | None, names: Iterable[object] | None) -> tuple[npt
     bad = np.argwhere(~np.isin(given, (0, 1, UNKNOWN)))
     if len(bad):
         row, column = bad[0]
-        raise BadInput(f"y is {given[row, column]!r} in row {row}, column {column}. Give 0, 1, or -1 where unknown.")
+        raise BadInput(f"y is {given[row, column]!r} in row {row}, column {column}. Give 0, 1, or -1 for unknown.")
     classes = np.arange(given.shape[1]) if names is None else np.asarray(list(names))
     if classes.shape != (given.shape[1],):
         raise BadInput(f"names has {classes.size} entries but y has {given.shape[1]} columns. Give one name per tag.")
@@ -70,7 +70,7 @@ def of_numbers(X: ArrayLike) -> bool:
 
 
 def evidence_of(evidence: ArrayLike, shape: tuple[int, ...], noise: str | None) -> npt.NDArray[np.float64]:
-    """What the mention of each tag may depend on, shape (n, k, e).
+    """The evidence that the mention of each tag may depend on, shape (n, k, e).
 
     Raises
     ------
@@ -78,17 +78,19 @@ def evidence_of(evidence: ArrayLike, shape: tuple[int, ...], noise: str | None) 
         For another shape than ``shape``, (n, k), or a noise that reads no evidence.
     """
     if noise != "feature-dependent":
-        raise BadInput(f"evidence is for noise 'feature-dependent', but noise is {noise!r}. Leave one of them out.")
+        raise BadInput(
+            f"evidence applies only to noise='feature-dependent', but noise is {noise!r}. Omit evidence, or change noise."
+        )
     found = check_features(evidence, name="evidence")
     if found.shape[:2] != shape or found.ndim > 3:
         raise BadInput(
-            f"evidence has shape {found.shape} but y has {shape}. Give a value, or e of them, for each item and tag."
+            f"evidence has shape {found.shape} but y has {shape}. Give one value, or a vector of e values, for each item and tag."
         )
     return np.asarray(found if found.ndim == 3 else found[..., None], np.float64)
 
 
 def fitted_encoder(X: ArrayLike, *, raw: bool) -> Encoder:
-    """The encoder of these items, or of the instances of these bags; ``raw``: numbers are handed on as they are."""
+    """The encoder of these items, or of the instances of these bags; ``raw``: numbers are passed on unchanged."""
     if isinstance(X, PictureRows):
         return RawEncoder().fit(np.zeros((1, *X.shape[-3:]), np.float32))
     items = X.instances if isinstance(X, Bags) else X

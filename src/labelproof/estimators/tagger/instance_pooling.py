@@ -1,4 +1,4 @@
-"""Multiple instance learning: what a bag of instances has, from what each of them has.
+"""Multiple instance learning: the tags of a bag of instances, from those of each instance.
 
 An image is a bag of regions, a video a bag of regions of frames. Everything is kept in logits, so that ten thousand instances
 neither underflow nor saturate.
@@ -71,5 +71,5 @@ def pooling_of(name: str) -> Callable[[Tensor, Tensor | None], Tensor]:
         For an unknown name.
     """
     if name not in POOLINGS:
-        raise BadInput(f"pooling is {name!r}. {did_you_mean(name, list(POOLINGS))}Give none, {', '.join(POOLINGS)}.")
+        raise BadInput(f"pooling is {name!r}. {did_you_mean(name, list(POOLINGS))}Give one of none, {', '.join(POOLINGS)}.")
     return POOLINGS[name]

@@ -16,15 +16,15 @@ from labelproof.networks.backbones import InputShape, make_backbone
 from labelproof.networks.fcn_vgg16 import FCNVGG16
 from labelproof.networks.places import at_each_place
 
-SPLITTING = ("encode", "score")  # what a backbone in two parts has
+SPLITTING = ("encode", "score")  # the two parts of a backbone
 
 
 class Scores(NamedTuple):
-    """What the network says of some items."""
+    """The outputs of the network for some items."""
 
     logits: Tensor  # (n, k), of p(y = 1 | x)
     features: Tensor  # (n, c), pooled, for the noise network
-    own_logits: Tensor  # (m, k), of what is trained on: the items, or frames on their own
+    own_logits: Tensor  # (m, k), of the training units: the items, or single frames
     own_features: Tensor  # (m, c)
     owner: Tensor  # (m,), which item each is of
 
@@ -40,8 +40,9 @@ class TagNetwork(nn.Module):
     item_dims : int
         Axes of one instance.
     pooling : str
-        ``"none"``: a map's logits are averaged, and each instance of a bag is an item of its own, of which the most certain one
-        counts in predictions; else of `labelproof.estimators.tagger.instance_pooling.POOLINGS`, over places and instances alike.
+        ``"none"``: a map's logits are averaged, and each instance of a bag is a separate item; the most certain one counts in
+        predictions. Otherwise one of `labelproof.estimators.tagger.instance_pooling.POOLINGS`, over places and instances
+        equally.
     """
 
     def __init__(self, backbone: nn.Module, item_dims: int, pooling: str = "none") -> None:
@@ -81,9 +82,9 @@ class TagNetwork(nn.Module):
 
 @torch.no_grad()
 def begin_at(network: TagNetwork, x: Tensor, frequency: Tensor) -> int:
-    """Let the last layer's bias be such that an item has each tag as often as it is given; length of the feature vector.
+    """Initialise the last layer's bias to the frequency of each given tag; returns the length of the feature vector.
 
-    With m instances of which each has the tag with probability p, ``1 - (1 - p)^m`` is the frequency: from p = ½ a noisy-OR of
+    If each of m instances has the tag with probability p, ``1 - (1 - p)^m`` is the frequency. From p = ½, a noisy-OR of
     many places would be one whatever they show, and nothing would be learned. Layers whose size depends on the data get it.
 
     Parameters
@@ -127,7 +128,7 @@ def backbone_of(backbone: str | nn.Module, weights: str | os.PathLike[str] | Non
         raise BadInput(f"backbone {backbone!r} cannot be used for tags. Give mlp, convnet, resnet18 or fcn-vgg16.")
     if weights is not None:
         if not isinstance(made, FCNVGG16):
-            raise BadInput(f"there are no published weights for backbone {backbone!r}. Give fcn-vgg16.")
+            raise BadInput(f"backbone {backbone!r} has no published weights. Give fcn-vgg16, or omit weights.")
         made.load_vgg16(weights)
     return made
 
@@ -140,7 +141,7 @@ class WithHead(nn.Module):
         self.encoder, self.head = encoder, nn.LazyLinear(tags)
 
     def encode(self, x: Tensor) -> Tensor:
-        """What the caller's network finds."""
+        """The output of the caller's network."""
         out: Tensor = self.encoder(x)
         return out
 

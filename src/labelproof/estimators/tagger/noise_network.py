@@ -1,15 +1,16 @@
-r"""The noise modeling network (NMN): how each tag goes missing or is added, learned beside the classifier.
+r"""The noise modeling network (NMN): how each tag goes missing or is added, learned together with the classifier.
 
     q[j, i] = p(z = i | y = j, x) = softmax over i of (u_ji . h(x) + b_ji)          (equation 3; 4 without u)
     p(z = i | x) = sum over j of p(y = j | x) q[j, i]                               (equation 5)
     -log p(z | x), the loss                                                         (equation 2; 7 of the appendix)
     ρ = p(y = 1 | z, x), and the gradient of the loss at the logit is p(y = 1 | x) - ρ   (equations 2 and 12 of the appendix)
 
-Beside the pooled features h(x), equation 3 may read evidence of its own for each tag, such as the size of the thing: ``d_j`` gains
+In addition to the pooled features h(x), equation 3 may use evidence for each tag, such as the size of the thing: ``d_j`` gains
 ``v_j . (e_tag(x) - centre)``.
 
-A softmax over two values knows the difference of its scores alone, ``d_j = log q[j, 1] - log q[j, 0] = (u_j1 - u_j0) . h(x) + b_j1 - b_j0``:
-of the paper's four maps of each tag two differences are what is learned, at half of the cost, and nothing under- or overflows.
+A softmax over two values depends only on the difference of its scores, ``d_j = log q[j, 1] - log q[j, 0] = (u_j1 - u_j0) .
+h(x) + b_j1 - b_j0``. So two differences are learned instead of the paper's four maps of each tag, at half the cost and without
+under- or overflow.
 Rows of q are true values, as everywhere in labelproof; the paper writes its transpose.
 
 References
@@ -27,7 +28,7 @@ from labelproof.errors import BadInput
 
 
 class NoiseNetwork(nn.Module):
-    """How each tag goes wrong: log-odds ``d_j`` of being given, for each true value j.
+    """The noise of each tag: log-odds ``d_j`` of being given, for each true value j.
 
     Parameters
     ----------
@@ -66,7 +67,7 @@ class NoiseNetwork(nn.Module):
         super().__init__()
         self.bias = nn.Parameter(torch.zeros(tags, 2))  # of each true value
         self.weight = nn.Parameter(torch.zeros(2 * tags, features)) if feature_dependent else None
-        self.slope = nn.Parameter(torch.zeros(2, evidence)) if evidence else None  # of each true value, alike for all tags
+        self.slope = nn.Parameter(torch.zeros(2, evidence)) if evidence else None  # of each true value, the same for all tags
         self.register_buffer("centre", torch.zeros(evidence) if evidence else None)
         self.start(missing, incorrect)
 

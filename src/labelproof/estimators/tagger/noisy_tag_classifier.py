@@ -52,39 +52,39 @@ class NoisyTagClassifier(Saveable, ClassifierMixin, BaseEstimator):  # type: ign
     r"""A multi-label neural network with a noise modeling network (NMN) for missing and incorrect tags.
 
     Each given tag z is an observation of a hidden true tag y, ``p(z | x) = sum over y of p(z | y, x) p(y | x)``. The classifier
-    ``p(y | x)`` is trained alone, then together with ``p(z | y, x)``; the gradient at its logit is ``p(y = 1 | x)`` less the
+    ``p(y | x)`` is trained alone, then together with ``p(z | y, x)``; the gradient at its logit is ``p(y = 1 | x)`` minus the
     posterior of the true tag. Only the classifier predicts.
 
     Parameters
     ----------
     backbone : str or torch Module, default="auto"
         ``"auto"``: a multilayer perceptron for vectors, a small convolutional network for pictures; ``"fcn-vgg16"``,
-        ``"resnet18"``. A module of your own goes from instances to vectors (b, c) or maps (b, c, h, w), and is copied; if it has
-        ``encode`` and ``score`` it is taken whole, else it gets a linear head.
+        ``"resnet18"``. A module of your own maps instances to vectors (b, c) or maps (b, c, h, w), and is copied. If it has
+        ``encode`` and ``score`` it is used whole, otherwise it gets a linear head.
     weights : path, default=None
-        Published weights that ``"fcn-vgg16"`` begins with, torchvision's ``vgg16-397923af.pth``.
+        Published weights to start ``"fcn-vgg16"`` from, torchvision's ``vgg16-397923af.pth``.
     noise : {"feature-dependent", "feature-independent", "em"} or None, default="feature-dependent"
-        ``p(z | y, x)`` (equation 3), ``p(z | y)`` (equation 4), the latter by expectation-maximisation (the appendix), or none:
-        then the second stage is more of the first.
+        ``p(z | y, x)`` (equation 3), ``p(z | y)`` (equation 4), the latter by expectation-maximisation (the appendix), or
+        none: then the second stage continues the first.
     pooling : {"none", "noisy-or", "mean", "max"}, default="none"
-        How places of a picture and instances of a bag make an item (multiple instance learning). ``"none"`` averages places, and
-        trains every instance of a bag as an item with the bag's tags, of which the most certain one counts in predictions.
+        How places of a picture and instances of a bag make an item (multiple instance learning). ``"none"`` averages places,
+        and trains every instance of a bag as an item with the bag's tags; the most certain instance counts in predictions.
     stages : (int, int), default=(20, 10)
         Epochs of the classifier alone, and of both.
     loss : {"cross-entropy", "warp"}, default="cross-entropy"
         Of the first stage; WARP ranks tags, and has no noise network.
     missing, incorrect : "auto" or float, default="auto"
-        What the noise network begins with. ``"auto"`` estimates ``p(z = 0 | y = 1)`` and ``p(z = 1 | y = 0)`` of each tag from
+        Initial rates of the noise network. ``"auto"`` estimates ``p(z = 0 | y = 1)`` and ``p(z = 1 | y = 0)`` of each tag from
         out-of-sample scores (`labelproof.noise.tag_plateaus`). Numbers are the share of true tags that were not given, and the
-        share of given tags that are wrong, ``p(y = 0 | z = 1)``, from which and from how often a tag is given its
-        ``p(z = 1 | y = 0)`` follows: one rate for all would drown the rare tags.
+        share of given tags that are wrong, ``p(y = 0 | z = 1)``. The latter and the frequency of a tag give its ``p(z = 1 | y
+        = 0)``, because one rate for all would drown the rare tags.
     folds : int, default=3
-        Of the out-of-sample scores: as many further classifiers are trained, each without its fold.
+        Folds of the out-of-sample scores: as many further classifiers are trained, each without its fold.
     noise_lr : float, default=1.0
         Learning rate of the noise network, as a multiple of the classifier's.
     batch_size : int, default=None
     learning_rate : float, default=0.003
-        Highest rate, in each stage.
+        Peak rate of each stage.
     weight_decay : float, default=0.005
     random_state : int, RandomState instance or None, default=0
         The same number gives the same model on the same kind of machine.
@@ -94,22 +94,22 @@ class NoisyTagClassifier(Saveable, ClassifierMixin, BaseEstimator):  # type: ign
     Attributes
     ----------
     classes_ : ndarray, shape (k,)
-        Names of the tags; numbers for a matrix without names.
+        Names of the tags; numbers if no names were given.
     error_probability_ : ndarray, shape (n, k)
-        Probability that each given tag, or its absence, is wrong; NaN where unknown. Read from the networks that were trained
-        on it: cross-validate with `labelproof.audit` where they fit the tags too well.
+        Probability that each given tag, or its absence, is wrong; NaN where unknown. It is in-sample: if the networks fit the
+        tags too well, cross-validate with `labelproof.audit`.
     missing_, incorrect_ : ndarray, shape (k,)
         ``p(z = 0 | y = 1)`` and ``p(z = 1 | y = 0)`` of each tag over the training items.
     out_of_sample_ : Scores or None
-        Logits of the given tags by networks that were not trained on the item; None where no rate was estimated. Not saved.
+        Logits of the given tags by networks that were not trained on the item; None if no rate was estimated. Not saved.
     constant_ : list
-        Tags that are given always or never: nothing can be learned of them, and they are predicted so.
+        Tags that are always or never given: nothing can be learned about them, and they are predicted as given.
     module_ : Stages
 
     See Also
     --------
-    NoisyLabelClassifier : Where an item has one class.
-    audit : Which tags are wrong, from any model's probabilities.
+    NoisyLabelClassifier : For items with one class.
+    audit : Finds wrong tags from the probabilities of any model.
     ConceptCaptioner : Captions from the tags of each frame.
 
     References
@@ -179,23 +179,23 @@ class NoisyTagClassifier(Saveable, ClassifierMixin, BaseEstimator):  # type: ign
         evidence: ArrayLike | None = None,
         rates: TagRates | None = None,
     ) -> NoisyTagClassifier:
-        """Train.
+        """Train the networks.
 
         Parameters
         ----------
         X : array-like (n, d), pictures (n, h, w) or (n, h, w, c), frame, texts (n,), Bags of vectors or pictures, or PictureRows
         y : array-like of 0/1, shape (n, k)
-            Given tags; -1 or NaN where it is not known whether a tag was given.
+            Given tags; -1 or NaN if it is not known whether a tag was given.
         names : sequence of length k, optional
-            Of the tags.
+            Names of the tags.
         pretrained : NoisyTagClassifier, optional
-            A model fitted to the same items and tags, with ``stages[1] = 0``, whose network is taken in place of the first stage,
-            and whose out-of-sample scores if it has any: so may several second stages be compared.
+            A model fitted to the same items and tags, with ``stages[1] = 0``. Its network replaces the first stage, and its
+            out-of-sample scores, if any, are reused. Use it to compare several second stages.
         evidence : array-like, shape (n, k) or (n, k, e), optional
-            What the mention of each tag may depend on, for ``noise="feature-dependent"``, such as the size of the thing that the
-            tag would be for. It must be known whether or not the item has the tag.
+            What the mention of each tag may depend on, for ``noise="feature-dependent"``, such as the size of the object. It
+            must be known whether or not the item has the tag.
         rates : TagRates, optional
-            Known rates of each tag, to begin with in place of ``missing`` and ``incorrect``.
+            Known rates of each tag, to begin with instead of ``missing`` and ``incorrect``.
 
         Returns
         -------
@@ -262,7 +262,7 @@ class NoisyTagClassifier(Saveable, ClassifierMixin, BaseEstimator):  # type: ign
         evidence: Probs | None,
         rates: TagRates | None,
     ) -> None:
-        """Let the noise network begin at what the user says, or at what out-of-sample scores say."""
+        """Initialise the noise network at the user's rates, or at those from out-of-sample scores."""
         assumed, seed = Assumed(self.missing, self.incorrect), seed_from(self.random_state)
         self.out_of_sample_: Scores | None = None
         if rates is not None:
@@ -281,7 +281,7 @@ class NoisyTagClassifier(Saveable, ClassifierMixin, BaseEstimator):  # type: ign
         return assumed.start(noise, given, self.out_of_sample_, evidence)
 
     def _rows(self, X: ArrayLike, *, fitting: bool = False) -> ArrayLike:
-        """Rows of numbers as scikit-learn checks them, but for holes, which the encoder names by their rows; all else as it is."""
+        """Rows of numbers as scikit-learn checks them, except for gaps, which the encoder names by row; all else unchanged."""
         checked: ArrayLike = validate_data(self, X, reset=fitting, ensure_all_finite=False) if of_numbers(X) else X
         return checked
 
@@ -289,7 +289,7 @@ class NoisyTagClassifier(Saveable, ClassifierMixin, BaseEstimator):  # type: ign
         never, always = ~(given == 1).any(axis=0), ~(given == 0).any(axis=0)
         self.constant_ = self.classes_[never | always].tolist()
         if len(self.constant_) == len(self.classes_):
-            raise BadInput("every tag is given always or never: nothing can be learned. Give tags that vary.")
+            raise BadInput("Every tag is always or never given, so nothing can be learned. Give tags that vary.")
         self._varying, self._always = ~(never | always), always
 
     def decision_function(self, X: ArrayLike) -> Probs:
@@ -313,7 +313,7 @@ class NoisyTagClassifier(Saveable, ClassifierMixin, BaseEstimator):  # type: ign
         Returns
         -------
         Bags
-            Of vectors (k,), as many a bag as it has instances.
+            Of vectors (k,), one per instance.
 
         Raises
         ------
@@ -323,7 +323,7 @@ class NoisyTagClassifier(Saveable, ClassifierMixin, BaseEstimator):  # type: ign
         if isinstance(X, PictureRows) and X.frames:
             return Bags(self.predict_proba(X.each_frame()), X.frame_counts())
         if not isinstance(X, Bags):
-            raise BadInput(f"X is {type(X).__name__}. Give Bags, whose instances are wanted.")
+            raise BadInput(f"X is {type(X).__name__}. Give Bags: only these have instances.")
         return Bags(self.predict_proba(X.instances), X.sizes)
 
     def predict(self, X: ArrayLike) -> npt.NDArray[np.int64]:
@@ -337,7 +337,7 @@ class NoisyTagClassifier(Saveable, ClassifierMixin, BaseEstimator):  # type: ign
         ----------
         X : as for `fit`
         evidence : array-like, shape (n, k) or (n, k, e), optional
-            As for `fit`; without it, evidence is taken to be average.
+            As for `fit`. By default the evidence is average.
         """
         check_is_fitted(self, "module_")
         found, x = [], encoded(self._rows(X), self.encoder_)
@@ -352,7 +352,7 @@ class NoisyTagClassifier(Saveable, ClassifierMixin, BaseEstimator):  # type: ign
         return torch.cat(found).numpy()
 
     def to_state(self) -> State:
-        """What was fitted, as JSON and arrays; a network of the user's own is left out."""
+        """The fitted state, as JSON and arrays, without the user's own network."""
         return state_of(self)
 
     @classmethod

@@ -61,7 +61,7 @@ def out_of_sample(
     """
     if folds < 2 or len(given) < 2:
         raise BadInput(
-            f"rates are estimated from {folds} folds of {len(given)} items. Give 2 or more of both, or give the rates."
+            f"rates cannot be estimated from {folds} folds of {len(given)} items. Give 2 or more of both, or give the rates."
         )
     found: list[tuple[Values, npt.NDArray[np.int64]]] = []
     for rest, fold in KFold(min(folds, len(given)), shuffle=True, random_state=seed).split(given):
@@ -98,7 +98,7 @@ def known_rates(rates: TagRates, k: int) -> tuple[Tensor, Tensor]:
 
 @dataclass(frozen=True)
 class Assumed:
-    """What the user says of the rates: ``"auto"`` to estimate one, or a share (see `labelproof.NoisyTagClassifier`)."""
+    """The user's choice of the rates: ``"auto"`` to estimate one, or a share (see `labelproof.NoisyTagClassifier`)."""
 
     missing: float | str
     incorrect: float | str
@@ -111,18 +111,18 @@ class Assumed:
 
     @property
     def estimated(self) -> bool:
-        """Whether one is to be estimated."""
+        """Whether a rate has to be estimated."""
         return AUTO in (self.missing, self.incorrect)
 
     def start(self, noise: NoiseNetwork, given: GivenTags, scores: Scores | None, evidence: Values | None) -> None:
-        """Let a noise network begin at these rates.
+        """Initialise a noise network at these rates.
 
         Parameters
         ----------
         noise : NoiseNetwork
         given : ndarray, shape (n, k)
         scores : Scores, optional
-            Out of sample, where a rate is to be estimated.
+            Out-of-sample scores, if a rate has to be estimated.
         evidence : ndarray, shape (n, k, e), optional
         """
         found = None

@@ -36,19 +36,19 @@ class TagPrecision:
 
 
 def tag_precision(true: ArrayLike, scores: ArrayLike, *, groups: Sequence[str] | None = None) -> TagPrecision:
-    """Average precision as in tables 1 to 3 of the NMN paper.
+    """Compute average precision as in tables 1 to 3 of the NMN paper.
 
     Parameters
     ----------
     true : array-like of 0/1, shape (n, k)
     scores : array-like, shape (n, k)
-        Higher is likelier; only their order in each column matters.
+        Higher means more likely; only their order in each column matters.
     groups : sequence of length k, optional
 
     Raises
     ------
     BadInput
-        For shapes that differ, scores that are no numbers, or if no item has any tag.
+        For shapes that differ, scores that are not numbers, or if no item has a tag.
 
     Examples
     --------
@@ -63,7 +63,7 @@ def tag_precision(true: ArrayLike, scores: ArrayLike, *, groups: Sequence[str] |
         raise BadInput(f"groups has {len(names)} entries but there are {tags.shape[1]} tags. Give one per tag.")
     present = tags.any(axis=0)
     if not present.any():
-        raise BadInput("no item has any tag: there is nothing to find. Give items with tags.")
+        raise BadInput("No item has a tag, so there is nothing to find. Give items with tags.")
     each = np.full(tags.shape[1], np.nan)
     each[present] = [average_precision_score(tags[:, j], values[:, j]) for j in np.flatnonzero(present)]
     means, sizes = {}, {}

@@ -1,4 +1,4 @@
-"""What trained networks say of items: logits, log-odds of the noise, and what was wrong in training."""
+"""Outputs of trained networks: logits, log-odds of the noise, and errors among the training tags."""
 
 from __future__ import annotations
 

@@ -33,11 +33,11 @@ class Stages(Trainable):
         Epochs.
     em : bool
     ranking : bool
-        WARP in place of cross-entropy.
+        WARP instead of cross-entropy.
     noise_lr : float
         Learning rate of the noise network, as a multiple of the classifier's.
     evidence : Tensor, shape (n, k, e), optional
-        What the noise network reads of each item and tag beside the features.
+        Inputs of the noise network for each item and tag, in addition to the features.
     """
 
     soft: Tensor
@@ -89,7 +89,7 @@ class Stages(Trainable):
             self._expect()
 
     def loss(self, batch: Batch) -> Step:
-        """Cross-entropy of the given, or of the observed, tags: a mean over the tags that are known."""
+        """Cross-entropy of the given, or of the observed, tags: a mean over the known tags."""
         found = self.network(batch.x)
         given, logits = batch.given[found.owner], found.own_logits
         known = given >= 0
@@ -114,7 +114,7 @@ class Stages(Trainable):
 
     @torch.no_grad()
     def _expect(self) -> None:
-        """ρ of all items with the rates as they are, then the rates that are likeliest with that ρ."""
+        """ρ of all items with the current rates, then the most likely rates with that ρ."""
         assert self.noise is not None
         was_training = self.training
         self.eval()

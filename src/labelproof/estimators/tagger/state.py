@@ -1,4 +1,4 @@
-"""What a fitted `NoisyTagClassifier` is, as JSON and arrays, and the same again."""
+"""A fitted `NoisyTagClassifier` as JSON and arrays, and back."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from labelproof.training.trainable import TrainingData
 if TYPE_CHECKING:
     from labelproof.estimators.tagger import NoisyTagClassifier
 
-ITEMS = ("error_probability_", "missing_", "incorrect_", "_varying", "_always")  # what is known of the training items
+ITEMS = ("error_probability_", "missing_", "incorrect_", "_varying", "_always")  # results for the training items
 
 
 def state_of(model: NoisyTagClassifier) -> State:
-    """All of it but a network of the user's own, of which there are the weights only."""
+    """All of it; of the user's own network only the weights."""
     scales, arrays = model.encoder_.state()
     own_network = not isinstance(model.backbone, str)
     meta = {

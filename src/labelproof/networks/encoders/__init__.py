@@ -42,9 +42,9 @@ def open_encoder(name: str, takes: str) -> Encoder:
     with needed_by(f"encoder {name}", extra=extra):
         if family not in ENCODERS or bool(colon) != ENCODERS[family].named:
             raise BadInput(
-                f"the encoder is {name!r}. Give auto, none, st:NAME (sentence-transformers), hf:NAME (transformers), onnx:FOLDER, "
+                f"encoder is {name!r}. Give auto, none, st:NAME (sentence-transformers), hf:NAME (transformers), onnx:FOLDER, "
                 "minilm or efficientnet-lite2."
             )
         if colon and not place:
-            raise BadInput(f"the encoder is {name!r}. Name a folder or a model after the colon, e.g. {name}folder/.")
+            raise BadInput(f"encoder is {name!r}. Name a folder or a model after the colon, e.g. {name}folder/.")
         return ENCODERS[family].opened(place, takes)

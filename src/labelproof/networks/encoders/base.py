@@ -20,7 +20,7 @@ class Encoder(ABC):
     named : bool
         Whether a name or folder follows the family, as in ``st:NAME``.
     takes : {"text", "images"}
-        What it is given: strings, or pictures as uint8 (n, size, size, 3).
+        Its input: strings, or pictures as uint8 (n, size, size, 3).
     size : int
         Of pictures: how many pixels wide and high they should be.
     name : str

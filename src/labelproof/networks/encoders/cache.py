@@ -1,4 +1,4 @@
-"""Features that were made once, kept on disk by what was encoded and by what.
+"""Features on disk, by their items and their encoder.
 
 A folder an encoder and revision; in it, blocks of keys and features as safetensors. A block is written whole or not at all, so that
 an interrupted encoding resumes, and several processes may share the cache.
@@ -34,7 +34,7 @@ Keys = npt.NDArray[np.bytes_]  # (n,) of KEY_BYTES
 
 
 class Kept(NamedTuple):
-    """What the cache holds of one encoder."""
+    """The cached features of one encoder."""
 
     name: str
     items: int
@@ -116,7 +116,7 @@ class FeatureCache:
                 return
 
     def add(self, keys: Keys, features: Features) -> None:
-        """Keep a block of features; warns once where nothing can be written."""
+        """Keep a block of features; warns once if nothing can be written."""
         own, first = np.unique(keys, return_index=True)
         if not len(own) or self.most <= 0:
             return
@@ -134,17 +134,17 @@ class FeatureCache:
                 partial.unlink(missing_ok=True)
             reason = getattr(error, "strerror", None) or error
             warnings.warn(
-                f"features are not kept: {str(folder())!r} cannot be written ({reason}). Set {PLACE} to another folder.",
+                f"Features are not cached, because {str(folder())!r} cannot be written ({reason}). Set {PLACE} to another folder.",
                 LabelproofWarning,
                 stacklevel=2,
             )
-            self.most = 0  # said once
+            self.most = 0  # warned once
             return
         shrink(self.most)
 
 
 def kept() -> list[Kept]:
-    """What the cache holds, the largest first."""
+    """The contents of the cache, the largest first."""
     found = []
     for place in _folders():
         blocks = [(block, block.stat()) for block in _files(place, BLOCK)]

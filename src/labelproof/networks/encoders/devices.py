@@ -1,4 +1,4 @@
-"""Where an encoder runs: on a GPU with 16 bits where there is one, else on the processor."""
+"""The device of an encoder: a GPU with 16 bits if there is one, otherwise the CPU."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ON_GPU, ON_CPU = 256, 16  # items a batch
 
 
 def device() -> torch.device:
-    """A GPU where there is one."""
+    """The first GPU, if there is one."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 

@@ -49,7 +49,7 @@ class EfficientNetLite2Encoder(Encoder):
         from labelproof.networks.encoders.efficientnet_lite import EfficientNetLite
 
         network = EfficientNetLite(2)
-        # the one pickle that is read: with weights_only, which makes nothing but tensors
+        # the only pickle that is read: with weights_only, which makes only tensors
         load(self.name, lambda: network.load_published(torch.load(self.file, map_location="cpu", weights_only=True)))
         self.device = device()
         self.network = network.fuse().to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -24,7 +24,7 @@ from labelproof.validation import IntArray
 
 WORKERS = 2  # threads that read and prepare
 AHEAD = 4  # batches prepared and not yet encoded
-BLOCK_SECONDS, BLOCK_ITEMS = 60.0, 8192  # after which what was encoded is kept
+BLOCK_SECONDS, BLOCK_ITEMS = 60.0, 8192  # after which features are kept
 SPREAD_ITEMS = 1024  # that another process encodes at a time
 Batches = Iterator[tuple[IntArray, Features]]
 
@@ -57,7 +57,7 @@ def encode_texts(encoder: Encoder, texts: Sequence[str], *, cache: bool = True, 
     cache : bool, default=True
         Whether features are kept for the next time.
     spread : Spread, optional
-        Which processes encode; this one where left out.
+        The processes that encode. By default this one.
     """
     lengths = np.array([len(text) for text in texts])
     keys = [key(str(text).encode("utf-8", "surrogatepass")) for text in texts]
@@ -81,7 +81,7 @@ def encode_pictures(encoder: Encoder, pictures: PictureSource, *, cache: bool = 
     cache : bool, default=True
         Whether features are kept for the next time.
     spread : Spread, optional
-        Which processes decode and encode; this one where left out. Files must be readable there.
+        The processes that decode and encode. By default this one. They must be able to read the files.
     """
     keys = [key(pictures.content(i)) for i in range(len(pictures))]
 
@@ -103,7 +103,7 @@ def _encode(
 ) -> Features:
     keys: Keys = np.frombuffer(b"".join(names), dtype=f"S{KEY_BYTES}")
     _, first, same = np.unique(keys, return_index=True, return_inverse=True)
-    original: IntArray = first[same.ravel()]  # the first row with the same content: what is there twice is encoded once
+    original: IntArray = first[same.ravel()]  # the first row with the same content: duplicates are encoded once
     wanted = original == np.arange(len(keys))
     store = FeatureCache(encoder.name, encoder.revision) if cache and encoder.revision != UNKNOWN else None
     whole: Features = np.empty((0, 0), np.float32)
@@ -124,7 +124,7 @@ def _encode(
             if time.monotonic() - since > BLOCK_SECONDS or sum(map(len, block)) >= BLOCK_ITEMS:
                 done, block, since = block, [], time.monotonic()
                 _keep(store, keys, whole, done)
-    finally:  # what is there is kept too when a person stops it
+    finally:  # finished features are also kept when a person stops it
         _keep(store, keys, whole, block)
     again = np.flatnonzero(original != np.arange(len(keys)))
     whole[again] = whole[original[again]]
@@ -135,7 +135,7 @@ def _check_finite(encoder: Encoder, rows: IntArray, features: Features) -> None:
     odd = rows[~np.isfinite(features).all(axis=1)]
     if len(odd):
         raise BadInput(
-            f"encoder {encoder.name} gives no finite features for row {odd.min()}. Use another encoder, or --encoder none."
+            f"encoder {encoder.name} gives features that are not finite for row {odd.min()}. Use another encoder, or --encoder none."
         )
 
 

@@ -26,10 +26,10 @@ class HuggingFaceEncoder(Encoder):
     Parameters
     ----------
     place : str
-        A folder, or a model of the hub; ``NAME@cls`` or ``NAME@mean`` says how tokens are pooled.
+        A folder, or a model of the hub; ``NAME@cls`` or ``NAME@mean`` selects the pooling of tokens.
     takes : {"text", "images"}
     pooling : {"mean", "cls"}, optional
-        Default: mean for text; for pictures the model's own pooling, or the first token where it has none.
+        By default mean for text; for pictures the model's own pooling, or the first token if it has none.
     """
 
     def __init__(self, place: str, takes: str, pooling: str | None = None) -> None:
@@ -38,7 +38,7 @@ class HuggingFaceEncoder(Encoder):
         if pooling is None and "@" in place:
             place, _, pooling = place.rpartition("@")
         if pooling not in (None, *POOLINGS):
-            raise BadInput(f"the pooling of {what} is {pooling!r}. Give mean or cls.")
+            raise BadInput(f"The pooling of {what} is {pooling!r}. Give mean or cls.")
         check_place(place, what)
         self.device = device()
         self.takes, self.name = takes, f"hf:{name}"

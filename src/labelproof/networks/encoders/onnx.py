@@ -21,12 +21,13 @@ OUTPUTS = ("sentence_embedding", "image_embeds", "pooler_output")  # the first t
 
 
 class OnnxEncoder(Encoder):
-    """A network in ONNX: ``model.onnx`` beside a ``tokenizer.json``, or with pictures as its input.
+    """A network in ONNX: ``model.onnx`` with a ``tokenizer.json``, or with pictures as its input.
 
     Parameters
     ----------
     place : str
-        A folder with one ``.onnx`` file. For text it holds ``tokenizer.json``. For pictures, whose size the network's input tells,
+        A folder with one ``.onnx`` file. For text it holds ``tokenizer.json``. For pictures, whose size is that of the
+        network's input,
         ``preprocessor_config.json`` may give ``image_mean`` and ``image_std`` (of channels from 0 to 1; default: 0 and 1) and,
         where the input's size is not fixed, ``size``.
     takes : {"text", "images"}
@@ -46,7 +47,7 @@ class OnnxEncoder(Encoder):
         self.takes, self.name, self.revision = takes, f"onnx:{place}", checksum_of_folder(folder)
         if takes == "text":
             if not (folder / TOKENIZER).exists():
-                raise BadInput(f"{what} has no {TOKENIZER}, which text needs. Put it beside the .onnx file.")
+                raise BadInput(f"{what} has no {TOKENIZER}, which text needs. Put it next to the .onnx file.")
             from tokenizers import Tokenizer
 
             self.tokenizer = load(what, lambda: Tokenizer.from_file(str(folder / TOKENIZER)))

@@ -13,7 +13,7 @@ from typing import Any
 from labelproof.errors import BadInput, LabelproofError
 from labelproof.saving.files import existing
 
-UNKNOWN = "unknown"  # revision of what cannot be told from another, so nothing of it is kept
+UNKNOWN = "unknown"  # revision of a model that cannot be identified, so its features are not cached
 DECIDING = ("*.safetensors", "*.onnx", "*.onnx_data", "*.json", "*.txt", "*.model")  # files that decide the features
 
 
@@ -27,7 +27,7 @@ def checksum(files: Iterable[Path]) -> str:
 
 
 def checksum_of_folder(folder: Path) -> str:
-    """Of all files that decide what a model in a folder says."""
+    """A digest of all files that determine the output of a model in a folder."""
     return checksum({file for pattern in DECIDING for file in folder.rglob(pattern)})
 
 
@@ -50,7 +50,7 @@ def check_place(place: str, what: str) -> None:
 
 
 def load(what: str, loading: Callable[[], Any]) -> Any:
-    """A model that a library loads, with what goes wrong told in one line.
+    """A model that a library loads; errors become one line.
 
     Raises
     ------
@@ -68,7 +68,7 @@ def load(what: str, loading: Callable[[], Any]) -> Any:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without the bar that transformers shows while it reads a file; that of a download stays."""
+    """Without the progress bar that transformers shows while it reads a file; that of a download stays."""
     library = import_module("transformers.utils.logging") if find_spec("transformers") else None
     shown = library is not None and library.is_progress_bar_enabled()
     if library is not None:

@@ -1,1 +1,1 @@
-"""How masks go wrong: regions, what a model says of them, and the errors that people make."""
+"""How masks go wrong: regions, the response of a model to them, and people's errors."""

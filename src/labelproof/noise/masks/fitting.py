@@ -24,11 +24,11 @@ from labelproof.validation import FloatArray, IntArray
 
 LEAST_KNOWN = 1.0  # pixel of a class that is sampled
 SAMPLED = 3_000  # pixels of a picture
-BLURRED_PICTURES = 10  # by which the blur is told
+BLURRED_PICTURES = 10  # widths tried for the blur
 LEAST_MEAN = 1e-5  # probability of a class inside of another
-NEGLIGIBLE = 0.01  # of the largest variance of log probabilities; directions below say nothing
+NEGLIGIBLE = 0.01  # of the largest variance of log probabilities; directions below are uninformative
 UNRELATED = 0.05  # autocorrelation
-ROUNDS, KEPT = 3, 0.96  # of fits, and share of the pixels of which the least is left
+ROUNDS, KEPT = 3, 0.96  # number of fits, and share of the pixels with the smallest residuals, which are kept
 SHRUNK = 1e-4  # share of the pixels by which least squares are held to the mean
 
 Pair = tuple[IntArray, FloatArray]  # a mask (h, w) and probabilities (k, h, w)
@@ -36,21 +36,21 @@ Matrix = npt.NDArray[np.float64]
 
 
 class _Pixels(NamedTuple):
-    """Some pixels of a picture: blurred shares of the classes, and what the model says."""
+    """Some pixels of a picture: blurred shares of the classes, and the predictions."""
 
     shares: Floats  #: (k, m)
     probs: Floats  #: (k, m)
 
 
 def fit_response(pictures: Sequence[Pair], k: int) -> Response:
-    """Fit the blur, the mean predictions inside of classes, and what is left.
+    """Fit the blur, the mean predictions inside classes, and the residuals.
 
-    The blur is the one under which the least variance of the log probabilities is left. Pixels are then pooled to half of it.
+    The blur is the one that leaves the least variance of the log probabilities. Pixels are then pooled to half of it.
 
     Parameters
     ----------
     pictures : sequence of (mask, probs)
-        Codes (h, w), -1 where void, and probabilities (k, h, w); asked for one by one.
+        Codes (h, w), -1 where void, and probabilities (k, h, w); read one by one.
     k : int
         Number of classes.
     """
@@ -85,9 +85,10 @@ def _sampled(mask: IntArray, probs: FloatArray, k: int, blurs: Sequence[float]) 
 
 
 def _fitted(pixels: Sequence[_Pixels]) -> tuple[Floats, Floats, Matrix]:
-    """``Q`` by least squares of the predictions on the shares, the mean of what is left of the log probabilities, and its covariance.
+    """``Q`` by least squares of the predictions on the shares, the mean of the residuals of the log probabilities, and their
+    covariance.
 
-    Pixels of which most is left are then taken out, as some are given wrong, and all is fitted again.
+    Pixels with the largest residuals are then removed, because some labels are wrong, and the model is fitted again.
     """
     shares, probs = (np.concatenate(part, axis=1) for part in zip(*pixels, strict=True))
     for _ in range(ROUNDS):
@@ -115,7 +116,7 @@ def _inside(shares: Floats, probs: Floats) -> Floats:
 
 
 def _together(pictures: Sequence[Pair], response: Response) -> float:
-    """Pooled pixels that are one witness: the autocorrelation of what is left, summed over a disc as far as it reaches."""
+    """Pooled pixels per independent observation: the autocorrelation of the residuals, summed over a disc within its reach."""
     profile = np.zeros(2**12)
     for mask, probs in pictures:
         given = pooled(shares_of(mask, len(response.mean)), response.step)

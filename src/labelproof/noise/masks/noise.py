@@ -25,13 +25,13 @@ class MaskNoise:
     right : ndarray, shape (k,)
         Expected number of given regions of each class that are right.
     kinds : tuple of str
-        Of error.
+        The kinds of error.
     wrong_pictures : tuple of three floats
         Share of the pictures in which anything is wrong: estimate, and the ends of a 95 % interval.
     tolerance : float
-        Standard deviation in pixels of what is expected of predictions at a border: how uncertain borders are.
+        Standard deviation in pixels of the expected predictions at a border: how uncertain borders are.
     together : float
-        Number of pixels that are one witness, because what the model says of them goes together.
+        Number of pixels that count as one independent observation, because their predictions are correlated.
     classes : tuple of length k
     """
 
@@ -51,7 +51,8 @@ class MaskNoise:
     def to_frame(self) -> pl.DataFrame:
         """A row for each kind of error and pair of classes: ``kind``, ``true``, ``given`` and ``probability``.
 
-        The probability is the expected number of regions of class ``true`` that are wrong so, over that of all regions of that class.
+        The probability is the expected number of regions of class ``true`` with that error, divided by that of all regions of
+        that class.
         """
         k = len(self.classes)
         total = self.right + self.counts.sum(axis=(0, 2))
@@ -68,7 +69,7 @@ class MaskNoise:
         )
 
     def to_json(self) -> Json:
-        """What ``summary.json`` holds of it."""
+        """Its content in ``summary.json``."""
         return {
             "counts": self.counts.tolist(),
             "right": self.right.tolist(),

@@ -24,7 +24,7 @@ class Regions(NamedTuple):
 
     @property
     def bounds(self) -> npt.NDArray[np.int64]:
-        """``x1 y1 x2 y2`` of each, the last ones excluded, shape (r, 4)."""
+        """``x1 y1 x2 y2`` of each region, ends exclusive, shape (r, 4)."""
         found = [(columns.start, rows.start, columns.stop, rows.stop) for rows, columns in self.boxes]
         return np.array(found, np.int64).reshape(-1, 4)
 
@@ -58,7 +58,7 @@ def regions_of(mask: IntArray) -> Regions:
 
 
 def ring(inside: BoolArray, width: int) -> BoolArray:
-    """Pixels outside that are no farther than a number of steps, diagonal ones included, shape (h, w)."""
+    """Pixels outside a region within a number of steps, including diagonal ones, shape (h, w)."""
     found = np.zeros(inside.shape, bool)
     rows, columns = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
     if len(rows):
@@ -68,7 +68,7 @@ def ring(inside: BoolArray, width: int) -> BoolArray:
 
 
 def grown(box: Slices, margin: int, shape: tuple[int, ...]) -> Slices:
-    """A box with a margin around it, as far as the picture goes."""
+    """A box with a margin around it, within the picture."""
     rows, columns = (
         slice(max(0, part.start - margin), min(size, part.stop + margin)) for part, size in zip(box, shape, strict=True)
     )

@@ -1,4 +1,4 @@
-"""What a model is expected to say of each pixel, where the true mask is known."""
+"""The expected predictions of a model for each pixel, given the true mask."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from labelproof.validation import AnyArray, FloatArray, IntArray
 Floats = npt.NDArray[np.float32]
 Matrix = npt.NDArray[np.float64]
 BLURS = (0.0, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0, 5.6, 8.0)  # pixels
-FLOOR = 1e-3  # probabilities below say nothing
+FLOOR = 1e-3  # probabilities below are uninformative
 LEAST_SCALE = 0.05  # of log probabilities
 REACH = 3.0  # standard deviations of a blur
 MOST_DENSE = 512  # pixels on a side up to which a blur is a product of matrices
 
 
 class Picture(NamedTuple):
-    """A picture, pooled by ``step``: shares of the classes, and what a model says."""
+    """A picture, pooled by ``step``: shares of the classes, and predictions."""
 
     given: Floats  #: (k, h, w), share of each pixel's classes; all zero where void
     logs: Floats  #: (k, h, w), centred log probabilities
@@ -30,7 +30,7 @@ class Picture(NamedTuple):
 
 @dataclass(frozen=True)
 class Response:
-    """The log probabilities of a model, of pixels whose true classes are known.
+    """The log probabilities of a model for pixels with known true classes.
 
     ``log p(x) ~ Normal(F(m)(x), S)`` with ``F(m) = log(B(m) Q)``, centred: ``B`` blurs the indicators of the classes, and ``Q[y]`` is the mean
     prediction inside of class y.
@@ -46,11 +46,11 @@ class Response:
     whiten : ndarray, shape (d, k)
         ``W`` with ``Wᵀ W`` the inverse of ``S``.
     together : float
-        Pixels that are one witness: the integral of the autocorrelation of residuals.
+        Pixels per independent observation: the integral of the autocorrelation of residuals.
     step : int
-        Pixels that are pooled, on either axis.
+        Number of pixels that are pooled, on either axis.
     known : ndarray of bool, shape (k,)
-        Classes that any mask has: of others nothing is known.
+        Classes that any mask has; others are unknown.
     """
 
     blur: float
@@ -70,12 +70,12 @@ class Response:
         return np.tensordot(self.whiten, logs - self.offset[:, None, None], axes=1)
 
     def inner(self) -> Floats:
-        """What is expected inside of each class, on the scale of the noise, shape (k, d)."""
+        """The expected prediction inside each class, on the scale of the noise, shape (k, d)."""
         return np.asarray((self.whiten @ centred_logs(self.mean.T)).T)
 
 
 def centred_logs(probs: FloatArray) -> Floats:
-    """``log p`` less its mean over the classes, the first axis."""
+    """``log p`` minus its mean over the classes, the first axis."""
     logs = np.log(probs.astype(np.float32, copy=False) + np.float32(FLOOR))
     return np.asarray(logs - logs.mean(axis=0, dtype=np.float32), np.float32)
 
@@ -100,7 +100,7 @@ def pooled(values: AnyArray, step: int) -> Floats:
 
 
 def blurred(channels: Floats, width: float) -> Floats:
-    """Channels (c, h, w) with a Gaussian blur; nothing comes from beyond the edge."""
+    """Channels (c, h, w) with a Gaussian blur, without padding from beyond the edge."""
     if width <= 0:
         return channels
     if max(channels.shape[1:]) > MOST_DENSE:
@@ -118,7 +118,7 @@ def _band(size: int, width: float) -> Floats:
 
 
 def expected_probs(given: Floats, mean: Floats, width: float) -> Floats:
-    """``B(m) Q``, shape (k, h, w); where all around is void, the mean of all classes."""
+    """``B(m) Q``, shape (k, h, w); if the surroundings are void, the mean of all classes."""
     present = np.flatnonzero(given.reshape(len(given), -1).any(axis=1))
     soft = blurred(given[present], width)
     weight = soft.sum(axis=0)

@@ -1,1 +1,1 @@
-"""How numbers go wrong: what is expected of each, how far good ones stray from it, and the errors that people make."""
+"""How numbers go wrong: the expected value of each, the spread of good ones around it, and the errors that people make."""

@@ -1,4 +1,4 @@
-"""What number is expected of each item, and how far good ones stray from it: learned from predictions, rows beside it and features."""
+"""The expected number of each item and the spread of good ones, learned from predictions, neighbouring rows and features."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ FEWEST_LEARNED = 300  # numbers from which on a model of residuals is learned
 MOST_LEARNED = 20_000  # numbers that one fold's model is learned from
 FOLDS = 3
 BETTER = 0.98  # of the mean absolute residual that a correction must reach
-CLEAR = 5.0  # standard errors by which rows beside one another must be alike
+CLEAR = 5.0  # standard errors by which neighbouring rows must be similar
 BESIDE = 3  # rows before and after
 LEAST_BIN, MOST_BINS = 60, 200
 FLOOR = 0.05  # of the median scale
 
 
 class Expected(NamedTuple):
-    """What is expected of each number."""
+    """The expected value of each number."""
 
     centre: Floats  #: (n,)
     scale: Floats  #: (n,) median distance of good numbers from it
-    corrected: bool  #: whether the centre is another than the prediction
-    in_order: bool  #: whether rows beside one another are alike
+    corrected: bool  #: whether the centre differs from the prediction
+    in_order: bool  #: whether neighbouring rows are similar
 
 
 def expected(given: Floats, predicted: Floats, x: FloatArray | None = None, *, seed: int = 0) -> Expected:
-    """Correct predictions by what their residuals have in common, and learn the scale of what remains.
+    """Correct predictions by trends in their residuals, and learn the scale of what remains.
 
     The median of the residual, then that of its distance from it, are learned by boosting with absolute loss from the prediction,
-    the features and, where residuals of rows beside one another are alike, the median residuals of rows before and after; out of
-    fold, so that no number speaks for itself. The centre is corrected, or learned anew where predictions follow wrong numbers, only
-    where that lowers the mean absolute residual, of which the largest count as no more than ten times the median.
+    the features and, if residuals of neighbouring rows are similar, the median residuals of rows before and after; out of
+    fold, so that no number supports itself. The centre is corrected, or learned again if predictions follow wrong numbers,
+    only if that lowers the mean absolute residual, with large residuals capped at ten times the median.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ def expected(given: Floats, predicted: Floats, x: FloatArray | None = None, *, s
     x : ndarray, shape (n, d), optional
         Features, NaN where missing.
     seed : int, default=0
-        Of the folds.
+        Seed of the folds.
     """
     unit = _unit(given, predicted)
     residual = (given - predicted) / unit
@@ -84,7 +84,7 @@ def _typical(residual: Floats) -> float:
 
 
 def rows_alike(residual: Floats) -> bool:
-    """Whether residuals of rows beside one another go together: their signs about the median agree more often than by chance."""
+    """Whether residuals of neighbouring rows are correlated: their signs about the median agree more often than by chance."""
     sign = np.sign(residual - np.median(residual))
     if len(sign) < FEWEST_LEARNED:
         return False

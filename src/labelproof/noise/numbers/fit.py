@@ -1,4 +1,4 @@
-"""What is found of numbers: how probably each is wrong, in which way, and what should stand there."""
+"""Results for numbers: the probability that each is wrong, the kind of error, and the suggestion."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ INTERVAL = 0.975  # quantile
 
 
 class NumbersFound(NamedTuple):
-    """What is found of each number, and of how they go wrong."""
+    """The results for each number, and the noise model of the numbers."""
 
     error_probability: Floats  # (n,)
     suggested: Floats  # (n,)
     confidence: npt.NDArray[np.float32]  # (n,)
     kind: IntArray  # (n,) place in KINDS, of the most probable error
-    centre: Floats  # (n,) what is expected
+    centre: Floats  # (n,) expected value
     low: Floats  # (n,) of a 95 % interval of good numbers
     high: Floats  # (n,)
     expected_errors: Floats  # (r,) number of errors under each reading of the tail
@@ -39,10 +39,10 @@ class NumbersFound(NamedTuple):
 
 
 def find_wrong(given: Floats, predicted: Floats, *, owner: IntArray | None = None, x: FloatArray | None = None) -> NumbersFound:
-    """Find the numbers that are wrong.
+    """Find wrong numbers.
 
-    A good number is what is expected of it plus Student's t on the scale that is expected of it (`expected`); a wrong one follows the
-    density of one of the errors that people make, which is that of a good number before the error, or a wide one::
+    A good number is its expected value plus Student's t on its expected scale (`expected`). A wrong one follows the density of
+    one of the common errors, which is that of a good number before the error, or a wide one::
 
         p(z | x) = π_0 t_ν(z; m(x), c s(x)) + Σ_h π_h p_h(z | x),    error_probability = 1 - π_0 t_ν(z; m(x), c s(x)) / p(z | x)
 
@@ -50,7 +50,7 @@ def find_wrong(given: Floats, predicted: Floats, *, owner: IntArray | None = Non
     ----------
     given, predicted : ndarray, shape (n,)
     owner : ndarray of int64, shape (n,), ascending, optional
-        The row of each number in the table, where some rows have none.
+        The row of each number in the table, if some rows have none.
     x : ndarray, shape (n, d), optional
         Features.
     """
@@ -93,10 +93,10 @@ def _judged(numbers: Numbers, mixture: Mixture) -> Iterator[tuple[Floats, Floats
 
 
 def readings_of(numbers: Numbers, mixture: Mixture) -> list[float]:
-    """By how much the share of wrong numbers may differ.
+    """Alternative estimates of the share of wrong numbers.
 
-    If good ones had another tail than the one that fits best; and if there are as many copies of neighbouring rows, which few
-    residuals tell, as a standard deviation of their number more or less allows.
+    If good ones had another tail than the best-fitting one; and if the number of copies of neighbouring rows, which few
+    residuals reveal, were a standard deviation higher or lower.
     """
     rate = _rate(numbers, mixture)
     place = int(np.argmin(np.abs(np.array(TAILS) - mixture.tail)))

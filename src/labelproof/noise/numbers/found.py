@@ -1,4 +1,4 @@
-"""Errors that are found from the data: units that several wrong numbers share, and numbers that stand for none."""
+"""Errors that are found from the data: units that several wrong numbers share, and numbers that mean missing."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ KNOWN_UNITS = (  # slope and intercept: Fahrenheit of Celsius, and the other way
 )
 MOST_UNITS = 3
 MOST_CANDIDATES = 200  # of each form
-MOST_WRONG = 1500  # wrong numbers among which a unit is sought
+MOST_WRONG = 1500  # wrong numbers needed to search for a unit
 COSTS = (7.0, 12.0, 30.0)  # nats that a known unit, another slope, or a line must explain
 LEAST_ITEMS = 4.0
 APART = 4.0  # scales of good numbers by which a unit moves half of all numbers at least
 DECADE = 0.03  # of log10 of a slope about a whole number, which is a factor
-LEAST_SENTINEL = 3  # times that a number stands there, and more
-FREQUENT = 9  # of one that is looked for before units are
-MORE_OFTEN = 4.0  # than wrong numbers would stand there by chance
-SENTINEL_WRONG = 0.6  # mean error probability of a number that stands for none
+LEAST_SENTINEL = 3  # least number of occurrences
+FREQUENT = 9  # of one that is searched before units are
+MORE_OFTEN = 4.0  # than wrong numbers would occur there by chance
+SENTINEL_WRONG = 0.6  # mean error probability of a number that means missing
 STEPS = 15
-RARE = 0.25  # standard deviations of chance, the share of copies where there are no more than by chance
+RARE = 0.25  # standard deviations of chance, and the share of copies if there are no more than by chance
 
 
 def fit_found(numbers: Numbers, mixture: Mixture) -> Mixture:
-    """A mixture with the further hypotheses that the wrong numbers of the first one suggest."""
+    """Fit a mixture with the further hypotheses that the wrong numbers of the first one suggest."""
     mixture = with_hypotheses(numbers, mixture, sentinels_of(numbers, mixture, FREQUENT))
     mixture = with_hypotheses(numbers, mixture, [copied_of(numbers, mixture)])
     for _ in range(MOST_UNITS):
@@ -48,7 +48,7 @@ def fit_found(numbers: Numbers, mixture: Mixture) -> Mixture:
 
 
 def with_hypotheses(numbers: Numbers, mixture: Mixture, more: list[Hypothesis]) -> Mixture:
-    """The mixture fitted again with more hypotheses, which begin with half of the share of "other"."""
+    """Fit the mixture again with more hypotheses, which start with half of the share of "other"."""
     if not more:
         return mixture
     ways = (*mixture.hypotheses[:-1], *more, mixture.hypotheses[-1])
@@ -59,7 +59,7 @@ def with_hypotheses(numbers: Numbers, mixture: Mixture, more: list[Hypothesis]) 
 
 
 def sentinels_of(numbers: Numbers, mixture: Mixture, least: int) -> list[Hypothesis]:
-    """Numbers that stand there more than a few times, and mostly where they cannot be right."""
+    """Numbers that occur more than a few times, and mostly where they cannot be right."""
     wrong = 1 - mixture.posterior(numbers)[0]
     values, of, count = np.unique(numbers.given, return_inverse=True, return_counts=True)
     mean = np.bincount(of, wrong) / count
@@ -75,16 +75,16 @@ def sentinels_of(numbers: Numbers, mixture: Mixture, least: int) -> list[Hypothe
 
 
 def copied_of(numbers: Numbers, mixture: Mixture) -> Hypothesis:
-    """Copies of the row before or after, at most as many as there are beyond chance."""
+    """Copies of the row before or after, at most as many as exceed chance."""
     excess, spread = copies_beyond_chance(numbers, mixture)
     return Hypothesis("copied", most=max(excess, RARE * spread))
 
 
 def copies_beyond_chance(numbers: Numbers, mixture: Mixture) -> tuple[float, float]:
-    """Share of numbers that equal that of a row beside them beyond what good ones would, and its standard deviation.
+    """Share of numbers that equal that of a neighbouring row, beyond what good ones would, and its standard deviation.
 
-    With ``E_k`` the number of rows that are expected to equal the k-th row from them, by what is expected of each, and ``n_k`` that do,
-    ``E_1 n_2 / E_2`` of ``n_1`` do so by chance.
+    With ``E_k`` the expected number of rows that equal the k-th row from them, and ``n_k`` the observed number, ``E_1 n_2 /
+    E_2`` of ``n_1`` are chance.
     """
     cell = numbers.scale * SMOOTH if numbers.decimals is None else np.full(len(numbers.given), 10.0**-numbers.decimals)
     seen, chance = [], []
@@ -105,7 +105,7 @@ def _density_at(value: float, numbers: Numbers, mixture: Mixture) -> float:
 
 
 def unit_of(numbers: Numbers, mixture: Mixture) -> Hypothesis | None:
-    """The unit that explains the numbers best that no other hypothesis does, if it explains enough."""
+    """The unit that best explains the numbers that no other hypothesis explains, if it explains enough."""
     posterior = mixture.posterior(numbers)
     rows = np.flatnonzero(posterior[-1] > 0.5)
     if len(rows) < LEAST_ITEMS:
@@ -124,7 +124,7 @@ def unit_of(numbers: Numbers, mixture: Mixture) -> Hypothesis | None:
 
 
 def candidates(wrong: Numbers, rng: np.random.Generator) -> tuple[Floats, Floats]:
-    """Slopes and intercepts that take what is expected of some wrong numbers to what is given, shape (c, 2), and nats that each costs."""
+    """Slopes and intercepts from expected to given values of some wrong numbers, shape (c, 2), and the cost of each in nats."""
     n = len(wrong.given)
     one = rng.permutation(n)[:MOST_CANDIDATES]
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -150,7 +150,7 @@ def _apart(found: Floats, numbers: Numbers) -> npt.NDArray[np.bool_]:
 
 
 def gains(found: Floats, wrong: Numbers, mixture: Mixture, weight: Floats) -> Floats:
-    """By how much each candidate raises the log likelihood of wrong numbers, and how many it explains, shape (c, 2)."""
+    """The gain in log likelihood of wrong numbers by each candidate, and the number of those it explains, shape (c, 2)."""
     other = mixture.densities(wrong)[-1]
     true = (wrong.given - found[:, 1:]) / found[:, :1]  # (c, m)
     ratio = mixture.good(true, wrong.centre, wrong.scale) / found[:, :1] / other

@@ -1,4 +1,4 @@
-"""The errors that people make with numbers, each as a density of what is given and as what undoes it."""
+"""The errors that people make with numbers, each as a density of the given number and a way to undo it."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ Density = Callable[[Floats, Floats, Floats], Floats]  # of values, centre and sc
 
 KINDS = ("factor", "sign", "unit", "swapped digits", "copied", "sentinel", "other")
 FACTORS = (10.0, 100.0, 1000.0, 0.1, 0.01, 0.001)
-OFF_GRID = 0.02  # share of numbers whose decimals tell nothing of a factor
-SMOOTH = 1e-3  # of a scale: how exactly equal numbers of a column without decimals are taken to be
+OFF_GRID = 0.02  # share of numbers whose decimals do not depend on a factor
+SMOOTH = 1e-3  # of a scale: how exactly equal numbers of a column without decimals are treated
 
 
 @dataclass(frozen=True)
 class Hypothesis:
-    """One way in which a number is wrong: it is ``slope`` times the true one plus ``intercept``, or what its kind says.
+    """One way in which a number is wrong: ``slope`` times the true one plus ``intercept``, or as its kind defines.
 
     ``most`` is the largest share of all numbers that may be wrong in that way.
     """
@@ -34,7 +34,7 @@ class Hypothesis:
 
     @property
     def name(self) -> str:
-        """For people."""
+        """Its name for people."""
         if self.kind == "factor":
             return f"x {self.slope:g}"
         if self.kind == "unit":
@@ -45,12 +45,12 @@ class Hypothesis:
 
 
 class Numbers(NamedTuple):
-    """Numbers with what is expected of them."""
+    """Numbers with their expected values."""
 
     given: Floats  # (n,)
     centre: Floats  # (n,)
     scale: Floats  # (n,)
-    before: Floats  # (n,) the number of the row before, NaN where there is none
+    before: Floats  # (n,) the number of the row before, NaN for none
     after: Floats  # (n,)
     before2: Floats  # (n,) of the second row before
     after2: Floats  # (n,)
@@ -58,7 +58,7 @@ class Numbers(NamedTuple):
 
     @classmethod
     def in_rows(cls, given: Floats, centre: Floats, scale: Floats, owner: npt.NDArray[np.int64]) -> Numbers:
-        """Numbers of the items ``owner`` (n,) of a table, in rising order."""
+        """Numbers of the items ``owner`` (n,) of a table, in ascending order."""
         beside = []
         for far in (-1, 1, -2, 2):
             place = np.clip(np.searchsorted(owner, owner + far), 0, len(owner) - 1)
@@ -73,7 +73,7 @@ class Numbers(NamedTuple):
 
 
 def density(one: Hypothesis, numbers: Numbers, good: Density) -> Floats:
-    """Density of each given number if it is wrong in that way, shape (n,)."""
+    """Density of each given number under this error, shape (n,)."""
     z, centre, scale = numbers.given, numbers.centre, numbers.scale
     if one.kind in ("unit", "sign", "factor"):
         slope = -1.0 if one.kind == "sign" else one.slope
@@ -92,7 +92,7 @@ def density(one: Hypothesis, numbers: Numbers, good: Density) -> Floats:
 
 
 def undone(one: Hypothesis, numbers: Numbers, good: Density) -> Floats:
-    """What the true number is then, shape (n,): undone exactly where that can be, else what is expected."""
+    """The true number under this error, shape (n,): the error undone exactly if possible, otherwise the expected value."""
     if one.kind in ("unit", "factor"):
         true = (numbers.given - one.intercept) / one.slope
         places = 12 if numbers.decimals is None or one.kind == "unit" or one.slope < 1 else numbers.decimals
@@ -103,7 +103,7 @@ def undone(one: Hypothesis, numbers: Numbers, good: Density) -> Floats:
 
 
 def exact(one: Hypothesis) -> bool:
-    """Whether the true number follows from the given one."""
+    """Whether the given number determines the true one."""
     return one.kind in ("unit", "factor", "sign", "swapped digits")
 
 

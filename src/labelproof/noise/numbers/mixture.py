@@ -31,7 +31,7 @@ TINY = 1e-300
 
 
 def t_density(values: Floats, centre: Floats | float, scale: Floats | float, tail: float) -> Floats:
-    """Student's t."""
+    """Density of Student's t."""
     constant = gammaln((tail + 1) / 2) - gammaln(tail / 2) - 0.5 * np.log(tail * np.pi)
     away = (values - centre) / scale
     return np.asarray(np.exp(constant - 0.5 * (tail + 1) * np.log1p(away * away / tail)) / scale)
@@ -53,20 +53,20 @@ class Mixture:
         return t_density(values, centre, scale * self.stretch, self.tail)
 
     def densities(self, numbers: Numbers) -> Floats:
-        """Of each number if it is good, and under each hypothesis, shape (1 + h, n)."""
+        """Densities of each number if it is good, and under each hypothesis, shape (1 + h, n)."""
         rows = [self.good(numbers.given, numbers.centre, numbers.scale)]
         rows += [density(one, numbers, self.good) for one in self.hypotheses[:-1]]
         rows.append(wide_density(numbers.given - numbers.centre, np.maximum(self.wide, LEAST_WIDE * numbers.scale)))
         return np.stack(rows)
 
     def posterior(self, numbers: Numbers) -> Floats:
-        """Probability of each number that it is good, and wrong in each way, shape (1 + h, n)."""
+        """Probability that each number is good, and wrong in each way, shape (1 + h, n)."""
         joint = self.shares[:, None] * self.densities(numbers) + TINY
         return np.asarray(joint / joint.sum(axis=0))
 
 
 def first_hypotheses() -> tuple[Hypothesis, ...]:
-    """Those that need no evidence beside single numbers."""
+    """Those that need only single numbers as evidence."""
     ways = [Hypothesis("factor", slope) for slope in FACTORS]
     ways += [Hypothesis(kind) for kind in ("sign", "swapped digits")]
     return (*ways, Hypothesis("other"))
@@ -75,7 +75,7 @@ def first_hypotheses() -> tuple[Hypothesis, ...]:
 def fit_mixture(
     numbers: Numbers, hypotheses: Sequence[Hypothesis], *, tail: float | None = None, start: Mixture | None = None
 ) -> Mixture:
-    """EM; the tail of good numbers is fitted where it is not given."""
+    """EM; fits the tail of good numbers unless it is given."""
     n, ways = len(numbers.given), tuple(hypotheses)
     prior = np.array([0.0, *(PRIOR[one.kind] for one in ways)])
     shares = np.full(1 + len(ways), 0.05 / len(ways))
@@ -121,10 +121,10 @@ def _good_shape(away: Floats, weight: Floats, now: Mixture, tail: float | None) 
 
 
 def wide_density(residual: Floats, scale: Floats | float) -> Floats:
-    """Density of the residuals of numbers that are wrong in no way that has a name.
+    """Density of the residuals of numbers that are wrong in no named way.
 
-    The mean of Cauchy's and of one that is zero at the centre, ``2 r² / (π s (1 + r²)²)`` with ``r`` the residual over the scale s: most
-    of such numbers are not near the right one.
+    The mean of Cauchy's density and of one that is zero at the centre, ``2 r² / (π s (1 + r²)²)`` with ``r`` the residual over
+    the scale s: most such numbers are not near the right one.
     """
     square = (residual / scale) ** 2
     return np.asarray((APART * 2 * square / (1 + square) + 1 - APART) / (np.pi * scale * (1 + square)))

@@ -13,24 +13,24 @@ from labelproof.validation import Json
 
 @dataclass(frozen=True)
 class NumberNoise:
-    """How numbers go wrong.
+    """The noise model of numbers.
 
     Attributes
     ----------
     ways : tuple of Hypothesis
-        In which numbers are wrong; the last is ``other``.
+        Ways in which numbers are wrong; the last is ``other``.
     shares : tuple of float
-        Of all numbers, that are wrong in each way.
+        Shares of all numbers that are wrong in each way.
     scale : float
-        Median distance of good numbers from what is expected of them.
+        Median distance of good numbers from their expected value.
     tail : float
-        Degrees of freedom of Student's t, which good numbers follow: small ones stray far more often than normal ones.
+        Degrees of freedom of Student's t, the distribution of good numbers: a low number means more frequent large deviations.
     wide : float
-        Half of the numbers that are wrong in no way that has a name are no farther from what is expected of them.
+        Median distance, from the expected value, of numbers that are wrong in no named way.
     corrected : bool
-        Whether predictions were corrected by what their residuals have in common.
+        Whether predictions were corrected by a trend in their residuals.
     in_order : bool
-        Whether residuals of rows beside one another are alike, as in a time series, and were used.
+        Whether residuals of neighbouring rows are similar, as in a time series, and were used.
     """
 
     ways: tuple[Hypothesis, ...]
@@ -65,7 +65,7 @@ class NumberNoise:
         )
 
     def to_json(self) -> Json:
-        """What ``summary.json`` holds of it."""
+        """Its content in ``summary.json``."""
         ways = [
             {
                 "kind": one.kind,

@@ -15,7 +15,7 @@ ROUNDING = 1e-12
 
 
 def decimals_of(values: Floats) -> int | None:
-    """How many decimals nearly all of the finite numbers are written with, from -3 (thousands) to 6; ``None`` where more are."""
+    """Number of decimals of nearly all finite numbers, from -3 (thousands) to 6; ``None`` for more."""
     finite = values[np.isfinite(values)]
     for decimals in range(-3, MOST_DECIMALS + 1):
         if on_grid(finite, decimals).mean() >= NEARLY_ALL:
@@ -30,8 +30,8 @@ def on_grid(values: Floats, decimals: int) -> npt.NDArray[np.bool_]:
 
 
 def swaps(values: Floats, decimals: int) -> Iterator[Floats]:
-    """Numbers with two digits next to each other swapped, pair by pair of digits from the last; NaN where that changes nothing, or makes
-    a number with fewer digits.
+    """Numbers with two adjacent digits swapped, for each pair of digits from the last; NaN if that changes nothing, or
+    shortens the number.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Making clean labels dirty on purpose: one file a kind of label, handed on here.
+"""Add noise to clean labels: one file per kind of label, exported here.
 
 Each function takes clean labels and a random state, and returns the new labels and the mask of what changed.
 """

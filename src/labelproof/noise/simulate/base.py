@@ -1,4 +1,4 @@
-"""What a simulation returns."""
+"""The result of a simulation."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from labelproof.validation import AnyArray, BoolArray
 
 
 class Noisy(NamedTuple):
-    """What a simulation returns."""
+    """The result of a simulation."""
 
     labels: AnyArray  #: (n,) codes, or (n, k) tags
     changed: BoolArray  #: same shape: where the label differs from the clean one

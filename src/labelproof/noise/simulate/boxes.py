@@ -20,7 +20,7 @@ Corners = npt.NDArray[np.float64]
 
 
 class BoxError(NamedTuple):
-    """A box that was made wrong: its place in the picture (``None`` where it is missing), what it was and what it is."""
+    """A box with an error: its position in the picture (``None`` if it is missing), and its true and its given value."""
 
     picture: int
     kind: str
@@ -30,7 +30,7 @@ class BoxError(NamedTuple):
 
 
 class NoisyBoxes(NamedTuple):
-    """What `boxes` returns."""
+    """The result of `boxes`."""
 
     labels: list[dict[str, Any]]  #: ``boxes`` and ``labels`` of each picture
     changed: BoolArray  #: (n,), whether the picture differs from the clean one
@@ -46,21 +46,21 @@ def boxes(
     sizes: object = None,
     random_state: RandomState = None,
 ) -> NoisyBoxes:
-    """A share of the boxes goes wrong: left out, moved, or given another class; and boxes are added where nothing is.
+    """Make a share of the boxes wrong: removed, moved, or given another class. Also add boxes where there is nothing.
 
     - A displaced box is moved by a quarter to a half of its size, in any direction.
-    - An added box has the size and the class of some box of the data set, and stands anywhere in any picture.
+    - An added box has the size and the class of some box of the data set, at a random position in a random picture.
 
     Parameters
     ----------
     given : sequence of dicts
         Clean boxes of each picture (`labelproof.Boxes`).
     rate : float in [0, 1], or dict of such by kind
-        Errors for each clean box; the kinds are equally frequent where one rate is given.
+        Errors for each clean box; a single rate is split equally over the kinds.
     kinds : sequence of {"missing", "extra", "displaced", "class"}
-        Where one rate is given.
+        The kinds, for a single rate.
     sizes : array-like, shape (n, 2), optional
-        Width and height of each picture, for added boxes; where unknown, these stand where boxes of the data set stand.
+        Width and height of each picture, for added boxes. If they are unknown, added boxes take positions of existing boxes.
     random_state : int, RandomState, Generator or None, default=None
 
     Returns
@@ -104,7 +104,7 @@ def _rates(rate: float | Mapping[str, float], kinds: Sequence[str]) -> dict[str,
     for kind, value in rates.items():
         check_rate(value, name=f"rate of {kind}")
     if sum(value for kind, value in rates.items() if kind != "extra") > 1 + 1e-9:
-        raise BadInput(f"rates of missing, displaced and class sum to more than 1: {rates}.")
+        raise BadInput(f"rates of missing, displaced and class sum to more than 1: {rates}. Give smaller rates.")
     return rates
 
 

@@ -34,16 +34,16 @@ def by_transition(labels: object, transition: TransitionMatrix | Any, *, random_
 
 @accepts_seed
 def symmetric(labels: object, rate: float, *, n_classes: int | None = None, random_state: RandomState = None) -> Noisy:
-    """Each label is wrong with probability ``rate``, then any other class alike.
+    """Change each label with probability ``rate`` to any other class, all equally likely.
 
     Parameters
     ----------
     labels : array-like of int or str, shape (n,)
-        Codes 0..k-1, or names of classes, which come back as names.
+        Codes 0..k-1, or names of classes; the result has the same form.
     rate : float in [0, 1]
         Share of labels that change. (Some papers redraw over all k classes: their rate r is ``r (k - 1) / k`` here.)
     n_classes : int, optional
-        Number of classes k; the largest code plus one where left out.
+        Number of classes k. By default the largest code plus one.
     random_state : int, RandomState, Generator or None, default=None
 
     Examples
@@ -64,7 +64,7 @@ def pair(
     n_classes: int | None = None,
     random_state: RandomState = None,
 ) -> Noisy:
-    """Class ``i`` turns into ``class_map[i]`` (by default the next one) with probability ``rate``: asymmetric noise."""
+    """Change class ``i`` to ``class_map[i]`` (by default the next one) with probability ``rate``: asymmetric noise."""
     return by_transition(
         labels, TransitionMatrix.pair(_n_classes(labels, n_classes), rate, class_map), random_state=random_state
     )
@@ -72,13 +72,13 @@ def pair(
 
 @accepts_seed
 def class_conditional(labels: object, rates: Sequence[float], *, random_state: RandomState = None) -> Noisy:
-    """Class ``i`` is wrong with probability ``rates[i]``, then any other class alike."""
+    """Change class ``i`` with probability ``rates[i]`` to any other class, all equally likely."""
     return by_transition(labels, TransitionMatrix.from_rates(rates), random_state=random_state)
 
 
 @accepts_seed
 def binary_purity(labels: object, pi_p: float, pi_n: float, *, random_state: RandomState = None) -> Noisy:
-    """Binary noise by the purity of the *given* classes, the π_P and π_N of the NL-GAN paper.
+    """Make binary noise with a given purity of the *given* classes, the π_P and π_N of the NL-GAN paper.
 
     Afterwards a share ``pi_p`` of the items given 1 (positive) are positive, and ``pi_n`` of those given 0 are negative:
     ``p_given_positive = π_P p_P + (1 - π_P) p_N``, and likewise for N.
@@ -92,7 +92,7 @@ def binary_purity(labels: object, pi_p: float, pi_n: float, *, random_state: Ran
     Raises
     ------
     BadInput
-        Where no noise reaches these purities with this share of positives: it must lie between ``1 - pi_n`` and ``pi_p``.
+        If no noise reaches these purities with this share of positives, which must be between ``1 - pi_n`` and ``pi_p``.
 
     References
     ----------
@@ -101,13 +101,12 @@ def binary_purity(labels: object, pi_p: float, pi_n: float, *, random_state: Ran
     codes = check_codes(labels, 2)
     pi_p, pi_n = check_rate(pi_p, name="pi_p"), check_rate(pi_n, name="pi_n")
     if pi_p + pi_n <= 1:
-        raise BadInput(f"pi_p + pi_n is {pi_p + pi_n:g}; it must exceed 1, so that most labels are right.")
+        raise BadInput(f"pi_p + pi_n is {pi_p + pi_n:g}. Give a sum above 1, so that most labels are right.")
     positive = float(codes.mean())
     given_positive = (positive - (1 - pi_n)) / (pi_p + pi_n - 1)  # p(given = 1) that keeps p(true = 1)
     if not 0 <= given_positive <= 1 or positive in (0.0, 1.0):
         raise BadInput(
-            f"{positive:.1%} of the labels are positive, which no noise turns into purities {pi_p:g} and {pi_n:g}: the share must lie "
-            f"between {1 - pi_n:g} and {pi_p:g}. Balance the classes or choose other purities."
+            f"{positive:.1%} of the labels are positive, and no noise gives purities {pi_p:g} and {pi_n:g}. The share must be between {1 - pi_n:g} and {pi_p:g}. Balance the classes or choose other purities."
         )
     keep_p = min(pi_p * given_positive / positive, 1.0)
     keep_n = min(pi_n * (1 - given_positive) / (1 - positive), 1.0)
@@ -124,11 +123,11 @@ def instance_dependent(
     n_classes: int | None = None,
     random_state: RandomState = None,
 ) -> Noisy:
-    """Each item errs at a rate of its own and towards the class that its own features point to.
+    """Change labels at a rate of each item, towards the class that its features suggest.
 
     The rate ``q_n`` of an item is drawn from a normal of mean ``rate`` and standard deviation ``spread``, truncated to
     [0, 1]. With a random projection ``W_y`` (d, k) for each true class, the wrong label is drawn from
-    ``softmax(x_n W_y)`` over the classes other than ``y``, scaled by ``q_n``.
+    ``softmax(x_n W_y)`` over the classes except ``y``, scaled by ``q_n``.
 
     Parameters
     ----------
@@ -173,7 +172,7 @@ def instance_dependent(
 
 @accepts_seed
 def open_set(labels: object, known: Sequence[int], *, rate: float = 1.0, random_state: RandomState = None) -> Noisy:
-    """Items of classes outside ``known`` get a label inside it: pictures that belong to no class of the task.
+    """Give items of classes outside ``known`` a label inside it: pictures that belong to no class of the task.
 
     Parameters
     ----------
@@ -181,7 +180,7 @@ def open_set(labels: object, known: Sequence[int], *, rate: float = 1.0, random_
     known : sequence of int
         The classes of the task.
     rate : float in [0, 1]
-        Share of the foreign items that are taken in. The others become unlabelled (-1): leave them out.
+        Share of the foreign items that are included. The others become unlabelled (-1); exclude them.
     random_state : int, RandomState, Generator or None, default=None
 
     Returns
@@ -194,7 +193,7 @@ def open_set(labels: object, known: Sequence[int], *, rate: float = 1.0, random_
     check_rate(rate)
     inside = np.isin(codes, kept)
     if not inside.any():
-        raise BadInput(f"known is {kept.tolist()}, but no label is one of these.")
+        raise BadInput(f"known is {kept.tolist()}, but no label is one of these. Give some of the labels.")
     rng = rng_from(random_state)
     given = codes.copy()
     given[~inside] = rng.choice(codes[inside], size=int((~inside).sum()))
@@ -208,7 +207,7 @@ def _n_classes(labels: object, n_classes: int | None) -> int:
 
 
 def _coded(labels: object) -> tuple[AnyArray, AnyArray | None]:
-    """Codes as they are; of names their places in sorted order, and the names."""
+    """Codes, unchanged; for names their positions in sorted order, and the names."""
     codes = to_numpy(labels, "labels")
     named = codes.dtype.kind in "UT" or (codes.dtype.kind == "O" and all(isinstance(label, str) for label in codes.ravel()))
     if not (named or codes.dtype.kind in "iu") or codes.ndim != 1 or len(codes) == 0:

@@ -15,13 +15,13 @@ from labelproof.validation import AnyArray, BoolArray, IntArray, RandomState, ac
 
 KINDS = ("class", "drop", "extra", "shift")
 AREA = (50, 2_000)
-SURROUNDINGS = 2  # pixels around a region that say what it is surrounded by
+SURROUNDINGS = 2  # pixels around a region that define its surroundings
 TRIES = 30  # places that are tried for an extra region
 LEAST_SHIFT = 2  # pixels
 
 
 class MaskError(NamedTuple):
-    """A region that was made wrong."""
+    """A region with an error."""
 
     picture: int
     kind: str
@@ -31,7 +31,7 @@ class MaskError(NamedTuple):
 
 
 class NoisyMasks(NamedTuple):
-    """What `masks` returns."""
+    """The result of `masks`."""
 
     labels: list[AnyArray]  #: of each picture, as it was given otherwise
     changed: BoolArray  #: (n,), whether the picture differs from the clean one
@@ -48,19 +48,19 @@ def masks(
     area: tuple[int, int] = AREA,
     random_state: RandomState = None,
 ) -> NoisyMasks:
-    """A share of the regions goes wrong: of another class, dropped, or shifted; or one is added.
+    """Make a share of the regions wrong: of another class, dropped, or shifted; or add one.
 
     Parameters
     ----------
     clean : sequence of array-like of int, each of shape (h, w), or array, shape (n, h, w)
         The class of each pixel.
     rate : float in [0, 1]
-        Errors for each region of that area; the kinds are equally frequent. An error that would meet another one is left out.
+        Errors for each region of that area; the kinds are equally frequent. An error that would overlap another one is skipped.
     kinds : sequence of {"class", "drop", "extra", "shift"}
-        ``drop``: the region gets the class of most pixels around it. ``extra``: its shape is put in a place of another class. ``shift``:
-        it is moved by a quarter to half of the root of its area, at least two pixels.
+        ``drop``: the region gets the class of most pixels around it. ``extra``: its shape is added in a place of another
+        class. ``shift``: it is moved by a quarter to half of the root of its area, at least two pixels.
     void : int or sequence of int, optional
-        Values that are no classes. Such pixels stay.
+        Values that are no classes. Such pixels are not changed.
     area : (int, int), default=(50, 2000)
         Least and most pixels of a region that may go wrong.
     random_state : int, RandomState, Generator or None, default=None
@@ -100,7 +100,7 @@ def masks(
 def spoiled(
     mask: IntArray, rate: float, kinds: Sequence[str], area: tuple[int, int], classes: IntArray, rng: np.random.Generator
 ) -> tuple[npt.NDArray[np.int64], list[MaskError]]:
-    """`masks` of one picture whose values are codes, -1 where void."""
+    """`masks` for one picture whose values are codes, -1 where void."""
     regions = regions_of(mask)
     fit = np.flatnonzero((regions.area >= area[0]) & (regions.area <= area[1]))
     noisy, touched, errors = mask.astype(np.int64), np.zeros(mask.shape, bool), []
@@ -120,7 +120,7 @@ def spoiled(
 def _wrong(
     mask: IntArray, regions: Regions, region: int, kind: str, classes: IntArray, rng: np.random.Generator
 ) -> npt.NDArray[np.int64]:
-    """The mask with a region made wrong; as it is where that cannot be."""
+    """The mask with a region made wrong; unchanged if that is impossible."""
     inside, own, after = regions.number == region, int(regions.value[region]), mask.astype(np.int64)
     if kind == "class":
         others = classes[classes != own]
@@ -155,7 +155,7 @@ def _elsewhere(mask: IntArray, inside: BoolArray, own: int, rng: np.random.Gener
 
 
 def _shifted(mask: IntArray, inside: BoolArray, own: int, rng: np.random.Generator) -> npt.NDArray[np.int64]:
-    """The region moved; what it leaves gets the nearest other class."""
+    """The region moved; the pixels that it leaves get the nearest other class."""
     way = np.pi * rng.uniform(-1, 1)
     far = max(LEAST_SHIFT, rng.uniform(0.25, 0.5) * np.sqrt(inside.sum()))
     down, right = round(far * np.sin(way)), round(far * np.cos(way))

@@ -22,11 +22,11 @@ TRIES = 20
 
 
 class NoisyNumbers(NamedTuple):
-    """What `numbers` returns."""
+    """The result of `numbers`."""
 
     labels: Floats  #: (n,)
     changed: BoolArray  #: (n,) where the number differs from the clean one
-    kind: AnyArray  #: (n,) of str: what was done to it, "" where nothing
+    kind: AnyArray  #: (n,) of str: the kind of error, "" for none
 
 
 @accepts_seed
@@ -39,13 +39,13 @@ def numbers(
     sentinel: float = -999.0,
     random_state: RandomState = None,
 ) -> NoisyNumbers:
-    """Make a share of the numbers wrong, as people do.
+    """Make a share of the numbers wrong, with the errors that people make.
 
-    Each number is wrong with probability ``rate``, then of one of the kinds alike. A kind that leaves a number as it is, such as
-    swapped digits of 22, gives way to another. Wrong numbers are rounded to the decimals of the clean ones.
+    Each number is wrong with probability ``rate``, with kinds of equal probability. A kind that would not change a number,
+    such as swapped digits of 22, is replaced by another. Wrong numbers are rounded to the decimals of the clean ones.
 
     ================  =======================================================================================
-    kind              what the number becomes
+    kind              result
     ================  =======================================================================================
     shift             one to four standard deviations of all numbers higher or lower
     factor            10, 100 or 1,000 times as much, or that part of it; mostly 10
@@ -59,7 +59,7 @@ def numbers(
     Parameters
     ----------
     values : array-like, shape (n,)
-        Finite, or NaN where there is none, which stays.
+        Finite, or NaN for missing numbers, which stay missing.
     rate : float in [0, 1]
         Share of numbers that change.
     kinds : sequence of str, default: all of the table
@@ -79,7 +79,7 @@ def numbers(
     unknown = [kind for kind in kinds if kind not in KINDS]
     if unknown or not len(kinds):
         raise BadInput(
-            f"kinds has {unknown[0]!r}. Give some of {', '.join(KINDS)}." if unknown else "kinds is empty. Give one."
+            f"kinds has {unknown[0]!r}. Give some of {', '.join(KINDS)}." if unknown else "kinds is empty. Give one or more."
         )
     written = decimals_of(clean)
     rng, decimals = rng_from(random_state), MOST_DECIMALS if written is None else written
@@ -128,7 +128,7 @@ def _made(
 
 
 def swapped(values: Floats, decimals: int, rng: np.random.Generator) -> Floats:
-    """Each with two digits next to each other swapped; as it is where it has but one."""
+    """Each number with two adjacent digits swapped; unchanged if it has only one digit."""
     whole = np.round(np.abs(values) * 10.0**decimals)
     digits = np.floor(np.log10(np.maximum(whole, 1))).astype(int) + 1
     place = 10.0 ** np.floor(rng.random(len(values)) * np.maximum(digits - 1, 1))

@@ -15,7 +15,7 @@ KINDS = ("drop", "extra", "boundary", "type")
 
 
 class SpanError(NamedTuple):
-    """A span that was made wrong: what it was and what it is, either ``None`` where there is none."""
+    """A span with an error: its true and its given value, either of which may be ``None``."""
 
     sentence: int
     kind: str
@@ -24,7 +24,7 @@ class SpanError(NamedTuple):
 
 
 class NoisySpans(NamedTuple):
-    """What `spans` returns."""
+    """The result of `spans`."""
 
     labels: list[list[str]]  #: a tag for each token, in the scheme of the clean ones
     changed: BoolArray  #: (n,), whether the sentence differs from the clean one
@@ -40,17 +40,17 @@ def spans(
     tokens: Sequence[Sequence[str]] | None = None,
     random_state: RandomState = None,
 ) -> NoisySpans:
-    """A share of the spans goes wrong: dropped, one token longer or shorter at an end, of another type; or one is added.
+    """Make a share of the spans wrong: dropped, one token longer or shorter at an end, of another type; or add one.
 
     Parameters
     ----------
     tags : sequence of sequences of str
         Clean tags in any scheme (`labelproof.Spans`).
     rate : float in [0, 1]
-        Errors for each clean span; the kinds are equally frequent. An error that would meet another span is left out.
+        Errors for each clean span; the kinds are equally frequent. An error that would overlap another span is skipped.
     kinds : sequence of {"drop", "extra", "boundary", "type"}
     tokens : sequence of sequences of str, optional
-        Added spans, of one token, fall on words that begin with a capital where tokens are given and have such; else on any word.
+        If given, added spans, of one token, are words with a capital if there are any. By default any word.
     random_state : int, RandomState, Generator or None, default=None
 
     Returns
@@ -85,7 +85,7 @@ def spoiled(
     places: Sequence[Sequence[int]],
     rng: np.random.Generator,
 ) -> tuple[list[list[Span]], list[SpanError]]:
-    """`spans` of spans; ``places`` are the tokens of each sentence at which one may be added."""
+    """`spans` for spans; ``places`` are the tokens of each sentence where one may be added."""
     types = sorted({name for some in clean for *_, name in some})
     total, open_places = sum(map(len, clean)), sum(map(len, places))
     own = [kind for kind in kinds if kind != "extra" and not (kind == "type" and len(types) < 2)]
@@ -127,7 +127,7 @@ def _wrong(span: Span, kind: str, before: int, after: int, types: list[str], rng
 
 
 def _places(clean: Sequence[Sequence[Span]], lengths: Sequence[int], tokens: Sequence[Sequence[str]] | None) -> list[list[int]]:
-    """Tokens outside all spans; those with a capital, where there are such."""
+    """Tokens outside all spans; those with a capital, if there are any."""
     inside = [{i for start, end, _ in some for i in range(start, end)} for some in clean]
     outside = [[i for i in range(n) if i not in own] for n, own in zip(lengths, inside, strict=True)]
     if tokens is None:

@@ -11,7 +11,7 @@ from labelproof.validation import RandomState, accepts_seed, check_rate, check_t
 
 @accepts_seed
 def missing_tags(tags: object, rate: float, *, random_state: RandomState = None) -> Noisy:
-    """Each tag that is present is forgotten with probability ``rate``; ``tags`` is 0/1 of shape (n, k)."""
+    """Omit each present tag with probability ``rate``; ``tags`` is 0/1 of shape (n, k)."""
     clean = check_tags(tags)
     changed = (clean == 1) & (rng_from(random_state).random(clean.shape) < check_rate(rate))
     return Noisy(np.where(changed, 0, clean), changed)
@@ -19,7 +19,7 @@ def missing_tags(tags: object, rate: float, *, random_state: RandomState = None)
 
 @accepts_seed
 def incorrect_tags(tags: object, rate: float, *, random_state: RandomState = None) -> Noisy:
-    """Each tag that is absent is added with probability ``rate``; ``tags`` is 0/1 of shape (n, k)."""
+    """Add each absent tag with probability ``rate``; ``tags`` is 0/1 of shape (n, k)."""
     clean = check_tags(tags)
     changed = (clean == 0) & (rng_from(random_state).random(clean.shape) < check_rate(rate))
     return Noisy(np.where(changed, 1, clean), changed)
@@ -29,21 +29,21 @@ def incorrect_tags(tags: object, rate: float, *, random_state: RandomState = Non
 def caption_replacement(caption_tags: object, n_replaced: int, *, random_state: RandomState = None) -> Noisy:
     """Replace some captions of each image by captions of other images, then tag the image with any word of any caption.
 
-    Of five captions one to four replaced are the 20, 40, 60 and 80 % of incorrect labels in the NMN paper. Words that
-    only a replaced caption had go missing, as the paper notes.
+    One to four of five captions replaced are the 20, 40, 60 and 80 % of incorrect labels in the NMN paper. Words that only a
+    replaced caption had go missing, as the paper notes.
 
     Parameters
     ----------
     caption_tags : array-like of 0/1, shape (n, c, k)
         Tag k occurs in caption c of image n.
     n_replaced : int
-        Captions replaced in each image, at most c.
+        Captions to replace in each image, at most c.
     random_state : int, RandomState, Generator or None, default=None
 
     Returns
     -------
     Noisy
-        Tags of shape (n, k), and where they differ from those of the images' own captions.
+        Tags of shape (n, k), and a mask of those that differ from the tags of the images' own captions.
 
     References
     ----------

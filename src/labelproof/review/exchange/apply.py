@@ -25,7 +25,7 @@ class Repaired:
     Attributes
     ----------
     reviewed : int
-        Changed because a person said so, those emptied included.
+        Labels changed by a reviewer, including emptied ones.
     emptied : int
         Of these, items that are none of the classes.
     obvious : int
@@ -72,12 +72,11 @@ def repair(
     """
     if not candidates.whole:
         raise BadInput(
-            f"the audit is of {candidates.summary['sites']:,} labels, too many to be written back from memory. "
-            "labelproof.review.exchange.verified.read_verified gives what was decided, by row number: change these rows."
+            f"The audit has {candidates.summary['sites']:,} labels, too many to write back from memory. Get the decisions by row number from labelproof.review.exchange.verified.read_verified, and change these rows."
         )
     reader = reader_of(candidates.summary.get("source"))
     if reader is None:
-        raise BadInput("the audit does not say which file its labels came from. Audit the file with labelproof audit.")
+        raise BadInput("The audit does not record which file its labels came from. Audit the file with labelproof audit.")
     resolved = candidates.part.outcomes(standing(candidates, store))
     ranks = candidates.ranks_of(list(resolved))
     outcomes = {ranks[item]: found for item, found in resolved.items() if item in ranks}

@@ -34,10 +34,10 @@ class Carried:
 
 
 def carry(before: Candidates, old: Store, after: Candidates, new: Store) -> Carried:
-    """Record the decisions that stand about one audit for another, by the ids of the items.
+    """Record the decisions in effect for one audit in another, by the ids of the items.
 
-    A decision goes along if the item was given the same label in both audits, or if it is given now what was decided for: then it
-    says that the label is right. Reviewer, time and order stay; doing it twice records nothing twice.
+    A decision is carried over if the item was given the same label in both audits, or if the given label is now the decided
+    one: then it confirms the label. Reviewer, time and order are kept; doing it twice records nothing twice.
 
     Parameters
     ----------
@@ -49,15 +49,15 @@ def carry(before: Candidates, old: Store, after: Candidates, new: Store) -> Carr
     Raises
     ------
     BadInput
-        If the kinds differ, or nothing but row numbers names the items.
+        If the kinds differ, or only row numbers name the items.
     """
     if before.part.kind != after.part.kind:
-        raise BadInput(f"the audits are of {before.part.kind} and of {after.part.kind}. Carry between two of one kind.")
+        raise BadInput(f"The audits are of {before.part.kind} and of {after.part.kind}. Give two audits of the same kind.")
     if not (before.has_ids and after.has_ids) and before.fingerprint != after.fingerprint:
-        raise BadInput("row numbers alone name the items, which may have moved. Audit both with ids (--id COLUMN, ids=).")
+        raise BadInput("Only row numbers identify the items, and rows may have moved. Audit both with ids (--id COLUMN, ids=).")
     data = data_of(after, new)
     decisions = standing(before, old)
-    if old.where == new.where and data_of(before, old) == data:  # they are about the same data as it is
+    if old.where == new.where and data_of(before, old) == data:  # they are already about the same data
         return Carried(0, len(decisions), 0, 0)
     was, ranks, fits = (
         dict(zip(before.table["id"], before.part.given_texts(), strict=True)),
@@ -71,7 +71,7 @@ def carry(before: Candidates, old: Store, after: Candidates, new: Store) -> Carr
 
 
 def _still_true(decisions: list[Decision], was: dict[str, str], now: dict[str, str]) -> Iterator[Decision]:
-    """The decisions that hold for the labels as they are now."""
+    """The decisions in effect for the current labels."""
     for decision in decisions:
         if decision.label is not None and decision.label == now[decision.item]:
             yield replace(decision, action="keep")

@@ -19,7 +19,7 @@ from labelproof.saving.version import VERSION
 from labelproof.validation import Json
 
 TASKS_FILE, CONFIG_FILE = "tasks.json", "config.xml"
-ITEM, LABEL, DOUBT = "item", "label", "doubt"  # what is shown, and the two questions of the configuration
+ITEM, LABEL, DOUBT = "item", "label", "doubt"  # the displayed part, and the two questions of the configuration
 NONE, UNSURE = "none of these classes", "unsure"
 UNKNOWN_USER = "label-studio user {}"
 
@@ -35,7 +35,7 @@ def write_label_studio(session: ReviewSession, folder: str | os.PathLike[str], o
     ids = session.candidates.table["id"]
     tasks = [_task(session, describer, rank) for rank in session.queue.rows.tolist() if ids[rank] not in done]
     if not tasks:
-        raise BadInput("every item of the queue is reviewed. Give a larger --budget.")
+        raise BadInput("Every item of the queue is reviewed. Give a larger --budget.")
     picture = any(task["data"].get("picture") for task in tasks)
     with atomic_folder(folder, overwrite=overwrite) as partial:
         (partial / TASKS_FILE).write_text(json.dumps(tasks, ensure_ascii=False, indent=1), encoding="utf-8")
@@ -83,7 +83,7 @@ def read_label_studio(session: ReviewSession, path: str | os.PathLike[str]) -> I
 
     Each annotation is a decision of who completed it, by e-mail where the export holds it, else by number, with its time and
     ``lead_time``. A cancelled one means *later*; one that answers "none of these classes" or "unsure" is that, whatever label
-    stands beside it; one without an answer counts as empty. Several of one reviewer come in order of time, so the last holds.
+    it also has; one without an answer counts as empty. Several of one reviewer come in order of time, so the last counts.
 
     Raises
     ------
@@ -98,7 +98,7 @@ def read_label_studio(session: ReviewSession, path: str | os.PathLike[str]) -> I
     if not isinstance(tasks, list) or any(
         not isinstance(task, dict) or not isinstance(task.get("data"), dict) for task in tasks
     ):
-        raise BadInput(f"{str(file)!r} is no list of Label Studio tasks. Export as JSON, not as JSON-MIN or CSV.")
+        raise BadInput(f"{str(file)!r} is not a list of Label Studio tasks. Export as JSON, not as JSON-MIN or CSV.")
     ids = [str(task["data"].get("labelproof_id", "")) for task in tasks]
     ranks = session.candidates.ranks_of(ids)
     about = {audit: session.is_about(audit) for audit in {str(task["data"].get("labelproof_audit")) for task in tasks}}
@@ -107,9 +107,11 @@ def read_label_studio(session: ReviewSession, path: str | os.PathLike[str]) -> I
     for number, (task, item) in enumerate(zip(tasks, ids, strict=True)):
         where = f"{str(file)!r} task {task.get('id', number)}"
         if not about[str(task["data"].get("labelproof_audit"))]:
-            raise BadInput(f"{where} belongs to another audit, or its labels have changed since. Import it into its own.")
+            raise BadInput(
+                f"{where} belongs to another audit, or its labels have changed since. Import it into the audit that it was exported from."
+            )
         if item not in ranks:
-            raise BadInput(f"{where}: the audit has no item {item!r}.")
+            raise BadInput(f"{where}: The audit has no item {item!r}.")
         text = str(task["data"].get("text", ""))
         found = [_decision(session, ranks[item], annotation, text, where) for annotation in task.get("annotations") or []]
         decisions += [decision for decision in found if decision is not None]
@@ -119,7 +121,7 @@ def read_label_studio(session: ReviewSession, path: str | os.PathLike[str]) -> I
 
 def _decision(session: ReviewSession, rank: int, annotation: Any, text: str, where: str) -> Decision | None:
     if not isinstance(annotation, dict):
-        raise BadInput(f"{where} has an annotation that is none.")
+        raise BadInput(f"{where} has an annotation that is not valid. Export again.")
     answers: dict[str, list[Json]] = {}
     for part in annotation.get("result") or []:
         value = part.get("value") if isinstance(part, dict) else None

@@ -1,4 +1,4 @@
-"""Decisions that come from elsewhere: what they have in common, and spreadsheets."""
+"""Decisions from elsewhere: their common part, and spreadsheets."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Imported:
 
 
 def record_imported(session: ReviewSession, decisions: Iterable[Decision], empty: int) -> Imported:
-    """Record decisions from elsewhere, but those that stand in the log already: importing twice changes nothing."""
+    """Record decisions from elsewhere, except those already in the log: importing twice changes nothing."""
     session.sync()
     standing = {(d.item, d.reviewer): d for d in session.decisions}
     logged = {event["uid"] for event in session.store.events(session.data)}
@@ -67,13 +67,13 @@ def uid_of(*parts: object) -> str:
 
 
 def checked_time(text: object, where: str) -> str:
-    """A time as the log writes it: ISO 8601 in UTC; the empty string where there is none."""
+    """A time as the log writes it: ISO 8601 in UTC; the empty string for none."""
     if text is None or str(text).strip() == "":
         return ""
     try:
         when = datetime.fromisoformat(str(text).strip().replace("Z", "+00:00"))
     except ValueError as error:
-        raise BadInput(f"{where}: {str(text)[:60]!r} is no time. Write it as 2026-01-31T12:00:00Z.") from error
+        raise BadInput(f"{where}: {str(text)[:60]!r} is not a time. Write it as 2026-01-31T12:00:00Z.") from error
     return (when if when.tzinfo else when.replace(tzinfo=UTC)).astimezone(UTC).isoformat(timespec="microseconds")
 
 
@@ -86,7 +86,7 @@ def checked_seconds(value: Any, where: str) -> float | None:
     except (TypeError, ValueError):
         seconds = math.nan
     if not 0 <= seconds < math.inf:
-        raise BadInput(f"{where}: {str(value)[:60]!r} is no number of seconds.")
+        raise BadInput(f"{where}: {str(value)[:60]!r} is not a number of seconds.")
     return seconds
 
 
@@ -100,7 +100,7 @@ def write_csv(session: ReviewSession, target: str | os.PathLike[str], overwrite:
     if goal.exists() and not overwrite:
         raise BadInput(f"{str(goal)!r} exists. Add --overwrite to replace it, or choose another --out.")
     if goal.suffix.lower() not in (".csv", ".tsv"):
-        raise BadInput(f"--out {str(goal)!r} ends in {goal.suffix!r}. A spreadsheet is written to .csv or .tsv.")
+        raise BadInput(f"--out {str(goal)!r} ends in {goal.suffix!r}. Write to .csv or .tsv.")
     candidates, describer = session.candidates, Describer(session.candidates)
     part = candidates.part
     said: dict[str, list[Decision | None]] = {}
@@ -132,11 +132,11 @@ def write_csv(session: ReviewSession, target: str | os.PathLike[str], overwrite:
 
 
 def read_csv(session: ReviewSession, path: str | os.PathLike[str], reviewer: str | None = None) -> Imported:
-    """Record the decisions of a table with the columns ``id`` and ``label``, as `write_csv` made it or a person.
+    """Record the decisions of a table with the columns ``id`` and ``label``, made by `write_csv` or by a person.
 
     ``decision``, ``reviewer``, ``decided_at`` and ``seconds`` are read where present. An empty ``label`` without a decision is an
-    item not reviewed. A label wins over a ``decision`` of keep or relabel. ``audit``, where present, says which labels the table was
-    made of; where items have no ids, ``given_label`` does as well.
+    item not reviewed. A label takes precedence over a ``decision`` of keep or relabel. ``audit``, if present, identifies the
+    labels that the table was made from; if items have no ids, ``given_label`` does as well.
 
     Raises
     ------
@@ -160,18 +160,18 @@ def read_csv(session: ReviewSession, path: str | os.PathLike[str], reviewer: str
             continue
         if item not in ranks:
             raise BadInput(
-                f"{where}: the audit has no item {item!r}. {did_you_mean(item, session.candidates.table['id'].head(10_000).to_list())}"
+                f"{where}: The audit has no item {item!r}. {did_you_mean(item, session.candidates.table['id'].head(10_000).to_list())}"
             )
         given = None if session.candidates.has_ids or row.get("audit") else _bare(row.get("given_label") or "")
         if not about[row.get("audit")] or (given and given != part.to_cell(part.given(ranks[item]))):
             raise BadInput(
-                f"{where} is about other data, or their labels have changed since. Export the audit anew and fill that in."
+                f"{where} belongs to other data, or the labels have changed since. Export the audit again and fill in the new file."
             )
         if not label and action in ("keep", "relabel") and part.may_be_none:
-            raise BadInput(f"{where}: the decision is {action!r} but the label is empty. Fill in the label.")
+            raise BadInput(f"{where}: The decision is {action!r} but the label is empty. Fill in the label.")
         if action not in ("", *DECISIONS, "skip"):
             raise BadInput(
-                f"{where}: the decision is {action!r}. Use none, unsure or skip, or leave it empty and fill in the label."
+                f"{where}: The decision is {action!r}. Use none, unsure or skip, or leave it empty and fill in the label."
             )
         name = _bare(row.get("reviewer") or "") or reviewer
         if not name:

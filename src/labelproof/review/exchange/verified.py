@@ -1,4 +1,4 @@
-"""Labels that a person has verified, from a table, brought into a data set."""
+"""Labels that a person has verified, from a table, merged into a data set."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ def read_verified(path: str | os.PathLike[str], database: str | None = None) -> 
     ----------
     path : path
         An audit folder: the decisions of its reviewers, ``None`` for an item that is none of the classes. Or a table with the
-        columns ``id`` and ``label``, whose rows without a label are left out.
+        columns ``id`` and ``label``; rows without a label are skipped.
     database : str, optional
-        Where the decisions of an audit folder are kept, if not beside it.
+        The database with the decisions of an audit folder, if they are not next to it.
 
     Raises
     ------
@@ -67,7 +67,7 @@ def _decided(folder: Path, database: str | None) -> Json:
 
 
 def with_verified(dataset: Dataset, labels: Mapping[str, Any]) -> tuple[Dataset, npt.NDArray[np.bool_]]:
-    """The data set with verified labels in place of the given ones, and where they are, shape (n,).
+    """The data set with verified labels instead of the given ones, and their positions, shape (n,).
 
     An item that is verified to be none of the classes loses its label.
 
@@ -83,8 +83,8 @@ def with_verified(dataset: Dataset, labels: Mapping[str, Any]) -> tuple[Dataset,
     unknown = next((key for key in labels if key not in places), None)
     if unknown is not None:
         raise BadInput(
-            f"the reviews name the item {unknown!r}, which the data has not. {did_you_mean(unknown, list(places)[:10_000])}"
-            "Is --id the same column as in the audit?"
+            f"The reviews name the item {unknown!r}, which the data do not have. {did_you_mean(unknown, list(places)[:10_000])}"
+            "Check that --id is the same column as in the audit."
         )
     given, rows = dataset.given.copy(), np.array([places[key] for key in labels])
     given[rows] = check_labels(list(labels.values()), classes=dataset.classes, name="reviews", needed=0).codes
@@ -93,7 +93,8 @@ def with_verified(dataset: Dataset, labels: Mapping[str, Any]) -> tuple[Dataset,
 
 
 def open_store(folder: str | os.PathLike[str], database: str | None = None, *, must_exist: bool = False) -> Store:
-    """The decisions of an audit folder: of a database, or of a SQLite file beside it, which a new audit does not overwrite.
+    """The decisions of an audit folder: from a database, or from a SQLite file next to it, which a new audit does not
+    overwrite.
 
     Raises
     ------

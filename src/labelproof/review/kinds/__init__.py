@@ -1,4 +1,4 @@
-"""How labels of each kind are reviewed: one file a kind, one line here."""
+"""Reviews by kind of label: one file per kind, one line here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the review of a kind of label has to itself."""
+"""The part of a review that depends on the kind of label."""
 
 from __future__ import annotations
 
@@ -38,15 +38,15 @@ class ReviewPart(ABC):
     script : Path
         The kind's part of the page: JavaScript that defines ``kind``, as ``classes.js`` does.
     of_all : str
-        What the error rate is a share of, after "x %".
+        The base of the error rate, after "x %".
     similar : bool
-        Whether trusted items like an item are shown beside it.
+        Whether similar trusted items are shown with an item.
     one_choice : bool
         Whether an answer is one of the classes.
     may_be_none : bool
         Whether "none of these" is an answer, which takes the label away.
     writes_anew : bool
-        Whether what is written back is new without any decision, as a consensus is.
+        Whether the copy differs even without any decision, as a consensus does.
     may_be_blind : bool
         Whether an item can be judged by a reviewer who does not see which label was given.
     """
@@ -66,28 +66,28 @@ class ReviewPart(ABC):
     @classmethod
     @abstractmethod
     def read(cls, folder: Path, classes: list[str]) -> pl.DataFrame:
-        """The table of the candidates, worst first: ``index``, ``id`` as text, ``error_probability``, and what was given."""
+        """The table of the candidates, worst first: ``index``, ``id`` as text, ``error_probability``, and the given label."""
 
     @classmethod
     @abstractmethod
     def codes(cls, table: pl.DataFrame) -> pl.Series:
-        """What was given of each item, as text that is the same as long as the label is."""
+        """The given label of each item, as text that is the same as long as the label is."""
 
     def texts(self) -> pl.Series:
-        """What was given of each item by name, as text that is the same as long as the label is."""
+        """The given label of each item by name, as text that is the same as long as the label is."""
         return self.codes(self.candidates.table)
 
     def given_texts(self) -> pl.Series:
-        """What was given of each item, as a decision's label holds it."""
+        """The given label of each item, in the form of a decision."""
         return pl.Series([self.given(rank) for rank in range(len(self.candidates))], dtype=pl.String)
 
     @abstractmethod
     def given(self, rank: int) -> str:
-        """What was given of an item, as a decision's label holds it."""
+        """The given label of an item, in the form of a decision."""
 
     @abstractmethod
     def described(self, rank: int) -> Json:
-        """What the page is told of an item's label, as JSON holds it."""
+        """The data of an item's label for the page, as JSON holds them."""
 
     def blinded(self, rank: int) -> Json:
         """What a blind review's page receives instead: the choices, in an order that says nothing of which was given."""
@@ -98,7 +98,7 @@ class ReviewPart(ABC):
         return b""
 
     def worth(self) -> npt.NDArray[np.float64] | None:
-        """What a review of each item is worth, by rank, if that is not its error probability."""
+        """The value of a review of each item, by rank, if that is not its error probability."""
         return None
 
     def outcomes(self, decisions: Iterable[Decision]) -> dict[str, Resolved]:
@@ -106,7 +106,7 @@ class ReviewPart(ABC):
         return resolve(decisions)
 
     def rated(self) -> pl.Series | None:
-        """The class that each item was given, if the error rate is told by class."""
+        """The class that each item was given, if the error rate is reported by class."""
         return None
 
     def error_rate(self) -> ErrorRate:
@@ -124,7 +124,7 @@ class ReviewPart(ABC):
         Raises
         ------
         BadInput
-            If it is none of this kind, or names what the audit does not know.
+            If it is not of this kind, or has a name that the audit does not know.
         """
         return self.labels.to_text(label, self.candidates.classes)
 
@@ -133,11 +133,11 @@ class ReviewPart(ABC):
         return text
 
     def from_cell(self, cell: str) -> object:
-        """What a person wrote there."""
+        """The label in a cell that a person wrote."""
         return cell
 
     def suggested_cell(self, rank: int) -> str:
-        """The suggestion for a spreadsheet; empty where there is none in one cell."""
+        """The suggestion for a spreadsheet; empty if it does not fit in one cell."""
         return ""
 
     @abstractmethod
@@ -155,7 +155,7 @@ class ReviewPart(ABC):
         return f'  <Choices name="{name}" toName="{item}" choice="{choice}" showInLine="true">\n{names}\n  </Choices>'
 
     def results(self, rank: int, text: str) -> tuple[list[Json], float]:
-        """The suggestion as Label Studio has it, ``type`` and ``value`` of each result, and how sure it is; ``text`` is shown there."""
+        """The suggestion for Label Studio: ``type`` and ``value`` of each result, and its confidence; ``text`` is shown there."""
         choices, score = self.preselected(rank)
         return [{"type": "choices", "value": {"choices": choices}}], score
 

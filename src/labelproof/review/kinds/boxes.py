@@ -1,4 +1,4 @@
-"""Reviewing boxes: a picture at a time, with what was given and what is suggested, in which boxes can be drawn, moved and removed."""
+"""Reviewing boxes: one picture at a time, with its given and its suggested boxes; boxes can be drawn, moved and removed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from labelproof.labels.boxes import EDGES, sorted_json
 from labelproof.review.kinds.base import SCRIPTS, ReviewPart
 from labelproof.validation import Json
 
-LISTED = 0.1  # least error probability of a box that a person is told of
+LISTED = 0.1  # least error probability of a box that is shown as suspect
 COLUMNS = ("index", "id", "error_probability", "width", "height", "given_boxes", "suggested_boxes")
 SUGGESTED = tuple(f"suggested_{edge}" for edge in EDGES)
 FOUND = ("index", "kind", "reason", "given_label", "suggested_label", *EDGES, *SUGGESTED, "error_probability")
@@ -32,7 +32,7 @@ class ReviewOfBoxes(ReviewPart):
 
     @classmethod
     def read(cls, folder: Path, classes: list[str]) -> pl.DataFrame:
-        """One row a picture."""
+        """One row per picture."""
         items = pl.read_parquet(folder / ITEMS_FILE, columns=list(COLUMNS)).with_columns(pl.col("id").cast(pl.String))
         return items.sort("error_probability", descending=True, maintain_order=True)
 
@@ -46,7 +46,7 @@ class ReviewOfBoxes(ReviewPart):
         return sorted_json(json.loads(self.candidates.table["given_boxes"][rank]))
 
     def described(self, rank: int) -> Json:
-        """The size of the picture, the boxes that were given and that are suggested, and what is found of each."""
+        """The size of the picture, the given and the suggested boxes, and the results of each."""
         row = self.candidates.table.row(rank, named=True)
         return {
             "size": self._size(rank),
@@ -68,7 +68,7 @@ class ReviewOfBoxes(ReviewPart):
         return found
 
     def _size(self, rank: int) -> list[float] | None:
-        """Width and height of a picture; ``None`` where they are unknown."""
+        """Width and height of a picture; ``None`` if they are unknown."""
         size = [self.candidates.table[name][rank] for name in ("width", "height")]
         return None if any(edge is None or math.isnan(edge) for edge in size) else size
 
@@ -77,7 +77,7 @@ class ReviewOfBoxes(ReviewPart):
         return rate_of_items(self.candidates.summary, self.candidates.error_probability.mean())
 
     def checked(self, label: object, rank: int | None = None) -> str:
-        """The boxes, as the log holds them; what was given is an answer even where it could not be drawn."""
+        """The boxes, in the form of the log; the given boxes are an answer even if they could not be drawn."""
         try:
             return super().checked(label)
         except BadInput:
@@ -95,7 +95,7 @@ class ReviewOfBoxes(ReviewPart):
         try:
             return json.loads(cell or "[]")
         except ValueError as error:
-            raise BadInput(f'{cell[:80]!r} is no list of boxes. Write it as [[10, 20, 40, 60, "cat"]].') from error
+            raise BadInput(f'{cell[:80]!r} is not a list of boxes. Write it as [[10, 20, 40, 60, "cat"]].') from error
 
     def said(self, text: str) -> str:
         """The boxes by class and place."""
@@ -122,8 +122,7 @@ class ReviewOfBoxes(ReviewPart):
         size = self._size(rank)
         if size is None:
             raise BadInput(
-                f"the size of picture {self.candidates.table['id'][rank]!r} is unknown, and Label Studio places boxes in per cent of it. Audit "
-                "the file with its pictures at hand, or name sizes when lp.Boxes are made."
+                f"The size of picture {self.candidates.table['id'][rank]!r} is unknown, and Label Studio writes boxes in per cent of it. Audit the file together with its pictures, or give sizes= to lp.Boxes."
             )
         found = []
         for x1, y1, x2, y2, name in json.loads(self.suggested_cell(rank)):
@@ -137,7 +136,7 @@ class ReviewOfBoxes(ReviewPart):
         """The rectangles as boxes in pixels; one that was suggested and not moved is the suggested box."""
         size = self._size(rank)
         if size is None:
-            raise BadInput(f"the size of picture {self.candidates.table['id'][rank]!r} is unknown.")
+            raise BadInput(f"The size of picture {self.candidates.table['id'][rank]!r} is unknown.")
         known = {
             tuple(round(edge, 1) for edge in box[:4]): box[:4]
             for text_ in (self.given(rank), self.suggested_cell(rank))
@@ -151,7 +150,7 @@ class ReviewOfBoxes(ReviewPart):
                 or value.get("rotation")
                 or any(not isinstance(value.get(share), int | float) for share in SHARES)
             ):
-                raise BadInput(f"rectangle {str(value)[:120]} is no upright box with one label.")
+                raise BadInput(f"rectangle {str(value)[:120]} is not an upright box with one label.")
             x, y, w, h = (float(value[share]) for share in SHARES)
             edges = [x * size[0] / 100, y * size[1] / 100, (x + w) * size[0] / 100, (y + h) * size[1] / 100]
             found.append(
@@ -160,13 +159,13 @@ class ReviewOfBoxes(ReviewPart):
         return found
 
     def suggestions(self, ranks: int) -> list[tuple[int, str]]:
-        """Those that differ from what was given."""
+        """Those that differ from the given ones."""
         found = [(rank, self.suggested_cell(rank)) for rank in range(ranks)]
         return [(rank, label) for rank, label in found if label != self.given(rank)]
 
 
 def _as_text(label: object) -> str | None:
-    """Boxes as a decision's label holds them, whatever they are; ``None`` where they are none."""
+    """Boxes in the form of a decision; ``None`` if they are not boxes."""
     try:
         return sorted_json(label)  # type: ignore[arg-type]
     except (TypeError, ValueError, IndexError, KeyError):

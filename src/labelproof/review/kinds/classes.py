@@ -20,7 +20,7 @@ COLUMNS = ("index", "id", "error_probability", "confidence", "given_label", "sug
 
 
 class ReviewOfClasses(ReviewOfOneClass):
-    """One answer an item."""
+    """One answer per item."""
 
     kind = "classes"
     script = SCRIPTS / "classes.js"
@@ -86,7 +86,7 @@ class ReviewOfClasses(ReviewOfOneClass):
 
     @cached_property
     def _inverse(self) -> npt.NDArray[np.float64] | None:
-        """p(true | given), shape (k, k), of the audit's noise; ``None`` where it has too many classes."""
+        """p(true | given), shape (k, k), of the audit's noise; ``None`` if it has too many classes."""
         summary = self.candidates.summary
         if summary.get("transition") is None:
             return None

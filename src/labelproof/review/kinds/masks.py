@@ -1,4 +1,4 @@
-"""Reviewing masks: a picture at a time, with its given and its suggested mask, which a brush can mend."""
+"""Reviewing masks: one picture at a time, with its given and its suggested mask, which a brush can correct."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from labelproof.validation import IntArray, Json
 
 LEAST_SUGGESTED = 0.5  # error probability, from which on a region is suggested to change
 NO_LABEL = 0xFFFF
-LISTED = 0.1  # and from which on a person is told of it
+LISTED = 0.1  # and the least that is shown as suspect
 COLUMNS = ("index", "id", "error_probability", "width", "height", "digest")
 FOUND = ("index", "region", "kind", "given_label", "suggested_label", *BOUNDS, "area", "rle", "error_probability")
 
@@ -35,13 +35,13 @@ class ReviewOfMasks(ReviewPart):
 
     @classmethod
     def read(cls, folder: Path, classes: list[str]) -> pl.DataFrame:
-        """One row a picture."""
+        """One row per picture."""
         items = pl.read_parquet(folder / ITEMS_FILE, columns=list(COLUMNS)).with_columns(pl.col("id").cast(pl.String))
         return items.sort("error_probability", descending=True, maintain_order=True)
 
     @classmethod
     def codes(cls, table: pl.DataFrame) -> pl.Series:
-        """What tells a mask from others."""
+        """A digest that identifies a mask."""
         return table["digest"]
 
     def given(self, rank: int) -> str:
@@ -49,11 +49,11 @@ class ReviewOfMasks(ReviewPart):
         return "[]"
 
     def given_texts(self) -> pl.Series:
-        """What tells the given masks from others."""
+        """A digest that identifies the given masks."""
         return self.candidates.table["digest"]
 
     def described(self, rank: int) -> Json:
-        """The size of the picture, and what is found of its regions."""
+        """The size of the picture, and the results of its regions."""
         table = self.candidates.table
         return {
             "size": [table["width"][rank], table["height"][rank]],
@@ -77,7 +77,7 @@ class ReviewOfMasks(ReviewPart):
         return found
 
     def mask(self, rank: int, codes: IntArray) -> bytes:
-        """A PNG of which red and green are the low and the high byte of a pixel's code, 65,535 where it has no label.
+        """A PNG whose red and green are the low and the high byte of a pixel's code, 65,535 for no label.
 
         Empty where the mask is not the one that was audited: what differs from it would mean something else.
         """
@@ -96,7 +96,7 @@ class ReviewOfMasks(ReviewPart):
         text = super().checked(label)
         size = None if rank is None else self.candidates.table["width"][rank] * self.candidates.table["height"][rank]
         if size is not None and any(Runs.of_text(runs).total != size for _, runs in json.loads(text)):
-            raise BadInput(f"the run lengths are not of a picture with {size:,} pixels.")
+            raise BadInput(f"The run lengths do not fit a picture with {size:,} pixels.")
         return text
 
     def from_cell(self, cell: str) -> object:
@@ -105,7 +105,7 @@ class ReviewOfMasks(ReviewPart):
             return json.loads(cell or "[]")
         except ValueError as error:
             raise BadInput(
-                f'{cell[:80]!r} is no list of patches. Write it as [["car", "120 7 233 5"]], or [] for no change.'
+                f'{cell[:80]!r} is not a list of patches. Write it as [["car", "120 7 233 5"]], or [] for no change.'
             ) from error
 
     def said(self, text: str) -> str:
@@ -114,7 +114,7 @@ class ReviewOfMasks(ReviewPart):
         return ", ".join(f"{int((runs.ends - runs.starts).sum()):,} pixels {name}" for name, runs in patches) or "as given"
 
     def suggested_cell(self, rank: int) -> str:
-        """What is suggested of the regions that are more likely wrong than right; of a pixel in several the surest counts."""
+        """The suggestions for regions that are more likely wrong than right; for a pixel in several the surest counts."""
         found = [
             one for one in self._found.get(int(self.candidates.index[rank]), []) if one["error_probability"] >= LEAST_SUGGESTED
         ]
@@ -124,15 +124,14 @@ class ReviewOfMasks(ReviewPart):
         return self.labels.to_text(patches_of(found, classes), classes)
 
     def preselected(self, rank: int) -> tuple[list[str], float]:
-        """The classes of what is suggested."""
+        """The classes of the suggestions."""
         names = [name for name, _ in json.loads(self.suggested_cell(rank))]
         return names, 1 - float(self.candidates.error_probability[rank])
 
     def control(self, name: str, item: str) -> str:
         """Not a question that Label Studio's brushes can be asked of a whole mask."""
         raise BadInput(
-            "masks are reviewed on the page of labelproof review, or in a spreadsheet: Label Studio's brushes draw regions one by one, and "
-            "cannot say what differs from a mask."
+            "Masks cannot be reviewed in Label Studio, whose brushes draw single regions and cannot express changes to a mask. Use the page of labelproof review, or a spreadsheet."
         )
 
     def results(self, rank: int, text: str) -> tuple[list[Json], float]:
@@ -147,7 +146,7 @@ class ReviewOfMasks(ReviewPart):
 
 
 def patches_of(found: list[Json], classes: list[str]) -> list[list[str]]:
-    """Regions, surest first, as patches that have no pixel in common, one a class."""
+    """Regions, surest first, as patches without overlap, one per class."""
     total = Runs.of_text(found[0]["rle"]).total
     codes = np.full(total, -1, np.int32)
     for one in reversed(found):

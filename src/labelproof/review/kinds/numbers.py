@@ -27,11 +27,11 @@ UNDONE = (
     "unit",
     "sign",
     "swapped digits",
-)  # kinds of error of which the suggestion is the number before it, and no guess
+)  # kinds of error whose suggestion is the number before the error, and no guess
 
 
 class ReviewOfNumbers(ReviewPart):
-    """One answer an item, a number; "no value" empties it."""
+    """One answer per item, a number; "no value" empties it."""
 
     kind = "numbers"
     script = SCRIPTS / "numbers.js"
@@ -41,7 +41,7 @@ class ReviewOfNumbers(ReviewPart):
 
     @classmethod
     def read(cls, folder: Path, classes: list[str]) -> pl.DataFrame:
-        """The issues as they are."""
+        """The issues, unchanged."""
         return pl.read_parquet(folder / ISSUES_FILE, columns=list(COLUMNS)).with_columns(pl.col("id").cast(pl.String))
 
     @classmethod
@@ -54,7 +54,7 @@ class ReviewOfNumbers(ReviewPart):
         return Numbers.to_text(self.candidates.table["given_label"][rank])
 
     def described(self, rank: int) -> Json:
-        """What was given, what is suggested and between which ends it lies, and the numbers of items for which the model says about the same."""
+        """The given and the suggested number, its interval, and the numbers of items with about the same prediction."""
         row = self.candidates.table.row(rank, named=True)
         return {
             "given": self.given(rank),
@@ -112,11 +112,11 @@ class ReviewOfNumbers(ReviewPart):
         """The one number."""
         numbers: list[Any] = [value["number"] for value in values if "number" in value]
         if len(numbers) > 1:
-            raise BadInput(f"there are {len(numbers)} numbers in one annotation. An item has one.")
+            raise BadInput(f"There are {len(numbers)} numbers in one annotation. Give one per item.")
         return numbers[0] if numbers else None
 
     def suggestions(self, ranks: int) -> list[tuple[int, str]]:
-        """Those of which the kind of error tells the number before it; what a model expects is no measurement."""
+        """Those whose kind of error determines the number before it; a prediction is no measurement."""
         kinds = self.candidates.table["kind"].head(ranks).cast(pl.String).to_list()
         found = [(rank, self.suggested_cell(rank)) for rank, kind in enumerate(kinds) if kind in UNDONE]
         return [(rank, label) for rank, label in found if label and label != self.given(rank)]

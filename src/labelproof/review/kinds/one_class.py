@@ -7,7 +7,7 @@ from labelproof.review.kinds.base import ReviewPart
 
 
 class ReviewOfOneClass(ReviewPart):
-    """One answer an item."""
+    """One answer per item."""
 
     one_choice = True
     may_be_none = True
@@ -21,5 +21,5 @@ class ReviewOfOneClass(ReviewPart):
             If several are.
         """
         if len(choices) > 1:
-            raise BadInput(f"there are {len(choices)} labels in one annotation. An item has one class.")
+            raise BadInput(f"There are {len(choices)} labels in one annotation. Give one class per item.")
         return choices[0] if choices else None

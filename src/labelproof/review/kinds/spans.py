@@ -1,4 +1,4 @@
-"""Reviewing spans: a sentence at a time, with what was given and what is suggested, in which spans can be drawn."""
+"""Reviewing spans: one sentence at a time, with its given and its suggested spans; spans can be drawn."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from labelproof.errors import BadInput
 from labelproof.review.kinds.base import SCRIPTS, ReviewPart
 from labelproof.validation import Json
 
-LISTED = 0.1  # least error probability of a span that a person is told of
+LISTED = 0.1  # least error probability of a span that is shown as suspect
 COLUMNS = ("index", "id", "error_probability", "tokens", "given_spans", "suggested_spans", "elsewhere")
 FOUND = (
     "index",
@@ -39,7 +39,7 @@ class ReviewOfSpans(ReviewPart):
 
     @classmethod
     def read(cls, folder: Path, classes: list[str]) -> pl.DataFrame:
-        """One row a sentence."""
+        """One row per sentence."""
         items = pl.read_parquet(folder / ITEMS_FILE, columns=list(COLUMNS)).with_columns(pl.col("id").cast(pl.String))
         return items.sort("error_probability", descending=True, maintain_order=True)
 
@@ -53,7 +53,7 @@ class ReviewOfSpans(ReviewPart):
         return str(self.candidates.table["given_spans"][rank])
 
     def described(self, rank: int) -> Json:
-        """The tokens, the spans that were given and that are suggested, and what is found of each."""
+        """The tokens, the given and the suggested spans, and the results of each."""
         row = self.candidates.table.row(rank, named=True)
         return {
             "tokens": row["tokens"],
@@ -81,7 +81,7 @@ class ReviewOfSpans(ReviewPart):
         try:
             return json.loads(cell or "[]")
         except ValueError as error:
-            raise BadInput(f'{cell[:80]!r} is no list of spans. Write it as [[0, 2, "PER"]].') from error
+            raise BadInput(f'{cell[:80]!r} is not a list of spans. Write it as [[0, 2, "PER"]].') from error
 
     def said(self, text: str) -> str:
         """The spans by type and place."""
@@ -117,12 +117,12 @@ class ReviewOfSpans(ReviewPart):
         for value in values:
             inside = [i for i, (a, b) in enumerate(places) if a < int(value["end"]) and int(value["start"]) < b]
             if not inside or len(value.get("labels") or []) != 1:
-                raise BadInput(f"region {str(value)[:120]} is no span of the sentence with one label.")
+                raise BadInput(f"region {str(value)[:120]} is not a span of the sentence with one label.")
             found.append([inside[0], inside[-1] + 1, str(value["labels"][0])])
         return found
 
     def _places(self, rank: int, text: str) -> list[tuple[int, int]]:
-        """Where the tokens stand in the text that is shown: one after the other."""
+        """The positions of the tokens in the displayed text: one after the other."""
         places, at = [], 0
         for token in self.candidates.table["tokens"][rank].to_list():
             start = text.find(token, at)
@@ -131,7 +131,7 @@ class ReviewOfSpans(ReviewPart):
         return places
 
     def suggestions(self, ranks: int) -> list[tuple[int, str]]:
-        """Those that differ from what was given."""
+        """Those that differ from the given ones."""
         found = [(rank, self.suggested_cell(rank)) for rank in range(ranks)]
         return [(rank, label) for rank, label in found if label != self.given(rank)]
 
@@ -141,5 +141,5 @@ class ReviewOfSpans(ReviewPart):
         size = None if rank is None else len(self.candidates.table["tokens"][rank])
         beyond = next((span for span in json.loads(text) if size is not None and span[1] > size), None)
         if beyond is not None:
-            raise BadInput(f"the span {beyond} ends beyond the sentence, which has {size} tokens.")
+            raise BadInput(f"The span {beyond} ends beyond the sentence, which has {size} tokens.")
         return text

@@ -13,7 +13,7 @@ from labelproof.auditing.findings import ISSUES_FILE, ITEMS_FILE, ErrorRate
 from labelproof.review.kinds.base import SCRIPTS, ReviewPart
 from labelproof.validation import Json
 
-LISTED = 0.1  # least error probability that a person is told of
+LISTED = 0.1  # least error probability that is shown
 SEPARATOR = "; "
 
 
@@ -27,7 +27,7 @@ class ReviewOfTags(ReviewPart):
 
     @classmethod
     def read(cls, folder: Path, classes: list[str]) -> pl.DataFrame:
-        """One row an item, with the given tags by name."""
+        """One row per item, with the given tags by name."""
         items = pl.read_parquet(folder / ITEMS_FILE).with_columns(pl.col("id").cast(pl.String))
         return items.sort("error_probability", descending=True, maintain_order=True)
 

@@ -1,4 +1,4 @@
-"""Reviewing votes: one more vote on an item, where it pays most."""
+"""Reviewing votes: one more vote on an item, where it is most useful."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class ReviewOfVotes(ReviewOfOneClass):
 
     @classmethod
     def read(cls, folder: Path, classes: list[str]) -> pl.DataFrame:
-        """The items of which anything is known, with their votes as text."""
+        """The items with any information, with their votes as text."""
         items = pl.read_parquet(folder / ITEMS_FILE, columns=list(COLUMNS)).filter(pl.col("consensus").is_not_null())
         said = (
             pl.scan_parquet(folder / ISSUES_FILE)

@@ -1,1 +1,1 @@
-"""What people decided, and of which data."""
+"""Decisions of reviewers, and the data that they are about."""

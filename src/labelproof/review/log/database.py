@@ -1,4 +1,4 @@
-"""Connections to the store of decisions: a SQLite file that must stay where it is, or a PostgreSQL server."""
+"""Connections to the store of decisions: a SQLite file that must not be moved, or a PostgreSQL server."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PATH = "labelproof_path"
 
 
 def open_engine(where: str) -> Engine:
-    """Connections to a SQLite file, made where there is none, or to a ``postgresql://`` URL; nothing is read yet.
+    """Connections to a SQLite file, made if there is none, or to a ``postgresql://`` URL; nothing is read yet.
 
     Raises
     ------
@@ -36,22 +36,22 @@ def open_engine(where: str) -> Engine:
     try:
         url = sa.make_url(where)
     except sa.exc.ArgumentError as error:
-        raise BadInput("--database is no database URL. Write it as postgresql://user@host/name.") from error
+        raise BadInput("--database is not a database URL. Write it as postgresql://user@host/name.") from error
     if url.get_backend_name() != "postgresql":
-        raise BadInput(
-            f"--database is of kind {url.get_backend_name()!r}. Give a postgresql:// URL, or leave it out for SQLite."
-        )
+        raise BadInput(f"--database is of kind {url.get_backend_name()!r}. Give a postgresql:// URL, or omit it for SQLite.")
     try:
         with needed_by("a review in PostgreSQL"):
             return sa.create_engine(url.set(drivername="postgresql+psycopg"), pool_size=CONNECTIONS, pool_pre_ping=True)
     except MissingDependency:
         raise
     except ImportError as error:  # psycopg without the library of PostgreSQL
-        raise MissingDependency(f"psycopg cannot be imported ({first_line(error)}).") from error
+        raise MissingDependency(
+            f"--database needs psycopg, which cannot be imported ({first_line(error)}). Install it again."
+        ) from error
 
 
 def check_in_place(connection: Connection) -> None:
-    """Check that what was just committed is in the file of that name; a deleted file can be written to for a long time.
+    """Check that a commit is in the file of that name; a deleted file can be written to for a long time.
 
     Raises
     ------
@@ -77,30 +77,30 @@ def explained(error: sa.exc.DBAPIError, engine: Engine, where: str) -> Labelproo
 
 
 def locked(where: str) -> Unavailable:
-    """What is told when others hold a SQLite file for too long."""
-    return Unavailable(f"the reviews in {where!r} are locked by another program. Close it; nothing is lost meanwhile.")
+    """The error if others lock a SQLite file for too long."""
+    return Unavailable(f"Another program has locked the reviews in {where!r}. Close it; nothing has been lost.")
 
 
 def _sqlite(path: Path) -> Engine:
-    with suppress(OSError):  # if it cannot be made, opening says why
+    with suppress(OSError):  # if it cannot be made, opening it raises the error
         path.touch()
 
-    def connect() -> sqlite3.Connection:  # never makes a file: one that has vanished must not come back empty
+    def connect() -> sqlite3.Connection:  # never makes a file: one that has vanished must not be replaced by an empty one
         address = f"{path.as_uri()}?mode=rw"
         return sqlite3.connect(address, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
 
     def prepare(connection: sqlite3.Connection, record: Any) -> None:
         record.info[PATH], record.info[FILE] = str(path), _file(str(path))
-        # After a commit all is in the one file: whoever copies it has every decision, which a write-ahead log would not give.
+        # After a commit, everything is in the one file, so a copy has every decision. A write-ahead log would not give that.
         try:
             for setting in ("journal_mode=TRUNCATE", "synchronous=FULL"):
                 connection.execute(f"PRAGMA {setting}")
-        except UnicodeDecodeError as error:  # sqlite3 quotes what it cannot read, and that is no text
+        except UnicodeDecodeError as error:  # sqlite3 quotes values that it cannot read, and those are no text
             raise sqlite3.DatabaseError("the file is damaged") from error
 
     def check(_connection: Any, record: Any, _proxy: Any) -> None:
         if _file(str(path)) != record.info[FILE]:
-            raise sa.exc.InvalidatePoolError("the file was replaced")  # the pool opens it anew
+            raise sa.exc.InvalidatePoolError("the file was replaced")  # the pool reopens it
 
     engine = sa.create_engine("sqlite://", creator=connect, poolclass=sa.pool.QueuePool, pool_size=CONNECTIONS)
     sa.event.listen(engine, "connect", prepare)
@@ -124,5 +124,5 @@ def _file(path: str) -> tuple[int, int] | None:
 
 def _gone(path: str) -> Unavailable:
     return Unavailable(
-        f"the file of reviews {path!r} was deleted or replaced while it was in use. Put it back, or start labelproof review again."
+        f"The file of reviews {path!r} was deleted or replaced while it was in use. Put it back, or start labelproof review again."
     )

@@ -1,4 +1,4 @@
-"""Which data a decision is about: worked out here and nowhere else.
+"""The data that a decision is about: computed here and nowhere else.
 
 A decision names its item by id. Where the ids come from the data, they name the same items in every audit of these data, whatever
 has been relabelled, added, removed or put in another order since; where an item is only a row number, it is the same item as long as
@@ -19,8 +19,8 @@ from labelproof.review.candidates import Candidates
 from labelproof.review.log.store import Decision, Store
 
 SAMPLE, MOST_LABELS = 400, 100  # items by which data are recognised, and distinct labels among them
-LEAST_PRESENT = 0.5  # share of these that are still there
-LEAST_AGREEMENT = 0.6  # share of their labels that are still the same, each label counting alike
+LEAST_PRESENT = 0.5  # share of these that still exist
+LEAST_AGREEMENT = 0.6  # share of their labels that are still the same, each label counting equally
 
 
 def data_of(candidates: Candidates, store: Store) -> str:
@@ -46,9 +46,9 @@ def is_about(candidates: Candidates, store: Store, audit: str) -> bool:
 
 
 def standing(candidates: Candidates, store: Store) -> list[Decision]:
-    """The decisions that stand about the items of an audit, by place in the log.
+    """The decisions in effect for the items of an audit, by position in the log.
 
-    Those about an item that the audit has not, or that name a class which it does not know, are left out.
+    Those for an item that the audit does not have, or with a class that it does not know, are skipped.
     """
     found = store.current(data_of(candidates, store))
     present, fits = candidates.ranks_of([decision.item for decision in found]), known_class(candidates)
@@ -56,7 +56,7 @@ def standing(candidates: Candidates, store: Store) -> list[Decision]:
 
 
 def known_class(candidates: Candidates) -> Callable[[Decision], bool]:
-    """Tells of a decision whether the classes that it names, if any, are those of an audit."""
+    """Checks whether the classes of a decision, if any, are those of an audit."""
     part = candidates.part
     known: dict[str | None, bool] = {None: True}  # a label is checked once
 

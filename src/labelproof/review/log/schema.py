@@ -10,9 +10,9 @@ EVENTS = sa.Table(
     "labelproof_events",
     _metadata,
     sa.Column("seq", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=True),
-    sa.Column("uid", sa.Text, nullable=False, unique=True),  # made by whoever decides: sending twice records once
+    sa.Column("uid", sa.Text, nullable=False, unique=True),  # made by the client that decides: sending twice records once
     sa.Column("audit", sa.Text, nullable=False),  # the data: fingerprint of the first audit of them
-    sa.Column("item", sa.Text, nullable=False),  # id, the row number where there is none
+    sa.Column("item", sa.Text, nullable=False),  # id, or the row number if there is none
     sa.Column("reviewer", sa.Text, nullable=False),
     sa.Column("action", sa.Text, nullable=False),
     sa.Column("label", sa.Text),  # of keep and relabel

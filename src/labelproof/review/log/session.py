@@ -1,4 +1,4 @@
-"""A review of one audit: whom to give which item, what they decide, and what that says about all labels."""
+"""A review of one audit: who gets which item, what they decide, and the resulting figures."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from labelproof.review.plan.queue import MEASURE, make_queue
 from labelproof.review.plan.resolve import Resolved
 from labelproof.validation import Json
 
-STALE_SECONDS = 2.0  # age at which what is slow to work out is worked out again
+STALE_SECONDS = 2.0  # age at which slow results are computed again
 SMALL = 50_000  # items whose figures are quick
 FEW = 500  # reviewed items whose reviewers are quickly compared
 CURVE_POINTS = 12
@@ -51,11 +51,11 @@ class ReviewSession:
         random_state: int = 0,
     ) -> None:
         self.candidates, self.store, self.budget = candidates, store, budget
-        self.data = data_of(candidates, store)  # what the store knows these data as
+        self.data = data_of(candidates, store)  # the name of these data in the store
         self._options = {"budget": budget, "measure": measure, "overlap": overlap, "random_state": random_state}
         self._ahead = make_queue(
             candidates.error_probability,
-            budget + FARTHEST,  # what a larger budget would ask
+            budget + FARTHEST,  # the further items of a larger budget
             worth=candidates.part.worth(),
             measure=measure,
             overlap=overlap,
@@ -81,7 +81,7 @@ class ReviewSession:
         return ReviewSession(open_candidates(self.candidates.folder), self.store, **self._options)  # type: ignore[arg-type]
 
     def sync(self) -> None:
-        """Take in what was recorded since, by this process or another."""
+        """Read new records, of this process or another."""
         with self._lock:
             try:
                 place, items = self.store.changed_since(self.data, self._place)
@@ -114,7 +114,7 @@ class ReviewSession:
         if item not in self._rank_of:
             self._rank_of |= self.candidates.ranks_of([item])
         if item not in self._rank_of:
-            raise BadInput(f"the audit has no item {item[:80]!r}.")
+            raise BadInput(f"The audit has no item {item[:80]!r}.")
         return self._rank_of[item]
 
     def next(self, reviewer: str, count: int) -> list[int]:
@@ -152,13 +152,13 @@ class ReviewSession:
     def checked(
         self, reviewer: str, rank: int, action: Action, label: object, uid: str, seconds: float | None = None
     ) -> Decision:
-        """The decision, if it is one that can be made of this item; *keep* may say which label it is that the reviewer kept."""
+        """The decision, if it is valid for this item; *keep* may name the label that the reviewer kept."""
         if not 0 <= rank < len(self.candidates):
             raise BadInput(f"item {rank} does not exist; there are {len(self.candidates)}.")
         if action not in (*DECISIONS, "skip"):
             raise BadInput(f"decision {str(action)[:40]!r} is unknown. Choose keep, relabel, none, unsure or skip.")
         if action == "none" and not self.candidates.part.may_be_none:
-            raise BadInput("labels of this kind cannot be none. Say what is there, even if it is nothing.")
+            raise BadInput("Labels of this kind cannot be none. Give the right label, even if it is empty.")
         given, name = self.candidates.part.given(rank), None
         if action in ("keep", "relabel"):
             name = given if action == "keep" and label is None else self.candidates.part.checked(label, rank)
@@ -166,14 +166,14 @@ class ReviewSession:
         return Decision(self.candidates.table["id"][rank], reviewer, action, name, uid, seconds=seconds)
 
     def undo(self, reviewer: str, uid: str) -> int | None:
-        """Take back a reviewer's last decision; the rank of its item, or ``None`` where there is none."""
+        """Take back a reviewer's last decision; the rank of its item, or ``None`` if there is none."""
         undone = self.store.undo(self.data, reviewer, uid)
         self.sync()
         return None if undone is None else self._rank_of.get(undone.item)
 
     @property
     def asked(self) -> int:
-        """Reviews in all: the budget, or fewer where there are not as many items."""
+        """Reviews in all: the budget, or fewer if there are fewer items."""
         return int(self.queue.wanted.sum())
 
     def left(self) -> int:
@@ -185,23 +185,23 @@ class ReviewSession:
         return open_
 
     def outlook(self) -> str:
-        """What the reviews left of the budget will find, or the next 50 beyond it, in what time; then what stays behind."""
+        """What the reviews left of the budget will find, or the next 50 beyond it, in what time; then what remains unfound."""
         figures, left = self.figures(), self.left()
         return f"{figures.outlook(left or NEXT, self.people()['pace'])} {figures.stop_rule}".strip()
 
     @property
     def decisions(self) -> list[Decision]:
-        """The decisions that stand, by place in the log."""
+        """The decisions in effect, by position in the log."""
         with self._lock:
             standing = [d for said in self._standing.values() for d in said.values()]
         return sorted(standing, key=lambda d: d.seq)
 
     def figures(self) -> Figures:
-        """What the reviews so far say; of a large audit, as of at most two seconds ago."""
+        """The figures from the reviews so far; for a large audit, at most two seconds old."""
         return self._figures.at(self._place[0])
 
     def people(self) -> Json:
-        """`labelproof.review.plan.figures.people` of the decisions, as of at most two seconds ago once there are many."""
+        """`labelproof.review.plan.figures.people` of the decisions, at most two seconds old if there are many."""
         return self._people.at(self._place[0])
 
     @property
@@ -222,7 +222,7 @@ class ReviewSession:
         decisions = self.decisions
         outcomes, slip = self._outcomes(decisions), slip_of(self.people())
         figures = work_out(self.candidates, self.queue, outcomes, ahead=self._ahead, slip=slip)
-        if self._curve is None:  # what was before this process began
+        if self._curve is None:  # decisions from before this process began
             ends = np.unique(np.linspace(0, len(decisions), CURVE_POINTS + 1).astype(int))[1:-1].tolist()
             self._curve = [self._point(self._outcomes(decisions[:end])) for end in ends]
         self._curve.append(self._point(outcomes))
@@ -239,7 +239,7 @@ class ReviewSession:
 
 
 class _Cached(Generic[T]):
-    """A value worked out again when the log has grown; while that is slow, not more often than every two seconds."""
+    """A value that is computed again when the log has grown; if that is slow, at most every two seconds."""
 
     def __init__(self, make: Callable[[], T], is_slow: Callable[[], bool]) -> None:
         self._make, self._is_slow = make, is_slow

@@ -22,7 +22,7 @@ from labelproof.review.log.schema import AUDITS, CURRENT, EVENTS, LEASES, MIGRAT
 from labelproof.validation import Json
 
 Action = Literal["keep", "relabel", "none", "unsure", "skip", "undo"]
-DECISIONS = ("keep", "relabel", "none", "unsure")  # what ends an item; skip and undo do not
+DECISIONS = ("keep", "relabel", "none", "unsure")  # actions that settle an item; skip and undo do not
 LEASE_SECONDS = 180.0
 Place = tuple[int, str]  # in the log: number and uid of an event
 BEGINNING: Place = (0, "")
@@ -33,7 +33,7 @@ CLAIM_CHUNK = 48  # items looked at together for a claim: mostly the first are f
 
 @dataclass(frozen=True)
 class Decision:
-    """What one reviewer said of one item.
+    """One reviewer's decision on one item.
 
     Attributes
     ----------
@@ -41,11 +41,11 @@ class Decision:
         Id of the item, as text.
     reviewer : str
     action : {"keep", "relabel", "none", "unsure", "skip"}
-        The given label is right; another class is; none of the classes is; the reviewer cannot tell; not now.
+        The given label is right; another class is; none of the classes is; the reviewer does not know; not now.
     label : str or None
         The true class by name, of keep and relabel; a JSON list of names for tags.
     uid : str
-        Made by whoever decides; the same uid is recorded once, however often it is sent.
+        Made by the client that decides; the same uid is recorded once, however often it is sent.
     decided_at : str
         ISO 8601 in UTC; the time of recording where empty.
     seconds : float or None
@@ -81,7 +81,7 @@ class Store:
     Parameters
     ----------
     where : path or str
-        Path of a SQLite file, made where it does not exist, or a ``postgresql://`` URL.
+        Path of a SQLite file, made if it does not exist, or a ``postgresql://`` URL.
     """
 
     def __init__(self, where: str | os.PathLike[str]) -> None:
@@ -94,16 +94,16 @@ class Store:
             raise
 
     def close(self) -> None:
-        """Let go of all connections."""
+        """Close all connections."""
         self._engine.dispose()
 
     def record(self, audit: str, decisions: Sequence[Decision]) -> int:
-        """Append decisions, in order; those whose uid is in the log already are left out. Returns how many were new.
+        """Append decisions, in order; those whose uid is already in the log are skipped. Returns the number of new ones.
 
         Raises
         ------
         BadInput
-            If a uid stands for another decision in the log.
+            If a uid belongs to another decision in the log.
         """
         rows = [
             {
@@ -116,7 +116,7 @@ class Store:
             return sum(self._append(connection, row) for row in rows)
 
     def undo(self, audit: str, reviewer: str, uid: str) -> Decision | None:
-        """Append an event that takes back a reviewer's last decision; returns it, or ``None`` where there is none to take back."""
+        """Append an event that takes back a reviewer's last decision; returns it, or ``None`` if there is none to take back."""
         with self._writing() as connection:
             events = EVENTS.alias()
             own = (events.c.audit == audit, events.c.reviewer == reviewer)
@@ -136,7 +136,7 @@ class Store:
             return _decision(last)
 
     def current(self, audit: str, items: Sequence[str] | None = None) -> list[Decision]:
-        """The decisions that stand, by place in the log; of some items where these are named."""
+        """The decisions in effect, by position in the log; of the named items, by default all."""
         query = sa.select(CURRENT).where(CURRENT.c.audit == audit).order_by(CURRENT.c.seq)
         with self._reading() as connection:
             if items is None:
@@ -154,7 +154,7 @@ class Store:
         Raises
         ------
         LookupError
-            If the log has no such place: another file was put in place of it.
+            If the log has no such position: another file has replaced it.
         """
         query = sa.select(EVENTS.c.seq, EVENTS.c.uid, EVENTS.c.item).where(EVENTS.c.audit == audit, EVENTS.c.seq > place[0])
         with self._reading() as connection:
@@ -219,12 +219,12 @@ class Store:
         Parameters
         ----------
         wanted : sequence of (item, number of reviewers)
-            In order of preference. An item is free where fewer others than that many, less one, hold or have decided it, and
-            where this reviewer has not decided it.
+            In order of preference. An item is free if fewer others than that many, minus one, hold or have decided it, and
+            this reviewer has not decided it.
         count : int
-            How many to lease at most; those that the reviewer holds already count, and are leased anew.
+            How many to lease at most; those that the reviewer already holds count, and are leased again.
         seconds : float
-            After which a lease ends by itself, whatever the clock said by which it was set.
+            After which a lease ends by itself, independent of the clock that set it.
 
         Returns
         -------
@@ -287,7 +287,7 @@ class Store:
         named = ("keep", "relabel")  # which of the two it is depends on the label given at the time
         same = known["action"] == row["action"] or (known["action"] in named and row["action"] in named)
         if not same or any(known[name] != row[name] for name in ("audit", "item", "reviewer", "label")):
-            raise BadInput(f"the uid {row['uid']!r} stands for another decision already. Make a new one for each decision.")
+            raise BadInput(f"The uid {row['uid']!r} already belongs to another decision. Make a new one for each decision.")
         return 0
 
     @contextmanager
@@ -307,7 +307,7 @@ class Store:
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
-        """Threads take turns at a SQLite file, because SQLite lets those that wait for one another sleep for too long."""
+        """Threads take turns at a SQLite file, because SQLite makes waiting threads sleep for too long."""
         alone = self._engine.dialect.name == "sqlite"
         if alone and not self._lock.acquire(timeout=BUSY_SECONDS):
             raise locked(self.where)  # another thread waits for it as well
@@ -325,8 +325,7 @@ class Store:
             version = connection.execute(sa.select(sa.func.max(VERSION.c.version))).scalar() or 0
             if version > len(MIGRATIONS):
                 raise CorruptArtifact(
-                    f"the reviews in {self._engine.url.render_as_string(hide_password=True)!r} have schema version {version}; "
-                    f"this labelproof knows {len(MIGRATIONS)}. Use the version that wrote them, or a newer one."
+                    f"The reviews in {self._engine.url.render_as_string(hide_password=True)!r} have schema version {version}, but this labelproof knows only {len(MIGRATIONS)}. Use the version that wrote them, or a newer one."
                 )
             for number, step in enumerate(MIGRATIONS[version:], start=version + 1):
                 step(connection)

@@ -1,1 +1,1 @@
-"""Which items are worth a look, and what the looks say of all labels."""
+"""Which items to review, and what the reviews imply for all labels."""

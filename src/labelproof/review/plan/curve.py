@@ -82,8 +82,8 @@ def fit_curve(error_probability: FloatArray, is_error: BoolArray, every: Binned,
     """The posterior of the curve given the audit's interval of the error rate and the reviews, by Laplace's method.
 
     ``logit p(wrong | e) = f(logit e)`` with a Gaussian prior on f at the knots, which was learned from simulated audits: mean and
-    covariance over data sets, models and kinds of noise. The mean of p(wrong) over all items is tied to the audit's error rate, in
-    logits, by a standard deviation that its interval gives, and a review says "wrong" with probability ``s + (1 - 2 s) p``
+    covariance over data sets, models and kinds of noise. The mean of p(wrong) over all items is tied to the audit's error
+    rate, in logits, by a standard deviation from its interval. A review finds "wrong" with probability ``s + (1 - 2 s) p``
     for reviewers who slip at rate s. Items may be chosen by their error probability, because f is conditional on it.
 
     Parameters
@@ -146,7 +146,7 @@ class _Target:
         """Gradient and expected information, shapes (j,) and (j, j)."""
         chance = expit(self.places @ curve)
         said = np.clip(self.slip + (1 - 2 * self.slip) * chance, 1e-12, 1 - 1e-12)
-        rise = (1 - 2 * self.slip) * chance * (1 - chance)  # of said with the logit
+        rise = (1 - 2 * self.slip) * chance * (1 - chance)  # derivative of the answer by the logit
         weight = rise / (said * (1 - said))
         off, slope = self._off_rate(curve)
         gradient = self.places.T @ ((self.wrong - said) * weight) - self.precision @ (curve - self.mean) - off * slope

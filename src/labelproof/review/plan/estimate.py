@@ -12,7 +12,7 @@ from labelproof.errors import BadInput
 from labelproof.validation import BoolArray, FloatArray, RandomState, accepts_seed, rng_from
 
 STRATA = 5
-DOUBT = 0.03  # least variance that an error probability is credited with: the audit may be wrong where it is sure
+DOUBT = 0.03  # least variance assumed for an error probability: the audit may be wrong where it is sure
 PSEUDO_REVIEWS = 1.0
 SKEW = 0.25  # wrong labels added to what each stratum showed for the upper end of the interval, taken off for the lower
 
@@ -36,7 +36,7 @@ class MeasurementPlan:
 def strata_of(error_probability: FloatArray, n_strata: int = STRATA) -> npt.NDArray[np.int64]:
     """The stratum of each item, by rising error probability e, of equal ``sum of sqrt((e + δ)(1 - e + δ))``, δ = 0.03.
 
-    Drawing equally many of each is Neyman's allocation, with room for an audit that is wrong where it is sure.
+    Drawing equally many from each is Neyman's allocation, with a margin for an audit that is wrong where it is sure.
     """
     e = _checked(error_probability)
     order = np.argsort(e, kind="stable")
@@ -75,7 +75,7 @@ def plan_measurement(
     chosen: list[npt.NDArray[np.int64]] = []
     left = n_reviews
     sizes = np.bincount(stratum, minlength=n_strata)
-    for done, h in enumerate(np.argsort(sizes, kind="stable")):  # what a small stratum cannot use, the others get
+    for done, h in enumerate(np.argsort(sizes, kind="stable")):  # a small stratum's surplus goes to the others
         share = min(int(sizes[h]), left // (n_strata - done))
         chosen.append(rng.choice(np.flatnonzero(stratum == h), share, replace=False))
         left -= share
@@ -87,15 +87,15 @@ def estimate_error_rate(
 ) -> ErrorRate:
     """The share of wrong labels from the audit's probabilities and the reviews of a `plan_measurement`.
 
-    Prediction-powered and stratified: in each stratum the mean error probability of all its items, corrected by what the
-    reviews show it to be off,
+    Prediction-powered and stratified: in each stratum the mean error probability of all its items, corrected by the error that
+    the reviews show,
 
         ``rate = sum over h of W_h (mean of e over h + mean of (wrong - e) over the reviewed of h)``.
 
-    Unbiased whatever the probabilities are worth; the better they are, the narrower the interval. The variance in a stratum is
-    ``p (1 - p) / m_h`` with the finite-population correction and p the share of wrong ones, drawn to the mean of e by one
-    pseudo-review so that a stratum without a find is not taken for certain. As in Wilson's interval each end has the variance that
-    goes with it: p is a quarter of a review higher for the upper end and lower for the lower one, because few finds are skewed.
+    Unbiased for any probabilities; the better they are, the narrower the interval. The variance in a stratum is ``p (1 - p) /
+    m_h`` with the finite-population correction and p the share of wrong ones, shrunk to the mean of e by one pseudo-review, so
+    that a stratum without a find is not treated as certain. As in Wilson's interval, each end has its own variance: p is a
+    quarter of a review higher for the upper end and lower for the lower one, because small counts are skewed.
 
     Parameters
     ----------
@@ -103,8 +103,8 @@ def estimate_error_rate(
         As given to `plan_measurement`.
     plan : MeasurementPlan
     is_error : array-like of bool, shape (m,)
-        Whether the label of each item of ``plan.index`` turned out wrong. Reviews not made yet are left off the end: the
-        order is random, so what is done so far is a sample too.
+        Whether the label of each item of ``plan.index`` turned out wrong. Reviews not made yet are omitted at the end: the
+        order is random, so the reviews so far are a sample too.
     among : ndarray of bool, shape (n,), optional
         The rate of these items alone, e.g. of one class.
 
@@ -138,7 +138,7 @@ def estimate_error_rate(
     size, reviewed = np.bincount(plan.stratum, minlength=strata), np.bincount(plan.stratum[rows], minlength=strata)
     if ((size > 0) & (reviewed == 0)).any():
         h = int(np.argmax((size > 0) & (reviewed == 0)))
-        raise BadInput(f"no item of stratum {h} is reviewed yet ({len(wrong)} reviews in all). Review more before estimating.")
+        raise BadInput(f"No item of stratum {h} is reviewed yet ({len(wrong)} reviews in all). Review more before estimating.")
     domain = np.ones(len(e), bool) if among is None else np.asarray(among, bool)
     own = domain[rows]
     members = np.bincount(plan.stratum, domain, strata)  # of the domain in each stratum
@@ -146,7 +146,7 @@ def estimate_error_rate(
     expected = np.bincount(plan.stratum, e * domain, strata)
     off = np.bincount(plan.stratum[rows], (wrong - e[rows]) * own, strata)
     found = np.bincount(plan.stratum[rows], wrong * own, strata)
-    raised = size / np.maximum(reviewed, 1)  # items that one review stands for
+    raised = size / np.maximum(reviewed, 1)  # items that one review represents
     least = float(found.sum() / members.sum())  # what has been found is there
     estimate = max(least, float((expected + raised * off).sum() / members.sum()))
     prior = expected / np.maximum(members, 1)
@@ -164,7 +164,5 @@ def estimate_error_rate(
 def _checked(error_probability: FloatArray) -> FloatArray:
     e = np.asarray(error_probability, float)
     if e.ndim != 1 or len(e) == 0 or not ((e >= 0) & (e <= 1)).all():
-        raise BadInput(
-            "error_probability must hold one number between 0 and 1 for each labelled item; leave out unlabelled ones."
-        )
+        raise BadInput("error_probability must have one number between 0 and 1 for each labelled item. Omit unlabelled items.")
     return e

@@ -1,4 +1,4 @@
-"""What the reviews so far say about all labels: their error rate, what is left to find, and who reviewed how."""
+"""The figures from the reviews so far: the error rate of all labels, the errors left to find, and the work of each reviewer."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ Outcomes = Mapping[int, Resolved]  # by rank
 
 @dataclass(frozen=True)
 class Figures:
-    """What the reviews so far say.
+    """The figures from the reviews so far.
 
     Attributes
     ----------
     reviewed : int
-        Items of which the truth is known.
+        Items with known truth.
     unreviewed : int
         The others.
     wrong : int
@@ -48,7 +48,7 @@ class Figures:
     errors_left, left_below : float
         Expected number of wrong labels among the items not reviewed, and the number that it is below with 95 % confidence.
     forecast : Forecast
-        What the next reviews will find.
+        The forecast of the next reviews.
     """
 
     reviewed: int
@@ -84,7 +84,7 @@ class Figures:
         return f"With 95 % confidence fewer than {most:,} wrong labels remain (about {self.errors_left:,.0f} expected)."
 
     def outlook(self, reviews: int, pace: float) -> str:
-        """What a number of further reviews will find, and in what time at so many seconds each; empty where none is left."""
+        """What a number of further reviews will find, and in what time at so many seconds each; empty if none is left."""
         reviews = min(reviews, int(self.forecast.reviews[-1]))
         if reviews == 0:
             return ""
@@ -108,9 +108,9 @@ def rate_of(candidates: Candidates, queue: Queue, outcomes: Outcomes) -> tuple[E
 def work_out(
     candidates: Candidates, queue: Queue, outcomes: Outcomes, *, ahead: Queue | None = None, slip: float = 0.0
 ) -> Figures:
-    """The figures of an audit of which some items are settled.
+    """The figures of an audit with some items settled.
 
-    What is to come is foretold by `labelproof.review.plan.forecast.foretell`. The number of wrong labels that remain and its upper end are
+    `labelproof.review.plan.forecast.foretell` makes the forecast. The number of remaining wrong labels and its upper end are
     those of the forecast and, where the error rate is known from reviews, of their random sample, weighed by their precision.
 
     Parameters
@@ -121,7 +121,7 @@ def work_out(
     outcomes : dict of int to Resolved
         By rank.
     ahead : Queue, optional
-        The same queue with what a larger budget would add to its end, to be foretold.
+        The same queue with the further items of a larger budget, for the forecast.
     slip : float, default=0.0
         How often a reviewer errs.
     """
@@ -146,7 +146,7 @@ def work_out(
 def _with_sample(forecast: Forecast, rate: ErrorRate, n: int, found: int) -> tuple[float, float]:
     """Wrong labels left and their upper end by forecast and random sample, each weighing what its variance leaves it.
 
-    Both rest on the same reviews, so the upper end is no nearer for there being two.
+    Both rest on the same reviews, so using two makes the upper end no closer.
     """
     sd = max(1.0, (rate.high - rate.low) / 3.92 * n)
     weight = forecast.left_sd**2 / (forecast.left_sd**2 + sd**2)
@@ -210,7 +210,7 @@ def people(decisions: Sequence[Decision]) -> Json:
 
 
 def slip_of(said: Json) -> float:
-    """How often a decision is wrong, of what `people` tells; 0 before ten items were answered by two."""
+    """How often a decision is wrong, according to `people`; 0 until two reviewers have answered the same ten items."""
     accuracies = said["agreement"]["accuracies"]
     decisions = {row["name"]: row["decisions"] for row in said["reviewers"] if row["name"] in accuracies}
     if said["agreement"]["items"] < FEWEST_SHARED or not decisions:

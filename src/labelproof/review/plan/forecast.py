@@ -32,7 +32,7 @@ POINTS = 24
 
 @dataclass(frozen=True)
 class Forecast:
-    """What the next reviews of a queue will find.
+    """The expected finds of the next reviews of a queue.
 
     Attributes
     ----------
@@ -91,7 +91,8 @@ def forecast(
     Returns
     -------
     polars.DataFrame
-        One row a budget: ``reviews`` (fewer where there are not as many items), ``found`` (expected wrong labels), ``low`` and ``high``
+        One row per budget: ``reviews`` (fewer if there are fewer items), ``found`` (expected wrong labels), ``low`` and
+        ``high``
         (a 90 % band) and ``hours``.
 
     Raises
@@ -119,7 +120,7 @@ def forecast(
     if isinstance(audit, LargerAudit):
         audit = audit.folder
     if isinstance(audit, Audit):
-        with TemporaryDirectory(prefix="labelproof-") as folder:  # what a review would open
+        with TemporaryDirectory(prefix="labelproof-") as folder:  # the items that a review would open
             audit.save(Path(folder) / "audit")
             return forecast(Path(folder) / "audit", budgets, pace=pace, measure=measure)
     candidates = open_candidates(audit)
@@ -141,7 +142,7 @@ def foretell(
     slip: float = 0.0,
     farthest: int = FARTHEST,
 ) -> Forecast:
-    """What the rest of a queue will find.
+    """Forecast the finds of the rest of a queue.
 
     Curves drawn from `labelproof.review.plan.curve.fit_curve` turn the error probabilities of the items to come, in their order, into
     chances; labels of one given class differ together, by a random effect; each draw then decides every item. The band is between the
@@ -151,7 +152,7 @@ def foretell(
     ----------
     candidates : Candidates
     queue : Queue
-        As it would be asked; what is settled is left out.
+        In the order of review; settled items are excluded.
     ranks : ndarray of int, shape (r,)
         Settled items.
     wrong : ndarray of bool, shape (r,)
@@ -190,7 +191,7 @@ def foretell(
 
 
 def _classes(candidates: Candidates) -> npt.NDArray[np.int64]:
-    """What each item was given, as far as it is one of a few classes."""
+    """The given class of each item, if it is one of a few classes."""
     rated = candidates.part.rated()
     return np.zeros(len(candidates), np.int64) if rated is None else rated.to_numpy().astype(np.int64)
 

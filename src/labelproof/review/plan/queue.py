@@ -12,7 +12,7 @@ from labelproof.review.plan.estimate import MeasurementPlan, strata_of
 from labelproof.validation import BoolArray, FloatArray, IntArray
 
 MEASURE = 0.4  # share of the reviews that measure
-GAPS, GAP_SHARE = 8, 0.1  # measured items that may be missing: others hold them, or nobody could tell
+GAPS, GAP_SHARE = 8, 0.1  # measured items that may be missing: others hold them, or nobody could decide
 
 
 @dataclass(frozen=True)
@@ -47,15 +47,15 @@ class Queue:
     def sample_of(self, resolved: IntArray) -> MeasurementPlan:
         """The reviewed items as a stratified random sample.
 
-        The head of the hunt up to the last hunted item is a stratum of its own, of which nearly all is reviewed. Below it, the
+        The head of the hunt up to the last hunted item is a separate stratum, nearly all of which is reviewed. Below it, the
         measured items are a random sample of each stratum, because the hunt is in an order that no review changes. They are taken
-        in the order of the queue, up to where too many are missing: what is known beyond came about some other way, from an
-        earlier audit or a spreadsheet, and may have been chosen for its answer.
+        in the order of the queue, up to where too many are missing: known items beyond that came some other way, from an
+        earlier audit or a spreadsheet, and may have been chosen for their answer.
 
         Parameters
         ----------
         resolved : ndarray of int, shape (r,)
-            Rows of which the truth is known now, any of the queue's.
+            Rows whose truth is known now, any of the queue's.
         """
         known = np.zeros(len(self.stratum), bool)
         known[resolved] = True
@@ -83,8 +83,8 @@ def make_queue(
     """Plan a budget of reviews.
 
     The hunt takes items by falling error probability: each review then corrects as many labels as it can be expected to.
-    Measuring takes a stratified random sample (`labelproof.review.plan_measurement`), stratum by stratum in turn; an item that is
-    in both is asked for once. Both are interleaved, so that stopping at any time leaves a fair part of each.
+    Measuring takes a stratified random sample (`labelproof.review.plan_measurement`), stratum by stratum in turn; an item in
+    both is asked once. Both are interleaved, so that stopping at any time leaves a fair part of each.
 
     Parameters
     ----------
@@ -92,7 +92,7 @@ def make_queue(
     budget : int
         Number of reviews, a second review of the same item included.
     worth : ndarray, shape (n,), optional
-        What the hunt goes by instead of the error probability.
+        The order of the hunt, instead of the error probability.
     measure : float in [0, 1]
         Share of the items that measure.
     overlap : float in [0, 1]

@@ -1,4 +1,4 @@
-"""What the reviewers of an item say together."""
+"""The joint answer of the reviewers of an item."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy.typing as npt
 from labelproof.noise.votes import Consensus, dawid_skene, fleiss_kappa
 from labelproof.review.log.store import Decision
 
-NO_CLASS = "\x00"  # stands for "none of these" among labels
+NO_CLASS = "\x00"  # "none of these" among labels
 MOST_LABELS = 200  # distinct answers that a reviewer's matrix is fitted to
 Answers = Mapping[str, Mapping[str, Decision]]  # by item and reviewer
 
@@ -40,7 +40,7 @@ class Resolved:
 
 
 def answers_of(decisions: Iterable[Decision]) -> dict[str, dict[str, Decision]]:
-    """The decisions that name a class, or none, by item and reviewer; unsure and skip say nothing about the item."""
+    """The decisions that name a class, or none, by item and reviewer; unsure and skip are no answers."""
     found: dict[str, dict[str, Decision]] = {}
     for decision in decisions:
         if decision.action in ("keep", "relabel", "none"):
@@ -51,8 +51,8 @@ def answers_of(decisions: Iterable[Decision]) -> dict[str, dict[str, Decision]]:
 def resolve(decisions: Iterable[Decision]) -> dict[str, Resolved]:
     """The outcome of each item that has an answer.
 
-    Reviewers who agree settle it. Where they differ, the most probable answer by `labelproof.review.dawid_skene` over all
-    reviewed items holds; with more than 200 different answers, as sets of tags are, the commonest, then the latest.
+    Reviewers who agree settle it. If they differ, the most probable answer by `labelproof.review.dawid_skene` over all
+    reviewed items counts; with more than 200 different answers, such as sets of tags, the most common, then the latest.
     """
     answers = answers_of(decisions)
     found, disputed = {}, []
@@ -124,7 +124,7 @@ def _distinct(answers: Answers) -> list[str]:
 
 
 def _table(answers: Answers) -> npt.NDArray[np.float64]:
-    """Answers as places in `_distinct`, NaN where a reviewer gave none: no name of a class may be taken for a missing one."""
+    """Answers as positions in `_distinct`, NaN if a reviewer gave none, so that no name of a class counts as missing."""
     code = {answer: place for place, answer in enumerate(_distinct(answers))}
     reviewers = _reviewers(answers)
     return np.array([[code[_answer(by[name])] if name in by else np.nan for name in reviewers] for by in answers.values()])
