@@ -16,7 +16,7 @@ digits = load_digits()
 noisy = lp.simulate.symmetric(digits.target, 0.1, random_state=0)
 
 # %%
-# An audit needs the labels and the probabilities of each class. The probabilities must be *out of sample*: a model that has seen a
+# An audit needs the labels and the probabilities of each class. The probabilities must be *out-of-sample*: a model that has seen a
 # wrong label repeats it. Cross-validation gives such probabilities.
 
 model = LogisticRegression(max_iter=1000)

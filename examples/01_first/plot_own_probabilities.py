@@ -2,7 +2,7 @@
 Audit the probabilities of your own model
 =========================================
 
-Any model will do: labelproof asks for labels and out-of-sample probabilities. Here two models audit the same labels, and the better model
+Any model will do. labelproof needs labels and out-of-sample probabilities. Here two models audit the same labels, and the better model
 finds more of the errors.
 """
 
@@ -21,7 +21,7 @@ noisy = lp.simulate.symmetric(digits.target, 0.15, random_state=1)
 models = {"naive Bayes": GaussianNB(var_smoothing=1e-2), "support vector machine": SVC(probability=True, random_state=0)}
 
 # %%
-# The file formats are free as well: ``pred_probs`` can be the path of a ``.npy`` file or of a folder of Parquet files.
+# Files work too: ``pred_probs`` can be the path of a ``.npy`` file or of a folder of Parquet files.
 
 figure, axis = plt.subplots(figsize=(6.5, 4.2))
 for name, model in models.items():

@@ -31,7 +31,7 @@ pictures = np.stack([picture(name == "striped") for name in true])
 noisy = lp.simulate.symmetric(true, 0.1, random_state=0)
 
 # %%
-# A frame with a column of pictures is audited like a table. ``encoder="auto"``, the default, takes the encoder that is installed.
+# A frame with a column of pictures is audited like a table. ``encoder="auto"``, the default, uses the encoder that is installed.
 
 frame = pd.DataFrame({"picture": [Image.fromarray(pixels) for pixels in pictures], "texture": noisy.labels})
 audit = lp.audit(frame, label="texture", image="picture")

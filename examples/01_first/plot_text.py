@@ -2,7 +2,7 @@
 Audit texts
 ===========
 
-Short reviews with a sentiment, some of them labelled the wrong way round. Without a pretrained encoder labelproof compares words and
+Short reviews with a sentiment, some of them with the wrong one. Without a pretrained encoder labelproof compares words and
 characters, which is enough here.
 """
 

@@ -2,7 +2,7 @@
 Boxes: missing, displaced and extra ones
 ========================================
 
-Boxes around discs and squares, with what a detector says of the same pictures.
+Boxes around discs and squares, and the predictions of a detector for the same pictures.
 """
 
 import matplotlib.pyplot as plt
@@ -24,7 +24,7 @@ for _ in range(150):
     )
 
 # %%
-# A detector sees nearly the same boxes. The annotations have errors: each picture may lose, shift or gain a box.
+# The detector predicts nearly the same boxes. The annotations have errors: each picture may lose, shift or gain a box.
 
 predictions = [
     {**one, "boxes": one["boxes"] + rng.normal(0, 2, one["boxes"].shape), "scores": rng.uniform(0.6, 1, len(one["labels"]))}

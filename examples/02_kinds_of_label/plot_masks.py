@@ -30,7 +30,7 @@ found = audit.issues.filter(pl.col("error_probability") > 0.5)
 print(found.select("index", "kind", "given_label", "suggested_label", "area", "error_probability"))
 
 # %%
-# Given masks beside the truth, for the pictures with findings.
+# Given masks next to the truth, for the pictures with findings.
 
 rows = found["index"].unique().sort().to_list()[:3]
 colours = ListedColormap(["#e8e4d8", "#4d9956", "#4f86c6"])

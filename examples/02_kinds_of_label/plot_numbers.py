@@ -19,7 +19,7 @@ model = HistGradientBoostingRegressor(loss="absolute_error", random_state=0)
 expected = cross_val_predict(model, x, noisy.labels, cv=5)
 
 # %%
-# The audit needs the numbers and what a model expects, out of sample.
+# The audit needs the numbers and out-of-sample predictions of a model.
 
 audit = lp.audit(lp.Numbers(noisy.labels), expected)
 print(audit.issues.head(8).select("index", "given_label", "suggested_label", "kind", "error_probability"))

@@ -21,7 +21,7 @@ for _ in range(400):
     right.append([*entity[0], "O", "O", *entity[1], "O"])
 
 # %%
-# We spoil some annotations, and take the probabilities of a good tagger for granted.
+# We make some annotations wrong, and assume the probabilities of a good tagger.
 
 noisy = lp.simulate.spans(right, 0.08, tokens=tokens, random_state=0)
 names = sorted({tag for own in right for tag in own})

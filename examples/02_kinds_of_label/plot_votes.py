@@ -1,6 +1,6 @@
 """
-Votes: whom to believe
-======================
+Votes: which annotators are reliable
+====================================
 
 Five annotators vote on 600 items, three on each. One of them guesses. No true label is known.
 """

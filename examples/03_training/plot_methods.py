@@ -2,7 +2,7 @@
 Train on noisy labels: methods side by side
 ===========================================
 
-A network memorises wrong labels if it is trained for long enough. Methods for noisy labels prevent that in different ways. Needs
+A network memorises wrong labels if it is trained long enough. Methods for noisy labels prevent that in different ways. Needs
 ``pip install 'labelproof[torch]'``.
 """
 

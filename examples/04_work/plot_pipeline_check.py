@@ -32,7 +32,7 @@ checked = lp.check(audits["delivered"], max_error_rate=0.05)
 print(checked.passed, checked.reasons)
 
 # %%
-# Somebody repairs half of the labels, then the other half. Each time we audit again.
+# Half of the labels are repaired, then the other half. We audit again each time.
 
 labels = noisy.labels.copy()
 for name, rows in (("half repaired", slice(0, 900)), ("repaired", slice(900, None))):

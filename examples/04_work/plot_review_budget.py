@@ -2,7 +2,7 @@
 What a budget of reviews will find
 ==================================
 
-A person can re-check only so many labels. Before the first one, labelproof says what a budget is expected to find.
+A person can re-check only so many labels. Before the first review, labelproof says what a budget is expected to find.
 """
 
 import matplotlib.pyplot as plt
@@ -27,7 +27,7 @@ table = forecast(audit, budgets=budgets, pace=6.0)
 print(table)
 
 # %%
-# The band beside what reviews really find. The forecast is for the default queue, which spends part of a budget on measuring the error
+# The band, and what reviews really find. The forecast is for the default queue, which spends part of a budget on measuring the error
 # rate. Reviewing the worst first finds more and measures less.
 
 worst = audit.issues["index"].to_numpy()
