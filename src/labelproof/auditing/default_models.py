@@ -229,7 +229,7 @@ def _of_table(model: Any, seed: int) -> Any:
 
 
 def _network(seed: int) -> Any:
-    with needed_by("the network that tells pictures apart", otherwise=NO_TORCH):  # not needed for other data
+    with needed_by("the network for pictures", otherwise=NO_TORCH):  # not needed for other data
         from labelproof.estimators.noisy_label_classifier.noisy_label_classifier import NoisyLabelClassifier
 
     return NoisyLabelClassifier("cross-entropy", epochs=14, random_state=seed)

@@ -84,7 +84,7 @@ def _installed(dataset: Dataset) -> str | None:
         return None
     if len(dataset.classes) > MOST_CLASSES:
         _say(
-            f"{len(dataset.classes):,} classes: no encoder is used, which would take long. Name one with encoder= (--encoder)."
+            f"{len(dataset.classes):,} classes: no encoder is used, because it would take long. Name one with encoder= (--encoder)."
         )
         return None
     packages = {
@@ -93,7 +93,7 @@ def _installed(dataset: Dataset) -> str | None:
     }
     if all(map(is_installed, packages[name])):
         return name
-    _say(f"no encoder is installed: {BRINGS[name]}. Run: {command(packages[name][0])}")
+    _say(f"No encoder is installed: {BRINGS[name]}. Run: {command(packages[name][0])}")
     return None
 
 

@@ -249,7 +249,7 @@ def _by_positions(file: Path, dialect: Dialect, width: int) -> pl.DataFrame:
 
 
 def write_frame(frame: pl.DataFrame, path: Path) -> None:
-    """Write a table by the ending of its name, whole or not at all."""
+    """Write a table in the format of its ending, completely or not at all."""
     buffer = io.BytesIO()
     suffix = table_suffix(path)
     if suffix in CSV_SUFFIXES:

@@ -189,5 +189,5 @@ def _drawn(record: Record) -> None:
         panels.setdefault(f"{row['question']}\n{row['data']}, {row['noise']}", []).append(
             (row["variant"], row["score"], row["score_±"])
         )
-    title = "Questions of the survey: test accuracy; of losses, the share of random labels learned by heart"
+    title = "Questions of the survey: test accuracy; of losses, the share of memorised random labels"
     dots(panels, record.path.with_suffix(".png"), title=title, columns=3, marked="no transition")

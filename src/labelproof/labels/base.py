@@ -30,7 +30,7 @@ class Labels(ABC):
     found_columns : tuple of str
         Columns of the table of items that an auditor computes, if they do not follow from the sites.
     found_site_columns : tuple of str
-        Those of ``own_columns`` that an auditor works out.
+        Those of ``own_columns`` that an auditor computes.
     key_columns : tuple of str
         Those of ``own_columns`` that identify the sites of an item, independent of the given labels.
     many_sites : bool
@@ -111,7 +111,7 @@ class Labels(ABC):
         """The given or suggested labels of sites, as the issues name them, shape (m,)."""
 
     def own_frame(self, sites: IntArray) -> dict[str, pl.Series]:
-        """The columns of ``own_columns`` that no auditor works out, for some sites, each of shape (m,)."""
+        """The columns of ``own_columns`` that no auditor computes, for some sites, each of shape (m,)."""
         return {}
 
     def items_frame(self) -> dict[str, pl.Series]:

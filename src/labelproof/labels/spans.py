@@ -353,7 +353,7 @@ def _place_of(sentences: list[list[str]], scheme: str) -> str:
             try:
                 check_letters([tag], scheme)
             except BadInput:
-                return f" It stands in sentence {number} at token {place}."
+                return f" It is in sentence {number} at token {place}."
     return ""
 
 

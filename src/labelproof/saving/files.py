@@ -41,7 +41,7 @@ def damaged(path: Path, what: str = "file", error: type[LabelproofError] = BadIn
     except (LabelproofError, KeyboardInterrupt, SystemExit, GeneratorExit):
         raise
     except PermissionError as problem:
-        raise error(f"{str(path)!r} may not be read ({problem.strerror}). Change its permissions.") from problem
+        raise error(f"{str(path)!r} cannot be read ({problem.strerror}). Change its permissions.") from problem
     except BaseException as problem:  # libraries raise of every kind, panics of compiled ones included
         raise error(f"{str(path)!r} is not a readable {what} ({first_line(problem)}). Write it again.") from problem
 

@@ -196,5 +196,5 @@ def _exchange(new: Path, old: Path) -> None:
         new.rename(old)
     if not old.exists():
         aside.rename(old)
-        raise OSError(f"{str(new)!r} cannot take its place")
+        raise OSError(f"{str(new)!r} cannot replace it")
     shutil.rmtree(aside, ignore_errors=True)

@@ -125,7 +125,7 @@ def read_summary(folder: str | os.PathLike[str], kind: str, anew: str = "Save it
 
 
 def write_tensors(path: Path, arrays: Mapping[str, Array], meta: Mapping[str, object]) -> str:
-    """Write arrays by name, and anything that JSON holds, into one file, whole or not at all; the checksum of both."""
+    """Write arrays by name, and anything that JSON holds, into one file, completely or not at all; the checksum of both."""
     try:
         text = json.dumps(meta)
     except TypeError as error:

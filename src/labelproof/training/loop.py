@@ -337,7 +337,7 @@ class _Run:
         self.saved_at = time.monotonic()
 
     def _resume(self) -> None:
-        """Take up a checkpoint, whole or not at all."""
+        """Load a checkpoint, completely or not at all."""
         if self.folder is None or not (self.folder / CHECKPOINT).exists():
             return
         arrays, meta = read_tensors(self.folder / CHECKPOINT)

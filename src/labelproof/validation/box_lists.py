@@ -11,7 +11,7 @@ import numpy.typing as npt
 from labelproof.errors import BadInput
 from labelproof.validation.arrays import AnyArray, IntArray, to_numpy
 
-SHAPE = "Give (m, 4) numbers x1, y1, x2, y2 in pixels, an empty list where the picture has no box."
+SHAPE = "Give (m, 4) numbers x1, y1, x2, y2 in pixels, or an empty list for a picture without boxes."
 
 
 class FlatBoxes(NamedTuple):

@@ -67,7 +67,7 @@ def of_predictions(scene: Scene, evidence: Evidence) -> list[Doubt]:
         rows = np.flatnonzero(evidence.iou >= FOUND)
         agree = float((made.code[evidence.match[rows]] == scene.code[rows]).mean()) if len(rows) else 1.0
         if agree < LEAST_ALIKE:
-            text = f"Where predictions match given boxes, only {agree:.0%} have the given class. Check that both name or number the classes alike; one may count from 0 and the other from 1."
+            text = f"Where predictions match given boxes, only {agree:.0%} have the given class. Check that both name or number the classes in the same way; one may count from 0 and the other from 1."
             doubts.append(Doubt(CLASSES_APART, text, {"agree": agree}, serious=True))
     doubts += _of_pictures(scene)
     if len(scene.box) < FEW:

@@ -83,7 +83,7 @@ class Auditor(ABC, Generic[L]):
     def judge(self, labels: L, pred_probs: object, ids: AnyArray | None) -> Judged:
         """Find the sites that are wrong.
 
-        A kind adds options of its own as keyword arguments; `labelproof.audit` hands them on, and fills in those of `Known`.
+        A kind adds its own options as keyword arguments; `labelproof.audit` passes them on, and fills in those of `Known`.
 
         Parameters
         ----------
@@ -107,7 +107,7 @@ class Auditor(ABC, Generic[L]):
         return labels
 
     def predict(self, dataset: Dataset, how: CrossValidation, *, estimator: object, encoder: object) -> OutOfSample:
-        """Predictions out of sample, here class probabilities; see `labelproof.out_of_sample_probs` for the parameters."""
+        """Out-of-sample predictions, by default class probabilities; see `labelproof.out_of_sample_probs` for the parameters."""
         from labelproof.auditing.out_of_sample import cross_validate  # loads scikit-learn, which takes a second
 
         learned = replace(dataset, labels=self.learned_from(dataset.labels))  # type: ignore[arg-type]

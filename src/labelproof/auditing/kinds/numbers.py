@@ -94,7 +94,7 @@ class AuditorOfNumbers(Auditor[Numbers]):
         )
 
     def predict(self, dataset: Dataset, how: CrossValidation, *, estimator: object, encoder: object) -> OutOfSample:
-        """Predictions out of sample by `labelproof.auditing.regression.cross_validate_numbers`."""
+        """Out-of-sample predictions by `labelproof.auditing.regression.cross_validate_numbers`."""
         from labelproof.auditing.regression import cross_validate_numbers  # loads scikit-learn, which takes a second
 
         return cross_validate_numbers(dataset, how, estimator=estimator, encoder=encoder)

@@ -1,4 +1,4 @@
-"""Probabilities of the tags of each token, out of sample."""
+"""Out-of-sample probabilities of the tags of each token."""
 
 from __future__ import annotations
 

@@ -88,7 +88,7 @@ def locate(text: str, start: int, way: Sequence[str | int]) -> Span | None:
 
 
 def removals(spans: Sequence[Span], gone: Collection[int]) -> Iterator[Span]:
-    """What to leave out of a list so that some of its entries are gone, commas included.
+    """What to remove from a list so that some of its entries are gone, commas included.
 
     Parameters
     ----------

@@ -20,7 +20,7 @@ class Stages(Trainable):
 
     1. The classifier by cross-entropy (equation 1), or WARP, on the given tags.
     2. Classifier and noise network by ``-log p(z | x)`` (equation 2; 7 of the appendix); without a noise network more of the
-       first. With ``em``, each epoch first works out ρ of all items (equation 2 of the appendix) and the rates of the tags, then
+       first. With ``em``, each epoch first computes ρ of all items (equation 2 of the appendix) and the rates of the tags, then
        trains the classifier towards ρ (equation 4 of the appendix).
 
     Parameters

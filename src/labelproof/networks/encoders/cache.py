@@ -1,6 +1,6 @@
 """Features on disk, by their items and their encoder.
 
-A folder an encoder and revision; in it, blocks of keys and features as safetensors. A block is written whole or not at all, so that
+A folder an encoder and revision; in it, blocks of keys and features as safetensors. A block is written completely or not at all, so that
 an interrupted encoding resumes, and several processes may share the cache.
 """
 

@@ -73,7 +73,7 @@ def explained(error: sa.exc.DBAPIError, engine: Engine, where: str) -> Labelproo
             return locked(where)
     place = where if engine.dialect.name == "sqlite" else engine.url.render_as_string(hide_password=True)
     kind = Unavailable if isinstance(error, sa.exc.OperationalError) else CorruptArtifact
-    return kind(f"the reviews in {place!r} cannot be read or written: {reason}.")
+    return kind(f"The reviews in {place!r} cannot be read or written: {reason}.")
 
 
 def locked(where: str) -> Unavailable:

@@ -62,22 +62,22 @@ class Figures:
 
     @property
     def advice(self) -> str:
-        """Whether going on is worth a person's time."""
+        """Whether it is worth a person's time to continue."""
         ahead = min(NEXT, int(self.forecast.reviews[-1]))
         if ahead == 0:
             return "Every label has been reviewed."
         if self.reviewed < FEWEST_REVIEWS:
-            return f"After {FEWEST_REVIEWS} reviews you will be told whether more of them pay."
+            return f"After {FEWEST_REVIEWS} reviews you will see whether more reviews pay off."
         each = self.forecast.at(ahead)[0] / ahead
         if each >= 0.4:
-            return "Go on: it pays."
+            return "Continue: it pays off."
         if each >= 0.1:
-            return f"Go on if a corrected label is worth {1 / each:.0f} looks to you."
-        return "You can stop: what is left is mostly right."
+            return f"Continue if a corrected label is worth {1 / each:.0f} reviews to you."
+        return "You can stop: the remaining labels are mostly right."
 
     @property
     def stop_rule(self) -> str:
-        """How many wrong labels stay behind if the review ends here."""
+        """How many wrong labels remain if the review ends here."""
         if self.unreviewed == 0:
             return "No label is left to review."
         most = math.floor(self.left_below) + 1
