@@ -32,8 +32,7 @@ def usable(n_jobs: int | None = None) -> int:
     """How many threads this process may use.
 
     Its cores (affinity and the quota of its cgroup, as joblib counts them), at most ``OMP_NUM_THREADS`` if that is set, and at
-    most
-    what `at_most` sets.
+    most what `at_most` sets.
 
     Parameters
     ----------

@@ -40,8 +40,7 @@ def encoded(dataset: Dataset, encoder: Any = AUTO, *, cache: bool = True, map_bl
     encoder : str, callable, scikit-learn transformer or None, default="auto"
         ``auto``: the encoder that the extra ``offline`` installed for text in English and for pictures, nothing for other
         data. ``none``. A name as for `labelproof.networks.encoders.open_encoder`. A callable, or a transformer, which receives
-        ``dataset.x`` and returns
-        (n, d).
+        ``dataset.x`` and returns (n, d).
     cache : bool, default=True
         Whether features are kept for the next time.
     map_blocks : callable, default=map

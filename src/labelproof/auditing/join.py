@@ -125,7 +125,7 @@ def _check_labels(audit: Audited, table: Held) -> None:
     kind = LABEL_COLUMNS[audit.labels.kind]
     given = kind.texts_of(audit.labels)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", LabelproofWarning)  # its label in the audit
+        warnings.simplefilter("ignore", LabelproofWarning)  # the audit has already warned
         now = kind.of_series(table.column(label, "label"), f"label column {label!r}", None).texts
     differs = [row for row, (a, b) in enumerate(zip(given, now, strict=True)) if a is not None and a != b]
     if differs:

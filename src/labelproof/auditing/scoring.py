@@ -27,8 +27,7 @@ class ScoreParams:
     """A noise model as scoring takes it, c components, arrays in the type of the probabilities.
 
     Class weights are multiplied in. ``lines[c, z, y]`` is ``v_y p(z | y)`` for ``z != y`` and zero for ``z == y``; if all
-    given labels
-    share a line it has the shape (c, 1, k) and is to be multiplied by ``spread[z]``.
+    given labels share a line it has the shape (c, 1, k) and is to be multiplied by ``spread[z]``.
     """
 
     lines: Array  # (c, k, k) or (c, 1, k)

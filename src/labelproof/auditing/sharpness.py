@@ -3,10 +3,9 @@
 A classifier that was trained on the noisy labels explains them without any error, so the likelihood alone cannot say how many are
 wrong. What can be seen (how often labels and predictions differ where the classifier is sure, how well noise models of several kinds
 explain the labels …) is informative, because data sets in which it is similar have similar rates of wrong labels. So thousands
-of data
-sets with noise of many kinds were simulated (``benchmarks/worlds.py``), and a quantile forest was fitted to them
-(``benchmarks/sharpness_fit.py``): from a `summary` to the distribution of the rate, as a multiple of the share of labels that differ from the
-most probable class.
+of data sets with noise of many kinds were simulated (``benchmarks/worlds.py``), and a quantile forest was fitted to them
+(``benchmarks/sharpness_fit.py``): from a `summary` to the distribution of the rate, as a multiple of the share of labels that
+differ from the most probable class.
 """
 
 from __future__ import annotations
@@ -42,7 +41,7 @@ TENTHS = 10
 POWERS = (1.5, 2.5, 4.0, 6.0)  # relative to the calibrated power: readings of a classifier
 HARD = 1.0  # ambiguity of noise that grows where items are hard
 REGARDED = 0.6  # nats a disagreement: noise by class that explains the labels so much better than none does is all there is
-LEAST_SHARE = 0.1  # a kind of noise needs to be considered
+LEAST_SHARE = 0.1  # that a kind of noise needs to be considered
 LEAST_DIFFERENCE = 2e-3
 LEAST_TOLD = 4e-3  # share of labels that differ, from which on a data set was learned from
 Vector = npt.NDArray[np.float64]

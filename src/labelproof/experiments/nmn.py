@@ -2,9 +2,8 @@
 
 Table 1: missing tags alone. Table 2: captions replaced by those of other items, 20 to 80 %. Table 3: videos, frames with their
 video's tags, or the video as a bag. The rows are the paper's: the classifier, the classifier with the epochs of the second
-stage
-(marked *), the noise network without and with features; without and with multiple instance learning (MIL). Also the noise
-network initialised at the true rates, which shows the cost of estimating them.
+stage (marked *), the noise network without and with features; without and with multiple instance learning (MIL). Also the
+noise network initialised at the true rates, which shows the cost of estimating them.
 
 Of sets without captions each item's tags are dealt out at random to five captions. Tags of test items are those that are true, or that
 their own captions name.

@@ -3,8 +3,7 @@
 The taggers (the baseline with the epochs of the second stage, NMN-FI, NMN-FD; all with multiple instance learning) are trained on the
 words of noisy captions, on scenes with one of five replaced by another video's. Their concept probabilities of each frame feed
 the same captioner, trained on the same noisy captions. For comparison: the commonest caption, a captioner that sees no video,
-and one
-that is shown the words of the clean captions.
+and one that is shown the words of the clean captions.
 
 References
 ----------

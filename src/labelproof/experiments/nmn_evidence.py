@@ -2,9 +2,8 @@
 
 Composed scenes, tagged with the digits that one person mentions: of the smallest 15 %, of the largest 85 %. For comparison,
 scenes with three of five captions from another scene, which depends on no feature: there the two kinds of noise network should
-tie. The evidence of a tag is
-the size of the digit, whichever it is, at the place where the classifier finds the tag most likely; so it is known for absent
-digits too.
+tie. The evidence of a tag is the size of the digit, whichever it is, at the place where the classifier finds the tag most
+likely; so it is known for absent digits too.
 
 References
 ----------

@@ -63,8 +63,7 @@ class Spans(Labels):
     -----
     LabelproofWarning
         If a sequence of tags is invalid. A tag that continues nothing then starts a span, and a span ends before the first tag
-        that
-        does not continue it.
+        that does not continue it.
 
     Examples
     --------

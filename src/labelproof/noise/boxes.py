@@ -65,8 +65,7 @@ class BoxNoise:
         all), ``probability``, ``low``, ``high``.
 
         ``extra``, ``displaced`` and ``class`` are shares of the given boxes, ``missing`` of the true ones; pairs of classes
-        have ``p(given | true)``.
-        The rows over all classes and sizes come first; only they have an interval.
+        have ``p(given | true)``. The rows over all classes and sizes come first; only they have an interval.
         """
         rows: list[tuple[object, ...]] = [(kind, None, None, None, *self.rates[kind]) for kind in COLUMNS if kind in self.rates]
         for kind in ("missing", "extra", "displaced"):

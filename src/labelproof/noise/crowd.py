@@ -33,7 +33,7 @@ BLOCK = 200_000  # votes at a time
 SAMPLE = 20_000  # votes by which the powers are chosen
 ROUNDS = 3  # of EM, each followed by another choice of form, strength and powers
 STEPS, LAST_STEPS, STILL = 15, 60, 1e-4
-FEWEST_COMPARED = 0.1  # annotators with a smaller share of the votes are pooled
+FEWEST_COMPARED = 0.1  # share of compared votes below which annotators are not distinguished
 MOST_ENTRIES = 30_000_000  # of all annotators' matrices
 
 

@@ -104,8 +104,7 @@ def lowest(counts: Floats, n: float) -> Rate:
 
     ``R(s) = observed with a ratio ≥ c(s) / (s n)``, where a share s of the planted errors has a ratio of at least c(s). Good
     boxes that look wrong make R too high, more so for larger s; few errors make it uncertain for small s. So s is where R(s)
-    and its
-    standard error sum to the least.
+    and its standard error sum to the least.
 
     Parameters
     ----------

@@ -34,7 +34,7 @@ from labelproof.validation import AnyArray, Json
 
 FITTED_PICTURES = 72  # to which the response of the model is fitted
 DOUBTED_PICTURES = 20  # from which doubts are raised
-PIXELS_SEEN = 4_000  # regions of a picture, for the doubts
+PIXELS_SEEN = 4_000  # pixels of a picture, for the doubts
 
 Matrix = npt.NDArray[np.float64]
 
@@ -113,8 +113,7 @@ class AuditorOfMasks(Auditor[Masks]):
         pred_probs : array (n, k, h, w), list of arrays (k, h, w), callable, path of a ``.npy`` file or of a folder
             Out-of-sample probabilities of each pixel. A folder holds a ``.npy`` file for each picture, or an ``.npz`` file with the most
             probable ``classes`` and their ``probs``, (t, h, w) each. Arrays of uint8 are 255ths. A callable receives the
-            number of a picture and returns its
-            number.
+            number of a picture and returns its probabilities.
         ids : ndarray, shape (n,), optional
             By which the files of a folder are found.
         classes : sequence of length k, optional

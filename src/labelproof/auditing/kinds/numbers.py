@@ -25,7 +25,7 @@ from labelproof.validation import AnyArray, IntArray, Json, to_numpy
 
 Floats = npt.NDArray[np.float64]
 MOST_FEATURES = 300
-FEWEST = 20  # numbers with any doubt
+FEWEST = 20  # numbers needed to raise any doubt
 NO_BETTER = "no better than the median"
 BARELY = 0.95  # of the mean distance from the median
 EQUAL = 0.3  # share of the predictions that equal the number given
@@ -39,9 +39,8 @@ class AuditorOfNumbers(Auditor[Numbers]):
 
     The issues have ``kind`` (of error: ``factor``, ``sign``, ``unit``, ``swapped digits``, ``copied``, ``sentinel`` or ``other``; null where
     the number is more probably right), ``prediction`` (the expected value) and ``suggested_low`` and ``suggested_high``,
-    between which 95 % of
-    good numbers lie. The suggestion is the number before the error, if the kind of error determines it; otherwise the
-    prediction.
+    between which 95 % of good numbers lie. The suggestion is the number before the error, if the kind of error determines it;
+    otherwise the prediction.
 
     Examples
     --------

@@ -27,8 +27,7 @@ class AuditorOfVotes(Auditor[Votes]):
     """The true class of each item and the transition of each annotator by EM, from votes and predictions (`labelproof.noise.crowd`).
 
     A vote's error probability is one minus the posterior of its class, ``p(y | z_1 … z_m, x) ∝ p(y | x)^γ Π_a p(z_a | y)^β``.
-    All
-    votes on an item have the same suggestion, the *consensus*. ``audit.items`` has for each item:
+    All votes on an item have the same suggestion, the *consensus*. ``audit.items`` has for each item:
 
     - ``consensus``: the most probable class, null for an item without any evidence;
     - ``error_probability``: that the consensus is wrong;

@@ -56,9 +56,9 @@ class AdversarialRegime(Trainable):
         discriminator memorises few pictures and their wrong labels, and generators learn these (Zhao et al. 2020).
     coverage : float
         Weight, reached after half of the epochs, of the cost of generated pictures that are distinguishable from given ones
-        whatever their
-        label. By equation 3 as many given positives as negatives are ``π_P + 1 - π_N`` parts true positives and ``1 - π_P + π_N`` parts
-        true negatives: together, in these parts, generated pictures must be distributed as given ones are, all kinds of them.
+        whatever their label. By equation 3 as many given positives as negatives are ``π_P + 1 - π_N`` parts true positives and
+        ``1 - π_P + π_N`` parts true negatives: together, in these parts, generated pictures must be distributed as given ones
+        are, all kinds of them.
     shared : bool
         Whether the generators share all layers but the first.
     filters : tuple of int, optional

@@ -10,8 +10,7 @@ In addition to the pooled features h(x), equation 3 may use evidence for each ta
 
 A softmax over two values depends only on the difference of its scores, ``d_j = log q[j, 1] - log q[j, 0] = (u_j1 - u_j0) .
 h(x) + b_j1 - b_j0``. So two differences are learned instead of the paper's four maps of each tag, at half the cost and without
-under- or overflow.
-Rows of q are true values, as everywhere in labelproof; the paper writes its transpose.
+under- or overflow. Rows of q are true values, as everywhere in labelproof; the paper writes its transpose.
 
 References
 ----------

@@ -27,9 +27,8 @@ class OnnxEncoder(Encoder):
     ----------
     place : str
         A folder with one ``.onnx`` file. For text it holds ``tokenizer.json``. For pictures, whose size is that of the
-        network's input,
-        ``preprocessor_config.json`` may give ``image_mean`` and ``image_std`` (of channels from 0 to 1; default: 0 and 1) and,
-        where the input's size is not fixed, ``size``.
+        network's input, ``preprocessor_config.json`` may give ``image_mean`` and ``image_std`` (of channels from 0 to 1;
+        default: 0 and 1) and, where the input's size is not fixed, ``size``.
     takes : {"text", "images"}
     """
 

@@ -120,7 +120,7 @@ def forecast(
     if isinstance(audit, LargerAudit):
         audit = audit.folder
     if isinstance(audit, Audit):
-        with TemporaryDirectory(prefix="labelproof-") as folder:  # the items that a review would open
+        with TemporaryDirectory(prefix="labelproof-") as folder:  # the audit, as a review would open it
             audit.save(Path(folder) / "audit")
             return forecast(Path(folder) / "audit", budgets, pace=pace, measure=measure)
     candidates = open_candidates(audit)
