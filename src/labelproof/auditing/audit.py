@@ -31,7 +31,7 @@ from labelproof.saving.folders import atomic_folder
 from labelproof.threads import at_most
 from labelproof.validation import Json, RandomState, accepts_seed, check_ids, check_pandas_index
 
-# unused where probabilities are given
+# unused if probabilities are given
 OF_CROSS_VALIDATION = ("blocked", "estimator", "encoder", "n_folds", "n_repeats", "n_jobs", "map_folds", "random_state")
 
 

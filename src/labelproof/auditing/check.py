@@ -162,7 +162,7 @@ def is_audit_folder(path: str | os.PathLike[str]) -> bool:
 
 
 def check_limits(max_error_rate: float | None, max_obvious: int | None, no_doubts: bool) -> None:
-    """Refuse limits that mean nothing, before any work is done.
+    """Refuse limits that are not meaningful, before any work is done.
 
     Raises
     ------

@@ -16,7 +16,7 @@ from labelproof.extras import command, is_installed
 from labelproof.saving.files import first_line
 
 AUTO, NONE = "auto", "none"
-BLOCK_ITEMS = 1024  # of a caller's own encoder, at a time, where other processes encode
+BLOCK_ITEMS = 1024  # items per block of a caller's own encoder, if other processes encode
 MOST_CLASSES = 200  # for which `auto` takes the time to encode
 BRINGS = {
     "minilm": "sentence embeddings find about a tenth more of the wrong labels of English text",

@@ -102,7 +102,7 @@ def _by_name(audit: Audited, names: AnyArray) -> IntArray:
     known = _names(audit).tolist()
     places = {str(name): row if row < audit.n else NOWHERE for row, name in enumerate(known) if name is not None}
     unknown = [name for name in names.tolist() if str(name) not in places]
-    if len(unknown) > known.count(None):  # an audit that was saved does not name the items without a label
+    if len(unknown) > known.count(None):  # a saved audit does not name the items without a label
         raise BadInput(
             f"The frame has the row {unknown[0]!r}, which is no item of the audit. Give the frame that was audited or a part of it, or name its rows by ids=."
         )

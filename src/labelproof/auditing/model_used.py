@@ -9,7 +9,7 @@ from labelproof.validation import Json
 
 @dataclass(frozen=True)
 class ModelUsed:
-    """What made the probabilities of an audit.
+    """The source of the probabilities of an audit.
 
     Attributes
     ----------

@@ -74,7 +74,7 @@ def write_run(rows: pa.Table, path: Path, size: int) -> Run:
 
 
 def cuts_of(runs: Sequence[Run], size: int) -> list[Cut]:
-    """Where the whole is cut, so that each range has about ``size`` rows, the size of a full run.
+    """Choose the cuts, so that each range has about ``size`` rows, the size of a full run.
 
     Between two marks of a run are ``size / 512`` rows. So a range has at most those of its marks and, of each run, those up to
     the next.

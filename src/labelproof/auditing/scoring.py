@@ -66,7 +66,7 @@ class ScoreParams:
 
     @classmethod
     def trivial(cls, dtype: Any) -> ScoreParams:
-        """Of one class that is always right."""
+        """A component with one class that is always right."""
         one = np.ones((1, 1))
         return cls(np.zeros((1, 1, 1), dtype), one[0], one, one.astype(dtype), one[0], (1.0,), np.zeros(1), one[0])
 

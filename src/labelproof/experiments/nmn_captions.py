@@ -50,9 +50,9 @@ class Films:
     captions : Captions
         Noisy.
     clean : Captions
-        Of the training videos, without replaced captions.
+        Captions of the training videos, without replaced ones.
     references : Captions
-        Of the test videos.
+        Captions of the test videos.
     concepts : Concepts
     tagger, captioner : dict
         Options of `NoisyTagClassifier` (``stages`` too) and of `ConceptCaptioner`.
@@ -163,7 +163,7 @@ def _compared(record: Record, films: Films, base: Row) -> None:
 
 
 def _scores(films: Films, x: Any, test: Any, seed: int) -> Row:
-    """Of a captioner trained on concepts of frames, on test videos."""
+    """Scores of a captioner trained on concepts of frames, on test videos."""
     captioner = ConceptCaptioner(random_state=seed, **films.captioner).fit(x, films.captions)
     return _values(captioner.caption(test), films)
 

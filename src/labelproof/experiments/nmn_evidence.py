@@ -121,7 +121,7 @@ def sizes_at(maps: npt.NDArray[np.float32], places: Values) -> Values:
     maps : ndarray, shape (n, k, h, w)
         Scores of each tag at each place.
     places : ndarray, shape (n, m, 3)
-        Of `Scenes`.
+        Places of `Scenes`.
     """
     n, k, _, w = maps.shape
     best = maps.reshape(n, k, -1).argmax(axis=2)

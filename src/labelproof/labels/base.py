@@ -44,7 +44,7 @@ class Labels(ABC):
     classes : tuple
         Names of the possible labels, in sorted order; for tags the tags.
     item_names : ndarray, shape (n,), optional
-        Of the items, where the labels came with them.
+        Names of the items, if the labels came with them.
     """
 
     kind: ClassVar[str]
@@ -135,7 +135,7 @@ class Labels(ABC):
     @classmethod
     @abstractmethod
     def codes_of(cls, names: pl.Series, classes: Sequence[object]) -> AnyArray:
-        """What `named` was made from, shape (m,)."""
+        """The values that `named` turned into these names, shape (m,)."""
 
     @classmethod
     @abstractmethod
@@ -156,5 +156,5 @@ class Labels(ABC):
 
     @classmethod
     def from_text(cls, text: str) -> object:
-        """What `to_text` wrote, as JSON holds it."""
+        """The result of `to_text`, in the form of JSON."""
         return text

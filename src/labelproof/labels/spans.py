@@ -122,7 +122,7 @@ class Spans(Labels):
         ----------
         tokens : sequence of sequences of str
         spans : sequence of iterables of (int, int, str)
-            Of each sentence, in any order.
+            Spans of each sentence, in any order.
         classes : sequence, optional
         texts : sequence of str, optional
             The original sentences.
@@ -396,5 +396,5 @@ def _checked(spans: Iterable[Sequence[Any]], length: int | None, where: str) -> 
 
 
 def as_json(spans: Iterable[Span]) -> str:
-    """As `Spans.to_text` writes it."""
+    """The spans in the form of `Spans.to_text`."""
     return json.dumps([list(span) for span in spans], ensure_ascii=False)

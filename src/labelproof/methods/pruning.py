@@ -61,7 +61,7 @@ class PruneAndRetrain(Method):
         raise NotImplementedError
 
     def transition(self) -> Tensor:
-        """As estimated between the stages."""
+        """The estimate between the stages."""
         return self.get_buffer("matrix")
 
     def loss(self, batch: Batch) -> Step:

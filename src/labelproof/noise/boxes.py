@@ -28,7 +28,7 @@ class Rate(NamedTuple):
 
 @dataclass(frozen=True)
 class BoxNoise:
-    """How often boxes are wrong, and how.
+    """The noise model of boxes.
 
     Attributes
     ----------
@@ -80,7 +80,7 @@ class BoxNoise:
         return pl.DataFrame(rows, {**schema, **dict.fromkeys(("probability", "low", "high"), pl.Float64)}, orient="row")
 
     def _of_classes(self, kind: str) -> list[tuple[object, ...]]:
-        """Of each class over all sizes, then by size."""
+        """Rates of each class over all sizes, then by size."""
         found: list[tuple[object, ...]] = []
         whole, table = _rate(self.expected.sum(axis=1), kind), self.by_size(kind)
         for i, one in enumerate(self.classes):

@@ -49,7 +49,7 @@ def damaged(path: Path, what: str = "file", error: type[LabelproofError] = BadIn
 def load_array(path: str | os.PathLike[str], what: str, *, key: str | None = None, mmap: bool = False) -> npt.NDArray[Any]:
     """Read one array from ``.npy`` or ``.npz`` into memory, never running pickled code.
 
-    Files of others are not mapped: one that another program writes meanwhile is an error, where a memory map would end the
+    Other people's files are not mapped: a change by another program is an error, whereas a memory map would crash the
     process. ``mmap`` maps a file that only labelproof writes.
 
     Raises

@@ -308,7 +308,7 @@ class _Run:
         return going_on
 
     def _log_again(self, epochs: int) -> None:
-        """What an earlier run logged of the epochs that are not run again."""
+        """The log of an earlier run for the epochs that are not run again."""
         for row in self.logged:
             if row["epoch"] <= epochs:
                 numbers = {name: value for name, value in row.items() if name != "step" and value is not None}

@@ -1,4 +1,4 @@
-"""What an auditor of a kind of label does."""
+"""The interface of auditors of a kind of label."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Judged:
     items : dict of str to Series of length n
         For some kinds: columns of the table of items, instead of ``error_probability`` computed from the sites.
     sites : dict of str to Series of length s
-        Of some kinds: columns of the issues, ``Labels.found_site_columns``.
+        For some kinds: columns of the issues, ``Labels.found_site_columns``.
     labels : Labels, optional
         The labels with further sites, such as missing ones that should have been given. The findings belong to these.
     """
@@ -99,7 +99,7 @@ class Auditor(ABC, Generic[L]):
         """
 
     def dataset_of(self, labels: L) -> Dataset | None:
-        """The items, where the labels themselves hold them."""
+        """The items, if the labels themselves hold them."""
         return None
 
     def learned_from(self, labels: L) -> Labels:

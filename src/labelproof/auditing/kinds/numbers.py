@@ -115,7 +115,7 @@ def rate_of(found: NumbersFound) -> ErrorRate:
 
 
 def predictions_of(predictions: object, labels: Numbers) -> Floats:
-    """What models predict of each number that was given, shape (s,).
+    """The predictions of models for each given number, shape (s,).
 
     Raises
     ------
@@ -159,7 +159,7 @@ def features_of(x: Any, labels: Numbers) -> npt.NDArray[np.float32] | None:
 
 
 def _places(labels: Numbers, groups: AnyArray | None) -> IntArray:
-    """Rows, with a gap where another group begins."""
+    """Row numbers, with a gap where another group begins."""
     if groups is None:
         return labels.owner
     names = np.array([str(group) for group in groups])

@@ -133,7 +133,7 @@ def doubts_of(labels: Votes, fit: CrowdFit, *, known: bool) -> list[Doubt]:
 def value_of_vote(posterior: Matrix, transition: Matrix) -> Matrix:
     """Expected gain in the probability that the most probable class is the true one, from one more vote, shape (n,).
 
-    ``Σ_z max_y p(y) p(z | y) - max_y p(y)``: zero where no answer would change the consensus.
+    ``Σ_z max_y p(y) p(z | y) - max_y p(y)``: zero if no answer would change the consensus.
 
     Parameters
     ----------

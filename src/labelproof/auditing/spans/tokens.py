@@ -34,7 +34,7 @@ class Tokens:
     given : ndarray of int64, shape (t,)
         States.
     probs : ndarray, shape (models, t, 2 c + 1)
-        Of each state, out-of-sample.
+        Probability of each state, out-of-sample.
     form : ndarray of int64, shape (t,)
         Number of the token in lower case, among all.
     capital : ndarray of bool, shape (t,)

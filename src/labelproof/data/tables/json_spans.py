@@ -93,7 +93,7 @@ def removals(spans: Sequence[Span], gone: Collection[int]) -> Iterator[Span]:
     Parameters
     ----------
     spans : sequence of spans
-        Of all entries, in order.
+        Spans of all entries, in order.
     gone : collection of int
         Their numbers.
     """

@@ -1,4 +1,4 @@
-"""How a model responds to true masks, fitted to given ones, most of whose pixels are right."""
+"""The response of a model to true masks, fitted to given ones, most of whose pixels are right."""
 
 from __future__ import annotations
 

@@ -98,7 +98,7 @@ def copies_beyond_chance(numbers: Numbers, mixture: Mixture) -> tuple[float, flo
 
 
 def _density_at(value: float, numbers: Numbers, mixture: Mixture) -> float:
-    """How many numbers are there by chance, for each unit of length."""
+    """Expected number of numbers at a value by chance, per unit of length."""
     nowhere = np.full(len(numbers.given), np.nan)
     there = numbers._replace(given=np.full(len(numbers.given), value), before=nowhere, after=nowhere)
     return float((mixture.shares @ mixture.densities(there)).sum())

@@ -64,7 +64,7 @@ def check_in_place(connection: Connection) -> None:
 
 
 def explained(error: sa.exc.DBAPIError, engine: Engine, where: str) -> LabelproofError:
-    """What went wrong, without a password."""
+    """The error message, without a password."""
     reason = (str(error.orig).strip().splitlines() or [type(error).__name__])[0]
     if engine.dialect.name == "sqlite":
         if not Path(where).exists():

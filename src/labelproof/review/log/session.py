@@ -118,7 +118,7 @@ class ReviewSession:
         return self._rank_of[item]
 
     def next(self, reviewer: str, count: int) -> list[int]:
-        """Ranks of the next items for a reviewer, leased; skipped ones come back when nothing else is left."""
+        """Ranks of the next items for a reviewer, leased; skipped ones come back when no others are left."""
         self.sync()
         fresh: list[tuple[str, int]] = []
         skipped: list[tuple[str, int]] = []
