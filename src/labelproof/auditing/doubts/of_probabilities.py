@@ -97,7 +97,7 @@ def of_columns(rows: Sample, classes: Sequence[object], best: IntArray) -> list[
 def of_chance(rows: Sample) -> Iterator[Doubt]:
     """Whether the model distinguishes items with different labels.
 
-    Of pairs of items with labels a and b, drawn at random: how often ``p_i(a) p_j(b) > p_i(b) p_j(a)``. Chance is one half, whatever the
+    For random pairs of items with labels a and b: how often ``p_i(a) p_j(b) > p_i(b) p_j(a)``. Chance is one half, for any
     class frequencies and however the probabilities are calibrated.
     """
     share = told_apart(rows.probs, rows.given)
