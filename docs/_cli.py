@@ -50,8 +50,11 @@ def _command(name: str, command: Any) -> Iterator[str]:
     if arguments:
         rows = [f"| `{one.name}` | {_type(one)} | {_cell(one.help)}{_required(one)} |" for one in arguments]
         yield "| argument | type | meaning |\n|---|---|---|\n" + "\n".join(rows)
-    if options:
-        rows = [f"| {_names(one)} | {_type(one)} | {_default(one)} | {_cell(one.help)}{_required(one)} |" for one in options]
+    for panel in dict.fromkeys(one.rich_help_panel for one in options):
+        own = [one for one in options if one.rich_help_panel == panel]
+        if panel is not None:
+            yield f"**{panel}**"
+        rows = [f"| {_names(one)} | {_type(one)} | {_default(one)} | {_cell(one.help)}{_required(one)} |" for one in own]
         yield "| option | type | default | meaning |\n|---|---|---|---|\n" + "\n".join(rows)
 
 
