@@ -74,7 +74,7 @@ def _cell(text: str | None) -> str:
 
 def _plain(text: str) -> str:
     """Without rich's markup, and with options as code."""
-    text = MARKUP.sub("", text).replace("<", "&lt;").replace("*", "\\*").replace("$", "\\$")
+    text = MARKUP.sub("", text).replace("''", "`''`").replace("<", "&lt;").replace("*", "\\*").replace("$", "\\$")
     return re.sub(r"(?<![\w`-])(--[a-z][a-z-]*)", r"`\1`", text)
 
 
