@@ -200,7 +200,7 @@ def test_a_study_is_written_and_goes_on(tmp_path, monkeypatch):
     assert done.returncode == 0, done.stderr
     content = json.loads((tmp_path / "memorization.json").read_text())
     rows = {row["study"]: row for row in content["rows"]}
-    assert rows["random labels"]["final_training"] > 0.8  # learned by heart
+    assert rows["random labels"]["final_training"] > 0.8  # memorised
     order = rows["40 % wrong"]
     assert order["right labels"][2] > order["wrong labels"][2] + 0.4  # patterns first
     assert order["wrong labels"][-1] > order["wrong labels"][2] + 0.1  # noise later

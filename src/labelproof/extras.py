@@ -67,7 +67,7 @@ def missing(package: str, what: str, *, extra: str | None = None, otherwise: str
 
 
 def command(package: str, extra: str | None = None) -> str:
-    """What installs a package, or an extra."""
+    """The command that installs a package, or an extra."""
     wanted = INSTALLED_BY[package] if extra is None else f"labelproof[{extra}]"
     return f"pip install '{wanted}'" if "[" in wanted else f"pip install {wanted}"
 

@@ -1,4 +1,4 @@
-"""Progress bars on standard error: they appear once a job has lasted two seconds, and only where a person looks."""
+"""Progress bars on standard error: they appear once a job has lasted two seconds, and only in a terminal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many threads there are to use, and work spread over them.
+"""The number of threads to use, and work spread over them.
 
 Threads of BLAS and OpenMP wait for one another in a busy loop. In parallel with other work, small jobs then take many times as
 long. So small jobs run in one thread, and large ones in threads that sleep while they wait.
@@ -29,11 +29,10 @@ _limit: Any = None
 
 
 def usable(n_jobs: int | None = None) -> int:
-    """How many threads this process may use.
+    """The number of threads that this process may use.
 
     Its cores (affinity and the quota of its cgroup, as joblib counts them), at most ``OMP_NUM_THREADS`` if that is set, and at
-    most
-    what `at_most` sets.
+    most what `at_most` sets.
 
     Parameters
     ----------
@@ -86,7 +85,7 @@ def in_threads(function: Callable[[T], R], items: Iterable[T], threads: int) -> 
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Within the block BLAS and OpenMP use one thread; afterwards as many as before, also where blocks of several threads overlap."""
+    """Within the block BLAS and OpenMP use one thread; afterwards as many as before, even if blocks overlap."""
     global _inside, _limit
     with _LOCK:
         if _inside == 0:

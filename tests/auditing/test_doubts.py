@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 
 import labelproof as lp
@@ -220,3 +221,25 @@ def test_data_unlike_any_that_were_simulated_and_a_wide_interval():
     assert found.error_rate.low <= noisy.changed.mean() <= found.error_rate.high
     assert [doubt.kind for doubt in of_reading(0.1, 0.6, 0.0, 5000)] == ["a wide interval"]
     assert not list(of_reading(0.1, 0.5, 0.1, 5000)) and not list(of_reading(0.1, 0.6, 0.0, 500))
+
+
+def test_edited_copies_in_several_folds_are_doubted_until_their_group_is_named():
+    rng = np.random.default_rng(0)
+    words = [[f"good{i}" for i in range(60)], [f"bad{i}" for i in range(60)]]
+    true = rng.integers(0, 2, 150)
+    given = np.where(rng.random(150) < 0.1, 1 - true, true)
+    texts = [" ".join([*rng.choice(words[y], 6), *(f"name{i}x{j}" for j in range(8))]) for i, y in enumerate(true)]
+    frame = pl.DataFrame(
+        {
+            "text": [f"{text} edition{copy}" for copy in range(8) for text in texts],
+            "label": np.tile(given, 8),
+            "document": np.tile(np.arange(150), 8),
+        }
+    )
+    with pytest.warns(lp.DoubtWarning, match="Either nearly all labels are right, or similar items"):
+        found = lp.audit(frame.drop("document"), label="label", text="text", encoder="none")
+    assert kinds_of(found) == ["nearly all labels agree with the model"] and found.believed
+    assert found.error_rate.estimate < 0.02  # every error has seven copies that vouch for it
+    kept = lp.audit(frame, label="label", text="text", group="document", encoder="none")
+    assert "nearly all labels agree with the model" not in kinds_of(kept)
+    assert kept.error_rate.low < np.mean(given != true) < kept.error_rate.high

@@ -38,7 +38,7 @@ def test_annotators_consensus_and_habits(crowd, browser, tmp_path):
     fay = [row.split("\t") for row in habits if row.startswith("Fay & <i>")]
     assert fay[0][1:3] == ["ant", "cat"]
     assert abs(float(fay[0][3].split("\xa0")[0]) - 70) < 15  # drawn to the pool
-    assert "items have a wrong consensus" in text
+    assert "items are expected to have a wrong consensus" in text
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     assert problems == []
     page.close()

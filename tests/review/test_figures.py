@@ -106,11 +106,11 @@ def figures(reviewed=100, found=10.0, spread=2.0):
 @pytest.mark.parametrize(
     ("found", "start"),
     [
-        (25.0, "Go on: it pays."),
-        (20.0, "Go on: it pays."),
-        (19.9, "Go on if a corrected label is worth 3 looks"),
-        (10.0, "Go on if a corrected label is worth 5 looks"),
-        (5.0, "Go on if a corrected label is worth 10 looks"),
+        (25.0, "Continue: it pays off."),
+        (20.0, "Continue: it pays off."),
+        (19.9, "Continue if a corrected label is worth 3 reviews"),
+        (10.0, "Continue if a corrected label is worth 5 reviews"),
+        (5.0, "Continue if a corrected label is worth 10 reviews"),
         (4.9, "You can stop"),
     ],
 )

@@ -195,7 +195,7 @@ def test_masks_that_changed_since_are_refused(folder, session_of, tmp_path):
     Image.fromarray(changed).save(file)
     done = run("apply", folder, "--out", tmp_path / "clean", "--obvious")
     assert done.returncode == 2
-    assert "has changed" in done.stderr
+    assert "have changed" in done.stderr
     describer = Describer(session_of(folder, budget=40, measure=0.0).candidates)
     ranks = describer.candidates.ranks_of(["p05", "p06"])
     assert describer.mask(ranks["p05"]) == b""  # and so the page lets nobody paint on it

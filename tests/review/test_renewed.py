@@ -1,4 +1,4 @@
-"""The audit made anew under an open page: the decision stays with its item, or is refused, and the page says so."""
+"""A new audit under an open page: the decision stays with its item, or is refused, and the page says so."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def given_to(page, name="#keep strong"):
     return page.locator(name).inner_text()
 
 
-NEWS = "document.getElementById('notice').textContent.includes('The audit was made anew, so the page was reloaded.')"
+NEWS = "document.getElementById('notice').textContent.includes('There is a new audit, so the page was reloaded.')"
 
 
 @pytest.mark.parametrize("width", [1280, 390])
@@ -91,7 +91,7 @@ def test_what_was_decided_about_other_labels_is_refused_and_kept_by_the_page(mak
     make_audit(2, ids=False, flip=range(3))
     page.keyboard.press("k")
     until(page, NEWS)
-    until(page, "document.getElementById('notice').textContent.includes('1 decision was made of other labels')")
+    until(page, "document.getElementById('notice').textContent.includes('1 decision was about other labels')")
     shown_item(page)
     picture_of(page, "renewed-refused")
     assert decisions(folder) == {}

@@ -43,7 +43,7 @@ def test_reviews_find_the_wrong_labels_and_the_figures_tell_the_truth(audit_of, 
     assert abs(figures.wrong + figures.errors_left - wrong.sum()) < 0.35 * wrong.sum()
     assert figures.forecast.at(50)[0] < 25
     assert wrong.sum() - figures.wrong <= figures.left_below
-    assert figures.advice.startswith(("You can stop", "Go on if"))
+    assert figures.advice.startswith(("You can stop", "Continue if"))
     curve = session.curve()
     assert curve[-1]["reviewed"] == 200
     rates = {row["class"]: row for row in session.class_rates()}

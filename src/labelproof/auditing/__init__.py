@@ -1,1 +1,1 @@
-"""Which labels are wrong. The public names are those of `labelproof`."""
+"""Finding wrong labels. The public names are those of `labelproof`."""

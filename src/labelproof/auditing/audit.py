@@ -12,7 +12,7 @@ from typing import Any
 from labelproof.auditing.blockwise import audit_into, beyond_memory
 from labelproof.auditing.doubts.base import say
 from labelproof.auditing.doubts.of_data import of_data, of_unlabelled
-from labelproof.auditing.doubts.of_probabilities import NOT_OF_OWN_MODELS
+from labelproof.auditing.doubts.of_probabilities import of_own_model
 from labelproof.auditing.encoded import AUTO
 from labelproof.auditing.findings import Audit
 from labelproof.auditing.folds import CrossValidation, blocks_of
@@ -31,7 +31,7 @@ from labelproof.saving.folders import atomic_folder
 from labelproof.threads import at_most
 from labelproof.validation import Json, RandomState, accepts_seed, check_ids, check_pandas_index
 
-# unused where probabilities are given
+# unused if probabilities are given
 OF_CROSS_VALIDATION = ("blocked", "estimator", "encoder", "n_folds", "n_repeats", "n_jobs", "map_folds", "random_state")
 
 
@@ -74,9 +74,9 @@ def audit(
     labels : array-like or path, shape (n,), Labels, Dataset, or a frame or data set of another library
         Given labels, as names or integers: one class per item, or the path of a ``.npy`` file of them. Or their source: a
         pandas or polars frame, an Arrow table, a ``datasets.Dataset``, an AnnData, a torch ``Dataset`` of pairs ``(x, y)``
-        (`labelproof.read_frame`). `labelproof.Tags` and the other kinds of `labelproof.labels` for
-        others. ``None``, NaN and "" mean unlabelled, and so do words such as "NA", with a warning;
-        -1 does too if the columns allow no other reading (`labelproof.validation.check_labels`).
+        (`labelproof.read_frame`). `labelproof.Tags` and the other kinds of `labelproof.labels` for others. ``None``, NaN and
+        "" mean unlabelled, and so do words such as "NA", with a warning; -1 does too if the columns allow no other reading
+        (`labelproof.validation.check_labels`).
     pred_probs : array-like or path, shape (n, k), optional
         Out-of-sample class probabilities, e.g. from cross-validation: an array, a memory-mapped one, the path of a
         ``.npy`` file, of a Parquet file or of a folder of them (a column for each class, or one of lists), a scipy sparse
@@ -110,8 +110,8 @@ def audit(
         if they are arrays, pictures, cells or tables of numbers.
     neighbours : bool, optional
         Whether to search for duplicates, outliers and items whose neighbours disagree (`labelproof.auditing.neighbours`). By
-        default always with ``features`` or an encoder, and up to 20,000 items without them.
-        Duplicates with different labels share their truth, so the odd one out is more probably wrong.
+        default always with ``features`` or an encoder, and up to 20,000 items without them. Duplicates with different labels
+        share their truth, so the odd one out is more probably wrong.
     n_folds, n_repeats, map_folds
         Options of the cross-validation; see `labelproof.out_of_sample_probs`.
     n_jobs : int, optional
@@ -224,7 +224,9 @@ def audit(
     with at_most(n_jobs):
         judged = auditor.judge(checked, pred_probs, names, **_options(auditor, checked.kind, options, known))
     labels = checked if judged.labels is None else judged.labels
-    found = [doubt for doubt in judged.doubts if model is None or doubt.kind not in NOT_OF_OWN_MODELS]
+    found = (
+        list(judged.doubts) if model is None else of_own_model(judged.doubts, grouped=blocked or known["groups"] is not None)
+    )
     found += [] if dataset is None else of_data(dataset, probs_given=model is None)
     found += of_unlabelled(checked.n, checked.labelled)
     return Audit(

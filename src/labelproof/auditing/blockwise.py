@@ -107,7 +107,7 @@ class Passes(Protocol):
         ...
 
     def map(self, function: Callable[..., Any], *columns: Iterable[Any]) -> Iterable[Any]:
-        """As the built-in ``map``."""
+        """Same as the built-in ``map``."""
         ...
 
 
@@ -281,7 +281,7 @@ def _written(
 
 
 def _rate(written: Sequence[Written], n: int) -> ErrorRate:
-    """By the error probabilities themselves, where the noise is known."""
+    """The error rate from the error probabilities alone, for known noise."""
     mean, spread = (math.fsum(getattr(part, name) for part in written) for name in ("error", "spread"))
     expected = np.sum([part.expected_errors for part in written], axis=0)
     return error_rate_from(mean / n, 1.96 * math.sqrt(spread) / n, expected / n)

@@ -24,7 +24,7 @@ class Calibration:
     ----------
     intercept, log_slope : float
     covariance : ndarray, shape (2, 2)
-        Of ``(intercept, log_slope)``, from the curvature at the optimum.
+        Covariance of ``(intercept, log_slope)``, from the curvature at the optimum.
     """
 
     intercept: float

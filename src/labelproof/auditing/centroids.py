@@ -17,7 +17,7 @@ BLOCK = 1000
 class CentroidClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """Probabilities by the cosine to the mean direction of each class, ``p(y | x) ∝ π_y exp(t cos(x, c_y))``.
 
-    A class costs one sparse row, where logistic regression costs a dense one and a search: with thousands of classes it
+    A class costs one sparse row, whereas logistic regression costs a dense one and a search: with thousands of classes it
     needs a hundredth of the memory and time. The sharpness ``t`` is the one under which rows are most likely when each is
     left out of the mean of its own class.
 

@@ -135,7 +135,7 @@ def check(
         text = f"Obvious errors: {obvious:,}; at most {max_obvious:,} pass."
         rules.append(Rule("obvious errors", max_obvious, obvious, text))
     if no_doubts:
-        text = " ".join(doubt.text for doubt in doubts) if doubts else "Nothing makes the figures doubtful."
+        text = " ".join(doubt.text for doubt in doubts) if doubts else "There are no doubts about the figures."
         rules.append(Rule("doubts", 0, len(doubts), text))
     return Check(found, tuple(rules))
 
@@ -149,7 +149,7 @@ def _of_rate(found: Audit, limit: float) -> Rule:
     if rate.low > limit:
         how = f"which is above {limit:.1%} even at its low end"
     elif rate.high > limit:
-        how = f"which may be above {limit:.1%} or not: too little is known to fail it"
+        how = f"which may or may not be above {limit:.1%}: the data are too few to fail the check"
     else:
         how = f"which is at most {limit:.1%}"
     interval = f"{rate.estimate:.1%} (95 % interval {rate.low:.1%} to {rate.high:.1%})"
@@ -162,7 +162,7 @@ def is_audit_folder(path: str | os.PathLike[str]) -> bool:
 
 
 def check_limits(max_error_rate: float | None, max_obvious: int | None, no_doubts: bool) -> None:
-    """Refuse limits that mean nothing, before any work is done.
+    """Refuse limits that are not meaningful, before any work is done.
 
     Raises
     ------

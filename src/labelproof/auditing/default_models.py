@@ -53,7 +53,7 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Candidates:
-    """What may be cross-validated: of each group the best, and of these the mean that is best.
+    """The candidates of a cross-validation: of each group the best, and then the best average of these.
 
     Attributes
     ----------
@@ -79,11 +79,11 @@ def candidates(
     ========  ==================================================================================================
     kind      models
     ========  ==================================================================================================
-    table     gradient boosting; logistic regression (both on skrub's table vectorizer, where any column is no number)
+    table     gradient boosting; logistic regression (both on skrub's table vectorizer, if any column is not numeric)
     text      logistic regression on TF-IDF of words, weighted by their class ratios; on characters
     images    a small convolutional network
     cells     logistic regression on standardised, log-normalised expression
-    arrays    logistic regression on standardised features; the network where items are pictures
+    arrays    logistic regression on standardised features; the network if items are pictures
     features  of an encoder: logistic regression, and a vote of the 30 nearest neighbours; for text together with the words
     ========  ==================================================================================================
 
@@ -229,7 +229,7 @@ def _of_table(model: Any, seed: int) -> Any:
 
 
 def _network(seed: int) -> Any:
-    with needed_by("the network that tells pictures apart", otherwise=NO_TORCH):  # not needed for other data
+    with needed_by("the network for pictures", otherwise=NO_TORCH):  # not needed for other data
         from labelproof.estimators.noisy_label_classifier.noisy_label_classifier import NoisyLabelClassifier
 
     return NoisyLabelClassifier("cross-entropy", epochs=14, random_state=seed)

@@ -100,7 +100,7 @@ def _near(features: npt.NDArray[np.float32]) -> tuple[IntArray, IntArray]:
     for start in range(0, len(unit), BLOCK):
         some, other = np.nonzero(rough[start : start + BLOCK] @ rough[start:].T >= NEAR - margin)
         some, other = some[other > some] + start, other[other > some] + start
-        for part in range(0, len(some), BLOCK * 10):  # no more rows at a time than fit
+        for part in range(0, len(some), BLOCK * 10):  # no more rows at a time than fit into memory
             one, two = some[part : part + BLOCK * 10], other[part : part + BLOCK * 10]
             near = np.einsum("ij,ij->i", unit[one], unit[two]) >= NEAR
             a.append(one[near])

@@ -16,7 +16,7 @@ from labelproof.extras import command, is_installed
 from labelproof.saving.files import first_line
 
 AUTO, NONE = "auto", "none"
-BLOCK_ITEMS = 1024  # of a caller's own encoder, at a time, where other processes encode
+BLOCK_ITEMS = 1024  # items per block of a caller's own encoder, if other processes encode
 MOST_CLASSES = 200  # for which `auto` takes the time to encode
 BRINGS = {
     "minilm": "sentence embeddings find about a tenth more of the wrong labels of English text",
@@ -40,8 +40,7 @@ def encoded(dataset: Dataset, encoder: Any = AUTO, *, cache: bool = True, map_bl
     encoder : str, callable, scikit-learn transformer or None, default="auto"
         ``auto``: the encoder that the extra ``offline`` installed for text in English and for pictures, nothing for other
         data. ``none``. A name as for `labelproof.networks.encoders.open_encoder`. A callable, or a transformer, which receives
-        ``dataset.x`` and returns
-        (n, d).
+        ``dataset.x`` and returns (n, d).
     cache : bool, default=True
         Whether features are kept for the next time.
     map_blocks : callable, default=map
@@ -84,7 +83,7 @@ def _installed(dataset: Dataset) -> str | None:
         return None
     if len(dataset.classes) > MOST_CLASSES:
         _say(
-            f"{len(dataset.classes):,} classes: no encoder is used, which would take long. Name one with encoder= (--encoder)."
+            f"{len(dataset.classes):,} classes: no encoder is used, because it would take long. Name one with encoder= (--encoder)."
         )
         return None
     packages = {
@@ -93,7 +92,7 @@ def _installed(dataset: Dataset) -> str | None:
     }
     if all(map(is_installed, packages[name])):
         return name
-    _say(f"no encoder is installed: {BRINGS[name]}. Run: {command(packages[name][0])}")
+    _say(f"No encoder is installed: {BRINGS[name]}. Run: {command(packages[name][0])}")
     return None
 
 

@@ -27,7 +27,7 @@ from labelproof.saving.version import VERSION
 from labelproof.validation import AnyArray, Json
 
 ISSUES_FILE = "issues.parquet"
-ITEMS_FILE = "items.parquet"  # where an item has more sites than one
+ITEMS_FILE = "items.parquet"  # for items with several sites
 SITE_COLUMNS = ("index", "id", "given_label", "suggested_label", "error_probability", "verdict", "confidence")
 SPLIT = "split"  # a further column, of pictures in folders train, val …
 # what shows an audit is a floor up, and an audit larger than memory is one of these: they are named here, and not imported
@@ -60,7 +60,7 @@ class Findings(NamedTuple):
 
 
 class Noise(Protocol):
-    """How the labels of an audit go wrong."""
+    """A noise model of the labels of an audit."""
 
     @property
     def classes(self) -> tuple[object, ...]: ...
@@ -91,7 +91,7 @@ class Audit:
     skipped : list of (id, reason)
         Items that could not be read.
     source : dict
-        Where the data came from.
+        Source of the data.
     dataset : Dataset, optional
         The items, for the report's gallery.
     latent : ndarray of float32, shape (n, d), optional

@@ -68,7 +68,7 @@ class Scores:
 
 
 def sample_size(n: int, k: int) -> int:
-    """How many of n rows the noise model is fitted to."""
+    """Number of the n rows that the noise model is fitted to."""
     return min(n, MOST_ROWS, max(SAMPLE_CELLS // k, min(FEWEST_ROWS, 10 * SAMPLE_CELLS // k)))
 
 
@@ -122,7 +122,7 @@ def sample(block: FloatArray, given: IntArray, start: int, n: int) -> Sample:
 def fit(
     rows: Sample, classes: Sequence[Any], readings: Sequence[Reading] | None = None, *, strength: float | None = None
 ) -> NoiseFit:
-    """Fit the noise model to a sample; where no readings are given, under a soft and a sharp one."""
+    """Fit the noise model to a sample; without given readings, under a soft and a sharp one."""
     e_step = EStep(rows.probs, rows.given)
     return fit_noise(e_step, rows.given_counts, classes, readings or two_readings(e_step, rows.given_counts), strength=strength)
 

@@ -1,4 +1,4 @@
-"""Which fold each item is in: classes in every fold, a group in one fold, copies of an item in one fold."""
+"""Assign items to folds: every class in every fold; groups and copies each in one fold."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MapFolds = Callable[..., Iterable[Any]]
 
 @dataclass(frozen=True)
 class CrossValidation:
-    """How a cross-validation runs; see `labelproof.out_of_sample_probs`."""
+    """The options of a cross-validation; see `labelproof.out_of_sample_probs`."""
 
     n_folds: int = 5
     n_repeats: int = 1
@@ -73,7 +73,7 @@ def assign_folds(
     classes : sequence of length k
         For messages.
     n_folds : int
-        At least 2; fewer are made where no class has so many items.
+        At least 2; fewer are made if no class has so many items.
     seed : int, default=0
     groups : ndarray, shape (n,), optional
         Rows of a group stay in one fold.
@@ -151,7 +151,7 @@ def check_groups(given: IntArray, groups: AnyArray, classes: Sequence[object]) -
 
 
 def _of_groups(given: IntArray, n_folds: int, seed: int, groups: AnyArray, copies: IntArray | None) -> IntArray:
-    """Folds of whole groups, and of whole copies unless they tie so many groups together that folds are lost."""
+    """Folds of whole groups, and of whole copies unless these tie so many groups together that folds are lost."""
     names = [
         f"\0row {row}" if is_missing(group) else str(group) for row, group in enumerate(groups)
     ]  # no group: one of its own
@@ -170,7 +170,7 @@ def _of_groups(given: IntArray, n_folds: int, seed: int, groups: AnyArray, copie
 
 
 def _of_copies(given: IntArray, splitter: StratifiedKFold, copies: IntArray) -> IntArray | None:
-    """Folds of whole copies; ``None`` where so many items are copies that these are too few for the folds."""
+    """Folds of whole copies; ``None`` if there are too few distinct items for the folds."""
     _, first, of = np.unique(copies, return_index=True, return_inverse=True)
     chosen = given[first]
     if np.bincount(chosen).max() < splitter.n_splits:

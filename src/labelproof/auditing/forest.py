@@ -28,7 +28,7 @@ class QuantileForest:
     threshold : ndarray of float32, shape (m,)
         Inputs up to it go left.
     left, right : ndarray of int32, shape (m,)
-        Of a leaf: where its examples begin and end in ``members``.
+        For a leaf: where its examples begin and end in ``members``.
     members : ndarray of uint16, shape (s,)
         Examples of the leaves, by number.
     targets : ndarray of float32, shape (e, d)

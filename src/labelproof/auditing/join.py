@@ -102,7 +102,7 @@ def _by_name(audit: Audited, names: AnyArray) -> IntArray:
     known = _names(audit).tolist()
     places = {str(name): row if row < audit.n else NOWHERE for row, name in enumerate(known) if name is not None}
     unknown = [name for name in names.tolist() if str(name) not in places]
-    if len(unknown) > known.count(None):  # an audit that was saved does not name the items without a label
+    if len(unknown) > known.count(None):  # a saved audit does not name the items without a label
         raise BadInput(
             f"The frame has the row {unknown[0]!r}, which is no item of the audit. Give the frame that was audited or a part of it, or name its rows by ids=."
         )
@@ -125,7 +125,7 @@ def _check_labels(audit: Audited, table: Held) -> None:
     kind = LABEL_COLUMNS[audit.labels.kind]
     given = kind.texts_of(audit.labels)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", LabelproofWarning)  # its label in the audit
+        warnings.simplefilter("ignore", LabelproofWarning)  # the audit has already warned
         now = kind.of_series(table.column(label, "label"), f"label column {label!r}", None).texts
     differs = [row for row, (a, b) in enumerate(zip(given, now, strict=True)) if a is not None and a != b]
     if differs:

@@ -25,9 +25,7 @@ from labelproof.labels.classes import Classes
 from labelproof.saving.folders import SUMMARY
 from labelproof.validation import AnyArray, Json
 
-MOST_IN_MEMORY = (
-    20_000_000  # labels; beyond, an audit that is written into a folder stays there: in memory it takes up to 220 bytes a label
-)
+MOST_IN_MEMORY = 20_000_000  # labels; above this, an audit written into a folder stays there, because it takes up to 220 bytes per label in memory
 WORST = 1_000_000  # findings that reports and reviews hold
 
 
@@ -58,7 +56,7 @@ class LargerAudit(Audit):
     Attributes
     ----------
     folder : Path
-        Where the findings are: ``issues.parquet`` and ``items.parquet`` are folders of parts, in order.
+        The folder of the findings: ``issues.parquet`` and ``items.parquet`` are folders of parts, in order.
     verdicts : dict of str to int
         Number of labels with each verdict.
     """

@@ -24,7 +24,7 @@ from labelproof.validation import Json
 
 
 def load_audit(place: Path) -> Audit:
-    """What `Audit.save` wrote.
+    """Read what `Audit.save` wrote.
 
     Raises
     ------
@@ -75,7 +75,7 @@ def _of_files(kind: type[Labels], issues: pl.DataFrame, summary: Json, place: Pa
 
 
 def read_summary(folder: Path) -> Json:
-    """What ``summary.json`` of an audit folder holds.
+    """Read ``summary.json`` of an audit folder.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Which of the candidates an audit uses: by the out-of-sample loss against the given labels, which needs no clean one."""
+"""Choose among candidates by the out-of-sample loss on the given labels, which needs no clean labels."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def out_of_fold(
 ) -> None:
     """Add the probabilities of the items of some folds, each by a clone that was fitted on the other folds, to those of the rest.
 
-    Unlabelled items get the mean over the clones of all folds; a class that none of the other folds has gets its share of all
-    labels. ``into``, shape (n, k), is zero to begin with, and whole when all folds were run.
+    Unlabelled items get the mean over the clones of all folds. A class that is missing from the other folds gets its share of
+    all labels. ``into``, shape (n, k), is zero at first, and complete when all folds were run.
     """
     labelled, unlabelled = np.flatnonzero(fold != NO_FOLD), np.flatnonzero(fold == NO_FOLD)
     trains = [labelled[fold[labelled] != number] for number in only]

@@ -9,7 +9,7 @@ from labelproof.validation import Json
 
 @dataclass(frozen=True)
 class ModelUsed:
-    """What made the probabilities of an audit.
+    """The source of the probabilities of an audit.
 
     Attributes
     ----------
@@ -17,10 +17,10 @@ class ModelUsed:
         Models, with what they learned from; several mean the average of their probabilities.
     encoder : str, optional
     accuracy : float
-        Share of the given labels that are the most probable class, out of sample. Of numbers the share by which the mean absolute error is
+        Share of the given labels that are the most probable class, out-of-sample. For numbers the share by which the mean absolute error is
         below that of the median.
     loss : float
-        Mean negative log-likelihood of the given labels, out of sample, in nats. Of numbers the mean absolute error.
+        Mean negative log-likelihood of the given labels, out-of-sample, in nats. For numbers the mean absolute error.
     n_folds, n_repeats : int
     seconds : float
         Encoding and cross-validation.

@@ -61,7 +61,7 @@ class Near:
 
     @classmethod
     def of_columns(cls, sites: pl.DataFrame, owner: IntArray, n: int, features: str) -> Self:
-        """The same again from the columns of sites; of items without a site there is nothing."""
+        """The same again from the columns of sites; items without a site are empty."""
         found = sites.select(COLUMNS)
         group, exact = np.full(n, ALONE), np.zeros(n, bool)
         group[owner] = found["duplicates"].fill_null(ALONE).to_numpy()

@@ -42,7 +42,7 @@ def _float32(frame: pl.DataFrame) -> FloatArray:
 class Squashed(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """Numbers about their median in units of their interquartile range, bent smoothly to stay between -5 and 5.
 
-    ``z / sqrt(1 + (z / 5)²)`` with ``z = (x - median) / (q75 - q25)``; where the quartiles are equal, half of the whole range is
+    ``z / sqrt(1 + (z / 5)²)`` with ``z = (x - median) / (q75 - q25)``; if the quartiles are equal, half of the whole range is
     the unit. As skrub's ``SquashingScaler(max_absolute_value=5)``.
     """
 

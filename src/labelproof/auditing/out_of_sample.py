@@ -116,7 +116,7 @@ def cross_validate(
     encoder: Any = AUTO,
     groups: Any = None,
 ) -> OutOfSample:
-    """As `out_of_sample_probs` of a `Dataset`, with what made the probabilities."""
+    """`out_of_sample_probs` of a `Dataset`, with a description of the model."""
     started = time.perf_counter()
     wanted = NONE if estimator is not None and encoder == AUTO else encoder
     features, name = encoded(dataset, wanted, map_blocks=how.map_folds)

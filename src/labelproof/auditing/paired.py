@@ -20,12 +20,12 @@ class Difference(NamedTuple):
 
 
 class Paired(NamedTuple):
-    """What `paired` finds.
+    """The result of `paired`.
 
     Attributes
     ----------
     difference : Difference
-        Of the true error rates, after less before.
+        Difference of the true error rates, after minus before.
     disagreement : Difference
         Of the results for the labels that are the same in both audits. These have one truth, so any difference comes from the
         audits' own.
@@ -50,10 +50,10 @@ def paired(joined: pl.DataFrame, before: ErrorRate, after: ErrorRate) -> Paired:
     Parameters
     ----------
     joined : polars.DataFrame
-        ``error_before`` and ``error_after``, null where the other audit alone has the label, and ``same``: whether the label is
+        ``error_before`` and ``error_after``, null if only the other audit has the label, and ``same``: whether the label is
         the same in both.
     before, after : ErrorRate
-        Of the two audits.
+        Error rates of the two audits.
     """
     a, b = (joined[f"error_{side}"].to_numpy().astype(np.float64) for side in ("before", "after"))
     same = joined["same"].fill_null(False).to_numpy().astype(bool)

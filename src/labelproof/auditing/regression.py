@@ -47,7 +47,7 @@ def cross_validate_numbers(
     estimator : scikit-learn regressor, optional
         The one model that is used instead.
     encoder : str, callable, scikit-learn transformer or None, default="auto"
-        What makes features of the items; see `labelproof.out_of_sample_probs`.
+        Makes features of the items; see `labelproof.out_of_sample_probs`.
     groups : array-like, shape (n,), optional
         Rows of a group stay in one fold. Default: those of the data set.
 

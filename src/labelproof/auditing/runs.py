@@ -2,9 +2,8 @@
 
 *Runs* of a size that fits are sorted and written, in Arrow's format, which is read directly from disk. Every run is then cut
 at the same places, so that the slices between two cuts together hold a few million rows, a *range*. Ranges are consecutive,
-and each is
-sorted by itself. No two rows are equal in error probability and row number, so there is a cut between any two of them, however many ties
-there are, and memory is needed for one range.
+and each is sorted by itself. No two rows are equal in error probability and row number, so there is a cut between any two of
+them, however many ties there are, and memory is needed for one range.
 """
 
 from __future__ import annotations
@@ -75,7 +74,7 @@ def write_run(rows: pa.Table, path: Path, size: int) -> Run:
 
 
 def cuts_of(runs: Sequence[Run], size: int) -> list[Cut]:
-    """Where the whole is cut, so that each range has about ``size`` rows, the size of a full run.
+    """Choose the cuts, so that each range has about ``size`` rows, the size of a full run.
 
     Between two marks of a run are ``size / 512`` rows. So a range has at most those of its marks and, of each run, those up to
     the next.

@@ -27,8 +27,7 @@ class ScoreParams:
     """A noise model as scoring takes it, c components, arrays in the type of the probabilities.
 
     Class weights are multiplied in. ``lines[c, z, y]`` is ``v_y p(z | y)`` for ``z != y`` and zero for ``z == y``; if all
-    given labels
-    share a line it has the shape (c, 1, k) and is to be multiplied by ``spread[z]``.
+    given labels share a line it has the shape (c, 1, k) and is to be multiplied by ``spread[z]``.
     """
 
     lines: Array  # (c, k, k) or (c, 1, k)
@@ -67,7 +66,7 @@ class ScoreParams:
 
     @classmethod
     def trivial(cls, dtype: Any) -> ScoreParams:
-        """Of one class that is always right."""
+        """A component with one class that is always right."""
         one = np.ones((1, 1))
         return cls(np.zeros((1, 1, 1), dtype), one[0], one, one.astype(dtype), one[0], (1.0,), np.zeros(1), one[0])
 

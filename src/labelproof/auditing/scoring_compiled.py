@@ -1,7 +1,7 @@
 """`labelproof.auditing.scoring` compiled by numba: one pass over the cells, in a core's nearest memory.
 
 One function without threads of its own; several threads call it for pieces of the rows (`labelproof.threads.in_threads`). It is compiled
-once for each type of probabilities, and kept where numba can keep it.
+once for each type of probabilities, and cached if numba can cache it.
 """
 
 # mypy: disable-error-code="no-untyped-def, no-untyped-call"
@@ -29,7 +29,7 @@ def can_score(params: ScoreParams) -> bool:
 
 
 def score_rows(probs: FloatArray, given: IntArray, params: ScoreParams) -> Rows:
-    """What `labelproof.auditing.scoring.score_rows` finds, where `can_score`."""
+    """The compiled `labelproof.auditing.scoring.score_rows`, for noise that `can_score` accepts."""
     error, suggested, confidence, errors = _outputs(len(probs))
     first_bad = compiled(probs.dtype.str)(*_arguments(probs, given, params.twice()), error, suggested, confidence, errors)
     return Rows(error, suggested, confidence, errors[: len(params.powers)], int(first_bad))
@@ -37,7 +37,7 @@ def score_rows(probs: FloatArray, given: IntArray, params: ScoreParams) -> Rows:
 
 @cache
 def compiled(dtype: str) -> Any:
-    """The compiled function for a type of probabilities; where numba finds no place to keep it, it is compiled in each process."""
+    """The compiled function for a type of probabilities; if numba cannot cache it, each process compiles it."""
     with announced("Compiling the loops of large audits, once for this installation …"):
         try:
             return _tried(njit(cache=True, nogil=True, fastmath=ORDER_FREE)(_score), dtype)
@@ -160,7 +160,7 @@ def _score(
             wrong += shares[c] * share
             expected_errors[c] += share
         best, highest = z, 1.0 - wrong
-        if highest < 0.5:  # else no other class can have more
+        if highest < 0.5:  # otherwise no other class can have more
             for y in range(k):
                 if y != z:
                     mass = 0.0

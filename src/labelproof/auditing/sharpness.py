@@ -1,12 +1,11 @@
-"""How sharp a classifier is, what kind of noise there is, and how many labels are wrong: read from what can be seen without a clean label.
+"""Estimate the sharpness of a classifier, the kind of noise, and the number of wrong labels, without any clean label.
 
 A classifier that was trained on the noisy labels explains them without any error, so the likelihood alone cannot say how many are
-wrong. What can be seen (how often labels and predictions differ where the classifier is sure, how well noise models of several kinds
-explain the labels …) is informative, because data sets in which it is similar have similar rates of wrong labels. So thousands
-of data
-sets with noise of many kinds were simulated (``benchmarks/worlds.py``), and a quantile forest was fitted to them
-(``benchmarks/sharpness_fit.py``): from a `summary` to the distribution of the rate, as a multiple of the share of labels that differ from the
-most probable class.
+wrong. Other statistics (how often labels and predictions differ where the classifier is sure, how well noise models of several
+kinds explain the labels …) is informative, because data sets in which it is similar have similar rates of wrong labels. So
+thousands of data sets with noise of many kinds were simulated (``benchmarks/worlds.py``), and a quantile forest was fitted to
+them (``benchmarks/sharpness_fit.py``): from a `summary` to the distribution of the rate, as a multiple of the share of labels
+that differ from the most probable class.
 """
 
 from __future__ import annotations
@@ -41,8 +40,8 @@ SINGLES = ((0.0, 1.0), (0.0, 2.5), (0.0, 6.0), (1.0, 1.0), (1.0, 2.5), (1.0, 6.0
 TENTHS = 10
 POWERS = (1.5, 2.5, 4.0, 6.0)  # relative to the calibrated power: readings of a classifier
 HARD = 1.0  # ambiguity of noise that grows where items are hard
-REGARDED = 0.6  # nats a disagreement: noise by class that explains the labels so much better than none does is all there is
-LEAST_SHARE = 0.1  # a kind of noise needs to be considered
+REGARDED = 0.6  # nats per disagreement: noise by class that explains the labels so much better than none is the only noise
+LEAST_SHARE = 0.1  # that a kind of noise needs to be considered
 LEAST_DIFFERENCE = 2e-3
 LEAST_TOLD = 4e-3  # share of labels that differ, from which on a data set was learned from
 Vector = npt.NDArray[np.float64]
@@ -51,7 +50,7 @@ Fits = dict[tuple[float, float], tuple[float, float]]  # by ambiguity and power
 
 @dataclass(frozen=True)
 class Summary:
-    """What can be seen of labels and probabilities without a clean label.
+    """Statistics of labels and probabilities that need no clean label.
 
     Attributes
     ----------
@@ -62,9 +61,9 @@ class Summary:
     differ : float
         Share of the labels that differ from the most probable class.
     by_class : float
-        By how many nats a disagreement noise that depends on the class alone explains the labels better than none.
+        Gain in nats per disagreement, over no noise, of noise that depends only on the class.
     rates : dict
-        Of each of `PAIRS`, the share of labels that would be wrong.
+        For each of `PAIRS`, the share of labels that would be wrong.
     """
 
     vector: Vector
@@ -93,7 +92,7 @@ class Sharpness:
 
 
 def summary(rows: fold.Sample) -> Summary:
-    """What can be seen of a sample, on at most 4,000 of its rows."""
+    """The statistics of a sample, on at most 4,000 of its rows."""
     probs, given = _thinned(rows)
     n, k = probs.shape
     frequency = np.bincount(given, minlength=k) / n
@@ -149,7 +148,7 @@ def _fits(logs: FloatArray, power: float, unsure: FloatArray, given: IntArray, f
 
 
 def _batches(readings: Sequence[tuple[float, float]], cells: int) -> Iterator[Sequence[tuple[float, float]]]:
-    """Readings that are fitted side by side: all, or where rows are long one by one, which spares memory and loses nothing."""
+    """Readings that are fitted together: all, or for long rows one by one, which saves memory and loses nothing."""
     step = len(readings) if cells <= SIDE_BY_SIDE_CELLS else 1
     for start in range(0, len(readings), step):
         yield readings[start : start + step]
@@ -168,7 +167,7 @@ def _thinned(rows: fold.Sample) -> tuple[FloatArray, IntArray]:
 def _of_differing(
     calibrated: FloatArray, best: IntArray, given: IntArray, differs: npt.NDArray[np.bool_]
 ) -> tuple[float, float]:
-    """Of the labels that differ from the most probable class: how often they are the next one, and how probable they are among the others."""
+    """For labels that differ from the most probable class: how often they are second, and their share of the rest."""
     if not differs.any():
         return 1.0, 0.0
     others = calibrated[differs]
@@ -244,7 +243,7 @@ def read_sharpness(
     shares = [reading.share for reading in readings] if len(kinds) > 1 else _between(runs, estimate)
     used = [i for i, share in enumerate(shares) if share > 0]
     noise = joined([runs[i] for i in used], [shares[i] for i in used], classes)
-    differ = max(found.differ, 1 / len(rows.given))  # no difference among n labels is not none at all
+    differ = max(found.differ, 1 / len(rows.given))  # no difference among n labels does not mean none at all
     low, high, unlike = ratio.low * found.differ, ratio.high * differ, known.unlike(found)
     if unlike > MOST_UNLIKE:
         low, high = max(0.0, 2 * low - estimate), 2 * high - estimate
@@ -259,7 +258,7 @@ def _between(runs: Runs, estimate: float) -> list[float]:
 
 
 def _readings(found: Summary, kind: float, share: float, estimate: float, *, both: bool) -> list[Reading]:
-    """The powers of one kind of noise that give the rate: the two around it, or where both kinds are considered the one between."""
+    """The powers of one kind of noise that give the rate: the two around it, or the one between for both kinds."""
     measured = {factor: rate for (ambiguity, factor), rate in found.rates.items() if (ambiguity > 0) == (kind > 0.25)}
     factors = np.array(sorted(measured))
     rates = np.maximum.accumulate(np.array([measured[factor] for factor in factors]))

@@ -65,7 +65,7 @@ def one_rate(
         The chance that a label is random.
     given : ndarray of int, shape (n,)
     frequency : ndarray of float64, shape (k,)
-        Of the given labels.
+        Frequencies of the given labels.
     iterations : int
 
     Returns

@@ -38,7 +38,7 @@ def verdicts(sorted_error: Floats, low: float | None = None) -> pl.Series:
 
 
 def verdicts_from(sorted_error: Floats, rank: int, head: int) -> pl.Series:
-    """Verdicts of a piece of such a list that begins at a rank, where the first ``head`` of the whole list are obvious."""
+    """Verdicts of a piece of such a list that begins at a rank, if the first ``head`` of the whole list are obvious."""
     codes = np.where(sorted_error >= POSSIBLE_PROBABILITY, 1, 2)
     codes[: max(0, head - rank)] = 0
     return pl.Series(list(VERDICTS), dtype=VERDICT).gather(codes)
@@ -71,14 +71,14 @@ def places(n: int) -> npt.NDArray[np.int64]:
 
 
 def fall_of(points: Floats, mean: float, rate: float) -> float:
-    """By how much the log odds of error probabilities must fall so that their mean is ``rate``; 0 if it is no higher now.
+    """The fall in log odds of error probabilities that makes their mean equal ``rate``; 0 if it is not higher now.
 
     Parameters
     ----------
     points : ndarray, shape (p,)
         The values at `places`, which represent all.
     mean : float
-        Of all.
+        Mean of all.
     rate : float
     """
     if mean <= rate:

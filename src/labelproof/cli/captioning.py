@@ -185,7 +185,7 @@ def caption(
 ) -> None:
     """Write a caption of every item from the concepts in its frames.
 
-    With [bold]--captions[/bold] the captioner is trained first; the same command goes on where a killed one stopped.
+    With [bold]--captions[/bold] the captioner is trained first; the same command resumes after an interruption.
 
     [bold]labelproof caption concepts.parquet --captions videos.json --model captioner/[/bold]
     [bold]labelproof caption new.parquet --model captioner/ --out captions.csv[/bold]

@@ -68,7 +68,7 @@ def train(
 ) -> None:
     """Train a model on noisy labels, and list the labels that training found wrong.
 
-    The same command goes on where a killed one stopped.
+    The same command resumes after an interruption.
 
     [bold]labelproof train reviews.csv --label sentiment --text body --method joint-optimization --out model/[/bold]
     """

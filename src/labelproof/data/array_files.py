@@ -78,5 +78,5 @@ def header_of(path: Path) -> tuple[tuple[int, ...], bool, np.dtype[Any], int]:
 
 
 def path_of(value: object) -> str | None:
-    """The path, where a value is one."""
+    """The path, if a value is one."""
     return os.fspath(value) if isinstance(value, str | os.PathLike) else None

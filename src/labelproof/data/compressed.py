@@ -14,7 +14,7 @@ from labelproof.errors import BadInput
 
 SUFFIXES = {".gz": "gzip", ".zst": "zstd"}
 MAGIC = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
-MOST_TIMES, ALWAYS = 300, 1 << 28  # how many times its size a file may become, once it is over so many bytes
+MOST_TIMES, ALWAYS = 300, 1 << 28  # the most that a file may grow, once it is over this many bytes
 
 
 def compression_of(path: Path) -> str:
@@ -55,7 +55,7 @@ class Plain:
         self._file: Any = path.open("rb") if not compression else gzip.GzipFile(path) if compression == "gzip" else _zstd(path)
 
     def read(self, size: int = -1) -> bytes:
-        """So many bytes, or all that are left."""
+        """The requested bytes, or all that are left."""
         if not self._bound:
             return cast(bytes, self._file.read(size))
         wanted = self._most - self._read + 1
@@ -107,7 +107,7 @@ class _KeptOpen:
         self.write, self.flush, self.tell = file.write, file.flush, file.tell
 
     def close(self) -> None:
-        """Nothing: the file is another's."""
+        """Nothing to do: the caller owns the file."""
 
     def writable(self) -> bool:
         """It is."""

@@ -28,7 +28,7 @@ BOMS = (
 
 @dataclass(frozen=True)
 class Dialect:
-    """How a file of delimited text is written.
+    """The format of a file of delimited text.
 
     Attributes
     ----------
@@ -42,7 +42,7 @@ class Dialect:
     quoted_lines : bool
         Whether quoted fields may hold line ends; otherwise every line is a record.
     width : int
-        Number of fields of the header: a quoted field that would hold several whole lines with as many fields each is none.
+        Number of fields of the header: a quoted field that would hold several whole lines with as many fields each is not one.
     """
 
     separator: str

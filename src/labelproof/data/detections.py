@@ -23,7 +23,7 @@ from labelproof.labels.boxes import Box
 from labelproof.saving.files import existing
 from labelproof.validation import Json
 
-MOST_COVERED = 0.5  # of a prediction, by a region in which nothing is labelled one by one
+MOST_COVERED = 0.5  # of a prediction, by a region without single labels
 COLUMNS: Mapping[str, Sequence[str]] = {  # possible names of columns of a table, in lower case
     "picture": ("image_id", "image", "file_name", "filename", "path", "picture", "id"),
     "x1": ("x1", "xmin", "left", "xtl"),
@@ -41,7 +41,7 @@ class Detection(NamedTuple):
     Attributes
     ----------
     row : int
-        Of the picture.
+        Row of the picture.
     box : Box
     score : float
     """
@@ -68,7 +68,7 @@ def detections_from(path: str | Path, known: BoxedPictures) -> list[Json]:
     Raises
     ------
     BadInput
-        If it is none of these, or names a picture that the labels do not have.
+        If it has none of these formats, or names a picture that the labels do not have.
     """
     place = existing(path, "--predictions")
     if place.is_dir():

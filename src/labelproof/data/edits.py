@@ -25,7 +25,7 @@ class Edits:
     names : mapping of row to str or None
         New values that no row of the file has; ``None`` empties the cell.
     added : mapping of str to sequence of str or None
-        Columns of text to add at the end, one entry a row of the file.
+        Columns of text to add at the end, one entry per row of the file.
     numbers : bool
         Whether the values of ``names`` are numbers, for files that distinguish these from text.
     """
@@ -56,7 +56,7 @@ def edits(
     ----------
     column : str
     codes : ndarray of int64, shape (n,)
-        Of the labels of all rows of the file, into ``classes``.
+        Codes of the labels of all rows of the file, into ``classes``.
     classes : sequence
     new : mapping of row to name or None
         New classes, as text.

@@ -28,7 +28,7 @@ class Encoder:
     Attributes
     ----------
     shape : tuple of int
-        Of one encoded item.
+        Shape of one encoded item.
     cardinalities : tuple of int
         The last columns hold codes of categories, from 0 to these numbers less one.
     """
@@ -134,7 +134,7 @@ class PicturesEncoder(Encoder):
 class TextEncoder(Encoder):
     """TF-IDF reduced to ``size`` dimensions by singular value decomposition, unit length.
 
-    Of words and pairs of words, or of groups of characters where the texts need it (`labelproof.data.words.unit_of`).
+    The terms are words and pairs of words, or groups of characters if the texts need it (`labelproof.data.words.unit_of`).
     """
 
     kind = "text"
@@ -282,7 +282,7 @@ ENCODERS: dict[str, type[Encoder]] = {
 
 
 def kind_of(x: Any) -> str:
-    """Which encoder suits: ``frame``, ``text``, ``pictures`` or ``numbers``."""
+    """The encoder that fits: ``frame``, ``text``, ``pictures`` or ``numbers``."""
     if hasattr(x, "columns") and hasattr(x, "dtypes"):
         kinds = x.dtypes if isinstance(x, pl.DataFrame) else list(x.dtypes)
         plain = all(k.is_numeric() if isinstance(k, pl.DataType) else getattr(k, "kind", "O") in "biuf" for k in kinds)

@@ -43,7 +43,7 @@ def read_raw(path: Path_, *, encoding: str | None = None, part: str | None = Non
     ----------
     path : path of a .csv or .tsv file, which may be compressed, of a .parquet file, or of a form in `labelproof.data.tables`
     encoding : str, optional
-        Of text. By default found by its byte order mark or zero bytes, otherwise UTF-8.
+        Encoding of text. By default found by its byte order mark or zero bytes, otherwise UTF-8.
     part : str, optional
         A sheet of a workbook, or the query of a database.
     quiet : bool
@@ -103,7 +103,7 @@ def read_frame(path: Path_, *, text_columns: Sequence[str] = ()) -> pl.DataFrame
 
 
 def read_parquet(file: Path, columns: Sequence[str] | None = None) -> pl.DataFrame:
-    """Read a Parquet file by a reader that raises where a bit is flipped.
+    """Read a Parquet file by a reader that raises an error for a flipped bit.
 
     Raises
     ------
@@ -249,7 +249,7 @@ def _by_positions(file: Path, dialect: Dialect, width: int) -> pl.DataFrame:
 
 
 def write_frame(frame: pl.DataFrame, path: Path) -> None:
-    """Write a table by the ending of its name, whole or not at all."""
+    """Write a table in the format of its ending, completely or not at all."""
     buffer = io.BytesIO()
     suffix = table_suffix(path)
     if suffix in CSV_SUFFIXES:

@@ -39,7 +39,7 @@ def decode_all(
 def decode_each(
     files: Sequence[Picture], names: Sequence[object] | AnyArray, size: int, *, quiet: bool = False, smooth: bool = False
 ) -> Decoded:
-    """Pictures (n, size, size, 3), where each must be readable.
+    """Pictures (n, size, size, 3), each of which must be readable.
 
     Raises
     ------
@@ -53,7 +53,7 @@ def decode_each(
 
 
 def thumbnail(file: Picture, pixels: int = SHOWN_PIXELS) -> bytes:
-    """A picture at most so many pixels wide or high, as PNG or JPEG, whichever is the smaller.
+    """A picture of limited width and height, as PNG or JPEG, whichever is smaller.
 
     Raises
     ------

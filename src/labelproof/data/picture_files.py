@@ -41,7 +41,7 @@ class PictureFiles:
     names : ndarray, shape (n,)
         Ids; paths as in the manifest, or relative to the folder.
     splits : ndarray of str, shape (n,), optional
-        ``train``, ``val`` … where the class folders are inside of such.
+        ``train``, ``val`` … if these contain the class folders.
     groups : ndarray, shape (n,), optional
         What each picture belongs to.
     """
@@ -126,7 +126,7 @@ def _walk(root: Path, quiet: bool) -> PictureFiles:
 
 
 def class_depth(root: Path, files: Sequence[Path]) -> int:
-    """1 where all folders of the root are splits (``train``, ``val`` …) with class folders inside, else 0."""
+    """1 if all folders of the root are splits (``train``, ``val`` …) with class folders inside, otherwise 0."""
     paths = [file.relative_to(root).parts for file in files if file.suffix.lower() in SUFFIXES]
     tops = {parts[0] for parts in paths if len(parts) > 1}
     splits = bool(tops) and all(top.lower() in SPLITS for top in tops)
@@ -146,7 +146,7 @@ def named_pictures(raw: RawTable, image: str, folder: str | None = None) -> tupl
     Raises
     ------
     BadInput
-        For a value that is no path, and for a URL: nothing is downloaded.
+        For a value that is not a path, and for a URL: nothing is downloaded.
     """
     names = raw.column(image, "--image").to_list()
     if None in names:
@@ -226,7 +226,7 @@ def copy_pictures(root: Path, target: Path, moved: Mapping[str, str | None], *, 
 
 
 def _free(path: Path, was: str, taken: set[str]) -> str:
-    """A name that no other picture has: with the former class in it where need be."""
+    """A name that no other picture has, with the former class in it if needed."""
     number, name = 1, path.as_posix()
     while name in taken:
         name = path.with_name(f"{path.stem} (was {was}{'' if number == 1 else f' {number}'}){path.suffix}").as_posix()

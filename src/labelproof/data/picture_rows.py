@@ -56,7 +56,7 @@ class PictureRows:
         return PictureRows([file for files in self.files for file in files], self.size)  # type: ignore[union-attr]
 
     def frame_counts(self) -> npt.NDArray[np.int64]:
-        """How many frames each video has, shape (n,)."""
+        """Number of frames of each video, shape (n,)."""
         return np.array([len(files) for files in self.files])  # type: ignore[arg-type]
 
     def __getitem__(self, rows: Tensor | slice) -> Tensor:

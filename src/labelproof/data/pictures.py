@@ -30,7 +30,10 @@ FORMATS = (
 MOST_PIXELS = 100_000_000
 MOST_BYTES = 200_000_000  # of memory, for all pictures that are being decoded at a time
 AT_A_TIME = 2
-GAP, LEAST = 2, 256  # decoded or reduced to no less than so many times the wanted size, and so many pixels, then resampled
+GAP, LEAST = (
+    2,
+    256,
+)  # decoded or reduced to at least this multiple of the wanted size, and at least this many pixels, then resampled
 ORIENTATION, COMPRESSION, BITS_PER_SAMPLE, ROWS_PER_STRIP, TILE_WIDTH, TILE_LENGTH = 274, 259, 258, 278, 322, 323
 TURNS = dict(enumerate(
     ("FLIP_LEFT_RIGHT", "ROTATE_180", "FLIP_TOP_BOTTOM", "TRANSPOSE", "ROTATE_270", "TRANSVERSE", "ROTATE_90"), start=2
@@ -81,7 +84,7 @@ def read_picture(file: Picture, size: int, *, square: bool = False, smooth: bool
     Returns
     -------
     PIL.Image.Image
-        Of mode RGB.
+        In mode RGB.
 
     Raises
     ------

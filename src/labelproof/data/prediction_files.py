@@ -26,7 +26,7 @@ def predictions_from(value: object, what: str) -> Any:
     Returns
     -------
     ndarray, shape (n, ...)
-        Of a table its columns of numbers, shape (n,) if there is one.
+        For a table its columns of numbers, shape (n,) if there is one.
 
     Raises
     ------

@@ -16,7 +16,7 @@ COMPONENTS = 50
 
 @dataclass(frozen=True)
 class Projection:
-    """How counts of genes become features, so that cells of another file become the same ones.
+    """The map from counts of genes to features, so that cells of another file get the same ones.
 
     Attributes
     ----------
@@ -24,7 +24,7 @@ class Projection:
     total : float
         What each cell's counts are scaled to: the median total.
     axes : ndarray of float32, shape (c, g)
-        Components; without rows where the genes themselves are the features.
+        Components; no rows if the genes themselves are the features.
     """
 
     genes: npt.NDArray[np.str_]

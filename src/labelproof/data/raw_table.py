@@ -38,16 +38,16 @@ class RawTable:
     Attributes
     ----------
     frame : polars.DataFrame
-        Of delimited text all columns as text, null where a field is empty; of other forms as typed there.
+        For delimited text all columns as text, null for an empty field; for other formats with the types there.
     dialect : Dialect or None
-        Of delimited text.
+        Dialect of delimited text.
     path : Path
     starts : ndarray of int64, shape (n + 1,), optional
-        Of delimited text: the byte of the file's UTF-8 text, after its byte order mark, at which each row begins, and its end.
+        For delimited text: the byte of the file's UTF-8 text, after its byte order mark, at which each row begins, and its end.
     stamp : tuple
         Size and time of the file when it was read.
     form : TableForm, optional
-        Of neither delimited text nor a Parquet file.
+        Format, unless it is delimited text or a Parquet file.
     held : object
         What its form needs to write it back.
     pictures : mapping of column to sequence of n pictures
@@ -68,7 +68,7 @@ class RawTable:
 
     @property
     def separator(self) -> str | None:
-        """What separates fields of delimited text."""
+        """The separator of delimited text."""
         return None if self.dialect is None else self.dialect.separator
 
     def column(self, name: str, option: str) -> pl.Series:

@@ -26,9 +26,9 @@ class Records:
     ----------
     text : bytes
     starts, ends : ndarray of int64, shape (m,)
-        Of each record, without its line end. Empty lines are no records.
+        Bounds of each record, without its line end. Empty lines are no records.
     separators : ndarray of int64
-        Of all records, in order.
+        Positions in all records, in order.
     opens, closes : ndarray of int64
         Quotes that begin and end a quoted part.
     literal : list of int
@@ -36,7 +36,7 @@ class Records:
     consumed : int
         Bytes up to the end of the last whole record.
     regular : bool
-        Whether each quote is where RFC 4180 wants it.
+        Whether each quote follows RFC 4180.
     """
 
     text: bytes

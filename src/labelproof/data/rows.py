@@ -41,7 +41,7 @@ class SparseRows:
         chosen = np.arange(*rows.indices(len(self))) if isinstance(rows, slice) else rows.numpy()
         first = self.ends[chosen]
         lengths = self.ends[chosen + 1] - first
-        # where each value is: its row's first, and how far it is from there
+        # the position of each value: the first of its row, and the offset from there
         places = np.arange(lengths.sum()) + np.repeat(first - (lengths.cumsum() - lengths), lengths)
         dense = np.zeros((len(chosen), self.shape[1]), np.float32)
         dense[np.repeat(np.arange(len(chosen)), lengths), self.columns[places]] = self.values[places]

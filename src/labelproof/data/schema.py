@@ -1,4 +1,4 @@
-"""What type each column has: decided once, kept with the audit or model, and applied to every later file.
+"""Types of columns: decided once, saved with the audit or model, and applied to every later file.
 
 A file of delimited text holds text. `Schema.infer` looks at all of a column and decides; `Schema.convert` turns the same
 column of any other file into values of that type, or reports which value does not fit.
@@ -41,7 +41,7 @@ class Column:
     detail : str
         The format of a date and time; ``,`` for decimal commas; what an ``other`` column holds.
     width : int
-        Of a vector.
+        Length of a vector.
     """
 
     name: str
@@ -64,7 +64,7 @@ class Schema:
     ----------
     columns : tuple of Column
     left_out : tuple of Column
-        Those that nothing can be learned from.
+        Columns that nothing can be learned from.
     """
 
     columns: tuple[Column, ...]
@@ -77,9 +77,9 @@ class Schema:
         Parameters
         ----------
         frame : polars.DataFrame
-            Of delimited text all columns as text; of Parquet or memory as typed there.
+            For delimited text all columns as text; for Parquet or memory with the types there.
         separator : str, optional
-            Of delimited text. If it is not a comma, numbers may have decimal commas. ``None``: text stays text.
+            Separator of delimited text. If it is not a comma, numbers may have decimal commas. ``None``: text stays text.
         """
         found = [
             _of_text(series, separator) if separator is not None and series.dtype == pl.String else _of_type(series)
@@ -156,17 +156,17 @@ class Schema:
         )
 
     def to_json(self) -> list[Json]:
-        """As JSON holds it."""
+        """The schema in the form of JSON."""
         return [asdict(column) for column in self.columns]
 
     @classmethod
     def from_json(cls, columns: Sequence[Json]) -> Schema:
-        """What `to_json` made.
+        """A schema from the result of `to_json`.
 
         Raises
         ------
         CorruptArtifact
-            If it is something else.
+            If it is not a schema.
         """
         try:
             return cls(tuple(Column(**column) for column in columns))
@@ -183,7 +183,7 @@ def _is_constant(series: pl.Series) -> bool:
 
 
 def missing_words(text: pl.Series) -> pl.Series:
-    """Where text is missing or one of the words for it, a boolean series."""
+    """Where text is missing or is a word for missing, as a boolean series."""
     return text.is_null() | text.str.strip_chars().str.to_lowercase().is_in([*MISSING_WORDS, ""])
 
 

@@ -1,4 +1,4 @@
-"""Where a table may be written."""
+"""Paths that a table may be written to."""
 
 from __future__ import annotations
 

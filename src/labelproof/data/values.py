@@ -60,7 +60,7 @@ def picture_of_array(array: AnyArray, *, channels_first: bool = False) -> Image.
     ----------
     array : ndarray, shape (h, w), (h, w, c) or (c, h, w)
     channels_first : bool, default=False
-        What to take for the channels where both first and last axis may be.
+        Which axis holds the channels if both the first and the last may.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What texts are made of for a model that counts: words, or characters where the data have none that recur."""
+"""The units of texts for models that count: words, or characters if the words do not recur."""
 
 from __future__ import annotations
 

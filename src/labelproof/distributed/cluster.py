@@ -1,8 +1,8 @@
 """The audit's two passes as Ray tasks over shards.
 
 A shard is a range of rows and a function that loads them where the task runs, so probabilities travel only as findings; of an audit
-larger than memory, findings also stay where they are made (`labelproof.distributed.writing`).
-The passes are those of `labelproof.auditing.fold`; the work of a lost node is repeated elsewhere.
+larger than memory, findings also stay where they are made (`labelproof.distributed.writing`). The passes are those of
+`labelproof.auditing.fold`; the work of a lost node is repeated elsewhere.
 """
 
 from __future__ import annotations

@@ -105,7 +105,7 @@ def _in_order(load: Callable[[], FloatArray], order: Any) -> FloatArray:
 
 
 def _load_npy(path: str, start: int, stop: int) -> FloatArray:
-    """Mapped, so that of a sample no more than its rows is read."""
+    """Memory-mapped, so that only the rows of a sample are read."""
     return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False)[start:stop])
 
 

@@ -1,1 +1,1 @@
-"""What users fit, a folder or a file each."""
+"""The estimators, a folder or a file each."""

@@ -136,7 +136,7 @@ class BootstrapEnsemble(Saveable, ClassifierMixin, BaseEstimator):  # type: igno
     def _drawn(
         rng: np.random.Generator, codes: npt.NDArray[np.int64], labelled: npt.NDArray[np.int64]
     ) -> npt.NDArray[np.int64]:
-        """Rows drawn with replacement, class by class, so that none is lost."""
+        """Rows drawn with replacement, class by class, so that no class is lost."""
         groups = [labelled[codes[labelled] == code] for code in np.unique(codes[labelled])]
         return np.concatenate([rng.choice(rows, len(rows)) for rows in groups])
 

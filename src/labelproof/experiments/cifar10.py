@@ -12,7 +12,7 @@ from PIL import Image
 
 from labelproof.saving.files import existing
 
-SIZES = {"train": 5000, "test": 1000}  # pictures of a class
+SIZES = {"train": 5000, "test": 1000}  # pictures per class
 
 
 class Archive:
@@ -26,7 +26,7 @@ class Archive:
     Attributes
     ----------
     names : list of str
-        Of the classes, in the order of their codes.
+        Names of the classes, in the order of their codes.
     """
 
     def __init__(self, data: Path) -> None:

@@ -1,7 +1,7 @@
 """Figure 1 of the M-VAE paper: two kinds of cells, few labels, one kind mislabelled more often than the other.
 
-Of each kind some cells are labelled; endothelial labels are wrong with probability 0.2, microglia labels with p1. All cells are
-predicted. M1+M2 gets, as the paper grants it, the α that is best at each point in hindsight: both as it was published, with labels
+Some cells of each kind are labelled; endothelial labels are wrong with probability 0.2, microglia labels with p1. All cells
+are predicted. M1+M2 gets, as in the paper, the α that is best at each point in hindsight: both as published, with labels
 clamped, and as the special case of M-VAE that the paper takes it for.
 
 References

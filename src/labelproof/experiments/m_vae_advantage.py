@@ -1,4 +1,4 @@
-"""What figure 1 of the M-VAE paper claims: M-VAE is ahead of M1+M2, the more so the further p1 is from p0.
+"""The claim of figure 1 of the M-VAE paper: M-VAE is ahead of M1+M2, the more so the further p1 is from p0.
 
 All from the rows of `labelproof.experiments.m_vae`: nothing is trained here.
 """
@@ -48,7 +48,7 @@ def advantages(record: CurveRecord, metric: str = "balanced_accuracy") -> list[R
 
 
 def _mean_gaps(settings: list[Values]) -> Values:
-    """Of each p1 and seed, the mean over settings that all have it."""
+    """The mean, for each p1 and seed, over settings that all have it."""
     found = {}
     for p1 in settings[0]:
         seeds = set.intersection(*(set(gaps[p1]) for gaps in settings))

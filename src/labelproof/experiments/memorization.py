@@ -89,5 +89,5 @@ def _drawn(record: Record, data: str) -> None:
         names = ("training", "test") if "right labels" not in rows[0] else (
             "right labels", "wrong labels", "wrong labels, true class", "test")  # fmt: skip
         panels[study] = {name: np.array([row[name] for row in rows]) for name in names}
-    title = "Right labels are learned first, wrong ones by heart later"
+    title = "Right labels are learned first, wrong ones are memorised later"
     lines(panels, record.path.with_suffix(".png"), title=title, x="epoch", y="accuracy")

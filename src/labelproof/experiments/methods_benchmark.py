@@ -27,8 +27,7 @@ class MethodsRecord(Record):
         """Means by data, noise and method, each with half of its 95 % interval, and the gain over cross-entropy.
 
         ``gain`` is of the accuracy, paired by seed. ``accuracy_ahead`` and ``auroc_ahead`` are whether no other method comes
-        within
-        the interval of the paired difference.
+        within the interval of the paired difference.
         """
         rows = []
         columns: dict[tuple[str, str], dict[str, list[Row]]] = {}

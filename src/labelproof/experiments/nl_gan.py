@@ -141,7 +141,7 @@ class Repeated(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
 @dataclass(frozen=True)
 class Regime:
-    """How long everything trains, and how large the networks are."""
+    """The length of all trainings, and the size of the networks."""
 
     adversarial: int
     second: int = 25
@@ -156,7 +156,7 @@ class Regime:
 
 @dataclass(frozen=True)
 class Asked:
-    """Which part of a study, and how much of it."""
+    """The requested part of a study."""
 
     seeds: int
     quick: bool
@@ -281,7 +281,7 @@ def _measured(
     regime: Regime,
     judge: NoisyLabelClassifier,
 ) -> Row:
-    """What one training of one method reaches on the test pictures."""
+    """The result of one training of one method on the test pictures."""
     x, strength = pictures.x[own], strength_for(len(own)) if augmented else 0.0
     row: Row = {}
     if method in GENERATIVE:

@@ -2,12 +2,11 @@
 
 Table 1: missing tags alone. Table 2: captions replaced by those of other items, 20 to 80 %. Table 3: videos, frames with their
 video's tags, or the video as a bag. The rows are the paper's: the classifier, the classifier with the epochs of the second
-stage
-(marked *), the noise network without and with features; without and with multiple instance learning (MIL). Also the noise
-network initialised at the true rates, which shows the cost of estimating them.
+stage (marked *), the noise network without and with features; without and with multiple instance learning (MIL). Also the
+noise network initialised at the true rates, which shows the cost of estimating them.
 
-Of sets without captions each item's tags are dealt out at random to five captions. Tags of test items are those that are true, or that
-their own captions name.
+For sets without captions, each item's tags are assigned at random to five captions. Tags of test items are those that are
+true, or that their own captions name.
 
 References
 ----------
@@ -72,7 +71,7 @@ class Tagging:
     poolings : dict of str to str
         Name in the table, and `NoisyTagClassifier.pooling`.
     options : dict
-        Of `NoisyTagClassifier`; ``stages`` too.
+        Options of `NoisyTagClassifier`, including ``stages``.
     groups : tuple of length k
         Parts of speech.
     truth : ndarray of 0/1, shape (n, k), optional
@@ -293,7 +292,7 @@ def _measure(record: Record, problem: Tagging, given: Tags, replaced: int, pooli
 
 
 def true_rates(problem: Tagging, given: Tags) -> TagRates:
-    """How often each tag is missing and given wrongly, counted."""
+    """The counted rates of missing and incorrect tags."""
     assert problem.truth is not None
     rates = []
     for true in (1, 0):

@@ -3,8 +3,7 @@
 The taggers (the baseline with the epochs of the second stage, NMN-FI, NMN-FD; all with multiple instance learning) are trained on the
 words of noisy captions, on scenes with one of five replaced by another video's. Their concept probabilities of each frame feed
 the same captioner, trained on the same noisy captions. For comparison: the commonest caption, a captioner that sees no video,
-and one
-that is shown the words of the clean captions.
+and one that is shown the words of the clean captions.
 
 References
 ----------
@@ -51,9 +50,9 @@ class Films:
     captions : Captions
         Noisy.
     clean : Captions
-        Of the training videos, without replaced captions.
+        Captions of the training videos, without replaced ones.
     references : Captions
-        Of the test videos.
+        Captions of the test videos.
     concepts : Concepts
     tagger, captioner : dict
         Options of `NoisyTagClassifier` (``stages`` too) and of `ConceptCaptioner`.
@@ -164,7 +163,7 @@ def _compared(record: Record, films: Films, base: Row) -> None:
 
 
 def _scores(films: Films, x: Any, test: Any, seed: int) -> Row:
-    """Of a captioner trained on concepts of frames, on test videos."""
+    """Scores of a captioner trained on concepts of frames, on test videos."""
     captioner = ConceptCaptioner(random_state=seed, **films.captioner).fit(x, films.captions)
     return _values(captioner.caption(test), films)
 

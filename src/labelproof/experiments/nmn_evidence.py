@@ -2,9 +2,8 @@
 
 Composed scenes, tagged with the digits that one person mentions: of the smallest 15 %, of the largest 85 %. For comparison,
 scenes with three of five captions from another scene, which depends on no feature: there the two kinds of noise network should
-tie. The evidence of a tag is
-the size of the digit, whichever it is, at the place where the classifier finds the tag most likely; so it is known for absent
-digits too.
+tie. The evidence of a tag is the size of the digit, whichever it is, at the place where the classifier finds the tag most
+likely; so it is known for absent digits too.
 
 References
 ----------
@@ -122,7 +121,7 @@ def sizes_at(maps: npt.NDArray[np.float32], places: Values) -> Values:
     maps : ndarray, shape (n, k, h, w)
         Scores of each tag at each place.
     places : ndarray, shape (n, m, 3)
-        Of `Scenes`.
+        Places of `Scenes`.
     """
     n, k, _, w = maps.shape
     best = maps.reshape(n, k, -1).argmax(axis=2)

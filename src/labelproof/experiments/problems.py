@@ -28,7 +28,7 @@ class Problem:
         Codes 0..k-1.
     k : int
     numbers : ndarray, shape (n, d)
-        Of the training items, for noise that depends on the item.
+        Numbers of the training items, for noise that depends on the item.
     """
 
     name: str
@@ -86,5 +86,5 @@ _TWO: dict[str, Corrupt] = {
 
 
 def noises(problem: Problem) -> dict[str, Corrupt]:
-    """Kinds of noise by name. With two classes half of the labels wrong at random would leave nothing to learn."""
+    """Kinds of noise by name. With two classes, half of the labels wrong at random would leave nothing to learn."""
     return _TWO if problem.k == 2 else _MANY

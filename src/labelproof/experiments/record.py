@@ -110,7 +110,7 @@ def _cell(row: Row, name: str) -> str:
 
 
 def averaged(rows: Iterable[Row], name: str) -> Row:
-    """Mean of a column, and half of its 95 % interval by Student's t, over the rows that have it; both ``None`` where no row has."""
+    """Mean of a column, and half of its 95 % interval by Student's t, over the rows that have it; ``None`` if none has."""
     known = np.array([row[name] for row in rows if row.get(name) is not None], float)
     if not len(known):
         return {name: None, f"{name}{SPREAD}": None}
@@ -145,7 +145,7 @@ def gained(rows: Iterable[Row], name: str, base: Mapping[object, Row]) -> Row:
 
 
 def device() -> str:
-    """What computes, in words."""
+    """The device, in words."""
     import torch
 
     return torch.cuda.get_device_name() if torch.cuda.is_available() else f"cpu, {torch.get_num_threads()} threads"

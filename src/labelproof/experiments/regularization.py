@@ -1,4 +1,4 @@
-"""Which regularisers keep a network from fitting labels that are pure chance, and which help it on true ones.
+"""Regularisers that keep a network from fitting purely random labels, and those that help it on true ones.
 
 A multilayer perceptron on 2,000 digits of MNIST, with true and with random labels, trained plainly and with each of the usual
 regularisers. Early stopping keeps the weights of the epoch that best predicts 500 other digits, whose labels are true or
@@ -37,7 +37,7 @@ LABELS = ("true labels", "random labels")
 
 @dataclass(frozen=True)
 class Regularized:
-    """How a network is held back."""
+    """The regularisation of a network."""
 
     weight_decay: float = 0.0
     dropout: float = 0.0

@@ -42,14 +42,14 @@ class Scenes:
     ----------
     x : ndarray of uint8 (n, side, side), or Bags of such frames
     true : ndarray of 0/1, shape (n, k)
-        Which digits are there; of described pictures also what else of `PICTURED` is true.
+        The digits of each scene; for described pictures also the true words of `PICTURED`.
     captions : ndarray of 0/1, shape (n, 5, k)
         Which of them each of five people mentions: the larger a digit, the likelier, and at least the largest. What all omit is a
         missing tag.
     places : ndarray, shape (n, 4, 3)
         Row and column of the middle, and size, of each digit, in the middle frame; NaN for absent digits.
     sentences : tuple of length n
-        Of five captions each: the same in words, ``"a three moves left above a seven"``; of videos alone.
+        Five captions each in words, ``"a three moves left above a seven"``; only for videos.
     """
 
     x: npt.NDArray[np.uint8] | Bags
@@ -66,7 +66,7 @@ class _Digit:
     label: int
     size: int
     start: npt.NDArray[np.float64]  # row and column in the middle frame
-    speed: npt.NDArray[np.float64]  # pixels a frame
+    speed: npt.NDArray[np.float64]  # pixels per frame
 
     @property
     def move(self) -> str:
@@ -87,7 +87,7 @@ def compose(data: Path, n: int, *, test: bool = False, videos: bool = False, des
         The folder that holds ``mnist.npz``.
     n : int
     test : bool
-        Of MNIST's test digits, which no training scene has.
+        Whether to use MNIST's test digits, which no training scene has.
     videos : bool
         Six frames in which the digits move and leave a trail; most are seen in some of the frames only.
     described : bool
@@ -133,7 +133,7 @@ def compose(data: Path, n: int, *, test: bool = False, videos: bool = False, des
 
 
 def _described(digits: list[_Digit]) -> npt.NDArray[np.bool_]:
-    """Which further words of `PICTURED` are true of each pair of digits, or of a digit and itself, shape (m, m, 4)."""
+    """The further true words of `PICTURED` for each pair of digits, or for a digit and itself, shape (m, m, 4)."""
     size = np.array([digit.size for digit in digits])
     top, left = np.array([digit.start for digit in digits]).T
     own = np.eye(len(digits), dtype=bool)

@@ -1,4 +1,4 @@
-"""A clean table made dirty, for trying an audit where the truth is known."""
+"""Add noise to a clean table, to try an audit with known truth."""
 
 from __future__ import annotations
 

@@ -2,8 +2,8 @@
 
 - *forms*: does the second form of the corrected loss, ``-sum of T_zj log p_j``, work too? With the true transition.
 - *terms*: what do the prior and the entropy term of joint optimisation do, and its learning rate?
-- *oversampling*: does it help joint optimisation where classes are unbalanced?
-- *items*: does a noise layer that sees the item help where the noise depends on the item?
+- *oversampling*: does it help joint optimisation with unbalanced classes?
+- *items*: does a noise layer that sees the item help if the noise depends on the item?
 - *losses*: can a network memorise random labels with losses that tolerate noise?
 """
 
@@ -189,5 +189,5 @@ def _drawn(record: Record) -> None:
         panels.setdefault(f"{row['question']}\n{row['data']}, {row['noise']}", []).append(
             (row["variant"], row["score"], row["score_±"])
         )
-    title = "Questions of the survey: test accuracy; of losses, the share of random labels learned by heart"
+    title = "Questions of the survey: test accuracy; of losses, the share of memorised random labels"
     dots(panels, record.path.with_suffix(".png"), title=title, columns=3, marked="no transition")

@@ -30,7 +30,7 @@ class Labels(ABC):
     found_columns : tuple of str
         Columns of the table of items that an auditor computes, if they do not follow from the sites.
     found_site_columns : tuple of str
-        Those of ``own_columns`` that an auditor works out.
+        Those of ``own_columns`` that an auditor computes.
     key_columns : tuple of str
         Those of ``own_columns`` that identify the sites of an item, independent of the given labels.
     many_sites : bool
@@ -44,7 +44,7 @@ class Labels(ABC):
     classes : tuple
         Names of the possible labels, in sorted order; for tags the tags.
     item_names : ndarray, shape (n,), optional
-        Of the items, where the labels came with them.
+        Names of the items, if the labels came with them.
     """
 
     kind: ClassVar[str]
@@ -111,7 +111,7 @@ class Labels(ABC):
         """The given or suggested labels of sites, as the issues name them, shape (m,)."""
 
     def own_frame(self, sites: IntArray) -> dict[str, pl.Series]:
-        """The columns of ``own_columns`` that no auditor works out, for some sites, each of shape (m,)."""
+        """The columns of ``own_columns`` that no auditor computes, for some sites, each of shape (m,)."""
         return {}
 
     def items_frame(self) -> dict[str, pl.Series]:
@@ -135,7 +135,7 @@ class Labels(ABC):
     @classmethod
     @abstractmethod
     def codes_of(cls, names: pl.Series, classes: Sequence[object]) -> AnyArray:
-        """What `named` was made from, shape (m,)."""
+        """The values that `named` turned into these names, shape (m,)."""
 
     @classmethod
     @abstractmethod
@@ -156,5 +156,5 @@ class Labels(ABC):
 
     @classmethod
     def from_text(cls, text: str) -> object:
-        """What `to_text` wrote, as JSON holds it."""
+        """The result of `to_text`, in the form of JSON."""
         return text

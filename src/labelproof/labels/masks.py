@@ -266,7 +266,7 @@ def _patch(patch: object, classes: Sequence[str]) -> tuple[int, Runs]:
 
 
 def _check_apart(patches: Sequence[Runs]) -> None:
-    """BadInput where a pixel is in two patches."""
+    """BadInput if a pixel is in two patches."""
     if len(patches) < 2:
         return
     starts, ends = (np.concatenate([getattr(runs, name) for runs in patches]) for name in ("starts", "ends"))

@@ -19,7 +19,7 @@ from labelproof.validation import AnyArray, IntArray, Json, to_numpy
 
 MOST_DECIMALS = 6
 MOST = 1e100  # so that squares and products are finite
-FINE = 0.995  # share of the numbers that so many decimals hold
+FINE = 0.995  # share of the numbers that have at most these decimals
 ERROR_KINDS = ("factor", "unit", "sign", "swapped digits", "copied", "sentinel", "other")
 
 

@@ -47,7 +47,7 @@ class Registry(Mapping[str, T], Generic[T]):
         Raises
         ------
         BadInput
-            If there is none.
+            If there is no such part.
         """
         if name not in self._parts:
             if name not in self._places:

@@ -32,7 +32,7 @@ class Runs(NamedTuple):
 
     @classmethod
     def of_text(cls, text: str) -> Runs:
-        """What `text` wrote, or others with empty runs in them.
+        """Read what `text` wrote, also with empty runs in it.
 
         Raises
         ------
@@ -83,7 +83,7 @@ def decode(text: str, height: int, width: int) -> BoolArray:
     Raises
     ------
     BadInput
-        If they are none, or of a mask of another size.
+        If they are not run lengths, or belong to a mask of another size.
 
     Examples
     --------

@@ -62,8 +62,8 @@ class Spans(Labels):
     Warns
     -----
     LabelproofWarning
-        If a sequence of tags is invalid. A tag that continues nothing then starts a span, and a span ends before the first
-        tag that does not continue it.
+        If a sequence of tags is invalid. A tag that continues nothing then starts a span, and a span ends before the first tag
+        that does not continue it.
 
     Examples
     --------
@@ -122,7 +122,7 @@ class Spans(Labels):
         ----------
         tokens : sequence of sequences of str
         spans : sequence of iterables of (int, int, str)
-            Of each sentence, in any order.
+            Spans of each sentence, in any order.
         classes : sequence, optional
         texts : sequence of str, optional
             The original sentences.
@@ -352,7 +352,7 @@ def _place_of(sentences: list[list[str]], scheme: str) -> str:
             try:
                 check_letters([tag], scheme)
             except BadInput:
-                return f" It stands in sentence {number} at token {place}."
+                return f" It is in sentence {number} at token {place}."
     return ""
 
 
@@ -396,5 +396,5 @@ def _checked(spans: Iterable[Sequence[Any]], length: int | None, where: str) -> 
 
 
 def as_json(spans: Iterable[Span]) -> str:
-    """As `Spans.to_text` writes it."""
+    """The spans in the form of `Spans.to_text`."""
     return json.dumps([list(span) for span in spans], ensure_ascii=False)

@@ -43,7 +43,7 @@ class DivideMix(TwoNetworks):
     Li, Socher and Hoi (2020), DivideMix: learning with noisy labels as semi-supervised learning, algorithm 1.
     """
 
-    purpose = "strong noise of any kind; the best and the dearest"
+    purpose = "strong noise of any kind; the best and the most expensive"
     cost = "up to 5"
     uses_unlabelled = True
 

@@ -33,7 +33,7 @@ class ExpectationMaximization(Method):
     share of the M step is `labelproof.noise.expectation_maximization`, which shrinks rare confusions.
     """
 
-    purpose = "noise that depends on the class alone; gives posterior labels"
+    purpose = "noise that depends only on the class; gives posterior labels"
     cost = "1"
 
     def __init__(self, rounds: int = 3) -> None:

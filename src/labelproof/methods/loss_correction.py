@@ -1,4 +1,4 @@
-"""Forward and backward correction, with a transition that is known, estimated after a warm-up, or learned along."""
+"""Forward and backward correction, with a transition that is known, estimated after a warm-up, or learned."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ class CorrectedLoss(Method):
 class Forward(CorrectedLoss):
     """``-log (p @ T)_z`` (Patrini et al. 2017, theorem 2)."""
 
-    purpose = "noise that depends on the class alone; gives the transition too"
+    purpose = "noise that depends only on the class; also gives the transition"
 
     def corrected(self, logits: Tensor, given: Tensor, transition: Tensor) -> Tensor:
         """Forward correction."""
@@ -128,7 +128,7 @@ class Backward(CorrectedLoss):
     to the matrix keeps its inverse small.
     """
 
-    purpose = "as forward, unbiased for any model, but of high variance"
+    purpose = "like forward; unbiased for any model, but of high variance"
     may_learn = False
 
     def corrected(self, logits: Tensor, given: Tensor, transition: Tensor) -> Tensor:

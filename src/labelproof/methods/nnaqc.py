@@ -26,7 +26,7 @@ class NNAQC(Method):
     noisy labels.
     """
 
-    purpose = "strong noise that depends on the class; does not become sure of noise"
+    purpose = "strong noise that depends on the class; stays unsure of wrong labels"
 
     def __init__(self, alpha: float = 0.9, beta: float = 0.5, scale: float = 2.0) -> None:
         super().__init__()

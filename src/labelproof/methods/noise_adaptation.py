@@ -31,7 +31,7 @@ class NoiseAdaptation(Method):
     Goldberger and Ben-Reuven (2017), Training deep neural-networks using a noise adaptation layer, equations 4 to 9.
     """
 
-    purpose = "noise learned along that may depend on the item"
+    purpose = "learns the noise, which may depend on the item"
 
     def __init__(self, features: bool = True, warm_up: float = 0.2) -> None:
         super().__init__()

@@ -28,7 +28,7 @@ class NoiseLayer(Method):
     Sukhbaatar, Bruna, Paluri, Bourdev and Fergus (2015), Training convolutional networks with noisy labels, section 3.
     """
 
-    purpose = "noise that depends on the class alone, its matrix learned along"
+    purpose = "noise that depends only on the class; learns its matrix"
 
     def __init__(self, trace_penalty: float = 1.0, warm_up: float = 0.0) -> None:
         super().__init__()
@@ -81,7 +81,7 @@ class DropoutNoiseLayer(Method):
     Jindal, Nokleby and Chen (2016), Learning deep networks from noisy labels with dropout regularization, section III.
     """
 
-    purpose = "as noise-layer, spread by dropout instead of a penalty"
+    purpose = "like noise-layer, spread by dropout instead of a penalty"
 
     def __init__(self, dropout: float = 0.5, scale: float = 3.0) -> None:
         super().__init__()

@@ -61,7 +61,7 @@ class PruneAndRetrain(Method):
         raise NotImplementedError
 
     def transition(self) -> Tensor:
-        """As estimated between the stages."""
+        """The estimate between the stages."""
         return self.get_buffer("matrix")
 
     def loss(self, batch: Batch) -> Step:
@@ -87,7 +87,7 @@ class ConfidentLearning(PruneAndRetrain):
     Northcutt, Jiang and Chuang (2021), Confident learning: estimating uncertainty in dataset labels, section 3.
     """
 
-    purpose = "leaves out labels that cross-validation contradicts"
+    purpose = "prunes labels that cross-validation contradicts"
     cost = "folds in the first stage, then 1; about 2 in all"
 
     def weights(
@@ -120,7 +120,7 @@ class RankPruningNetwork(PruneAndRetrain):
     Northcutt, Wu and Chuang (2017), Learning with confident examples, equations 3 to 10.
     """
 
-    purpose = "as confident-learning, a class at a time; made for two classes"
+    purpose = "like confident-learning, one class at a time; made for two classes"
     cost = "folds in the first stage, then 1; about 2 in all"
 
     def weights(

@@ -87,7 +87,7 @@ class Bootstrap(LossMethod):
     """Targets mixed with the network's own predictions (Reed et al. 2015, soft)."""
 
     name = "bootstrap"
-    purpose = "targets are partly what the network believes; mild noise"
+    purpose = "targets are partly the network's predictions; mild noise"
 
     def __init__(self, beta: float = 0.8) -> None:
         super().__init__(beta=beta)

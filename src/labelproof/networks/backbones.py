@@ -1,4 +1,4 @@
-"""Which network: by name, or one of the user's own."""
+"""Choose a network by name, or use one of the user's own."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class InputShape:
     Attributes
     ----------
     shape : tuple of int
-        Of one item: (d,) or (channels, height, width).
+        Shape of one item: (d,) or (channels, height, width).
     cardinalities : tuple of int
         Numbers of categories of the last columns of a row.
     """
@@ -72,9 +72,9 @@ def make_backbone(name: str, spec: InputShape, n_classes: int) -> nn.Module:
 
 
 def network_maker(backbone: Backbone, spec: InputShape, n_classes: int) -> Callable[[], nn.Module]:
-    """What makes networks, whatever a backbone was given as: a name, a callable ``(InputShape, k) -> Module``, or a module.
+    """The function that makes networks, for any backbone: a name, a callable ``(InputShape, k) -> Module``, or a module.
 
-    Of a module the first one made keeps the weights, which may have been trained before; others get fresh ones.
+    For a module, the first network keeps its weights, which may be pre-trained; others get fresh ones.
     """
     if isinstance(backbone, str):
         return partial(make_backbone, backbone, spec, n_classes)

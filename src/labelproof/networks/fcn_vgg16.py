@@ -15,7 +15,7 @@ FULLY_CONNECTED = {"classifier.0": (4096, 512, 7, 7), "classifier.3": (4096, 409
 
 
 class FCNVGG16(nn.Module):
-    """Thirteen 3x3 convolutions and five poolings, two convolutions where VGG16 has layers fully connected, and a 1x1 head.
+    """Thirteen 3x3 convolutions and five poolings, two convolutions instead of VGG16's fully connected layers, and a 1x1 head.
 
     ``features`` and ``classifier`` have the state-dict keys of the published VGG16 weights, so that a file of them loads
     (`load_vgg16`); fully connected weights are reshaped into 7x7 and 1x1 convolutions.

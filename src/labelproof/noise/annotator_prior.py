@@ -27,8 +27,8 @@ Matrix = npt.NDArray[np.float64]
 
 FORMS = ("pool", "one-coin", "guessing")
 STRENGTHS = (1.0, 3.0, 10.0, 30.0, 100.0, 1000.0)
-START = 0.8  # of votes that are right, before any is known
-ALIKE = 20.0  # votes of a class that draw its row of the pool to that of all classes
+START = 0.8  # share of right votes, before any is known
+ALIKE = 20.0  # votes of a class that shrink its row of the pool to that of all classes
 RELATIVE = 4.0  # expected wrong votes that draw e_a to one
 GUESSES = 5.0  # votes that draw θ_a to the pool's share
 OWN_GUESSES = 20.0  # votes that draw ξ_a to the pool's classes

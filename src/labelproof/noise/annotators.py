@@ -141,8 +141,7 @@ def _interval(quality: Matrix, number: IntArray, fit: CrowdFit, votes: CrowdVote
     """The 95 % interval of a beta distribution with the variance of the votes, reduced by the share of missing information.
 
     If the truth is not known, a vote carries less information on its annotator (Louis): the share missing is the mean variance
-    of its being right
-    over that of all of the annotator's votes.
+    of its being right over that of all of the annotator's votes.
     """
     right = fit.posterior[votes.owner, votes.values]
     held = np.clip(quality, 1e-4, 1 - 1e-4)

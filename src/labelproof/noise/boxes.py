@@ -28,7 +28,7 @@ class Rate(NamedTuple):
 
 @dataclass(frozen=True)
 class BoxNoise:
-    """How often boxes are wrong, and how.
+    """The noise model of boxes.
 
     Attributes
     ----------
@@ -65,8 +65,7 @@ class BoxNoise:
         all), ``probability``, ``low``, ``high``.
 
         ``extra``, ``displaced`` and ``class`` are shares of the given boxes, ``missing`` of the true ones; pairs of classes
-        have ``p(given | true)``.
-        The rows over all classes and sizes come first; only they have an interval.
+        have ``p(given | true)``. The rows over all classes and sizes come first; only they have an interval.
         """
         rows: list[tuple[object, ...]] = [(kind, None, None, None, *self.rates[kind]) for kind in COLUMNS if kind in self.rates]
         for kind in ("missing", "extra", "displaced"):
@@ -81,7 +80,7 @@ class BoxNoise:
         return pl.DataFrame(rows, {**schema, **dict.fromkeys(("probability", "low", "high"), pl.Float64)}, orient="row")
 
     def _of_classes(self, kind: str) -> list[tuple[object, ...]]:
-        """Of each class over all sizes, then by size."""
+        """Rates of each class over all sizes, then by size."""
         found: list[tuple[object, ...]] = []
         whole, table = _rate(self.expected.sum(axis=1), kind), self.by_size(kind)
         for i, one in enumerate(self.classes):

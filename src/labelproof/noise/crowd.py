@@ -28,12 +28,12 @@ LEAST_PROBABILITY = 1e-6  # of a classifier that is sure: no power makes it cert
 POWERS = (0.02, 8.0)  # of the classifier
 VOTE_POWERS = (0.1, 1.0)
 LOST = (1e-5, 1.0)  # ε
-USUAL, SPREAD = (1.5, 1.0, 0.02), 1.0  # a weak prior for the logarithms of γ, β and ε, where votes are few
+USUAL, SPREAD = (1.5, 1.0, 0.02), 1.0  # a weak prior for the logarithms of γ, β and ε, for few votes
 BLOCK = 200_000  # votes at a time
 SAMPLE = 20_000  # votes by which the powers are chosen
 ROUNDS = 3  # of EM, each followed by another choice of form, strength and powers
 STEPS, LAST_STEPS, STILL = 15, 60, 1e-4
-FEWEST_COMPARED = 0.1  # annotators with a smaller share of the votes are pooled
+FEWEST_COMPARED = 0.1  # share of compared votes below which annotators are not distinguished
 MOST_ENTRIES = 30_000_000  # of all annotators' matrices
 
 
@@ -125,7 +125,7 @@ def fit_crowd(votes: CrowdVotes, probs: FloatArray | None = None, *, strength: f
         )
     model = _Crowd(votes, probs)
     form = Prior()
-    if probs is None and votes.compared < FEWEST_COMPARED:  # nothing to learn from: a vote is taken at its word
+    if probs is None and votes.compared < FEWEST_COMPARED:  # nothing to learn from: votes are trusted
         form = Prior("pool", STRENGTHS[-1])
         model.run(form, 1)
     else:
@@ -154,7 +154,7 @@ class _Crowd:
         self._settle()
 
     def _settle(self) -> None:
-        """What follows from the posterior."""
+        """The parameters that follow from the posterior."""
         k, m = self.votes.k, self.votes.m
         belief = self.posterior[self._voted]
         self.prior = (belief.sum(axis=0) + 1 / k) / (len(belief) + 1)

@@ -23,11 +23,11 @@ AMBIGUITY = 0.5
 DENSE_CLASSES = 256  # up to here every pair of classes has a rate of its own
 SHARPENINGS = (1.5, 4.0)  # a soft and a sharp reading of a calibrated classifier
 MOST_QUARTERS = 24  # highest temperature power, in quarters
-STRENGTHS = np.array([3.0, 10.0, 30.0, 100.0, 300.0, 1000.0, 3000.0])  # pseudo-items a class
+STRENGTHS = np.array([3.0, 10.0, 30.0, 100.0, 300.0, 1000.0, 3000.0])  # pseudo-items per class
 _FIRST_ERROR_RATE = 0.1
 _REVIEW = 4  # iterations between two choices of the strength
-_SETTLING = 5  # iterations before strength and class weights are touched
-_AGAIN = 2  # further iterations at least, where a run starts from an earlier one
+_SETTLING = 5  # iterations before strength and class weights are updated
+_AGAIN = 2  # least number of further iterations, if a run starts from an earlier one
 FEW_CELLS = 250_000  # probabilities from which on EM begins on some of the items
 _TINY = np.finfo(np.float64).tiny
 
@@ -247,7 +247,7 @@ class _Shape:
         return np.asarray(mean)
 
     def right(self, counts: Matrix) -> Matrix:
-        """How many of the labels are right, shape (r,)."""
+        """The number of right labels, shape (r,)."""
         return np.asarray(counts[:, :, 0].sum(axis=1) if self.spread is None else np.trace(counts, axis1=1, axis2=2))
 
 

@@ -9,7 +9,7 @@ from labelproof.noise.posterior import scaled
 from labelproof.validation import FloatArray, IntArray
 
 TRUST, STRENGTH = 0.95, 20.0  # a reviewer is assumed right 19 times of 20, until this many votes suggest otherwise
-DOUBT = 0.01  # that the prior posterior is worthless: two reviewers who agree override it
+DOUBT = 0.01  # probability that the earlier posterior is worthless: two reviewers who agree override it
 STEPS = 20
 
 

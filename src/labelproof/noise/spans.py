@@ -16,7 +16,7 @@ Matrix = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class SpanNoise:
-    """How often spans of each type are wrong, and how.
+    """The noise model of spans.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-r"""How often each tag is missing and how often it is wrong, from out-of-sample scores of the *given* tags.
+r"""Missing and incorrect rates of each tag, from out-of-sample scores of the *given* tags.
 
 Where a classifier is surest that an item has a tag, all items have it, and the share with the given tag stops rising: it is
 ``1 - missing``. Where the classifier is surest of the opposite, the share that was given the tag is ``incorrect``. Both ends are read from

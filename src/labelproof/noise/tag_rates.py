@@ -16,7 +16,7 @@ Rates = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class TagRates:
-    """How often each tag is missing, and how often it is incorrect.
+    """The noise model of tags: how often each is missing, and how often it is incorrect.
 
     Attributes
     ----------

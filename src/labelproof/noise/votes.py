@@ -153,7 +153,7 @@ def cohen_kappa(first: object, second: object) -> float:
     if not both.any():
         raise BadInput("first and second have no item in common. Give items that both reviewers labelled.")
     if len(np.unique(codes[both])) == 1:
-        return 1.0  # one class only, and always the same: perfect, though nothing could have gone wrong
+        return 1.0  # only one class, and always the same: perfect, although nothing could have gone wrong
     from sklearn.metrics import cohen_kappa_score  # a second to import, and the review page has no use for it
 
     return float(cohen_kappa_score(codes[both, 0], codes[both, 1], labels=range(len(names))))

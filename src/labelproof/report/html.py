@@ -25,8 +25,8 @@ def write_report(audit: Audit, path: str | os.PathLike[str], *, title: str | Non
         Written whole or not at all.
     title : str, optional
     show : callable, optional
-        Row number to `labelproof.data.dataset.Shown`. Where left out, items are those of the audit's ``dataset``, else they are
-        read again from its ``source``, and shown by their ids where it names none.
+        Row number to `labelproof.data.dataset.Shown`. By default items come from the audit's ``dataset``, or are read again from its
+        ``source``; without either they are shown by their ids.
 
     Raises
     ------
@@ -59,13 +59,13 @@ def short_html(audit: Audit) -> str:
 
 
 def part_of(audit: Audit) -> ReportPart:
-    """What its kind of label has to itself."""
+    """The part of the report for its kind of label."""
     kind = audit.labels.kind
     return REPORTS[kind] if kind in REPORTS else ReportPart()
 
 
 def _reopened(audit: Audit) -> tuple[Show | None, str]:
-    """How to show the items, or why they cannot be shown."""
+    """A function that shows the items, or why they cannot be shown."""
     try:
         reader = reader_of(audit.source)
         items = None if reader is None else reader.reopen([name for name, _ in audit.skipped])

@@ -1,4 +1,4 @@
-"""The latent map of a report: items as points in two dimensions, suspects where they lie."""
+"""The latent map of a report: items as points in two dimensions, with suspect labels marked."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from labelproof.auditing.verdicts import VERDICTS, verdicts
 
 POINTS, SUSPECTS = 4000, 400
 WIDTH, HEIGHT, MARGIN = 1000.0, 560.0, 16.0
-# told apart also by those who see two colours; on light and on dark
+# distinguishable for colour-blind readers, on light and on dark
 COLOURS = ("#3b82c4", "#e08a1e", "#2a9d74", "#c2417c", "#8a6bd1", "#b8a21a", "#5aa9d6", "#a35a36", "#6f9e3c", "#d0605e")
 OTHER = "#8b93a0"
 

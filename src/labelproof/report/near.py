@@ -1,4 +1,4 @@
-"""What the report says of neighbours: duplicates with different labels, outliers, and items whose neighbours all disagree."""
+"""The report on neighbours: duplicates with different labels, outliers, and items that all neighbours disagree with."""
 
 from __future__ import annotations
 
@@ -68,9 +68,9 @@ def near_part(audit: Audit, show: Show | None) -> NearPart | None:
         return None
     left = [BYTES]
     duplicates = audit.duplicates
-    told = duplicates.filter(pl.col("different_labels") | pl.col("across_splits"))
-    first = told["group"].unique(maintain_order=True).head(GROUPS)
-    groups = [_group(told.filter(pl.col("group") == number), show, left) for number in first]
+    listed = duplicates.filter(pl.col("different_labels") | pl.col("across_splits"))
+    first = listed["group"].unique(maintain_order=True).head(GROUPS)
+    groups = [_group(listed.filter(pl.col("group") == number), show, left) for number in first]
     outliers = [_member(row, show, left) for row in audit.outliers.head(OUTLIERS).iter_rows(named=True)]
     against = audit.issues.filter(pl.col("neighbours_disagree") == 1)
     blind = against.filter(pl.col("verdict") == VERDICTS[2])

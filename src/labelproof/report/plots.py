@@ -33,7 +33,7 @@ def lines(
     columns: int | None = None,
     lowest: float = 0.0,
 ) -> None:
-    """A panel a study, a line a series; the band is one standard deviation over the seeds, or what is given.
+    """One panel per study and one line per series. The band is one standard deviation over the seeds, unless it is given.
 
     Parameters
     ----------
@@ -42,9 +42,9 @@ def lines(
     path : Path of a .png
     title, x, y : str
     at : sequence of steps numbers, optional
-        Where the steps are; 1, 2, … where left out.
+        Positions of the steps. Default: 1, 2, …
     columns : int, optional
-        Panels beside each other; all of them where left out.
+        Panels in a row. Default: all.
     lowest : float
         Where the axis of values begins.
     """
@@ -95,7 +95,7 @@ def dots(
     marked: str,
     percent: bool = True,
 ) -> None:
-    """A panel a problem, a row a method: its mean as a dot, its spread as a line, best on top.
+    """One panel per problem and one row per method: its mean as a dot, its spread as a line, best on top.
 
     Parameters
     ----------
@@ -140,7 +140,7 @@ def dots(
 def histogram(
     values: npt.NDArray[np.floating], marks: Mapping[str, Sequence[float]], path: Path, *, title: str, x: str
 ) -> None:
-    """How often values in [0, 1] occur, and where marks lie.
+    """A histogram of values in [0, 1], with marks.
 
     Parameters
     ----------
@@ -176,7 +176,7 @@ def picture_grids(grids: Mapping[str, npt.NDArray[Any]], path: Path, *, title: s
     path : Path of a .png
     title : str
     columns : int
-        Panels beside each other.
+        Panels in a row.
     """
     pyplot = _pyplot()
 
@@ -229,7 +229,7 @@ def words_beside_pictures(
     title: str,
     legend: str,
 ) -> None:
-    """A row a picture, beside it lists of words, each with a mark and, for a mark, a colour.
+    """One row per picture, with lists of words, each with a mark and the colour of the mark.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What can be reviewed: the items of an audit folder, worst first, without the data themselves."""
+"""The candidates of a review: the items of an audit folder, worst first, without the data themselves."""
 
 from __future__ import annotations
 
@@ -34,20 +34,21 @@ BLOCK = 100_000  # rows whose text is held at once
 class Candidates:
     """The items of an audit in order of falling error probability; a *rank* is a place in this order.
 
-    Of an audit larger than memory they are the worst million.
+    For an audit larger than memory, they are the worst million.
 
     Attributes
     ----------
     folder : Path
         The audit folder.
     summary : dict
-        Of ``summary.json``; its error rate is that of these items.
+        Content of ``summary.json``; its error rate is that of these items.
     table : polars.DataFrame
         ``index`` (row number in the data), ``id`` (as text), ``error_probability``, and what its kind of label reads.
     classes : list of str
         Names of the classes, or of the tags, as text.
     fingerprint : str
-        Of ids and given labels, whichever audit put them in order. Which decisions count: `labelproof.review.log.identity`.
+        Fingerprint of ids and given labels, independent of their order in the audit. `labelproof.review.log.identity` decides
+        which decisions count.
     """
 
     folder: Path
@@ -61,7 +62,7 @@ class Candidates:
 
     @cached_property
     def part(self) -> ReviewPart:
-        """How labels of their kind are reviewed."""
+        """The review of their kind of label."""
         return REVIEWS[kind_of(self.summary)](self)
 
     @property
@@ -71,12 +72,12 @@ class Candidates:
 
     @property
     def of_all(self) -> str:
-        """What an error rate is a share of, after "x %"."""
+        """The base of an error rate, after "x %"."""
         return self.part.of_all if self.whole else f"of the {len(self):,} labels that look worst"
 
     @cached_property
     def error_probability(self) -> npt.NDArray[np.float64]:
-        """By rank, falling, shape (n,)."""
+        """Error probabilities by rank, descending, shape (n,)."""
         return self.table["error_probability"].to_numpy()
 
     @cached_property
@@ -94,7 +95,7 @@ class Candidates:
 
     @cached_property
     def edition(self) -> str:
-        """Of the audit itself: another order or other figures make another one. Ranks mean nothing in another edition."""
+        """Fingerprint of the audit itself, with its order and figures. Ranks are only valid for one edition."""
         digest = hashlib.sha256(self.fingerprint.encode())
         digest.update(self.index.tobytes())
         digest.update(self.error_probability.tobytes())

@@ -41,7 +41,7 @@ def damaged(path: Path, what: str = "file", error: type[LabelproofError] = BadIn
     except (LabelproofError, KeyboardInterrupt, SystemExit, GeneratorExit):
         raise
     except PermissionError as problem:
-        raise error(f"{str(path)!r} may not be read ({problem.strerror}). Change its permissions.") from problem
+        raise error(f"{str(path)!r} cannot be read ({problem.strerror}). Change its permissions.") from problem
     except BaseException as problem:  # libraries raise of every kind, panics of compiled ones included
         raise error(f"{str(path)!r} is not a readable {what} ({first_line(problem)}). Write it again.") from problem
 
@@ -49,7 +49,7 @@ def damaged(path: Path, what: str = "file", error: type[LabelproofError] = BadIn
 def load_array(path: str | os.PathLike[str], what: str, *, key: str | None = None, mmap: bool = False) -> npt.NDArray[Any]:
     """Read one array from ``.npy`` or ``.npz`` into memory, never running pickled code.
 
-    Files of others are not mapped: one that another program writes meanwhile is an error, where a memory map would end the
+    Other people's files are not mapped: a change by another program is an error, whereas a memory map would crash the
     process. ``mmap`` maps a file that only labelproof writes.
 
     Raises

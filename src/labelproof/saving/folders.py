@@ -183,7 +183,7 @@ def _alive(partial: Path) -> bool:
 
 
 def _exchange(new: Path, old: Path) -> None:
-    """Swap two folders in one step where the kernel can (Linux), else by two renames."""
+    """Swap two folders in one step if the kernel can (Linux), otherwise by two renames."""
     import ctypes
 
     here, swap = -100, 2  # AT_FDCWD, RENAME_EXCHANGE
@@ -196,5 +196,5 @@ def _exchange(new: Path, old: Path) -> None:
         new.rename(old)
     if not old.exists():
         aside.rename(old)
-        raise OSError(f"{str(new)!r} cannot take its place")
+        raise OSError(f"{str(new)!r} cannot replace it")
     shutil.rmtree(aside, ignore_errors=True)

@@ -32,7 +32,7 @@ class Saveable:
         raise NotImplementedError
 
     def save(self, folder: str | os.PathLike[str], *, overwrite: bool = False) -> None:
-        """Write it into a folder, whole or not at all: ``summary.json`` and ``weights.safetensors``, no pickle.
+        """Write it into a folder, completely or not at all: ``summary.json`` and ``weights.safetensors``, no pickle.
 
         Parameters
         ----------

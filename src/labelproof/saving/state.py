@@ -37,7 +37,7 @@ class State:
     meta : mapping of str
         What JSON holds.
     arrays : mapping of str to ndarray
-        Of numbers, by name; ``owner/name`` if they belong to several objects.
+        Arrays of numbers, by name; ``owner/name`` if they belong to several objects.
     """
 
     kind: str
@@ -87,7 +87,7 @@ def read_state(folder: str | os.PathLike[str], kind: str, anew: str = "Save it a
     Raises
     ------
     BadInput
-        If it is the folder of something else, or of a later version of labelproof.
+        If the folder holds something else, or a later version of labelproof wrote it.
     CorruptArtifact
         If a file is missing, damaged, or not of the same state as the other.
     """
@@ -101,7 +101,7 @@ def read_state(folder: str | os.PathLike[str], kind: str, anew: str = "Save it a
 
 
 def read_summary(folder: str | os.PathLike[str], kind: str, anew: str = "Save it again.") -> dict[str, object]:
-    """What ``summary.json`` holds of a folder of this kind, which no later version of labelproof wrote; else as `read_state`."""
+    """The content of ``summary.json`` in a folder of this kind; refuses folders of later versions, like `read_state`."""
     existing(folder, f"{kind} folder")
     try:
         summary: dict[str, object] = json.loads((Path(folder) / SUMMARY).read_text(encoding="utf-8"))
@@ -125,7 +125,7 @@ def read_summary(folder: str | os.PathLike[str], kind: str, anew: str = "Save it
 
 
 def write_tensors(path: Path, arrays: Mapping[str, Array], meta: Mapping[str, object]) -> str:
-    """Write arrays by name, and anything that JSON holds, into one file, whole or not at all; the checksum of both."""
+    """Write arrays by name, and anything that JSON holds, into one file, completely or not at all; the checksum of both."""
     try:
         text = json.dumps(meta)
     except TypeError as error:
@@ -143,7 +143,7 @@ def read_tensors(path: str | os.PathLike[str], anew: str = "Run again.") -> tupl
     Raises
     ------
     CorruptArtifact
-        If the file is truncated, altered, or another kind of file: nothing of it is used then.
+        If the file is truncated, altered, or of another kind; nothing of it is used then.
     """
     return _read(path, anew)[:2]
 

@@ -154,7 +154,7 @@ def wrong_by_reviews(found: Dynamics, reviewed: BoolArray, is_error: BoolArray, 
     found : Dynamics
     reviewed : ndarray of bool, shape (n,)
     is_error : ndarray of bool, shape (n,)
-        Of reviewed items, whether the label is wrong.
+        For reviewed items, whether the label is wrong.
     start : ndarray, shape (n,)
         The unsupervised probability, as a further feature; returned unchanged if the reviews are too few of either kind.
 

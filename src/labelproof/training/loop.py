@@ -308,7 +308,7 @@ class _Run:
         return going_on
 
     def _log_again(self, epochs: int) -> None:
-        """What an earlier run logged of the epochs that are not run again."""
+        """The log of an earlier run for the epochs that are not run again."""
         for row in self.logged:
             if row["epoch"] <= epochs:
                 numbers = {name: value for name, value in row.items() if name != "step" and value is not None}
@@ -337,7 +337,7 @@ class _Run:
         self.saved_at = time.monotonic()
 
     def _resume(self) -> None:
-        """Take up a checkpoint, whole or not at all."""
+        """Load a checkpoint, completely or not at all."""
         if self.folder is None or not (self.folder / CHECKPOINT).exists():
             return
         arrays, meta = read_tensors(self.folder / CHECKPOINT)

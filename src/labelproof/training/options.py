@@ -48,7 +48,7 @@ class Options:
     accelerator, devices, precision
         As Lightning Fabric names them. Several devices train in parallel processes, each on its share of every batch.
     checkpoint_epochs, checkpoint_minutes : int, float
-        A checkpoint is written after so many epochs, and within an epoch after so many minutes.
+        A checkpoint is written after this many epochs, and within an epoch after this many minutes.
     logger : {"csv", "tensorboard"}, optional
         The loop's log in the checkpoint's folder, one row per epoch.
     """

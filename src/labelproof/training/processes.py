@@ -1,4 +1,4 @@
-"""Where a run takes place: in this process, or in several on one machine."""
+"""The place of a run: this process, or several on one machine."""
 
 from __future__ import annotations
 

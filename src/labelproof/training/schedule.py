@@ -1,4 +1,4 @@
-"""Learning-rate schedules as functions of the share of a phase that is done, so that nothing needs saving."""
+"""Learning-rate schedules as functions of the finished share of a phase, so that nothing needs saving."""
 
 from __future__ import annotations
 

@@ -17,13 +17,13 @@ LOG_SD = 0.5  # of the prior of log t: a few items that are all right do not mak
 def fit_temperature(logits: FloatArray, given: IntArray, transition: object = None) -> float:
     """The temperature t that explains the given labels best, ``p = softmax(logits / t)``.
 
-    Maximum a posteriori with ``log t`` normal about 0, standard deviation 0.5: with few items, or none that is wrong, t stays
+    Maximum a posteriori with ``log t`` normal about 0, standard deviation 0.5: with few items, or no wrong one, t stays
     near 1.
 
     Parameters
     ----------
     logits : ndarray, shape (n, k)
-        Of items that were not trained on.
+        Logits of items that were not trained on.
     given : ndarray of int, shape (n,)
     transition : TransitionMatrix or array (k, k), optional
         With it the likelihood is that of ``p @ transition``, so that p is calibrated for the true label.
@@ -31,7 +31,7 @@ def fit_temperature(logits: FloatArray, given: IntArray, transition: object = No
     Returns
     -------
     float
-        Above 1 where the network is too sure.
+        Above 1 if the network is too sure.
 
     References
     ----------

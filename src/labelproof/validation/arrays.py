@@ -94,7 +94,7 @@ def check_pandas_index(**named: object) -> None:
 
 
 def check_ids(ids: object | None, n: int) -> AnyArray:
-    """Check item ids: one per row, none twice. Without ids the row numbers are used."""
+    """Check item ids: one per row, without repetition. Without ids the row numbers are used."""
     if ids is None:
         return np.arange(n)
     array = to_numpy(ids, "ids")

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from labelproof.errors import BadInput
 from labelproof.validation.arrays import AnyArray, IntArray, to_numpy
 
-SHAPE = "Give (m, 4) numbers x1, y1, x2, y2 in pixels, an empty list where the picture has no box."
+SHAPE = "Give (m, 4) numbers x1, y1, x2, y2 in pixels, or an empty list for a picture without boxes."
 
 
 class FlatBoxes(NamedTuple):
@@ -63,7 +63,7 @@ def flat_boxes(pictures: Sequence[Mapping[str, Any]], name: str) -> FlatBoxes:
 
 
 def flat_values(pictures: Sequence[Mapping[str, Any]], key: str, flat: FlatBoxes, name: str) -> AnyArray:
-    """What pictures have under ``key`` for each of their boxes, shape (s,) or (s, k).
+    """The values of pictures under ``key`` for each of their boxes, shape (s,) or (s, k).
 
     Raises
     ------
@@ -94,7 +94,7 @@ def label_codes(
 ) -> tuple[IntArray, tuple[object, ...]]:
     """Codes of the labels of boxes, and the classes; by default the existing labels in sorted order.
 
-    Integers are positions where ``classes`` are text. A label that is none of the classes has the code -1.
+    Integers are positions if ``classes`` are text. A label that is not one of the classes has the code -1.
 
     Raises
     ------

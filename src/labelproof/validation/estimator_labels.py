@@ -12,9 +12,9 @@ from labelproof.validation import AnyArray, check_labels, is_missing, to_numpy
 
 
 def coded_labels(y: object) -> tuple[npt.NDArray[np.int64], AnyArray]:
-    """Codes, -1 where unlabelled, and the sorted classes in the dtype that they were given in.
+    """Codes, -1 where unlabelled, and the sorted classes in the dtype of the input.
 
-    What means unlabelled is decided by `labelproof.validation.check_labels`: ``None``, NaN, "" and their like, not -1.
+    `labelproof.validation.check_labels` decides what means unlabelled: ``None``, NaN, "" and their like, not -1.
 
     Raises
     ------

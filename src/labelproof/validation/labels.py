@@ -52,9 +52,9 @@ def check_labels(
 ) -> CodedLabels:
     """Code labels as integers into the sorted classes.
 
-    ``None``, NaN, NaT, ``pandas.NA`` and the empty string are always unlabelled. Of text also ``NaN``, ``NA``, ``N/A``, ``null``
-    and ``None`` in any case, with a warning, unless ``missing`` names others or ``classes`` names them. -1 is a class like any
-    other, except where ``missing`` names it, or where the number of columns or the given classes leave no other reading.
+    ``None``, NaN, NaT, ``pandas.NA`` and the empty string are always unlabelled. In text also ``NaN``, ``NA``, ``N/A``,
+    ``null`` and ``None`` in any case, with a warning, unless ``missing`` names others or ``classes`` names them. -1 is an
+    ordinary class, unless ``missing`` names it, or the number of columns or the given classes allow no other reading.
 
     Parameters
     ----------
@@ -258,7 +258,7 @@ def _named_missing(
     classes: Classes | None,
     name: str,
 ) -> BoolArray:
-    """Where labels are among those that mean unlabelled."""
+    """Which labels are among those that mean unlabelled."""
     if missing is not None:
         wanted = [str(m) for m in ([missing] if isinstance(missing, str) else missing)]
         return np.asarray(np.isin(array.astype(str), wanted)) if wanted else np.zeros(len(array), bool)
@@ -365,7 +365,7 @@ def check_vote_table(
     Parameters
     ----------
     votes : array-like, shape (n, m)
-        Missing as in `check_labels`; -1 is missing where the table holds numbers.
+        Missing as in `check_labels`; -1 is missing if the table holds numbers.
     classes : sequence, optional
     needed : int, default=2
         Least number of different classes.

@@ -59,7 +59,7 @@ def check_seed(seed: int, *, name: str = "seed") -> int:
 def accepts_seed(owner: F) -> F:
     """Decorate a function, or the class of an estimator, so that the old name ``seed=`` of ``random_state`` works until version 0.3.
 
-    Of an estimator, ``__init__`` and ``set_params`` take it; its parameters, which scikit-learn reads from the signature, are
+    In an estimator, ``__init__`` and ``set_params`` take it; its parameters, which scikit-learn reads from the signature, are
     those of today.
     """
     if not isinstance(owner, type):

@@ -1,4 +1,4 @@
-"""How spans are written as a tag for each token (IOB2, IOB1, BIOES, BILOU, IO), and read back.
+"""Schemes that write spans as a tag for each token (IOB2, IOB1, BIOES, BILOU, IO), and read them back.
 
 A *span* is ``(start, end, type)``: tokens ``start`` up to, and without, ``end``.
 """
@@ -19,7 +19,7 @@ Span = tuple[int, int, str]
 
 
 class Place(NamedTuple):
-    """Where a sequence of tags is invalid, and how."""
+    """The position and the reason of an invalid tag."""
 
     sentence: int
     token: int
@@ -86,8 +86,8 @@ def check_letters(tags: Iterable[str], scheme: str) -> None:
 def to_spans(tags: Sequence[str], scheme: str, sentence: int = 0) -> tuple[list[Span], list[Place]]:
     """The spans of a sentence, and the positions of its invalid tags.
 
-    Invalid sequences are read by one rule: a tag that continues nothing begins a span, and a span ends before the first tag that does
-    not continue it.
+    Invalid sequences are read by one rule: a tag that continues nothing starts a span, and a span ends before the first tag
+    that does not continue it.
 
     >>> to_spans(["I-PER", "I-PER", "O", "B-LOC"], "IOB2")
     ([(0, 2, 'PER'), (3, 4, 'LOC')], [Place(sentence=0, token=0, what='I-PER begins a span')])

@@ -32,7 +32,7 @@ class Checked(NamedTuple):
 
     @property
     def found(self) -> BoolArray:
-        """Which boxes are doubtful."""
+        """Which boxes have an error."""
         return self.probability > 0
 
 

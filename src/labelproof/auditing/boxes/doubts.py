@@ -1,4 +1,4 @@
-"""What makes an audit of boxes doubtful."""
+"""Doubts about an audit of boxes."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ TEXT = "No predictions were given, so the audit found only boxes that cannot be 
 
 
 def without_predictions() -> Doubt:
-    """What to give."""
+    """The doubt of an audit without predictions, and the remedy."""
     return Doubt(NO_PREDICTIONS, TEXT, serious=True)
 
 
 def of_checks(checked: Checked) -> list[Doubt]:
-    """Whether so many boxes are in the wrong order that it is the way in which they are written."""
+    """Whether so many boxes have swapped corners that it must be the format."""
     wrong = checked.reason == "order"
     if wrong.sum() < SEVERAL or wrong.mean() <= MANY_WRONG:
         return []
@@ -67,7 +67,7 @@ def of_predictions(scene: Scene, evidence: Evidence) -> list[Doubt]:
         rows = np.flatnonzero(evidence.iou >= FOUND)
         agree = float((made.code[evidence.match[rows]] == scene.code[rows]).mean()) if len(rows) else 1.0
         if agree < LEAST_ALIKE:
-            text = f"Where predictions match given boxes, only {agree:.0%} have the given class. Check that both name or number the classes alike; one may count from 0 and the other from 1."
+            text = f"Where predictions match given boxes, only {agree:.0%} have the given class. Check that both name or number the classes in the same way; one may count from 0 and the other from 1."
             doubts.append(Doubt(CLASSES_APART, text, {"agree": agree}, serious=True))
     doubts += _of_pictures(scene)
     if len(scene.box) < FEW:
@@ -81,7 +81,7 @@ def of_predictions(scene: Scene, evidence: Evidence) -> list[Doubt]:
 
 
 def _of_pictures(scene: Scene) -> list[Doubt]:
-    """Whether pictures with boxes have no prediction at all: they were perhaps not predicted."""
+    """Whether pictures with boxes have no prediction at all, perhaps because nobody predicted them."""
     drawn, predicted = np.unique(scene.owner), np.unique(scene.predictions.owner)
     without = int(np.isin(drawn, predicted, invert=True).sum())
     if without < SEVERAL or without <= MOST_UNPREDICTED * len(drawn) or not len(predicted):

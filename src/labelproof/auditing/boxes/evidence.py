@@ -23,7 +23,7 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Evidence:
-    """Of given boxes and of candidates, as numbers.
+    """Evidence on given boxes and on candidates, as numbers.
 
     Attributes
     ----------
@@ -73,7 +73,7 @@ def shape_of(box: Floats) -> Floats:
 
 
 def log_odds(score: Floats) -> Floats:
-    """Of scores, bounded."""
+    """Log odds of scores, bounded."""
     inside = np.clip(score, NOTHING, 1 - NOTHING)
     found: Floats = np.log(inside / (1 - inside))
     return found
@@ -180,7 +180,7 @@ def _candidates(scene: Scene, edges: Pairs, match: IntArray) -> tuple[IntArray, 
 
 
 def _nearest(scene: Scene, match: IntArray, free: BoolArray) -> Floats:
-    """How near to each free prediction a given box without a prediction is: the overlap when all boxes are made twice as wide and high."""
+    """Nearness of a given box without a prediction to each free prediction: the overlap after doubling all boxes."""
     made = scene.predictions
     alone, rows = np.flatnonzero(match == NONE), np.flatnonzero(free)
     wide = overlapping(_grown(made.box[rows]), made.owner[rows], _grown(scene.box[alone]), scene.owner[alone], TOUCH)

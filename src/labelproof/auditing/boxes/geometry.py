@@ -1,4 +1,4 @@
-"""Which boxes of a picture overlap, and how much, over flat arrays of all pictures."""
+"""Overlaps between the boxes of a picture, over flat arrays of all pictures."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def iou_of(one: Floats, other: Floats) -> Floats:
 
 
 def area(box: Floats) -> Floats:
-    """Of boxes; 0 where corners are exchanged."""
+    """Areas of boxes; 0 if corners are swapped."""
     found: Floats = np.maximum(box[:, 2] - box[:, 0], 0) * np.maximum(box[:, 3] - box[:, 1], 0)
     return found
 

@@ -1,4 +1,4 @@
-"""What wrong boxes look like: learned from errors that are planted in the given boxes."""
+"""Learn what wrong boxes look like from errors that are planted in the given boxes."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Ratios(NamedTuple):
 
 
 class Learned(NamedTuple):
-    """Of given boxes (displaced, extra, class) and of candidates (missing, displaced)."""
+    """Ratios of given boxes (displaced, extra, class) and of candidates (missing, displaced)."""
 
     given: Ratios
     free: Ratios
@@ -141,7 +141,7 @@ def _sampled(scene: Scene, rng: np.random.Generator) -> npt.NDArray[np.bool_]:
 
 
 def _ratios(some: _Examples, x: Floats, fold: IntArray, n_kinds: int, k: int) -> Ratios:
-    """Of x, and of the examples, by models that saw neither."""
+    """Ratios of x, and of the examples, by models that saw neither."""
     at, own = np.zeros((len(x), n_kinds - 1)), np.zeros((len(some.x), n_kinds - 1))
     if (some.kind == 0).sum() < FEWEST or not len(x):  # no errors to distinguish: all look the same
         return Ratios(at, own, some.kind, some.code, some.box)

@@ -1,4 +1,4 @@
-"""How often boxes go wrong in each way, by class and by size, and the error probabilities that follow."""
+"""Rates of each kind of error of boxes, by class and by size, and the error probabilities that follow."""
 
 from __future__ import annotations
 
@@ -87,8 +87,8 @@ def rates_of(scene: Scene, evidence: Evidence, learned: Learned, edges: Floats) 
 def _of_right(rates: dict[str, Rate]) -> dict[str, Rate]:
     """Rates of planted errors among given boxes, some of which were wrong before: ``R / (1 + sum of R)``.
 
-    A planted error in a box that is wrong already does not look like one, and so a share s of the planted errors is s / (1 - sum of rates)
-    of those in boxes that are right.
+    A planted error in a box that is already wrong does not look like one. So a share s of the planted errors is s / (1 - sum
+    of rates) of those in boxes that are right.
     """
     total = 1 + sum(rate.estimate for rate in rates.values())
     return {kind: rate if kind == "extra" else Rate(*(value / total for value in rate)) for kind, rate in rates.items()}
@@ -104,8 +104,7 @@ def lowest(counts: Floats, n: float) -> Rate:
 
     ``R(s) = observed with a ratio ≥ c(s) / (s n)``, where a share s of the planted errors has a ratio of at least c(s). Good
     boxes that look wrong make R too high, more so for larger s; few errors make it uncertain for small s. So s is where R(s)
-    and its
-    standard error sum to the least.
+    and its standard error sum to the least.
 
     Parameters
     ----------
@@ -120,7 +119,7 @@ def lowest(counts: Floats, n: float) -> Rate:
     >>> round(lowest(100 * SHARES, 1000).estimate, 2)
     0.1
     """
-    rate = (counts + 0.5) / (SHARES * n)  # half an error: none seen does not mean none there
+    rate = (counts + 0.5) / (SHARES * n)  # half an error: seeing none does not mean that there is none
     expected = max(float(rate[SHARES == HALF][0]), 1 / n) * SHARES * n
     error = np.sqrt(expected + 1) / (SHARES * n)
     best = int(np.argmin(rate + error))
@@ -137,7 +136,7 @@ def within_cells(p: Floats, share: Floats, cell: IntArray, n_cells: int) -> Floa
     p : ndarray, shape (s, kinds)
         By the rates over all sites.
     share : ndarray, shape (kinds,)
-        These rates. Where nearly nothing is wrong they are higher than the mean of ``p``, which must not make ratios larger than they are.
+        These rates. If hardly anything is wrong they are higher than the mean of ``p``, which must not raise the ratios.
     """
     whole = np.c_[np.maximum(1 - p.sum(axis=1), 1e-12), p]
     rate = np.maximum(np.r_[0.0, share], whole.mean(axis=0) if len(p) else np.ones(whole.shape[1]))

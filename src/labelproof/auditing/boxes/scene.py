@@ -42,13 +42,13 @@ class Predictions:
     unknown: dict[str, int]
 
     def of_class(self, rows: IntArray, code: IntArray) -> Floats:
-        """How probable a class is at each of some predictions."""
+        """The probability of a class at each of some predictions."""
         if self.probs is not None:
             return self.probs[rows, code]
         return np.where(self.code[rows] == code, self.score[rows], 0.0)
 
     def of_others(self, rows: IntArray, code: IntArray) -> Floats:
-        """How probable the most probable of the other classes is."""
+        """The probability of the most probable other class."""
         if self.probs is None:
             return np.where(self.code[rows] == code, 0.0, self.score[rows])
         table = self.probs[rows]
@@ -57,7 +57,7 @@ class Predictions:
         return found
 
     def best_other(self, rows: IntArray, code: IntArray) -> IntArray:
-        """Which one that is."""
+        """The most probable other class."""
         if self.probs is None:
             return self.code[rows]
         table = self.probs[rows]

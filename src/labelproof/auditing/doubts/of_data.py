@@ -44,7 +44,7 @@ def of_data(dataset: Dataset, *, probs_given: bool) -> list[Doubt]:
 
 
 def of_numbers(classes: Sequence[object]) -> Iterator[Doubt]:
-    """So many classes that are numbers: rather a quantity than names."""
+    """Whether classes are so many numbers that they are a quantity rather than names."""
     if are_numbers(classes):
         text = f"The labels are {len(classes):,} different numbers, {some(classes, 6)}, audited as names of classes, so their order and distances do not count. {AS_NUMBERS}"
         yield Doubt(NUMBERS, text, {"classes": len(classes)})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,7 +22,7 @@ FEW_LABELS = "a class of few labels"
 ALIKE = "two classes that the model cannot tell apart"
 UNLIKE = "unlike anything simulated"
 WIDE = "a wide interval"
-NOT_OF_OWN_MODELS = (OTHER_ORDER, IN_SAMPLE)  # probabilities made here are in order, and out-of-sample
+NEARLY_ALL = "nearly all labels agree with the model"
 
 FEWEST = 20  # labels
 MOST_CLASSES = 1000
@@ -97,7 +97,7 @@ def of_columns(rows: Sample, classes: Sequence[object], best: IntArray) -> list[
 def of_chance(rows: Sample) -> Iterator[Doubt]:
     """Whether the model distinguishes items with different labels.
 
-    Of pairs of items with labels a and b, drawn at random: how often ``p_i(a) p_j(b) > p_i(b) p_j(a)``. Chance is one half, whatever the
+    For random pairs of items with labels a and b: how often ``p_i(a) p_j(b) > p_i(b) p_j(a)``. Chance is one half, for any
     class frequencies and however the probabilities are calibrated.
     """
     share = told_apart(rows.probs, rows.given)
@@ -149,6 +149,30 @@ def of_memory(rows: Sample, best: IntArray) -> Iterator[Doubt]:
         "that the probabilities are out-of-sample, e.g. of cross_val_predict."
     )
     yield Doubt(IN_SAMPLE, text, evidence)
+
+
+def of_own_model(doubts: Iterable[Doubt], *, grouped: bool) -> list[Doubt]:
+    """The doubts about probabilities that labelproof made itself: these are in order, and out-of-sample as far as items are different.
+
+    Parameters
+    ----------
+    doubts : iterable of Doubt
+        As about any probabilities.
+    grouped : bool
+        Whether the folds kept groups together, so that similar items of a group were on one side.
+    """
+    found = []
+    for doubt in doubts:
+        if doubt.kind == IN_SAMPLE and "differ" in doubt.evidence and not grouped:
+            text = (
+                f"Only {doubt.evidence['differ']:.2%} of the labels differ from the most probable class. Either nearly all labels are right, "
+                "or similar items, such as pages of a document or edited copies, are in different folds and share their errors. If items "
+                "belong together, name the column of their group with --group (group=)."
+            )
+            found.append(Doubt(NEARLY_ALL, text, {"differ": doubt.evidence["differ"]}))
+        elif doubt.kind not in (OTHER_ORDER, IN_SAMPLE):
+            found.append(doubt)
+    return found
 
 
 def of_few_labels(rows: Sample, classes: Sequence[object]) -> Iterator[Doubt]:

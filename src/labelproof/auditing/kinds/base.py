@@ -1,4 +1,4 @@
-"""What an auditor of a kind of label does."""
+"""The interface of auditors of a kind of label."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Judged:
     items : dict of str to Series of length n
         For some kinds: columns of the table of items, instead of ``error_probability`` computed from the sites.
     sites : dict of str to Series of length s
-        Of some kinds: columns of the issues, ``Labels.found_site_columns``.
+        For some kinds: columns of the issues, ``Labels.found_site_columns``.
     labels : Labels, optional
         The labels with further sites, such as missing ones that should have been given. The findings belong to these.
     """
@@ -83,7 +83,7 @@ class Auditor(ABC, Generic[L]):
     def judge(self, labels: L, pred_probs: object, ids: AnyArray | None) -> Judged:
         """Find the sites that are wrong.
 
-        A kind adds options of its own as keyword arguments; `labelproof.audit` hands them on, and fills in those of `Known`.
+        A kind adds its own options as keyword arguments; `labelproof.audit` passes them on, and fills in those of `Known`.
 
         Parameters
         ----------
@@ -99,7 +99,7 @@ class Auditor(ABC, Generic[L]):
         """
 
     def dataset_of(self, labels: L) -> Dataset | None:
-        """The items, where the labels themselves hold them."""
+        """The items, if the labels themselves hold them."""
         return None
 
     def learned_from(self, labels: L) -> Labels:
@@ -107,7 +107,7 @@ class Auditor(ABC, Generic[L]):
         return labels
 
     def predict(self, dataset: Dataset, how: CrossValidation, *, estimator: object, encoder: object) -> OutOfSample:
-        """Predictions out of sample, here class probabilities; see `labelproof.out_of_sample_probs` for the parameters."""
+        """Out-of-sample predictions, by default class probabilities; see `labelproof.out_of_sample_probs` for the parameters."""
         from labelproof.auditing.out_of_sample import cross_validate  # loads scikit-learn, which takes a second
 
         learned = replace(dataset, labels=self.learned_from(dataset.labels))  # type: ignore[arg-type]

@@ -25,7 +25,7 @@ from labelproof.noise.boxes import BoxNoise, Rate, expected_of
 from labelproof.validation import AnyArray, IntArray, Json
 
 LEAST_SHOWN = 0.1  # error probability above which a site gets a description of the error
-PROBABLE = 0.5  # from which on the suggested boxes of a picture have it
+PROBABLE = 0.5  # above which the suggested boxes of a picture include it
 MISSING, EXTRA, DISPLACED, CLASS = range(len(KINDS_OF_ERROR))
 AS_KIND = np.array([KINDS_OF_ERROR.index(kind) for kind in GIVEN[1:]])
 

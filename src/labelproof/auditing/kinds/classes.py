@@ -112,7 +112,7 @@ def noise_from(
     strength: float | None = None,
     ambiguity: float | None = None,
 ) -> Sharpness:
-    """The noise model by a sample, or the one that is known."""
+    """The noise model, fitted to a sample or known."""
     if transition is None:
         return read_sharpness(rows, classes, ambiguity=ambiguity, strength=strength)
     return Sharpness(known_noise(transition, rows.given_counts, classes))

@@ -34,7 +34,7 @@ from labelproof.validation import AnyArray, Json
 
 FITTED_PICTURES = 72  # to which the response of the model is fitted
 DOUBTED_PICTURES = 20  # from which doubts are raised
-PIXELS_SEEN = 4_000  # regions of a picture, for the doubts
+PIXELS_SEEN = 4_000  # pixels of a picture, for the doubts
 
 Matrix = npt.NDArray[np.float64]
 
@@ -113,10 +113,9 @@ class AuditorOfMasks(Auditor[Masks]):
         pred_probs : array (n, k, h, w), list of arrays (k, h, w), callable, path of a ``.npy`` file or of a folder
             Out-of-sample probabilities of each pixel. A folder holds a ``.npy`` file for each picture, or an ``.npz`` file with the most
             probable ``classes`` and their ``probs``, (t, h, w) each. Arrays of uint8 are 255ths. A callable receives the
-            number of a picture and returns its
-            number.
+            number of a picture and returns its probabilities.
         ids : ndarray, shape (n,), optional
-            By which the files of a folder are found.
+            They name the files of a folder.
         classes : sequence of length k, optional
             The classes in the order of the channels.
         """
@@ -153,7 +152,7 @@ class AuditorOfMasks(Auditor[Masks]):
         )
 
     def predict(self, dataset: Dataset, how: CrossValidation, *, estimator: object, encoder: object) -> OutOfSample:
-        """None are made: no segmentation network is trained."""
+        """None: no segmentation network is trained."""
         raise BadInput(
             "pred_probs is missing: an audit of masks needs predictions and trains no network. Give the class probabilities of each pixel, from a network that did not see the picture. They are an array (n, k, h, w), or a folder with one .npy file per picture (--predictions)."
         )
@@ -167,7 +166,7 @@ AUDITOR = AuditorOfMasks()
 
 
 def _key(labels: Masks, i: int) -> int:
-    """A number that depends on the mask alone, so that the order of the pictures does not matter; 0 where all is void."""
+    """A number that depends only on the mask, so that the order of the pictures does not matter; 0 if all is void."""
     mask = labels.mask(i)
     return max(1, zlib.crc32(mask.astype(np.int16).tobytes())) if (mask >= 0).any() else 0
 

@@ -25,7 +25,7 @@ from labelproof.validation import AnyArray, IntArray, Json, to_numpy
 
 Floats = npt.NDArray[np.float64]
 MOST_FEATURES = 300
-FEWEST = 20  # numbers with any doubt
+FEWEST = 20  # numbers needed to raise any doubt
 NO_BETTER = "no better than the median"
 BARELY = 0.95  # of the mean distance from the median
 EQUAL = 0.3  # share of the predictions that equal the number given
@@ -39,9 +39,8 @@ class AuditorOfNumbers(Auditor[Numbers]):
 
     The issues have ``kind`` (of error: ``factor``, ``sign``, ``unit``, ``swapped digits``, ``copied``, ``sentinel`` or ``other``; null where
     the number is more probably right), ``prediction`` (the expected value) and ``suggested_low`` and ``suggested_high``,
-    between which 95 % of
-    good numbers lie. The suggestion is the number before the error, if the kind of error determines it; otherwise the
-    prediction.
+    between which 95 % of good numbers lie. The suggestion is the number before the error, if the kind of error determines it;
+    otherwise the prediction.
 
     Examples
     --------
@@ -94,7 +93,7 @@ class AuditorOfNumbers(Auditor[Numbers]):
         )
 
     def predict(self, dataset: Dataset, how: CrossValidation, *, estimator: object, encoder: object) -> OutOfSample:
-        """Predictions out of sample by `labelproof.auditing.regression.cross_validate_numbers`."""
+        """Out-of-sample predictions by `labelproof.auditing.regression.cross_validate_numbers`."""
         from labelproof.auditing.regression import cross_validate_numbers  # loads scikit-learn, which takes a second
 
         return cross_validate_numbers(dataset, how, estimator=estimator, encoder=encoder)
@@ -116,7 +115,7 @@ def rate_of(found: NumbersFound) -> ErrorRate:
 
 
 def predictions_of(predictions: object, labels: Numbers) -> Floats:
-    """What models predict of each number that was given, shape (s,).
+    """The predictions of models for each given number, shape (s,).
 
     Raises
     ------
@@ -160,7 +159,7 @@ def features_of(x: Any, labels: Numbers) -> npt.NDArray[np.float32] | None:
 
 
 def _places(labels: Numbers, groups: AnyArray | None) -> IntArray:
-    """Rows, with a gap where another group begins."""
+    """Row numbers, with a gap where another group begins."""
     if groups is None:
         return labels.owner
     names = np.array([str(group) for group in groups])

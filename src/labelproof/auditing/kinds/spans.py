@@ -51,7 +51,7 @@ class AuditorOfSpans(Auditor[Spans]):
     """The error probability of each token's tag, and the most probable valid reading of each sentence.
 
     - If there are enough spans, the audit learns from planted errors (`labelproof.auditing.spans.planted`). Otherwise
-      the error probability of a token is one minus the posterior of its tag, as of classes.
+      the error probability of a token is one minus the posterior of its tag, as for classes.
     - Where the probability is 0.1 or more, the tag may be another: the most probable valid sequence of tags is the suggestion, and each
       span in which it differs from the given ones is one finding: ``missing``, ``extra``, ``boundary`` or ``type``.
     - The error probability of a span is that of the worst token of the given and the suggested span; that of a sentence is the
@@ -136,7 +136,7 @@ class AuditorOfSpans(Auditor[Spans]):
         )
 
     def predict(self, dataset: Dataset, how: CrossValidation, *, estimator: object, encoder: object) -> OutOfSample:
-        """By the default tagger (`labelproof.auditing.tagging.tagger`)."""
+        """Predictions by the default tagger (`labelproof.auditing.tagging.tagger`)."""
         if estimator is not None or encoder not in (AUTO, NONE, None):
             raise BadInput(
                 "estimator and encoder are no options of an audit of spans, which has its own tagger. Omit them, or give pred_probs of another tagger."
@@ -152,7 +152,7 @@ AUDITOR = AuditorOfSpans()
 
 
 def from_posterior(rows: fold.Sample, tokens: Tokens, names: Sequence[str]) -> TokenErrors:
-    """As of classes: of few spans, in which nothing can be planted."""
+    """The method for classes, for too few spans to plant errors in."""
     fitted = read_sharpness(rows, names)
     error = fold.score(tokens.mean, tokens.given, fitted.noise).error_probability
     estimate = float(tokens.worst(error).mean())
@@ -213,7 +213,7 @@ def reading(given: IntArray, mean: Matrix, error: Matrix, may: npt.NDArray[np.bo
 
 
 def _worst(error: Matrix, change: Change) -> float:
-    """Of the tokens of both spans."""
+    """The highest error probability of the tokens of both spans."""
     return max(float(error[span[0] : span[1]].max()) for span in (change.given, change.suggested) if span is not None)
 
 

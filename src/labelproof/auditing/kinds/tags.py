@@ -55,7 +55,8 @@ class AuditorOfTags(Auditor[Tags]):
         ids : ndarray, shape (n,), optional
         dependence : bool, default=True
             Whether a tag is also predicted from the other given tags and probabilities of the item, by cross-validated logistic
-            regression. Where these predict the given tags better than ``pred_probs`` they replace them; otherwise both are averaged.
+            regression. If these predict the given tags better than ``pred_probs`` they replace them; otherwise both are
+            averaged.
         """
         given = labels.matrix
         probs = check_tag_probs(pred_probs, given.shape)
@@ -66,7 +67,7 @@ class AuditorOfTags(Auditor[Tags]):
         expected: list[FloatArray] = []
         for j in track(range(given.shape[1]), "auditing tags"):
             if given[:, j].min() == given[:, j].max():
-                continue  # always or never given: nothing to compare
+                continue  # always or never given, so there is nothing to compare
             both, own = np.stack([1 - probs[:, j], probs[:, j]], axis=1), given[:, j].astype(np.int64)
             noise = fold.fit(fold.sample(both, own, 0, len(own)), (0, 1))
             scores = fold.score(both, own, noise)

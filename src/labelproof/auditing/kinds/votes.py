@@ -27,8 +27,7 @@ class AuditorOfVotes(Auditor[Votes]):
     """The true class of each item and the transition of each annotator by EM, from votes and predictions (`labelproof.noise.crowd`).
 
     A vote's error probability is one minus the posterior of its class, ``p(y | z_1 … z_m, x) ∝ p(y | x)^γ Π_a p(z_a | y)^β``.
-    All
-    votes on an item have the same suggestion, the *consensus*. ``audit.items`` has for each item:
+    All votes on an item have the same suggestion, the *consensus*. ``audit.items`` has for each item:
 
     - ``consensus``: the most probable class, null for an item without any evidence;
     - ``error_probability``: that the consensus is wrong;
@@ -134,7 +133,7 @@ def doubts_of(labels: Votes, fit: CrowdFit, *, known: bool) -> list[Doubt]:
 def value_of_vote(posterior: Matrix, transition: Matrix) -> Matrix:
     """Expected gain in the probability that the most probable class is the true one, from one more vote, shape (n,).
 
-    ``Σ_z max_y p(y) p(z | y) - max_y p(y)``: zero where no answer would change the consensus.
+    ``Σ_z max_y p(y) p(z | y) - max_y p(y)``: zero if no answer would change the consensus.
 
     Parameters
     ----------

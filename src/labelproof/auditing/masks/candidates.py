@@ -1,4 +1,4 @@
-"""Where a mask may be wrong: given regions that may be of another class, and parts that look like another class."""
+"""Candidates for errors of a mask: given regions that may be of another class, and parts that look like another class."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def candidates(scene: Scene, regions: Regions) -> Seen:
     ----------
     scene : Scene
     regions : Regions
-        Of its mask.
+        Regions of its mask.
     """
     seen, looks, tried = Seen([], [], [], 0, 0.0), scene.look(), 0
     for number in np.flatnonzero(regions.area >= FEWEST).tolist():
@@ -88,7 +88,7 @@ def _look_at(scene: Scene, regions: Regions, number: int, inside: BoolArray, loo
     of_class, of_share = (_means(scene, box, inside, values) for values in (looks.gains, looks.shares))
     of_class[given] = of_share[given] = -np.inf
     code = int(of_class.argmax())
-    if of_class[code] <= NEVER / 2:  # no other class is known
+    if of_class[code] <= NEVER / 2:  # there is no other known class
         return
     if area < BIG:
         tried = {code, int(of_share.argmax())} if of_share.max() > UNUSUAL else {code}

@@ -1,4 +1,4 @@
-"""What makes an audit of masks doubtful."""
+"""Doubts about an audit of masks."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ MOST_UNLIKE = 0.2  # share of the pixels
 
 
 def of_predictions(pixels: fold.Sample) -> list[Doubt]:
-    """Whether the network disagrees with so many pixels that it is the network that is wrong.
+    """Whether the network disagrees with so many pixels that it must itself be wrong.
 
     Parameters
     ----------

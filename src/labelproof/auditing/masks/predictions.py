@@ -50,7 +50,7 @@ class Predictions:
         self._order = None if classes is None else _order(classes, self.labels.classes)
 
     def _fitting(self, labels: Masks) -> Masks:
-        """The labels with as many classes as there are channels, where their classes are mere numbers."""
+        """The labels with one class per channel, if their classes are only numbers."""
         if self.k > len(labels.classes) and not labels.named_classes:
             return labels.with_classes(self.k)
         if self.k != len(labels.classes):
@@ -103,7 +103,7 @@ def _order(classes: Sequence[object], own: Sequence[object]) -> IntArray:
 
 
 def _reader(source: object, n: int, k: int, ids: AnyArray | None) -> Callable[[int], Any]:
-    """What gives the predictions of a picture by its number."""
+    """A function from the number of a picture to its predictions."""
     path = path_of(source)
     if path is not None:
         place = existing(path, "pred_probs")

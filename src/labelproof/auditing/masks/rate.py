@@ -15,7 +15,7 @@ UPPER = 0.9  # quantile that estimates the spread of right regions: errors are a
 NORMAL_UPPER = 1.2816  # of a standard normal distribution
 LEAST_WORTH = 0.1
 FIRST_RATE, STEPS = 0.01, 200
-HALF_AN_ERROR = 0.5  # none seen does not mean none there; otherwise a few errors in a small set would find the rate 0
+HALF_AN_ERROR = 0.5  # seeing none does not mean that there is none; otherwise a few errors in a small set would give the rate 0
 UNEXPLAINED, STANDS_OUT = (
     0.1,
     4.0,
@@ -30,9 +30,9 @@ Matrix = npt.NDArray[np.float64]
 class Worth:
     """Number of pixels per independent observation, by the distance between the expectations under two masks.
 
-    Of right regions ``r = (ratio + apart / 2) / √apart`` has mean m and standard deviation τ^(1/2); it would be 0 and 1 if each pixel were a
-    witness of its own and the response exact. Of wrong ones all is mirrored, so that the log likelihood ratio is worth
-    ``ratio (1 - 2 m / √apart) / τ``, the factor at most one.
+    For right regions, ``r = (ratio + apart / 2) / √apart`` has mean m and standard deviation τ^(1/2); these would be 0 and 1
+    if pixels were independent and the response exact. For wrong ones all is mirrored, so that the log likelihood ratio is
+    worth ``ratio (1 - 2 m / √apart) / τ``, the factor at most one.
 
     Attributes
     ----------
@@ -53,7 +53,7 @@ class Worth:
         Parameters
         ----------
         ratio, apart : ndarray, shape (r,)
-            Of each the log likelihood ratio for its most likely other class, and how far apart the two are.
+            For each region, the log likelihood ratio for its most likely other class, and the distance between the two.
         """
         if not len(ratio):
             return cls(np.zeros(1), np.zeros(1), np.ones(1))
@@ -89,7 +89,7 @@ def expected(evidence: Sequence[Matrix], tried: int, k: int) -> Expected:
     Parameters
     ----------
     evidence : sequence of ndarray
-        Of the candidates of each picture.
+        Evidence of the candidates of each picture.
     tried : int
         Number of regions of all pictures that might have been candidates.
     k : int
@@ -110,7 +110,7 @@ def expected(evidence: Sequence[Matrix], tried: int, k: int) -> Expected:
 
 
 def of_pictures(probability: Sequence[Matrix], highest: Matrix) -> Matrix:
-    """That anything is wrong in each picture, shape (n,): any of its candidates, or what no candidate explains.
+    """The probability of any error in each picture, shape (n,): by its candidates, or by what no candidate explains.
 
     The last is at most 0.1, and orders pictures by their highest score for a share of another class.
     """

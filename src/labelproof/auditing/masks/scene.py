@@ -27,7 +27,7 @@ class Gain(NamedTuple):
 
 
 class Looks(NamedTuple):
-    """What pixels look like."""
+    """The classes that pixels look like."""
 
     gains: Floats  #: (k, h, w), log likelihood ratio of the inside of each class against the given one
     shares: Floats  #: (k, h, w), `Scene.share_scores`
@@ -66,7 +66,7 @@ class Scene:
         return along, np.maximum(far, 1e-3)
 
     def look(self) -> Looks:
-        """What each pixel looks like."""
+        """The class that each pixel looks like."""
         along, far = self._ways()
         length = np.sqrt(far)
         beyond = along / length - np.minimum(length / 2, np.maximum(length / 4, CLEAR))

@@ -23,7 +23,7 @@ Matrix = npt.NDArray[np.float64]
 
 
 class Outline(NamedTuple):
-    """Of the given regions of a picture what an audit keeps."""
+    """The part of the given regions of a picture that an audit keeps."""
 
     value: IntArray  #: (r,)
     area: IntArray  #: (r,)

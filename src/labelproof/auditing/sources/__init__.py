@@ -1,4 +1,4 @@
-"""Where blocks of probabilities come from: arrays, files larger than memory, Parquet, sparse rows, several models.
+"""Sources of blocks of probabilities: arrays, files larger than memory, Parquet, sparse rows, several models.
 
 A source yields its rows in order, in blocks; at any time one block is held, or a small piece for each thread.
 """

@@ -22,7 +22,7 @@ class Source(Protocol):
 
     n: int
     k: int
-    columns: list[str] | None  # the class of each column, where the source names them
+    columns: list[str] | None  # the class of each column, if the source names them
 
     def blocks(self, rows: int | None = None) -> Iterator[FloatArray]:
         """Yield blocks of ``rows`` rows (the last may be shorter), or of a size that suits the source."""

@@ -96,7 +96,7 @@ class _Opened:
         self._files: list[Any] = []
 
     def read(self, at: int, rows: int) -> tuple[AnyArray, bool]:
-        """Rows from a place in the file, until the same thread reads again; and whether there were so many."""
+        """Rows from a position in the file, valid until the same thread reads again; and whether there were that many."""
         if not hasattr(self._own, "file"):
             self._own.file, self._own.buffer = self._path.open("rb", buffering=0), np.empty(self._shape, self._dtype)
             self._files.append(self._own.file)

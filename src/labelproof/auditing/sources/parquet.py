@@ -33,7 +33,9 @@ class ParquetFiles:
                 schema = part.schema
             lacking = [c for c in schema.names if c not in part.schema.names]
             if lacking:
-                raise BadInput(f"{name} {file!r} has no column {lacking[0]!r}, which {files[0]!r} has. Write all parts alike.")
+                raise BadInput(
+                    f"{name} {file!r} has no column {lacking[0]!r}, which {files[0]!r} has. Write all parts with the same columns."
+                )
             self.sizes.append(part.count_rows())
         assert schema is not None
         self.n = sum(self.sizes)

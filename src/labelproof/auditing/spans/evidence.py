@@ -1,4 +1,4 @@
-"""What can be seen of each token and its tag: numbers from which it is learned what an error looks like."""
+"""Evidence on each token and its tag, as numbers from which a model learns what an error looks like."""
 
 from __future__ import annotations
 
@@ -77,5 +77,5 @@ def _pairs(one: IntArray, other: IntArray) -> IntArray:
 
 
 def _sums(rows: Matrix, key: IntArray) -> Matrix:
-    """Of all rows with the same key, for each row."""
+    """The sum over all rows with the same key, for each row."""
     return np.stack([np.bincount(key, column)[key] for column in rows.T], axis=1)

@@ -1,4 +1,4 @@
-"""What an error looks like, learned from errors that are planted in the given spans.
+"""Learn what an error looks like from errors that are planted in the given spans.
 
 Nobody knows which of the given spans are wrong. But planted errors are known: in a copy of the given spans, some are dropped,
 moved, given another type or added (`labelproof.simulate.spans`), and a model distinguishes planted from given tags by the
@@ -42,7 +42,7 @@ class Learned:
     Attributes
     ----------
     log_odds : ndarray, shape (t,)
-        Of each given tag.
+        Log odds of each given tag.
     planted : ndarray, shape (e,), ascending
         The highest log odds among the tokens of each planted error, by models that did not see it.
     """

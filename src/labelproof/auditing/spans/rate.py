@@ -1,4 +1,4 @@
-"""How many sentences are wrong, and error probabilities that agree with it."""
+"""The share of wrong sentences, and error probabilities that agree with it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Matrix = npt.NDArray[np.float64]
 
 
 class TokenErrors(NamedTuple):
-    """That each given tag is wrong, shape (t,), and the share of sentences in which one is."""
+    """The error probability of each given tag, shape (t,), and the share of sentences with an error."""
 
     probability: Matrix
     sentences: ErrorRate

@@ -31,7 +31,7 @@ class Change(NamedTuple):
 
     @property
     def code(self) -> int:
-        """Of the suggested type."""
+        """The code of the suggested type."""
         return ABSENT if self.suggested is None else self.suggested[2]
 
 
@@ -72,7 +72,7 @@ def best_reading(scores: Matrix, may: npt.NDArray[np.bool_]) -> IntArray:
 
 
 def changes(given: list[Coded], suggested: list[Coded]) -> list[Change]:
-    """What differs, each span in one change: spans that overlap are paired, those first that share the most of their tokens."""
+    """The differences, with each span in one change: overlapping spans are paired, those that share most tokens first."""
     old = [span for span in given if span not in suggested]
     new = [span for span in suggested if span not in given]
     pairs = sorted(

@@ -34,7 +34,7 @@ class Tokens:
     given : ndarray of int64, shape (t,)
         States.
     probs : ndarray, shape (models, t, 2 c + 1)
-        Of each state, out of sample.
+        Probability of each state, out-of-sample.
     form : ndarray of int64, shape (t,)
         Number of the token in lower case, among all.
     capital : ndarray of bool, shape (t,)
@@ -140,7 +140,7 @@ def _joined(probs: object, sizes: IntArray, k: int, *, named: bool) -> Matrix:
         )
     if array.shape[1] != k:
         told = "classes names" if named else "the given tags are"
-        hint = "" if named else " Name the columns with classes=, e.g. where a tag is never given."
+        hint = "" if named else " Name the columns with classes=, e.g. if a tag is never given."
         raise BadInput(f"pred_probs has {array.shape[1]} columns but {told} {k}. Give one column per tag, sorted.{hint}")
     if total:
         check_prob_rows(array)

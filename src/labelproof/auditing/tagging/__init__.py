@@ -1,1 +1,1 @@
-"""The default tagger: a model of the tag of each token, out of sample."""
+"""The default tagger: a model that predicts the tag of each token out-of-sample."""

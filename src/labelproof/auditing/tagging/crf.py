@@ -25,7 +25,7 @@ def crf_probs(train: Sequence[Any], tags: Sequence[Sequence[str]], test: Sequenc
     train, test : sequence of lists of lists of str
         Names of the features of each token of each sentence.
     tags : sequence of sequences of str
-        Of ``train``.
+        Tags of ``train``.
     columns : sequence of length k
         The tags in the order of the columns; one that ``train`` does not have gets zero.
     """

@@ -1,4 +1,4 @@
-"""Probabilities of the tags of each token, out of sample."""
+"""Out-of-sample probabilities of the tags of each token."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ Matrix = npt.NDArray[np.float64]
 def cross_validated_tags(dataset: Dataset, how: CrossValidation) -> OutOfSample:
     """Predict the tags of each token by two models that saw neither the sentence nor others of its group.
 
-    A conditional random field (where python-crfsuite is installed) and multinomial logistic regression, over words, shapes, affixes,
-    neighbours, the place in the sentence, and how the word is written elsewhere in the document.
+    A conditional random field (if python-crfsuite is installed) and multinomial logistic regression, over words, shapes,
+    affixes, neighbours, the position in the sentence, and the spelling of the word elsewhere in the document.
 
     Parameters
     ----------

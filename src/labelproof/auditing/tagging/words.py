@@ -44,7 +44,7 @@ def word_of(token: str) -> Word:
 
 
 def style_of(tokens: Sequence[str]) -> str:
-    """How a sentence is written: all in capitals, as a headline, or as text."""
+    """The style of a sentence: all in capitals, a headline, or text."""
     words = [token for token in tokens if any(c.isalpha() for c in token)]
     if words and all(word.isupper() for word in words):
         return "caps"

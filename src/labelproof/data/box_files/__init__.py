@@ -30,7 +30,7 @@ def box_form(path: Path, images: str | None = None, encoding: str | None = None)
     Raises
     ------
     BadInput
-        If it is none that is known.
+        If it has no known format.
     """
     for name in reversed(list(BOX_FILES)):
         if BOX_FILES[name].holds(path):

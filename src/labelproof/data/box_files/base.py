@@ -33,7 +33,7 @@ class BoxedPictures(NamedTuple):
     names : list of n str
         Unique names of the pictures.
     files : list of n paths
-        Where each picture should be.
+        Expected path of each picture.
     keys : dict of str to int
         Names of a picture in a file of predictions, and its row.
     categories : dict of str to str
@@ -63,7 +63,7 @@ class BoxForm(ABC):
     Attributes
     ----------
     endings : tuple of str
-        Of the files that are written; empty where a folder is.
+        Endings of the files that are written; empty for a folder.
     """
 
     endings: ClassVar[tuple[str, ...]] = ()
@@ -130,7 +130,7 @@ class PicturePlaces:
         Parameters
         ----------
         root : Path
-            What ``folders`` are inside of, where no folder of pictures was named.
+            The parent of ``folders``, if no folder of pictures was named.
         name : str
         folders : sequence of str
         """
@@ -214,7 +214,7 @@ class Difference:
 
 
 def difference(given: Sequence[Box], new: Sequence[Box]) -> Difference:
-    """Which given box each new one is, so that it keeps what else is known of it.
+    """The given box of each new one, so that it keeps the other fields.
 
     Equal boxes are the same; of the others those that overlap most, best of one class.
 
@@ -241,7 +241,7 @@ def difference(given: Sequence[Box], new: Sequence[Box]) -> Difference:
                 same = rounded(own)[:4] == rounded(box)[:4]
                 made.changed[numbers[row]] = (
                     (*own[:4], box[4]) if same else box
-                )  # with all its digits, where only the class is another
+                )  # with all its digits, if only the class changes
                 made.gone.discard(numbers[row])
                 taken.add(column)
     made.added.extend(box for column, box in enumerate(rest) if column not in taken)
@@ -258,7 +258,7 @@ def overlaps(a: FloatArray, b: FloatArray) -> FloatArray:
 
 
 def rounded(box: Box) -> Box:
-    """As a decision's label holds it."""
+    """A box in the form of a decision."""
     return (*(round(float(value), 3) for value in box[:4]), box[4])  # type: ignore[return-value]
 
 

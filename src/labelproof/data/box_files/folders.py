@@ -55,5 +55,5 @@ def decoded(file: Path, encoding: str | None) -> str:
 
 
 def line_end(text: str) -> str:
-    """How the lines of a text end."""
+    """The line ends of a text."""
     return "\r\n" if "\r\n" in text else "\n"

@@ -20,7 +20,7 @@ HEAD = 1 << 12
 
 
 class PascalVoc(BoxForm):
-    """The folder is copied with other numbers, names or objects where boxes change; all else stays, byte for byte.
+    """The folder is copied with other numbers, names or objects for changed boxes; all else is unchanged, byte for byte.
 
     Coordinates are read unchanged: some tools count pixels from 1, as the challenge did, others from 0.
     """
@@ -132,7 +132,7 @@ def _new(box: Box) -> bytes:
 
 
 def _with_space(data: bytes, start: int) -> int:
-    """Where the white space before a place begins."""
+    """Start of the white space before a position."""
     while start and data[start - 1 : start].isspace():
         start -= 1
     return start

@@ -43,15 +43,15 @@ class LabelColumn(ABC):
         Parameters
         ----------
         column : polars.Series of length n
-            Text, where the file is delimited text.
+            Text, if the file is delimited text.
         name : str
             For messages.
         missing : sequence, optional
-            Labels that mean none; see `labelproof.validation.check_labels`.
+            Labels that mean missing; see `labelproof.validation.check_labels`.
         as_text : bool, default=False
             Whether labels such as ``1`` stay text.
         separator : str, optional
-            Of delimited text. If it is a comma, no number has a decimal comma.
+            Separator of delimited text. If it is a comma, no number has a decimal comma.
 
         Raises
         ------
@@ -96,9 +96,9 @@ class LabelColumn(ABC):
         Parameters
         ----------
         name : str
-            Of the column.
+            Name of the column.
         new : mapping of row to text or None
-            Labels that change, as a decision's label holds them.
+            Labels that change, in the form of a decision.
         added : mapping
             See `Edits`.
         """

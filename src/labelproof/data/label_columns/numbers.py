@@ -29,13 +29,13 @@ class NumberColumn(LabelColumn):
     values : ndarray of float64, shape (n,)
         NaN for none.
     missing : sequence, optional
-        Numbers that mean none.
+        Numbers that mean missing.
     comma : bool
         Whether the column has decimal commas.
     whole : bool
         Whether the column can hold whole numbers alone.
     decimals : int
-        With which all numbers of the column are written, if they are.
+        Number of decimals of all numbers of the column, if it is constant.
     """
 
     kind = "numbers"

@@ -40,7 +40,7 @@ def held(given: object, name: str = "frame") -> Held:
     Raises
     ------
     BadInput
-        If it belongs to none.
+        If it belongs to no known library.
     """
     library = library_of(given)
     if library is None:

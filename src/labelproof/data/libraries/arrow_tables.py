@@ -1,4 +1,4 @@
-"""Arrow: tables, record batches, and whatever else hands over its columns as Arrow or by the DataFrame interchange protocol."""
+"""Arrow: tables, record batches, and objects that export columns as Arrow or by the DataFrame interchange protocol."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ class Held(ABC):
     Parameters
     ----------
     given : object
-        Of the library; never modified.
+        The object of the library; never modified.
     """
 
     def __init__(self, given: Any) -> None:
@@ -122,7 +122,7 @@ class Table(Held):
         return self.frame([name])[name]
 
     def pictures(self, name: str) -> list[Callable[[], Opened]]:
-        """What opens each picture of a column, once it is looked at."""
+        """Functions that open each picture of a column on demand."""
         self._check(name, "image")
         return [partial(self._picture, name, row) for row in range(len(self))]
 

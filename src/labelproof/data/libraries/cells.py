@@ -42,7 +42,7 @@ class Cells(Whole):
             raise BadInput(
                 f"label is missing. Name the column of obs that holds the labels. It has: {', '.join(self.columns[:30])}."
             )
-        replace(asked, group=None).only("an AnnData, whose genes are learned from")
+        replace(asked, group=None).only("an AnnData, whose features are its genes")
         return CellsReader("AnnData", asked.label, missing=asked.missing, group=asked.group).read_from(
             self.given, self.ids(asked.ids)
         )

@@ -41,7 +41,7 @@ class Pairs(Whole):
             return False
         try:
             first = given[0] if len(given) else None  # type: ignore[arg-type]
-        except Exception:  # of a class that nothing is known of
+        except Exception:  # of a class without known names
             return False
         return isinstance(first, tuple) and len(first) == 2 and (isinstance(first[0], str) or _is_array(first[0]))
 

@@ -28,7 +28,7 @@ def mask_form(path: Path, asked: MasksAsked) -> MaskForm:
     Raises
     ------
     BadInput
-        If it is none that is known.
+        If it has no known format.
     """
     for name in reversed(list(MASK_FILES)):
         if MASK_FILES[name].holds(path):

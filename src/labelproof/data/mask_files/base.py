@@ -63,7 +63,7 @@ class MaskForm(ABC):
     Attributes
     ----------
     endings : tuple of str
-        Of the files that are written; empty where a folder is.
+        Endings of the files that are written; empty for a folder.
     """
 
     endings: ClassVar[tuple[str, ...]] = ()

@@ -26,7 +26,7 @@ BACKGROUND = "background"
 
 
 class CocoMasks(MaskForm):
-    """Where annotations overlap, the later one counts. In a copy annotations whose pixels change have their new pixels as run lengths.
+    """If annotations overlap, the later one counts. In a copy, annotations whose pixels change have run lengths.
 
     Needs pycocotools (``pip install 'labelproof[masks]'``).
     """
@@ -111,7 +111,7 @@ class CocoMasks(MaskForm):
         return codes
 
     def pixels(self, number: int) -> BoolArray:
-        """What an annotation covers, shape (h, w)."""
+        """The pixels of an annotation, shape (h, w)."""
         with needed_by("reading polygons and run lengths of COCO", extra="masks"):
             from pycocotools import mask as coco
         one = self._annotations[number]

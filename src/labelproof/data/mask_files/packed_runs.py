@@ -36,7 +36,7 @@ class Bits:
 
 
 def unpack(data: Sequence[int], height: int, width: int) -> BoolArray:
-    """Which pixels a brush covered: those whose last channel is not 0, shape (height, width).
+    """The pixels of a brush: those whose last channel is not 0, shape (height, width).
 
     Raises
     ------

@@ -144,7 +144,7 @@ def codes_of_colours(pixels: AnyArray, palette: Palette, void: int, where: str) 
     Raises
     ------
     BadInput
-        Naming the first colour that is none of the palette's.
+        Naming the first colour that is not in the palette.
     """
     flat = packed(pixels[..., :3])
     keys = packed(np.array([*palette.colours, *palette.void], np.int64).reshape(-1, 3))

@@ -89,7 +89,7 @@ class Stored(Sequence[AnyArray]):
     ----------
     files : sequence of paths
     palette : Palette, optional
-        Of files with colours; a published one is recognised.
+        Palette of files with colours; a published one is recognised.
     asked : MasksAsked
     """
 
@@ -109,7 +109,7 @@ class Stored(Sequence[AnyArray]):
 
     @cached_property
     def palette(self) -> Palette | None:
-        """The palette, where the files have colours."""
+        """The palette, if the files have colours."""
         with damaged(self.files[0], "picture"), Image.open(self.files[0]) as picture:
             if picture.mode in INDEXED:
                 return None

@@ -65,7 +65,7 @@ class ArraysReader(Reader):
         return new_rows(path)
 
     def write_back(self, target: Path, audited: Audited, *, overwrite: bool) -> None:
-        """A table of id and label; an array of the same type where the target ends in .npy."""
+        """A table of id and label; an array of the same type for a target in .npy."""
         if self.labels is None:
             raise BadInput("The audit does not record which file its labels came from. Audit the file with labelproof audit.")
         check = check_target if target.suffix == ".npy" else check_table_target

@@ -208,7 +208,7 @@ class Reader(ABC):
         ----------
         path : path, or URL of a database
         encoding : str, optional
-            Of a text file. By default that of the source.
+            Encoding of a text file. By default that of the source.
         projection : Projection, optional
             ``Dataset.projection`` of training data that are cells.
 

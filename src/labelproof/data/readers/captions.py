@@ -47,7 +47,7 @@ class Captions:
         Raises
         ------
         BadInput
-            If there is none.
+            If there is no such split.
         """
         rows = [i for i, own in enumerate(self.splits) if own == name]
         if not rows:

@@ -43,7 +43,7 @@ class CellsReader(Reader):
 
     @classmethod
     def fits(cls, path: Path, options: ReadOptions) -> bool:
-        """By the ending."""
+        """Whether the ending is .h5ad."""
         return path.suffix.lower() == ".h5ad"
 
     @classmethod
@@ -192,7 +192,7 @@ def counts_of(adata: Any, layer: str | None = None, *, whole: bool = False) -> c
 
 
 def annotation_of(adata: Any, key: str, unlabeled_category: str | None = None) -> list[Any]:
-    """The annotation of each cell in a column of ``obs``; ``None`` where missing or of the unlabelled category.
+    """The annotation of each cell in a column of ``obs``; ``None`` if missing or of the unlabelled category.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Frames and data sets in memory, of any library: nothing is remembered but which columns name the labels and the items."""
+"""Frames and data sets in memory, of any library; an audit saves only the names of their columns of labels and items."""
 
 from __future__ import annotations
 

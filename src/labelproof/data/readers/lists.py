@@ -1,4 +1,4 @@
-"""Labels written as a table of ids, where their own source holds much besides them."""
+"""Write labels as a table of ids, for sources that hold much more than labels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What readers of pictures share: decoding, showing, and new pictures."""
+"""The common part of readers of pictures: decoding, showing, and new pictures."""
 
 from __future__ import annotations
 

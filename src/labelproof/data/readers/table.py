@@ -29,7 +29,7 @@ CLEAN_SUFFIX = "_clean"  # of the column in which simulated noise keeps the clea
 
 @dataclass(frozen=True)
 class ColumnReader(Reader):
-    """What readers of a column of labels in a delimited file or Parquet share: ids, and writing it back."""
+    """The common part of readers of a column of labels in a delimited file or Parquet: ids, and writing it back."""
 
     path: str
     label: str
@@ -56,7 +56,7 @@ class ColumnReader(Reader):
         return kind.of_series(column, what, self.missing, as_text=as_text, separator=raw.separator)
 
     def ids(self, raw: RawTable) -> AnyArray:
-        """Names of the rows; their numbers where no column is named."""
+        """Names of the rows; by default their numbers."""
         return check_ids(None if self.id is None else label_values(raw.column(self.id, "--id"), "--id"), raw.frame.height)
 
     def groups(self, raw: RawTable) -> AnyArray | None:
@@ -108,7 +108,7 @@ class TableReader(ColumnReader):
 
     @classmethod
     def of(cls, path: Path, options: ReadOptions) -> Self:
-        """A table is what nothing else is."""
+        """Any path that no other reader takes is a table."""
         label = options.label_of(path)
         return cls(
             str(path), label, options.id, options.missing, options.encoding, options.group, options.part, options.label_kind,

@@ -140,7 +140,7 @@ def decode_items(files: list[list[Path]], size: int) -> Decoded | Bags:
 
 
 def frames_of(video: Path, most: int | None = None) -> list[Path]:
-    """Picture files of a folder, in the order of their names; evenly spaced ones if only so many are wanted."""
+    """Picture files of a folder, in the order of their names; evenly spaced ones for a limited number."""
     files = sorted(file for file in video.iterdir() if file.suffix.lower() in SUFFIXES)
     return files if most is None else [files[i] for i in evenly(len(files), most)]
 

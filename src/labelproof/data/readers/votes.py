@@ -151,7 +151,7 @@ class VotesReader(ColumnReader):
         if varying and not quiet:
             warnings.warn(
                 f"{str(raw.path)!r}: {', '.join(varying)[:200]} differ between the votes on one item. They do not describe it and are "
-                "not learned from" + (", but for the first value of what was named." if set(varying) & set(named) else "."),
+                "not learned from" + (", except for the first value of the named ones." if set(varying) & set(named) else "."),
                 LabelproofWarning,
                 stacklevel=4,
             )

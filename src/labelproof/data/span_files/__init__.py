@@ -29,7 +29,7 @@ def span_form(path: Path, asked: SpanColumns) -> SpanForm:
     Raises
     ------
     BadInput
-        If it is none that is known.
+        If it has no known format.
     """
     for name in reversed(list(SPAN_FILES)):
         if SPAN_FILES[name].holds(path):

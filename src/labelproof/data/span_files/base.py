@@ -46,7 +46,7 @@ class Sentences:
     labels : Spans
     ids : sequence of n, optional
     groups : sequence of n, optional
-        The document of each sentence; ``None`` for one of its own.
+        The document of each sentence; ``None`` for a document of its own.
     skipped : list of (id, reason)
         Sentences that have no answer.
     """
@@ -68,7 +68,7 @@ class SpanForm(ABC):
     Attributes
     ----------
     endings : tuple of str
-        Of the files that are written.
+        Endings of the files that are written.
     """
 
     endings: ClassVar[tuple[str, ...]]

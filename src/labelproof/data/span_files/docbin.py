@@ -1,4 +1,4 @@
-"""spaCy's DocBin (``.spacy``), where spaCy is there."""
+"""spaCy's DocBin (``.spacy``), if spaCy is installed."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ class TableForm(ABC):
         place : str
             A path or a URL.
         encoding : str, optional
-            Of text.
+            Encoding of text.
         part : str, optional
             A sheet of a workbook, or the query of a database.
         quiet : bool
@@ -84,7 +84,7 @@ class TableForm(ABC):
 
     @abstractmethod
     def copy(self, raw: RawTable, target: Path, change: Edits, *, overwrite: bool) -> None:
-        """Write a copy in the same form, in which nothing else differs.
+        """Write a copy in the same format that differs only in these values.
 
         Raises
         ------

@@ -35,7 +35,7 @@ class Answer:
     value : object
         ``None`` for no answer.
     way : tuple
-        To the place of the value, or of the list that holds nothing else, from the item's object.
+        Path to the value, or to the list that holds only it, from the item's object.
     """
 
     value: Any
@@ -44,7 +44,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Export:
-    """What an export holds.
+    """The contents of an export.
 
     Attributes
     ----------

@@ -204,7 +204,7 @@ def _batch(path: Path, stamp: tuple[int, int], place: int) -> Any:
 
 
 def _copy_shard(path: Path, target: Path, change: Edits) -> None:
-    """A copy of an Arrow file with other labels, by number where the column holds numbers of classes."""
+    """A copy of an Arrow file with other labels, by number if the column holds numbers of classes."""
     with opened(path) as (reader, _):
         schema = reader.schema
     metadata = dict(schema.metadata or {})

@@ -49,7 +49,7 @@ def line_rows(source: JsonText) -> tuple[list[Json], list[Span]]:
     Raises
     ------
     BadInput
-        Naming the first line that holds something else.
+        Naming the first line that is not an object.
     """
     rows, spans = [], []
     for start, end in _lines(source.text):

@@ -88,12 +88,12 @@ def locate(text: str, start: int, way: Sequence[str | int]) -> Span | None:
 
 
 def removals(spans: Sequence[Span], gone: Collection[int]) -> Iterator[Span]:
-    """What to leave out of a list so that some of its entries are gone, commas included.
+    """What to remove from a list so that some of its entries are gone, commas included.
 
     Parameters
     ----------
     spans : sequence of spans
-        Of all entries, in order.
+        Spans of all entries, in order.
     gone : collection of int
         Their numbers.
     """

@@ -137,13 +137,13 @@ class JsonRows:
     ----------
     source : JsonText
     spans : sequence of n spans
-        Of the objects that are rows.
+        Spans of the objects that are rows.
     ways : mapping of column to way, or to n ways
-        To the value of a column inside of each row; ``None`` where a row has none.
+        Path to the value of a column inside each row; ``None`` if a row has none.
     listed : set of str
         Columns whose value is the only entry of a list.
     starts : mapping of column to sequence of n places
-        Where the way of a column begins, if not at its row.
+        Start of the path of a column, if not at its row.
     """
 
     source: JsonText

@@ -85,7 +85,7 @@ class SqlQuery(TableForm):
         return RawTable(pl.DataFrame(columns), None, Path(place), form=self)
 
     def takes(self, target: Path) -> bool:
-        """Nothing: the database is not written to."""
+        """Nothing to do: the database is not written to."""
         return False
 
     def copy(self, raw: RawTable, target: Path, change: Edits, *, overwrite: bool) -> None:

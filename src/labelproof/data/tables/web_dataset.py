@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from labelproof.data.readers.base import ReadOptions
 
 KEY, IMAGE, CLASS, JSON = "key", "image", "cls", "json"
-MOST_LABEL = 1 << 20  # bytes of a file that holds a label
+MOST_LABEL = 1 << 20  # bytes of a label file
 BLOCK = 512  # of a tar
 
 

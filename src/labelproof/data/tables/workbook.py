@@ -122,7 +122,7 @@ def _chosen(reader: Any, wanted: str | None, place: str) -> str:
 
 
 def _whole(column: pl.Series) -> pl.Series:
-    """Whole numbers as such: a workbook has none but floats."""
+    """Whole numbers as integers: a workbook has only floats."""
     if column.dtype == pl.Float64 and column.is_finite().fill_null(True).all():
         whole = (column == column.round()) & (column.abs() <= EXACT)
         return column.cast(pl.Int64) if whole.fill_null(True).all() and column.null_count() < len(column) else column
@@ -171,7 +171,7 @@ def scan(
     begin : callable
         Takes name, attributes, and first byte and end of a start tag.
     finish : callable
-        Takes name, and first byte and end of an end tag: an empty part at the end of the start tag where the two are one.
+        Takes name, and first byte and end of an end tag: an empty part at the end of the start tag if the two are one.
     words : callable
         Takes text.
     """

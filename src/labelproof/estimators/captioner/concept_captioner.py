@@ -129,7 +129,7 @@ class ConceptCaptioner(Saveable, BaseEstimator):  # type: ignore[misc]
         captions : Captions, or sequence of length n of sequences of str
             One or more for each video.
         names : sequence of length k, optional
-            Of the concepts; kept, so that inputs with other concepts are recognised.
+            Names of the concepts; kept, so that inputs with other concepts are recognised.
 
         Returns
         -------

@@ -30,7 +30,7 @@ class ConceptTable:
     ----------
     ids : tuple of n str
     frames : Bags
-        Of vectors (k,), one per frame; a picture has one.
+        Bags of vectors (k,), one per frame; a picture has one.
     numbers : ndarray of int64, shape (sum of frames,)
         Which frame of its item each is, counted from 0.
     names : tuple of k str

@@ -22,7 +22,7 @@ class Memory(NamedTuple):
     second: Pair
 
     def rows(self, index: Tensor) -> Memory:
-        """Of some items, in another order, or of one several times."""
+        """The state for some items, in another order, or for one several times."""
         return Memory(*((h[:, index], c[:, index]) for h, c in self))
 
 
@@ -38,9 +38,9 @@ class S2VT(nn.Module):
     hidden : int
         Units of each LSTM.
     concept_size, word_size : int
-        Of the embeddings, learned with the rest.
+        Sizes of the embeddings, learned with the rest.
     dropout : float
-        Of embeddings and of the output, in training.
+        Dropout of embeddings and of the output, in training.
 
     References
     ----------
@@ -101,7 +101,7 @@ class S2VT(nn.Module):
         return logits, Memory(first, second)
 
     def forward(self, frames: Tensor, words: Tensor) -> Tensor:
-        """Logits of every next word, shape (b, l, n_words), where the true words before it are known (teacher forcing)."""
+        """Logits of every next word, shape (b, l, n_words), given the true words before it (teacher forcing)."""
         logits, _ = self.say(self.read(frames), words)
         return logits
 

@@ -1,4 +1,4 @@
-"""How good captions are: BLEU, METEOR, ROUGE-L and CIDEr, as pycocoevalcap computes them."""
+"""Scores of captions: BLEU, METEOR, ROUGE-L and CIDEr, as pycocoevalcap computes them."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ PREFIX = "labelproof"
 
 
 class Cells(NamedTuple):
-    """Where in an AnnData the data are; see `labelproof.MislabeledVAE.fit`."""
+    """The keys of an AnnData; see `labelproof.MislabeledVAE.fit`."""
 
     labels_key: str | None
     unlabeled_category: str | None
@@ -55,7 +55,7 @@ class Cells(NamedTuple):
 
 
 def told_cells(X: object, y: object, batch: object, where: Cells) -> Cells | None:
-    """Where the data of an AnnData are; ``None`` for an array.
+    """The keys of an AnnData; ``None`` for an array.
 
     Raises
     ------

@@ -20,7 +20,7 @@ class Clamped(Trainable):
     batch : Tensor of int64, shape (n,)
         Codes of the batch covariate.
     alpha : float
-        Of `m2_objective`.
+        Weight of `m2_objective`.
     """
 
     batch_codes: Tensor
@@ -31,7 +31,7 @@ class Clamped(Trainable):
         self.register_buffer("batch_codes", batch)
 
     def parameter_groups(self) -> list[Group]:
-        """Of M2 alone."""
+        """The parameters of M2 alone."""
         module = self.module
         return [{"params": [p for part in (module.classifier, module.z2_of_z1, module.z1_of_z2) for p in part.parameters()]}]
 
@@ -47,7 +47,7 @@ class Clamped(Trainable):
 
 
 def m2_objective(bounds: Tensor, logits: Tensor, given: Tensor, alpha: float) -> Tensor:
-    """What M2 maximises, of each item, shape (n,).
+    """The objective of M2 for each item, shape (n,).
 
     ``L(z1, y) + α log q(y | z1)`` if y is given, otherwise ``U(z1) = sum over y of q(y | z1) (L(z1, y) - log q(y | z1))``.
 
@@ -56,11 +56,11 @@ def m2_objective(bounds: Tensor, logits: Tensor, given: Tensor, alpha: float) ->
     bounds : Tensor, shape (n, k)
         ``L(z1, y)``: of ``log p(z1, y)``, for every y.
     logits : Tensor, shape (n, k)
-        Of ``q(y | z1)``.
+        Logits of ``q(y | z1)``.
     given : Tensor of int64, shape (n,)
         -1 where unlabelled.
     alpha : float
-        Of one labelled item.
+        Weight of one labelled item.
 
     References
     ----------

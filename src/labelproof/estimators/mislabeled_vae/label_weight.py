@@ -115,7 +115,7 @@ def _trial(
 
 
 def optimism(heard: Errors, held: Errors) -> float:
-    """How many log-odds to add to the error probabilities of training labels to reach the mean of held-out ones, 0 to 5.
+    """The log-odds to add to the error probabilities of training labels to reach the mean of held-out ones, 0 to 5.
 
     Both are random parts of the same labels, so the same share of each is wrong. But a network memorises part of its training
     labels.

@@ -30,7 +30,7 @@ class Shape:
     Attributes
     ----------
     features, classes : int
-        Of the data.
+        Sizes of the data.
     batches : int
         Categories of the batch covariate; 0 for none.
     latent, class_latent : int
@@ -40,7 +40,7 @@ class Shape:
     class_hidden : int
         Width of the hidden layer of the networks that know the class.
     likelihood : str
-        Of `labelproof.estimators.mislabeled_vae.likelihoods.LIKELIHOODS`.
+        One of `labelproof.estimators.mislabeled_vae.likelihoods.LIKELIHOODS`.
     latent_library : bool
         Whether to infer the library size, with a log-normal prior for each batch, instead of using the observed total.
     label_in_encoder : bool
@@ -140,7 +140,7 @@ class MislabeledModule(nn.Module):
         Raises
         ------
         BadInput
-            If there are none, or they are of another shape.
+            If there are none, or they have another shape.
         """
         own = self.shape
         if not weights:
@@ -162,7 +162,7 @@ class MislabeledModule(nn.Module):
         ----------
         classes : Tensor of int64, shape (n,)
         log_library : float
-            Of counts.
+            For counts.
         """
         z2 = torch.randn(len(classes), 1, self.shape.class_latent).expand(-1, self.shape.classes, -1)  # z2 ~ p(z2)
         mean, log_variance = (part[torch.arange(len(classes)), classes] for part in self.z1_of_z2(z2))

@@ -77,7 +77,7 @@ class MislabeledVAE(Saveable, ClassifierMixin, TransformerMixin, BaseEstimator):
     n_latent, n_class_latent : int, default=10, 5
         Dimensions of z1 and z2.
     n_hidden, n_layers : int, default=64, 1
-        Of encoder and decoder.
+        Size of encoder and decoder.
     latent_library : bool, default=False
         For counts: infer the library size instead of using the observed total.
     label_in_encoder : bool, default=False

@@ -91,7 +91,7 @@ class Regime(Trainable):
         Codes of the batch covariate.
     training : LabelTraining
     label_weight : float
-        Of ``log p(y' | z1)``, in addition to the bound.
+        Weight of ``log p(y' | z1)``, in addition to the bound.
     """
 
     batch_codes: Tensor

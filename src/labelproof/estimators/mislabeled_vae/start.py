@@ -1,4 +1,4 @@
-"""Where M-VAE's classes begin: a Bayesian classifier on z1 that knows the labels to be noisy."""
+"""Initial classes of M-VAE: a Bayesian classifier on z1 with a noise model of the labels."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def noise_aware_classes(
         -1 where unlabelled.
     transition : ndarray, shape (k, k), or None
     concentration : ndarray, shape (k, k)
-        Of the Dirichlet prior of each row.
+        Parameters of the Dirichlet prior of each row.
 
     Returns
     -------

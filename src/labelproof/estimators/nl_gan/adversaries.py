@@ -77,10 +77,10 @@ class Generators(nn.Module):
     ----------
     shape : (channels, height, width)
     filters : tuple of int, optional
-        Of the discriminator, whose mirror image this is.
+        Filters of the discriminator, which the generator mirrors.
     shared : bool
-        Whether both have all layers but the first in common. Two networks differ in things that have nothing to do with the
-        class, and who learns from their pictures learns these.
+        Whether both share all layers except the first. Two separate networks differ in things that do not depend on the class,
+        and a classifier of their pictures learns these.
     """
 
     def __init__(self, shape: tuple[int, int, int], filters: tuple[int, ...] | None = None, *, shared: bool = True) -> None:

@@ -32,7 +32,7 @@ class Contest:
     diversity : ndarray of float, shape (epochs, 2)
         How different the pictures of each generator are, 1 as different as the given ones.
     outputs : ndarray of float, shape (m,)
-        Of the pre-trained discriminator, for as many given positives as negatives; empty where δ was not estimated.
+        Output of the pre-trained discriminator, for as many given positives as negatives; empty if δ was not estimated.
     """
 
     generators: Generators
@@ -48,13 +48,13 @@ class Contest:
         return made
 
     def arrays(self, number: int) -> dict[str, AnyArray]:
-        """What `read` needs in addition to `meta`, named after the contest's number."""
+        """The arrays for `read`, named after the contest's number, in addition to `meta`."""
         figures = {f"figures{number}/diversity": self.diversity, f"figures{number}/outputs": self.outputs}
         return arrays_of(self.generators, f"generators{number}") | figures
 
     @property
     def meta(self) -> dict[str, object]:
-        """What `read` needs, as JSON."""
+        """The JSON for `read`."""
         return {"soft_labels": list(self.soft_labels), "shares": list(self.shares)}
 
     @classmethod

@@ -17,12 +17,12 @@ SMALLEST_SIDE = 4
 
 @dataclass(frozen=True)
 class PictureFormat:
-    """How the owner's pictures are stored.
+    """The format of pictures.
 
     Attributes
     ----------
     shape : tuple of int
-        Of one picture: (height, width) or (height, width, channels).
+        Shape of one picture: (height, width) or (height, width, channels).
     whole : bool
         Bytes or other whole numbers from 0 to 255; otherwise real numbers from 0 to 1.
     """

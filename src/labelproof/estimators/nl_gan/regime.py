@@ -1,4 +1,5 @@
-"""How NL-GAN is trained, in the paper's order: noisy training (equation 2, figure 1), then the adversarial one (equations 4, 5).
+"""The training of NL-GAN, in the paper's order: noisy training (equation 2, figure 1), then the adversarial one (equations 4,
+5).
 
 References
 ----------
@@ -47,7 +48,7 @@ class AdversarialRegime(Trainable):
     shares : Shares, optional
         π_P and π_N. By default they are estimated, with δ_P and δ_N.
     lengths : (int, int)
-        Epochs of the noisy pre-training, 0 where the aims are given, and of the adversarial training.
+        Epochs of the noisy pre-training, 0 if the targets are given, and of the adversarial training.
     alpha, beta : float
         Weights of equation 5.
     loss : {"cross-entropy", "squared"}
@@ -56,9 +57,9 @@ class AdversarialRegime(Trainable):
         discriminator memorises few pictures and their wrong labels, and generators learn these (Zhao et al. 2020).
     coverage : float
         Weight, reached after half of the epochs, of the cost of generated pictures that are distinguishable from given ones
-        whatever their
-        label. By equation 3 as many given positives as negatives are ``π_P + 1 - π_N`` parts true positives and ``1 - π_P + π_N`` parts
-        true negatives: together, in these parts, generated pictures must be distributed as given ones are, all kinds of them.
+        whatever their label. By equation 3 as many given positives as negatives are ``π_P + 1 - π_N`` parts true positives and
+        ``1 - π_P + π_N`` parts true negatives: together, in these parts, generated pictures must be distributed as given ones
+        are, all kinds of them.
     shared : bool
         Whether the generators share all layers but the first.
     filters : tuple of int, optional
@@ -66,9 +67,10 @@ class AdversarialRegime(Trainable):
     Attributes
     ----------
     outputs : Tensor, shape (n,)
-        Of the pre-trained discriminator that had not seen the picture. Its logit is the mean over all epochs but the first third,
-        calibrated by logistic regression on the given labels of these pictures: from epoch to epoch all outputs swing together by
-        some hundredths, and those of a discriminator that overfits are too far apart. 0 without pre-training.
+        Output of the pre-trained discriminator that had not seen the picture. Its logit is the mean over all epochs except the
+        first third, calibrated by logistic regression on the given labels of these pictures: from epoch to epoch all outputs
+        swing together by some hundredths, and those of a discriminator that overfits are too far apart. 0 without
+        pre-training.
     diversity : Tensor, shape (epochs, 2)
         Mean distance of two generated positives, and negatives, over that of two pictures given so.
     """
@@ -172,7 +174,7 @@ class AdversarialRegime(Trainable):
         return total
 
     def _ask(self, before: int) -> None:
-        """The logits of each probe for the pictures that it does not see, averaged with those of so many epochs before."""
+        """The logits of each probe for the pictures that it does not see, averaged with those of earlier epochs."""
         for number, probe in enumerate(self.probes):
             unseen = self.fold != number
             logits = predict_logits(probe, self.data.x[unseen])[:, 0].to(self.outputs.device)

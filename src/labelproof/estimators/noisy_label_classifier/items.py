@@ -1,4 +1,4 @@
-"""Which items are trained on and which are kept for validation, and the noise that was found in them."""
+"""Split items into training and validation, and report the noise that was found in them."""
 
 from __future__ import annotations
 

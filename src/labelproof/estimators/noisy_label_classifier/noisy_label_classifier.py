@@ -102,7 +102,7 @@ class NoisyLabelClassifier(Uncertainty, Saveable, ClassifierMixin, BaseEstimator
     history_ : History
         Per item and epoch, in the order of the training items.
     calibration_ : ConformalSets or None
-        Of the items held out for `predict_set`.
+        Calibrated on the items held out for `predict_set`.
     temperature_ : float
         Divisor of the logits; 1 without validation items.
     module_ : Method

@@ -1,4 +1,4 @@
-"""How sure the classifier is: entropy, and sets of classes that hold the true label."""
+"""Uncertainty of the classifier: entropy, and sets of classes that hold the true label."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def calibrate(probs: FloatArray, given: IntArray, transition: TransitionMatrix |
         Predictions for items that were not trained on.
     given : ndarray of int, shape (n,)
     transition : TransitionMatrix, optional
-        Of the method.
+        Transition of the method.
     """
     if transition is None:
         transition = expectation_maximization(given, probs, classes=range(probs.shape[1])).transition

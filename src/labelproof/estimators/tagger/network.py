@@ -93,7 +93,7 @@ def begin_at(network: TagNetwork, x: Tensor, frequency: Tensor) -> int:
     x : Tensor, shape (n, ...)
         Some items.
     frequency : Tensor, shape (k,)
-        Of each tag, above 0 and below 1.
+        Frequency of each tag, above 0 and below 1.
     """
     was_training = network.training
     network.eval()

@@ -10,8 +10,7 @@ In addition to the pooled features h(x), equation 3 may use evidence for each ta
 
 A softmax over two values depends only on the difference of its scores, ``d_j = log q[j, 1] - log q[j, 0] = (u_j1 - u_j0) .
 h(x) + b_j1 - b_j0``. So two differences are learned instead of the paper's four maps of each tag, at half the cost and without
-under- or overflow.
-Rows of q are true values, as everywhere in labelproof; the paper writes its transpose.
+under- or overflow. Rows of q are true values, as everywhere in labelproof; the paper writes its transpose.
 
 References
 ----------
@@ -97,7 +96,7 @@ class NoiseNetwork(nn.Module):
         ----------
         features : Tensor, shape (n, c)
         evidence : Tensor, shape (n, tags, e), optional
-            Of a network that reads evidence.
+            For a network that uses evidence.
         """
         odds = self.bias[None]  # (4)
         if self.weight is not None:
@@ -118,15 +117,15 @@ def log_observed(logits: Tensor, odds: Tensor) -> Tensor:
     Parameters
     ----------
     logits : Tensor, shape (n, k)
-        Of ``p(y = 1 | x)``.
+        Logits of ``p(y = 1 | x)``.
     odds : Tensor, shape (n or 1, k, 2)
-        Of a `NoiseNetwork`.
+        Odds of a `NoiseNetwork`.
     """
     return torch.stack([-noisy_cross_entropy(logits, torch.full_like(logits, i), odds) for i in (0, 1)], dim=-1)
 
 
 def noisy_cross_entropy(logits: Tensor, given: Tensor, odds: Tensor) -> Tensor:
-    """``-log p(z | x)`` of each tag, shape (n, k): binary cross-entropy where the noise is none (equation 2; 7 of the appendix).
+    """``-log p(z | x)`` of each tag, shape (n, k): binary cross-entropy without noise (equation 2; 7 of the appendix).
 
     ``log p(z | x) = log sum over j of p(y = j | x) q[j, z]``, in logarithms.
     """
@@ -147,5 +146,5 @@ def posterior_logits(logits: Tensor, given: Tensor, odds: Tensor) -> Tensor:
 
 
 def _signs(given: Tensor, like: Tensor) -> Tensor:
-    """1 where a tag is given, else -1."""
+    """1 for a given tag, otherwise -1."""
     return 2 * given.clamp_min(0).to(like.dtype) - 1

@@ -72,7 +72,7 @@ class NoisyTagClassifier(Saveable, ClassifierMixin, BaseEstimator):  # type: ign
     stages : (int, int), default=(20, 10)
         Epochs of the classifier alone, and of both.
     loss : {"cross-entropy", "warp"}, default="cross-entropy"
-        Of the first stage; WARP ranks tags, and has no noise network.
+        Loss of the first stage; WARP ranks tags, and has no noise network.
     missing, incorrect : "auto" or float, default="auto"
         Initial rates of the noise network. ``"auto"`` estimates ``p(z = 0 | y = 1)`` and ``p(z = 1 | y = 0)`` of each tag from
         out-of-sample scores (`labelproof.noise.tag_plateaus`). Numbers are the share of true tags that were not given, and the
@@ -313,7 +313,7 @@ class NoisyTagClassifier(Saveable, ClassifierMixin, BaseEstimator):  # type: ign
         Returns
         -------
         Bags
-            Of vectors (k,), one per instance.
+            Bags of vectors (k,), one per instance.
 
         Raises
         ------
@@ -370,7 +370,7 @@ class NoisyTagClassifier(Saveable, ClassifierMixin, BaseEstimator):  # type: ign
         ----------
         folder : path
         backbone : Module, default=None
-            Needed where the model was trained with one: only its weights are in the folder.
+            Required if the model was trained with one: the folder holds only its weights.
 
         Raises
         ------

@@ -27,7 +27,7 @@ Values = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Scores:
-    """Of items, or of the instances that are trained on as items of their own.
+    """Scores of items, or of the instances that are trained on as items.
 
     Attributes
     ----------

@@ -40,7 +40,7 @@ def of_training_items(
     x : Tensor, shape (n, ...)
     given : ndarray, shape (n, k)
     varying : ndarray of bool, shape (k,)
-        Tags that are neither given always nor never: of others nothing is known.
+        Tags that are neither always nor never given; others are unknown.
     """
     error = np.full(given.shape, np.nan)
     changed, present = np.zeros((2, given.shape[1])), np.zeros((2, given.shape[1]))

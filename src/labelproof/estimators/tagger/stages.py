@@ -1,4 +1,4 @@
-"""How taggers are trained: the classifier alone, then the classifier and its noise together."""
+"""The training of taggers: the classifier alone, then the classifier and its noise together."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Stages(Trainable):
 
     1. The classifier by cross-entropy (equation 1), or WARP, on the given tags.
     2. Classifier and noise network by ``-log p(z | x)`` (equation 2; 7 of the appendix); without a noise network more of the
-       first. With ``em``, each epoch first works out ρ of all items (equation 2 of the appendix) and the rates of the tags, then
+       first. With ``em``, each epoch first computes ρ of all items (equation 2 of the appendix) and the rates of the tags, then
        trains the classifier towards ρ (equation 4 of the appendix).
 
     Parameters
@@ -28,7 +28,7 @@ class Stages(Trainable):
     network : TagNetwork
     noise : NoiseNetwork, optional
     data : TrainingData
-        ``given`` is (n, k) of 0, 1 and, where unknown, -1.
+        ``given`` is (n, k) of 0, 1 and, for unknown, -1.
     lengths : list of two int
         Epochs.
     em : bool
@@ -83,7 +83,7 @@ class Stages(Trainable):
         return groups
 
     def epoch_start(self, epoch: int) -> None:
-        """Which stage it is; the expectation step."""
+        """Switch to the second stage when it is due, and take the expectation step."""
         self.second = epoch >= self.lengths[0]
         if self.em and self.second:
             self._expect()
@@ -108,7 +108,7 @@ class Stages(Trainable):
         return None if self.evidence is None else self.evidence[index][owner]
 
     def logits(self, x: Tensor) -> Tensor:
-        """Of the true tags: the classifier alone."""
+        """Logits of the true tags, by the classifier alone."""
         out: Tensor = self.network(x).logits
         return out
 
@@ -130,7 +130,7 @@ class Stages(Trainable):
 
 
 def likeliest_rates(true: Tensor, given: Tensor) -> tuple[Tensor, Tensor]:
-    """``p(z = 0 | y = 1)`` and ``p(z = 1 | y = 0)`` of each tag from ρ, each (k,): where equation 6 of the appendix is largest.
+    """``p(z = 0 | y = 1)`` and ``p(z = 1 | y = 0)`` of each tag from ρ, each (k,): the maximum of equation 6 of the appendix.
 
     Parameters
     ----------

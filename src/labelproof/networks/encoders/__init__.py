@@ -25,7 +25,7 @@ def open_encoder(name: str, takes: str) -> Encoder:
     Parameters
     ----------
     name : str
-        ``st:NAME``, ``hf:NAME`` or ``onnx:FOLDER``, where a NAME is a folder or a model of the hub, whose download this asks for;
+        ``st:NAME``, ``hf:NAME`` or ``onnx:FOLDER``, where a NAME is a folder or a model of the hub, which is then downloaded;
         or ``minilm`` or ``efficientnet-lite2``, whose weights are in the extra ``offline``.
     takes : {"text", "images"}
         What there is to encode.

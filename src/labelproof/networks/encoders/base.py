@@ -1,4 +1,4 @@
-"""What an encoder does: raw items in, features out. It sees no labels, so features are made once."""
+"""The interface of encoders: raw items in, features out. An encoder sees no labels, so features are made once."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Encoder(ABC):
     takes : {"text", "images"}
         Its input: strings, or pictures as uint8 (n, size, size, 3).
     size : int
-        Of pictures: how many pixels wide and high they should be.
+        For pictures: their width and height in pixels.
     name : str
         For people, and for the cache.
     revision : str
@@ -58,4 +58,4 @@ class Encoder(ABC):
 
     @abstractmethod
     def encode(self, batch: Any) -> Features:
-        """What `prepare` made, as features, shape (n, d)."""
+        """Features of what `prepare` made, shape (n, d)."""

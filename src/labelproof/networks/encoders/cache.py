@@ -1,6 +1,6 @@
 """Features on disk, by their items and their encoder.
 
-A folder an encoder and revision; in it, blocks of keys and features as safetensors. A block is written whole or not at all, so that
+A folder an encoder and revision; in it, blocks of keys and features as safetensors. A block is written completely or not at all, so that
 an interrupted encoding resumes, and several processes may share the cache.
 """
 
@@ -28,7 +28,7 @@ PLACE, LIMIT = "LABELPROOF_CACHE", "LABELPROOF_CACHE_GB"  # environment variable
 LIMIT_GB = 4.0
 KEY_BYTES = 16
 CHECKSUM = "checksum"  # in a block's metadata
-FOLDER = re.compile(r".*-[0-9a-f]{32}")  # nothing else in the cache's folder is ours
+FOLDER = re.compile(r".*-[0-9a-f]{32}")  # other files in the cache's folder are not ours
 BLOCK, PARTIAL = re.compile(r"[0-9a-f]{32}\.safetensors"), re.compile(r"\.[0-9a-f]{32}")
 Keys = npt.NDArray[np.bytes_]  # (n,) of KEY_BYTES
 
@@ -43,7 +43,7 @@ class Kept(NamedTuple):
 
 
 def folder() -> Path:
-    """Where the cache is: ``LABELPROOF_CACHE``, else ``labelproof`` in ``XDG_CACHE_HOME`` or ``~/.cache``."""
+    """The folder of the cache: ``LABELPROOF_CACHE``, otherwise ``labelproof`` in ``XDG_CACHE_HOME`` or ``~/.cache``."""
     named = os.environ.get(PLACE)
     return Path(named) if named else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "labelproof"
 
@@ -73,7 +73,7 @@ class FeatureCache:
     Parameters
     ----------
     name, revision : str
-        Of the encoder.
+        Name and revision of the encoder.
 
     Raises
     ------
@@ -156,7 +156,7 @@ def kept() -> list[Kept]:
 
 
 def shrink(most: int) -> None:
-    """Remove the blocks that were used longest ago, until no more than so many bytes are kept."""
+    """Remove the least recently used blocks, until at most the given number of bytes is kept."""
     blocks = []
     for block in (block for place in _folders() for block in _files(place, BLOCK)):
         try:
@@ -173,7 +173,7 @@ def shrink(most: int) -> None:
 
 
 def clear() -> None:
-    """Remove all that the cache holds, and nothing else.
+    """Remove the contents of the cache, and nothing else.
 
     Raises
     ------
@@ -186,7 +186,7 @@ def clear() -> None:
                 own.unlink(missing_ok=True)
             except OSError as error:
                 raise BadInput(f"{str(own)!r} cannot be removed ({error.strerror}). Remove it as its owner.") from error
-        with suppress(OSError):  # where somebody put another file
+        with suppress(OSError):  # if somebody put another file there
             place.rmdir()
 
 
@@ -206,7 +206,7 @@ def _checksum(tensors: dict[str, npt.NDArray[Any]]) -> str:
 
 
 def _read(block: Path) -> tuple[Keys, Features] | None:
-    """Keys, sorted, and features; ``None`` of a damaged block, which is removed."""
+    """Keys, sorted, and features; ``None`` for a damaged block, which is removed."""
     try:
         with safe_open(block, "numpy") as opened:
             keys, features = opened.get_tensor("keys"), opened.get_tensor("features")

@@ -56,7 +56,7 @@ class SameConv(nn.Module):
 
 
 class Block(nn.Module):
-    """Inverted residual: expand, filter each channel, project; added to what came in where the shapes agree."""
+    """Inverted residual: expand, filter each channel, project; added to the input if the shapes agree."""
 
     def __init__(self, before: int, after: int, stage: Stage, stride: int) -> None:
         super().__init__()

@@ -30,14 +30,14 @@ Batches = Iterator[tuple[IntArray, Features]]
 
 
 class Spread(NamedTuple):
-    """How blocks of items are encoded by other processes.
+    """How other processes encode blocks of items.
 
     Attributes
     ----------
     map : callable
         Like the built-in ``map``, e.g. `labelproof.distributed.ray_map`.
     name, takes : str
-        Of the encoder, as `labelproof.networks.encoders.open_encoder` takes them: each process opens its own.
+        Options of `labelproof.networks.encoders.open_encoder`: each process opens its own encoder.
     """
 
     map: Callable[..., Iterable[Features]]

@@ -17,7 +17,7 @@ from labelproof.networks.encoders.devices import ON_CPU, ON_GPU, as_features, de
 from labelproof.networks.encoders.weights import check_place, load, revision_of
 
 POOLINGS = ("mean", "cls")
-MOST_TOKENS = 512  # where neither model nor tokenizer has a limit
+MOST_TOKENS = 512  # if neither model nor tokenizer has a limit
 
 
 class HuggingFaceEncoder(Encoder):

@@ -16,8 +16,8 @@ from labelproof.networks.encoders.weights import check_place, checksum_of_folder
 from labelproof.saving.files import existing
 
 TOKENIZER, PICTURES = "tokenizer.json", "preprocessor_config.json"
-MOST_TOKENS = 256  # where the tokenizer sets no limit
-OUTPUTS = ("sentence_embedding", "image_embeds", "pooler_output")  # the first that there is; else the first output
+MOST_TOKENS = 256  # if the tokenizer sets no limit
+OUTPUTS = ("sentence_embedding", "image_embeds", "pooler_output")  # the first that exists; otherwise the first output
 
 
 class OnnxEncoder(Encoder):
@@ -27,9 +27,8 @@ class OnnxEncoder(Encoder):
     ----------
     place : str
         A folder with one ``.onnx`` file. For text it holds ``tokenizer.json``. For pictures, whose size is that of the
-        network's input,
-        ``preprocessor_config.json`` may give ``image_mean`` and ``image_std`` (of channels from 0 to 1; default: 0 and 1) and,
-        where the input's size is not fixed, ``size``.
+        network's input, ``preprocessor_config.json`` may give ``image_mean`` and ``image_std`` (of channels from 0 to 1;
+        default: 0 and 1) and, if the input's size is not fixed, ``size``.
     takes : {"text", "images"}
     """
 

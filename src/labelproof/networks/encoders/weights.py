@@ -18,7 +18,7 @@ DECIDING = ("*.safetensors", "*.onnx", "*.onnx_data", "*.json", "*.txt", "*.mode
 
 
 def checksum(files: Iterable[Path]) -> str:
-    """Of the contents of files, in the order of their names."""
+    """A digest of the contents of files, in the order of their names."""
     found = hashlib.blake2b(digest_size=16)
     for file in sorted(files):
         with file.open("rb") as opened:
@@ -61,7 +61,7 @@ def load(what: str, loading: Callable[[], Any]) -> Any:
             return loading()
     except LabelproofError:
         raise
-    except Exception as error:  # every library has its own for a damaged file, and some raise nothing more special
+    except Exception as error:  # every library has its own error for a damaged file, and some raise plain ones
         reason = next(iter(str(error).strip().splitlines()), type(error).__name__)[:300]
         raise BadInput(f"{what} cannot be loaded: {reason} Give the folder of a saved model, or check the name.") from error
 

@@ -1,4 +1,4 @@
-"""How a model responds to true masks, fitted to given ones, most of whose pixels are right."""
+"""The response of a model to true masks, fitted to given ones, most of whose pixels are right."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from labelproof.validation import FloatArray, IntArray
 
 LEAST_KNOWN = 1.0  # pixel of a class that is sampled
 SAMPLED = 3_000  # pixels of a picture
-BLURRED_PICTURES = 10  # widths tried for the blur
+BLURRED_PICTURES = 10  # pictures that determine the blur
 LEAST_MEAN = 1e-5  # probability of a class inside of another
 NEGLIGIBLE = 0.01  # of the largest variance of log probabilities; directions below are uninformative
 UNRELATED = 0.05  # autocorrelation

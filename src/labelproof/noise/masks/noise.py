@@ -16,7 +16,7 @@ Matrix = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class MaskNoise:
-    """How often regions of each class are wrong, and how.
+    """The noise model of regions.
 
     Attributes
     ----------

@@ -22,13 +22,13 @@ KNOWN_UNITS = (  # slope and intercept: Fahrenheit of Celsius, and the other way
 )
 MOST_UNITS = 3
 MOST_CANDIDATES = 200  # of each form
-MOST_WRONG = 1500  # wrong numbers needed to search for a unit
+MOST_WRONG = 1500  # most wrong numbers in the search for a unit
 COSTS = (7.0, 12.0, 30.0)  # nats that a known unit, another slope, or a line must explain
 LEAST_ITEMS = 4.0
 APART = 4.0  # scales of good numbers by which a unit moves half of all numbers at least
 DECADE = 0.03  # of log10 of a slope about a whole number, which is a factor
 LEAST_SENTINEL = 3  # least number of occurrences
-FREQUENT = 9  # of one that is searched before units are
+FREQUENT = 9  # occurrences of a number that is checked before units are
 MORE_OFTEN = 4.0  # than wrong numbers would occur there by chance
 SENTINEL_WRONG = 0.6  # mean error probability of a number that means missing
 STEPS = 15
@@ -98,7 +98,7 @@ def copies_beyond_chance(numbers: Numbers, mixture: Mixture) -> tuple[float, flo
 
 
 def _density_at(value: float, numbers: Numbers, mixture: Mixture) -> float:
-    """How many numbers are there by chance, for each unit of length."""
+    """Expected number of numbers at a value by chance, per unit of length."""
     nowhere = np.full(len(numbers.given), np.nan)
     there = numbers._replace(given=np.full(len(numbers.given), value), before=nowhere, after=nowhere)
     return float((mixture.shares @ mixture.densities(there)).sum())

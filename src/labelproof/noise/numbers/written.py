@@ -1,4 +1,4 @@
-"""How numbers are written: the decimals of a column, and the digits of a number."""
+"""The format of numbers: the decimals of a column, and the digits of a number."""
 
 from __future__ import annotations
 

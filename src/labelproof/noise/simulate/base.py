@@ -11,4 +11,4 @@ class Noisy(NamedTuple):
     """The result of a simulation."""
 
     labels: AnyArray  #: (n,) codes, or (n, k) tags
-    changed: BoolArray  #: same shape: where the label differs from the clean one
+    changed: BoolArray  #: same shape: whether the label differs from the clean one

@@ -109,7 +109,7 @@ def _rates(rate: float | Mapping[str, float], kinds: Sequence[str]) -> dict[str,
 
 
 def _kinds(rates: Mapping[str, float], m: int, k: int, rng: np.random.Generator) -> npt.NDArray[Any]:
-    """What becomes of each box; nothing, mostly."""
+    """The change of each box, mostly none."""
     own = [kind for kind in rates if kind != "extra" and not (kind == "class" and k < 2)]
     edges = np.cumsum([rates[kind] for kind in own])
     return np.array([*own, "none"], dtype=object)[np.searchsorted(edges, rng.random(m), side="right")]

@@ -140,7 +140,7 @@ def _most(values: IntArray) -> int:
 
 
 def _elsewhere(mask: IntArray, inside: BoolArray, own: int, rng: np.random.Generator) -> BoolArray:
-    """The shape of a region at a place that is of one other class, all around it too; nowhere if none is found."""
+    """The shape of a region at a place with one other class, also around it; ``None`` if there is no such place."""
     y, x = np.nonzero(inside)
     height, width = mask.shape
     found = np.zeros(mask.shape, bool)

@@ -25,7 +25,7 @@ class NoisyNumbers(NamedTuple):
     """The result of `numbers`."""
 
     labels: Floats  #: (n,)
-    changed: BoolArray  #: (n,) where the number differs from the clean one
+    changed: BoolArray  #: (n,) whether the number differs from the clean one
     kind: AnyArray  #: (n,) of str: the kind of error, "" for none
 
 
@@ -107,7 +107,7 @@ def _made(
     sentinel: float,
     rng: np.random.Generator,
 ) -> Floats:
-    """What some of the numbers become."""
+    """The wrong values of some of the numbers."""
     y = clean[rows]
     if kind == "sentinel":
         return np.full(len(y), sentinel)

@@ -1,4 +1,4 @@
-"""What the report says of labels of each kind: one file a kind, one line here; of others it says what holds for all."""
+"""The report of each kind of label: one file and one line per kind. Other kinds get the common report."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the report says of labels of any kind."""
+"""The report on labels of any kind."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ class LabelCard(Card):
 
 
 class ReportPart:
-    """The part of the report that a kind of label has to itself; this one serves any.
+    """The part of the report that depends on the kind of label; this one serves any kind.
 
     Attributes
     ----------
     template : str
         Extends ``report.html.jinja``.
     title : str
-        Of the page, where it is not named.
+        Default title of the page.
     unit, units : str
-        What a site is called, one and several.
+        Name of a site, singular and plural.
     classes : str
-        What its classes are called.
+        Name of its classes.
     columns : mapping
         Columns of the issues in the short table, and their headings.
     tested : str
@@ -73,7 +73,7 @@ class ReportPart:
         return f"Well. Nothing looks doubtful, and the interval is narrow. {self.tested}"
 
     def values(self, audit: Audit) -> dict[str, object]:
-        """What the template needs beside the audit, its cards and its histogram."""
+        """Further values for the template, besides the audit, its cards and its histogram."""
         return {}
 
     def cell(self, column: str, value: object) -> str:
@@ -95,7 +95,7 @@ class ReportPart:
             yield LabelCard(str(row["id"]), error, row["verdict"], why, exhibit_of(show, row["index"]), given, suggested)
 
     def why(self, audit: Audit, given: str, suggested: str, error: float, confidence: float) -> str:
-        """Why a label is doubted, for a person."""
+        """Why a label is suspect, in words."""
         own = f"the probability that “{given}” is right is {percent(1 - error)}"
         if suggested == given:
             return f"Nothing fits well; {own}."

@@ -1,4 +1,4 @@
-"""What the report says of boxes: how each class and size goes wrong, and the pictures with the most doubtful boxes, drawn."""
+"""The report on boxes: how each class and size goes wrong, and the pictures with the most doubtful boxes, drawn."""
 
 from __future__ import annotations
 

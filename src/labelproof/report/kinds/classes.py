@@ -1,4 +1,4 @@
-"""What the report says of classes: which are worst, how they go wrong, and where the wrong labels lie."""
+"""The report on classes: which are worst, how they go wrong, and where the wrong labels lie."""
 
 from __future__ import annotations
 

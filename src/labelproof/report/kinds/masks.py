@@ -1,4 +1,4 @@
-"""What the report says of masks: how each class goes wrong, and the pictures with the most doubtful regions, as given and as suggested."""
+"""The report on masks: how each class goes wrong, and the pictures with the most doubtful regions, as given and as suggested."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the report says of numbers: given against expected, how far they stray, and which kinds of error there are."""
+"""The report on numbers: given against expected, how far they stray, and which kinds of error there are."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from labelproof.validation import Json
 
 POINTS, MARKED = 3_000, 400  # of the chart: good numbers, and findings
 WIDTH, HEIGHT, LEFT, BOTTOM, EDGE = 560, 360, 64, 40, 12
-STRAY = 0.002  # of the good numbers, on either side, that the axes leave out
+STRAY = 0.002  # of the good numbers, on either side, that are outside the axes
 BINS, FARTHEST = 31, 200.0  # of distances from what is expected, in half widths of the interval
 SAID = {
     "factor": "The decimal mark is in the wrong place",
     "sign": "The sign is wrong",
     "unit": "It is in another unit",
     "swapped digits": "Two digits are swapped",
-    "copied": "It is the number of a row beside it",
+    "copied": "It is the number of a neighbouring row",
     "sentinel": "It stands for “missing”",
     "other": "It is far from what is expected",
 }

@@ -1,4 +1,4 @@
-"""What the report says of spans: how each type goes wrong, and the sentences with the most doubtful ones, in colour."""
+"""The report on spans: how each type goes wrong, and the sentences with the most doubtful ones, in colour."""
 
 from __future__ import annotations
 

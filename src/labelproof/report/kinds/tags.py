@@ -1,4 +1,4 @@
-"""What the report says of tags: how often each is missing or incorrect, and the items with the most doubtful ones."""
+"""The report on tags: how often each is missing or incorrect, and the items with the most doubtful ones."""
 
 from __future__ import annotations
 

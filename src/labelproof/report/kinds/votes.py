@@ -1,4 +1,4 @@
-"""What the report says of votes: how good each annotator is, how they err, and the votes that are doubted."""
+"""The report on votes: how good each annotator is, how they err, and the votes that are doubted."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ RANDOM = 0.5
 
 
 class ReportOfVotes(ReportPart):
-    """The annotators beside the histogram."""
+    """A table of the annotators, next to the histogram."""
 
     template = "kinds/votes.html.jinja"
     title = "Audit of votes"
@@ -45,7 +45,7 @@ class ReportOfVotes(ReportPart):
         }
 
     def counts(self, audit: Audit) -> str:
-        """With what holds of the consensus, and who votes at random."""
+        """The counts, the error rate of the consensus, and who votes at random."""
         error = audit.items["error_probability"].drop_nans()
         guessing = noise_of(audit).quality.filter(pl.col("random") > RANDOM)["annotator"].to_list()
         said = f"; {percent(float(error.mean() or 0.0))} of {len(error):,} items have a wrong consensus"  # type: ignore[arg-type]
@@ -54,7 +54,7 @@ class ReportOfVotes(ReportPart):
         return super().counts(audit) + said
 
     def why(self, audit: Audit, given: str, suggested: str, error: float, confidence: float) -> str:
-        """Against whom the vote stands."""
+        """Which other votes the vote contradicts."""
         if given == suggested:
             return f"The votes on this item disagree; the probability that “{given}” is right is {percent(1 - error)}."
         return f"By the other votes, and by who gave them, “{suggested}” is right ({percent(confidence)})."
@@ -70,7 +70,7 @@ def noise_of(audit: Audit) -> AnnotatorNoise:
 
 
 def _confusions(noise: AnnotatorNoise) -> list[Json]:
-    """The habits of the annotators who confuse most, told by how much further they go than the average annotator."""
+    """The confusions that annotators make more often than the average annotator, largest excess first."""
     own = noise.matrices * (1 - np.eye(len(noise.classes)))
     further = (own - noise.average.matrix * (1 - np.eye(len(noise.classes)))) * (own >= HABIT)
     rows: list[Json] = []

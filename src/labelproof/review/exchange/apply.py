@@ -20,14 +20,14 @@ from labelproof.review.plan.resolve import Resolved
 
 @dataclass(frozen=True)
 class Repaired:
-    """What `repair` changed: numbers of labels.
+    """The result of `repair`: numbers of labels.
 
     Attributes
     ----------
     reviewed : int
         Labels changed by a reviewer, including emptied ones.
     emptied : int
-        Of these, items that are none of the classes.
+        Items among them that are none of the classes.
     obvious : int
         Changed without a review.
     """
@@ -48,7 +48,7 @@ def repair(
 ) -> Repaired:
     """Write the repaired data set; the original is never touched.
 
-    A table is copied with nothing changed but the labels that were decided: delimited text byte for byte, Parquet with its
+    A copy of a table differs only in the decided labels: delimited text byte for byte, Parquet with its
     schema and row groups. A folder of pictures is copied file by file, with pictures moved to the folder of their class, if
     ``target`` has no ending of a table. Otherwise arrays become a table of ``id`` and ``label``, pictures of ``path`` and
     ``label``, cells of ``id`` and the annotation, tags one column of 0 and 1 for each tag; votes become a row for each item with its consensus.

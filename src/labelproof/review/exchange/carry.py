@@ -14,7 +14,7 @@ from labelproof.review.log.store import Decision, Store
 
 @dataclass(frozen=True)
 class Carried:
-    """What `carry` did: numbers of decisions.
+    """The result of `carry`: numbers of decisions.
 
     Attributes
     ----------
@@ -42,9 +42,9 @@ def carry(before: Candidates, old: Store, after: Candidates, new: Store) -> Carr
     Parameters
     ----------
     before, after : Candidates
-        Of one kind of label.
+        Both of the same kind of label.
     old, new : Store
-        Of their decisions; may be one, as a database is.
+        Stores of their decisions; may be the same, such as a database.
 
     Raises
     ------

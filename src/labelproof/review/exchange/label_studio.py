@@ -81,14 +81,15 @@ def _config(session: ReviewSession, picture: bool) -> str:
 def read_label_studio(session: ReviewSession, path: str | os.PathLike[str]) -> Imported:
     """Record the annotations of a JSON export of Label Studio.
 
-    Each annotation is a decision of who completed it, by e-mail where the export holds it, else by number, with its time and
-    ``lead_time``. A cancelled one means *later*; one that answers "none of these classes" or "unsure" is that, whatever label
-    it also has; one without an answer counts as empty. Several of one reviewer come in order of time, so the last counts.
+    Each annotation is a decision of the person who completed it, by e-mail if the export holds it, otherwise by number, with
+    its time and ``lead_time``. A cancelled one means *later*; one that answers "none of these classes" or "unsure" is that,
+    whatever label it also has; one without an answer counts as empty. Several of one reviewer come in order of time, so the
+    last counts.
 
     Raises
     ------
     BadInput
-        If the file is no such export, is of another audit, or names an unknown item or class; nothing is recorded then.
+        If the file is no such export, belongs to another audit, or names an unknown item or class; nothing is recorded then.
     """
     file = existing(path, "export")
     try:

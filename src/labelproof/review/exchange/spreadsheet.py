@@ -29,7 +29,7 @@ SHOWN_CHARACTERS = 1000
 
 @dataclass(frozen=True)
 class Imported:
-    """What an import did: numbers of decisions.
+    """The result of an import: numbers of decisions.
 
     Attributes
     ----------
@@ -134,7 +134,7 @@ def write_csv(session: ReviewSession, target: str | os.PathLike[str], overwrite:
 def read_csv(session: ReviewSession, path: str | os.PathLike[str], reviewer: str | None = None) -> Imported:
     """Record the decisions of a table with the columns ``id`` and ``label``, made by `write_csv` or by a person.
 
-    ``decision``, ``reviewer``, ``decided_at`` and ``seconds`` are read where present. An empty ``label`` without a decision is an
+    ``decision``, ``reviewer``, ``decided_at`` and ``seconds`` are read if present. An empty ``label`` without a decision is an
     item not reviewed. A label takes precedence over a ``decision`` of keep or relabel. ``audit``, if present, identifies the
     labels that the table was made from; if items have no ids, ``given_label`` does as well.
 

@@ -74,7 +74,7 @@ def with_verified(dataset: Dataset, labels: Mapping[str, Any]) -> tuple[Dataset,
     Raises
     ------
     BadInput
-        For an id that the data set has not, or a label that is none of its classes.
+        For an id that the data set does not have, or a label that is not one of its classes.
     """
     verified = np.zeros(len(dataset), bool)
     if not labels:

@@ -44,7 +44,7 @@ class ReviewPart(ABC):
     one_choice : bool
         Whether an answer is one of the classes.
     may_be_none : bool
-        Whether "none of these" is an answer, which takes the label away.
+        Whether "none of these" is an answer, which removes the label.
     writes_anew : bool
         Whether the copy differs even without any decision, as a consensus does.
     may_be_blind : bool
@@ -145,7 +145,7 @@ class ReviewPart(ABC):
         """The choices that are ticked beforehand, and how sure that is; of labels that are no choices those of `results`."""
 
     def chosen(self, choices: list[str]) -> object | None:
-        """The label that ticked choices mean; ``None`` for no answer."""
+        """The label for ticked choices; ``None`` for no answer."""
         return choices
 
     def control(self, name: str, item: str) -> str:
@@ -160,7 +160,7 @@ class ReviewPart(ABC):
         return [{"type": "choices", "value": {"choices": choices}}], score
 
     def answered(self, values: list[Json], rank: int, text: str) -> object | None:
-        """The label that the values of Label Studio's results mean; ``None`` for no answer.
+        """The label for the values of Label Studio's results; ``None`` for no answer.
 
         Raises
         ------

@@ -73,7 +73,7 @@ class ReviewOfBoxes(ReviewPart):
         return None if any(edge is None or math.isnan(edge) for edge in size) else size
 
     def error_rate(self) -> ErrorRate:
-        """The share of pictures with a wrong box, where the audit counts boxes."""
+        """The share of pictures with a wrong box; the audit's own rate is of boxes."""
         return rate_of_items(self.candidates.summary, self.candidates.error_probability.mean())
 
     def checked(self, label: object, rank: int | None = None) -> str:

@@ -73,7 +73,7 @@ class ReviewOfClasses(ReviewOfOneClass):
         return self.candidates.table["given_label"]
 
     def described(self, rank: int) -> Json:
-        """Codes of the given and the suggested class, how sure that is, and what else it may be."""
+        """Codes of the given and the suggested class, the confidence, and the alternatives."""
         given, suggested = int(self.given_codes[rank]), int(self.suggested_codes[rank])
         confidence = float(self.candidates.table["confidence"][rank])
         likely = self._likely(given, suggested)

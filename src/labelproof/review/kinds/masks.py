@@ -79,7 +79,7 @@ class ReviewOfMasks(ReviewPart):
     def mask(self, rank: int, codes: IntArray) -> bytes:
         """A PNG whose red and green are the low and the high byte of a pixel's code, 65,535 for no label.
 
-        Empty where the mask is not the one that was audited: what differs from it would mean something else.
+        Empty if the mask is not the audited one: changes to it would mean something else.
         """
         if digest_of(codes) != self.candidates.table["digest"][rank]:
             return b""
@@ -88,7 +88,7 @@ class ReviewOfMasks(ReviewPart):
         return buffer.getvalue()
 
     def error_rate(self) -> ErrorRate:
-        """The share of pictures with a wrong region, where the audit counts regions."""
+        """The share of pictures with a wrong region; the audit's own rate is of regions."""
         return rate_of_items(self.candidates.summary, self.candidates.error_probability.mean())
 
     def checked(self, label: object, rank: int | None = None) -> str:
@@ -109,7 +109,7 @@ class ReviewOfMasks(ReviewPart):
             ) from error
 
     def said(self, text: str) -> str:
-        """How many pixels become what."""
+        """The number of pixels by their new class."""
         patches = [(name, Runs.of_text(runs)) for name, runs in json.loads(text)]
         return ", ".join(f"{int((runs.ends - runs.starts).sum()):,} pixels {name}" for name, runs in patches) or "as given"
 
@@ -140,7 +140,7 @@ class ReviewOfMasks(ReviewPart):
         raise AssertionError
 
     def suggestions(self, ranks: int) -> list[tuple[int, str]]:
-        """Those where something is suggested."""
+        """The regions with a suggestion."""
         found = [(rank, self.suggested_cell(rank)) for rank in range(ranks)]
         return [(rank, label) for rank, label in found if label != "[]"]
 

@@ -73,7 +73,7 @@ class ReviewOfSpans(ReviewPart):
         return found
 
     def error_rate(self) -> ErrorRate:
-        """The share of sentences with a wrong span, where the audit counts spans."""
+        """The share of sentences with a wrong span; the audit's own rate is of spans."""
         return ErrorRate(**self.candidates.summary["wrong_sentences"])
 
     def from_cell(self, cell: str) -> object:

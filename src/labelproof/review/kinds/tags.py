@@ -61,7 +61,7 @@ class ReviewOfTags(ReviewPart):
         return found
 
     def error_rate(self) -> ErrorRate:
-        """The share of items with a wrong tag, where the audit counts tags."""
+        """The share of items with a wrong tag; the audit's own rate is of tags."""
         error = self.candidates.error_probability
         mean, half = float(error.mean()), 1.96 * float(np.sqrt(np.dot(error, 1 - error))) / len(error)
         return ErrorRate(mean, max(0.0, mean - half), min(1.0, mean + half))

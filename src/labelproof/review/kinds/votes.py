@@ -74,11 +74,11 @@ class ReviewOfVotes(ReviewOfOneClass):
         return self.candidates.classes[int(self._consensus[rank])]
 
     def worth(self) -> npt.NDArray[np.float64]:
-        """By how much one more vote raises the probability that the consensus is right."""
+        """The increase, by one more vote, in the probability that the consensus is right."""
         return self.candidates.table["value_of_vote"].to_numpy()
 
     def error_rate(self) -> ErrorRate:
-        """Of the consensus, where the audit counts votes."""
+        """The error rate of the consensus; the audit's own rate is of votes."""
         error = self.candidates.error_probability
         mean, half = float(error.mean()), 1.96 * float(np.sqrt(np.dot(error, 1 - error))) / len(error)
         return ErrorRate(mean, max(0.0, mean - half), min(1.0, mean + half))
@@ -107,7 +107,7 @@ class ReviewOfVotes(ReviewOfOneClass):
         return [int(code) for code in np.argsort(-posterior, kind="stable")[:LIKELY]]
 
     def outcomes(self, decisions: Iterable[Decision]) -> dict[str, Resolved]:
-        """The consensus with the reviewers' votes; an item that they settled to be none of the classes is none."""
+        """The consensus with the reviewers' votes; none for an item that reviewers settled as none of the classes."""
         made = list(decisions)
         settled = resolve(made)
         ranks = self.candidates.ranks_of([item for item, found in settled.items() if found.label is not None])

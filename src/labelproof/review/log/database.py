@@ -64,7 +64,7 @@ def check_in_place(connection: Connection) -> None:
 
 
 def explained(error: sa.exc.DBAPIError, engine: Engine, where: str) -> LabelproofError:
-    """What went wrong, without a password."""
+    """The error message, without a password."""
     reason = (str(error.orig).strip().splitlines() or [type(error).__name__])[0]
     if engine.dialect.name == "sqlite":
         if not Path(where).exists():
@@ -73,7 +73,7 @@ def explained(error: sa.exc.DBAPIError, engine: Engine, where: str) -> Labelproo
             return locked(where)
     place = where if engine.dialect.name == "sqlite" else engine.url.render_as_string(hide_password=True)
     kind = Unavailable if isinstance(error, sa.exc.OperationalError) else CorruptArtifact
-    return kind(f"the reviews in {place!r} cannot be read or written: {reason}.")
+    return kind(f"The reviews in {place!r} cannot be read or written: {reason}.")
 
 
 def locked(where: str) -> Unavailable:

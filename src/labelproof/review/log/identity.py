@@ -1,8 +1,8 @@
 """The data that a decision is about: computed here and nowhere else.
 
-A decision names its item by id. Where the ids come from the data, they name the same items in every audit of these data, whatever
-has been relabelled, added, removed or put in another order since; where an item is only a row number, it is the same item as long as
-all labels are the same. Audits of the same data share their decisions under one name, the fingerprint of the first of them.
+A decision names its item by id. If the ids come from the data, they name the same items in every audit of these data, whatever
+has been relabelled, added, removed or reordered since. If an item is only a row number, it is the same item as long as all
+labels are the same. Audits of the same data share their decisions under one name, the fingerprint of the first of them.
 """
 
 from __future__ import annotations

@@ -118,7 +118,7 @@ class ReviewSession:
         return self._rank_of[item]
 
     def next(self, reviewer: str, count: int) -> list[int]:
-        """Ranks of the next items for a reviewer, leased; skipped ones come back when nothing else is left."""
+        """Ranks of the next items for a reviewer, leased; skipped ones come back when no others are left."""
         self.sync()
         fresh: list[tuple[str, int]] = []
         skipped: list[tuple[str, int]] = []
@@ -222,7 +222,7 @@ class ReviewSession:
         decisions = self.decisions
         outcomes, slip = self._outcomes(decisions), slip_of(self.people())
         figures = work_out(self.candidates, self.queue, outcomes, ahead=self._ahead, slip=slip)
-        if self._curve is None:  # decisions from before this process began
+        if self._curve is None:  # the state before this process began
             ends = np.unique(np.linspace(0, len(decisions), CURVE_POINTS + 1).astype(int))[1:-1].tolist()
             self._curve = [self._point(self._outcomes(decisions[:end])) for end in ends]
         self._curve.append(self._point(outcomes))

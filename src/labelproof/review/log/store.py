@@ -43,11 +43,11 @@ class Decision:
     action : {"keep", "relabel", "none", "unsure", "skip"}
         The given label is right; another class is; none of the classes is; the reviewer does not know; not now.
     label : str or None
-        The true class by name, of keep and relabel; a JSON list of names for tags.
+        The true class by name, for keep and relabel; a JSON list of names for tags.
     uid : str
         Made by the client that decides; the same uid is recorded once, however often it is sent.
     decided_at : str
-        ISO 8601 in UTC; the time of recording where empty.
+        ISO 8601 in UTC; by default the time of recording.
     seconds : float or None
         Time that the person spent.
     source : str
@@ -194,7 +194,7 @@ class Store:
         sample : str
             JSON of the labels of some of its items.
         choose : callable
-            Is given (data, sample) of the earlier audits, latest first; returns the data that this audit is of, or ``None``.
+            Receives (data, sample) of the earlier audits, latest first; returns the data that this audit is of, or ``None``.
 
         Returns
         -------
@@ -214,7 +214,7 @@ class Store:
     def claim(
         self, audit: str, reviewer: str, wanted: Sequence[tuple[str, int]], count: int, seconds: float = LEASE_SECONDS
     ) -> list[str]:
-        """Lease items to a reviewer, so that nobody else is given them meanwhile.
+        """Lease items to a reviewer, so that nobody else gets them in the meantime.
 
         Parameters
         ----------
@@ -261,7 +261,7 @@ class Store:
             connection.execute(sa.delete(LEASES).where(LEASES.c.audit == audit, LEASES.c.reviewer == reviewer))
 
     def _now(self, connection: Connection) -> float:
-        """The time by which leases end: of the database where several machines share one."""
+        """The clock for leases: that of the database if several machines share one."""
         if self._engine.dialect.name == "postgresql":
             return float(connection.execute(sa.text("SELECT extract(epoch FROM clock_timestamp())")).scalar_one())
         return time.time()

@@ -1,4 +1,4 @@
-"""What stands beside an item: trusted items like it, and which of its values are unusual."""
+"""The context of an item: similar trusted items, and which of its values are unusual."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FEWEST_ROWS = 50
 
 
 class Context:
-    """Similar items and unusual values, worked out class by class when first asked for.
+    """Similar items and unusual values, computed class by class on first use.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ class Context:
     def similar(self, rank: int, code: int) -> list[int]:
         """Ranks of the trusted items of a class that are most like an item, nearest first.
 
-        Trusted are those of its labels with the lowest error probabilities; likeness is the cosine of features.
+        Trusted items have low error probabilities; similarity is the cosine of features.
         """
         with self._lock:
             ranks, vectors = self._pool(code)

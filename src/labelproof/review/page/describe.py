@@ -1,4 +1,4 @@
-"""An item as the page shows it: plain data for JSON, made of the audit and of the item itself."""
+"""An item as JSON for the page, from the audit and from the item itself."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Describer:
     Attributes
     ----------
     problem : str
-        Why the items themselves cannot be shown; empty where they can.
+        Why the items themselves cannot be shown; empty if they can.
     """
 
     def __init__(self, candidates: Candidates, blind: bool = False) -> None:
@@ -95,7 +95,7 @@ class Describer:
         return {"trusted": trusted, "nearest": nearest}
 
     def picture(self, rank: int) -> bytes:
-        """The picture of an item, PNG or JPEG; empty where it has none or cannot be read."""
+        """The picture of an item, PNG or JPEG; empty if it has none or cannot be read."""
         if self._items is None or not 0 <= rank < len(self.candidates):
             return b""
         try:
@@ -104,7 +104,7 @@ class Describer:
             return b""
 
     def mask(self, rank: int) -> bytes:
-        """The classes of a picture's pixels as they were given, as a PNG; empty where there are none any more."""
+        """The given classes of a picture's pixels as a PNG; empty if they cannot be read any more."""
         if self._items is None or self._items.mask is None or not 0 <= rank < len(self.candidates):
             return b""
         try:
@@ -128,7 +128,7 @@ class Describer:
             return str(error)
 
     def _shown(self, rank: int, brief: bool = False) -> Json:
-        if self._items is not None and self._items.kind == "images":  # decoded when it is asked for
+        if self._items is not None and self._items.kind == "images":  # decoded on request
             return {"picture": True}
         shown = self._show(rank)
         if isinstance(shown, str):

@@ -1,4 +1,4 @@
-"""The review that a page shows: of the audit that is in its folder now."""
+"""The review that the page shows: that of the audit now in the folder."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ class Open(NamedTuple):
 
 
 class Desk:
-    """Opens the review anew when another audit was put into the folder.
+    """Reopens the review when the folder holds another audit.
 
     Parameters
     ----------
     session : ReviewSession
-        Of the audit that is there at first.
+        The review of the first audit.
     blind : bool, default=False
         Whether reviewers do not see which label was given.
 
@@ -50,7 +50,7 @@ class Desk:
         self._open = Open(session, Describer(session.candidates, blind))
 
     def now(self) -> Open:
-        """The review of the audit as it is; one that cannot be read leaves that of before.
+        """The review of the current audit; if that cannot be read, the review before it.
 
         Raises
         ------
@@ -59,7 +59,7 @@ class Desk:
         """
         mark = self._look()
         if mark is not None and mark != self._mark:
-            with self._lock:  # whoever asks meanwhile waits for the new review
+            with self._lock:  # other requests wait for the new review
                 if mark != self._mark:
                     self._renew()
                     self._mark = mark
@@ -72,12 +72,14 @@ class Desk:
         except Unavailable:
             raise
         except LabelproofError as error:
-            LOG.warning("the audit was made anew but cannot be reviewed: %s", str(error).encode("unicode_escape").decode())
+            LOG.warning(
+                "the folder holds a new audit that cannot be reviewed: %s", str(error).encode("unicode_escape").decode()
+            )
         else:
-            LOG.warning("the audit was made anew: the review goes on with it")
+            LOG.warning("the folder holds a new audit: the review continues with it")
 
     def _look(self) -> tuple[int, int] | None:
-        """Tells one audit from another that replaced it."""
+        """A mark that changes when another audit replaces this one."""
         try:
             found = self._file.stat()
         except OSError:

@@ -1,4 +1,4 @@
-"""The door of the review page: who may come in, from where, and with how much. Refusals are logged without secrets."""
+"""Access to the review page: who may enter, from where, and with how large a request. Refusals are logged without secrets."""
 
 from __future__ import annotations
 
@@ -159,7 +159,7 @@ class Guard:
         await self.app(scope, whole, with_headers)
 
     def _refusal(self, scope: Scope, headers: dict[str, str]) -> tuple[str, int]:
-        """Why a request is refused, and with which status; an empty reason lets it in."""
+        """Why a request is refused, and with which status; an empty reason admits it."""
         host = headers.get("host", "").lower()
         if self.hosts is not None and host not in self.hosts:
             return "the page is not known by this name", 421

@@ -1,4 +1,4 @@
-"""The review page and what it asks for over HTTP."""
+"""The review page and its HTTP interface."""
 
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -20,7 +20,7 @@ from labelproof.review.page.guard import Guard, Keys, log_refusal, reviewer_name
 from labelproof.saving.version import VERSION
 
 ENTERED = '<!doctype html><html lang="en"><title>labelproof review</title><meta http-equiv="refresh" content="0;url=/"></html>'
-FARTHER = 200  # reviews that are foretold when the budget is used up
+FARTHER = 200  # reviews in the forecast when the budget is used up
 COOKIE_SECONDS = 30 * 24 * 3600
 HERE = Path(__file__).parent
 FIGURES = ("reviewed", "wrong", "from_reviews", "errors_left", "left_below", "advice")
@@ -34,10 +34,10 @@ MOST_PARTS = 10_000  # of an item
 
 
 class Stale(HTTPException):
-    """What was asked is about another audit than this one."""
+    """The request is about another audit."""
 
     def __init__(self) -> None:
-        super().__init__(409, "The audit was made anew, of other labels: the decision is not recorded. Reload the page.")
+        super().__init__(409, "There is a new audit of other labels, so the decision is not recorded. Reload the page.")
 
 
 class _Body(BaseModel):
@@ -81,7 +81,7 @@ def _reviewer(request: Request) -> str | None:
 async def _who(request: Request) -> str:
     name = _reviewer(request)
     if name is None:
-        raise HTTPException(409, "Say your name first.")
+        raise HTTPException(409, "Enter your name first.")
     return name
 
 
@@ -109,7 +109,7 @@ def create_app(desk: Desk, keys: Keys, *, title: str, reviewer: str | None = Non
     title : str
         What is reviewed, as the page calls it.
     reviewer : str, optional
-        Name of who reviews; asked for on the page where left out.
+        Name of the reviewer. By default the page asks.
     hosts : iterable of str, optional
         See `labelproof.review.page.guard.Guard`.
     """
@@ -187,7 +187,7 @@ def _door(desk: Desk, keys: Keys, title: str) -> APIRouter:
 
 
 def _reviewing(desk: Desk) -> APIRouter:
-    """Decisions, and what they say so far."""
+    """Decisions, and the figures so far."""
     router = APIRouter()
 
     def state(session: ReviewSession) -> dict[str, Any]:

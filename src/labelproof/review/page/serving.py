@@ -1,4 +1,4 @@
-"""Listening for the review page: on which address, with which secret, and how long for a request that does not come."""
+"""The listening server of the review page: address, secret and timeouts."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ def serve(
     Parameters
     ----------
     host : str
-        Address to listen on; others than loopback let other machines in, if they have the token.
+        Address to listen on. Addresses other than loopback admit other machines that have the token.
     port : int, optional
-        8765 or the first free one after it where left out; 0 is any free one.
+        By default 8765 or the next free one; 0 is any free one.
     ready : callable
         Is given the address and the token when the page answers. The token is new at each start, or that of the environment
         variable ``LABELPROOF_TOKEN``.

@@ -1,4 +1,4 @@
-"""How often labels of a given error probability turn out wrong: a curve, and how sure it is, before and during a review."""
+"""How often labels of a given error probability turn out wrong: a curve with its uncertainty, before and during a review."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def fit_curve(error_probability: FloatArray, is_error: BoolArray, every: Binned,
     Parameters
     ----------
     error_probability : ndarray, shape (m,)
-        Of the reviewed items.
+        Error probabilities of the reviewed items.
     is_error : ndarray of bool, shape (m,)
         Whether the label was found wrong.
     every : Binned
@@ -154,7 +154,7 @@ class _Target:
         return np.asarray(gradient), np.asarray(information)
 
     def _off_rate(self, curve: Floats) -> tuple[float, Floats]:
-        """How many standard deviations the implied error rate is off the audit's, and the slope of that."""
+        """The deviation of the implied error rate from the audit's, in standard deviations, and its slope."""
         share = self.every.counts / self.every.counts.sum()
         chance = expit(self.every.places @ curve)
         implied = float(np.clip(share @ chance, EXTREME_RATE, 1 - EXTREME_RATE))

@@ -50,7 +50,7 @@ def strata_of(error_probability: FloatArray, n_strata: int = STRATA) -> npt.NDAr
 def plan_measurement(
     error_probability: FloatArray, n_reviews: int, *, n_strata: int = STRATA, random_state: RandomState = 0
 ) -> MeasurementPlan:
-    """Choose which items to review so that the error rate is known best: equally many of each of `strata_of`, at random.
+    """Choose items to review for the most precise error rate: equally many from each of `strata_of`, at random.
 
     Parameters
     ----------

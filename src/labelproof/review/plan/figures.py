@@ -40,9 +40,9 @@ class Figures:
     unreviewed : int
         The others.
     wrong : int
-        Of those reviewed, with a wrong label.
+        Reviewed items with a wrong label.
     error_rate : ErrorRate
-        Of all labels.
+        Error rate of all labels.
     from_reviews : bool
         Whether the reviews suffice for ``error_rate``; otherwise it is the audit's own.
     errors_left, left_below : float
@@ -62,22 +62,22 @@ class Figures:
 
     @property
     def advice(self) -> str:
-        """Whether going on is worth a person's time."""
+        """Whether it is worth a person's time to continue."""
         ahead = min(NEXT, int(self.forecast.reviews[-1]))
         if ahead == 0:
             return "Every label has been reviewed."
         if self.reviewed < FEWEST_REVIEWS:
-            return f"After {FEWEST_REVIEWS} reviews you will be told whether more of them pay."
+            return f"After {FEWEST_REVIEWS} reviews you will see whether more reviews pay off."
         each = self.forecast.at(ahead)[0] / ahead
         if each >= 0.4:
-            return "Go on: it pays."
+            return "Continue: it pays off."
         if each >= 0.1:
-            return f"Go on if a corrected label is worth {1 / each:.0f} looks to you."
-        return "You can stop: what is left is mostly right."
+            return f"Continue if a corrected label is worth {1 / each:.0f} reviews to you."
+        return "You can stop: the remaining labels are mostly right."
 
     @property
     def stop_rule(self) -> str:
-        """How many wrong labels stay behind if the review ends here."""
+        """How many wrong labels remain if the review ends here."""
         if self.unreviewed == 0:
             return "No label is left to review."
         most = math.floor(self.left_below) + 1
@@ -111,13 +111,14 @@ def work_out(
     """The figures of an audit with some items settled.
 
     `labelproof.review.plan.forecast.foretell` makes the forecast. The number of remaining wrong labels and its upper end are
-    those of the forecast and, where the error rate is known from reviews, of their random sample, weighed by their precision.
+    those of the forecast. If the reviews give the error rate, these are combined with those of their random sample, weighted
+    by precision.
 
     Parameters
     ----------
     candidates : Candidates
     queue : Queue
-        Of the budget.
+        Queue of the budget.
     outcomes : dict of int to Resolved
         By rank.
     ahead : Queue, optional
@@ -161,8 +162,8 @@ def _with_sample(forecast: Forecast, rate: ErrorRate, n: int, found: int) -> tup
 def class_rates(candidates: Candidates, queue: Queue, outcomes: Outcomes) -> list[Json]:
     """The error rate among the labels of each given class, worst first; of the 40 largest classes.
 
-    A list of ``class``, ``labels``, ``reviewed``, ``estimate``, and ``low`` and ``high``, which are ``None`` where the reviews do not
-    suffice and the estimate is the audit's.
+    A list of ``class``, ``labels``, ``reviewed``, ``estimate``, and ``low`` and ``high``, which are ``None`` if there are too
+    few reviews and the estimate is the audit's.
     """
     rated = candidates.part.rated()
     if rated is None:

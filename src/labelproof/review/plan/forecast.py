@@ -1,4 +1,4 @@
-"""What reviews to come will find, and how many wrong labels stay behind: with bands that hold."""
+"""Forecasts of the finds of further reviews, and of the wrong labels that remain, with valid bands."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ from labelproof.validation import BoolArray, IntArray
 DRAWS = 400
 CLASS_SD = 0.5  # in logits: how far the labels of one class differ from others of the same error probability
 LOW, HIGH = 0.05, 0.95
-PACE = 8.0  # seconds a review, before anybody's is known
-FARTHEST = 1000  # reviews that are foretold
+PACE = 8.0  # seconds per review, before anybody's is known
+FARTHEST = 1000  # reviews in the forecast
 POINTS = 24
 
 
@@ -39,7 +39,7 @@ class Forecast:
     reviews : ndarray of int, shape (p,)
         Numbers of further reviews, rising from 0.
     found : ndarray, shape (p,)
-        How many wrong labels so many reviews are expected to find.
+        Expected number of wrong labels found by that many reviews.
     low, high : ndarray, shape (p,)
         Ends of the 90 % band.
     left, left_sd : float
@@ -75,7 +75,7 @@ def forecast(
     pace: float = PACE,
     measure: float = MEASURE,
 ) -> pl.DataFrame:
-    """How many wrong labels a review of an audit will find, before the first decision.
+    """Forecast the finds of a review of an audit, before the first decision.
 
     Parameters
     ----------
@@ -120,7 +120,7 @@ def forecast(
     if isinstance(audit, LargerAudit):
         audit = audit.folder
     if isinstance(audit, Audit):
-        with TemporaryDirectory(prefix="labelproof-") as folder:  # the items that a review would open
+        with TemporaryDirectory(prefix="labelproof-") as folder:  # the audit, as a review would open it
             audit.save(Path(folder) / "audit")
             return forecast(Path(folder) / "audit", budgets, pace=pace, measure=measure)
     candidates = open_candidates(audit)

@@ -1,4 +1,4 @@
-"""Which labels a person should re-check: some to find errors, some to measure how many there are, interleaved."""
+"""The order of a review: some labels to find errors, some to measure their number, interleaved."""
 
 from __future__ import annotations
 

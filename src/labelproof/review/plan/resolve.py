@@ -73,7 +73,7 @@ def resolve(decisions: Iterable[Decision]) -> dict[str, Resolved]:
 
 @dataclass(frozen=True)
 class Agreement:
-    """How far reviewers agree.
+    """The agreement of reviewers.
 
     Attributes
     ----------
@@ -131,6 +131,6 @@ def _table(answers: Answers) -> npt.NDArray[np.float64]:
 
 
 def _fit(answers: Answers) -> Consensus | None:
-    """Dawid and Skene over all items, its classes the places in `_distinct`; ``None`` with one answer or very many."""
+    """Dawid and Skene over all items, with the positions in `_distinct` as classes; ``None`` with one answer or very many."""
     k = len(_distinct(answers))
     return dawid_skene(_table(answers), classes=range(k)) if 2 <= k <= MOST_LABELS else None

@@ -1,5 +1,5 @@
 // The review page. Everything that comes from the data goes into the document as text, never as markup.
-// What differs from one kind of label to another is `kind`, which stands before this in the same script: begin, given, ask, words, number, and where it has them shown, pressed, help.
+// What differs from one kind of label to another is `kind`, which precedes this in the same script: begin, given, ask, words, number, and where it has them shown, pressed, help.
 "use strict";
 
 const AHEAD = 5; // items fetched before they are needed
@@ -11,7 +11,7 @@ const LONGEST_LIST = 60;
 const SMALL_PIXELS = 200;
 
 const $ = (id) => document.getElementById(id);
-let start = null; // what /api/start said
+let start = null; // the answer of /api/start
 let ahead = []; // items to come
 let current = null;
 let shownAt = 0;
@@ -19,8 +19,8 @@ let hiddenAt = 0;
 let outbox = []; // decisions that the server has not acknowledged, oldest first
 const settled = new Set(); // uids that the server has acknowledged or refused
 const decided = []; // ids, in the order of the decisions
-let news = ""; // said until the next decision
-let leaving = false; // the page is about to be loaded anew
+let news = ""; // shown until the next decision
+let leaving = false; // the page is about to be reloaded
 let sending = null;
 let filling = null;
 let undoing = false;
@@ -75,7 +75,7 @@ function notice(text) {
 }
 
 function explain(error) {
-  if (error instanceof Refused && error.status === 403) return "The server was started anew: open the link that it printed. Nothing is lost.";
+  if (error instanceof Refused && error.status === 403) return "The server was restarted. Open the link that it printed. Nothing is lost.";
   if (error instanceof Refused) return error.message.charAt(0).toUpperCase() + error.message.slice(1);
   return "The server does not answer.";
 }
@@ -137,13 +137,13 @@ async function sendEarlier() {
   return others;
 }
 
-// The audit was made anew: ranks, figures and perhaps classes are others now.
+// There is a new audit, with other ranks, figures and perhaps classes.
 function leave() {
   leaving = true;
   try {
     sessionStorage.setItem("labelproof:renewed", "yes");
   } catch {
-    // then it is not said
+    // then the page reloads without a notice
   }
   location.reload();
 }
@@ -151,12 +151,12 @@ function leave() {
 function sayWhatIsNew(others) {
   const parts = [];
   try {
-    if (sessionStorage.getItem("labelproof:renewed")) parts.push("The audit was made anew, so the page was reloaded.");
+    if (sessionStorage.getItem("labelproof:renewed")) parts.push("There is a new audit, so the page was reloaded.");
     sessionStorage.removeItem("labelproof:renewed");
   } catch {
     // a forbidden storage
   }
-  if (others) parts.push(`${others === 1 ? "1 decision was" : `${others} decisions were`} made of other labels than these and ${others === 1 ? "is" : "are"} not recorded.`);
+  if (others) parts.push(`${others === 1 ? "1 decision was" : `${others} decisions were`} about other labels and ${others === 1 ? "is" : "are"} not recorded.`);
   news = parts.join(" ");
   notice("");
 }
@@ -303,10 +303,10 @@ async function undo() {
       if (current && current.id !== answer.item.id) ahead.unshift(current);
       preload(answer.item);
       current = answer.item;
-      show(current, "Taken back. ");
+      show(current, "Undone. ");
       refreshFigures();
     } else {
-      $("live").textContent = "There is nothing to take back.";
+      $("live").textContent = "There is no decision to undo.";
     }
   } catch (error) {
     notice(explain(error));
@@ -388,9 +388,9 @@ async function showSimilar(item) {
   const found = await likeItem(item.rank);
   if (current !== item) return;
   const groups = [];
-  const surely = (code) => ["Surely ", element("b", { textContent: start.classes[code] }), ", and most like this"];
+  const surely = (code) => ["Trusted ", element("b", { textContent: start.classes[code] }), ", most similar to this"];
   const trusted = (found.trusted ?? []).map((group) => ["trusted", surely(group.class), group.items]);
-  for (const [name, heading, others] of [...trusted, ["nearest", ["Nearest items, as they are labelled"], found.nearest ?? []]]) {
+  for (const [name, heading, others] of [...trusted, ["nearest", ["Nearest items with their labels"], found.nearest ?? []]]) {
     if (!others.length) continue;
     const words = !others[0].picture;
     const list = element("ul", words ? { className: "words" } : {});
@@ -406,7 +406,7 @@ function showEnd() {
   $("item-id").textContent = "";
   $("similar").hidden = true;
   document.querySelector(".decide").hidden = true;
-  const words = finished ? ["Nothing left to review", "The budget is used up, or what is left is with other reviewers. To go on, start labelproof review with a larger --budget."] : ["Waiting for the server", ""];
+  const words = finished ? ["Nothing left to review", "The budget is used up, or other reviewers have the remaining items. To continue, start labelproof review with a larger --budget."] : ["Waiting for the server", ""];
   $("shown").replaceChildren(element("div", { className: "done" }, element("strong", { textContent: words[0] }), element("p", { className: "soft", textContent: words[1] })));
   $("live").textContent = words.join(". ");
   setTimeout(() => {
