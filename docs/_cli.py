@@ -50,8 +50,11 @@ def _command(name: str, command: Any) -> Iterator[str]:
     if arguments:
         rows = [f"| `{one.name}` | {_type(one)} | {_cell(one.help)}{_required(one)} |" for one in arguments]
         yield "| argument | type | meaning |\n|---|---|---|\n" + "\n".join(rows)
-    if options:
-        rows = [f"| {_names(one)} | {_type(one)} | {_default(one)} | {_cell(one.help)}{_required(one)} |" for one in options]
+    for panel in dict.fromkeys(one.rich_help_panel for one in options):
+        own = [one for one in options if one.rich_help_panel == panel]
+        if panel is not None:
+            yield f"**{panel}**"
+        rows = [f"| {_names(one)} | {_type(one)} | {_default(one)} | {_cell(one.help)}{_required(one)} |" for one in own]
         yield "| option | type | default | meaning |\n|---|---|---|---|\n" + "\n".join(rows)
 
 
@@ -71,7 +74,7 @@ def _cell(text: str | None) -> str:
 
 def _plain(text: str) -> str:
     """Without rich's markup, and with options as code."""
-    text = MARKUP.sub("", text).replace("<", "&lt;").replace("*", "\\*").replace("$", "\\$")
+    text = MARKUP.sub("", text).replace("''", "`''`").replace("<", "&lt;").replace("*", "\\*").replace("$", "\\$")
     return re.sub(r"(?<![\w`-])(--[a-z][a-z-]*)", r"`\1`", text)
 
 
