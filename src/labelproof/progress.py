@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
-    from rich.console import Console  # what nobody looks at is not loaded
+    from rich.console import Console  # not loaded if nobody sees it
 
 T = TypeVar("T")
 PATIENCE_SECONDS = 2.0

@@ -210,7 +210,7 @@ def _outlier(found: Nearest | None, n: int) -> npt.NDArray[np.float32]:
 
 
 def _disagree(found: Nearest | None, group: IntArray, given: IntArray | None, n: int) -> npt.NDArray[np.float32]:
-    """Share of the nearest labelled items, duplicates apart, with another label."""
+    """Share of the nearest labelled items, without duplicates, with another label."""
     if found is None or given is None:
         return np.full(n, np.nan, np.float32)
     near = found.rows[:, :NEIGHBOURS]

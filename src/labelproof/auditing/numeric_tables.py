@@ -1,4 +1,4 @@
-"""Tables of numbers alone as features: what skrub makes of them, without the second that its import takes and its checks of every column."""
+"""Features of purely numeric tables, like skrub's, without its slow import and its checks of every column."""
 
 from __future__ import annotations
 

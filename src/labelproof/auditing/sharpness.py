@@ -2,7 +2,7 @@
 
 A classifier that was trained on the noisy labels explains them without any error, so the likelihood alone cannot say how many are
 wrong. Other statistics (how often labels and predictions differ where the classifier is sure, how well noise models of several
-kinds explain the labels …) is informative, because data sets in which it is similar have similar rates of wrong labels. So
+kinds explain the labels …) are informative, because data sets in which they are similar have similar rates of wrong labels. So
 thousands of data sets with noise of many kinds were simulated (``benchmarks/worlds.py``), and a quantile forest was fitted to
 them (``benchmarks/sharpness_fit.py``): from a `summary` to the distribution of the rate, as a multiple of the share of labels
 that differ from the most probable class.

@@ -47,7 +47,7 @@ def ray_map(function: Callable[..., Any], *columns: Iterable[Any]) -> Iterator[A
 
 
 def _call(function: Callable[..., Any], *arguments: Any) -> Any:
-    """A call with arguments of its own: what Ray hands over may only be read, and many an estimator sorts its matrix in place."""
+    """A call with its own copies of arguments: Ray's are read-only, and many estimators sort their matrix in place."""
     return function(*(value.copy() if _read_only(value) else value for value in arguments))
 
 

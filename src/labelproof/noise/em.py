@@ -121,11 +121,10 @@ def expectation_maximization(
 
         ``T_ij = (C_ij + strength m_ij) / sum over j``,  ``m_i = (1 - ε) e_i + ε q_i``
 
-    where ``ε`` is the overall error rate ``1 - trace(C) / sum(C)`` and ``q_ij`` the frequency of the given label j among
-    the others, and the class weights ``v_y`` are multiplied by the mean posterior of class y over the mean of ``p(y | x)``
-    (not with two classes, where they cannot be distinguished from the error rates). The strength is the one with the highest
-    evidence (a Dirichlet-multinomial with the counts ``C``), so that classes have equal error rates unless the data suggest
-    otherwise.
+    where ``ε`` is the overall error rate ``1 - trace(C) / sum(C)`` and ``q_ij`` the frequency of the given label j among the
+    others. The class weights ``v_y`` are multiplied by the mean posterior of class y over the mean of ``p(y | x)`` (not with
+    two classes, where they cannot be distinguished from the error rates). The strength is the one with the highest evidence (a
+    Dirichlet-multinomial with the counts ``C``), so that classes have equal error rates unless the data suggest otherwise.
 
     A classifier that fits the noisy labels perfectly explains them without any error, so the likelihood does not determine the
     sharpness of ``p(y | x)``. It determines the temperature at which the classifier is calibrated for the *given* labels. From

@@ -102,7 +102,7 @@ def params_of(state: State, *, backbone: object = None) -> dict[str, Any]:
     Raises
     ------
     BadInput
-        If a network of the user's own, which is not in the state, is not handed in again.
+        If a network of the user's own, which is not in the state, is not passed again.
     """
     params = dict(state.get("params", dict))
     if "seed" in params:  # the name in version 0.1

@@ -86,7 +86,7 @@ def launch(run: Run, history: History | None) -> None:
 
 def _in_processes(fabric: Fabric, run: Run) -> None:
     """One of several processes."""
-    run.model = copy.deepcopy(run.model)  # tensors were handed over in shared memory: each process would step for all
+    run.model = copy.deepcopy(run.model)  # tensors were passed in shared memory: each process would step for all
     fabric.barrier()
     if run.history_folder is not None and fabric.global_rank == 0:
         run.history = History(len(run.data), run.epochs, run.history_folder)

@@ -1,4 +1,4 @@
-"""Doubts that the items raise, whatever the model makes of them."""
+"""Doubts that the items raise, independent of the model."""
 
 from __future__ import annotations
 

@@ -28,15 +28,15 @@ class TokenErrors(NamedTuple):
 
 
 def from_planted(learned: Learned, tokens: Tokens) -> TokenErrors:
-    """The rate at which planted errors would have to be there for as many sentences to look wrong as do.
+    """The rate of planted errors at which as many sentences would look wrong as do.
 
     ``R(s) = share of sentences with log odds ≥ c(s) / s``, where a share s of the planted errors has log odds of at least
     c(s). If people's errors looked like planted ones and nothing else did, R would be the rate at every s. For s near one,
     merely unusual labels are counted too. For lower s, people's errors are found less often than planted ones, because people
     err where it is hard. The estimate and the ends of the interval are between these.
 
-    The log odds are then multiplied by a slope, the higher the less R falls from the estimate to the surest half of the planted errors
-    (by which errors of people are as sure as these), and moved by what makes the mean error probability of sentences the estimate.
+    The log odds are then multiplied by a slope, which is higher if R falls less from the estimate to the surest half of the
+    planted errors. They are shifted so that the mean error probability of sentences equals the estimate.
     """
     worst = tokens.worst(learned.log_odds, empty=-np.inf)
     low, estimate, high, surest = (

@@ -1,4 +1,4 @@
-"""Sentences with spans: named entities and the like, from the forms of `labelproof.data.span_files`."""
+"""Sentences with spans: named entities and the like, from the formats of `labelproof.data.span_files`."""
 
 from __future__ import annotations
 

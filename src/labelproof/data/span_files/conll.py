@@ -22,7 +22,7 @@ NEW_DOCUMENT = re.compile(r"#\s*newdoc\b")
 
 
 class Conll(SpanForm):
-    """Columns apart by spaces or tabs: the first is the token, the last the tag, unless others are named by number, from 1.
+    """Columns separated by spaces or tabs: the first is the token, the last the tag, unless others are named by number, from 1.
 
     Lines that begin with ``# `` and have no tag are comments; ``# sent_id = …`` names the sentence. A copy differs only in the
     tags that change, byte for byte.

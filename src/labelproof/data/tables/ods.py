@@ -151,7 +151,7 @@ def _written(data: bytes, cell: Cell, source: Cell | None, name: str | None, num
 
 
 def _changed(data: bytes, rows: dict[int, Row], new: dict[int, bytes], column: int) -> Changes:
-    """The rows that change, each with a cell of its own; rows that the file holds once for many are taken apart."""
+    """The rows that change, each with a cell of its own; rows that the file stores once for many are split."""
     changes: Changes = {}
     for first in {rows[number].first for number in new}:
         row = rows[first]
