@@ -142,21 +142,21 @@ def test_the_headline_says_how_far_to_trust_it_doubts_first(tmp_path):
     good = np.full((3000, 3), 0.01)
     good[np.arange(3000), true] = 0.98
     part = part_of(lp.audit(given, good))
-    assert part.trust(lp.audit(given, good)).startswith("Well. Nothing looks doubtful, and the interval is narrow.")
-    assert part.trust(lp.audit(given[:60], good[:60])).startswith("Roughly. Nothing looks doubtful, but the interval is wide.")
+    assert part.trust(lp.audit(given, good)).startswith("high. Nothing looks doubtful, and the interval is narrow.")
+    assert part.trust(lp.audit(given[:60], good[:60])).startswith("moderate. Nothing looks doubtful, but the interval is wide.")
     with pytest.warns(lp.DoubtWarning):
         shuffled = lp.audit(given, rng.permutation(good))
-    assert part.trust(shuffled) == "Not at all while this doubt stands: no better than the class frequencies."
+    assert part.trust(shuffled) == "none while this doubt stands: no better than the class frequencies."
     with pytest.warns(lp.DoubtWarning):
         few = lp.audit(
             np.append(given, [3] * 4), np.pad(np.append(good, good[:4], axis=0), ((0, 0), (0, 1)), constant_values=1e-9)
         )
-    assert part.trust(few) == f"With caution. Doubts: {few.doubts[0].kind}."
+    assert part.trust(few) == f"limited. Doubts: {few.doubts[0].kind}."
     for found in (shuffled, few):
         assert part.trust(found) in found._repr_html_()
         found.to_html(tmp_path / "r.html")
         page = (tmp_path / "r.html").read_text(encoding="utf-8")
-        assert page.index("Read this first") < page.index("How far to trust it") < page.index(part.trust(found))
+        assert page.index("Read this first") < page.index("Trust:") < page.index(part.trust(found))
 
 
 def test_a_printed_report_is_light_and_cuts_nothing_off(audited, tmp_path, browser):

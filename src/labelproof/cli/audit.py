@@ -305,7 +305,7 @@ def _print_audit(found: Audit, folder: Path) -> None:
     if not found.believed:
         share = f"[bold]How many of {found.sites:,} {part.units} are wrong cannot be estimated[/bold] ({found.doubts[0].kind})"
     out.print(f"\n{share}: [bold]{part.counts(found)}[/bold].")
-    out.print(f"[bold]How far to trust it:[/bold] {escape(part.trust(found))}", highlight=False)
+    out.print(f"[bold]Trust:[/bold] {escape(part.trust(found))}", highlight=False)
     if found.skipped:
         out.print(
             f"[yellow]{len(found.skipped):,} items could not be read[/yellow] and are listed in summary.json, e.g. {escape(found.skipped[0][0])}."

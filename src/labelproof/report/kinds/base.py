@@ -61,16 +61,16 @@ class ReportPart:
     def trust(self, audit: Audit) -> str:
         """How far to trust the error rate, in one or two sentences: doubts first, then the width of the interval."""
         if not audit.believed:
-            return f"Not at all while this doubt stands: {audit.doubts[0].kind}."
+            return f"none while this doubt stands: {audit.doubts[0].kind}."
         if audit.doubts:
             kinds = "; ".join(dict.fromkeys(doubt.kind for doubt in audit.doubts))
-            return f"With caution. Doubts: {kinds}."
+            return f"limited. Doubts: {kinds}."
         width = audit.error_rate.high - audit.error_rate.low
         if width > NARROW:
-            return f"{'Hardly' if width > WIDE else 'Roughly'}. Nothing looks doubtful, but the interval is wide. {SAMPLE} {self.tested}".strip()
+            return f"{'low' if width > WIDE else 'moderate'}. Nothing looks doubtful, but the interval is wide. {SAMPLE} {self.tested}".strip()
         if not self.tested:
-            return "Roughly. Nothing looks doubtful, but the interval was not tested by simulations. 100 labels reviewed at random test it."
-        return f"Well. Nothing looks doubtful, and the interval is narrow. {self.tested}"
+            return "moderate. Nothing looks doubtful, but the interval was not tested by simulations. 100 labels reviewed at random test it."
+        return f"high. Nothing looks doubtful, and the interval is narrow. {self.tested}"
 
     def values(self, audit: Audit) -> dict[str, object]:
         """Further values for the template, besides the audit, its cards and its histogram."""
