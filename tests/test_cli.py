@@ -336,7 +336,7 @@ def test_copies_of_the_label_are_told_before_the_figures(tmp_path):
     assert done.stdout.index("'copy' equals the label") < done.stdout.index("labels look wrong")
     assert "so it was excluded" in done.stdout
     kept = run("audit", tmp_path / "t.csv", "--label", "label", "--keep", "copy", "--out", tmp_path / "kept")
-    assert "Leave it out: --ignore 'copy'" in kept.stdout
+    assert "Exclude it: --ignore 'copy'" in kept.stdout
     without = run("audit", tmp_path / "t.csv", "--label", "label", "--ignore", "copy", "--out", tmp_path / "without")
     assert "copy" not in without.stdout
 

@@ -20,7 +20,7 @@ ESTIMATORS = (
 
 @pytest.mark.parametrize("make", ESTIMATORS)
 def test_seed_is_the_old_name_of_every_estimator(make):
-    with pytest.warns(lp.LabelproofWarning, match=r"seed of \w+ is called random_state now.*version 0\.3"):
+    with pytest.warns(lp.LabelproofWarning, match=r"seed of \w+ is now called random_state.*version 0\.3"):
         old = make(seed=3)
     assert old.random_state == 3
     assert clone(old).random_state == 3

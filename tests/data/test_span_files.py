@@ -186,7 +186,7 @@ def test_documents_and_names(tmp_path):
         ("a.conll", "\n\n", {}, "is empty"),
         ("a.conll", "# only = this\n", {}, "no sentence"),
         ("a.conll", "Ann B-PER\n", {"label": "3"}, "number of a column, from 1 to 2"),
-        ("a.conll", "Ann O\n\nAnn X-PER\n", {}, "is not written in IOB1.*It stands in sentence 1 at token 0"),
+        ("a.conll", "Ann O\n\nAnn X-PER\n", {}, "is not written in IOB1.*It is in sentence 1 at token 0"),
         ("a.conll", "Ann O\n", {"id": "x"}, "do not apply to CoNLL columns"),
         ("a.conll", "Ann O\n", {"missing": ["O"]}, "--missing does not apply"),
         ("a.jsonl", '{"text": "Ann Lee", "entities": [[3, 3, "PER"]]}\n', {}, "the end is exclusive"),
