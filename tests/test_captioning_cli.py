@@ -149,7 +149,7 @@ def test_pictures_are_items_of_one_frame(tmp_path):
         (("concepts", "{}/frames", "--captions", "{}/videos.json", "--split", "nosuch", "--model", "{}/t2", "--out", "{}/o.csv"),
          "There is no split 'nosuch'. The file has test, train"),
         (("concepts", "{}/frames", "--captions", "{}/videos.json", "--words", "{}/no.txt", "--model", "{}/t2", "--out", "{}/o.csv"),
-         "word list"),
+         "list of words"),
         (("concepts", "{}/frames", "--captions", "{}/videos.json", "--weights", "{}/videos.json", "--model", "{}/t2",
           "--out", "{}/o.csv", "--k", "4"), "backbone 'convnet' has no published weights"),
         (("concepts", "{}/frames", "--model", "{}/none", "--out", "{}/o.csv"), "none"),

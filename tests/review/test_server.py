@@ -312,7 +312,7 @@ def test_a_token_that_is_too_short_and_a_taken_port(audit_of, serve):
     with pytest.raises(AssertionError, match="at least 16"):
         serve(folder, token="short")
     first = serve(folder, "--port", 0)
-    with pytest.raises(AssertionError, match="cannot listen"):
+    with pytest.raises(AssertionError, match="Cannot listen"):
         serve(folder, "--port", first.port)
     assert len(serve(folder, token=None).token) >= 40
     assert "labels reviewed" in first.stop()

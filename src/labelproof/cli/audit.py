@@ -183,7 +183,9 @@ def _audit(
     from labelproof.labels.classes import Classes
 
     if data is None and labels is None:
-        raise BadInput("nothing to audit. Name a table or an image folder, or give --labels with --pred-probs or --features.")
+        raise BadInput(
+            "There is nothing to audit. Name a table or an image folder, or give --labels with --pred-probs or --features."
+        )
     if data is not None and (labels is not None or features is not None):
         raise BadInput("--labels and --features are a data set of their own. Remove the file or folder.")
     if classes is not None and data is not None and pred_probs is None:

@@ -107,11 +107,11 @@ def _train_tagger(
         concepts = Concepts.of(said, min(k, len(different)))
     else:
         if not words.exists():
-            raise BadInput(f"word list {str(words)!r} does not exist. Check the path.")
+            raise BadInput(f"The list of words {str(words)!r} does not exist. Check the path.")
         concepts = Concepts.of(said, words=words.read_text(encoding="utf-8").split())
     kept = [row for row, name in enumerate(said.files) if name in files]
     if not kept:
-        raise BadInput(f"no caption is of one of the {len(files)} items, e.g. {next(iter(files))!r}. Name their folder.")
+        raise BadInput(f"No caption belongs to one of the {len(files)} items, e.g. {next(iter(files))!r}. Name their folder.")
     said = said.take(kept)
     size, frames = sizes
     chosen = [[own[i] for i in evenly(len(own), frames)] for own in (files[name] for name in said.files)]
@@ -230,7 +230,7 @@ def _check_concepts(captioner: ConceptCaptioner, table: ConceptTable, path: Path
         pairs = zip(captioner.concepts_, table.names, strict=False)
         first = next((f"{own!r}, here {other!r}" for own, other in pairs if own != other), "")
         raise BadInput(
-            f"the captioner was trained with {len(captioner.concepts_)} concepts, but {str(path)!r} has {len(table.names)}"
+            f"The captioner was trained with {len(captioner.concepts_)} concepts, but {str(path)!r} has {len(table.names)}"
             f"{f', and the first that differs was {first}' if first else ''}. Write it with the same tagger."
         )
 

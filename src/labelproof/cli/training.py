@@ -118,7 +118,7 @@ def _dataset(data: Path | str | None, labels: Path | None, features: Path | None
             raise BadInput("--labels and --features are a data set of their own. Remove the file or folder.")
         return open_reader(data, options).read()
     if labels is None or features is None:
-        raise BadInput("nothing to train on. Name a table or an image folder, or give --features with --labels.")
+        raise BadInput("There is nothing to train on. Name a table or an image folder, or give --features with --labels.")
     return read_arrays(features, labels, missing=options.missing)
 
 
@@ -197,12 +197,12 @@ def predict(
 
     source = source_of(data, sql)
     if source is None:
-        raise BadInput("there is nothing to predict. Name a file or folder, or give --sql with --query.")
+        raise BadInput("There is nothing to predict. Name a file or folder, or give --sql with --query.")
     check_table_target(target, overwrite=overwrite, source=source)
     trained = NoisyLabelClassifier.load(model)
     reader = reader_of(trained.source_)
     if reader is None:
-        raise BadInput("the model was trained on arrays, not on a file, and cannot read one. Use it from Python.")
+        raise BadInput("The model was trained on arrays, not on a file, and cannot read one. Use it from Python.")
     reader, place = for_new(reader, source, ReadOptions(sheet=sheet, query=query))
     x, ids = reader.read_new(place, encoding=encoding, projection=trained.projection_)
     table = prediction_table(trained, x, ids, sure=sure)

@@ -52,7 +52,7 @@ def reviewer_name(name: str) -> str:
     """
     plain = " ".join(name.split())
     if not plain or len(plain) > LONGEST_NAME or not plain.isprintable():
-        raise BadInput(f"a reviewer's name has 1 to {LONGEST_NAME} printable characters.")
+        raise BadInput(f"The name of a reviewer has 1 to {LONGEST_NAME} printable characters.")
     return plain
 
 

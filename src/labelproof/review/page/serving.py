@@ -137,4 +137,4 @@ def _listen(host: str, port: int | None) -> socket.socket:
             return socket.create_server((host, number), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
         except OSError as error:
             problem = error
-    raise BadInput(f"cannot listen on {host} port {tried[0]} ({problem}). Choose another --host or --port.")
+    raise BadInput(f"Cannot listen on {host} port {tried[0]} ({problem}). Choose another --host or --port.")
