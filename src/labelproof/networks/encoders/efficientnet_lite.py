@@ -83,7 +83,7 @@ class EfficientNetLite(nn.Module):
     References
     ----------
     .. [1] Tan and Le, EfficientNet: rethinking model scaling for convolutional neural networks, ICML 2019, table 1.
-    .. [2] TensorFlow, EfficientNet-Lite, 2020: what Lite leaves out, and that stem and head keep their widths.
+    .. [2] TensorFlow, EfficientNet-Lite, 2020: what Lite omits, and that stem and head keep their widths.
     """
 
     def __init__(self, scale: int = 2) -> None:
