@@ -31,3 +31,21 @@ def test_every_command_and_option_that_the_pages_name_exists():
             shown = CliRunner(env={"COLUMNS": "200"}).invoke(app, [command, "--help"]).output
             for option in re.findall(r"--[a-z-]+", rest):
                 assert option in shown, f"{path.name}: labelproof {command} has no {option}"
+
+
+def test_the_number_of_methods_that_pages_name_is_that_of_the_registry():
+    from labelproof.extras import is_installed
+
+    if not is_installed("torch"):
+        return
+    from labelproof.methods import METHODS
+
+    named = {
+        path.name: re.findall(pattern, path.read_text(encoding="utf-8"))
+        for path, pattern in (
+            (ROOT / "README.md", r"\[(\d+) methods\]"),
+            (ROOT / "docs/training.md", r"lists all (\d+)"),
+            (ROOT / "docs/reproduced.md", r"(\d+) methods, 12 kinds"),
+        )
+    }
+    assert named == dict.fromkeys(named, [str(len(METHODS))])

@@ -8,6 +8,7 @@ import pytest
 
 import labelproof as lp
 from labelproof.data.leaks import find_leaks
+from labelproof.report.html import part_of
 
 CODES = np.array([0, 1, 2] * 20)
 
@@ -51,7 +52,7 @@ def table(tmp_path):
 def test_copies_are_left_out_unless_the_caller_keeps_them(table):
     data = lp.read_table(table, "y")
     assert data.x.columns == ["a"]
-    assert [(leak.column, leak.left_out) for leak in data.leaks] == [("", True), ("copy", True)]
+    assert [(leak.column, leak.excluded) for leak in data.leaks] == [("", True), ("copy", True)]
     assert lp.read_table(table, "y", keep=["copy"]).x.columns == ["a", "copy"]
     assert lp.read_table(table, "y", features=["a", "copy"]).x.columns == ["a", "copy"]
     assert lp.read_table(table, "y", ignore=["a", ""], keep=["copy"]).x.columns == ["copy"]
@@ -64,10 +65,33 @@ def test_the_audit_says_so_wherever_it_shows_figures(table, tmp_path):
     with pytest.warns(lp.DoubtWarning, match="'copy' equals the label"):
         audit = lp.audit(data, np.eye(2)[data.given] * 0.8 + 0.1)
     assert [doubt.kind for doubt in audit.doubts] == ["a column equals the label"]
-    assert audit.doubts[0].evidence == {"column": "copy", "left_out": False, "values": 2}
+    assert audit.doubts[0].evidence == {"column": "copy", "excluded": False, "values": 2}
     audit.save(tmp_path / "audit")
     assert lp.Audit.load(tmp_path / "audit").doubts == audit.doubts
     audit.to_html(tmp_path / "r.html")
     page = (tmp_path / "r.html").read_text()
     assert page.index("equals the label") < page.index('class="headline"')
     assert "equals the label" in audit._repr_html_()
+
+
+def test_columns_of_a_frame_are_ignored_and_kept_by_an_audit_in_memory():
+    rng = np.random.default_rng(0)
+    true = rng.integers(0, 2, 400)
+    given = np.where(rng.random(400) < 0.1, 1 - true, true)
+    frame = pl.DataFrame({"a": true + rng.normal(0, 0.4, 400), "code": np.array(["X", "D"])[given], "y": given})
+    with pytest.warns(lp.DoubtWarning, match="so it was excluded"):
+        found = lp.audit(frame, label="y")
+    assert part_of(found).trust(found).startswith(("high", "moderate"))  # it was not learned from
+    with pytest.warns(lp.DoubtWarning, match="which hides errors") as seen:
+        kept = lp.audit(frame, label="y", keep=["code"])
+    assert seen[0].filename == __file__  # the warning names the line of the caller
+    assert not kept.believed
+    quiet = lp.audit(frame, label="y", ignore=["code"])
+    assert quiet.doubts == []
+    assert np.array_equal(quiet.error_probability, found.error_probability)
+    with pytest.raises(lp.BadInput, match="ignore and keep name columns of a frame"):
+        lp.audit(given, np.full((400, 2), 0.5), ignore=["code"])
+    with pytest.raises(lp.BadInput, match=r"'id' is no option of an audit of classes\. Did you mean 'ids'"):
+        lp.audit(frame, label="y", id="a")
+    with pytest.raises(lp.BadInput, match="is a file of items"):
+        lp.audit("loans.csv", label="y")

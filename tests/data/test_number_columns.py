@@ -114,7 +114,7 @@ def test_a_column_that_is_the_number_in_another_unit_is_left_out(tmp_path):
     frame = pl.DataFrame({"y": y, "inches": y / 2.54, "near": y + rng.normal(size=200), "x": rng.random(200)})
     frame.write_csv(tmp_path / "t.csv")
     data = open_reader(tmp_path / "t.csv", ReadOptions(label="y", label_kind="numbers")).read()
-    assert [(leak.column, leak.kind, leak.left_out) for leak in data.leaks] == [("inches", "equals", True)]
+    assert [(leak.column, leak.kind, leak.excluded) for leak in data.leaks] == [("inches", "equals", True)]
     assert data.x.columns == ["near", "x"]
 
 

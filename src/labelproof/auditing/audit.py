@@ -48,6 +48,8 @@ def audit(
     missing: Sequence[Any] | None = None,
     estimator: Any = None,
     encoder: Any = AUTO,
+    ignore: Sequence[str] = (),
+    keep: Sequence[str] = (),
     group: str | None = None,
     blocked: bool = False,
     kind: str | None = None,
@@ -99,6 +101,8 @@ def audit(
     encoder : str, callable, scikit-learn transformer or None, default="auto"
         Makes features of texts and pictures for that model: ``auto`` (what is installed), ``none``, ``st:NAME``, ``hf:NAME``,
         ``onnx:FOLDER``, ``minilm``, ``efficientnet-lite2``, or a function or transformer (`labelproof.out_of_sample_probs`).
+    ignore, keep : sequence of str, optional
+        For a frame of columns: columns to ignore, and columns to learn from although they reveal the label.
     group : str, optional
         For a frame: a column, such as a document or a patient. Rows with the same value stay in one fold.
     blocked : bool, default=False
@@ -185,16 +189,32 @@ def audit(
     if out is not None:
         return _written(Path(out), overwrite, asked)
     if isinstance(labels, str | os.PathLike):
+        if label is not None or Path(labels).suffix not in (".npy", ".npz"):
+            raise BadInput(
+                f"{str(labels)!r} is a file of items. Read it first: lp.audit(lp.read_file({str(labels)!r}, label=…))."
+            )
         labels = from_file(labels, "labels")
     if label is not None or is_source(labels):
         check_pandas_index(frame=labels, pred_probs=pred_probs)
         learn = pred_probs is None
         labels = read_frame(
-            labels, label, text=text, image=image, ids=ids, group=group, missing=missing, learn=learn, kind=kind
+            labels,
+            label,
+            text=text,
+            image=image,
+            ids=ids,
+            ignore=ignore,
+            keep=keep,
+            group=group,
+            missing=missing,
+            learn=learn,
+            kind=kind,
         )
         ids = missing = None
     elif group is not None:
         raise BadInput("group names a column of a frame. Give the frame and label=, or make the Dataset with groups=.")
+    elif ignore or keep:
+        raise BadInput("ignore and keep name columns of a frame. Give the frame and label=, or give them to lp.read_table.")
     elif kind is not None:
         raise BadInput(
             "kind describes a column of a frame. Give the frame and label=, or labels such as lp.Numbers(values) or lp.Tags(…)."
@@ -304,7 +324,8 @@ def _blockwise(options: Json) -> Json:
     """The options of an audit that is written block by block, if it takes them."""
     known = inspect.signature(audit_into).parameters
     for name, value in options.items():
-        if name not in (*known, *OF_CROSS_VALIDATION) and value is not None and value is not False:
+        unset = value is None or value is False or (isinstance(value, tuple) and not value)
+        if name not in (*known, *OF_CROSS_VALIDATION) and not unset:
             raise BadInput(f"{name!r} is no option of an audit this large, which is written block by block. Omit it.")
     return {name: value for name, value in options.items() if name in known}
 
@@ -323,7 +344,6 @@ def _options(auditor: Auditor[Any], kind: str, options: Json, known: Known) -> J
     own = [name for name in parameters if name not in known]
     for name in options:
         if name not in own:
-            raise BadInput(
-                f"{name!r} is no option of an audit of {kind}. {did_you_mean(name, own)}It takes {', '.join(own) or 'none'}."
-            )
+            near = did_you_mean(name, [*own, *inspect.signature(audit).parameters])
+            raise BadInput(f"{name!r} is no option of an audit of {kind}. {near}It takes {', '.join(own) or 'none'}.")
     return options | {name: value for name, value in known.items() if name in parameters}

@@ -28,12 +28,15 @@ class Rule:
         The compared value: the low end of the interval of the error rate, or a count.
     text : str
         The value and the limit in words.
+    decided : bool
+        False for an error rate whose interval contains the limit: the data leave it open, so the check passes.
     """
 
     name: str
     limit: float
     value: float
     text: str
+    decided: bool = True
 
     @property
     def passed(self) -> bool:
@@ -71,7 +74,8 @@ class Check:
             "passed": self.passed,
             "reasons": self.reasons,
             "rules": [
-                {"name": r.name, "passed": r.passed, "limit": r.limit, "value": r.value, "text": r.text} for r in self.rules
+                {"name": r.name, "passed": r.passed, "decided": r.decided, "limit": r.limit, "value": r.value, "text": r.text}
+                for r in self.rules
             ],
             "audit": self.audit.summary,
         }
@@ -149,11 +153,15 @@ def _of_rate(found: Audit, limit: float) -> Rule:
     if rate.low > limit:
         how = f"which is above {limit:.1%} even at its low end"
     elif rate.high > limit:
-        how = f"which may or may not be above {limit:.1%}: the data are too few to fail the check"
+        how = (
+            f"which may or may not be above {limit:.1%}. The interval is too wide to decide, so the check passes: review a random sample, "
+            "or limit the obvious errors with max_obvious (--max-obvious)"
+        )
     else:
         how = f"which is at most {limit:.1%}"
     interval = f"{rate.estimate:.1%} (95 % interval {rate.low:.1%} to {rate.high:.1%})"
-    return Rule("error rate", limit, rate.low, f"The estimated error rate is {interval}, {how}.")
+    decided = rate.low > limit or rate.high <= limit
+    return Rule("error rate", limit, rate.low, f"The estimated error rate is {interval}, {how}.", decided)
 
 
 def is_audit_folder(path: str | os.PathLike[str]) -> bool:
@@ -183,12 +191,12 @@ def _audit(labels: Any, pred_probs: Any, options: Json) -> Audit:
     known = isinstance(labels, Audit)
     if not known and not isinstance(labels, str | os.PathLike):
         return audit(labels, pred_probs, **options)
+    if not known and not is_audit_folder(labels):
+        raise BadInput(
+            f"{str(labels)!r} is not an audit folder. Give one, or read a data file first: lp.read_file(path, label=…)."
+        )
     if pred_probs is not None or options:
         raise BadInput("pred_probs and options are for a new audit, and this one exists already. Omit them.")
     if known:
         return labels  # type: ignore[no-any-return]
-    if not is_audit_folder(labels):
-        raise BadInput(
-            f"{str(labels)!r} is not an audit folder. Give one, or read a data file first: lp.read_file(path, label=…)."
-        )
     return Audit.load(labels)

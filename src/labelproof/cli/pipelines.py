@@ -95,7 +95,8 @@ def _print_check(done: Check) -> None:
     for doubt in done.audit.doubts:
         out.print(f"[bold yellow]Read this first.[/bold yellow] {escape(doubt.text)}", highlight=False)
     for rule in done.rules:
-        mark = "[green]passed[/green]" if rule.passed else "[bold red]failed[/bold red]"
+        passed = "[green]passed[/green]" if rule.decided else "[yellow]passed, undecided[/yellow]"
+        mark = passed if rule.passed else "[bold red]failed[/bold red]"
         out.print(f"{mark}  {rule.name}: {escape(rule.text)}", highlight=False, soft_wrap=True)
     obvious, possible = done.audit.counts["obvious"], done.audit.counts["possible"]
     out.print(f"{obvious:,} obvious, {possible:,} possible errors in {done.audit.sites:,} labels.", highlight=False)

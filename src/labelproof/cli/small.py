@@ -84,3 +84,18 @@ def demo(
 def version() -> None:
     """Print the version."""
     out.print(f"labelproof {__version__}", highlight=False)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        version()
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    _: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Proofread the labels of a data set: find the wrong ones, review and repair them, and train well in spite of them."""

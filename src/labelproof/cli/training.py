@@ -159,7 +159,8 @@ def _print_trained(model: NoisyLabelClassifier, found: Audit, folder: Path) -> N
     out.print(
         f"\nTrained with [bold]{model.method}[/bold] on {model.history_.n:,} items. Judged by the course of training, "
         f"[bold]{rate.estimate:.1%}[/bold] of their labels look wrong: [bold red]{counts['obvious']:,} obvious[/bold red], "
-        f"[yellow]{counts['possible']:,} possible[/yellow]."
+        f"[yellow]{counts['possible']:,} possible[/yellow].\n"
+        "[dim]A training history ranks labels. For a calibrated error rate with an interval: labelproof audit.[/dim]"
     )
     columns = ("id", "given_label", "suggested_label", "error_probability", "verdict")
     print_rows(columns, [[row[c] for c in columns] for row in found.issues.head(5).iter_rows(named=True)])
@@ -208,6 +209,10 @@ def predict(
     table = prediction_table(trained, x, ids, sure=sure)
     write_frame(table, target)
     unknown = int(table["dont_know"].sum())
+    if len(trained.classes_) == 2 and sure <= 0.5:
+        out.print(
+            "[dim]Of two classes one always has a probability of 0.5 or more. To mark unsure predictions: --sure 0.8.[/dim]"
+        )
     columns = ("id", "prediction", "probability", "entropy")
     out.print(f"{table.height:,} items; the model does not know {unknown:,} of them ({unknown / table.height:.1%}).")
     print_rows(columns, [[row[0], row[1], row[2], f"{row[3]:.2f}"] for row in table.select(columns).head(5).iter_rows()])

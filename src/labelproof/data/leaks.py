@@ -29,14 +29,14 @@ class Leak:
         One value for each class, one class for each value, or the row of a file that is sorted by label.
     evidence : dict
         The numbers behind it, as JSON holds them.
-    left_out : bool
+    excluded : bool
         Whether it is not learned from: a copy, and a row number, unless the caller chose the columns.
     """
 
     column: str
     kind: Literal["equals", "tells", "counts rows"]
     evidence: Json = field(default_factory=dict)
-    left_out: bool = False
+    excluded: bool = False
 
     @property
     def text(self) -> str:
@@ -57,7 +57,7 @@ class Leak:
                 f"Each of the {self.evidence['values']:,} values of the column {name} has one label only. If it is made from the "
                 "label, a model copies the labels from it, wrong ones included"
             )
-        if self.left_out:
+        if self.excluded:
             return f"{seen}, so it was excluded. To learn from it all the same: --keep {self.column!r} (keep= in Python)."
         return f"{seen}, which hides errors. Exclude it: --ignore {self.column!r} (ignore= in Python)."
 

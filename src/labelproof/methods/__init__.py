@@ -1,4 +1,4 @@
-"""Ways to train on noisy labels. `METHODS` names them; a new one is a file, a line here and a row in the common test."""
+"""Ways to train on noisy labels. `METHODS` names them; a new one is a file and a line here; the common test goes through them."""
 
 from __future__ import annotations
 

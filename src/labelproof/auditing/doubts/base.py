@@ -40,7 +40,7 @@ def say(doubts: Iterable[Doubt]) -> list[Doubt]:
     """Warn of each doubt, serious ones first, and hand them on in that order."""
     found = sorted(doubts, key=lambda doubt: not doubt.serious)
     for doubt in found:
-        warnings.warn(doubt.text, DoubtWarning, stacklevel=3)
+        warnings.warn(doubt.text, DoubtWarning, stacklevel=4)
     return found
 
 

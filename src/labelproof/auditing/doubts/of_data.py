@@ -61,8 +61,8 @@ def of_leaks(leaks: Iterable[Leak]) -> list[Doubt]:
     """Columns of a table that give the label away."""
     return [
         Doubt(f"a column {leak.kind}{'' if leak.kind == 'counts rows' else ' the label'}", leak.text,
-              {"column": leak.column, "left_out": leak.left_out, **leak.evidence},
-              serious=leak.kind == "equals" and not leak.left_out)
+              {"column": leak.column, "excluded": leak.excluded, **leak.evidence},
+              serious=leak.kind == "equals" and not leak.excluded)
         for leak in leaks
     ]  # fmt: skip
 

@@ -130,7 +130,7 @@ class TableReader(ColumnReader):
         if self.features is None:
             apart = {leak.column for leak in leaks if leak.kind != "tells"} & set(types.names) - set(self.keep or ())
             if apart < set(x.columns):  # something is left to learn from
-                leaks = [replace(leak, left_out=leak.column in apart) for leak in leaks]
+                leaks = [replace(leak, excluded=leak.column in apart) for leak in leaks]
                 types, x = Schema(tuple(c for c in types.columns if c.name not in apart), types.left_out), x.drop(apart)
         others = [name for name in raw.frame.columns if name not in types.names and name not in aside]
         learned = [name for name in types.names if name in raw.frame.columns]

@@ -62,8 +62,9 @@ class ReportPart:
         """How far to trust the error rate, in one or two sentences: doubts first, then the width of the interval."""
         if not audit.believed:
             return f"none while this doubt stands: {audit.doubts[0].kind}."
-        if audit.doubts:
-            kinds = "; ".join(dict.fromkeys(doubt.kind for doubt in audit.doubts))
+        standing = [doubt for doubt in audit.doubts if not doubt.evidence.get("excluded")]  # its column was not learned from
+        if standing:
+            kinds = "; ".join(dict.fromkeys(doubt.kind for doubt in standing))
             return f"limited. Doubts: {kinds}."
         width = audit.error_rate.high - audit.error_rate.low
         if width > NARROW:
