@@ -6,6 +6,7 @@ import re
 import sys
 from pathlib import Path
 
+import pytest
 from typer.testing import CliRunner
 
 from labelproof.cli import app
@@ -33,11 +34,8 @@ def test_every_command_and_option_that_the_pages_name_exists():
                 assert option in shown, f"{path.name}: labelproof {command} has no {option}"
 
 
+@pytest.mark.needs("torch")
 def test_the_number_of_methods_that_pages_name_is_that_of_the_registry():
-    from labelproof.extras import is_installed
-
-    if not is_installed("torch"):
-        return
     from labelproof.methods import METHODS
 
     named = {
@@ -48,4 +46,4 @@ def test_the_number_of_methods_that_pages_name_is_that_of_the_registry():
             (ROOT / "docs/reproduced.md", r"(\d+) methods, 12 kinds"),
         )
     }
-    assert named == dict.fromkeys(named, [str(len(METHODS))])
+    assert named == {page: [str(len(METHODS))] for page in named}

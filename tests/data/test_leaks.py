@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import polars as pl
 import pytest
@@ -95,3 +97,15 @@ def test_columns_of_a_frame_are_ignored_and_kept_by_an_audit_in_memory():
         lp.audit(frame, label="y", id="a")
     with pytest.raises(lp.BadInput, match="is a file of items"):
         lp.audit("loans.csv", label="y")
+
+
+def test_a_column_of_names_that_is_not_given_as_the_id_is_noted():
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 2, 60)
+    frame = pl.DataFrame({"name": [f"L{i:03}" for i in range(60)], "a": y + rng.normal(0, 0.4, 60), "y": y})
+    with pytest.warns(lp.LabelproofWarning, match="same value of the column 'name'"):
+        lp.read_frame(frame, "y")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        lp.read_frame(frame, "y", ids="name")
+        lp.read_frame(frame.with_columns(name=pl.col("name") + " Smith"), "y")  # texts may well differ

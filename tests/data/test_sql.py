@@ -147,7 +147,7 @@ def test_the_commands_take_a_query(url, tmp_path):
     for arguments, message in (
         (["predict", out, "--sql", url], "--query is missing"),
         (["predict", out], "nothing to predict"),
-        (["audit", "x.csv", "--sql", url, "--label", "y"], "--sql stands for a file"),
+        (["audit", "x.csv", "--sql", url, "--label", "y"], "--sql takes the place of a file"),
         (["audit", "--sql", url, "--label", "kind"], "--query is missing"),
     ):
         done = run(*arguments, *(["--out", tmp_path / "n"] if arguments[0] == "audit" else []))

@@ -16,6 +16,7 @@ SORTED = 0.1  # changes of the label from row to row, as a share of what chance 
 ON_A_LINE = 0.98  # share of the rows in which a column is the number in another unit
 EXACT = 1e-6  # of the range of the numbers
 VALUES_A_ROW = 0.2  # most different values of a column that may encode the label, as a share of the rows
+TIME = r"^\d{4}-\d\d-\d\d"
 
 
 @dataclass(frozen=True)
@@ -133,3 +134,24 @@ def _counts_rows(series: pl.Series, codes: pl.Series) -> Leak | None:
     if changes > SORTED * by_chance:
         return None
     return Leak(series.name, "counts rows", {"changes": changes, "changes_by_chance": by_chance})
+
+
+def unique_names(frame: pl.DataFrame) -> str | None:
+    """The first column of texts without spaces of which no two are equal: it names the items, and teaches a model nothing.
+
+    Parameters
+    ----------
+    frame : polars.DataFrame
+    """
+    if len(frame) < FEWEST:
+        return None
+    for series in frame:
+        if series.dtype != pl.String or series.n_unique() < len(frame):
+            continue
+        if (
+            not series.str.contains(r"\s").any()
+            and series.str.contains("[A-Za-z]").all()
+            and not series.str.contains(TIME).any()
+        ):
+            return series.name
+    return None

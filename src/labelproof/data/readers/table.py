@@ -16,6 +16,7 @@ from labelproof.data.dataset import Dataset, Shown
 from labelproof.data.frames import located, read_raw
 from labelproof.data.label_columns import LABEL_COLUMNS
 from labelproof.data.label_columns.base import LabelColumn
+from labelproof.data.leaks import unique_names
 from labelproof.data.projection import Projection
 from labelproof.data.raw_table import Path_, RawTable, label_values
 from labelproof.data.readers.base import Audited, Reader, ReadOptions, check_same, check_same_ids, words
@@ -132,6 +133,14 @@ class TableReader(ColumnReader):
             if apart < set(x.columns):  # something is left to learn from
                 leaks = [replace(leak, excluded=leak.column in apart) for leak in leaks]
                 types, x = Schema(tuple(c for c in types.columns if c.name not in apart), types.left_out), x.drop(apart)
+        names = unique_names(x) if self.schema is None and self.id is None and self.features is None else None
+        if names is not None:
+            warnings.warn(
+                f"No two rows have the same value of the column {names!r}. If it names the items, give it as the id: --id {names} (id=, or ids= "
+                "of a frame). Then findings have names, and a model does not learn from it.",
+                LabelproofWarning,
+                stacklevel=2,
+            )
         others = [name for name in raw.frame.columns if name not in types.names and name not in aside]
         learned = [name for name in types.names if name in raw.frame.columns]
         shown = raw.frame.select([*learned, *others])  # the first column to learn from, as stored
