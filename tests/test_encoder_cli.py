@@ -134,7 +134,7 @@ def test_no_option_of_the_model_beside_probabilities(option, texts, tmp_path):
     np.save(tmp_path / "p.npy", 0.8 * np.eye(2)[(KIND == "good").astype(int)] + 0.1)
     done = on_texts(texts, tmp_path / "out", "--pred-probs", tmp_path / "p.npy", *option)
     assert done.returncode == 2
-    assert "Leave them out beside --pred-probs" in done.stderr
+    assert "Remove them, or remove --pred-probs" in done.stderr
     done = on_texts(texts, tmp_path / "out", "--pred-probs", tmp_path / "p.npy")
     assert done.returncode == 0
     assert "model" not in json.loads((tmp_path / "out" / "summary.json").read_text())

@@ -113,5 +113,5 @@ def test_cells_by_the_command(tmp_path):
         assert bad.returncode == 2
         assert message in bad.stderr
     bad = run("audit", tmp_path / "t.csv", "--label", "y", "--layer", "raw", "--out", tmp_path / "bad")
-    assert "--layer belongs to cells" in bad.stderr
+    assert "--layer is for single cells only" in bad.stderr
     assert not (tmp_path / "bad").exists()

@@ -272,7 +272,7 @@ def test_nothing_that_is_not_ours_is_removed_or_counted(place, monkeypatch):
 def test_the_command_shows_and_clears(place, monkeypatch):
     empty = run("cache")
     assert empty.returncode == 0
-    assert f"{place} holds 0 MB of features; at most 4,000 MB are kept" in empty.stdout
+    assert f"{place} holds 0 MB of features; the limit is 4,000 MB" in empty.stdout
     encode_texts(Counting(), TEXTS)
     shown = run("cache").stdout
     assert "counting" in shown
