@@ -78,7 +78,7 @@ def review(
     every = "Of all labels" if known.whole else f"Of the {len(known):,} labels that look worst"
     err.print(
         f"\n{figures.reviewed:,} labels reviewed, {figures.wrong:,} of them wrong. {every} {rate.estimate:.1%} are wrong "
-        f"(95 % interval {rate.low:.1%} to {rate.high:.1%}).\n{figures.advice} {session.outlook()}"
+        f"(95 % interval {rate.low:.1%} to {rate.high:.1%}{'' if figures.from_reviews else ', by the audit alone'}).\n{figures.advice} {session.outlook()}"
     )
     err.print(f"Next: [bold]labelproof apply {escape(str(folder))} --out clean.csv[/bold]")
     session.store.close()
