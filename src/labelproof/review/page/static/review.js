@@ -362,6 +362,7 @@ function fieldsOf(fields) {
     const value = element("dd");
     if (field.unusual) value.append(element("mark", { title: "unusual for this label" }, field.value, element("span", { className: "unseen", textContent: " (unusual for this label)" })));
     else value.append(field.value);
+    if (field.note) value.append(" ", element("mark", { className: "note", textContent: field.note }));
     list.append(element("div", {}, element("dt", { textContent: field.name }), value));
   }
   return list;
