@@ -529,6 +529,8 @@ async function refreshFigures() {
   }
 }
 
+const reviewsOf = (count, which = "") => `${count.toLocaleString()} ${which}review${count === 1 ? "" : "s"}`;
+
 function showFigures(answer) {
   const { figures, curve, reviewers, agreement } = answer;
   const rate = figures.error_rate;
@@ -538,7 +540,7 @@ function showFigures(answer) {
   drawCurve("chart", curve.map((point) => ({ at: point.reviewed, value: point.estimate, ...point })), {
     most: Math.min(1, Math.max(0.02, ...curve.map((point) => point.high)) * 1.05),
     height: (most) => `${(100 * most).toFixed(most < 0.1 ? 1 : 0)} %`,
-    width: (last) => `${last} reviews`,
+    width: (last) => reviewsOf(last),
   });
   showForecast(answer);
   const kappa = agreement.kappa === null ? "" : `Agreement on ${agreement.items} shared items: κ = ${agreement.kappa.toFixed(2)}`;
@@ -562,11 +564,11 @@ function showForecast({ outlook, forecast }) {
   $("outlook").textContent = outlook;
   const last = forecast[forecast.length - 1];
   $("ahead").toggleAttribute("hidden", last.reviews === 0);
-  $("ahead").setAttribute("aria-label", `Wrong labels that the next ${last.reviews} reviews will find: ${Math.round(last.low)} to ${Math.round(last.high)}`);
+  $("ahead").setAttribute("aria-label", `Wrong labels that the next ${reviewsOf(last.reviews)} will find: ${Math.round(last.low)} to ${Math.round(last.high)}`);
   drawCurve("ahead", forecast.map((point) => ({ at: point.reviews, value: point.found, ...point })), {
     most: Math.max(1, last.high) * 1.05,
     height: (most) => Math.floor(most).toLocaleString(),
-    width: (end) => `wrong labels found by ${end.toLocaleString()} more reviews`,
+    width: (end) => `wrong labels found by ${reviewsOf(end, "more ")}`,
   });
 }
 
