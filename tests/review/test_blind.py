@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
 import polars as pl
 import pytest
+from PIL import Image
 
 import labelproof as lp
 from browsing import barriers, picture_of, shown_item, until, wait_until_saved
@@ -63,6 +65,22 @@ def test_trusted_examples_are_of_two_classes_in_the_order_of_their_names(audit_o
         assert codes == sorted(codes)
     item = seeing.item(doubted[0])
     assert [group["class"] for group in seeing.similar(doubted[0])["trusted"]] == [item["given"], item["suggested"]]
+
+
+def test_the_folder_of_a_picture_does_not_tell_its_class(open_page, serve, tmp_path):
+    rng = np.random.default_rng(0)
+    for i in range(40):
+        path = tmp_path / "p" / ("dark", "light")[i % 2] / f"{i:02d}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(rng.integers(0, 255, (8, 8, 3), dtype=np.uint8)).save(path)
+    lp.audit(lp.read_images(tmp_path / "p"), np.full((40, 2), 0.5)).save(tmp_path / "audit")
+    page = open_page(serve(tmp_path / "audit", "--reviewer", "Ann", "--port", 0, "--blind").link)
+    assert re.fullmatch(r"\d\d\.png", shown_item(page))
+    assert "/" not in page.locator("#shown img").get_attribute("alt")
+    assert "/" not in page.locator("#live").inner_text()
+    seeing = Describer(open_candidates(tmp_path / "audit")).item(0)
+    assert seeing["id"].startswith(("dark/", "light/"))
+    assert "name" not in seeing
 
 
 @pytest.fixture

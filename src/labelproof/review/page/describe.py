@@ -59,7 +59,7 @@ class Describer:
         known = self.candidates
         described: Json = {"rank": rank, "id": known.table["id"][rank], **self._shown(rank)}
         if self.blind:
-            return described | known.part.blinded(rank)
+            return described | {"name": self._blind_name(described["id"])} | known.part.blinded(rank)
         described["error_probability"] = float(known.error_probability[rank])
         described |= known.part.described(rank)
         marks = self.context.unusual(rank, described["given"]) if self.context is not None else set()
@@ -144,6 +144,11 @@ class Describer:
                 return {"problem": "Every column tells the label, or was not learned from, so a blind review shows none."}
             return {"fields": [{"name": name, "value": value[:2000]} for name, value in fields[:MOST_FIELDS]]}
         return {"text": shown.text[: BRIEF if brief else MOST_CHARACTERS]}
+
+    def _blind_name(self, item: str) -> str:
+        """The id, or the file alone of a path in the folder of a class."""
+        *folders, file = item.split("/")
+        return file if set(folders) & set(self.candidates.classes) else item
 
     def _may_be_seen(self, column: str) -> bool:
         """Whether a blind review may show a column."""

@@ -319,7 +319,7 @@ async function undo() {
 
 function show(item, before = "") {
   shownAt = performance.now();
-  $("item-id").textContent = item.id;
+  $("item-id").textContent = nameOf(item);
   $("shown").replaceChildren(kind.shown ? kind.shown(item) : shownOf(item));
   $("search").value = "";
   showMatches([]);
@@ -328,13 +328,13 @@ function show(item, before = "") {
   showSimilar(item);
   window.scrollTo(0, 0);
   $("shown").dispatchEvent(new CustomEvent("labelproof:shown", { bubbles: true, detail: item.rank }));
-  $("live").textContent = `${before}Item ${item.id}. ${kind.words(item)}`;
+  $("live").textContent = `${before}Item ${nameOf(item)}. ${kind.words(item)}`;
 }
 
 function shownOf(item) {
   if (item.picture) {
     const image = pictures.get(item.rank) ?? new Image();
-    image.alt = `Item ${item.id}`;
+    image.alt = `Item ${nameOf(item)}`;
     const scale = () => image.classList.toggle("small", image.naturalWidth < SMALL_PIXELS);
     image.onload = scale;
     image.onerror = () => image.replaceWith(element("p", { className: "soft", textContent: "The picture cannot be shown." }));
@@ -367,6 +367,8 @@ function fieldsOf(fields) {
   }
   return list;
 }
+
+const nameOf = (item) => item.name ?? item.id;
 
 const keyHint = (key) => (key ? element("kbd", { textContent: key, ariaHidden: "true" }) : null);
 
