@@ -105,6 +105,7 @@ def apply_speed() -> str:
     ]
     header = [
         "file",
+        "decided labels",
         "size",
         "a copy of it",
         "the repaired copy",

@@ -116,6 +116,7 @@ class Served:
         else:
             _, problem = self.process.communicate()
             raise AssertionError(f"no link: {printed}{problem}")
+        self.printed = printed
 
     @property
     def port(self) -> int:

@@ -15,6 +15,7 @@ from labelproof.auditing.verdicts import verdicts
 from labelproof.review.exchange.apply import repair
 from labelproof.review.exchange.spreadsheet import read_csv, write_csv
 from labelproof.review.exchange.verified import open_store, read_verified, with_verified
+from test_every_kind import MADE
 
 
 @pytest.fixture
@@ -88,6 +89,60 @@ def test_times_and_seconds_are_kept(table_audit, session_of, tmp_path):
     read_csv(session, tmp_path / "r.csv")
     (one,) = session.decisions
     assert (one.decided_at, one.seconds, one.reviewer) == ("2026-03-01T08:00:00.000000+00:00", 3.25, "Cy")
+
+
+def test_the_column_of_decisions_takes_keep_and_the_name_of_a_class(table_audit, session_of, tmp_path):
+    session = session_of(table_audit[0], 40)
+    write_csv(session, tmp_path / "r.csv")
+    sheet = pl.read_csv(tmp_path / "r.csv", infer_schema=False)
+    assert {"'=yes", "no"} <= set(sheet["given_label"])
+    said = ["keep"] * 20 + ["no", "=yes", "'=yes", "none", "Keep "] + [None] * 15
+    sheet.with_columns(decision=pl.Series(said, dtype=pl.String)).write_csv(tmp_path / "filled.csv")
+    done = read_csv(session, tmp_path / "filled.csv", reviewer="Bo")
+    assert (done.recorded, done.empty) == (25, 15)
+    found = {d.item: d for d in session.decisions}
+    rows = [
+        (found[key.removeprefix("'")], given.removeprefix("'"))
+        for key, given in zip(sheet["id"][:25], sheet["given_label"][:25], strict=True)
+    ]
+    for decision, given in (*rows[:20], rows[24]):
+        assert (decision.action, decision.label) == ("keep", given)
+    assert [decision.label for decision, _ in rows[20:24]] == ["no", "=yes", "=yes", None]
+    assert read_csv(session, tmp_path / "filled.csv", reviewer="Bo").recorded == 0
+
+
+@pytest.mark.parametrize(
+    ("given", "label", "decision", "problem"),
+    [
+        ("=yes", "", "keep", "'=yes' here and 'no' in the audit"),
+        ("", "", "keep", "'' here and 'no' in the audit"),
+        ("no", "=yes", "no", "The decision is 'no'"),
+        ("no", "", "relabel", "the label is empty"),
+        ("no", "", "nn", "Did you mean 'no'"),
+    ],
+)
+def test_a_decision_that_is_not_clear_is_refused(table_audit, session_of, tmp_path, given, label, decision, problem):
+    session = session_of(table_audit[0], 40)
+    ids = session.candidates.table["id"]
+    key = next(ids[rank] for rank in range(240) if session.candidates.part.given(rank) == "no" and ids[rank].startswith("r"))
+    (tmp_path / "r.csv").write_text(f"id,given_label,label,decision\n{key},{given},{label},{decision}\n")
+    with pytest.raises(lp.BadInput, match=problem):
+        read_csv(session, tmp_path / "r.csv", reviewer="Bo")
+    assert session.decisions == []
+
+
+def test_tags_are_kept_as_they_were_given(session_of, tmp_path):
+    made, probs, _, _ = MADE["tags"]
+    lp.audit(made(), probs).save(tmp_path / "audit")
+    session = session_of(tmp_path / "audit", 20)
+    write_csv(session, tmp_path / "r.csv")
+    sheet = pl.read_csv(tmp_path / "r.csv", infer_schema=False)
+    sheet.with_columns(decision=pl.lit("keep")).write_csv(tmp_path / "filled.csv")
+    assert read_csv(session, tmp_path / "filled.csv", reviewer="Bo").recorded == sheet.height
+    assert {d.action for d in session.decisions} == {"keep"}
+    sheet.drop("given_label").with_columns(decision=pl.lit("keep")).write_csv(tmp_path / "without.csv")
+    with pytest.raises(lp.BadInput, match="no column given_label"):
+        read_csv(session, tmp_path / "without.csv", reviewer="Cy")
 
 
 @pytest.mark.parametrize(

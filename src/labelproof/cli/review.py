@@ -51,6 +51,7 @@ def review(
     import sys
     from contextlib import ExitStack
 
+    from labelproof.review.exchange.apply import can_repair, is_reviewed
     from labelproof.review.page.desk import Desk
     from labelproof.review.page.guard import reviewer_name
     from labelproof.review.page.opening import open_browser
@@ -58,10 +59,14 @@ def review(
 
     name = None if reviewer is None else reviewer_name(reviewer)
     session = _session(folder, database, budget, measure=measure, overlap=overlap, random_state=seed)
-    desk, done = Desk(session, blind), session.figures()
+    desk = Desk(session, blind)
+    session.figures()  # before the page asks
 
     def ready(address: str, token: str) -> None:
-        out.print(f"{session.left():,} of {budget:,} reviews to do, {done.reviewed:,} labels reviewed.\n{session.outlook()}")
+        done = _count(session.figures().reviewed, "label")
+        out.print(f"{session.left():,} of {_count(budget, 'review')} to do, {done} reviewed.")
+        if not blind:  # the outlook is about the given labels
+            out.print(session.outlook())
         out.print("Open\n")
         out.print(f"  {address}/?token={token}\n", soft_wrap=True, highlight=False, markup=False)
         out.print("Every decision is saved at once. Stop with Ctrl-C; the same command resumes.")
@@ -77,10 +82,11 @@ def review(
     known = session.candidates
     every = "Of all labels" if known.whole else f"Of the {len(known):,} labels that look worst"
     err.print(
-        f"\n{figures.reviewed:,} labels reviewed, {figures.wrong:,} of them wrong. {every} {rate.estimate:.1%} are wrong "
-        f"(95 % interval {rate.low:.1%} to {rate.high:.1%}).\n{figures.advice} {session.outlook()}"
+        f"\n{_count(figures.reviewed, 'label')} reviewed, {figures.wrong:,} of them wrong. {every} {rate.estimate:.1%} are wrong "
+        f"(95 % interval {rate.low:.1%} to {rate.high:.1%}{'' if figures.from_reviews else ', by the audit alone'}).\n{figures.advice} {session.outlook()}"
     )
-    err.print(f"Next: [bold]labelproof apply {escape(str(folder))} --out clean.csv[/bold]")
+    if can_repair(known) and (known.part.writes_anew or is_reviewed(known, session.store)):
+        err.print(f"Next: [bold]labelproof apply {escape(str(folder))} --out clean.csv[/bold]")
     session.store.close()
 
 
@@ -104,17 +110,21 @@ def apply_command(
     [bold]labelproof apply audit/ --out clean.csv[/bold]
     """
     from labelproof.review.candidates import open_candidates
-    from labelproof.review.exchange.apply import repair
-    from labelproof.review.exchange.verified import open_store
+    from labelproof.review.exchange.apply import is_reviewed, repair
+    from labelproof.review.exchange.verified import no_reviews, open_store
 
     candidates = open_candidates(folder)
-    store = open_store(folder, database, must_exist=not (obvious or candidates.part.writes_anew))
+    needs_reviews = not (obvious or candidates.part.writes_anew)
+    store = open_store(folder, database, must_exist=needs_reviews)
+    if needs_reviews and not is_reviewed(candidates, store):
+        store.close()
+        raise no_reviews(folder, "nobody has decided about a label")
     done = repair(candidates, store, target, obvious=obvious, explain=explain, overwrite=overwrite)
     store.close()
     out.print(
-        f"{done.reviewed:,} labels changed by reviews"
+        f"{_count(done.reviewed, 'label')} changed by reviews"
         + (f" ({done.emptied:,} emptied: none of the classes)" if done.emptied else "")
-        + (f", {done.obvious:,} obvious errors changed without a review" if obvious else "")
+        + (f", {_count(done.obvious, 'obvious error')} changed without a review" if obvious else "")
         + f". Written to [bold]{escape(str(target))}[/bold]"
     )
 
@@ -140,7 +150,7 @@ def export_command(
     goal = target or Path("reviews.csv" if to == "csv" else "label-studio")
     session = _session(folder, database, budget)
     count = (write_csv if to == "csv" else write_label_studio)(session, goal, overwrite)
-    out.print(f"{count:,} {'lines' if to == 'csv' else 'tasks'} written to [bold]{escape(str(goal))}[/bold]")
+    out.print(f"{_count(count, 'line' if to == 'csv' else 'task')} written to [bold]{escape(str(goal))}[/bold]")
     if to == "label-studio":
         out.print("In a new project paste config.xml under Labeling Interface › Code, then import tasks.json.")
     out.print(f"Next, with the answers: [bold]labelproof import {escape(str(folder))} FILE[/bold]")
@@ -164,7 +174,13 @@ def import_command(
     existing(answers, "file")
     session = _session(folder, database, 1)
     done = read_label_studio(session, answers) if answers.suffix.lower() == ".json" else read_csv(session, answers, reviewer)
-    out.print(f"{done.recorded:,} decisions recorded, {done.known:,} already known, {done.empty:,} items without an answer.")
+    out.print(
+        f"{_count(done.recorded, 'decision')} recorded, {done.known:,} already known, {_count(done.empty, 'item')} without an answer."
+    )
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def _session(folder: Path, database: str | None, budget: int, **options: Any) -> ReviewSession:

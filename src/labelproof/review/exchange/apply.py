@@ -14,7 +14,7 @@ from labelproof.data.readers.base import Audited, Change
 from labelproof.errors import BadInput
 from labelproof.review.candidates import Candidates
 from labelproof.review.log.identity import standing
-from labelproof.review.log.store import Store
+from labelproof.review.log.store import DECISIONS, Store
 from labelproof.review.plan.resolve import Resolved
 
 
@@ -35,6 +35,16 @@ class Repaired:
     reviewed: int
     emptied: int
     obvious: int
+
+
+def can_repair(candidates: Candidates) -> bool:
+    """Whether the labels can be written back: they are all in memory, and the audit knows where they came from."""
+    return candidates.whole and reader_of(candidates.summary.get("source")) is not None
+
+
+def is_reviewed(candidates: Candidates, store: Store) -> bool:
+    """Whether any decision is in effect for an item of an audit."""
+    return any(decision.action in DECISIONS for decision in standing(candidates, store))
 
 
 def repair(

@@ -25,6 +25,7 @@ from labelproof.validation import Json
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what spreadsheets run
 QUOTE = "'"
 SHOWN_CHARACTERS = 1000
+ACTIONS = ("", *DECISIONS, "skip")
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ def checked_seconds(value: Any, where: str) -> float | None:
 def write_csv(session: ReviewSession, target: str | os.PathLike[str], overwrite: bool = False) -> int:
     """Write the queue as a table for a spreadsheet: one line for each decision, and one for each item still open.
 
-    A person fills in ``label``, or writes ``none``, ``unsure`` or ``skip`` under ``decision``. Cells that a spreadsheet would
+    A person fills in ``label``, or writes ``keep``, ``none``, ``unsure`` or ``skip`` under ``decision``. Cells that a spreadsheet would
     run as a formula begin with an apostrophe; `read_csv` takes it off again. Returns the number of lines.
     """
     goal = Path(target)
@@ -135,8 +136,10 @@ def read_csv(session: ReviewSession, path: str | os.PathLike[str], reviewer: str
     """Record the decisions of a table with the columns ``id`` and ``label``, made by `write_csv` or by a person.
 
     ``decision``, ``reviewer``, ``decided_at`` and ``seconds`` are read if present. An empty ``label`` without a decision is an
-    item not reviewed. A label takes precedence over a ``decision`` of keep or relabel. ``audit``, if present, identifies the
-    labels that the table was made from; if items have no ids, ``given_label`` does as well.
+    item not reviewed; with *keep* it is the given label, if ``given_label`` still names it. A label takes precedence over a
+    ``decision`` of keep or relabel. The name of a class under ``decision`` is a label, unless ``label`` is filled in or the name
+    is that of a decision. ``audit``, if present, identifies the labels that the table was made from; if items have no ids,
+    ``given_label`` does as well.
 
     Raises
     ------
@@ -154,7 +157,10 @@ def read_csv(session: ReviewSession, path: str | os.PathLike[str], reviewer: str
     decisions, empty, part = [], 0, session.candidates.part
     for line, (row, item) in enumerate(zip(rows, ids, strict=True), start=2):
         where = f"{str(path)!r} line {line}"
-        label, action = _bare((row["label"] or "").strip()), (row.get("decision") or "").strip().lower()
+        label, written = _bare((row["label"] or "").strip()), (row.get("decision") or "").strip()
+        action = written.lower()
+        if not label and action not in ACTIONS and part.one_choice and _bare(written) in session.candidates.classes:
+            label, action = _bare(written), "relabel"
         if not label and not action:
             empty += 1
             continue
@@ -167,11 +173,14 @@ def read_csv(session: ReviewSession, path: str | os.PathLike[str], reviewer: str
             raise BadInput(
                 f"{where} belongs to other data, or the labels have changed since. Export the audit again and fill in the new file."
             )
-        if not label and action in ("keep", "relabel") and part.may_be_none:
+        if not label and action == "keep":
+            label = _kept(part.to_cell(part.given(ranks[item])), row, where)
+        if not label and action == "relabel" and part.may_be_none:
             raise BadInput(f"{where}: The decision is {action!r} but the label is empty. Fill in the label.")
-        if action not in ("", *DECISIONS, "skip"):
+        if action not in ACTIONS:
             raise BadInput(
-                f"{where}: The decision is {action!r}. Use none, unsure or skip, or leave it empty and fill in the label."
+                f"{where}: The decision is {written!r}. Use keep, none, unsure or skip, or leave it empty and fill in the label. "
+                f"{did_you_mean(written, session.candidates.classes)}".strip()
             )
         name = _bare(row.get("reviewer") or "") or reviewer
         if not name:
@@ -188,6 +197,21 @@ def read_csv(session: ReviewSession, path: str | os.PathLike[str], reviewer: str
             raise BadInput(f"{where}: {error} {near}".strip()) from error
         decisions.append(Decision(**{**vars(made), "decided_at": when, "source": "csv"}))
     return record_imported(session, decisions, empty)
+
+
+def _kept(now: str, row: Json, where: str) -> str:
+    """The given label as a cell, if it is the one that the reviewer of a row saw and kept."""
+    if "given_label" not in row:
+        raise BadInput(
+            f"{where}: The decision is 'keep' but the label is empty and there is no column given_label. Fill in the label."
+        )
+    seen = _bare(row["given_label"] or "")
+    if seen != now:
+        raise BadInput(
+            f"{where}: The decision is 'keep', but the given label is {seen[:60]!r} here and {now[:60]!r} in the audit. Export the "
+            "audit again, or fill in the label."
+        )
+    return now
 
 
 def _guarded(text: str) -> str:

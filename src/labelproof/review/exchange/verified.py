@@ -104,5 +104,12 @@ def open_store(folder: str | os.PathLike[str], database: str | None = None, *, m
     place = Path(folder).resolve()
     beside = place.with_name(f"{place.name}.reviews.sqlite")
     if must_exist and database is None and not beside.exists():
-        raise BadInput(f"{str(folder)!r} has no reviews yet: {str(beside)!r} does not exist. Review it with labelproof review.")
+        raise no_reviews(folder, f"{str(beside)!r} does not exist")
     return Store(database or beside)
+
+
+def no_reviews(folder: str | os.PathLike[str], why: str) -> BadInput:
+    """The error that an audit folder has no decision."""
+    return BadInput(
+        f"{str(folder)!r} has no reviews yet: {why}. Review it with labelproof review; labelproof apply --obvious needs no review."
+    )

@@ -13,7 +13,7 @@ from labelproof.errors import BadInput
 from labelproof.review.candidates import Candidates, open_candidates
 from labelproof.review.log.identity import data_of, is_about, known_class
 from labelproof.review.log.store import BEGINNING, DECISIONS, Action, Decision, Store
-from labelproof.review.plan.figures import NEXT, Figures, class_rates, people, rate_of, slip_of, work_out
+from labelproof.review.plan.figures import NEXT, Figures, class_rates, people, slip_of, work_out
 from labelproof.review.plan.forecast import FARTHEST
 from labelproof.review.plan.queue import MEASURE, make_queue
 from labelproof.review.plan.resolve import Resolved
@@ -224,18 +224,19 @@ class ReviewSession:
         figures = work_out(self.candidates, self.queue, outcomes, ahead=self._ahead, slip=slip)
         if self._curve is None:  # the state before this process began
             ends = np.unique(np.linspace(0, len(decisions), CURVE_POINTS + 1).astype(int))[1:-1].tolist()
-            self._curve = [self._point(self._outcomes(decisions[:end])) for end in ends]
-        self._curve.append(self._point(outcomes))
+            before = (work_out(self.candidates, self.queue, self._outcomes(decisions[:end]), slip=slip) for end in ends)
+            self._curve = [_point(then) for then in before]
+        self._curve.append(_point(figures))
         return figures
-
-    def _point(self, outcomes: dict[int, Resolved]) -> dict[str, float]:
-        rate, from_reviews = rate_of(self.candidates, self.queue, outcomes)
-        return {"reviewed": len(outcomes), **rate._asdict(), "from_reviews": from_reviews}
 
     def _outcomes(self, decisions: list[Decision]) -> dict[int, Resolved]:
         """The settled items by rank."""
         found = self.candidates.part.outcomes(decisions)
         return {self._rank_of[item]: outcome for item, outcome in found.items() if item in self._rank_of}
+
+
+def _point(figures: Figures) -> dict[str, float]:
+    return {"reviewed": figures.reviewed, **figures.error_rate._asdict(), "from_reviews": figures.from_reviews}
 
 
 class _Cached(Generic[T]):

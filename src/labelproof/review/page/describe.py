@@ -23,7 +23,8 @@ class Describer:
     ----------
     candidates : Candidates
     blind : bool, default=False
-        Say nothing of which label was given, which is suggested, or how probably the given one is wrong.
+        Say nothing of which label was given, which is suggested, or how probably the given one is wrong; neither by the
+        columns that the audit found to tell the label, nor by those that it did not learn from.
 
     Attributes
     ----------
@@ -49,6 +50,7 @@ class Describer:
             self._items = None
         elif self._items is None and not self.problem:
             self.problem = "This audit was made of labels and probabilities alone, so items are shown by their ids."
+        self._telling = _telling_columns(candidates.summary)
         self.context = Context(candidates, self._items) if self._items is not None and candidates.part.similar else None
         self._nearest = NearestItems(candidates)
 
@@ -57,12 +59,13 @@ class Describer:
         known = self.candidates
         described: Json = {"rank": rank, "id": known.table["id"][rank], **self._shown(rank)}
         if self.blind:
-            return described | known.part.blinded(rank)
+            return described | {"name": self._blind_name(described["id"])} | known.part.blinded(rank)
         described["error_probability"] = float(known.error_probability[rank])
         described |= known.part.described(rank)
         marks = self.context.unusual(rank, described["given"]) if self.context is not None else set()
         for field in described.get("fields", []):
             field["unusual"] = field["name"] in marks
+            field["note"] = self._telling.get(field["name"], "")
         return described
 
     def similar(self, rank: int) -> Json:
@@ -136,5 +139,26 @@ class Describer:
         if shown.image:
             return {"picture": True}
         if shown.fields:
-            return {"fields": [{"name": name, "value": value[:2000]} for name, value in shown.fields[:MOST_FIELDS]]}
+            fields = [field for field in shown.fields if not self.blind or self._may_be_seen(field[0])]
+            if not fields:
+                return {"problem": "Every column tells the label, or was not learned from, so a blind review shows none."}
+            return {"fields": [{"name": name, "value": value[:2000]} for name, value in fields[:MOST_FIELDS]]}
         return {"text": shown.text[: BRIEF if brief else MOST_CHARACTERS]}
+
+    def _blind_name(self, item: str) -> str:
+        """The id, or the file alone of a path in the folder of a class."""
+        *folders, file = item.split("/")
+        return file if set(folders) & set(self.candidates.classes) else item
+
+    def _may_be_seen(self, column: str) -> bool:
+        """Whether a blind review may show a column."""
+        source = self.candidates.summary.get("source") or {}
+        learned = source.get("features")  # of arrays it is a path
+        unlearned = isinstance(learned, list) and column not in learned
+        return column not in self._telling and not unlearned and column not in (source.get("ignore") or ())
+
+
+def _telling_columns(summary: Json) -> dict[str, str]:
+    """The columns that the audit found to give the label away, with what they do, such as ``equals the label``."""
+    found = [doubt for doubt in summary.get("doubts", []) if "column" in doubt.get("evidence", {})]
+    return {str(doubt["evidence"]["column"]): str(doubt["kind"]).removeprefix("a column ") for doubt in found}

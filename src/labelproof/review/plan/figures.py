@@ -42,7 +42,7 @@ class Figures:
     wrong : int
         Reviewed items with a wrong label.
     error_rate : ErrorRate
-        Error rate of all labels.
+        Error rate of all labels; see `work_out`.
     from_reviews : bool
         Whether the reviews suffice for ``error_rate``; otherwise it is the audit's own.
     errors_left, left_below : float
@@ -94,25 +94,16 @@ class Figures:
         return f"Of the {which} {reviews:,}, expect {between} to be wrong; about {_duration(reviews * pace)}."
 
 
-def rate_of(candidates: Candidates, queue: Queue, outcomes: Outcomes) -> tuple[ErrorRate, bool]:
-    """The error rate of all labels, and whether it comes from the reviews.
-
-    That of `labelproof.review.estimate_error_rate` over the queue's random sample; before 20 reviews, or before each stratum has
-    one, the audit's own.
-    """
-    ranks, wrong = _ranks(candidates, outcomes)
-    rate = _rate(candidates, *_sample(queue, ranks, wrong)) if len(ranks) >= FEWEST_REVIEWS else None
-    return rate or candidates.part.error_rate(), rate is not None
-
-
 def work_out(
     candidates: Candidates, queue: Queue, outcomes: Outcomes, *, ahead: Queue | None = None, slip: float = 0.0
 ) -> Figures:
     """The figures of an audit with some items settled.
 
     `labelproof.review.plan.forecast.foretell` makes the forecast. The number of remaining wrong labels and its upper end are
-    those of the forecast. If the reviews give the error rate, these are combined with those of their random sample, weighted
-    by precision.
+    those of the forecast. From 20 reviews on, once each stratum has one, they are combined with those of the random sample
+    (`labelproof.review.estimate_error_rate`), weighted by precision. The error rate then is the share of wrong labels found
+    and remaining, so that it never contradicts their number, in the interval of the random sample, widened if need be to hold
+    it. Before that it is the audit's own.
 
     Parameters
     ----------
@@ -127,17 +118,20 @@ def work_out(
         How often a reviewer errs.
     """
     ranks, wrong = _ranks(candidates, outcomes)
-    rate, from_reviews = rate_of(candidates, queue, outcomes)
+    sample = _rate(candidates, *_sample(queue, ranks, wrong)) if len(ranks) >= FEWEST_REVIEWS else None
     forecast = foretell(candidates, queue if ahead is None else ahead, ranks, wrong, slip=slip)
     errors_left, left_below = forecast.left, forecast.left_below
-    if from_reviews:
-        errors_left, left_below = _with_sample(forecast, rate, len(candidates), int(wrong.sum()))
+    rate = candidates.part.error_rate()
+    if sample is not None:
+        errors_left, left_below = _with_sample(forecast, sample, len(candidates), int(wrong.sum()))
+        share = min(1.0, (int(wrong.sum()) + errors_left) / len(candidates))
+        rate = ErrorRate(share, min(sample.low, share), max(sample.high, share))
     return Figures(
         reviewed=len(ranks),
         unreviewed=len(candidates) - len(ranks),
         wrong=int(wrong.sum()),
         error_rate=rate,
-        from_reviews=from_reviews,
+        from_reviews=sample is not None,
         errors_left=errors_left,
         left_below=left_below,
         forecast=forecast,

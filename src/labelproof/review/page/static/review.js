@@ -319,7 +319,7 @@ async function undo() {
 
 function show(item, before = "") {
   shownAt = performance.now();
-  $("item-id").textContent = item.id;
+  $("item-id").textContent = nameOf(item);
   $("shown").replaceChildren(kind.shown ? kind.shown(item) : shownOf(item));
   $("search").value = "";
   showMatches([]);
@@ -328,13 +328,13 @@ function show(item, before = "") {
   showSimilar(item);
   window.scrollTo(0, 0);
   $("shown").dispatchEvent(new CustomEvent("labelproof:shown", { bubbles: true, detail: item.rank }));
-  $("live").textContent = `${before}Item ${item.id}. ${kind.words(item)}`;
+  $("live").textContent = `${before}Item ${nameOf(item)}. ${kind.words(item)}`;
 }
 
 function shownOf(item) {
   if (item.picture) {
     const image = pictures.get(item.rank) ?? new Image();
-    image.alt = `Item ${item.id}`;
+    image.alt = `Item ${nameOf(item)}`;
     const scale = () => image.classList.toggle("small", image.naturalWidth < SMALL_PIXELS);
     image.onload = scale;
     image.onerror = () => image.replaceWith(element("p", { className: "soft", textContent: "The picture cannot be shown." }));
@@ -362,10 +362,13 @@ function fieldsOf(fields) {
     const value = element("dd");
     if (field.unusual) value.append(element("mark", { title: "unusual for this label" }, field.value, element("span", { className: "unseen", textContent: " (unusual for this label)" })));
     else value.append(field.value);
+    if (field.note) value.append(" ", element("mark", { className: "note", textContent: field.note }));
     list.append(element("div", {}, element("dt", { textContent: field.name }), value));
   }
   return list;
 }
+
+const nameOf = (item) => item.name ?? item.id;
 
 const keyHint = (key) => (key ? element("kbd", { textContent: key, ariaHidden: "true" }) : null);
 
@@ -528,6 +531,8 @@ async function refreshFigures() {
   }
 }
 
+const reviewsOf = (count, which = "") => `${count.toLocaleString()} ${which}review${count === 1 ? "" : "s"}`;
+
 function showFigures(answer) {
   const { figures, curve, reviewers, agreement } = answer;
   const rate = figures.error_rate;
@@ -537,7 +542,7 @@ function showFigures(answer) {
   drawCurve("chart", curve.map((point) => ({ at: point.reviewed, value: point.estimate, ...point })), {
     most: Math.min(1, Math.max(0.02, ...curve.map((point) => point.high)) * 1.05),
     height: (most) => `${(100 * most).toFixed(most < 0.1 ? 1 : 0)} %`,
-    width: (last) => `${last} reviews`,
+    width: (last) => reviewsOf(last),
   });
   showForecast(answer);
   const kappa = agreement.kappa === null ? "" : `Agreement on ${agreement.items} shared items: κ = ${agreement.kappa.toFixed(2)}`;
@@ -561,11 +566,11 @@ function showForecast({ outlook, forecast }) {
   $("outlook").textContent = outlook;
   const last = forecast[forecast.length - 1];
   $("ahead").toggleAttribute("hidden", last.reviews === 0);
-  $("ahead").setAttribute("aria-label", `Wrong labels that the next ${last.reviews} reviews will find: ${Math.round(last.low)} to ${Math.round(last.high)}`);
+  $("ahead").setAttribute("aria-label", `Wrong labels that the next ${reviewsOf(last.reviews)} will find: ${Math.round(last.low)} to ${Math.round(last.high)}`);
   drawCurve("ahead", forecast.map((point) => ({ at: point.reviews, value: point.found, ...point })), {
     most: Math.max(1, last.high) * 1.05,
     height: (most) => Math.floor(most).toLocaleString(),
-    width: (end) => `wrong labels found by ${end.toLocaleString()} more reviews`,
+    width: (end) => `wrong labels found by ${reviewsOf(end, "more ")}`,
   });
 }
 
