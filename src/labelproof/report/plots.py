@@ -216,7 +216,7 @@ def _pyplot() -> Any:
 
 def _save(figure: Any, path: Path) -> None:
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=150)
+    figure.savefig(buffer, format="png", dpi=150, bbox_inches="tight", pad_inches=0.1)
     _pyplot().close(figure)
     atomic_write(path, buffer.getvalue())
 
