@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import re
+import warnings
 
 import numpy as np
 import polars as pl
@@ -241,3 +242,14 @@ def test_the_ensemble_tells_what_it_cannot_know(digits):
     networks = lp.BootstrapEnsemble(quick(epochs=4), n=2).fit(digits.images[:300], digits.target[:300])
     assert networks.members_proba(digits.images[:5]).shape == (2, 5, 10)
     assert not np.array_equal(*networks.members_proba(digits.images[:5]))
+
+
+def test_a_column_that_reveals_the_label_is_warned_of():
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 2, 200)
+    frame = pl.DataFrame({"a": y + rng.normal(0, 0.5, 200), "code": np.array(["X", "D"])[y]})
+    with pytest.warns(lp.LabelproofWarning, match="'code' reveals the label"):
+        lp.NoisyLabelClassifier("cross-entropy", epochs=1).fit(frame, y)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", lp.LabelproofWarning)
+        lp.NoisyLabelClassifier("cross-entropy", epochs=1).fit(frame[["a"]], y)

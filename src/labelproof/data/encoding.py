@@ -191,7 +191,7 @@ class FrameEncoder(Encoder):
 
     def fit(self, x: object) -> Encoder:
         """Kinds of columns, scales and categories."""
-        frame = _frame(x)
+        frame = as_frame(x)
         self.columns = frame.columns
         self.categories: dict[str, list[str]] = {}
         self.hashed: list[str] = []
@@ -213,7 +213,7 @@ class FrameEncoder(Encoder):
 
     def transform(self, x: object) -> npt.NDArray[np.float32]:
         """Numbers, marks of missing ones and hashed text, then codes; shape (n, d)."""
-        frame = _frame(x)
+        frame = as_frame(x)
         absent = [name for name in self.columns if name not in frame.columns]
         if absent:
             raise BadInput(f"Column {absent[0]!r}, which the model was trained on, is missing. x has {frame.columns}.")
@@ -308,10 +308,11 @@ def _is_text(x: object) -> bool:
 
 
 def _has_nulls(x: object) -> bool:
-    return bool(_frame(x).null_count().to_numpy().any())
+    return bool(as_frame(x).null_count().to_numpy().any())
 
 
-def _frame(x: Any) -> pl.DataFrame:
+def as_frame(x: Any) -> pl.DataFrame:
+    """A polars or pandas frame as polars, NaN as null."""
     if isinstance(x, pl.DataFrame):
         return x.with_columns(cs.float().fill_nan(None))
     if hasattr(x, "iloc"):

@@ -22,6 +22,7 @@ from labelproof.data.encoding import ENCODERS, RawEncoder, kind_of, n_dims
 from labelproof.data.projection import Projection
 from labelproof.errors import BadInput
 from labelproof.estimators.noisy_label_classifier.items import Codes, check_two_classes, learned_noise, some_of, split_off
+from labelproof.estimators.noisy_label_classifier.leaks import warn_of_leaks
 from labelproof.estimators.noisy_label_classifier.state import KIND, identity_of, restore, state_of
 from labelproof.estimators.noisy_label_classifier.uncertainty import Uncertainty, calibrate
 from labelproof.methods import Method, Task, make_method
@@ -284,6 +285,7 @@ class NoisyLabelClassifier(Uncertainty, Saveable, ClassifierMixin, BaseEstimator
         given, self.classes_ = coded_labels(y)
         if len(X) != len(given):
             raise BadInput(f"X has {len(X)} rows but y has {len(given)}. Give one label per item.")
+        warn_of_leaks(X, given, kind)
         return X, given, kind
 
     def _kind(self, X: ArrayLike) -> str:
