@@ -73,6 +73,7 @@ def test_text_of_six_unbalanced_classes(real_data, tmp_path):
     assert recall >= 0.85
 
 
+@pytest.mark.filterwarnings("ignore:No two rows have the same value")  # read once more without the id
 @pytest.mark.slow
 def test_text_with_ids(real_data, tmp_path):
     path, wrong = flip_file(real_data / "movie_reviews.csv", "sentiment", tmp_path, rows=6000)
