@@ -163,6 +163,8 @@ def test_a_blind_answer_is_kept_or_changed_by_what_was_given(audit_of, open_page
         decided.append(int(item))
     wait_until_saved(page)
     assert page.problems == []
+    for path in ("figures", "classes"):
+        assert page.evaluate("async (path) => (await fetch(`/api/${path}`)).status", path) == 404
     store = open_store(folder, must_exist=True)
     stood = {int(d.item): d for d in store.current(open_candidates(folder).fingerprint)}
     store.close()

@@ -214,9 +214,14 @@ def _reviewing(desk: Desk) -> APIRouter:
         item = None if rank is None else describer.item(rank)
         return {"item": item, **state(session)}
 
+    def seen() -> ReviewSession:
+        if desk.blind:
+            raise HTTPException(404, "A blind review shows no figures while it lasts.")
+        return desk.now().session
+
     @router.get("/figures")
     def figures() -> dict[str, Any]:
-        session = desk.now().session
+        session = seen()
         session.sync()
         found = session.figures()
         return {
@@ -231,7 +236,7 @@ def _reviewing(desk: Desk) -> APIRouter:
 
     @router.get("/classes")
     def classes() -> dict[str, Any]:
-        session = desk.now().session
+        session = seen()
         session.sync()
         return {"classes": session.class_rates()}
 

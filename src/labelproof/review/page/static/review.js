@@ -513,6 +513,7 @@ let figuresWanted = false;
 let figuresBusy = false;
 
 async function refreshFigures() {
+  if (start.blind) return;
   figuresWanted = true;
   if (figuresBusy) return;
   figuresBusy = true;
