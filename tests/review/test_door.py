@@ -107,6 +107,7 @@ def test_only_the_token_lets_a_form_in(served):
     assert bare.post("/api/next", data={"token": TOKEN}).status_code == 403
     entered = bare.post("/", data={"token": TOKEN}, headers={"origin": "null"})
     assert entered.status_code == 200
+    assert 'rel="icon"' in entered.text  # or browsers ask for one at an address that has none
     assert "samesite=strict" in entered.headers["set-cookie"].lower()
     assert TOKEN not in entered.text + entered.headers["set-cookie"]
     assert bare.get("/api/start").status_code == 200

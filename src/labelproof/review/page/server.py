@@ -19,7 +19,10 @@ from labelproof.review.page.desk import Desk
 from labelproof.review.page.guard import Guard, Keys, log_refusal, reviewer_name
 from labelproof.saving.version import VERSION
 
-ENTERED = '<!doctype html><html lang="en"><title>labelproof review</title><meta http-equiv="refresh" content="0;url=/"></html>'
+ENTERED = (  # with an icon of its own: without one some browsers ask for /favicon.ico, which does not exist
+    '<!doctype html><html lang="en"><title>labelproof review</title><link rel="icon" href="data:,">'
+    '<meta http-equiv="refresh" content="0;url=/"></html>'
+)
 FARTHER = 200  # reviews in the forecast when the budget is used up
 COOKIE_SECONDS = 30 * 24 * 3600
 HERE = Path(__file__).parent
