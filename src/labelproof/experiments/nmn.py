@@ -37,7 +37,7 @@ from labelproof.estimators.captioner.concepts import Concepts, words_of
 from labelproof.estimators.tagger.noisy_tag_classifier import NoisyTagClassifier
 from labelproof.estimators.tagger.precision import tag_precision
 from labelproof.experiments.record import Record, Row, averaged, gained
-from labelproof.experiments.scenes import MENTIONED, PICTURED, SIDE, Scenes, compose, scene_network
+from labelproof.experiments.scenes import PICTURED, SIDE, Scenes, compose, scene_network
 from labelproof.networks.fcn_vgg16 import FCNVGG16
 from labelproof.networks.mlp import MLP
 from labelproof.noise.simulate import caption_replacement
@@ -128,7 +128,7 @@ def run(record: Record, *, data: Path | None, seeds: int, quick: bool) -> Record
             for replaced in REPLACED[table][:1] if quick else REPLACED[table]:
                 given = problem.noisy(replaced, seed)
                 for name, pooling in problem.poolings.items():
-                    measure(record, problem, given, replaced, (name, pooling), seed)
+                    _measure(record, problem, given, replaced, (name, pooling), seed)
     _drawn(record)
     return record
 
@@ -157,11 +157,9 @@ def tagged_set(data: Path, name: str, seed: int) -> Tagging:
     )  # fmt: skip
 
 
-def composed_scenes(
-    data: Path, seed: int, n: int, *, described: bool = False, mentioned: tuple[float, float] = MENTIONED
-) -> Tagging:
+def composed_scenes(data: Path, seed: int, n: int, *, described: bool = False) -> Tagging:
     """Digits on a canvas; described ones have sizes and relations too, and parts of speech."""
-    train = compose(data, n, described=described, mentioned=mentioned, seed=seed)
+    train = compose(data, n, described=described, seed=seed)
     test = compose(data, max(100, n // 4), described=described, seed=seed, test=True)
     stages, groups = ((12, 6), tuple(PICTURED.values())) if described else ((8, 4), ())
     return Tagging(
@@ -269,7 +267,7 @@ def _frames(bags: Any) -> Bags:
     return Bags(pixels_of(bags.instances), bags.sizes)
 
 
-def measure(record: Record, problem: Tagging, given: Tags, replaced: int, pooling: tuple[str, str], seed: int) -> None:
+def _measure(record: Record, problem: Tagging, given: Tags, replaced: int, pooling: tuple[str, str], seed: int) -> None:
     """All rows of one part of a table: the first stage is trained once."""
     base = {"data": problem.name, "replaced": replaced, "pooling": pooling[0], "seed": seed}
     asked = ("baseline", *SECOND, *([ORACLE] if problem.truth is not None and pooling[0] != "frame" else []))

@@ -78,16 +78,7 @@ class _Digit:
         return "moves down" if down > 0 else "moves up"
 
 
-def compose(
-    data: Path,
-    n: int,
-    *,
-    test: bool = False,
-    videos: bool = False,
-    described: bool = False,
-    mentioned: tuple[float, float] = MENTIONED,
-    seed: int = 0,
-) -> Scenes:
+def compose(data: Path, n: int, *, test: bool = False, videos: bool = False, described: bool = False, seed: int = 0) -> Scenes:
     """Scenes of one to four digits.
 
     Parameters
@@ -101,8 +92,6 @@ def compose(
         Six frames in which the digits move and leave a trail; most are seen in some of the frames only.
     described : bool
         Tag pictures also with sizes and relations, `PICTURED`.
-    mentioned : tuple of two floats
-        How likely one person mentions the smallest digit, and the largest.
     seed : int
     """
     part = "test" if test else "train"
@@ -130,7 +119,7 @@ def compose(
         places[i, : len(there)] = [(*(digit.start + digit.size / 2), digit.size) for digit in there]
         there.sort(key=lambda digit: -digit.size)
         shares = np.array([(digit.size - SIZES[0]) / (SIZES[1] - SIZES[0]) for digit in there])
-        said = rng.random((CAPTIONS, len(there))) < mentioned[0] + shares * (mentioned[1] - mentioned[0])
+        said = rng.random((CAPTIONS, len(there))) < MENTIONED[0] + shares * (MENTIONED[1] - MENTIONED[0])
         said[:, 0] |= ~said.any(axis=1)
         true[i, [digit.label for digit in there]] = 1
         for person, own in enumerate(said):
