@@ -20,7 +20,7 @@ from labelproof.experiments import nmn
 from labelproof.experiments.record import half_interval
 
 SEEDS = 5
-EPOCHS = 5, 20, 80
+EPOCHS = 5, 40
 STARTS: dict[str, dict[str, float]] = {"estimated rates": {}, ".3 and .3": {"missing": 0.3, "incorrect": 0.3}}
 METHODS = {"end to end": "feature-independent", "EM": "em", "baseline*": None}
 

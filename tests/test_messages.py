@@ -181,6 +181,32 @@ def test_messages_use_the_words_of_the_glossary():
     assert not failing(lambda text: avoided.search(without_code(text)) is not None)
 
 
+def literal_parts(text: str) -> list[str]:
+    """What a quoted message says whatever was filled in: without names in quotes, options, numbers and what was left out."""
+    return [
+        part
+        for part in re.split(r"^pred_probs|^label column|^labels|Did you mean|'[^']*'|--\w+|[A-Z_]{9,}|…|[\d.,]*\d%?", text)
+        if len(part.split()) > 1
+    ]
+
+
+def test_the_messages_that_the_page_of_errors_quotes_exist():
+    page = (ROOT / "docs" / "errors.md").read_text(encoding="utf-8")
+    quoted = re.findall(r"^\| `(.+?)` \|", page.split("## Common messages")[1], re.M)
+    assert len(quoted) > 10
+    strings = [
+        "".join(str(part.value) if isinstance(part, ast.Constant) else "X" for part in getattr(node, "values", [node]))
+        for tree in parsed().values()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.JoinedStr | ast.Constant)
+    ]
+    said = {" ".join(re.sub(r"'?X'?", " ", text).split()) for text in strings}
+    for quote in quoted:
+        parts = [" ".join(part.split()) for part in literal_parts(quote)]
+        assert parts, quote
+        assert any(all(part in text for part in parts) for text in said), quote
+
+
 if __name__ == "__main__":
     for message in MESSAGES:
         print(f"{message.where}: {message.text}")

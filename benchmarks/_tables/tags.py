@@ -62,6 +62,37 @@ def tag_rates() -> str:
     return markdown(["scene, captions replaced", *header], body)
 
 
+def tag_em() -> str:
+    body = []
+    for row in rows_of("tag_em"):
+        same = row["method"] == "end to end"
+        cells = [f"{row['likelihood']:.4f}", "-" if same else _with_interval(row, "likelihood_beyond", 4)]
+        cells += [_with_interval(row, "gain", 2), f"{row['missing']:.2f}", f"{row['incorrect']:.3f}", f"{row['times']:.2f}"]
+        body.append([f"{row['replaced']} %, from {row['start']}, {row['epochs']} epochs: {row['method']}", *cells])
+    header = [
+        "captions replaced, start: method",
+        "likelihood",
+        "beyond end to end",
+        "gains on baseline*",
+        "missing",
+        "incorrect",
+    ]
+    return markdown([*header, "times the time"], body)
+
+
+def tag_omission() -> str:
+    from tag_omission import OmissionRecord
+
+    found = OmissionRecord.open(ROOT / "benchmarks" / "results", "tag_omission").summary()
+    body = []
+    for row in found:
+        rates = [f"{row[name]:.3f}" for name in ("true_missing", "missing_at_top", "missing")]
+        gains = [_gain(row, name, 2) for name in ("gain", "gain_true_rates")]
+        body.append([f"{row['omitted']}, {row['pooling']}", *rates, *gains, str(row["seeds"])])
+    header = ["omitted, pooling", "missing, true", "at the top", "estimated", "NMN-FI gains", "with true rates"]
+    return markdown([*header, "seeds"], body)
+
+
 def nmn_speech() -> str:
     """What a noise network gains by part of speech."""
     from labelproof.experiments.nmn import TableRecord
@@ -104,6 +135,10 @@ def _gain(row: dict[str, Any] | None, name: str, digits: int) -> str:
     return f"**{shown}**" if row["seeds"] > 1 and row[name] > row[f"{name}_±"] else shown
 
 
+def _with_interval(row: dict[str, Any], name: str, digits: int) -> str:
+    return f"{row[name]:+.{digits}f} ± {row[f'{name}_±']:.{digits}f}"
+
+
 def nmn_captions() -> str:
     from labelproof.experiments.nmn_captions import SCORES, CaptionRecord
 
@@ -122,6 +157,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "nmn_evidence": nmn_evidence,
     "nmn_speech": nmn_speech,
     "tag_detection": tag_detection,
+    "tag_em": tag_em,
+    "tag_omission": tag_omission,
     "tag_rates": tag_rates,
     "tag_step": tag_step,
 }
