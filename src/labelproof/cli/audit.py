@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 import shlex
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -175,12 +176,8 @@ def _audit(
     into: Path | None,
 ) -> Audit:
     from labelproof.auditing.audit import audit
-    from labelproof.auditing.blockwise import audit_into, beyond_memory
-    from labelproof.auditing.sources import Ordered, open_source
-    from labelproof.data.array_files import from_file
     from labelproof.data.readers import open_reader
-    from labelproof.data.readers.arrays import ArraysReader, read_arrays
-    from labelproof.labels.classes import Classes
+    from labelproof.data.readers.arrays import read_arrays
 
     if data is None and labels is None:
         raise BadInput(
@@ -191,36 +188,71 @@ def _audit(
     if classes is not None and data is not None and pred_probs is None:
         raise BadInput("--classes names the columns of --pred-probs. Add --pred-probs, or remove --classes.")
     if ray is not None:
-        from labelproof.distributed import OnRay, audit_on_ray, connect, ray_map
+        from labelproof.distributed import connect
 
         connect(ray)
     if data is None and features is None:
-        if pred_probs is None:
-            raise BadInput("--labels alone is not enough. Add --pred-probs or --features.")
         assert labels is not None
-        probs = _probs(pred_probs)
-        named: Json = {"classes": _as_labels(classes), "missing": options.missing}
-        if options.label_kind not in (None, Classes.kind):
-            dataset = read_arrays(None, labels, kind=options.label_kind, **named)
-            return audit(dataset, probs, neighbours=neighbours)
-        if into is not None and ".npz" not in labels.name and beyond_memory(labels, probs):
-            found: Audit = audit_into(into, labels, probs, passes=None if ray is None else OnRay(), **named)
-        else:
-            found = (audit if ray is None else audit_on_ray)(from_file(labels, "labels"), probs, **named)
-        return dataclasses.replace(found, source=ArraysReader.of_files(labels=labels, missing=options.missing).to_json())
+        return _audit_arrays(labels, pred_probs, options, classes, ray, neighbours, into)
     if data is None:
         dataset = read_arrays(features, labels, classes=_as_labels(classes), missing=options.missing, kind=options.label_kind)
     else:
         reader = open_reader(data, options)
         dataset, classes = reader.read(), None if reader.takes_classes else classes
+    if pred_probs is not None:
+        if encoder != "auto" or options.group is not None or how["blocked"]:
+            raise BadInput(
+                "--encoder, --group and --blocked belong to the model that labelproof trains. Remove them, or remove --pred-probs."
+            )
+        return _audit_predictions(dataset, _probs(pred_probs), classes, neighbours)
+    if ray is not None:
+        from labelproof.distributed import ray_map
+
+        how = how | {"map_folds": ray_map}
+    return audit(dataset, encoder=encoder, neighbours=neighbours, **how)
+
+
+def _audit_arrays(
+    labels: Path,
+    pred_probs: Path | None,
+    options: ReadOptions,
+    classes: list[str] | None,
+    ray: str | None,
+    neighbours: bool | None,
+    into: Path | None,
+) -> Audit:
+    """Audit labels by probabilities, without the items."""
+    from labelproof.auditing.audit import audit
+    from labelproof.auditing.blockwise import audit_into, beyond_memory
+    from labelproof.data.array_files import from_file
+    from labelproof.data.readers.arrays import ArraysReader, read_arrays
+    from labelproof.labels.classes import Classes
+
     if pred_probs is None:
-        how = how if ray is None else how | {"map_folds": ray_map}
-        return audit(dataset, encoder=encoder, neighbours=neighbours, **how)
-    if encoder != "auto" or options.group is not None or how["blocked"]:
-        raise BadInput(
-            "--encoder, --group and --blocked belong to the model that labelproof trains. Remove them, or remove --pred-probs."
-        )
-    predictions = _probs(pred_probs)
+        raise BadInput("--labels alone is not enough. Add --pred-probs or --features.")
+    probs = _probs(pred_probs)
+    named: Json = {"classes": _as_labels(classes), "missing": options.missing}
+    if options.label_kind not in (None, Classes.kind):
+        return audit(read_arrays(None, labels, kind=options.label_kind, **named), probs, neighbours=neighbours)
+    run: Callable[..., Audit] = audit
+    passes = None
+    if ray is not None:
+        from labelproof.distributed import OnRay, audit_on_ray
+
+        run, passes = audit_on_ray, OnRay()
+    if into is not None and ".npz" not in labels.name and beyond_memory(labels, probs):
+        found: Audit = audit_into(into, labels, probs, passes=passes, **named)
+    else:
+        found = run(from_file(labels, "labels"), probs, **named)
+    return dataclasses.replace(found, source=ArraysReader.of_files(labels=labels, missing=options.missing).to_json())
+
+
+def _audit_predictions(dataset: Dataset, predictions: object, classes: list[str] | None, neighbours: bool | None) -> Audit:
+    """Audit items by the user's own out-of-sample predictions, the columns of which ``classes`` may name."""
+    from labelproof.auditing.audit import audit
+    from labelproof.auditing.sources import Ordered, open_source
+    from labelproof.labels.classes import Classes
+
     if classes is None:
         return audit(dataset, predictions, neighbours=neighbours)
     if dataset.labels.kind != Classes.kind:  # their auditors know what the columns are
