@@ -128,7 +128,7 @@ def run(record: Record, *, data: Path | None, seeds: int, quick: bool) -> Record
             for replaced in REPLACED[table][:1] if quick else REPLACED[table]:
                 given = problem.noisy(replaced, seed)
                 for name, pooling in problem.poolings.items():
-                    _measure(record, problem, given, replaced, (name, pooling), seed)
+                    measure(record, problem, given, replaced, (name, pooling), seed)
     _drawn(record)
     return record
 
@@ -267,7 +267,7 @@ def _frames(bags: Any) -> Bags:
     return Bags(pixels_of(bags.instances), bags.sizes)
 
 
-def _measure(record: Record, problem: Tagging, given: Tags, replaced: int, pooling: tuple[str, str], seed: int) -> None:
+def measure(record: Record, problem: Tagging, given: Tags, replaced: int, pooling: tuple[str, str], seed: int) -> None:
     """All rows of one part of a table: the first stage is trained once."""
     base = {"data": problem.name, "replaced": replaced, "pooling": pooling[0], "seed": seed}
     asked = ("baseline", *SECOND, *([ORACLE] if problem.truth is not None and pooling[0] != "frame" else []))
