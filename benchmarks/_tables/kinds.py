@@ -35,6 +35,24 @@ def audit_tags() -> str:
     return markdown(["data", "tags", "tags, cleanlab", "items", "items, moving average", "items, soft minimum"], body)
 
 
+def tag_error_rates() -> str:
+    """Estimated error rates of a strong and a weak model, with their intervals, beside the true one."""
+    rows, body = rows_of("tag_error_rates"), []
+    for data, noise in dict.fromkeys((row["data"], row["noise"]) for row in rows):
+        own = {row["model"]: row for row in rows if (row["data"], row["noise"]) == (data, noise)}
+        cells = [
+            f"{own[name]['estimate']:.1%} ({own[name]['low']:.1%} to {own[name]['high']:.1%})" for name in ("strong", "weak")
+        ]
+        body.append(
+            [
+                f"{data}, {noise}",
+                f"{own['strong']['true']:.1%}".replace("%", " %"),
+                *(cell.replace("%", " %") for cell in cells),
+            ]
+        )
+    return markdown(["data, noise", "wrong", "strong model", "weak model"], body)
+
+
 def audit_numbers() -> str:
     def cell(value: float | None, form: str = ".3f") -> str:
         return "-" if value is None else format(value, form)
@@ -162,6 +180,7 @@ def masks() -> str:
 
 TABLES: dict[str, Callable[[], str]] = {
     "audit_tags": audit_tags,
+    "tag_error_rates": tag_error_rates,
     "votes": votes,
     "audit_numbers": audit_numbers,
     "spans": spans,

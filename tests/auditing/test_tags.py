@@ -7,14 +7,19 @@ import json
 import numpy as np
 import polars as pl
 import pytest
+from scipy.optimize import minimize
+from scipy.special import expit, logit
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
-from sklearn.model_selection import cross_val_predict
+from sklearn.model_selection import KFold, cross_val_predict
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 import labelproof as lp
 from labelproof.auditing.findings import ErrorRate, Findings
 from labelproof.auditing.kinds.tags import with_dependence
-from labelproof.noise.em import expectation_maximization, item_posterior
+from labelproof.noise.tag_plateaus import plateau_rates
+from labelproof.noise.tag_posterior import error_probabilities
 
 
 def problem(
@@ -50,12 +55,39 @@ def test_both_kinds_are_found_with_their_rates():
         assert row["id"] == f"i{row['index']}"
 
 
-def test_an_entry_is_the_posterior_of_a_noise_model_of_two_states():
+def likeliest(scores: np.ndarray, given: np.ndarray, missing: float, incorrect: float) -> np.ndarray:
+    """Error probabilities by another optimiser, from probabilities instead of standardised log-odds."""
+    z = given == 1
+
+    def cost(v: np.ndarray) -> float:
+        said = incorrect + (1 - incorrect - missing) * expit(v[0] * logit(scores) + v[1])
+        return float(-np.log(np.where(z, said, 1 - said)).mean())
+
+    slope, offset = minimize(cost, np.array([1.0, 0.0]), method="Nelder-Mead", options={"xatol": 1e-6, "fatol": 1e-10}).x
+    y = expit(slope * logit(scores) + offset)
+    joint = np.where(z, [(1 - missing) * y, incorrect * (1 - y)], [missing * y, (1 - incorrect) * (1 - y)])
+    true = joint[0] / joint.sum(axis=0)
+    return np.where(z, 1 - true, true)
+
+
+def test_an_entry_is_the_posterior_with_the_rates_of_its_tag():
     given, probs, _, _ = problem()
     found = lp.audit_tags(given, probs, dependence=False)
-    pair = np.stack([1 - probs[:, 2], probs[:, 2]], axis=1)
-    mean = expectation_maximization(given[:, 2], pair).posterior(pair, given[:, 2])
-    assert np.allclose(found.error_probability[:, 2], 1 - mean[np.arange(len(pair)), given[:, 2]], atol=1e-6)
+    for j in range(4):
+        own = probs[:, j], given[:, j]
+        rates = found.noise.missing_rates[j], found.noise.incorrect_rates[j]
+        assert np.array_equal(found.error_probability[:, j], error_probabilities(*own, *rates))
+        assert np.abs(error_probabilities(*own, 0.2, 0.1) - likeliest(*own, 0.2, 0.1)).mean() < 1e-3
+
+
+def test_without_missing_and_incorrect_tags_nothing_is_wrong_and_without_information_the_share_decides():
+    given, probs, _, _ = problem()
+    assert not error_probabilities(probs[:, 0], given[:, 0], 0.0, 0.0).any()
+    z = given[:, 0]
+    blind = error_probabilities(np.full(len(z), 0.3), z, 0.5, 0.1)
+    share = (z.mean() - 0.1) / 0.4  # that is true, if scores say nothing
+    assert blind[z == 0] == pytest.approx(0.5 * share / (0.5 * share + 0.9 * (1 - share)), abs=0.01)
+    assert np.isfinite(error_probabilities(probs[:, 0], z, 0.9, 0.6)).all()
 
 
 def small(error, tags, **more):
@@ -86,47 +118,65 @@ def test_a_table_of_tags_by_hand():
     assert (summary["n"], summary["classes"], summary["missing_rates"]) == (1, ["a", "b"], [None, None])
 
 
-def test_rates_are_those_of_each_tags_own_noise():
+def test_rates_are_read_from_the_scores_with_and_without_the_other_tags_and_the_lower_count():
     given, probs, _, _ = problem(n=600)
-    found = lp.audit_tags(given, probs, dependence=False)
-    readings = np.zeros(2)
-    for j in range(4):
-        both = np.stack([1 - probs[:, j], probs[:, j]], axis=1)
-        fit = expectation_maximization(given[:, j], both)
-        assert found.noise.missing_rates[j] == pytest.approx(fit.transition.matrix[1, 0], abs=1e-6)
-        assert found.noise.incorrect_rates[j] == pytest.approx(fit.transition.matrix[0, 1], abs=1e-6)
-        each = [item_posterior(both, given[:, j], params)[np.arange(600), given[:, j]] for params in fit.components]
-        readings += [(1 - own).sum() for own in each]
+    found, codes = lp.audit_tags(given, probs), given.astype(np.int64)
+    both = [plateau_rates(own, codes) for own in (probs, with_dependence(given, probs))]
+    rates = np.min([[own.missing, own.incorrect] for own in both], axis=0)
+    assert np.allclose([found.noise.missing_rates, found.noise.incorrect_rates], rates)
     e = found.error_probability
     assert found.error_rate.estimate == pytest.approx(e.mean())
     half = 1.96 * np.sqrt((e * (1 - e)).sum()) / e.size
-    assert found.error_rate.low == pytest.approx(readings.min() / e.size - half, abs=1e-6)
-    assert found.error_rate.high == pytest.approx(readings.max() / e.size + half, abs=1e-6)
+    assert found.error_rate.low < e.mean() - half
+    assert found.error_rate.high > e.mean() + half
+
+
+@pytest.mark.parametrize(("missing", "incorrect"), [(0.0, 0.0), (0.3, 0.0), (0.0, 0.1), (0.2, 0.05)])
+def test_the_error_rate_of_real_tags_is_within_its_interval(missing, incorrect, real_data):
+    """Scene by logistic regression: tags as they are, and with missing and incorrect ones."""
+    with np.load(real_data / "scene.npz") as file:
+        x, true = file["x_train"].astype(float), file["y_train"].astype(int)
+    gone = lp.simulate.missing_tags(true, missing, random_state=0).changed
+    added = lp.simulate.incorrect_tags(true, incorrect, random_state=1).changed
+    given = np.where(gone, 0, np.where(added, 1, true))
+    model = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=200))
+    folds = KFold(5, shuffle=True, random_state=0)
+    weak, strong = (
+        lp.audit_tags(
+            given,
+            np.stack([cross_val_predict(model, some, own, cv=folds, method="predict_proba")[:, 1] for own in given.T], axis=1),
+        )
+        for some in (x[:, ::60], x)
+    )
+    wrong = (given != true).mean()
+    assert strong.error_rate.low <= wrong <= strong.error_rate.high
+    assert abs(strong.error_rate.estimate - wrong) < 0.015
+    assert strong.error_rate.high - strong.error_rate.low < 0.12
+    assert weak.error_rate.low < wrong + 0.025  # five columns: what looks wrong may be the model's fault
+    assert weak.error_rate.high > wrong
+
+
+def other_tags(given: np.ndarray, probs: np.ndarray, tag: int, others: list[int]) -> np.ndarray:
+    """What an equal logistic regression says out of fold."""
+    p = probs[:, tag]
+    own = np.log(np.maximum(p, 1e-3)) - np.log(np.maximum(1 - p, 1e-3))
+    model = LogisticRegression(C=0.1, max_iter=500)
+    return cross_val_predict(model, np.column_stack([own, given[:, others]]), given[:, tag], cv=5, method="predict_proba")[:, 1]
 
 
 def test_a_tag_listens_to_the_others_by_cross_validated_regression():
-    """Of three tags, the second repeats the first and the third is its own: what an equal logistic regression says out of fold."""
+    """Of three tags, the second repeats the first and the third is its own."""
     rng = np.random.default_rng(0)
     one = (rng.random(300) < 0.4).astype(np.int8)
     given = np.stack([one, np.where(rng.random(300) < 0.05, 1 - one, one), (rng.random(300) < 0.5).astype(np.int8)], axis=1)
     probs = np.clip(0.5 + 0.2 * (given - 0.5) + rng.normal(0, 0.1, given.shape), 0.0, 1.0)
     probs[0] = 0.0, 1.0, 0.5
-
-    def held(p):
-        return np.maximum(p, 1e-3)
-
-    expected = np.empty(given.shape)
-    for j, others in enumerate(([1, 2], [0, 2], [0, 1])):  # the order of the others does not matter to a regression
-        logits = np.log(held(probs)) - np.log(held(1 - probs))
-        model = LogisticRegression(C=0.1, max_iter=500)
-        features = np.column_stack([logits[:, j], logits[:, others], given[:, others]])
-        expected[:, j] = cross_val_predict(model, features, given[:, j], cv=5, method="predict_proba")[:, 1]
-    assert np.allclose(with_dependence(given, probs), expected, atol=1e-3)  # better than the blurred ones: they replace them
+    found = with_dependence(given, probs)
+    for tag, others in enumerate(([1, 2], [0, 2])):  # the order of the others does not matter to a regression
+        assert np.allclose(found[:, tag], other_tags(given, probs, tag, others), atol=1e-3)
+    assert np.array_equal(found[:, 2], probs[:, 2])  # the others say nothing about it
     sharp = np.where(given == 1, 0.999, 0.001)
-    averaged = with_dependence(given, sharp)
-    assert ((2 * averaged - sharp)[given == 1] < 0.999).all()  # worse than the sharp ones: the mean of both
-    assert ((2 * averaged - sharp)[given == 0] > 0.001).all()
-    assert not np.allclose(averaged, sharp, atol=1e-3)
+    assert np.array_equal(with_dependence(given, sharp), sharp)  # nothing to gain
 
 
 def test_a_single_tag_has_no_other_to_listen_to():
@@ -138,19 +188,15 @@ def test_a_single_tag_has_no_other_to_listen_to():
 def test_only_the_twenty_likest_tags_are_listened_to_and_rare_tags_to_none():
     rng = np.random.default_rng(0)
     given = (rng.random((400, 24)) < 0.5).astype(np.int8)
+    given[:, 0] = np.where(rng.random(400) < 0.1, given[:, 0], given[:, 5])
     given[:, 23] = 0
     given[0, 23] = 1  # once: no two folds
     probs = np.clip(rng.normal(0.5, 0.1, given.shape), 0.01, 0.99)
     found = with_dependence(given, probs)
-    assert np.allclose(found[:, 23], probs[:, 23])  # as it is, also in a mean
-    centred = given - given.mean(axis=0)
-    likeness = np.abs(np.corrcoef(centred.T))
+    assert np.array_equal(found[:, 23], probs[:, 23])
+    likeness = np.abs(np.corrcoef((given - given.mean(axis=0)).T))
     others = [j for j in np.argsort(-likeness[0], kind="stable") if j != 0][:20]
-    logits = np.log(probs) - np.log(1 - probs)
-    model = LogisticRegression(C=0.1, max_iter=500)
-    features = np.hstack([logits[:, [0, *others]], given[:, others]])
-    listening = cross_val_predict(model, features, given[:, 0], cv=5, method="predict_proba")[:, 1]
-    assert min(np.abs(found[:, 0] - listening).max(), np.abs(found[:, 0] - (listening + probs[:, 0]) / 2).max()) < 1e-6
+    assert np.allclose(found[:, 0], other_tags(given, probs, 0, others), atol=1e-6)
 
 
 def test_tags_that_belong_together_speak_for_one_another():

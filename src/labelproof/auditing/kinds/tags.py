@@ -1,4 +1,4 @@
-"""Auditing tags: a noise model for each tag, and dependence between tags."""
+"""Auditing tags: two rates for each tag, and what the other tags of the item say."""
 
 from __future__ import annotations
 
@@ -7,24 +7,33 @@ import numpy.typing as npt
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import cross_val_predict
 
-from labelproof.auditing import fold
 from labelproof.auditing.findings import Findings
 from labelproof.auditing.kinds.base import Auditor, Judged, error_rate_of
 from labelproof.errors import BadInput
 from labelproof.labels.tags import Tags
+from labelproof.noise.tag_plateaus import plateau_rates
+from labelproof.noise.tag_posterior import error_probabilities
 from labelproof.noise.tag_rates import TagRates
 from labelproof.progress import track
-from labelproof.validation import AnyArray, FloatArray, Json, check_tag_probs
+from labelproof.validation import AnyArray, Json, check_tag_probs
 
 NEIGHBOURS = 20  # tags that may be informative about another
 LEAST_PROBABILITY = 1e-3
+BEYOND_CHANCE = 2.0  # standard errors by which a prediction from the other tags must be better
+UNCERTAIN = np.array([[0.08], [0.05]])  # how far off missing and incorrect rates are; checked in `benchmarks/audit_tags.py`
+WEAK, STRONG = 0.7, 0.9  # purity up to which rates may be a weak model's, and from which on they are the tags'
+GivenTags = npt.NDArray[np.int8]
+Values = npt.NDArray[np.float64]
 
 
 class AuditorOfTags(Auditor[Tags]):
-    """Each tag has a noise model of its own, with two states.
+    """Each tag has a noise model of its own, with two rates.
 
-    The rates ``p(given = 0 | true = 1)`` (missing) and ``p(given = 1 | true = 0)`` (incorrect) are fitted as the transition of
-    classes is; the error probability of a tag is one minus its posterior.
+    The rates ``p(given = 0 | true = 1)`` (missing) and ``p(given = 1 | true = 0)`` (incorrect) are read from the two ends of the
+    scores (`labelproof.noise.tag_plateaus`). Items at the ends that are not what they seem raise both, so of the
+    readings with and without the other tags the lower counts. The error probability of a tag is one minus its posterior with
+    these rates (`labelproof.noise.tag_posterior`). The interval of the error rate spans rates that are lower and higher by what they are
+    off in simulations; where the model may be weak, it reaches down to no errors (`purity`).
 
     References
     ----------
@@ -45,7 +54,7 @@ class AuditorOfTags(Auditor[Tags]):
     """
 
     def judge(self, labels: Tags, pred_probs: object, ids: AnyArray | None = None, *, dependence: bool = True) -> Judged:
-        """Fit each tag that varies; one that is always or never given has no error that can be found.
+        """Fit each tag that varies.
 
         Parameters
         ----------
@@ -54,32 +63,26 @@ class AuditorOfTags(Auditor[Tags]):
             Out-of-sample probability of each tag, in [0, 1]; rows need not sum to one.
         ids : ndarray, shape (n,), optional
         dependence : bool, default=True
-            Whether a tag is also predicted from the other given tags and probabilities of the item, by cross-validated logistic
-            regression. If these predict the given tags better than ``pred_probs`` they replace them; otherwise both are
-            averaged.
+            Whether a tag is also predicted from the other given tags of the item (see `with_dependence`).
         """
         given = labels.matrix
         probs = check_tag_probs(pred_probs, given.shape)
-        if dependence and given.shape[1] > 1:
-            probs = with_dependence(given, probs)
-        error = np.zeros(given.shape)
-        missing, incorrect = np.full(given.shape[1], np.nan), np.full(given.shape[1], np.nan)
-        expected: list[FloatArray] = []
-        for j in track(range(given.shape[1]), "auditing tags"):
-            if given[:, j].min() == given[:, j].max():
-                continue  # always or never given, so there is nothing to compare
-            both, own = np.stack([1 - probs[:, j], probs[:, j]], axis=1), given[:, j].astype(np.int64)
-            noise = fold.fit(fold.sample(both, own, 0, len(own)), (0, 1))
-            scores = fold.score(both, own, noise)
-            error[:, j] = scores.error_probability
-            expected.append(scores.expected_errors)
-            missing[j], incorrect[j] = noise.transition.matrix[1, 0], noise.transition.matrix[0, 1]
-        if not expected:
+        varying = given.min(axis=0) != given.max(axis=0)
+        if not varying.any():
             raise BadInput("Every tag is always or never given, so there is nothing to compare. Give tags that vary.")
+        own, alone = given[:, varying], np.asarray(probs[:, varying], np.float64)
+        heard = with_dependence(own, alone) if dependence and own.shape[1] > 1 else alone
+        rates = _rates(heard, alone, own)
+        lower = np.maximum(rates - UNCERTAIN, 0) * np.clip((purity(heard, own, rates) - WEAK) / (STRONG - WEAK), 0, 1)
+        found, low, high = (_errors(heard, own, reading) for reading in (rates, lower, np.minimum(rates + UNCERTAIN, 1)))
+        error, of_all = np.zeros(given.shape), np.full((2, len(varying)), np.nan)
+        error[:, varying], of_all[:, varying] = found, rates  # a tag that does not vary has no error that can be found
         suggested = np.where(error > 0.5, 1 - given, given).astype(np.int8)
         findings = Findings(error.ravel(), suggested.ravel(), np.maximum(error, 1 - error).ravel())
-        rate = error_rate_of(findings.error_probability, np.sum(expected, axis=0))
-        return Judged(findings, TagRates(missing, incorrect, labels.classes), rate)
+        readings = np.array([one.sum() for one in (low, found, high)])
+        return Judged(
+            findings, TagRates(of_all[0], of_all[1], labels.classes), error_rate_of(findings.error_probability, readings)
+        )
 
     def noise_of(self, summary: Json) -> TagRates:
         """Two rates for each tag."""
@@ -89,29 +92,73 @@ class AuditorOfTags(Auditor[Tags]):
 AUDITOR = AuditorOfTags()
 
 
-def with_dependence(given: npt.NDArray[np.int8], probs: FloatArray) -> npt.NDArray[np.float64]:
-    """Probability of each tag that also listens to the item's other tags, shape (n, k)."""
+def _rates(heard: Values, alone: Values, given: GivenTags) -> Values:
+    """Missing and incorrect rates, shape (2, k)."""
+    readings = [plateau_rates(probs, given.astype(np.int64)) for probs in ((heard,) if heard is alone else (heard, alone))]
+    return np.asarray(np.min([[own.missing, own.incorrect] for own in readings], axis=0))
+
+
+def purity(probs: Values, given: GivenTags, rates: Values) -> Values:
+    """Share of true tags among the items that are likeliest to have each tag, half as many as should have it; shape (k,).
+
+    Where a model is strong, these items have the tag, and the share with the given tag is what the missing rate lets through. Where it
+    is weak, the share falls early: the highest scores belong to items without the tag as well, and what looks missing may never
+    have been true.
+
+    Parameters
+    ----------
+    probs : ndarray, shape (n, k)
+    given : ndarray of 0/1, shape (n, k)
+    rates : ndarray, shape (2, k)
+        Missing and incorrect.
+    """
+    missing, incorrect = rates
+    seen = np.maximum(1 - missing - incorrect, 0.05)
+    shares = []
+    for j, number in enumerate((given.mean(axis=0) - incorrect) / seen * len(given) / 2):
+        top = np.argsort(-probs[:, j], kind="stable")[: max(10, round(number))]
+        shares.append(given[top, j].mean())
+    return np.asarray((np.array(shares) - incorrect) / seen)
+
+
+def _errors(probs: Values, given: GivenTags, rates: Values) -> Values:
+    """Error probability of each tag with these rates, shape (n, k)."""
+    columns = track(range(given.shape[1]), "auditing tags")
+    return np.stack([error_probabilities(probs[:, j], given[:, j], *rates[:, j]) for j in columns], axis=1)
+
+
+def with_dependence(given: GivenTags, probs: Values) -> Values:
+    """Probability of each tag that also listens to the item's other tags, shape (n, k).
+
+    Cross-validated logistic regression of a tag on its own log-odds and on the given tags that are likest to it takes the place of its
+    own probability where it predicts the given tags better than this and than its own log-odds alone do, by two standard errors of the
+    paired differences of the logarithmic loss.
+    """
     logits = np.log(_held(probs)) - np.log(_held(1 - probs))
     centred = given - given.mean(axis=0)
     scale = np.sqrt((centred**2).sum(axis=0))
     likeness = np.abs(centred.T @ centred) / np.maximum(np.outer(scale, scale), 1e-12)
     np.fill_diagonal(likeness, -1.0)
-    listening = np.array(probs, dtype=float)
+    heard = probs.copy()
     for j in track(range(given.shape[1]), "comparing tags"):
+        others = np.argsort(-likeness[j], kind="stable")[: min(NEIGHBOURS, given.shape[1] - 1)]
         folds = min(5, int(np.bincount(given[:, j], minlength=2).min()))
         if folds < 2:
             continue
-        others = np.argsort(-likeness[j], kind="stable")[: min(NEIGHBOURS, given.shape[1] - 1)]
-        features = np.hstack([logits[:, [j, *others]], given[:, others]])
-        model = LogisticRegression(C=0.1, max_iter=500)
-        listening[:, j] = cross_val_predict(model, features, given[:, j], cv=folds, method="predict_proba")[:, 1]
-    better = _log_loss(listening, given) < _log_loss(probs, given)
-    return listening if better else (listening + probs) / 2
+        alone, listening = (
+            cross_val_predict(LogisticRegression(C=0.1, max_iter=500), x, given[:, j], cv=folds, method="predict_proba")[:, 1]
+            for x in (logits[:, [j]], np.column_stack([logits[:, j], given[:, others]]))
+        )
+        losses = [_log_loss(one, given[:, j]) for one in (alone, probs[:, j])]
+        gain = min(losses, key=np.mean) - _log_loss(listening, given[:, j])
+        if gain.mean() > BEYOND_CHANCE * gain.std() / np.sqrt(len(gain)):
+            heard[:, j] = listening
+    return heard
 
 
-def _held(probs: FloatArray) -> FloatArray:
+def _held(probs: Values) -> Values:
     return np.clip(probs, LEAST_PROBABILITY, 1.0)
 
 
-def _log_loss(probs: FloatArray, given: npt.NDArray[np.int8]) -> float:
-    return float(-np.log(_held(np.where(given == 1, probs, 1 - probs))).mean())
+def _log_loss(probs: Values, given: GivenTags) -> Values:
+    return np.asarray(-np.log(_held(np.where(given == 1, probs, 1 - probs))))
