@@ -331,7 +331,7 @@ def _drawn(record: TableRecord) -> None:
     rows = record.summary()
     if not rows:
         return
-    panels = dict.fromkeys((row["data"], row["replaced"]) for row in rows)
+    panels = sorted({(row["data"], row["replaced"]) for row in rows})
     dots(
         {
             f"{data}, {20 * replaced} %": [
