@@ -120,6 +120,8 @@ def audited(
 
     _check_cells(data, layer=layer, unlabeled=unlabeled, batch_key=batch_key, model=model)
     names = None if classes is None else [name.strip() for name in classes.split(",")]
+    if names is not None and "" in names:
+        raise BadInput(f"--classes is {classes!r}: name {names.index('') + 1} is empty. Name every column.")
     options = ReadOptions(
         label=label, text=text, image=image, id=id_, embeddings=embeddings, ignore=ignore or (), keep=keep or (),
         missing=words(missing), encoding=encoding, layer=layer, unlabeled_category=unlabeled,
@@ -127,6 +129,12 @@ def audited(
         label_kind=kind, classes=names, void=_values(void),
     )  # fmt: skip
     if tags is not None:
+        _check_tags_alone(
+            data=data, sql=sql, labels=labels, label=label, text=text, image=image, id=id_, embeddings=embeddings,
+            ignore=ignore, keep=keep, missing=missing, encoding=encoding, images=images, sheet=sheet, query=query,
+            group=group, item=item, annotator=annotator, kind=kind, void=void, ray=ray, neighbours=neighbours,
+            blocked=blocked or None, encoder=None if encoder == "auto" else encoder,
+        )  # fmt: skip
         return _audit_tags(tags, pred_probs, features, names)
     if model is not None and data is not None:
         return _audit_cells(data, options, batch_key, seed)
@@ -275,6 +283,13 @@ def _check_cells(data: Path | None, *, model: str | None, **named: str | None) -
         raise BadInput(f"--model is {model!r}. Give mislabeled-vae, or remove it for cross-validated logistic regression.")
     if named["batch_key"] is not None and model is None:
         raise BadInput("--batch-key needs --model mislabeled-vae.")
+
+
+def _check_tags_alone(**named: object) -> None:
+    given = next((name for name, value in named.items() if value is not None and value != []), None)
+    if given is not None:
+        what = "the file or folder" if given == "data" else f"--{given.replace('_', '-')}"
+        raise BadInput(f"--tags is a data set of its own, with --pred-probs, --classes and --features. Remove {what}.")
 
 
 def _audit_cells(data: Path, options: ReadOptions, batch_key: str | None, seed: int) -> Audit:

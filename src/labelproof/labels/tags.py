@@ -12,7 +12,7 @@ import polars as pl
 
 from labelproof.errors import BadInput
 from labelproof.labels.base import Labels
-from labelproof.validation import AnyArray, IntArray, Json, check_tags
+from labelproof.validation import AnyArray, IntArray, Json, check_tag_names, check_tags, column_names, is_lists_of_names, matrix_of_names
 
 
 class Tags(Labels):
@@ -20,9 +20,10 @@ class Tags(Labels):
 
     Parameters
     ----------
-    tags : array-like of 0/1, shape (n, k)
+    tags : array-like or sparse matrix of 0/1, shape (n, k), or sequence of n lists of names
     names : sequence of length k, optional
-        Names of the tags. By default their numbers.
+        Names of the tags, text or numbers. By default the columns of a frame, the names that occur in lists, in alphabetical order,
+        or the numbers of the columns.
 
     Raises
     ------
@@ -33,16 +34,28 @@ class Tags(Labels):
     >>> labels = Tags([[1, 0], [1, 1]], names=["sea", "sky"])
     >>> labels.values.tolist(), labels.owner.tolist()
     ([1, 0, 1, 1], [0, 0, 1, 1])
+    >>> Tags([["sea"], ["sky", "sea"]]).matrix.tolist()
+    [[1, 0], [1, 1]]
+
+    Attributes
+    ----------
+    frame : pandas.DataFrame, optional
+        The pandas frame of the tags, whose index that of the probabilities must equal.
     """
 
     kind = "tags"
     own_columns = ("tag", "kind")
     key_columns = ("tag",)
+    frame: object = None
 
     def __init__(self, tags: object, *, names: Sequence[object] | None = None) -> None:
-        given = check_tags(tags)
+        chosen = None if names is None else check_tag_names(names)
+        if is_lists_of_names(tags):
+            tags, chosen = matrix_of_names(tags, chosen)
+        given, columns = check_tags(tags), column_names(tags)
         n, k = given.shape
-        self.classes = tuple(range(k)) if names is None else tuple(names)
+        self.frame = tags if hasattr(tags, "iloc") else None
+        self.classes = chosen or (tuple(range(k)) if columns is None else check_tag_names(columns, name="the columns of tags"))
         if len(self.classes) != k:
             raise BadInput(f"names has {len(self.classes)} entries but there are {k} tags. Give one name per column.")
         if len(set(map(str, self.classes))) < k:

@@ -70,6 +70,8 @@ def load_array(path: str | os.PathLike[str], what: str, *, key: str | None = Non
         raise BadInput(
             f"{what} {str(file)!r} cannot be read ({first_line(error)}). "
             "It may be truncated or hold Python objects; save it again with numpy.save and a numeric or string dtype."
+            if file.suffix in (".npy", ".npz")
+            else f"{what} {str(file)!r} is no .npy or .npz file. Save the array with numpy.save."
         ) from error
     if stamp_of(file) != before:
         raise BadInput(f"{what} {str(file)!r} changed while it was read. Run again when it no longer changes.")

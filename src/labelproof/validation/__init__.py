@@ -35,11 +35,17 @@ from labelproof.validation.probabilities import (
     check_pred_probs,
     check_pred_probs_shape,
     check_prob_rows,
-    check_tag_probs,
-    check_tags,
     check_transition,
 )
 from labelproof.validation.random_state import RandomState, Seed, accepts_seed, check_seed, rng_from, seed_from
+from labelproof.validation.tag_matrix import (
+    check_tag_names,
+    check_tag_probs,
+    check_tags,
+    column_names,
+    is_lists_of_names,
+    matrix_of_names,
+)
 
 __all__ = [
     "ROUNDING",
@@ -68,11 +74,15 @@ __all__ = [
     "check_prob_rows",
     "check_rate",
     "check_seed",
+    "check_tag_names",
     "check_tag_probs",
     "check_tags",
     "check_transition",
     "check_vote_table",
+    "column_names",
+    "is_lists_of_names",
     "is_missing",
+    "matrix_of_names",
     "rng_from",
     "seed_from",
     "take_rows",

@@ -169,7 +169,7 @@ def flat_labels(labels: object, name: str) -> AnyArray:
         row = int(np.argmax(array.sum(axis=1) != 1))
         raise BadInput(
             f"{name} is a 0/1 tag matrix of shape {array.shape} (row {row} has {int(array[row].sum())} tags), but single labels "
-            "are expected here. Give one label per item, shape (n,)."
+            "are expected here. For tags give lp.Tags(…) of it; otherwise one label per item, shape (n,)."
         )
     raise BadInput(f"{name} has shape {array.shape}. Give one label per item, shape (n,).")
 

@@ -1,4 +1,4 @@
-"""Probabilities of classes and tags, alone and together with labels; transition matrices and distributions."""
+"""Probabilities of classes, alone and together with labels; transition matrices and distributions."""
 
 from __future__ import annotations
 
@@ -212,27 +212,3 @@ def check_distribution(values: object, k: int, *, name: str = "prior") -> npt.ND
     if not np.isfinite(array).all() or array.min() < 0 or abs(array.sum() - 1) > ROW_SUM_TOLERANCE:
         raise BadInput(f"{name} is {array.tolist()}. Give probabilities that sum to 1.")
     return np.asarray(array / array.sum() if abs(array.sum() - 1) > ROUNDING else array)
-
-
-def check_tags(tags: object, *, name: str = "tags") -> npt.NDArray[np.int8]:
-    """Check a 0/1 tag matrix of shape (n, k)."""
-    array = to_numpy(tags, name)
-    if array.ndim != 2 or 0 in array.shape:
-        raise BadInput(f"{name} has shape {array.shape}. Give a 0/1 matrix with one row per item and one column per tag.")
-    bad = np.flatnonzero(~np.isin(array, (0, 1)).all(axis=1))
-    if len(bad):
-        raise BadInput(f"{name} row {bad[0]} holds something other than 0 and 1: {array[bad[0]][:8].tolist()}.")
-    return array.astype(np.int8)
-
-
-def check_tag_probs(pred_probs: object, shape: tuple[int, ...], *, name: str = "pred_probs") -> npt.NDArray[np.float64]:
-    """Check probabilities of tags: shaped like the tags, each in [0, 1]."""
-    probs = to_numpy(pred_probs, name)
-    if probs.shape != shape:
-        raise BadInput(f"{name} has shape {probs.shape} but tags has {shape}. Give one probability per item and tag.")
-    probs = np.asarray(probs, np.float64)
-    bad = np.flatnonzero(~((probs >= 0) & (probs <= 1)).all(axis=1))
-    if len(bad):
-        column = int(np.argmax(~((probs[bad[0]] >= 0) & (probs[bad[0]] <= 1))))
-        raise BadInput(f"{name} row {bad[0]}, column {column} is {probs[bad[0], column]}. Give probabilities between 0 and 1.")
-    return probs

@@ -9,13 +9,14 @@ from sklearn.model_selection import cross_val_predict
 
 from labelproof.auditing.findings import Findings
 from labelproof.auditing.kinds.base import Auditor, Judged, error_rate_of
-from labelproof.errors import BadInput
+from labelproof.data.array_files import from_file
+from labelproof.errors import BadInput, did_you_mean
 from labelproof.labels.tags import Tags
 from labelproof.noise.tag_plateaus import plateau_rates
 from labelproof.noise.tag_posterior import error_probabilities
 from labelproof.noise.tag_rates import TagRates
 from labelproof.progress import track
-from labelproof.validation import AnyArray, Json, check_tag_probs
+from labelproof.validation import AnyArray, Json, check_pandas_index, check_tag_probs, column_names
 
 NEIGHBOURS = 20  # tags that may be informative about another
 LEAST_PROBABILITY = 1e-3
@@ -65,8 +66,10 @@ class AuditorOfTags(Auditor[Tags]):
         dependence : bool, default=True
             Whether a tag is also predicted from the other given tags of the item (see `with_dependence`).
         """
+        if not isinstance(dependence, bool):
+            raise BadInput(f"dependence is {dependence!r}. Give True or False.")
         given = labels.matrix
-        probs = check_tag_probs(pred_probs, given.shape)
+        probs = _matched(labels, pred_probs)
         varying = given.min(axis=0) != given.max(axis=0)
         if not varying.any():
             raise BadInput("Every tag is always or never given, so there is nothing to compare. Give tags that vary.")
@@ -90,6 +93,24 @@ class AuditorOfTags(Auditor[Tags]):
 
 
 AUDITOR = AuditorOfTags()
+
+
+def _matched(labels: Tags, pred_probs: object) -> Values:
+    """Checked probabilities with their columns in the order of the tags."""
+    pred_probs = from_file(pred_probs, "pred_probs")
+    check_pandas_index(tags=labels.frame, pred_probs=pred_probs)
+    probs = check_tag_probs(pred_probs, labels.matrix.shape)
+    columns, names = [str(one) for one in column_names(pred_probs) or ()], [str(one) for one in labels.classes]
+    numbers = [str(j) for j in range(len(names))]
+    if sorted(columns) != sorted(names):
+        if not columns or numbers in (columns, names):  # one of the two has no names
+            return probs
+        odd = next(one for one in columns if one not in names)
+        raise BadInput(
+            f"pred_probs has a column {odd!r}, which is no tag. {did_you_mean(odd, names)}Name its columns as the tags are, "
+            "or pass .to_numpy() if their order is already right."
+        )
+    return probs[:, [columns.index(one) for one in names]]
 
 
 def _rates(heard: Values, alone: Values, given: GivenTags) -> Values:

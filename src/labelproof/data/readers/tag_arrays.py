@@ -19,6 +19,8 @@ from labelproof.errors import BadInput
 from labelproof.saving.files import atomic_stream
 from labelproof.validation import check_tags
 
+ADDED = ("id", "tags_change")  # columns of a table beside those of the tags
+
 
 @dataclass(frozen=True)
 class TagArraysReader(ArraysReader):
@@ -41,6 +43,9 @@ class TagArraysReader(ArraysReader):
         check(target, overwrite=overwrite, source=self.tags)
         array = np.asarray(from_file(self.tags, "tags"))
         names = [str(name) for name in audited.classes]
+        taken = [name for name in names if name in ADDED]
+        if taken and target.suffix != ".npy":
+            raise BadInput(f"A tag is called {taken[0]!r}, like a column that the table adds. Give a target in .npy.")
         now = check_tags(array).copy()
         given = [json.dumps([name for name, own in zip(names, row, strict=True) if own], ensure_ascii=False) for row in now]
         if given != audited.given.tolist():
@@ -54,4 +59,4 @@ class TagArraysReader(ArraysReader):
                 np.save(out, now.astype(array.dtype), allow_pickle=False)
             return
         columns = {name: pl.Series(now[:, j], dtype=pl.Int8) for j, name in enumerate(names)}
-        write_frame(pl.DataFrame({"id": np.arange(len(now)), **columns, "tags_change": why}), target)
+        write_frame(pl.DataFrame({ADDED[0]: np.arange(len(now)), **columns, ADDED[1]: why}), target)

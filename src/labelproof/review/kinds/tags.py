@@ -11,7 +11,7 @@ import polars as pl
 
 from labelproof.auditing.findings import ISSUES_FILE, ITEMS_FILE, ErrorRate
 from labelproof.review.kinds.base import SCRIPTS, ReviewPart
-from labelproof.validation import Json
+from labelproof.validation import ROUNDING, Json
 
 LISTED = 0.1  # least error probability that is shown
 SEPARATOR = "; "
@@ -67,19 +67,32 @@ class ReviewOfTags(ReviewPart):
         return ErrorRate(mean, max(0.0, mean - half), min(1.0, mean + half))
 
     def to_cell(self, text: str) -> str:
-        """Tags one after the other."""
-        return SEPARATOR.join(json.loads(text))
+        """Tags one after the other; a JSON list if a name could not be read back."""
+        return SEPARATOR.join(json.loads(text)) if self._plain else text
 
     def from_cell(self, cell: str) -> object:
         """Their list."""
+        if not self._plain and cell.strip().startswith("["):
+            try:
+                return json.loads(cell)
+            except ValueError:
+                return cell  # refused as no list of tags
         return [tag.strip() for tag in cell.split(SEPARATOR.strip()) if tag.strip()]
+
+    @cached_property
+    def _plain(self) -> bool:
+        """Whether every name survives being one of several in a cell."""
+        return not any(name != name.strip() or SEPARATOR.strip() in name for name in map(str, self.candidates.classes))
 
     def said(self, text: str) -> str:
         """The tags by name."""
         return ", ".join(json.loads(text)) or "without tags"
 
     def preselected(self, rank: int) -> tuple[list[str], float]:
-        """The tags that are more likely right than wrong."""
+        """The tags that are more likely right than wrong, and the probability that these are the right ones."""
         tags = self.described(rank)["tags"]
         right = [tag["name"] for tag in tags if tag["given"] != (tag["error"] > 0.5)]
-        return right, 1 - float(self.candidates.error_probability[rank])
+        listed = np.array([tag["error"] for tag in tags])
+        kept = float(np.prod(1 - listed))
+        others = min(1.0, (1 - float(self.candidates.error_probability[rank])) / kept) if kept > ROUNDING else 1.0
+        return right, others * float(np.prod(np.maximum(listed, 1 - listed)))
