@@ -12,7 +12,16 @@ import polars as pl
 
 from labelproof.errors import BadInput
 from labelproof.labels.base import Labels
-from labelproof.validation import AnyArray, IntArray, Json, check_tag_names, check_tags, column_names, is_lists_of_names, matrix_of_names
+from labelproof.validation import (
+    AnyArray,
+    IntArray,
+    Json,
+    check_tag_names,
+    check_tags,
+    column_names,
+    is_lists_of_names,
+    matrix_of_names,
+)
 
 
 class Tags(Labels):

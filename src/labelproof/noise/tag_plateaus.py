@@ -7,20 +7,22 @@ the isotonic regression of the given tag on the score:
     missing = 1 - E[z | the highest scores],    incorrect = E[z | the lowest quarter]
 
 The scores must be of a classifier that was not trained on the item's own tags, or it repeats them. They need not be calibrated: only
-their order counts. Items at the upper end that do not have the tag raise the estimate of ``missing``; so tags that are hard to predict
-borrow from those that are predicted best. A monotonic fit ends slightly too high, by 0.07 if all those items have the tag, and
+their order counts. Items at the ends that are not what they seem raise both estimates, and nothing in a tag's own scores tells them from
+noise: where a classifier hardly knows a tag, the highest scores belong to items without it. So tags borrow from each other, those that
+are hard to predict from those that are predicted best, as much as these agree. A monotonic fit ends slightly too high, by 0.07 if all those items have the tag, and
 compensates for some that do not: the plain shares are closer for perfect scores, and worse on real data (0.09 too high).
 
 References
 ----------
 Scott (2015), A rate of convergence for mixture proportion estimation, with application to learning from noisy labels (the two ends
 identify the rates). Zadrozny and Elkan (2002), Transforming classifier scores into accurate multiclass probability estimates (isotonic
-regression). Efron and Morris (1973), Stein's estimation rule and its competitors (what tags borrow from each other).
+regression). Efron and Morris (1973), Stein's estimation rule and its competitors (what tags borrow from each other). Rousseeuw and Croux
+(1993), Alternatives to the median absolute deviation (how much they differ, whatever one of them says).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -30,12 +32,13 @@ from scipy.special import expit
 from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegressionCV
 
-HIGHEST = (10, 30)  # items at the upper end: a quarter of those with the tag, within these
+HIGHEST = (10, 30)  # items at the upper end: a quarter of those with the tag, within these, but half of them at most
 LOWEST = 0.25  # share of the items at the lower end
 LEADING = 10  # tags that are predicted best
 ENOUGH = 20  # given tags, for a tag to lead
 STRATA, OF_STRATUM = 8, 20  # of the evidence; and the items of each that score highest
 INSIDE = (0.002, 0.98)  # range of initial rates
+NORMAL = 1.4826  # standard deviation of a normal distribution, in median absolute deviations
 STRENGTHS = np.logspace(-3, 2, 6)
 Values = npt.NDArray[np.float64]
 GivenTags = npt.NDArray[np.int64]
@@ -49,6 +52,8 @@ class Plateaus:
     ----------
     missing, incorrect : ndarray, shape (k,)
         ``p(z = 0 | y = 1)`` and ``p(z = 1 | y = 0)``.
+    deviation : ndarray, shape (2, k)
+        Standard deviation by chance of what each tag says by itself of ``missing`` and ``incorrect``.
     slopes : ndarray, shape (f,)
         Increase of the log-odds of omitting a true tag with each unit of its evidence; empty without evidence. With evidence,
         ``missing`` applies where the evidence equals ``centre``.
@@ -57,6 +62,7 @@ class Plateaus:
 
     missing: Values
     incorrect: Values
+    deviation: Values
     slopes: Values
     centre: Values
 
@@ -64,9 +70,11 @@ class Plateaus:
 def plateau_rates(scores: Values, given: GivenTags, evidence: Values | None = None) -> Plateaus:
     """Estimate the rates of each tag from the two ends of its out-of-sample scores.
 
-    A tag's missing rate is shrunk towards the mean of the ten best-predicted tags; the less these differ beyond chance, the
-    more (Stein's estimator). Tags that are predicted worse are less informative and get the mean. If there are more than ten
-    tags, the ten are chosen on one half of the items and their rates estimated on the other, and vice versa.
+    A tag's missing rate is shrunk towards the median of the ten best-predicted tags; the less these differ beyond chance, the
+    more (Stein's estimator, with a scale that a single odd tag does not move). Tags that are predicted worse are less informative and get
+    the median. If there are more than ten tags, the ten are chosen on one half of the items and their rates estimated on the other, and
+    vice versa. Incorrect rates are shrunk likewise, as shares of how often the tag is given: where captions are replaced or tags confused,
+    frequent tags are incorrect more often.
 
     Parameters
     ----------
@@ -92,18 +100,34 @@ def plateau_rates(scores: Values, given: GivenTags, evidence: Values | None = No
     (True, True)
     """
     k = given.shape[1]
-    counts = (given == 1).sum(axis=0)
+    counts, known = (given == 1).sum(axis=0), np.maximum((given >= 0).sum(axis=0), 1)
     ends = np.array([_ends(scores[:, tag], given[:, tag]) for tag in range(k)])
-    incorrect = np.clip(ends[:, 1], 1e-5, 0.5)
     top, size = ends[:, 0], ends[:, 2]
     leading = np.argsort(-np.where(counts >= min(ENOUGH, counts.max()), top, -1.0), kind="stable")[:LEADING]
     common = _common(scores, given, leading)
-    chance = np.maximum(common * (1 - common), 0.02) / size
-    between = max(0.0, float(np.var(top[leading], ddof=1) - chance[leading].mean())) if len(leading) > 1 else 0.0
-    own = common + between / (between + chance) * (top - common)
+    bottom, frequency = np.clip(ends[:, 1], 1e-5, 0.5), (counts + 0.5) / (known + 1)
+    variance = np.stack(
+        [np.maximum(common * (1 - common), 0.02) / size, np.maximum(bottom * (1 - bottom), 1e-4) / (LOWEST * known)]
+    )
+    own = _together(top, variance[0], common, leading)
+    shares = bottom / frequency
+    incorrect = _together(shares, variance[1] / frequency**2, float(np.median(shares[leading])), leading) * frequency
     reached = np.where((top >= common) | np.isin(np.arange(k), leading), own, common)
-    plain = Plateaus(np.clip(1 - reached, *INSIDE), incorrect, np.empty(0), np.empty(0))
+    plain = Plateaus(np.clip(1 - reached, *INSIDE), np.clip(incorrect, 1e-5, 0.5), np.sqrt(variance), np.empty(0), np.empty(0))
     return plain if evidence is None else _by_evidence(scores, given, evidence, plain)
+
+
+def _together(values: Values, chance: Values, common: float, leading: npt.NDArray[np.int64]) -> Values:
+    """Values of tags drawn towards a common one, the more so the less the leading ones differ beyond chance, (k,).
+
+    Parameters
+    ----------
+    values, chance : ndarray, shape (k,)
+        And their variance by chance.
+    """
+    spread = NORMAL * float(np.median(np.abs(values[leading] - np.median(values[leading]))))
+    between = max(0.0, spread**2 - float(chance[leading].mean()))
+    return np.asarray(common + between / (between + chance) * (values - common))
 
 
 def _ends(scores: Values, given: GivenTags) -> tuple[float, float, float]:
@@ -114,7 +138,7 @@ def _ends(scores: Values, given: GivenTags) -> tuple[float, float, float]:
         return float(given.mean()) if len(given) else 0.0, 0.0, 1.0
     fitted = IsotonicRegression().fit_transform(scores, given)
     order = np.argsort(-scores, kind="stable")
-    size = min(len(given), int(np.clip(given.sum() // 4, *HIGHEST)))
+    size = int(np.clip(given.sum() // 4, min(HIGHEST[0], max(1, given.sum() // 2)), HIGHEST[1]))
     return float(fitted[order[:size]].mean()), float(fitted[order[-max(1, int(LOWEST * len(given))) :]].mean()), float(size)
 
 
@@ -122,15 +146,21 @@ def _common(scores: Values, given: GivenTags, leading: npt.NDArray[np.int64]) ->
     """Share of given tags at the upper end of the tags that are predicted best."""
     k = given.shape[1]
     if k <= LEADING:
-        return float(np.mean([_ends(scores[:, tag], given[:, tag])[0] for tag in leading]))
-    first = np.random.default_rng(0).random(len(given)) < 0.5
+        return float(np.median([_ends(scores[:, tag], given[:, tag])[0] for tag in leading]))
+    first = np.empty(len(given), bool)
+    first[in_any_order(given, scores)] = np.random.default_rng(0).random(len(given)) < 0.5
     found: list[float] = []
     for chosen, read in ((first, ~first), (~first, first)):
         enough = (given[chosen] == 1).sum(axis=0) >= ENOUGH // 2
         tops = [_ends(scores[chosen, tag], given[chosen, tag])[0] if enough[tag] else -1.0 for tag in range(k)]
         best = np.argsort(-np.array(tops), kind="stable")[:LEADING]
         found += [_ends(scores[read, tag], given[read, tag])[0] for tag in best]
-    return float(np.mean(found))
+    return float(np.median(found))
+
+
+def in_any_order(given: npt.NDArray[np.integer], scores: Values) -> npt.NDArray[np.int64]:
+    """Rows sorted by what they hold, so that what is drawn for them does not depend on the order in which they come."""
+    return np.lexsort((given.sum(axis=1), scores.sum(axis=1)))
 
 
 def _by_evidence(scores: Values, given: GivenTags, evidence: Values, plain: Plateaus) -> Plateaus:
@@ -145,7 +175,7 @@ def _by_evidence(scores: Values, given: GivenTags, evidence: Values, plain: Plat
     values, z = evidence[rows, tags], given[rows, tags]
     centre, spread = values.mean(axis=0), np.maximum(values.std(axis=0), 1e-9)
     if len(np.unique(z)) < 2 or min(np.bincount(z)) < 5:
-        return Plateaus(plain.missing, plain.incorrect, np.zeros(f), centre)
+        return replace(plain, slopes=np.zeros(f), centre=centre)
     own = csr_array((np.ones(len(tags)), (np.arange(len(tags)), tags)), shape=(len(tags), k))
     model = LogisticRegressionCV(
         Cs=STRENGTHS, cv=5, scoring="neg_log_loss", l1_ratios=(0.0,), use_legacy_attributes=False, max_iter=500
@@ -155,7 +185,7 @@ def _by_evidence(scores: Values, given: GivenTags, evidence: Values, plain: Plat
     odds = each[tags] + (evidence[rows, tags] - centre) @ slopes
     omitted = np.clip((given[rows, tags] == 0).mean(), *INSIDE)
     level = brentq(lambda shift: expit(odds + shift).mean() - omitted, -50, 50)
-    return Plateaus(np.clip(expit(each + level), *INSIDE), plain.incorrect, slopes, centre)
+    return replace(plain, missing=np.clip(expit(each + level), *INSIDE), slopes=slopes, centre=centre)
 
 
 def _surest(

@@ -26,8 +26,8 @@ def check_tags(tags: object, *, name: str = "tags") -> npt.NDArray[np.int8]:
     if wrong.any():
         row, column = np.argwhere(wrong)[0]
         raise BadInput(
-            f"{name} row {row}, column {column} is {_shown(array, row, column)}. A tag is 1 if it is given and 0 if it is not; "
-            "leave out items of which this is not known."
+            f"{name} row {row}, column {column} is {_shown(array, row, column)}. A tag is 1 if it is given and 0 if it is not. "
+            "Remove items with unknown tags."
         )
     return values.astype(np.int8)
 
@@ -102,7 +102,7 @@ def _dense(values: Any, name: str) -> AnyArray:
     array = to_numpy(values, name)
     if isinstance(array, np.ma.MaskedArray) and np.ma.getmaskarray(array).any():
         row = int(np.argwhere(np.ma.getmaskarray(array))[0][0])
-        raise BadInput(f"{name} row {row} is masked. Leave out rows with masked values.")
+        raise BadInput(f"{name} row {row} is masked. Remove rows with masked values.")
     return np.asarray(array)
 
 
@@ -110,7 +110,9 @@ def _numbers(array: AnyArray) -> AnyArray:
     """Values as numbers; NaN where there is none."""
     if array.dtype.kind in "biuf":
         return array
-    numeric: BoolArray = np.frompyfunc(lambda one: isinstance(one, int | float | np.integer | np.floating | np.bool_), 1, 1)(array).astype(bool)
+    numeric: BoolArray = np.frompyfunc(lambda one: isinstance(one, int | float | np.integer | np.floating | np.bool_), 1, 1)(
+        array
+    ).astype(bool)
     found = np.full(array.shape, np.nan)
     found[numeric] = [float(one) for one in array[numeric]]
     return found

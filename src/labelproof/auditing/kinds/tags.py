@@ -5,14 +5,15 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import cross_val_predict
+from sklearn.model_selection import PredefinedSplit, cross_val_predict
 
+from labelproof.auditing.doubts.of_tags import of_tags
 from labelproof.auditing.findings import Findings
 from labelproof.auditing.kinds.base import Auditor, Judged, error_rate_of
 from labelproof.data.array_files import from_file
 from labelproof.errors import BadInput, did_you_mean
 from labelproof.labels.tags import Tags
-from labelproof.noise.tag_plateaus import plateau_rates
+from labelproof.noise.tag_plateaus import in_any_order, plateau_rates
 from labelproof.noise.tag_posterior import error_probabilities
 from labelproof.noise.tag_rates import TagRates
 from labelproof.progress import track
@@ -21,7 +22,12 @@ from labelproof.validation import AnyArray, Json, check_pandas_index, check_tag_
 NEIGHBOURS = 20  # tags that may be informative about another
 LEAST_PROBABILITY = 1e-3
 BEYOND_CHANCE = 2.0  # standard errors by which a prediction from the other tags must be better
-UNCERTAIN = np.array([[0.08], [0.05]])  # how far off missing and incorrect rates are; checked in `benchmarks/audit_tags.py`
+UPSIDE_DOWN = 3.0  # standard deviations by chance of the correlation of a tag with its own log-odds
+UNCERTAIN = np.array(
+    [[0.05], [0.03]]
+)  # how far off missing and incorrect rates are beyond chance; checked in `benchmarks/audit_tags.py`
+SPAN = 1.96  # standard deviations
+MOST = 0.9  # highest rate in the interval
 WEAK, STRONG = 0.7, 0.9  # purity up to which rates may be a weak model's, and from which on they are the tags'
 GivenTags = npt.NDArray[np.int8]
 Values = npt.NDArray[np.float64]
@@ -75,16 +81,21 @@ class AuditorOfTags(Auditor[Tags]):
             raise BadInput("Every tag is always or never given, so there is nothing to compare. Give tags that vary.")
         own, alone = given[:, varying], np.asarray(probs[:, varying], np.float64)
         heard = with_dependence(own, alone) if dependence and own.shape[1] > 1 else alone
-        rates = _rates(heard, alone, own)
-        lower = np.maximum(rates - UNCERTAIN, 0) * np.clip((purity(heard, own, rates) - WEAK) / (STRONG - WEAK), 0, 1)
-        found, low, high = (_errors(heard, own, reading) for reading in (rates, lower, np.minimum(rates + UNCERTAIN, 1)))
+        rates, deviation = _rates(heard, alone, own)
+        uncertain = UNCERTAIN + SPAN * deviation[:, None]
+        lower = np.maximum(rates - uncertain, 0) * np.clip((purity(heard, own, rates) - WEAK) / (STRONG - WEAK), 0, 1)
+        higher = np.minimum(rates + uncertain, MOST)
+        found, low, high = (_errors(heard, own, reading) for reading in (rates, lower, higher))
         error, of_all = np.zeros(given.shape), np.full((2, len(varying)), np.nan)
         error[:, varying], of_all[:, varying] = found, rates  # a tag that does not vary has no error that can be found
         suggested = np.where(error > 0.5, 1 - given, given).astype(np.int8)
         findings = Findings(error.ravel(), suggested.ravel(), np.maximum(error, 1 - error).ravel())
-        readings = np.array([one.sum() for one in (low, found, high)])
+        readings = np.array([low.sum(), found.sum(), high.sum() + beyond_the_last(higher)])
         return Judged(
-            findings, TagRates(of_all[0], of_all[1], labels.classes), error_rate_of(findings.error_probability, readings)
+            findings,
+            TagRates(of_all[0], of_all[1], labels.classes),
+            error_rate_of(findings.error_probability, readings),
+            doubts=of_tags(own, alone, [labels.classes[j] for j in np.flatnonzero(varying)]),
         )
 
     def noise_of(self, summary: Json) -> TagRates:
@@ -113,10 +124,11 @@ def _matched(labels: Tags, pred_probs: object) -> Values:
     return probs[:, [columns.index(one) for one in names]]
 
 
-def _rates(heard: Values, alone: Values, given: GivenTags) -> Values:
-    """Missing and incorrect rates, shape (2, k)."""
+def _rates(heard: Values, alone: Values, given: GivenTags) -> tuple[Values, Values]:
+    """Missing and incorrect rates, shape (2, k), and the standard deviations by chance of their means over tags, shape (2,)."""
     readings = [plateau_rates(probs, given.astype(np.int64)) for probs in ((heard,) if heard is alone else (heard, alone))]
-    return np.asarray(np.min([[own.missing, own.incorrect] for own in readings], axis=0))
+    rates = np.asarray(np.min([[own.missing, own.incorrect] for own in readings], axis=0))
+    return rates, np.sqrt(np.square(readings[0].deviation).mean(axis=1) / given.shape[1])
 
 
 def purity(probs: Values, given: GivenTags, rates: Values) -> Values:
@@ -124,7 +136,7 @@ def purity(probs: Values, given: GivenTags, rates: Values) -> Values:
 
     Where a model is strong, these items have the tag, and the share with the given tag is what the missing rate lets through. Where it
     is weak, the share falls early: the highest scores belong to items without the tag as well, and what looks missing may never
-    have been true.
+    have been true. It is 0 where all these items have one score, as hard predictions do, because then it cannot be seen.
 
     Parameters
     ----------
@@ -138,8 +150,31 @@ def purity(probs: Values, given: GivenTags, rates: Values) -> Values:
     shares = []
     for j, number in enumerate((given.mean(axis=0) - incorrect) / seen * len(given) / 2):
         top = np.argsort(-probs[:, j], kind="stable")[: max(10, round(number))]
-        shares.append(given[top, j].mean())
+        _, group = np.unique(probs[:, j], return_inverse=True)
+        of_group = np.bincount(group, weights=given[:, j]) / np.bincount(
+            group
+        )  # items with one score count alike, in any order
+        shares.append(of_group[group[top]].mean() if group[top[0]] != group[top[-1]] else 0.0)
     return np.asarray((np.array(shares) - incorrect) / seen)
+
+
+def beyond_the_last(rates: Values) -> float:
+    """How many wrong tags may be left beyond those that can be told from right ones: 1.96 standard deviations above the expectation.
+
+    Scores do not tell a missing tag that scores lower than all given ones from a tag that is not there, nor an incorrect one that scores
+    higher than all absent ones from one that is. Each item with a tag lacks it with its rate, so the number of missing ones
+    below the last given one has a geometric distribution, with mean ``r / (1 - r)`` and variance ``r / (1 - r)²``.
+
+    Parameters
+    ----------
+    rates : ndarray, shape (2, k)
+
+    Examples
+    --------
+    >>> round(beyond_the_last(np.array([[0.5], [0.0]])), 2)
+    3.77
+    """
+    return float((rates / (1 - rates)).sum() + SPAN * np.sqrt((rates / (1 - rates) ** 2).sum()))
 
 
 def _errors(probs: Values, given: GivenTags, rates: Values) -> Values:
@@ -161,13 +196,16 @@ def with_dependence(given: GivenTags, probs: Values) -> Values:
     likeness = np.abs(centred.T @ centred) / np.maximum(np.outer(scale, scale), 1e-12)
     np.fill_diagonal(likeness, -1.0)
     heard = probs.copy()
+    order = in_any_order(given, logits)
     for j in track(range(given.shape[1]), "comparing tags"):
         others = np.argsort(-likeness[j], kind="stable")[: min(NEIGHBOURS, given.shape[1] - 1)]
         folds = min(5, int(np.bincount(given[:, j], minlength=2).min()))
-        if folds < 2:
+        upside_down = centred[:, j] @ logits[:, j] < -UPSIDE_DOWN * scale[j] * logits[:, j].std()
+        if folds < 2 or upside_down:  # or regression would take a probability for its opposite
             continue
+        split = PredefinedSplit(_folds(given[order, j], folds)[np.argsort(order)])
         alone, listening = (
-            cross_val_predict(LogisticRegression(C=0.1, max_iter=500), x, given[:, j], cv=folds, method="predict_proba")[:, 1]
+            cross_val_predict(LogisticRegression(C=0.1, max_iter=500), x, given[:, j], cv=split, method="predict_proba")[:, 1]
             for x in (logits[:, [j]], np.column_stack([logits[:, j], given[:, others]]))
         )
         losses = [_log_loss(one, given[:, j]) for one in (alone, probs[:, j])]
@@ -175,6 +213,12 @@ def with_dependence(given: GivenTags, probs: Values) -> Values:
         if gain.mean() > BEYOND_CHANCE * gain.std() / np.sqrt(len(gain)):
             heard[:, j] = listening
     return heard
+
+
+def _folds(given: GivenTags, folds: int) -> npt.NDArray[np.int64]:
+    """The fold of each item, with equally many items with the tag and without it."""
+    rank = np.where(given == 1, np.cumsum(given), np.cumsum(1 - given))
+    return np.asarray(rank % folds, np.int64)
 
 
 def _held(probs: Values) -> Values:
