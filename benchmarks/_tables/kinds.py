@@ -53,6 +53,18 @@ def tag_error_rates() -> str:
     return markdown(["data, noise", "wrong", "strong model", "weak model"], body)
 
 
+def tag_interval() -> str:
+    """How often the interval of the error rate of tags holds the true one."""
+    rows, body = rows_of("tag_interval"), []
+    for case in dict.fromkeys(row["case"] for row in rows):
+        cells = []
+        for row in (row for row in rows if row["case"] == case):
+            means = f"{row['estimate']:.1%} ({row['low']:.1%} to {row['high']:.1%}) for {row['wrong']:.1%}"
+            cells += [f"{row['held']:.0%}".replace("%", " %"), means.replace("%", " %")]
+        body.append([case, *cells])
+    return markdown(["predictions", "held, 20 % missing", "means", "held, none missing", "means"], body)
+
+
 def audit_numbers() -> str:
     def cell(value: float | None, form: str = ".3f") -> str:
         return "-" if value is None else format(value, form)
@@ -181,6 +193,7 @@ def masks() -> str:
 TABLES: dict[str, Callable[[], str]] = {
     "audit_tags": audit_tags,
     "tag_error_rates": tag_error_rates,
+    "tag_interval": tag_interval,
     "votes": votes,
     "audit_numbers": audit_numbers,
     "spans": spans,

@@ -51,13 +51,13 @@ def of_tags(given: npt.NDArray[np.int8], probs: Values, names: Sequence[object])
     order = np.argsort(-pairs, kind="stable")[:MOST_CLASSES]  # for very many tags the commonest
     shares = _told_apart(given[:, order], probs[:, order])
     weight = 12 * pairs[order] / (n + 1)  # one over the variance by chance
-    mixed = list(of_columns(shares, weight, [names[j] for j in order]))
+    mixed = list(of_columns(shares, weight, [names[j] for j in order.tolist()]))
     if mixed:
         return [*mixed, *few]
     useless = list(of_chance(np.diag(shares), weight))
     if useless:
         return [*useless, *few]
-    return [*of_memory(given, probs), *few, *of_single_tags(np.diag(shares), weight, [names[j] for j in order])]
+    return [*of_memory(given, probs), *few, *of_single_tags(np.diag(shares), weight, [names[j] for j in order.tolist()])]
 
 
 def _told_apart(given: npt.NDArray[np.int8], probs: Values) -> Values:
@@ -81,7 +81,7 @@ def of_columns(shares: Values, weight: Values, names: Sequence[object]) -> Itera
         return
     pairs = [f"“{names[j]}” for “{names[i]}”" for i, j in zip(moved.tolist(), column[moved].tolist(), strict=True)]
     text = f"Columns of the probabilities fit the tags far better in another order: the column of {some(pairs, 6)}. Then they tell {then:.0%} of the pairs of items with and without these tags apart, now {now:.0%}. Put the columns in the order of the tags."
-    yield Doubt(OTHER_ORDER, text, {"now": now, "best": then, "tags": [str(names[i]) for i in moved]}, serious=True)
+    yield Doubt(OTHER_ORDER, text, {"now": now, "best": then, "tags": [str(names[i]) for i in moved.tolist()]}, serious=True)
 
 
 def of_chance(own: Values, weight: Values) -> Iterator[Doubt]:

@@ -23,11 +23,11 @@ NEIGHBOURS = 20  # tags that may be informative about another
 LEAST_PROBABILITY = 1e-3
 BEYOND_CHANCE = 2.0  # standard errors by which a prediction from the other tags must be better
 UPSIDE_DOWN = 3.0  # standard deviations by chance of the correlation of a tag with its own log-odds
-UNCERTAIN = np.array(
-    [[0.05], [0.03]]
-)  # how far off missing and incorrect rates are beyond chance; checked in `benchmarks/audit_tags.py`
+UNCERTAIN = np.array([0.02, 0.03])  # how far off missing and incorrect rates are beyond chance (`benchmarks/tag_interval.py`)
+OPTIMISM = 0.5  # standard deviations by which a fit that may only rise ends too high, for each tag
 SPAN = 1.96  # standard deviations
 MOST = 0.9  # highest rate in the interval
+EDGE = 2.0  # wrong tags beyond the fitted curve, for each beyond the last given tag
 WEAK, STRONG = 0.7, 0.9  # purity up to which rates may be a weak model's, and from which on they are the tags'
 GivenTags = npt.NDArray[np.int8]
 Values = npt.NDArray[np.float64]
@@ -81,8 +81,8 @@ class AuditorOfTags(Auditor[Tags]):
             raise BadInput("Every tag is always or never given, so there is nothing to compare. Give tags that vary.")
         own, alone = given[:, varying], np.asarray(probs[:, varying], np.float64)
         heard = with_dependence(own, alone) if dependence and own.shape[1] > 1 else alone
-        rates, deviation = _rates(heard, alone, own)
-        uncertain = UNCERTAIN + SPAN * deviation[:, None]
+        rates, off = _rates(heard, alone, own)
+        uncertain = off[:, None]
         lower = np.maximum(rates - uncertain, 0) * np.clip((purity(heard, own, rates) - WEAK) / (STRONG - WEAK), 0, 1)
         higher = np.minimum(rates + uncertain, MOST)
         found, low, high = (_errors(heard, own, reading) for reading in (rates, lower, higher))
@@ -125,10 +125,11 @@ def _matched(labels: Tags, pred_probs: object) -> Values:
 
 
 def _rates(heard: Values, alone: Values, given: GivenTags) -> tuple[Values, Values]:
-    """Missing and incorrect rates, shape (2, k), and the standard deviations by chance of their means over tags, shape (2,)."""
+    """Missing and incorrect rates, shape (2, k), and how far their means over tags may be off, shape (2,)."""
     readings = [plateau_rates(probs, given.astype(np.int64)) for probs in ((heard,) if heard is alone else (heard, alone))]
     rates = np.asarray(np.min([[own.missing, own.incorrect] for own in readings], axis=0))
-    return rates, np.sqrt(np.square(readings[0].deviation).mean(axis=1) / given.shape[1])
+    each = readings[0].deviation
+    return rates, UNCERTAIN + OPTIMISM * each.mean(axis=1) + SPAN * np.sqrt(np.square(each).mean(axis=1) / given.shape[1])
 
 
 def purity(probs: Values, given: GivenTags, rates: Values) -> Values:
@@ -136,7 +137,8 @@ def purity(probs: Values, given: GivenTags, rates: Values) -> Values:
 
     Where a model is strong, these items have the tag, and the share with the given tag is what the missing rate lets through. Where it
     is weak, the share falls early: the highest scores belong to items without the tag as well, and what looks missing may never
-    have been true. It is 0 where all these items have one score, as hard predictions do, because then it cannot be seen.
+    have been true. Items with one and the same score, as those of hard predictions, do not show it: the share is multiplied by that of
+    the others.
 
     Parameters
     ----------
@@ -147,15 +149,15 @@ def purity(probs: Values, given: GivenTags, rates: Values) -> Values:
     """
     missing, incorrect = rates
     seen = np.maximum(1 - missing - incorrect, 0.05)
-    shares = []
+    shares, tied = [], []
     for j, number in enumerate((given.mean(axis=0) - incorrect) / seen * len(given) / 2):
         top = np.argsort(-probs[:, j], kind="stable")[: max(10, round(number))]
         _, group = np.unique(probs[:, j], return_inverse=True)
-        of_group = np.bincount(group, weights=given[:, j]) / np.bincount(
-            group
-        )  # items with one score count alike, in any order
-        shares.append(of_group[group[top]].mean() if group[top[0]] != group[top[-1]] else 0.0)
-    return np.asarray((np.array(shares) - incorrect) / seen)
+        # items with one score count alike, in any order
+        of_group = np.bincount(group, weights=given[:, j]) / np.bincount(group)
+        shares.append(of_group[group[top]].mean())
+        tied.append((np.bincount(group[top]).max() - 1) / len(top))
+    return np.asarray((np.array(shares) - incorrect) / seen * (1 - np.array(tied)))
 
 
 def beyond_the_last(rates: Values) -> float:
@@ -163,7 +165,8 @@ def beyond_the_last(rates: Values) -> float:
 
     Scores do not tell a missing tag that scores lower than all given ones from a tag that is not there, nor an incorrect one that scores
     higher than all absent ones from one that is. Each item with a tag lacks it with its rate, so the number of missing ones
-    below the last given one has a geometric distribution, with mean ``r / (1 - r)`` and variance ``r / (1 - r)²``.
+    below the last given one has a geometric distribution, with mean ``r / (1 - r)`` and variance ``r / (1 - r)²``. Twice as many are
+    counted: the fitted curve hedges and falls before the last given one (`benchmarks/tag_interval.py`).
 
     Parameters
     ----------
@@ -172,9 +175,10 @@ def beyond_the_last(rates: Values) -> float:
     Examples
     --------
     >>> round(beyond_the_last(np.array([[0.5], [0.0]])), 2)
-    3.77
+    5.92
     """
-    return float((rates / (1 - rates)).sum() + SPAN * np.sqrt((rates / (1 - rates) ** 2).sum()))
+    mean, variance = ((EDGE * rates / (1 - rates) ** power).sum() for power in (1, 2))
+    return float(mean + SPAN * np.sqrt(variance))
 
 
 def _errors(probs: Values, given: GivenTags, rates: Values) -> Values:
