@@ -100,6 +100,26 @@ def test_audit_of_tags(tmp_path):
     assert "different numbers of rows" in uneven.stderr
 
 
+@pytest.mark.parametrize(
+    ("more", "problem"),
+    [
+        (["--classes", "sky,,sun"], "name 2 is empty"),
+        (
+            ["--labels", "y.npy"],
+            "--tags is a data set of its own, with --pred-probs, --classes and --features. Remove --labels.",
+        ),
+        (["--encoder", "minilm"], "Remove --encoder."),
+        (["items.csv"], "Remove the file or folder."),
+    ],
+)
+def test_tags_are_not_mixed_with_other_data(tmp_path, more, problem):
+    np.save(tmp_path / "t.npy", np.eye(3, dtype=int))
+    done = run("audit", *more, "--tags", tmp_path / "t.npy", "--pred-probs", tmp_path / "t.npy", "--out", tmp_path / "o")
+    assert done.returncode == 2
+    assert problem in " ".join(done.stderr.split())
+    assert not (tmp_path / "o").exists()
+
+
 def test_audit_of_a_folder_of_parquet(noisy_problem, tmp_path):
     labels, probs, _ = noisy_problem()
     np.save(tmp_path / "y.npy", labels)

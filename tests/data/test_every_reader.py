@@ -258,6 +258,8 @@ def test_tags_in_an_array_are_written_into_one(tmp_path):
     assert frame["tags_change"][2] == "reviewed by Ann"
     with pytest.raises(lp.BadInput, match="The file has changed"):
         reader.write_back(tmp_path / "no.npy", replace(told, given=given[::-1]), overwrite=False)
+    with pytest.raises(lp.BadInput, match=r"A tag is called 'id', like a column that the table adds. Give a target in .npy."):
+        reader.write_back(tmp_path / "no.csv", Audited(given, ["sea", "id", "sun"], {}), overwrite=False)
 
 
 def test_what_version_0_1_remembered_is_understood():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -143,6 +144,23 @@ def test_tags_are_kept_as_they_were_given(session_of, tmp_path):
     sheet.drop("given_label").with_columns(decision=pl.lit("keep")).write_csv(tmp_path / "without.csv")
     with pytest.raises(lp.BadInput, match="no column given_label"):
         read_csv(session, tmp_path / "without.csv", reviewer="Cy")
+
+
+def test_names_of_tags_that_look_like_several_are_read_back(session_of, tmp_path):
+    made, probs, _, _ = MADE["tags"]
+    k = made().matrix.shape[1]
+    names = ["c; d", "c", "d", " a", 'q"uote', "[x", *map(str, range(k))][:k]
+    lp.audit(lp.Tags(made().matrix, names=names), probs).save(tmp_path / "audit")
+    session = session_of(tmp_path / "audit", 20)
+    write_csv(session, tmp_path / "r.csv")
+    sheet = pl.read_csv(tmp_path / "r.csv", infer_schema=False)
+    sheet.with_columns(decision=pl.lit("keep")).write_csv(tmp_path / "kept.csv")
+    assert read_csv(session, tmp_path / "kept.csv", reviewer="Bo").recorded == sheet.height
+    assert {d.action for d in session.decisions} == {"keep"}
+    answer = sheet.with_columns(label=pl.lit(json.dumps(["c; d", "d"])), decision=pl.lit("")).head(1)
+    answer.write_csv(tmp_path / "told.csv")
+    read_csv(session, tmp_path / "told.csv", reviewer="Cy")
+    assert json.loads(session.decisions[-1].label) == ["c; d", "d"]
 
 
 @pytest.mark.parametrize(

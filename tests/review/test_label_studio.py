@@ -36,6 +36,22 @@ def text_audit(tmp_path):
     return tmp_path / "audit", names[y]
 
 
+def test_the_score_of_suggested_tags_is_the_probability_that_they_are_right(tmp_path, session_of):
+    rng = np.random.default_rng(0)
+    true = (rng.random((200, 3)) < 0.3).astype(int)
+    given = np.where(true == 1, rng.random(true.shape) > 0.2, 0)
+    probs = 1 / (1 + np.exp(3 - 6 * true + rng.normal(0, 1.5, true.shape)))
+    found = lp.audit(lp.Tags(given, names=["sea", "sky", "sun"]), probs, dependence=False)
+    found.save(tmp_path / "audit")
+    session = session_of(tmp_path / "audit", 60)
+    write_label_studio(session, tmp_path / "out")
+    tasks = json.loads((tmp_path / "out" / "tasks.json").read_text())
+    right = np.maximum(found.error_probability, 1 - found.error_probability).prod(axis=1)
+    said = {int(task["data"]["labelproof_id"]): task["predictions"][0]["score"] for task in tasks if task["predictions"]}
+    assert len(said) > 20
+    assert all(score == pytest.approx(right[row], abs=1e-6) for row, score in said.items())
+
+
 def annotation(label=None, doubt=None, by=1, at="2026-01-02T03:04:05.678900Z", number=1, **more):
     parts = [("label", label), ("doubt", doubt)]
     result = [

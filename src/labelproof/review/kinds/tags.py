@@ -11,7 +11,7 @@ import polars as pl
 
 from labelproof.auditing.findings import ISSUES_FILE, ITEMS_FILE, ErrorRate
 from labelproof.review.kinds.base import SCRIPTS, ReviewPart
-from labelproof.validation import ROUNDING, Json
+from labelproof.validation import Json
 
 LISTED = 0.1  # least error probability that is shown
 SEPARATOR = "; "
@@ -92,7 +92,12 @@ class ReviewOfTags(ReviewPart):
         """The tags that are more likely right than wrong, and the probability that these are the right ones."""
         tags = self.described(rank)["tags"]
         right = [tag["name"] for tag in tags if tag["given"] != (tag["error"] > 0.5)]
-        listed = np.array([tag["error"] for tag in tags])
-        kept = float(np.prod(1 - listed))
-        others = min(1.0, (1 - float(self.candidates.error_probability[rank])) / kept) if kept > ROUNDING else 1.0
-        return right, others * float(np.prod(np.maximum(listed, 1 - listed)))
+        return right, self._right[int(self.candidates.index[rank])]
+
+    @cached_property
+    def _right(self) -> dict[int, float]:
+        """The probability that all suggested tags of an item are right, by row number in the data."""
+        error = pl.col("error_probability")
+        each = pl.max_horizontal(error, 1 - error).product().alias("right")
+        found = pl.scan_parquet(self.candidates.folder / ISSUES_FILE).group_by("index").agg(each).collect()
+        return dict(zip(found["index"].to_list(), found["right"].to_list(), strict=True))
