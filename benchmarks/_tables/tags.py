@@ -86,6 +86,19 @@ def tag_omission() -> str:
     return markdown([*header, "seeds"], body)
 
 
+def tag_own_rates() -> str:
+    """What a noise network gains from rates of each tag's own, drawn together and true."""
+    from tag_own_rates import OwnRecord
+
+    body = []
+    for row in OwnRecord.open(ROOT / "benchmarks" / "results", "tag_own_rates").summary():
+        gains = [_gain({"seeds": row["draws"], **row}, name, 2) for name in ("gain", "gain_worst")]
+        rates = [f"{row[f'{name}_worst']:.3f} / {row[f'true_{name}_worst']:.3f}" for name in ("missing", "incorrect")]
+        body.append([row["rates"], *gains, *rates, str(row["draws"])])
+    header = ["rates", "gains, all tags", "gains, worst tag", "missing, worst tag / true", "incorrect, worst tag / true"]
+    return markdown([*header, "draws"], body)
+
+
 def nmn_speech() -> str:
     """What a noise network gains by part of speech; also with three times the epochs."""
     from labelproof.experiments.nmn import TableRecord
@@ -153,6 +166,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "nmn_speech": nmn_speech,
     "tag_detection": tag_detection,
     "tag_em": tag_em,
+    "tag_own_rates": tag_own_rates,
     "tag_omission": tag_omission,
     "tag_rates": tag_rates,
     "tag_step": tag_step,
