@@ -25,6 +25,7 @@ from labelproof.auditing.doubts.of_probabilities import (
 
 FEW_TAGS = "a tag of few items"
 UNPREDICTED = "a tag that the model cannot predict"
+MOST_ITEMS = 20_000  # that the model is judged by
 BETTER, FITTING = 0.15, 0.6  # by how much more another order of the columns must tell pairs apart, and how well
 Values = npt.NDArray[np.float64]
 
@@ -42,11 +43,15 @@ def of_tags(given: npt.NDArray[np.int8], probs: Values, names: Sequence[object])
     probs : ndarray, shape (n, k)
     names : sequence of length k
     """
-    n = len(given)
     few = list(of_few_items(given, names))
-    if n < FEWEST:
+    if len(given) < FEWEST:
         return few
-    with_tag = given.sum(axis=0).astype(np.float64)
+    if len(given) > MOST_ITEMS:
+        some_rows = np.random.default_rng(0).choice(len(given), MOST_ITEMS, replace=False)
+        given, probs = given[some_rows], probs[some_rows]
+        seen = given.min(axis=0) != given.max(axis=0)
+        given, probs, names = given[:, seen], probs[:, seen], [names[j] for j in np.flatnonzero(seen).tolist()]
+    n, with_tag = len(given), given.sum(axis=0).astype(np.float64)
     pairs = with_tag * (n - with_tag)
     order = np.argsort(-pairs, kind="stable")[:MOST_CLASSES]  # for very many tags the commonest
     shares = _told_apart(given[:, order], probs[:, order])
