@@ -116,6 +116,8 @@ def test_frames_name_the_tags_and_are_matched_by_name():
         lp.audit(lp.Tags(tags), frame.sample(frac=1, random_state=0))
     with pytest.raises(lp.BadInput, match=r"a column 'see', which is no tag. Did you mean 'sea'\?"):
         lp.audit(lp.Tags(tags), frame.rename(columns={"sea": "see"}))
+    with pytest.raises(lp.BadInput, match="pred_probs has a column twice"):
+        lp.audit(lp.Tags(tags), frame.rename(columns={"sea": "sky"}))
 
 
 def test_lists_of_names_sparse_matrices_and_numpy_names(tmp_path):

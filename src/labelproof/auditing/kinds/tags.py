@@ -116,10 +116,10 @@ def _matched(labels: Tags, pred_probs: object) -> Values:
     if sorted(columns) != sorted(names):
         if not columns or numbers in (columns, names):  # one of the two has no names
             return probs
-        odd = next(one for one in columns if one not in names)
+        odd = next((one for one in columns if one not in names), None)
+        what = f"a column {odd!r}, which is no tag. {did_you_mean(odd, names)}" if odd is not None else "a column twice. "
         raise BadInput(
-            f"pred_probs has a column {odd!r}, which is no tag. {did_you_mean(odd, names)}Name its columns as the tags are, "
-            "or pass .to_numpy() if their order is already right."
+            f"pred_probs has {what}Name its columns as the tags are, or pass .to_numpy() if their order is already right."
         )
     return probs[:, [columns.index(one) for one in names]]
 
