@@ -47,6 +47,16 @@ def test_tags_that_differ_keep_their_own_rates_and_tags_that_do_not_share_one():
     assert np.mean(spread, axis=0)[0] < np.mean(spread, axis=0)[1] / 2  # drawn together, as they differ by chance alone
 
 
+def test_one_tag_that_is_hardly_known_neither_keeps_its_own_rates_nor_loosens_those_of_others():
+    scores, z, true = tagged(7, k=8, missing=0.1)
+    scores[:, 7] = 0.5 * true[:, 7] + np.random.default_rng(0).normal(size=len(z))
+    alone, joint = plateau_rates(scores[:, [7]], z[:, [7]]), plateau_rates(scores, z)
+    assert alone.missing[0] > 0.3  # its highest scores belong to items without it
+    assert joint.missing[7] < 0.2
+    assert joint.missing[:7].std() < plateau_rates(scores[:, :7], z[:, :7]).missing.std() + 0.02
+    assert np.abs(joint.incorrect - 0.1).max() < np.abs(alone.incorrect[0] - 0.1)
+
+
 def test_tags_that_cannot_be_predicted_borrow_from_those_that_can():
     scores, z, _ = tagged(2, k=2 * LEADING, missing=0.3)
     scores[:, LEADING:] = np.random.default_rng(0).normal(size=(len(z), LEADING))  # says nothing

@@ -34,6 +34,11 @@ class Tags(Labels):
         Names of the tags, text or numbers. By default the columns of a frame, the names that occur in lists, in alphabetical order,
         or the numbers of the columns.
 
+    Attributes
+    ----------
+    frame : pandas.DataFrame, optional
+        The pandas frame of the tags, whose index that of the probabilities must equal.
+
     Raises
     ------
     BadInput
@@ -45,11 +50,6 @@ class Tags(Labels):
     ([1, 0, 1, 1], [0, 0, 1, 1])
     >>> Tags([["sea"], ["sky", "sea"]]).matrix.tolist()
     [[1, 0], [1, 1]]
-
-    Attributes
-    ----------
-    frame : pandas.DataFrame, optional
-        The pandas frame of the tags, whose index that of the probabilities must equal.
     """
 
     kind = "tags"

@@ -9,8 +9,9 @@ the isotonic regression of the given tag on the score:
 The scores must be of a classifier that was not trained on the item's own tags, or it repeats them. They need not be calibrated: only
 their order counts. Items at the ends that are not what they seem raise both estimates, and nothing in a tag's own scores tells them from
 noise: where a classifier hardly knows a tag, the highest scores belong to items without it. So tags borrow from each other, those that
-are hard to predict from those that are predicted best, as much as these agree. A monotonic fit ends slightly too high, by 0.07 if all those items have the tag, and
-compensates for some that do not: the plain shares are closer for perfect scores, and worse on real data (0.09 too high).
+are hard to predict from those that are predicted best, as much as these agree. A monotonic fit ends slightly too high, by 0.07 if all
+those items have the tag, and compensates for some that do not: the plain shares are closer for perfect scores, and worse on real data
+(0.09 too high).
 
 References
 ----------
