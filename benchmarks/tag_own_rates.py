@@ -44,7 +44,7 @@ def rates_of(scores: Scores, given: np.ndarray, true: lp.TagRates) -> dict[str, 
     """The three readings of the same out-of-sample scores."""
     tags, z = true.classes, given[scores.owner]
     each = [plateau_rates(scores.logits[:, [j]], z[:, [j]]) for j in range(z.shape[1])]
-    joint = plateau_rates(scores.logits, z)
+    joint = plateau_rates(scores.logits, z, resistant=True)
     own = lp.TagRates(np.concatenate([one.missing for one in each]), np.concatenate([one.incorrect for one in each]), tags)
     return {OWN: own, TOGETHER: lp.TagRates(joint.missing, joint.incorrect, tags), TRUE: true}
 

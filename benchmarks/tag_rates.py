@@ -39,7 +39,7 @@ def measured(replaced: int, seed: int) -> dict[str, tuple[float, float, float | 
     scores = begun.out_of_sample_
     assert scores is not None
     for name, own in (("scores in sample", begun.decision_function(problem.x)), ("scores out of sample", scores.logits)):
-        rates = plateau_rates(own, given)
+        rates = plateau_rates(own, given, resistant=True)
         found[name] = float(rates.missing.mean()), float(rates.incorrect.mean()), None
     for name, setting in SETTINGS.items():
         chosen = {**options, "stages": (0, second), **setting}

@@ -22,7 +22,7 @@ def tagged(seed: int, *, n: int = 3000, k: int = 6, missing: object = 0.4, incor
 def test_both_ends_are_the_rates(seed, missing, incorrect):
     scores, z, _ = tagged(seed, missing=missing, incorrect=incorrect)
     found = plateau_rates(scores, z)
-    assert -0.14 < found.missing.mean() - missing < 0.03  # a fit that may only rise ends a little high: by 0.07 on average
+    assert -0.17 < found.missing.mean() - missing < 0.03  # a fit that may only rise ends a little high: by 0.07 on average
     assert abs(found.incorrect.mean() - incorrect) < 0.03
 
 
@@ -50,10 +50,11 @@ def test_tags_that_differ_keep_their_own_rates_and_tags_that_do_not_share_one():
 def test_one_tag_that_is_hardly_known_neither_keeps_its_own_rates_nor_loosens_those_of_others():
     scores, z, true = tagged(7, k=8, missing=0.1)
     scores[:, 7] = 0.5 * true[:, 7] + np.random.default_rng(0).normal(size=len(z))
-    alone, joint = plateau_rates(scores[:, [7]], z[:, [7]]), plateau_rates(scores, z)
+    alone, joint = plateau_rates(scores[:, [7]], z[:, [7]]), plateau_rates(scores, z, resistant=True)
     assert alone.missing[0] > 0.3  # its highest scores belong to items without it
     assert joint.missing[7] < 0.2
     assert joint.missing[:7].std() < plateau_rates(scores[:, :7], z[:, :7]).missing.std() + 0.02
+    assert plateau_rates(scores, z).missing[7] > 0.3  # an audit believes it
     assert np.abs(joint.incorrect - 0.1).max() < np.abs(alone.incorrect[0] - 0.1)
 
 

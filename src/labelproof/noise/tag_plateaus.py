@@ -8,8 +8,8 @@ the isotonic regression of the given tag on the score:
 
 The scores must be of a classifier that was not trained on the item's own tags, or it repeats them. They need not be calibrated: only
 their order counts. Items at the ends that are not what they seem raise both estimates, and nothing in a tag's own scores tells them from
-noise: where a classifier hardly knows a tag, the highest scores belong to items without it. So tags borrow from each other, those that
-are hard to predict from those that are predicted best, as much as these agree. A monotonic fit ends slightly too high, by 0.07 if all
+noise: where a classifier hardly knows a tag, the highest scores belong to items without it. So tags that are hard
+to predict borrow from those that are predicted best, as much as these agree. A monotonic fit ends slightly too high, by 0.07 if all
 those items have the tag, and compensates for some that do not: the plain shares are closer for perfect scores, and worse on real data
 (0.09 too high).
 
@@ -68,14 +68,12 @@ class Plateaus:
     centre: Values
 
 
-def plateau_rates(scores: Values, given: GivenTags, evidence: Values | None = None) -> Plateaus:
+def plateau_rates(scores: Values, given: GivenTags, evidence: Values | None = None, *, resistant: bool = False) -> Plateaus:
     """Estimate the rates of each tag from the two ends of its out-of-sample scores.
 
-    A tag's missing rate is shrunk towards the median of the ten best-predicted tags; the less these differ beyond chance, the
-    more (Stein's estimator, with a scale that a single odd tag does not move). Tags that are predicted worse are less informative and get
-    the median. If there are more than ten tags, the ten are chosen on one half of the items and their rates estimated on the other, and
-    vice versa. Incorrect rates are shrunk likewise, as shares of how often the tag is given: where captions are replaced or tags confused,
-    frequent tags are incorrect more often.
+    A tag's missing rate is shrunk towards the mean of the ten best-predicted tags; the less these differ beyond chance, the
+    more (Stein's estimator). Tags that are predicted worse are less informative and get the mean. If there are more than ten
+    tags, the ten are chosen on one half of the items and their rates estimated on the other, and vice versa.
 
     Parameters
     ----------
@@ -85,6 +83,11 @@ def plateau_rates(scores: Values, given: GivenTags, evidence: Values | None = No
         0, 1, or -1 where unknown.
     evidence : ndarray, shape (n, k, f), optional
         What a tag's mention may depend on, such as the size of the object.
+    resistant : bool, default=False
+        Whether a single tag that differs from all others is taken for one that the classifier hardly knows, rather than for one that goes
+        wrong more often. Its scores do not tell the two apart. Training is harmed by rates that are too high, so that it takes
+        the former for granted; an audit would miss the errors. Then the median and the median absolute deviation take the place of mean and
+        variance, and incorrect rates are shrunk likewise, as shares of how often the tag is given.
 
     Returns
     -------
@@ -105,20 +108,22 @@ def plateau_rates(scores: Values, given: GivenTags, evidence: Values | None = No
     ends = np.array([_ends(scores[:, tag], given[:, tag]) for tag in range(k)])
     top, size = ends[:, 0], ends[:, 2]
     leading = np.argsort(-np.where(counts >= min(ENOUGH, counts.max()), top, -1.0), kind="stable")[:LEADING]
-    common = _common(scores, given, leading)
+    common = _common(scores, given, leading, resistant)
     bottom, frequency = np.clip(ends[:, 1], 1e-5, 0.5), (counts + 0.5) / (known + 1)
     variance = np.stack(
         [np.maximum(common * (1 - common), 0.02) / size, np.maximum(bottom * (1 - bottom), 1e-4) / (LOWEST * known)]
     )
-    own = _together(top, variance[0], common, leading)
-    shares = bottom / frequency
-    incorrect = _together(shares, variance[1] / frequency**2, float(np.median(shares[leading])), leading) * frequency
+    own, incorrect = _together(top, variance[0], common, leading, resistant), bottom
+    if resistant:
+        shares = bottom / frequency
+        usual = float(np.median(shares[leading]))
+        incorrect = _together(shares, variance[1] / frequency**2, usual, leading, resistant) * frequency
     reached = np.where((top >= common) | np.isin(np.arange(k), leading), own, common)
     plain = Plateaus(np.clip(1 - reached, *INSIDE), np.clip(incorrect, 1e-5, 0.5), np.sqrt(variance), np.empty(0), np.empty(0))
     return plain if evidence is None else _by_evidence(scores, given, evidence, plain)
 
 
-def _together(values: Values, chance: Values, common: float, leading: npt.NDArray[np.int64]) -> Values:
+def _together(values: Values, chance: Values, common: float, leading: npt.NDArray[np.int64], resistant: bool) -> Values:
     """Values of tags drawn towards a common one, the more so the less the leading ones differ beyond chance, (k,).
 
     Parameters
@@ -126,8 +131,10 @@ def _together(values: Values, chance: Values, common: float, leading: npt.NDArra
     values, chance : ndarray, shape (k,)
         And their variance by chance.
     """
-    spread = NORMAL * float(np.median(np.abs(values[leading] - np.median(values[leading]))))
-    between = max(0.0, spread**2 - float(chance[leading].mean()))
+    differ = float(np.var(values[leading], ddof=1)) if len(leading) > 1 else 0.0
+    if resistant:
+        differ = float((NORMAL * np.median(np.abs(values[leading] - np.median(values[leading])))) ** 2)
+    between = max(0.0, differ - float(chance[leading].mean()))
     return np.asarray(common + between / (between + chance) * (values - common))
 
 
@@ -143,11 +150,11 @@ def _ends(scores: Values, given: GivenTags) -> tuple[float, float, float]:
     return float(fitted[order[:size]].mean()), float(fitted[order[-max(1, int(LOWEST * len(given))) :]].mean()), float(size)
 
 
-def _common(scores: Values, given: GivenTags, leading: npt.NDArray[np.int64]) -> float:
+def _common(scores: Values, given: GivenTags, leading: npt.NDArray[np.int64], resistant: bool) -> float:
     """Share of given tags at the upper end of the tags that are predicted best."""
-    k = given.shape[1]
+    k, usual = given.shape[1], np.median if resistant else np.mean
     if k <= LEADING:
-        return float(np.median([_ends(scores[:, tag], given[:, tag])[0] for tag in leading]))
+        return float(usual([_ends(scores[:, tag], given[:, tag])[0] for tag in leading]))
     first = np.empty(len(given), bool)
     first[in_any_order(given, scores)] = np.random.default_rng(0).random(len(given)) < 0.5
     found: list[float] = []
@@ -156,7 +163,7 @@ def _common(scores: Values, given: GivenTags, leading: npt.NDArray[np.int64]) ->
         tops = [_ends(scores[chosen, tag], given[chosen, tag])[0] if enough[tag] else -1.0 for tag in range(k)]
         best = np.argsort(-np.array(tops), kind="stable")[:LEADING]
         found += [_ends(scores[read, tag], given[read, tag])[0] for tag in best]
-    return float(np.median(found))
+    return float(usual(found))
 
 
 def in_any_order(given: npt.NDArray[np.integer], scores: Values) -> npt.NDArray[np.int64]:

@@ -120,7 +120,7 @@ class NoisyTagClassifier(Saveable, ClassifierMixin, BaseEstimator):  # type: ign
     --------
     >>> import numpy as np, labelproof as lp
     >>> rng = np.random.default_rng(0)
-    >>> x = rng.normal(size=(400, 5))
+    >>> x = rng.normal(size=(800, 5))
     >>> true = (x[:, :3] > 0).astype(int)
     >>> noisy = lp.simulate.missing_tags(true, 0.3, random_state=0)
     >>> model = lp.NoisyTagClassifier("auto", noise="feature-independent", stages=(20, 10)).fit(x, noisy.labels)

@@ -128,7 +128,7 @@ class Assumed:
         found = None
         if scores is not None:
             own = None if evidence is None else evidence[scores.owner]
-            found = plateau_rates(scores.logits, given[scores.owner], own)
+            found = plateau_rates(scores.logits, given[scores.owner], own, resistant=True)
         missing, incorrect = self._rates(given, found)
         noise.start(torch.from_numpy(missing).float(), torch.from_numpy(incorrect).float())
         if found is not None and noise.slope is not None:
